@@ -56,7 +56,7 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
-from spark_model_monitor.statistics.verdicts.between_window_variance import as_past_windows, judge_change
+from spark_model_monitor.statistics.verdicts.between_window_variance import WindowSize, as_past_windows, judge_change
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
@@ -329,7 +329,9 @@ def alarms_by(before: Column, now: Column, past: WindowStatistics | None) -> Ite
         if lacking and name == BY_PARTS and past is not None:
             change = compare_missing_values((before.missing, before.rows), (now.missing, now.rows))
             effective = before.rows * now.rows / (before.rows + now.rows)
-            is_missing = judge_change(change, as_past_windows(past).variance("missing", effective)).p <= OF_MISSING
+            is_missing = (
+                judge_change(change, as_past_windows(past).variance("missing", WindowSize(effective))).p <= OF_MISSING
+            )
         if p_value <= OF_DRIFT or is_missing:
             yield name
 

@@ -18,6 +18,7 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     PastWindows,
+    WindowSize,
     judge_change,
     judge_largest,
 )
@@ -81,7 +82,7 @@ def numbers_of_code():
     effective = 200 * 60 / 260
     past = {name: np.full(32, np.nan) for name in FIELDS}
     past |= {"effective": np.full(32, effective), "location": PAST_SCORES}
-    variance = PastWindows(past).variance("location", effective)
+    variance = PastWindows(past).variance("location", WindowSize(effective))
     return numbers | {"phi": variance.factor, "p varied": judge_change(changes["location"], variance).p}
 
 

@@ -11,8 +11,10 @@ from scipy import stats
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks, estimate_between_share
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    CHANCE,
     PastWindows,
     ScoreVariance,
+    WindowSize,
     estimate_variances,
     group_size,
     judge_change,
@@ -61,7 +63,7 @@ def compute_p(reference, window, past):
     effective = len(window) * len(reference) / (len(window) + len(reference))
     windows = PastWindows(past)
     return combine_p_values(
-        judge_change(change, windows.variance(change.field, effective))
+        judge_change(change, windows.variance(change.field, WindowSize(effective)))
         for change in compare(reference, window)
         if change.test != "largest"
     )
@@ -122,24 +124,27 @@ def test_a_level_that_wanders_is_silent_until_it_is_known():
 def test_the_factor_is_the_mean_square_of_past_scores():
     # Neighbours differ, so all windows count
     scores = np.tile([2.0, -2.0, -2.0, 2.0], 8)
-    variance = estimate_variances(make_past(scores), 900.0)["location"]
+    variance = estimate_variances(PastWindows(make_past(scores)), WindowSize(900.0))["location"]
 
     assert variance == ScoreVariance(pytest.approx(4.0), 32.0)
     assert variance.p_value(4.0) == pytest.approx(2 * stats.t.sf(2.0, 32))
 
 
 def test_a_factor_is_never_below_that_of_independent_rows():
-    assert estimate_variances(make_past(np.tile([0.1, -0.1], 16)), 900.0)["location"].factor == 1.0
+    assert (
+        estimate_variances(PastWindows(make_past(np.tile([0.1, -0.1], 16))), WindowSize(900.0))["location"].factor
+        == 1.0
+    )
 
 
 def test_fewer_than_eight_windows_say_nothing():
-    assert estimate_variances(make_past(np.full(7, 9.0)), 900.0) == {}
+    assert estimate_variances(PastWindows(make_past(np.full(7, 9.0))), WindowSize(900.0)) == {}
 
 
 def test_scores_of_one_column_that_are_alike_say_together_how_much_each_varies():
     random = np.random.default_rng(3)
     other_scores = {name: random.normal(0, 2, 32) for name in LEVELS[2:]}
-    variances = estimate_variances(make_past(random.normal(0, 2, 32), **other_scores), 900.0)
+    variances = estimate_variances(PastWindows(make_past(random.normal(0, 2, 32), **other_scores)), WindowSize(900.0))
 
     assert variances["location"].freedom == 64  # at most as much as its own windows say
     factors = [variances[name].factor for name in LEVELS[2:]]
@@ -149,21 +154,21 @@ def test_scores_of_one_column_that_are_alike_say_together_how_much_each_varies()
 def test_no_other_column_counts():
     """Law: what other columns do raises no column's factor."""
     scores = np.random.default_rng(4).normal(size=32)
-    alone = PastWindows(make_past(scores)).variance("location", 900.0)
-    PastWindows(make_past(30 * scores)).variance("location", 900.0)
+    alone = PastWindows(make_past(scores)).variance("location", WindowSize(900.0))
+    PastWindows(make_past(30 * scores)).variance("location", WindowSize(900.0))
 
-    assert PastWindows(make_past(scores)).variance("location", 900.0) == alone
+    assert PastWindows(make_past(scores)).variance("location", WindowSize(900.0)) == alone
 
 
 def test_a_level_far_from_its_mean_moves_the_scores_that_do_not_follow_it_near_its_mean():
     random = np.random.default_rng(5)
     # Only the location has varied so far
     past = make_past(random.normal(0, 6, 32), spread=random.normal(size=32), even=random.normal(size=32))
-    variances = estimate_variances(past, 900.0)
+    variances = estimate_variances(PastWindows(past), WindowSize(900.0))
 
     assert variances["spread"].factor > 10
     assert variances["even"].factor < 2  # digits don't follow a level
-    of_texts = estimate_variances({**past, "even": np.full(32, np.nan)}, 900.0)
+    of_texts = estimate_variances(PastWindows({**past, "even": np.full(32, np.nan)}), WindowSize(900.0))
     assert of_texts["spread"].factor < of_texts["location"].factor / 3
 
 
@@ -172,8 +177,8 @@ def test_neighbours_that_are_alike_count_as_fewer_windows():
     steps = np.random.default_rng(6).normal(size=32)
     in_order = np.sort(steps) * 5
     shuffled = np.random.default_rng(7).permutation(in_order)
-    wanders = estimate_variances(make_past(in_order), 900.0)["location"]
-    varies = estimate_variances(make_past(shuffled), 900.0)["location"]
+    wanders = estimate_variances(PastWindows(make_past(in_order)), WindowSize(900.0))["location"]
+    varies = estimate_variances(PastWindows(make_past(shuffled)), WindowSize(900.0))["location"]
 
     assert wanders.factor > 1.5 * varies.factor
     assert wanders.freedom < 5 < varies.freedom
@@ -182,14 +187,14 @@ def test_neighbours_that_are_alike_count_as_fewer_windows():
 def test_levels_grow_with_the_rows_of_a_window_and_groups_of_rows_do_not():
     past = make_past(np.random.default_rng(8).normal(0, 4, 200))
 
-    assert estimate_variances(past, 9_000.0)["location"].factor > 100  # ten times as many rows
-    assert estimate_variances(past, 9_000.0, of_values=16.0)["location"].factor < 40
+    assert estimate_variances(PastWindows(past), WindowSize(9_000.0))["location"].factor > 100  # ten times as many rows
+    assert estimate_variances(PastWindows(past), WindowSize(9_000.0, of_values=16.0))["location"].factor < 40
 
 
 def test_beside_an_outlier_of_the_past_only_one_much_further_out_is_rare():
     # As far out, and ten times as far
     scores = np.append(np.random.default_rng(9).normal(size=31), 20.0)
-    variance = estimate_variances(make_past(scores), 900.0)["location"]
+    variance = estimate_variances(PastWindows(make_past(scores)), WindowSize(900.0))["location"]
 
     assert variance.freedom < 6
     assert variance.p_value(20.0) > 1e-3
@@ -198,7 +203,10 @@ def test_beside_an_outlier_of_the_past_only_one_much_further_out_is_rare():
 
 def test_normal_windows_seldom_have_an_outlier():
     random = np.random.default_rng(10)
-    freedoms = [estimate_variances(make_past(random.normal(0, 3, 32)), 900.0)["location"].freedom for _ in range(1_000)]
+    freedoms = [
+        estimate_variances(PastWindows(make_past(random.normal(0, 3, 32))), WindowSize(900.0))["location"].freedom
+        for _ in range(1_000)
+    ]
 
     assert sum(freedom < 31 for freedom in freedoms) <= stats.binom.ppf(0.999, 1_000, 0.004)
 
@@ -257,15 +265,40 @@ def test_neighbouring_parts_stand_for_windows_that_are_as_long_as_this_one():
     assert PastWindows(past).join_parts(1_600, 900)["rows"].tolist() == joined["rows"].tolist()
 
 
-def test_of_many_scores_some_vary_by_chance_and_widen_nothing():
+@pytest.mark.parametrize("effective", [900.0, 2_700.0])
+def test_of_many_scores_some_vary_by_chance_and_widen_nothing(effective):
     random = np.random.default_rng(14)
     past = make_past(random.normal(0, 1.25, 16), **{name: random.normal(size=16) for name in LEVELS[1:]})
     past["location"] *= 1.25 / past["location"].std()
-    variances = estimate_variances(past, 900.0)
+    variances = estimate_variances(PastWindows(past), WindowSize(effective))
 
     assert max(variance.factor for variance in variances.values()) < 1.1
-    # In a larger window the same might count for more
-    assert estimate_variances(past, 2_700.0)["location"].factor > 1.2
+
+
+def test_scores_that_are_the_same_say_no_more_than_one_of_them():
+    random = np.random.default_rng(15)
+    scores = random.normal(size=16)
+    # As those of a flag
+    same = PastWindows(make_past(scores, value1=-scores, value2=scores, spread=scores)).dispersion(900.0)
+    different = {name: random.normal(size=16) for name in LEVELS[1:]}
+    independent = PastWindows(make_past(scores, **different)).dispersion(900.0)
+
+    assert same.freedom == pytest.approx(16)
+    assert independent.freedom > 0.7 * 16 * len(LEVELS)
+
+
+def test_a_level_that_one_of_many_columns_has_is_judged_among_them():
+    random = np.random.default_rng(16)
+    # Beyond the chance of one column, and not of one of many
+    scores = random.normal(size=16)
+    scores *= 1.4 / scores.std()
+    past = PastWindows(make_past(scores))
+    alone, among_others = (
+        past.variance("location", WindowSize(2_700.0, level_varies=level_varies)) for level_varies in (None, False)
+    )
+
+    assert past.dispersion(2_700.0).p < CHANCE
+    assert among_others.factor < alone.factor / 2
 
 
 def test_blocks_count_what_no_other_block_has():

@@ -48,6 +48,7 @@ from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Kl
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
     ScoreVariance,
+    WindowSize,
     as_past_windows,
     judge_change,
 )
@@ -264,7 +265,7 @@ class FeatureComparison:
         if past is not None:
             samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as for the values
             windows = as_past_windows(past).join_parts(samples.n, samples.m)
-            variance = windows.variance("missing", samples.effective, *self.window_design_effect)
+            variance = windows.variance("missing", WindowSize(samples.effective, *self.window_design_effect))
         return variance.with_groups(self.window_design_effect.of_missing, self.now.rows)
 
 

@@ -20,6 +20,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     NoiseCalibration,
     adjust_columns,
     compute_column_tests,
+    find_varying_columns,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.data_quality.families import (
@@ -48,9 +49,10 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     for feature in comparison.features:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
+    varying = find_varying_columns(requests)
     tests_by_reference = {}
     for key, request in requests.items():
-        column = compute_column_tests(request)
+        column = compute_column_tests(request, level_varies=key in varying)
         if column is not None:
             tests_by_reference[key] = column
     return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence)

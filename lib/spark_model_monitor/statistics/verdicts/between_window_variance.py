@@ -3,8 +3,9 @@
 Model: the variance of a score is that of independent rows times an overdispersion factor, the score's own: larger windows
 than those that show it have a larger factor, as with a random effect for each window; smaller ones have the same.
 Statistic: the mean squared score of past windows (McCullagh and Nelder 1989), shrunk towards the same column's other scores
-and never towards other columns (Smyth 2004). Neighbours that are alike count as fewer windows, and a past with outliers has
-heavy tails: Student's t has few degrees of freedom then.
+and never towards other columns (Smyth 2004). If all scores together vary as those of independent rows do, their mean counts.
+Neighbours that are alike count as fewer windows, and a past with outliers has heavy tails: Student's t has few degrees of
+freedom then.
 Assumptions: past windows are healthy; `seasonality.py` compares windows of one hour.
 Used by: the calibration of data quality; the expected number of rows. Source: D4.2.
 """
@@ -14,11 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above
+from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_above
 from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EFFECT,
     LEAST_RATIO,
@@ -28,6 +32,7 @@ from spark_model_monitor.statistics.verdicts.components import (
 )
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     LEVELS,
+    MEANS,
     SCORES_OF_VALUES,
     StatisticChange,
     WindowStatistics,
@@ -40,7 +45,7 @@ MOST_DISPERSED = 1.3
 
 LARGEST_GROWTH = 1.5  # a factor within which noise explains a difference of design effects
 FEWEST_ALIKE = 5  # groups that show how similar their variances are
-CHANCE = 0.05  # the level at which a factor has to be beyond noise, before a larger window multiplies it
+CHANCE = 0.05  # the level at which what varies has to be beyond noise, before a larger window multiplies it
 SURELY = 1e-3  # the level of the tests for outliers and for neighbours that are alike
 LEAST_PROBABILITY = 1e-200
 CLEAR = 0.01  # a larger p-value of a count need not be exact
@@ -78,19 +83,68 @@ class ScoreVariance:
 INDEPENDENT_WINDOWS = ScoreVariance()
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """What chance makes of the dispersion of scores that vary as independent rows. level: of its test. largest_factor: that is
-    taken from a dispersion which chance explains.
+class WindowSize(NamedTuple):
+    """effective: n m / (n + m) rows. of_values, of_missing: how many of the window's rows count as one. level_varies: from window
+    to window by more than chance, among the columns of a table; None of a column alone.
     """
 
-    level: float
-    largest_factor: float = math.inf
+    effective: float
+    of_values: float = 1.0
+    of_missing: float = 1.0
+    level_varies: bool | None = None
 
-    def explains(self, dispersion: float, freedom: float) -> bool:
-        """Whether chance explains a chi-square over its degrees of freedom. Source: Wilson and Hilferty 1931."""
-        error = 2 / 9 / freedom
-        return bool(dispersion <= (1 - error - normal_quantile(self.level) * math.sqrt(error)) ** 3)
+
+@dataclass(frozen=True, eq=False)
+class Dispersion:
+    """How much each score of past windows varies, relative to independent rows. names: of the scores. scores: shape (scores,
+    windows), NaN where unknown. ratios: chi-square per degree of freedom. windows: as many as it rests on. growths: by what
+    factor the next window is larger.
+    """
+
+    names: tuple[str, ...]
+    scores: Values
+    ratios: Values
+    windows: Values
+    growths: Values
+
+    @cached_property
+    def are_levels(self) -> NDArray[np.bool_]:
+        """Which of the scores vary if the column's level does."""
+        return np.array([name in LEVELS for name in self.names])
+
+    @cached_property
+    def mean_ratio(self) -> float:
+        """Of the column's level."""
+        return float(self.ratios[self.are_levels].mean())
+
+    @cached_property
+    def freedom(self) -> float:
+        """The degrees of freedom of the mean ratio: several scores of one level say little more than one of them."""
+        scores = np.nan_to_num(self.scores[self.are_levels])
+        scores = scores[scores.any(axis=1)]
+        count, windows = scores.shape
+        if not count:
+            return float(self.windows.max())
+        # Squared correlations of independent scores have the mean 1 / windows
+        products = scores @ scores.T
+        squares = float((products**2 / np.outer(np.diag(products), np.diag(products))).sum())
+        alike = max(0.0, squares - count - count * (count - 1) / windows)
+        return float(self.windows[self.are_levels].mean()) * count**2 / (count + alike)
+
+    @cached_property
+    def p(self) -> float:
+        """The p-value of a level that varies as that of independent rows does: of all its scores, or of a mean alone."""
+        p_values = [chance_of_dispersion(self.mean_ratio, self.freedom)]
+        for name, ratio, windows in zip(self.names, self.ratios.tolist(), self.windows.tolist(), strict=True):
+            if name in MEANS:
+                p_values.append(chance_of_dispersion(ratio, windows))
+        return min(1.0, len(p_values) * min(p_values))
+
+
+def chance_of_dispersion(ratio: float, freedom: float) -> float:
+    """The upper tail of a chi-square over its degrees of freedom. Source: Wilson and Hilferty 1931."""
+    error = 2 / 9 / freedom
+    return normal_above((math.cbrt(ratio) - 1 + error) / math.sqrt(error))
 
 
 class PastWindows(dict[str, Values]):
@@ -98,18 +152,22 @@ class PastWindows(dict[str, Values]):
 
     def __init__(self, raw: WindowStatistics) -> None:
         super().__init__(raw)
-        self._size = math.nan, 1.0, 1.0
+        self._dispersion: tuple[float, Dispersion | None] = math.nan, None
+        self._size = WindowSize(math.nan)
         self._variances: dict[str, ScoreVariance] = {}
         self._joined: tuple[tuple[int, int], PastWindows] | None = None
 
-    def variance(self, field: str, effective: float, of_values: float = 1.0, of_missing: float = 1.0) -> ScoreVariance:
-        """The variance of a score in a window of this size; of a score that the past doesn't show, the column's mean one.
-        of_values, of_missing: how many of the window's rows count as one.
-        """
-        size = effective, of_values, of_missing
+    def dispersion(self, effective: float) -> Dispersion | None:
+        """How much the scores vary, as a window of this size shows it; None if too few windows have any."""
+        if self._dispersion[0] != effective:
+            self._dispersion = effective, measure_dispersion(self, effective)
+        return self._dispersion[1]
+
+    def variance(self, field: str, size: WindowSize) -> ScoreVariance:
+        """The variance of a score in a window of this size; of a score that the past doesn't show, the column's mean one."""
         if size != self._size:
             self._size = size
-            self._variances = estimate_variances(self, *size)
+            self._variances = estimate_variances(self, size)
         return self._variances.get(field) or self._variances.get("", INDEPENDENT_WINDOWS)
 
     def join_parts(self, reference_rows: int, rows: int) -> PastWindows:
@@ -153,13 +211,11 @@ def as_past_windows(past: WindowStatistics) -> PastWindows:
     return PastWindows(past)
 
 
-def estimate_variances(
-    past: WindowStatistics, effective: float, of_values: float = 1.0, of_missing: float = 1.0
-) -> dict[str, ScoreVariance]:
-    """The variance of each score in a window of this size, and under the empty name that of the values' scores together."""
-    names = [name for name in ("missing", *SCORES_OF_VALUES) if np.isfinite(past[name]).sum() >= FEWEST_WINDOWS]
-    if not names:
-        return {}
+def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion | None:
+    """How much each score varies. effective: the size of the next window; None if too few windows have a score."""
+    names = tuple(name for name in ("missing", *SCORES_OF_VALUES) if np.isfinite(past[name]).sum() >= FEWEST_WINDOWS)
+    if not any(name in LEVELS for name in names):
+        return None
     # Shape (scores, windows); larger windows than this one are not scaled down
     scores = np.array([past[name] for name in names])
     is_known = np.isfinite(scores)
@@ -169,38 +225,57 @@ def estimate_variances(
     weights = growth**-2.0
     if weights.sum() ** 2 < FEWEST_WINDOWS * (weights**2).sum():
         weights = np.ones(len(growth))
-    # Pearson's dispersion of each score
+    # Pearson's dispersion of each score, its degrees of freedom, and by how much this window is larger
     loads = np.where(is_known, growth * weights, 0.0)
     ratios = (loads * squares).sum(axis=1) / loads.sum(axis=1)
-    # Degrees of freedom, and by how much this window is larger
     known_weights = np.where(is_known, weights, 0.0)
     growths = loads.sum(axis=1) / known_weights.sum(axis=1)
     windows = known_weights.sum(axis=1) ** 2 / (known_weights**2).sum(axis=1)  # as many as if all counted the same
+    return Dispersion(names, scores, ratios, windows, growths)
 
-    # Shrunk towards the column's other scores of values
-    are_levels = np.array([name in LEVELS for name in names])
-    prior_freedom, prior_ratio = estimate_variance_prior((windows * ratios)[are_levels], windows[are_levels])
-    # Of so many scores some seem to vary by chance: one alone has to by more than the column as a whole, unless a larger
-    # window would multiply what it varies by
-    noise = Noise(CHANCE)
-    mean_ratio = float(ratios[are_levels].mean())
-    levels_vary = not noise.explains(mean_ratio, windows[are_levels].sum() / 2)
-    if not levels_vary and growths.max() <= LARGEST_GROWTH:
-        noise = Noise(CHANCE / len(names), max(1.0, mean_ratio))
+
+def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVariance]:
+    """The variance of each score in a window of this size, and under the empty name that of the level's scores together."""
+    dispersion = past.dispersion(size.effective)
+    if dispersion is None:
+        return {}
+    level_varies = size.level_varies
+    if level_varies is None:
+        level_varies = dispersion.p <= CHANCE
+    # Of a level that varies each score may; else one of many has to by more than the column as a whole
+    one_of_many = CHANCE / len(dispersion.names)
+    # Shrunk towards the column's other scores
+    are_levels = dispersion.are_levels
+    squares = dispersion.windows * dispersion.ratios
+    prior_freedom, prior_ratio = estimate_variance_prior(squares[are_levels], dispersion.windows[are_levels])
     variances = {}
-    for name, ratio, freedom, past_growth, window_scores in zip(names, ratios, windows, growths, scores, strict=True):
-        # Missing values and digits have nothing in common with the others
-        added = 0.0
-        if name in LEVELS:
-            added = min(prior_freedom, freedom)
-        shrunk_ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
-        known_scores = window_scores[np.isfinite(window_scores)]
-        rows_of_group = of_values
-        if name == "missing":
-            rows_of_group = of_missing
-        variances[name] = _predict(shrunk_ratio, freedom + added, past_growth, rows_of_group, known_scores, noise)
+    for index, name in enumerate(dispersion.names):
+        ratio = float(dispersion.ratios[index])
+        freedom = float(dispersion.windows[index])
+        noise_level = one_of_many
+        if name in LEVELS:  # missing values and digits have nothing in common with the others
+            noise_level = CHANCE if level_varies else one_of_many
+            added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
+            ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
+            freedom += added
+        if chance_of_dispersion(ratio, freedom) > noise_level:
+            variances[name] = _predict_of_rows(min(ratio, dispersion.mean_ratio), dispersion.freedom)
+            continue
+        rows_of_group = size.of_missing if name == "missing" else size.of_values
+        scores = dispersion.scores[index]
+        known_scores = scores[np.isfinite(scores)]
+        variances[name] = _predict(ratio, freedom, float(dispersion.growths[index]), rows_of_group, known_scores)
     are_numbers = bool(np.isfinite(past["even"]).any())
-    return variances | _find_level_variances(variances, levels_vary=are_numbers and levels_vary)
+    return variances | _find_level_variances(variances, levels_vary=are_numbers and level_varies)
+
+
+def _predict_of_rows(ratio: float, freedom: float) -> ScoreVariance:
+    """The variance of the next score, if noise explains that of past ones. The variance of rows is known; only the excess, and
+    what it may be beyond its estimate, is not. Source: Satterthwaite 1946.
+    """
+    factor = max(1.0, ratio)
+    excess = factor * (1 + math.sqrt(2 / freedom)) - 1
+    return ScoreVariance(factor, freedom * max(1.0, factor / excess) ** 2)
 
 
 def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary: bool) -> dict[str, ScoreVariance]:
@@ -222,21 +297,14 @@ def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary
     return {"": mean, **raised}
 
 
-def _predict(
-    ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values, noise: Noise
-) -> ScoreVariance:
+def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, scores: Values) -> ScoreVariance:
     """The variance of the next window's score. ratio: of past windows. growth: by what factor the next one is larger.
     Variance between windows grows with their rows, variance from groups of rows does not.
 
     Source: Anderson 1942, "Distribution of the serial correlation coefficient".
     """
     windows = len(scores)
-    if noise.explains(ratio, freedom):
-        # The variance of rows is known; only the excess, and what it may be beyond its estimate, is not (Satterthwaite 1946)
-        factor = min(max(1.0, ratio), noise.largest_factor)
-        excess = factor * (1 + math.sqrt(2 / freedom)) - 1
-        return ScoreVariance(factor, freedom * max(1.0, factor / excess) ** 2)
-    factor = ratio
+    factor = max(1.0, ratio)
     if ratio > rows_of_group:
         factor += (growth - 1) * (ratio - rows_of_group)
         freedom *= (factor / (growth * ratio)) ** 2  # the estimate's error grows, too (Satterthwaite 1946)

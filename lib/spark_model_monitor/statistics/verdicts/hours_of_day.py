@@ -20,6 +20,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
     PastWindows,
     ScoreVariance,
+    WindowSize,
     judge_change,
 )
 from spark_model_monitor.statistics.verdicts.components import Component
@@ -158,8 +159,8 @@ def judge_hours(changes: list[StatisticChange], past: WindowStatistics, rows: in
 
 def _find_variance(past: PastWindows, field: str, rows: int) -> ScoreVariance:
     """That of a score, or the mean one of all if it is larger."""
-    score_variance = past.variance(field, rows)
-    mean_variance = past.variance("", rows)
+    score_variance = past.variance(field, WindowSize(rows))
+    mean_variance = past.variance("", WindowSize(rows))
     if score_variance.factor < mean_variance.factor:
         return mean_variance
     return score_variance

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,9 @@ from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    CHANCE,
+    PastWindows,
+    WindowSize,
     as_past_windows,
     judge_change,
     judge_largest,
@@ -67,7 +70,7 @@ MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
 ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
 BREAK_THE_LIMIT = "{number:,} of {rows:,} values don't meet the limit"
-NO_PAST: WindowStatistics = dict.fromkeys(FIELDS, np.empty(0))
+NO_PAST = PastWindows(dict.fromkeys(FIELDS, np.empty(0)))
 AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
@@ -186,9 +189,42 @@ class ColumnRequest:
     earlier: FeatureDistribution | None = None
     group_column: str | None = None
 
+    @property
+    def has_past(self) -> bool:
+        """Whether earlier windows count, as they don't where rows are known to be independent."""
+        return self.past is not None and not self.tested and bool(self.baseline.present and self.current.present)
 
-def compute_column_tests(request: ColumnRequest) -> ColumnDrift | None:
-    """The column of a request; None if a side is unknown, or if one side is numeric and the other text."""
+    @property
+    def windows(self) -> PastWindows:
+        """The past as windows that are as long as this one."""
+        if not self.has_past or self.past is None:
+            return NO_PAST
+        return as_past_windows(self.past).join_parts(self.baseline.present, self.current.present)
+
+
+RequestT = TypeVar("RequestT")
+
+
+def find_varying_columns(requests: Mapping[RequestT, ColumnRequest]) -> set[RequestT]:
+    """The columns whose level varies from window to window by more than chance, at a false discovery rate of `CHANCE`: of many
+    columns of independent rows some seem to.
+    """
+    p_values: dict[RequestT, float] = {}
+    for key, request in requests.items():
+        if request.has_past:
+            dispersion = request.windows.dispersion(
+                Samples(request.baseline.present, request.current.present).effective
+            )
+            if dispersion is not None:
+                p_values[key] = dispersion.p
+    adjusted = adjust_p_values([*p_values.values()])
+    return {key for key, p in zip(p_values, adjusted, strict=True) if p <= CHANCE}
+
+
+def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> ColumnDrift | None:
+    """The column of a request; None if a side is unknown, or if one side is numeric and the other text. level_varies: from window
+    to window.
+    """
     column = _create_column(request)
     if column is None or not (request.tested or request.past is not None):
         return column
@@ -200,21 +236,18 @@ def compute_column_tests(request: ColumnRequest) -> ColumnDrift | None:
             column.components = tuple(map(judge_change, changes.values()))
         return column
     # Each statistic as its own past varies, and as the window's rows form groups
-    groups = request.groups
-    raw = request.past
-    if request.tested or raw is None:
-        groups = INDEPENDENT_ROWS
-        raw = NO_PAST
+    groups = INDEPENDENT_ROWS
+    past = NO_PAST
+    if request.has_past and request.past is not None:
+        groups = request.groups
+        past = as_past_windows(request.past)
     is_text = request.baseline.categories is not None
-    past = as_past_windows(raw)
-    windows = past
-    if raw is not NO_PAST:
-        windows = past.join_parts(column.samples.n, column.samples.m)
-    effective = column.samples.effective
+    windows = request.windows
+    size = WindowSize(column.samples.effective, *groups, level_varies)
     components = []
     for name, change in changes.items():
         rows_of_group = groups.of_missing if name == "missing" else groups.of_values
-        variance = windows.variance(name, effective, *groups).with_groups(rows_of_group, column.samples.m)
+        variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
             components.append(judge_largest(change, _count_values(request.current), shares, rows_of_group))
@@ -225,11 +258,11 @@ def compute_column_tests(request: ColumnRequest) -> ColumnDrift | None:
     shares = past["unseen"][~np.isnan(past["unseen"])]
     components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, groups.of_values))
     column.components = tuple(components)
-    if raw is NO_PAST:
+    if past is NO_PAST:
         return column
     column.windows = len(past["rows"])
     # Of the furthest gap, and of the location or the most frequent value
-    variance = windows.variance("value1" if is_text else "location", effective, *groups).with_groups(
+    variance = windows.variance("value1" if is_text else "location", size).with_groups(
         groups.of_values, column.samples.m
     )
     column.phi = variance.factor

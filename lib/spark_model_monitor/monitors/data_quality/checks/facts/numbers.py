@@ -96,10 +96,9 @@ def _judge_outside(
     rows_within = 0.0
     if ends is not None and count:
         numbers = np.concatenate((ends.smallest[ends.smallest < below], ends.largest[ends.largest > above]))
+        # One number that is repeated: as neighbours of the baseline are, whatever its groups have in common
         if len(numbers) and (numbers == numbers[0]).all():
-            # One number that is repeated, as those of the baseline are; a negative one, where none was, is no group's level
-            repeats = 1 + baseline_feature.largest_in_parts("repeats") * rows
-            cluster = min(cluster, repeats if below else standstill)
+            cluster = standstill
         cluster = int(max(cluster, estimate_rows_of_value(feature, before)))
         rows_within = _count_within(before, numbers, cluster)
 
