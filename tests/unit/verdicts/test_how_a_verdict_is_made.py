@@ -22,7 +22,6 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     judge_change,
     judge_largest,
 )
-from spark_model_monitor.statistics.verdicts.components import Component
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, combine_p_values
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, compare_numbers
 
@@ -63,9 +62,7 @@ def numbers_of_code():
     changes = {change.field: change for change in compare_numbers(*distributions, np.empty(0))}
     largest = changes.pop("largest")
     tests = [judge_change(change) for change in changes.values()]
-    # None lies far outside
     tests += [judge_largest(largest, NOW["minutes"].nunique(), np.empty(0), 1.0)]
-    tests += [Component("unseen", 1.0, 0.0)]
     numbers = {"n": minutes.n, "m": minutes.m, "level": minutes.level, "D": minutes.distance}
     for name in {test.name for test in tests}:
         test = min((test for test in tests if test.name == name), key=lambda test: test.p)
@@ -144,9 +141,9 @@ def numbers_by_hand():
     tests["tail"] = [compare_share(lambda x: x < low, before, now), compare_share(lambda x: x > high, before, now)]
     tests["even"] = [compare_share(lambda x: 10 * x % 2 == 0, before, now)]
     tests["round"] = [compare_share(lambda x: 10 * x % 10 == 0, before, now)]
-    tests |= {"largest": [(None, 1.0, 0.0)], "unseen": [(None, 1.0, 0.0)]}
+    tests |= {"largest": [(None, 1.0, 0.0)]}
     # Cauchy's rule
-    weights = {"location": 3, "spread": 3, "unseen": 0.5, "largest": 0.5}
+    weights = {"location": 3, "spread": 3, "largest": 0.5}
     tangents = []
     of_tangents = []
     for name, shares in tests.items():

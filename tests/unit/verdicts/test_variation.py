@@ -302,12 +302,10 @@ def test_a_level_that_one_of_many_columns_has_is_judged_among_them():
 
 
 def test_blocks_count_what_no_other_block_has():
-    # 2 of 10 rows have a value of their own; 30 is far beyond 0 to 9
+    # 2 of 10 rows have a value of their own
     texts = np.repeat([1, 2, 1, 3, 1, 2], [5, 5, 8, 2, 5, 5])
     assert split(texts, [10, 10, 10], are_numbers=False).score()["unseen"].tolist() == [0.0, 0.2, 0.0]
-    numbers = np.concatenate((np.arange(10), np.arange(9), [30.0], np.arange(10)))
-    assert split(numbers, [10, 10, 10]).score()["unseen"].tolist() == [0.0, 0.1, 0.0]
-    assert split(numbers, [10, 10, 10]).score()["largest"].tolist() == [0.1, 0.1, 0.1]
+    assert split(np.tile(np.arange(10), 3), [10, 10, 10]).score()["largest"].tolist() == [0.1, 0.1, 0.1]
 
 
 def between_share(values, sizes):

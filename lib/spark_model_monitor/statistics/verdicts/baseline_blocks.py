@@ -24,7 +24,6 @@ from spark_model_monitor.statistics.drift.distributions import (
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     DIGITS,
     WindowStatistics,
-    find_far_limits,
     score_counts,
     select_cells,
 )
@@ -94,9 +93,7 @@ class ColumnBlocks:
         largest = np.zeros(len(self.sizes))
         np.maximum.at(largest, block, rows)
         statistics["largest"] = largest / self.sizes
-        if self.are_numbers:
-            statistics["unseen"] = self._compute_far_shares()
-        else:
+        if not self.are_numbers:
             value = block_and_value % len(self.values)
             first_block = np.full(len(self.values), len(self.sizes))
             last_block = np.zeros(len(self.values), np.int64)
@@ -105,18 +102,6 @@ class ColumnBlocks:
             is_of_stretch = (last_block - first_block)[value] < max(1, len(self.sizes) // STRETCHES)
             statistics["unseen"] = np.bincount(block, rows * is_of_stretch, len(self.sizes)) / self.sizes
         return statistics
-
-    def _compute_far_shares(self) -> Values:
-        """The share of each block's numbers far outside the range of the other blocks."""
-        numbers = self.values[self.value_of_row]
-        lowest = np.minimum.reduceat(numbers, self.starts)
-        highest = np.maximum.reduceat(numbers, self.starts)
-        shares = np.zeros(len(self.sizes))
-        for index in {int(lowest.argmin()), int(highest.argmax())}:  # no other block is outside
-            low, high = find_far_limits(np.delete(lowest, index).min(), np.delete(highest, index).max())
-            block = numbers[self.starts[index] : self.starts[index] + self.sizes[index]]
-            shares[index] = np.mean((block < low) | (block > high))
-        return shares
 
     def _count_rows(self, cell: slice) -> Values:
         """The rows of each block with one of these values."""

@@ -108,11 +108,3 @@ def count_outside(values: Values, sizes: Sizes) -> Values:
         rows = numbers[starts[run] : starts[run] + sizes[run]]
         outside[run] = max(outside[run], np.count_nonzero(rows < limit))
     return outside
-
-
-def count_most_frequent(value_indices: Sizes, sizes: Sizes) -> Values:
-    """The rows of each run with its most frequent value. value_indices: of the rows' values, run after run."""
-    run_of_row = np.repeat(np.arange(len(sizes)), sizes)
-    cells, counts = np.unique(run_of_row * (int(value_indices.max()) + 1) + value_indices, return_counts=True)
-    first_cells = np.searchsorted(cells // (int(value_indices.max()) + 1), np.arange(len(sizes)))
-    return np.maximum.reduceat(counts, first_cells).astype(float)

@@ -42,15 +42,15 @@ LEVELS = (*MEANS, *SIXTEENTHS, *TAILS, *VALUES)  # scores that all vary if a col
 DIGITS = ("even", "round")
 SCORES_OF_VALUES = (*LEVELS, *DIGITS)
 
-OF_FACTS = ("outside", "repeats", "standstill")  # of a baseline's parts alone
+OF_FACTS = ("outside", "standstill")  # of a baseline's parts alone
 FIELDS = ("rows", "effective", "missing", *SCORES_OF_VALUES, "largest", "unseen", "beyond", "far", *OF_FACTS)
 """rows: a window's rows. effective: n m / (n + m). missing, location, spread, …: scores with the sign of the change.
 sixteenth1, …: between the reference's quantiles, of texts in the order of their hashes. tail1, tail2: below and above nearly
 all of its values. value1, …: its most frequent values, from LEAST_EFFECT of its rows on. even, round: numbers whose last digit,
 of those that the reference's numbers have, is even, or 0. largest: the largest share of one value. unseen: the share of texts
-that the reference lacks, or of numbers outside its range by more than half its width. beyond, far: of texts whose values grow
+that the reference lacks. beyond, far: of texts whose values grow
 in number, the new values, and among how many. Of numbers in parts: outside: rows outside the range of the other parts;
-repeats: the share of the most frequent value, but for one row; standstill: the rarest stretch of equal neighbours.
+standstill: the rarest stretch of equal neighbours.
 """
 
 
@@ -120,14 +120,6 @@ def compare_values(
     counts_of_cells = np.stack([counts[:, cell].sum(axis=1) for cell in cells], axis=1)
     rows = float(ranks[-1]), float(counts[1].sum())
     return [*changes, *_compare_shares([*names, "largest"], counts_of_cells, rows, sketch_error / 2)]
-
-
-def find_far_limits(low: float, high: float) -> tuple[float, float]:
-    """The limits outside a range by half its width, beyond which numbers are of another kind."""
-    half_width = (high - low) / 2
-    if not np.isfinite(half_width):
-        return -np.inf, np.inf
-    return low - half_width, high + half_width
 
 
 def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> StatisticChange:

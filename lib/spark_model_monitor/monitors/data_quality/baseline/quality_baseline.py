@@ -437,6 +437,14 @@ class BaselineFeature:
         return float(np.nanmax(past[name]))
 
     @property
+    def largest_repeat(self) -> float:
+        """The largest share of rows that repeat one value, in a part of the baseline or an earlier window; 0 if unknown."""
+        past = self.past(BASELINE)
+        if past is None:
+            return 0.0
+        return max(0.0, float(np.nanmax(past["largest"] - 1 / past["rows"])))
+
+    @property
     def family(self) -> str:
         """The family of the feature's drift."""
         if self.constraints.role is FeatureRole.PREDICTION:

@@ -253,10 +253,11 @@ def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> Colum
             components.append(judge_largest(change, _count_values(request.current), shares, rows_of_group))
         elif not (is_text and name in MEANS):  # the order of hashes has no meaning
             components.append(judge_change(change, variance))
-    # Values that the baseline lacks
-    unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
-    shares = past["unseen"][~np.isnan(past["unseen"])]
-    components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, groups.of_values))
+    # Texts that the baseline lacks; numbers beyond its range are facts
+    if is_text:
+        unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
+        shares = past["unseen"][~np.isnan(past["unseen"])]
+        components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, groups.of_values))
     column.components = tuple(components)
     if past is NO_PAST:
         return column

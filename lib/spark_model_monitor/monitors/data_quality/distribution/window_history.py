@@ -29,7 +29,6 @@ from spark_model_monitor.statistics.states.row_counts import count_value_rows, r
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.facts import (
-    count_most_frequent,
     count_outside,
     find_standstills,
     measure_standstills,
@@ -42,7 +41,6 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     compare_missing_values,
     compare_numbers,
     compare_values,
-    find_far_limits,
     score_counts,
 )
 
@@ -164,7 +162,6 @@ def _add_block_statistics(
     if blocks.are_numbers:
         index_of_row = blocks.value_of_row
         statistics["outside"] = count_outside(blocks.values[index_of_row], blocks.sizes)
-        statistics["repeats"] = (count_most_frequent(index_of_row, blocks.sizes) - 1) / blocks.sizes
         statistics["standstill"] = measure_standstills(index_of_row, blocks.sizes)
     nothing = np.full(len(rows), np.nan)
     past[name] = {field: statistics.get(field, nothing) for field in FIELDS}
@@ -248,13 +245,8 @@ def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Map
 
 
 def count_unseen(now: FeatureDistribution, before: FeatureDistribution, *earlier: FeatureDistribution | None) -> float:
-    """The rows of values that the reference lacks, and any earlier side: of new texts, or of numbers far outside its range."""
-    if now.numbers is None or before.numbers is None:
-        return float(sum((now.categories or {})[value] for value in find_new_values(now, before, *earlier)))
-    cdf = now.numbers.step_cdf()
-    low, high = find_far_limits(*before.numbers.ends)
-    is_far = (cdf.values < low) | (cdf.values > high)
-    return float(np.diff(cdf.cumulative, prepend=0)[is_far].sum())
+    """The rows of texts that the reference lacks, and any earlier side."""
+    return float(sum((now.categories or {})[value] for value in find_new_values(now, before, *earlier)))
 
 
 def find_largest_share(distribution: FeatureDistribution) -> float:

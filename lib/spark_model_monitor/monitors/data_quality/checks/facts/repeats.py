@@ -227,7 +227,7 @@ def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -
     index = int((counts_now / m - counts_before / n).argmax())
     # Each value occurs once; what repeats more often than those of the baseline is a fact
     repeats = max(0, int(counts_now[index]) - 1)
-    usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_in_parts("repeats"))
+    usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
     rows_of_value = estimate_rows_of_value(feature, before)
     return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), rows_of_value)
 
