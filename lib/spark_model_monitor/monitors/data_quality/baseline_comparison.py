@@ -19,7 +19,11 @@ from spark_model_monitor.documents.constraints import (
 )
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
+from spark_model_monitor.monitors.data_quality.distribution.calibration import (
+    LONGER_OR_INDEPENDENT,
+    LONGER_WINDOWS,
+    NoiseCalibration,
+)
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
     FeatureDesignEffect,
@@ -64,6 +68,7 @@ COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched,
 NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
 NEW_COLUMN = f"the baseline lacks it, and fewer than {FEWEST_WINDOWS} quiet windows had it"
 LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that others had
+NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
 
 
@@ -246,6 +251,15 @@ class FeatureComparison:
         if self.window_design_effect != INDEPENDENT_ROWS:
             return self.comparison.design_effects.group_column
         return None
+
+    @property
+    def group_advice(self) -> str:
+        """The step that would tell what a window shows whose rows form groups."""
+        if self.suspected_group_column is not None:
+            return NAME_GROUP_COLUMN.format(column=self.suspected_group_column)
+        if self.comparison.monitoring.group_column is not None:
+            return LONGER_WINDOWS
+        return LONGER_OR_INDEPENDENT
 
     @cached_property
     def chance_of_missing(self) -> float:

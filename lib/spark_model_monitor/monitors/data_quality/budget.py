@@ -84,6 +84,7 @@ def _request_references(
             past=past,
             earlier=None if reference == BASELINE else feature.baseline,
             group_column=feature.suspected_group_column,
+            group_advice=feature.group_advice,
         )
     return requests
 

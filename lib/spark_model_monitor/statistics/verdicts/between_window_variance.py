@@ -131,13 +131,12 @@ class Dispersion:
         alike = max(0.0, squares - count - count * (count - 1) / windows)
         return float(self.windows[self.are_levels].mean()) * count**2 / (count + alike)
 
-    @cached_property
-    def p(self) -> float:
-        """The p-value of a level that varies as that of independent rows does: of all its scores, or of a mean alone."""
-        p_values = [chance_of_dispersion(self.mean_ratio, self.freedom)]
+    def compute_p(self, rows_of_group: float) -> float:
+        """The p-value of a level that varies as that of independent groups of rows does: of all its scores, or of one mean."""
+        p_values = [chance_of_dispersion(self.mean_ratio / rows_of_group, self.freedom)]
         for name, ratio, windows in zip(self.names, self.ratios.tolist(), self.windows.tolist(), strict=True):
             if name in MEANS:
-                p_values.append(chance_of_dispersion(ratio, windows))
+                p_values.append(chance_of_dispersion(ratio / rows_of_group, windows))
         return min(1.0, len(p_values) * min(p_values))
 
 
@@ -241,7 +240,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         return {}
     level_varies = size.level_varies
     if level_varies is None:
-        level_varies = dispersion.p <= CHANCE
+        level_varies = dispersion.compute_p(size.of_values) <= CHANCE
     # Of a level that varies each score may; else one of many has to by more than the column as a whole
     one_of_many = CHANCE / len(dispersion.names)
     # Shrunk towards the column's other scores
@@ -258,10 +257,10 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
             added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
             ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
             freedom += added
-        if chance_of_dispersion(ratio, freedom) > noise_level:
+        rows_of_group = size.of_missing if name == "missing" else size.of_values
+        if chance_of_dispersion(ratio / rows_of_group, freedom) > noise_level:
             variances[name] = _predict_of_rows(min(ratio, dispersion.mean_ratio), dispersion.freedom)
             continue
-        rows_of_group = size.of_missing if name == "missing" else size.of_values
         scores = dispersion.scores[index]
         known_scores = scores[np.isfinite(scores)]
         variances[name] = _predict(ratio, freedom, float(dispersion.growths[index]), rows_of_group, known_scores)

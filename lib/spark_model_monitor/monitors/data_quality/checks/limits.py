@@ -73,9 +73,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         rows = feature.baseline.present
         lacking = max(round(rare * groups), math.ceil(rows * feature.baseline_feature.largest_in_parts("unseen")))
-        group_column = feature.suspected_group_column
         return feature.calibration.judge_suggested_limit(
-            finding, CONTENTS, lacking, rows, groups=groups, group_column=group_column
+            finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice
         )
     if lowest_share >= threshold:
         reason = None
@@ -138,7 +137,6 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least_p = feature.chance_of_missing
     rows_form_groups = feature.window_design_effect.of_missing > 1
-    group_column = feature.suspected_group_column
     finding = feature.calibration.judge_suggested_limit(
         finding,
         COMPLETENESS,
@@ -146,7 +144,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         baseline.num_rows,
         least_p=least_p,
         rows_form_groups=rows_form_groups,
-        group_column=group_column,
+        group_advice=feature.group_advice,
     )
     # What may have gone unseen, where the check has passed
     phi = 1.0
@@ -160,7 +158,7 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         matters,
         phi,
         rows_form_groups=rows_form_groups,
-        group_column=group_column,
+        group_advice=feature.group_advice,
     )
 
 

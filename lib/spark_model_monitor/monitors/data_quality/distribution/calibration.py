@@ -36,6 +36,7 @@ from spark_model_monitor.statistics.drift.distances import l_infinity_categorica
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     CHANCE,
+    LARGEST_GROWTH,
     PastWindows,
     WindowSize,
     as_past_windows,
@@ -71,6 +72,10 @@ ENOUGH = "{fewest:,} that lack it would not be"
 NEVER_ENOUGH = "so few can't show it"
 BREAK_THE_LIMIT = "{number:,} of {rows:,} values don't meet the limit"
 NO_PAST = PastWindows(dict.fromkeys(FIELDS, np.empty(0)))
+LONGER_WINDOWS = "take longer windows"
+LONGER_OR_INDEPENDENT = (
+    f"{LONGER_WINDOWS}{ALTERNATIVE}make the baseline with --rows independent if no rows belong together"
+)
 AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
@@ -81,8 +86,8 @@ class ColumnDrift:
     share that is new by nature. present: the share of the baseline's rows that have a value.
     windows: number of earlier ones, or parts of the baseline, that show how much the column varies; phi: by what factor
     more than independent rows; freedom: the degrees of freedom of that. groups: how many rows count as one. group_column: the
-    column that explains why they are alike, if nobody named it. unfit: why there are no windows. family: the family whose
-    level it shares.
+    column that explains why they are alike, if nobody named it. group_advice: what would tell then. unfit: why there are no
+    windows. family: the family whose level it shares.
     """
 
     components: tuple[Component, ...] = ()
@@ -97,6 +102,7 @@ class ColumnDrift:
     freedom: float = math.inf
     groups: float = 1.0
     group_column: str | None = None
+    group_advice: str = LONGER_OR_INDEPENDENT
     unfit: str | None = None
     family: str = DRIFT
 
@@ -139,13 +145,13 @@ class NoiseCalibration:
         groups: float = 1.0,
         least_p: float = 0.0,
         rows_form_groups: bool = True,
-        group_column: str | None = None,
+        group_advice: str = LONGER_OR_INDEPENDENT,
     ) -> Finding:
         """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 
         Otherwise it has passed, with the p-value and the reason. lacking, rows: of the baseline. groups: how many rows count
         as one. least_p: a lower bound for the p-value. rows_form_groups: whether such a bound comes from groups of rows, and not
-        only from how windows vary. group_column: the column that shows these groups, if nobody named it.
+        only from how windows vary. group_advice: the step that would tell then.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
@@ -162,7 +168,7 @@ class NoiseCalibration:
         if chance_of_more(lacking, rows, current_lacking, finding.m) <= level / tests:  # for independent rows
             if rows_form_groups:
                 reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
-                return passed.unsure(reason, write_group_advice(group_column))
+                return passed.unsure(reason, group_advice)
             return passed.but(reason=AS_WINDOWS_VARY)
         # How many it would take tells a user what the limit is worth
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
@@ -174,7 +180,7 @@ class NoiseCalibration:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRequest:
-    """Two sides of a feature whose column is requested. groups, group_column, unfit, family: of that feature.
+    """Two sides of a feature whose column is requested. groups, group_column, group_advice, unfit, family: of that feature.
     tested: whether tests count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for
     them. earlier: another side whose values don't count as new.
     """
@@ -188,6 +194,7 @@ class ColumnRequest:
     past: WindowStatistics | None = None
     earlier: FeatureDistribution | None = None
     group_column: str | None = None
+    group_advice: str = LONGER_OR_INDEPENDENT
 
     @property
     def has_past(self) -> bool:
@@ -216,7 +223,7 @@ def find_varying_columns(requests: Mapping[RequestT, ColumnRequest]) -> set[Requ
                 Samples(request.baseline.present, request.current.present).effective
             )
             if dispersion is not None:
-                p_values[key] = dispersion.p
+                p_values[key] = dispersion.compute_p(request.groups.of_values)
     adjusted = adjust_p_values([*p_values.values()])
     return {key for key, p in zip(p_values, adjusted, strict=True) if p <= CHANCE}
 
@@ -277,7 +284,9 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     current = request.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column = ColumnDrift(unfit=request.unfit, family=request.family, group_column=request.group_column)
+    column = ColumnDrift(unfit=request.unfit, family=request.family)
+    column.group_column = request.group_column
+    column.group_advice = request.group_advice
     # The threshold decides: only the window's own rows show how they are grouped
     if request.past is None and not request.tested:
         column.phi = column.groups = request.groups.of_values
@@ -346,25 +355,12 @@ SHIFT = "{change:.2g} standard deviations"
 SHARE = "{change:.2g} % of the records"
 ONE_DEVIATION = SHIFT.format(change=1)
 
-NAME_GROUPS = (
-    f"name the column that says which rows belong together (--group-column){ALTERNATIVE}make the baseline with "
-    "--rows independent if none do"
-)
-NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 ENOUGH_ROWS = "; about {rows:,} rows would show a change that matters"
-LONGER_WINDOWS = "take longer windows"
 NAME_TIME = f"name the baseline's time column (--time-column){ALTERNATIVE}shuffle its rows if they are independent"
 LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
 RARE = 0.05
 """The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
-
-
-def write_group_advice(group_column: str | None) -> str:
-    """What would tell where rows form groups. group_column: the column that shows them, if nobody named it."""
-    if group_column is None:
-        return NAME_GROUPS
-    return NAME_GROUP_COLUMN.format(column=group_column)
 
 
 def judge_drift(
@@ -448,7 +444,7 @@ def _allow_for_groups(finding: Finding, threshold: float, column: ColumnDrift) -
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if low <= threshold:
             reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
-            return finding.unsure(reason, write_group_advice(column.group_column))
+            return finding.unsure(reason, column.group_advice)
     return finding
 
 
@@ -499,7 +495,7 @@ def _check_unseen_changes(
         reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
         return finding.unsure(reason, _write_advice(column), is_change_seen=True)
     if column.group_column is not None:
-        return finding.unsure(SCATTERED.format(column=column.group_column), write_group_advice(column.group_column))
+        return finding.unsure(SCATTERED.format(column=column.group_column), column.group_advice)
     # values that so few rows have can't change that many rows
     is_in_enough_rows = column.present >= matters.value
     if is_in_enough_rows and smallest > size:
@@ -521,7 +517,7 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     if samples is None or not math.isfinite(lacking_power):
         return ""
     # Where levels wander, more rows of a window don't help
-    if column.windows and column.phi > column.groups:
+    if column.windows and column.phi > LARGEST_GROWTH * column.groups:
         return ""
     # The smallest change falls with the square root of the rows
     needed = samples.m * lacking_power**2 / column.present
@@ -533,7 +529,7 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
 def _write_advice(column: ColumnDrift) -> str:
     """The step that would tell."""
     if column.groups > 1:
-        return write_group_advice(column.group_column)
+        return column.group_advice
     if column.unfit is not None:
         return NAME_TIME
     return LONGER_WINDOWS
@@ -547,12 +543,12 @@ def judge_missing(
     phi: float = 1.0,
     *,
     rows_form_groups: bool = False,
-    group_column: str | None = None,
+    group_advice: str = LONGER_WINDOWS,
 ) -> Finding:
     """A completeness check that passed, unless more or fewer missing values may have gone unseen.
 
     phi: by what factor their number varies at least, relative to independent rows. rows_form_groups: whether this is
-    because the window's rows form groups. group_column: the column that shows these, if nobody named it.
+    because the window's rows form groups. group_advice: the step that would tell then.
     """
     if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
         return finding
@@ -566,7 +562,7 @@ def judge_missing(
         finding = finding.but(smallest_change=smallest)
     advice = LONGER_WINDOWS
     if rows_form_groups:
-        advice = write_group_advice(group_column)
+        advice = group_advice
     if increase > matters.missing:
         return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
     if -increase > matters.missing:
