@@ -1,6 +1,7 @@
 """Laws of every verdict, whatever the design: on tables that are drawn anew at each run, more of them at night."""
 
 import importlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
+from spark_model_monitor.documents.outcome import ALTERNATIVE
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 EXAMPLES = settings.default.max_examples
@@ -354,3 +356,54 @@ def test_devices_of_which_a_tenth_is_replaced_each_monday_are_healthy(contestant
         assert "device" not in product.judge(days[number], number), number
         product.remember()
     assert "device" in product.judge({**days[44], "device": np.where(days[44]["x"] > 5, "d", days[44]["device"])}, 45)
+
+
+# 5. The step that is named ends what nobody can tell
+
+
+def draw_sessions(random, rows, first_user=0):
+    """Twenty neighbours of each user are alike."""
+    user = np.repeat(np.arange(rows // 20), 20)
+    level = random.normal(size=rows // 20)[user]
+    return {"x": random.normal(level, 0.3), "y": random.normal(level, 1), "user": user + first_user}
+
+
+def draw_scattered_users(random, rows, first_user=0):
+    """Twenty rows of each user are alike, and lie anywhere."""
+    user = random.permutation(np.resize(np.arange(rows // 20), rows))
+    level = random.normal(size=rows // 20)[user]
+    return {"x": random.normal(level, 0.5), "y": random.gamma(2, 2, rows), "user": user + first_user}
+
+
+OTHER_USERS = 10**6
+TABLES = {
+    "few rows": (draw_ordinary, 4_000, 60, 1_500),
+    "sessions": (draw_sessions, 20_000, 1_000, 6_000),
+    "scattered users": (draw_scattered_users, 20_000, 4_000, 8_000),
+}
+"""How rows are drawn; and how many a baseline, a window and a longer one have."""
+
+
+@pytest.mark.parametrize("table", TABLES)
+@draw_examples(0.1)
+@given(seed=SEEDS)
+def test_the_step_that_is_named_ends_what_cannot_be_told(seed, table):
+    draw, baseline_rows, rows, longer_rows = TABLES[table]
+    random = np.random.default_rng(seed)
+    users = (OTHER_USERS,) if draw is not draw_ordinary else ()
+    baseline = draw(random, baseline_rows)
+    window = draw(random, rows, *users)
+
+    # Each step that is named is followed, the first of two
+    monitor = MONITOR
+    [findings] = judge_frames(baseline, window)
+    for _ in range(2):
+        steps = {feature.advice.partition(ALTERNATIVE)[0] for feature in findings.unsure}
+        if steps == {"take longer windows"}:
+            window = draw(random, longer_rows, *users)
+        elif steps == {"make the baseline with --group-column user"}:
+            monitor = replace(MONITOR, settings=MonitoringSettings(group_column="user"))
+        [findings] = judge_frames(baseline, window, monitor=monitor)
+
+    assert not list_unsure(findings)
+    assert list_violated(findings) <= {"user"}
