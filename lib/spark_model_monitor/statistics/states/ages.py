@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.states.encoding import State, register_state
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -30,6 +31,7 @@ class Ages(State):
     """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
 
     KIND: ClassVar[str] = "ages"
+    COLUMNS: ClassVar[Mapping[str, str]] = {"counts": "<i8"}
 
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
 
@@ -37,9 +39,6 @@ class Ages(State):
     def of(cls, ages: NDArray[np.float64]) -> Ages:
         """The counts of ages in seconds; negative for times after their rows."""
         return cls(np.bincount(EDGES.searchsorted(ages, side="right"), minlength=len(EDGES) + 1))
-
-    def __add__(self, addend: Ages) -> Ages:
-        return Ages(self.counts + addend.counts)
 
     @property
     def total(self) -> int:
@@ -68,14 +67,6 @@ class Ages(State):
         """The largest gap between the other side's cumulative shares and these, if all these were `seconds` older."""
         mine, theirs = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
         return float(np.abs(np.interp(EDGES - seconds, EDGES, mine) - theirs).max())
-
-    def payload(self) -> tuple[Parameters, bytes]:
-        """The counts as 64-bit integers."""
-        return {}, self.counts.astype("<i8").tobytes()
-
-    @classmethod
-    def from_payload(cls, parameters: Parameters, payload: bytes) -> Ages:
-        return cls(np.frombuffer(payload, "<i8").astype(np.int64))
 
     def contradiction(self) -> str | None:
         sound = len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())

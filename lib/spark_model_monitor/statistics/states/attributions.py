@@ -89,7 +89,7 @@ class Attributions(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Attributions:
-        named, packed, *sketches = split_parts(cls.KIND, payload)
+        named, packed, *sketches = split_parts(payload)
         features, outputs, aggregation, baseline = json.loads(named)
         # Expected outputs, rows and sums stand one after the other
         shape = (3, len(outputs), len(features), BLOCKS)

@@ -6,7 +6,8 @@ Sums of doubles depend on grouping, and a key is in the same block wherever its 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -131,6 +132,9 @@ class RegressionSums(State):
     """
 
     KIND: ClassVar[str] = "regression"
+    COLUMNS: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("rows", "absolute", "squared", "label_mean", "label_m2", "absolute_label", "relative", "nonzero"), "<f8"
+    )
 
     rows: Numbers = field(default_factory=_create_sums)
     absolute: Numbers = field(default_factory=_create_sums)
@@ -171,26 +175,13 @@ class RegressionSums(State):
             rows = self.rows + addend.rows
             share = addend.rows / np.maximum(rows, 1)  # 0 where neither side has rows
             mean_difference = addend.label_mean - self.label_mean
-            return RegressionSums(
-                rows=rows,
-                absolute=self.absolute + addend.absolute,
-                squared=self.squared + addend.squared,
+            return self.add_members(
+                addend,
                 label_mean=np.where(self.rows == 0, addend.label_mean, self.label_mean + mean_difference * share),
                 label_m2=self.label_m2 + addend.label_m2 + mean_difference * mean_difference * self.rows * share,
-                absolute_label=self.absolute_label + addend.absolute_label,
-                relative=self.relative + addend.relative,
-                nonzero=self.nonzero + addend.nonzero,
             )
 
-    def payload(self) -> tuple[Parameters, bytes]:
-        """Doubles, one member after the other."""
-        return {}, np.stack([getattr(self, member.name) for member in fields(self)]).astype("<f8").tobytes()
-
-    @classmethod
-    def from_payload(cls, parameters: Parameters, payload: bytes) -> RegressionSums:
-        return cls(*read_doubles(cls, payload, (8, BLOCKS)))
-
     def contradiction(self) -> str | None:
-        if are_counts(self.rows) and are_counts(self.nonzero):
+        if len(self.rows) == BLOCKS and are_counts(self.rows) and are_counts(self.nonzero):
             return None
         return "a block has no number of rows"

@@ -13,7 +13,6 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from operator import add, attrgetter
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -41,9 +40,6 @@ OTHER_NUMBER_PATTERN_WITHOUT_EXPONENTS = _OTHER_NUMBER.replace("{exponent}", "")
 FIRST_SECOND = 1e9
 LAST_SECOND = 2e9
 UNITS_OF_SECONDS = (1.0, 1e3, 1e6, 1e9)  # how many are a second
-
-
-_get_counts = attrgetter("missing", "integral", "fractional", "boolean", "text", "unknown")
 
 
 class DataType(IntEnum):
@@ -118,9 +114,6 @@ class DataTypeCounts(State):
         if self.fractional:
             return "Fractional"
         return "Integral"
-
-    def __add__(self, addend: DataTypeCounts) -> DataTypeCounts:
-        return DataTypeCounts(*map(add, _get_counts(self), _get_counts(addend)))
 
 
 def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
@@ -342,15 +335,8 @@ class VectorCounts(State):
         )
 
     def __add__(self, addend: VectorCounts) -> VectorCounts:
-        return VectorCounts(
-            vectors=self.vectors + addend.vectors,
-            missing=self.missing + addend.missing,
-            elements=self.elements + addend.elements,
-            null_elements=self.null_elements + addend.null_elements,
-            nan_elements=self.nan_elements + addend.nan_elements,
-            shortest=min((counts.shortest for counts in (self, addend) if counts.vectors), default=0),
-            longest=max(self.longest, addend.longest),
-        )
+        shortest = min((counts.shortest for counts in (self, addend) if counts.vectors), default=0)
+        return self.add_members(addend, shortest=shortest, longest=max(self.longest, addend.longest))
 
     def contradiction(self) -> str | None:
         fit = self.null_elements + self.nan_elements <= self.elements and self.shortest <= self.longest

@@ -6,7 +6,6 @@ sampled, so that columns of numbers cost nothing.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
-from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.states.distinct import sum_counts, unique_with_inverse
+from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 from spark_model_monitor.statistics.text_forms import is_like_number
 
@@ -68,24 +67,15 @@ class DateTexts(State):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The numbers of skipped values and of texts, hashes, counts, lengths of the texts, and the texts; ascending by hash."""
-        encoded = [text.encode() for text in self.texts]
-        lengths = [len(text) for text in encoded]
-        numbers = np.concatenate(([self.skipped, len(encoded)], self.hashes, self.counts, lengths))
-        payload = numbers.astype("<i8").tobytes()
-        return {}, payload + b"".join(encoded)
+        numbers = np.concatenate(([self.skipped, len(self.texts)], self.hashes, self.counts))
+        return {}, pack_texts(numbers.tolist(), self.texts)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> DateTexts:
-        skipped, number = np.frombuffer(payload, "<i8", 2).tolist()
-        start = 16
-        numbers = np.frombuffer(payload, "<i8", 3 * number, offset=start).astype(np.int64)
-        hashes, counts, lengths = numbers.reshape(3, -1)
-        # The texts follow the numbers
-        start += numbers.nbytes
-        ends = [start, *(start + np.cumsum(lengths)).tolist()]
-        cls.require_size(payload, ends[-1])
-        texts = tuple(payload[begin:end].decode() for begin, end in itertools.pairwise(ends))
-        return cls(hashes, counts, texts, skipped)
+        number = int(np.frombuffer(payload, "<i8", 2)[1])
+        (skipped, _, *numbers), texts = unpack_texts(payload, 2 + 2 * number, number)
+        hashes, counts = np.array(numbers, np.int64).reshape(2, -1)
+        return cls(hashes, counts, tuple(texts), skipped)
 
     def contradiction(self) -> str | None:
         are_alike = len(self.hashes) == len(self.counts) == len(self.texts)
@@ -157,6 +147,5 @@ def _keep_lowest(hashes: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
         if len(lowest) >= SAMPLE_SIZE:
             hashes = hashes[is_low]
             counts = counts[is_low]
-    different, index = unique_with_inverse(hashes)
-    sums = np.bincount(index, counts, minlength=len(different))
-    return different[:SAMPLE_SIZE], sums[:SAMPLE_SIZE].astype(np.int64)
+    different, sums = sum_counts(hashes, counts)
+    return different[:SAMPLE_SIZE], sums[:SAMPLE_SIZE]

@@ -5,14 +5,13 @@ from a bounded sample of distinct rows, or values, selected by the same hash eve
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 
 LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
@@ -132,8 +131,7 @@ class DistinctRegisters(State):
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> DistinctRegisters:
         require_equal(cls.KIND, "p", PRECISION, parameters["p"])
-        if len(payload) != REGISTERS:
-            raise BadState(f"state bytes: {cls.KIND!r} has {len(payload)} registers; it has to have {REGISTERS}")
+        cls.require_size(payload, REGISTERS)
         return cls(np.frombuffer(payload, dtype=np.uint8))
 
 
@@ -204,6 +202,12 @@ def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], NDArray[n
     return ordered[are_new], inverse
 
 
+def sum_counts(values: NDArray[Item], counts: NDArray[np.int64]) -> tuple[NDArray[Item], NDArray[np.int64]]:
+    """The distinct values, ascending, and the sum of the counts of each."""
+    distinct, inverse = unique_with_inverse(values)
+    return distinct, np.bincount(inverse, counts, minlength=len(distinct)).astype(np.int64)
+
+
 def _estimate_bias(raw: float) -> float:
     """The mean bias of the six raw estimates in the table closest to this one.
 
@@ -240,6 +244,8 @@ class Repeats(State):
     """
 
     KIND: ClassVar[str] = "repeats"
+    COLUMNS: ClassVar[Mapping[str, str]] = {"hashes": "<i8", "counts": "<i8"}
+    PARAMETERS: ClassVar[tuple[str, ...]] = ("level",)
     LEAST_DIFFERENT: ClassVar[float] = MOSTLY  # the share of distinct hashes below which a builder gives up
     BUFFERED: ClassVar[int] = MOST_HASHES  # the number of hashes that a builder takes at once
 
@@ -283,22 +289,12 @@ class Repeats(State):
         return int((self.counts > 1).sum())
 
     def _merge_counts(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
-        distinct, inverse = unique_with_inverse(np.concatenate((self.hashes, hashes)))
-        sums = np.bincount(inverse, np.concatenate((self.counts, counts)), minlength=len(distinct)).astype(np.int64)
+        distinct, sums = sum_counts(np.concatenate((self.hashes, hashes)), np.concatenate((self.counts, counts)))
         level = self.level
         while len(distinct) > MOST_HASHES:  # ascending: those that stay come first
             level += 1
             distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
         return type(self)(level, distinct, sums[: len(distinct)])
-
-    def payload(self) -> tuple[Parameters, bytes]:
-        """The hashes, then the counts, as 64-bit integers."""
-        return {"level": self.level}, np.concatenate((self.hashes, self.counts)).astype("<i8").tobytes()
-
-    @classmethod
-    def from_payload(cls, parameters: Parameters, payload: bytes) -> Repeats:
-        hashes, counts = np.frombuffer(payload, "<i8").astype(np.int64).reshape(2, -1)
-        return cls(parameters.get("level", 0), hashes, counts)
 
     def contradiction(self) -> str | None:
         rise = bool((self.hashes[1:] > self.hashes[:-1]).all()) and bool((self.counts > 0).all())

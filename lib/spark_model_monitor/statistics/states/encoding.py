@@ -11,11 +11,12 @@ import json
 import re
 import struct
 import zlib
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -32,8 +33,9 @@ class State(ABC):
     """A small mergeable summary of rows: the state of some rows + the state of other rows is the state of all of them.
 
     States are frozen values; `Type()` is the state of no rows, the neutral element of addition. The layout of the bytes
-    is declared once: by `NUMBERS` for a state that only has numbers, else by `payload` and `from_payload`. Equal states
-    have equal bytes, and any bytes are read either as a valid state or as a `BadState`.
+    is declared once: by `NUMBERS` for a state that only has numbers, by `COLUMNS` for one of arrays of one length, else
+    by `payload` and `from_payload`. Equal states have equal bytes, and any bytes are read either as a valid state or as a
+    `BadState`: what `from_payload` raises for bytes that nobody of ours wrote need not say more than that.
     """
 
     __slots__ = ()
@@ -41,10 +43,19 @@ class State(ABC):
     KIND: ClassVar[str]
     VERSION: ClassVar[int] = 1  # of the payload's layout; older versions are read through `UPGRADES`
     NUMBERS: ClassVar[struct.Struct]  # the members in order, if all are numbers
+    COLUMNS: ClassVar[
+        Mapping[str, str]
+    ] = {}  # arrays of one length, one after the other: their types in bytes, by member
+    PARAMETERS: ClassVar[tuple[str, ...]] = ()  # the other members of a state of columns
 
-    @abstractmethod
     def __add__(self, addend: Any, /) -> Any:
         """The state of the rows of both, those of `self` first. Raises BadState if their parameters differ."""
+        return self.add_members(addend)
+
+    def add_members(self: S, addend: S, **members: Any) -> S:
+        """The sum of both, member by member. members: those of the sum that are no sums."""
+        names = (name for name, _ in _list_members(type(self)) if name not in members)
+        return type(self)(**{name: getattr(self, name) + getattr(addend, name) for name in names}, **members)
 
     def __eq__(self, other: object) -> bool:
         """Whether both have the same bytes, so NaN equals NaN."""
@@ -71,13 +82,26 @@ class State(ABC):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The parameters, which reading the bytes needs and two added states must share; and the bytes."""
-        return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _list_members(type(self))])
+        if not self.COLUMNS:
+            return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _list_members(type(self))])
+        columns = (getattr(self, name).astype(dtype).tobytes() for name, dtype in self.COLUMNS.items())
+        return {name: int(getattr(self, name)) for name in self.PARAMETERS}, b"".join(columns)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Any:
         """The state with this payload in the current version. An exception for crafted bytes becomes a BadState."""
-        cls.require_size(payload, cls.NUMBERS.size)
-        return cls(*cls.NUMBERS.unpack(payload))
+        if not cls.COLUMNS:
+            cls.require_size(payload, cls.NUMBERS.size)
+            return cls(*cls.NUMBERS.unpack(payload))
+        rows = len(payload) // sum(np.dtype(dtype).itemsize for dtype in cls.COLUMNS.values())
+        members: dict[str, Any] = {name: type(getattr(cls(), name))(parameters[name]) for name in cls.PARAMETERS}
+        start = 0
+        for name, dtype in cls.COLUMNS.items():
+            column = np.frombuffer(payload, dtype, rows, start)
+            members[name] = column.astype(column.dtype.newbyteorder("="))
+            start += column.nbytes
+        cls.require_size(payload, start)
+        return cls(**members)
 
     @classmethod
     def require_size(cls, payload: bytes, size: int) -> None:
@@ -105,25 +129,34 @@ def join_parts(parts: Iterable[bytes]) -> bytes:
     return b"".join(piece for part in parts for piece in (_LENGTH.pack(len(part)), part))
 
 
-def split_parts(kind: str, payload: bytes) -> list[bytes]:
-    """The parts of a payload that `join_parts` made. kind: the state's kind, for errors.
-
-    Raises BadState if a part is truncated.
-    """
+def split_parts(payload: bytes) -> list[bytes]:
+    """The parts of a payload that `join_parts` made. Raises ValueError or struct.error if a part is truncated."""
     parts = []
-    start = 0
-    while start < len(payload):
-        part_start = start + _LENGTH.size
-        # a truncated length
-        if part_start <= len(payload):
-            end = part_start + _LENGTH.unpack_from(payload, start)[0]
-        else:
-            end = part_start
-        if end > len(payload):
-            raise BadState(f"state bytes: a part of {kind!r} ends at byte {end} of {len(payload)}")
-        parts.append(payload[part_start:end])
-        start = end
+    end = 0
+    while end < len(payload):
+        start = end + _LENGTH.size
+        end = start + _LENGTH.unpack_from(payload, end)[0]
+        parts.append(payload[start:end])
+    if end != len(payload):
+        raise ValueError("the last part is truncated")
     return parts
+
+
+def pack_texts(numbers: Iterable[int], texts: Iterable[str]) -> bytes:
+    """One payload from whole numbers and texts: the numbers, the length of each text in bytes, the texts."""
+    encoded = [text.encode() for text in texts]
+    return np.array([*numbers, *map(len, encoded)], "<i8").tobytes() + b"".join(encoded)
+
+
+def unpack_texts(payload: bytes, numbers: int, texts: int) -> tuple[list[int], list[str]]:
+    """The whole numbers and the texts that `pack_texts` packed, as many as these. Raises ValueError for other bytes."""
+    if numbers < 0 or texts < 0:
+        raise ValueError("a number of texts is below 0")
+    integers = np.frombuffer(payload, "<i8", numbers + texts)
+    ends = np.cumsum([integers.nbytes, *integers[numbers:]], dtype=np.int64).tolist()
+    if ends[-1] != len(payload):
+        raise ValueError("the texts end elsewhere")
+    return integers[:numbers].tolist(), [payload[start:end].decode() for start, end in pairwise(ends)]
 
 
 LARGEST_COUNT = 2**53  # the largest count: the sum of a thousand fits in 64 bits, and a double is exact up to here

@@ -115,8 +115,7 @@ class TextLengths(State):
         return cls({int(length): int(count_by_length[length]) for length in np.flatnonzero(count_by_length)})
 
     def __add__(self, addend: TextLengths) -> TextLengths:
-        lengths = sorted(self.counts.keys() | addend.counts.keys())
-        return TextLengths({length: self.counts.get(length, 0) + addend.counts.get(length, 0) for length in lengths})
+        return TextLengths(dict(sorted(self.sum_of_counts(self.counts, addend.counts).items())))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """Each length that occurs, with its count, ascending."""
@@ -170,9 +169,6 @@ class TextShapes(State):
         short_counts = np.where(are_long, 0, counts)
         sums = [int(total @ short_counts) for values in measures for total in (values, values * values)]
         return cls(int(short_counts.sum()), int(counts.sum() - short_counts.sum()), *sums)
-
-    def __add__(self, addend: TextShapes) -> TextShapes:
-        return TextShapes(*(getattr(self, name) + getattr(addend, name) for name in self.__slots__))
 
 
 def _measure_texts(texts: pa.StringArray) -> list[NDArray[np.int64]]:

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.blocks import Blocks, BlockSums, Numbers, add_by_block
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
@@ -71,17 +70,10 @@ class EstimatedOutcomes(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> EstimatedOutcomes:
-        blobs = split_parts(cls.KIND, payload)
-        if len(blobs) != 4:
-            raise BadState(
-                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no four states"
-            )
-        if blobs[2]:
-            of_classes = ClassScores.from_bytes(blobs[2])
-        else:
-            of_classes = ClassScores()
-        if blobs[3]:
-            of_errors = BlockSums.from_bytes(blobs[3])
-        else:
-            of_errors = BlockSums()
-        return cls(Outcomes.from_bytes(blobs[0]), ScoreCounts.from_bytes(blobs[1]), of_classes, of_errors)
+        predictions, reference, of_classes, of_errors = split_parts(payload)
+        return cls(
+            Outcomes.from_bytes(predictions),
+            ScoreCounts.from_bytes(reference),
+            ClassScores.from_bytes(of_classes) if of_classes else ClassScores(),
+            BlockSums.from_bytes(of_errors) if of_errors else BlockSums(),
+        )

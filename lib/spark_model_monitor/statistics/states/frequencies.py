@@ -11,7 +11,6 @@ summaries".
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    pack_texts,
+    register_state,
+    require_equal,
+    unpack_texts,
+)
 from spark_model_monitor.statistics.states.hashing import Hashes
 
 LIMIT = 4096  # P15
@@ -85,29 +90,14 @@ class Frequencies(State):
     def payload(self) -> tuple[Parameters, bytes]:
         """Number of keys, total, bound, counts and lengths of the keys, keys; sorted by key."""
         keys = sorted(self.counts)
-        texts = [key.encode() for key in keys]
-        numbers = np.array([len(keys), self.total, self.bound, *(self.counts[key] for key in keys)], dtype="<i8")
-        lengths = np.array([len(text) for text in texts], dtype="<i8")
-        payload = b"".join((numbers.tobytes(), lengths.tobytes(), *texts))
-        return {"limit": self.limit}, payload
+        numbers = [len(keys), self.total, self.bound, *(self.counts[key] for key in keys)]
+        return {"limit": self.limit}, pack_texts(numbers, keys)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Frequencies:
-        if len(payload) >= 24:
-            keys, total, bound = np.frombuffer(payload, "<i8", 3).tolist()
-        else:
-            keys = -1
-            total = 0
-            bound = 0
-        texts_at = 24 + 16 * keys  # after three numbers, and a count and a length for each key
-        if keys < 0 or len(payload) < texts_at:
-            raise BadState(f"state bytes: a {cls.KIND!r} of {keys} keys does not fit in {len(payload)} bytes")
-        counts, lengths = np.frombuffer(payload, "<i8", 2 * keys, offset=24).reshape(2, keys).tolist()
-        ends = [texts_at, *(texts_at + np.cumsum(lengths, dtype=np.int64)).tolist()]
-        if ends[-1] != len(payload):
-            raise BadState(f"state bytes: the keys of a {cls.KIND!r} end at {ends[-1]} of {len(payload)} bytes")
-        texts = (payload[start:end].decode() for start, end in itertools.pairwise(ends))
-        return cls(dict(zip(texts, counts, strict=True)), total, parameters["limit"], bound)
+        number = int(np.frombuffer(payload, "<i8", 1)[0])
+        (_, total, bound, *counts), keys = unpack_texts(payload, 3 + number, number)
+        return cls(dict(zip(keys, counts, strict=True)), total, parameters["limit"], bound)
 
 
 def unify_flags(counts: Mapping[str, int]) -> Mapping[str, int]:

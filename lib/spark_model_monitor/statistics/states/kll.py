@@ -178,26 +178,20 @@ class KllSketch(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> KllSketch:
         k = parameters["k"]
         c = parameters["c"]
+        # Before memory is allocated for them
         if not is_count(k, LARGEST_SKETCH) or not k or not isinstance(c, float) or not 0 < c <= 1:
             raise BadState(
                 f"state bytes: a {cls.KIND!r} has no sketch size from 1 to {LARGEST_SKETCH} and a factor from 0 to 1"
             )
-        height = payload[0] if payload else 0
-        items_at = 1 + height * _LEVEL.size  # after the number of levels and a head for each
-        if not 0 < height <= MOST_LEVELS or len(payload) < items_at:
-            raise BadState(f"state bytes: a {cls.KIND!r} of {height} levels does not fit in {len(payload)} bytes")
-        heads = [_LEVEL.unpack_from(payload, 1 + level * _LEVEL.size) for level in range(height)]
-        lengths, compactions, offsets = zip(*heads, strict=True)
-        if len(payload) != items_at + measure_number(parameters) * sum(lengths):
-            raise BadState(
-                f"state bytes: a {cls.KIND!r} of {sum(lengths)} items does not fit in {len(payload) - items_at} bytes"
-            )
+        items_at = 1 + payload[0] * _LEVEL.size  # after the number of levels and a head for each
+        lengths, compactions, offsets = zip(*_LEVEL.iter_unpack(payload[1:items_at]), strict=True)
+        cls.require_size(payload, items_at + measure_number(parameters) * sum(lengths))
         items = unpack_numbers(parameters, payload[items_at:])
         ends = itertools.accumulate(lengths, initial=0)
         return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
     def contradiction(self) -> str | None:
-        if self.count > LARGEST_COUNT or set(self.offsets) - {0, 1}:
+        if len(self.levels) > MOST_LEVELS or self.count > LARGEST_COUNT or set(self.offsets) - {0, 1}:
             return "its levels stand for no number of values"
         if all(np.isfinite(level).all() for level in self.levels):
             return None

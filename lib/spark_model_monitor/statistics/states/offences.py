@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from operator import add
+from operator import add, le
 from typing import ClassVar
 
 import numpy as np
 
-from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
@@ -57,14 +56,12 @@ class Offences(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Offences:
-        try:
-            counts, ids = split_parts(cls.KIND, payload)
-            offending, judged = np.frombuffer(counts, "<i8").reshape(2, -1).tolist()
-            ids_by_rule = tuple(tuple(map(str, rule_ids)) for rule_ids in json.loads(ids))
-        except (ValueError, TypeError) as fault:
-            raise BadState(f"state bytes: the payload of {cls.KIND!r} is no counts with ids") from fault
-        are_fewer = all(0 <= rows <= judged_rows for rows, judged_rows in zip(offending, judged, strict=True))
-        if len(ids_by_rule) != len(offending) or not are_fewer:
-            problem = "other ids than rules, or more offending rows than judged ones"
-            raise BadState(f"state bytes: a {cls.KIND!r} has {problem}")
+        counts, ids = split_parts(payload)
+        offending, judged = np.frombuffer(counts, "<i8").reshape(2, -1).tolist()
+        ids_by_rule = tuple(tuple(map(str, rule_ids)) for rule_ids in json.loads(ids))
         return cls(tuple(offending), tuple(judged), ids_by_rule)
+
+    def contradiction(self) -> str | None:
+        if len(self.ids) == len(self.judged) and all(map(le, self.offending, self.judged)):
+            return None
+        return "it has other ids than rules, or more offending rows than judged ones"

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Blocks,
@@ -48,7 +47,7 @@ from spark_model_monitor.statistics.states.scores import (
     coarsen_scores,
 )
 from spark_model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
-from spark_model_monitor.statistics.states.segments import add_segments
+from spark_model_monitor.statistics.states.segments import add_cuts
 
 ClassKey: TypeAlias = float | str  # the value that all spellings of a class share: a number, or a text
 DEFAULT_POSITIVES = ("1", "true")  # the default positive class
@@ -222,29 +221,12 @@ class Outcomes(State):
         """Adds state by state. Raises BadState if the plans differ."""
         if self.plan != addend.plan:
             require_equal(self.KIND, "the plan", self.plan.to_json(), addend.plan.to_json())
-        return Outcomes(
-            self.plan,
-            self.item_count + addend.item_count,
-            self.confusion + addend.confusion,
-            self.scores + addend.scores,
-            self.regression + addend.regression,
-            self.probabilities + addend.probabilities,
-            self.values + addend.values,
-            self.residuals + addend.residuals,
-            self.class_scores + addend.class_scores,
-            {
-                cut: add_segments(
-                    self.segments.get(cut, {}),
-                    addend.segments.get(cut, {}),
-                    cut,
-                    _count_rows,
-                    lambda segment, _: segment,
-                )
-                for cut in sorted(self.segments.keys() | addend.segments.keys())
-            },
-            _add_blocks(self.confusions, addend.confusions),
-            _add_blocks(self.coarse_scores, addend.coarse_scores),
-            self.named + addend.named,
+        return self.add_members(
+            addend,
+            plan=self.plan,
+            segments=add_cuts(self.segments, addend.segments, _count_rows, lambda segment, _: segment),
+            confusions=_add_blocks(self.confusions, addend.confusions),
+            coarse_scores=_add_blocks(self.coarse_scores, addend.coarse_scores),
         )
 
     @property
@@ -285,16 +267,9 @@ class Outcomes(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Outcomes:
-        blobs = split_parts(cls.KIND, payload)
-        if len(blobs) < 7 or "plan" not in parameters:
-            raise BadState(
-                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes, which are no seven states"
-            )
+        blobs = split_parts(payload)
         plan = OutcomePlan.from_json(parameters["plan"])
-        if plan.group_column is not None and len(blobs) > 7:
-            by_block = split_parts(cls.KIND, blobs.pop(7))
-        else:
-            by_block = []
+        by_block = split_parts(blobs.pop(7)) if plan.group_column is not None else []
         return cls(
             plan,
             parameters["item_count"],
@@ -313,9 +288,7 @@ class Outcomes(State):
 
     @classmethod
     def _read_segments(cls, blob: bytes) -> tuple[str, dict[str, Outcomes]]:
-        cut, *named = split_parts(cls.KIND, blob)
-        if len(named) % 2:
-            raise BadState(f"state bytes: a {cls.KIND!r} has a segment without rows")
+        cut, *named = split_parts(blob)
         return cut.decode(), {
             label.decode(): cls.from_bytes(rows) for label, rows in zip(named[::2], named[1::2], strict=True)
         }

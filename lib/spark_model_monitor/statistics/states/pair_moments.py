@@ -13,7 +13,6 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 
 
@@ -108,6 +107,9 @@ class PairMoments(State):
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> PairMoments:
         table = np.frombuffer(payload, "<f8").reshape(-1, len(PairSums._fields))
-        if (table[:, :2] < 0).any() or np.isnan(table[:, :2]).any():
-            raise BadState(f"state bytes: a {cls.KIND!r} has a number of rows below 0")
         return cls(tuple(PairSums(*row) for row in table.tolist()))
+
+    def contradiction(self) -> str | None:
+        if all(pair.rows >= 0 and pair.not_numbers >= 0 for pair in self.pairs):
+            return None
+        return "it has a number of rows below 0"

@@ -320,7 +320,7 @@ class FeatureProfile(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> FeatureProfile:
         lacking = filter(None, parameters.get("lacking", "").split(","))
         column_type = ColumnType(parameters["column_type"])
-        return cls.decoded(parameters["name"], column_type, split_parts(cls.KIND, payload), lacking)
+        return cls.decoded(parameters["name"], column_type, split_parts(payload), lacking)
 
     def contradiction(self) -> str | None:
         vector_counts = self.vectors or VectorCounts()
@@ -384,7 +384,7 @@ class Profile(State):
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Profile:
         header = {key.removeprefix("header."): value for key, value in parameters.items() if key != "item_count"}
-        features = tuple(FeatureProfile.from_bytes(part) for part in split_parts(cls.KIND, payload))
+        features = tuple(FeatureProfile.from_bytes(part) for part in split_parts(payload))
         return cls(parameters["item_count"], features, header)
 
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
@@ -114,12 +113,7 @@ class Requests(State):
 
     def __add__(self, addend: Requests) -> Requests:
         """Exact for counts, up to rounding for the estimate; the sketch depends on the order of addition."""
-        return Requests(
-            _sort_statuses(Counter(self.statuses) + Counter(addend.statuses)),
-            self.estimated + addend.estimated,
-            self.moments + addend.moments,
-            self.latencies + addend.latencies,
-        )
+        return self.add_members(addend, statuses=_sort_statuses(Counter(self.statuses) + Counter(addend.statuses)))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The estimate, two lengths, pairs of status and number, then moments and sketch."""
@@ -131,13 +125,11 @@ class Requests(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Requests:
-        if len(payload) < _REQUESTS_HEAD.size:
-            raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; its head is longer")
         estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
         pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size  # a status and its number, 16 bytes
         moments_end = pairs_end + moments_bytes
-        if statuses < 0 or moments_bytes < 0 or len(payload) < moments_end:
-            raise BadState(f"state bytes: a {cls.KIND!r} of {statuses} statuses does not fit in {len(payload)} bytes")
+        if moments_end > len(payload):
+            raise ValueError("the moments are truncated")
         return cls(
             dict(_STATUS.iter_unpack(payload[_REQUESTS_HEAD.size : pairs_end])),
             estimated,
@@ -323,18 +315,21 @@ class RowRuns(State):
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> RowRuns:
         runs = []
-        parts = split_parts(cls.KIND, payload)
-        present = parts[len(parts) // 2 :]
-        parts = parts[: len(parts) // 2]
-        for part, bits in zip(parts, present, strict=True):
+        parts = split_parts(payload)
+        half = len(parts) // 2
+        for part, bits in zip(parts[:half], parts[half:], strict=True):
             lot, rows, numbers = _HEAD.unpack_from(part)
             end = _HEAD.size + 8 * numbers
-            if not 0 <= numbers <= rows or len(part) - end not in range(0, 8 * rows + 1, 8):
-                raise BadState(f"state bytes: a part of {cls.KIND!r} has other values than rows")
-            if len(bits) not in (0, -(-rows // 8)):
-                raise BadState(f"state bytes: a part of {cls.KIND!r} has other rows")
             runs.append(RowRun(lot, rows, part[_HEAD.size : end], part[end:], bits))
         return cls(tuple(runs))
+
+    def contradiction(self) -> str | None:
+        for run in self.runs:
+            sizes = range(0, 8 * run.rows + 1, 8)
+            has_values = len(run.numbers) in sizes and len(run.hashes) in sizes
+            if not has_values or len(run.present) not in (0, -(-run.rows // 8)):
+                return "a run has other values than rows"
+        return None
 
 
 @register_state

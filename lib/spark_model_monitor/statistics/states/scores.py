@@ -9,26 +9,26 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, add_by_block
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
     join_parts,
+    pack_texts,
     register_state,
     require_equal,
     split_parts,
+    unpack_texts,
 )
 
 CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are not classes but numbers or names
-
-_LENGTH = np.dtype("<i8")
 
 
 @register_state
@@ -87,33 +87,15 @@ class ConfusionCounts(State):
     def payload(self) -> tuple[Parameters, bytes]:
         """Total, whether it overflowed, number of cells, counts, lengths of the texts, texts; sorted."""
         cells = sorted(self.counts)
-        texts = [text.encode() for cell in cells for text in cell]
-        numbers = [self.total, int(self.overflowed), len(cells)]
-        numbers += [self.counts[cell] for cell in cells]
-        numbers += [len(text) for text in texts]
-        payload = np.array(numbers, dtype=_LENGTH).tobytes() + b"".join(texts)
-        return {"limit": self.limit}, payload
+        numbers = [self.total, int(self.overflowed), len(cells), *(self.counts[cell] for cell in cells)]
+        return {"limit": self.limit}, pack_texts(numbers, chain.from_iterable(cells))
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ConfusionCounts:
-        if len(payload) >= 24:
-            total, overflowed, cells = np.frombuffer(payload, _LENGTH, 3).tolist()
-        else:
-            total = 0
-            overflowed = 0
-            cells = -1
-        texts_at = 24 + 24 * cells  # after three numbers, and a count and two lengths for each cell
-        if cells < 0 or len(payload) < texts_at:
-            raise BadState(f"state bytes: a {cls.KIND!r} of {cells} cells does not fit in {len(payload)} bytes")
-        numbers = np.frombuffer(payload, _LENGTH, 3 * cells, offset=24)
-        ends = texts_at + np.cumsum(numbers[cells:], dtype=np.int64)
-        if (int(ends[-1]) if cells else texts_at) != len(payload):
-            raise BadState(f"state bytes: the texts of a {cls.KIND!r} do not end with its {len(payload)} bytes")
-        starts = [texts_at, *ends.tolist()]
-        texts = [payload[start:end].decode() for start, end in zip(starts, ends.tolist(), strict=False)]
-        pairs = zip(texts[::2], texts[1::2], strict=True)
-        counts = dict(zip(pairs, numbers[:cells].tolist(), strict=True))
-        return cls(counts, total, parameters["limit"], bool(overflowed))
+        number = int(np.frombuffer(payload, "<i8", 3)[2])
+        (total, overflowed, _, *counts), texts = unpack_texts(payload, 3 + number, 2 * number)
+        cells = zip(texts[::2], texts[1::2], strict=True)
+        return cls(dict(zip(cells, counts, strict=True)), total, parameters["limit"], bool(overflowed))
 
     def contradiction(self) -> str | None:
         if self.overflowed:
@@ -151,6 +133,8 @@ class ScoreCounts(State):
     """
 
     KIND: ClassVar[str] = "scores"
+    COLUMNS: ClassVar[Mapping[str, str]] = {"scores": "<f8", "negatives": "<i8", "positives": "<i8"}
+    PARAMETERS: ClassVar[tuple[str, ...]] = ("limit", "binned")
 
     scores: Scores = field(default_factory=lambda: np.zeros(0))
     negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -180,23 +164,6 @@ class ScoreCounts(State):
             left = self
             right = addend
         return _add_counts(left, right)._limited()
-
-    def payload(self) -> tuple[Parameters, bytes]:
-        """Scores as doubles, then negatives and positives as 64-bit integers."""
-        parameters = {"limit": self.limit, "binned": int(self.binned)}
-        parts = (self.scores.astype("<f8"), self.negatives.astype("<i8"), self.positives.astype("<i8"))
-        return parameters, b"".join(part.tobytes() for part in parts)
-
-    @classmethod
-    def from_payload(cls, parameters: Parameters, payload: bytes) -> ScoreCounts:
-        size, remainder = divmod(len(payload), 24)  # a double and two integers for each score
-        if remainder or "binned" not in parameters:
-            raise BadState(
-                f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has 24 for each score"
-            )
-        scores = np.frombuffer(payload, "<f8", size)
-        negatives, positives = np.frombuffer(payload, "<i8", 2 * size, offset=8 * size).reshape(2, size)
-        return cls(scores, negatives, positives, parameters["limit"], bool(parameters["binned"]))
 
     def contradiction(self) -> str | None:
         ascending = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
@@ -330,18 +297,15 @@ class ClassScores(State):
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> ClassScores:
-        names = json.loads(parameters.get("classes", "[]"))
-        blobs = split_parts(cls.KIND, payload)
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != len(blobs):
-            raise BadState(f"state bytes: a {cls.KIND!r} has {len(blobs)} counts, and not as many names")
-        counts = dict(zip(names, map(ScoreCounts.from_bytes, blobs), strict=True))
-        return cls(counts, bool(parameters.get("overflowed")))
+        names = json.loads(parameters["classes"])
+        counts = dict(zip(names, map(ScoreCounts.from_bytes, split_parts(payload)), strict=True))
+        return cls(counts, bool(parameters["overflowed"]))
 
     def contradiction(self) -> str | None:
         if self.overflowed and self.of_class:
             return "there are counts despite an overflow"
-        if len(self.of_class) > MOST_SCORED:
-            return "it has too many classes"
+        if len(self.of_class) > MOST_SCORED or not all(isinstance(name, str) for name in self.of_class):
+            return "it has too many classes, or one without a name"
         return None
 
 

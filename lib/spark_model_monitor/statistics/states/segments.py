@@ -31,11 +31,7 @@ class Segmented(State):
 
     def __add__(self, addend: Segmented) -> Segmented:
         """Adds by segment. A segment that one side lacks may be among its others; it then joins them in the sum."""
-        cuts = self.cuts.keys() | addend.cuts.keys()
-        segments_by_cut = {cut: (self.cuts.get(cut, {}), addend.cuts.get(cut, {})) for cut in sorted(cuts)}
-        return Segmented(
-            {cut: add_segments(*pair, cut, _count_rows, _rename_profile) for cut, pair in segments_by_cut.items()}
-        )
+        return Segmented(add_cuts(self.cuts, addend.cuts, _count_rows, _rename_profile))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The name and the profiles of each cut."""
@@ -48,8 +44,8 @@ class Segmented(State):
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Segmented:
         segments_by_cut: dict[str, dict[str, FeatureProfile]] = {}
-        for part in split_parts(cls.KIND, payload):
-            cut, *profiles = split_parts(cls.KIND, part)
+        for part in split_parts(payload):
+            cut, *profiles = split_parts(part)
             segments = map(FeatureProfile.from_bytes, profiles)
             segments_by_cut[cut.decode()] = {segment.name: segment for segment in segments}
         return cls(segments_by_cut)
@@ -132,7 +128,18 @@ def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfil
     return replace(segment, as_numbers=column.as_numbers)
 
 
-def add_segments(
+def add_cuts(
+    mine: Mapping[str, Mapping[str, Segment]],
+    theirs: Mapping[str, Mapping[str, Segment]],
+    rows: Callable[[Segment], int],
+    as_rest: Callable[[Segment, str], Segment],
+) -> dict[str, dict[str, Segment]]:
+    """The sums of the segments, by cut."""
+    cuts = sorted(mine.keys() | theirs.keys())
+    return {cut: _add_segments(mine.get(cut, {}), theirs.get(cut, {}), cut, rows, as_rest) for cut in cuts}
+
+
+def _add_segments(
     mine: Mapping[str, Segment],
     theirs: Mapping[str, Segment],
     cut: str,

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.distinct import sum_counts
 from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
 
 Counts = NDArray[np.int64]
@@ -130,5 +130,4 @@ def _count_starts(starts: Counts, occurrences: Counts) -> tuple[Counts, Counts]:
         sums = np.bincount(starts - earliest, occurrences)
         different = np.flatnonzero(sums) + earliest
         return different, sums[sums > 0].astype(np.int64)
-    different, indices = unique_with_inverse(starts)
-    return different, np.bincount(indices, occurrences).astype(np.int64)
+    return sum_counts(starts, occurrences)
