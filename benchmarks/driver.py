@@ -35,7 +35,8 @@ from spark_model_monitor.data.engine.engine_protocol import (
     add_encoded_states,
 )
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, _add_states, _build_plans, choose_folds
+from spark_model_monitor.data.profiling.scan import RowSource, _add_states, build_plans, choose_folds
+from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.spark.engine.spark import SparkStates
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
 
@@ -65,7 +66,7 @@ def make_states() -> list[StateRow]:
     names = batch.schema.names
     numbered = batch.rename_columns([f"c{position}" for position in range(COLUMNS)])
     rows = LocalEngine(processes=1).make_partitions(numbered.schema, [[numbered]])
-    [plan], compute_states = _build_plans(RowSource(rows, names), RequestedStates(run_rows=FEWEST_ROWS))
+    [plan], compute_states = build_plans(RowSource(rows, names), ScanPlan(run_rows=FEWEST_ROWS))
     return [StateRow(row.feature, row.kind, 0, row.blob) for row in compute_states(plan).rows()]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
+from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
@@ -36,9 +37,9 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
             SparkPartitions(dataset.frame),
             dataset.names,
             reason=dataset.reason,
-            reasons=len(Refusal),
             partitions_at_most=2,
-        )
+        ),
+        ScanPlan(reasons=len(Refusal)),
     ).profile
     cells = spark.read.csv(path, header=True).cache()
     numeric = [feature.name for feature in scan_findings.features if feature.is_numeric]

@@ -13,7 +13,7 @@ import pyspark.sql.functions as F
 import pytest
 from tests.spark_lines import has_deequ, on_spark_3
 
-from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
 from spark_model_monitor.monitors.user_checks.check_loading import load_checks, load_planned_checks, read_checks
@@ -70,7 +70,7 @@ def judge_checks(checks, frame, *, second_scan_allowed=False):
     dataset = Dataset.of(frame)
     rows, conditions = with_conditions(dataset, plan.predicates)
     source = RowSource(rows, frame.columns, predicates=conditions, partitions_at_most=10)
-    scan_findings = scan(source, RequestedStates(counted=plan.frequency_columns))
+    scan_findings = scan(source, counted=plan.frequency_columns)
     return dataset.engine.implementation(checked)(plan, dataset, scan_findings.profile, scan_findings.matches)
 
 

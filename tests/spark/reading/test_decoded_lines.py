@@ -8,6 +8,7 @@ import pytest
 from tests.unit.records.captured_lines import some_lines
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
+from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
@@ -38,11 +39,11 @@ def scan_features(dataset, **options):
             dataset.lines.raw if options else dataset.table,
             dataset.names,
             reason=dataset.reason,
-            reasons=len(Refusal),
             cells=dataset.cells,
             partitions_at_most=4,
             **options,
-        )
+        ),
+        ScanPlan(reasons=len(Refusal)),
     )
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, scan
+from spark_model_monitor.data.profiling.scan import RowSource, scan
+from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.documents.constraints import Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -105,7 +106,7 @@ def scan_columns(rows, split, *, is_baseline):
     source = LocalEngine(processes=1).make_partitions(batch.schema, parts)
     run_rows = 8 if is_baseline else 128
     rows = RowSource(source, names, partitions_at_most=split)
-    return scan(rows, RequestedStates(run_rows=run_rows, time_column="came"))
+    return scan(rows, ScanPlan(run_rows=run_rows, time_position=names.index("came")))
 
 
 def create_reference(monitor, baseline):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +28,6 @@ from spark_model_monitor.data.profiling.scan_plan import (
     FEATURE_OF_ROWS,
     NO_GROUPS,
     ColumnPlan,
-    LineMetadata,
     ScanPlan,
 )
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
@@ -47,9 +46,6 @@ from spark_model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.local_engine import LocalPartitions
-    from spark_model_monitor.data.profiling.file_order import FileOrder
-    from spark_model_monitor.data.profiling.rule_scan import Rules
-    from spark_model_monitor.data.profiling.segment_scan import Cut
     from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
 log = logging.getLogger(__name__)
@@ -97,8 +93,7 @@ class RowSource:
     names: Sequence[str]
     """The feature names, by position."""
     reason: str | None = None
-    """An integer column: 0 for rows to keep, else a number from 1 to `reasons`."""
-    reasons: int = 0
+    """An integer column: 0 for rows to keep, else a number from 1 to the plan's `reasons`."""
     cells: str | None = None
     """An integer column whose values above 0 are counted (`RowCounts.widths`)."""
     predicates: Mapping[str, Any] = field(default_factory=dict)
@@ -110,52 +105,19 @@ class RowSource:
     should be column-oriented files."""
     decode: Decode | None = None
     """Makes the features, `reason` and `cells` from lines on the executors; None if they are columns."""
-    metadata: LineMetadata | None = None
-    """How to read the requests behind the lines."""
-    newest: Callable[[pa.Array], int] | None = None
-    """Computes the latest time of captured lines, or of the time column."""
-    read_times: Callable[[pa.Array], pa.Array] | None = None
-    """Reads the times of captured lines."""
-    file_order: FileOrder | None = None
-    """The order of the files; None for the order in the data."""
 
 
-@dataclass(frozen=True)
-class RequestedStates:
-    """The states that a scan computes, besides those that every column has."""
-
-    counted: frozenset[str] = frozenset()
-    """Numeric features whose values are also counted by value."""
-    accept_exponents: bool = True
-    """Whether `1e-5` is a number."""
-    run_rows: int = 0
-    """The fewest rows of a kept run; 0 for no runs."""
-    time_column: str | None = None
-    """The column that orders the rows; None for the order in the data."""
-    group_column: str | None = None
-    """The column that names groups of rows, of which some are kept instead of runs."""
-    rules: Rules | None = None
-    """The user's rules, whose offending rows are counted."""
-    cuts: Sequence[Cut] = ()
-    """Ways to cut the rows into segments, which have states of their own."""
-    pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """Counts over several columns, with their positions."""
-    value_by_value: bool = False
-    """How moments are computed (`MomentsBuilder`)."""
-
-    @property
-    def needs_whole_rows(self) -> bool:
-        """Whether all columns have to be read together."""
-        return bool(self.rules or self.cuts or self.pairs)
+PROFILE = ScanPlan()  # of each column, and nothing else
 
 
-def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> Scan:
+def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[str] = frozenset()) -> Scan:
     """Profile the features of rows, or of lines, in one pass: one Spark job (two if executors add the states).
 
-    Raises BadConfiguration if the time column is none of the features.
+    requested: the plan, without what the source says about columns and rows. counted: numeric features whose values are
+    also counted by value.
     """
     started = time.monotonic()
-    plans, states = _build_plans(source, requested)
+    plans, states = build_plans(source, requested, counted)
 
     # One pass over the rows, and the states of all partitions added
     partials = reduce(lambda states_so_far, more: states_so_far.concat(more), map(states, plans))
@@ -167,7 +129,7 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
 
     # The states of the rows themselves
     row_states = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
-    rows = row_states.get(RowCounts, RowCounts.zero(reasons=source.reasons, predicates=len(source.predicates)))
+    rows = row_states.get(RowCounts, RowCounts.zero(reasons=requested.reasons, predicates=len(source.predicates)))
     requests = row_states.get(Requests)
     rules = requested.rules
     offences = None
@@ -203,42 +165,27 @@ def scan(source: RowSource, requested: RequestedStates = RequestedStates()) -> S
     )
 
 
-def _build_plans(source: RowSource, requested: RequestedStates) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:
+def build_plans(
+    source: RowSource, requested: ScanPlan, counted: frozenset[str] = frozenset()
+) -> tuple[list[ScanPlan], Callable[[ScanPlan], States]]:
     """The plans of a scan, one for each group of columns, and the function that computes the states of one."""
     names = source.names
-    time_column = requested.time_column
-    if time_column is not None and time_column not in names:
-        raise BadConfiguration(f"--time-column: {time_column!r} is no column; they are {', '.join(names[:20])}")
-    plan = partial(
-        ScanPlan,
+    plan = replace(
+        requested,
         frequency_limit=choose_frequency_limit(len(names)),
-        accept_exponents=requested.accept_exponents,
-        reasons=source.reasons,
         predicates=len(source.predicates),
         counts_cells=source.cells is not None,
-        metadata=source.metadata,
-        run_rows=requested.run_rows,
-        time_position=None if time_column is None else names.index(time_column),
-        group_position=None if requested.group_column is None else names.index(requested.group_column),
         all_columns=len(names),
-        newest=source.newest,
-        read_times=source.read_times,
-        rules=requested.rules,
-        cuts=tuple(requested.cuts),
-        pairs=requested.pairs,
-        value_by_value=requested.value_by_value,
-        file_order=source.file_order,
     )
     # Executors decode lines; columns come as they are, in groups if there are many
     if source.decode is not None:
-        return [plan(plan_decoded_columns(names, requested.counted))], partial(
-            compute_row_states, source.data, source.decode
-        )
+        columns = plan_decoded_columns(names, counted)
+        return [replace(plan, columns=columns)], partial(compute_row_states, source.data, source.decode)
     make_states = source.data.engine.implementation(prepare_typed_columns)
     plan_columns, states = make_states(source.data, source.predicates, source.reason, source.cells)
     # States of several columns need their rows whole, so one group
     groups = split_columns(len(names), 1 if requested.needs_whole_rows else source.column_groups)
-    plans = [plan(plan_columns(names, requested.counted, positions)) for positions in groups]
+    plans = [replace(plan, columns=plan_columns(names, counted, positions)) for positions in groups]
     require_values(plans[0])
     # The group with the time column counts the rows
     counting = next((group_plan for group_plan in plans if group_plan.time_column), plans[0])

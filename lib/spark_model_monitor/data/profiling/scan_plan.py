@@ -104,8 +104,8 @@ class ScanPlan:
     order in the data.
     """
 
-    columns: tuple[ColumnPlan, ...]
-    frequency_limit: int
+    columns: tuple[ColumnPlan, ...] = ()
+    frequency_limit: int = 0
     accept_exponents: bool = True
     reasons: int = 0
     predicates: int = 0
@@ -123,6 +123,11 @@ class ScanPlan:
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     value_by_value: bool = False
     file_order: FileOrder | None = None
+
+    @property
+    def needs_whole_rows(self) -> bool:
+        """Whether all columns have to be read together."""
+        return bool(self.rules or self.cuts or self.pairs)
 
     @property
     def whole_texts(self) -> frozenset[int]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
+from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes
@@ -174,9 +175,6 @@ def _fit_classifier(group: FlipGroup, group_index: int, neighbours: FlipRows) ->
     return KNeighborsClassifier(n_neighbors=neighbour_count).fit(rows.features[:, list(group.features)], rows.positive)
 
 
-# The rows of a flip test, prepared from typed Arrow batches; `spark/engine/contingency_query.py` does the same in SQL.
-
-
 SCHEMA = pa.schema(
     [
         (PARTITION, pa.int32()),
@@ -200,6 +198,12 @@ def prepare_flip_rows(
 ) -> Partitions | None:
     """The accepted rows in the form for `count_flips`; None if the types show that a feature can't be a number."""
     task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
+    # No other columns, which may be of types that Arrow lacks
+    needed = dict.fromkeys((*features, *(rows.column.name for rows in (positive, *sensitive))))
+    columns = [f"c{names.index(name)}" for name in needed]
+    if reason:
+        columns.append(reason)
+    table = table.selected(columns, columns)
     schema = table.schema
     # Empty columns are enough to see the declared types, before any Spark job
     cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
@@ -219,9 +223,8 @@ class FlipTask:
     sensitive: tuple[RowsOfKeys, ...]
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        reason = self.count.reason
         for batch in batches:
-            yield self._rows(batch.filter(pc.equal(batch.column(reason), 0)) if reason else batch)
+            yield self._rows(drop_rejected(batch, self.count.reason))
 
     def feature(self, values: pa.Array) -> TypedCells:
         return classify_cells(values, untyped_texts=self.count.plan.untyped_texts)
@@ -325,9 +328,8 @@ def flip_test(
         return NO_LIBRARY
     # Groups of different facets have different features; rows are packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
-    prepared = table.engine.implementation(prepare_flip_rows)(
-        table, names, plan, features, positive, [group.sensitive for group in groups], reason
-    )
+    sensitive = [group.sensitive for group in groups]
+    prepared = prepare_flip_rows(table, names, plan, features, positive, sensitive, reason)
     if prepared is None:
         return NOT_NUMERIC
     started = time.monotonic()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.engine_protocol import Partitions
 from spark_model_monitor.data.profiling.file_order import FileOrder
-from spark_model_monitor.data.profiling.scan import RequestedStates, RowSource, Scan, scan
+from spark_model_monitor.data.profiling.scan import RowSource, Scan, scan
+from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.errors import NeedsSpark, make_no_group_column_error
+from spark_model_monitor.errors import BadConfiguration, NeedsSpark, make_no_group_column_error
 from spark_model_monitor.monitors.protocol import Judged, Scanned
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
@@ -71,33 +72,49 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     column_groups = 1
     if group is None and (time is None or not measures.run_rows):
         column_groups = dataset.column_groups
+    decode = None
+    if lines:
+        decode = lines.decoding
     source = RowSource(
         rows,
         dataset.names,
         reason=dataset.reason,
-        reasons=len(Refusal) if dataset.refusable else 0,
         cells=dataset.cells,
         predicates=predicates,
         partitions_at_most=dataset.partitions_at_most,
         column_groups=column_groups,
-        decode=lines.decoding if lines else None,
+        decode=decode,
+    )
+    # Columns are known to executors by their positions
+    time_position = None
+    if time is not None:
+        time_position = _locate_time(time, dataset.names)
+    group_position = None
+    if group is not None:
+        group_position = dataset.names.index(group)
+    rules = None
+    if measures.expected:
+        rules = measures.expected.rules
+    plan = ScanPlan(
+        accept_exponents=measures.accept_exponents,
+        reasons=len(Refusal) if dataset.refusable else 0,
         metadata=dataset.metadata,
+        run_rows=measures.run_rows,
+        time_position=time_position,
+        group_position=group_position,
         newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
         read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
-        file_order=file_order,
-    )
-    requested = RequestedStates(
-        counted=measures.counted | (checks.frequency_columns if checks else frozenset()),
-        accept_exponents=measures.accept_exponents,
-        run_rows=measures.run_rows,
-        time_column=time,
-        group_column=group,
-        rules=measures.expected.rules if measures.expected else None,
-        cuts=cuts,
+        rules=rules,
+        cuts=tuple(cuts),
         pairs=pairs,
         value_by_value=measures.value_by_value,
+        file_order=file_order,
     )
-    scan_result = scan(source, requested)
+    # A person's checks may count numbers by value
+    counted = measures.counted
+    if checks:
+        counted |= checks.frequency_columns
+    scan_result = scan(source, plan, counted)
     # A person's Deequ checks see the columns' types as Deequ does
     profile_of_deequ = scan_result.profile
     scan_result = replace(scan_result, profile=measures.required_numbers.read(scan_result.profile))
@@ -120,6 +137,12 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     if measures.expected:
         judge = partial(_judge_rules, measures.expected, dataset, scan_result)
     return Scanned(scan_result.profile, counts, metrics, results, scan_result.requests, scan_result.runs, deequ, judge)
+
+
+def _locate_time(column: str, names: Sequence[str]) -> int:
+    if column not in names:
+        raise BadConfiguration(f"--time-column: {column!r} is no column; they are {', '.join(names[:20])}")
+    return names.index(column)
 
 
 def _choose_cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:

@@ -1,7 +1,4 @@
-"""Counts of a Spark frame's rows by kind: one aggregation for all facets, labels, predictions, groups and segments together.
-
-The rows of a flip test are also prepared in SQL.
-"""
+"""Counts of a Spark frame's rows by kind: one aggregation for all facets, labels, predictions, groups and segments together."""
 
 from __future__ import annotations
 
@@ -32,18 +29,7 @@ from spark_model_monitor.data.profiling.contingency_scan import (
     WIDTH,
     Counted,
 )
-from spark_model_monitor.monitors.bias.flip_test import (
-    DRAW,
-    DRAWS,
-    FEATURES,
-    NUMERIC,
-    POSITIVE,
-    SENSITIVE,
-    TEXTS,
-    RowsOfKeys,
-)
 from spark_model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
-from spark_model_monitor.spark.engine.spark import SparkPartitions
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import (
     FALSEHOODS,
@@ -117,7 +103,7 @@ def type_column(
     return _type_other(value.cast("string"), CellKind.OTHER)
 
 
-def cell_key(cell: TypedColumn, column: ValuedColumn) -> Column:
+def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
     """The key by which a cell is counted: its relation to the configured values, or its text if there are none."""
     if not column.values:
         # fractions without a threshold are not cases of their own, and there may be as many as rows
@@ -136,7 +122,7 @@ def cell_key(cell: TypedColumn, column: ValuedColumn) -> Column:
     return reduce(lambda low, high: low + high, flags)
 
 
-def segment_index(cell: TypedColumn, segmentation: Segmentation) -> Column:
+def find_segment(cell: TypedColumn, segmentation: Segmentation) -> Column:
     """The index of a cell's first segment, one past the last if it is in none; for segments by value, its text."""
     if not segmentation.segments:
         return cell.text
@@ -244,7 +230,7 @@ class ContingencyColumns:
 
     def key(self, column: ValuedColumn) -> Column:
         """The key by which a row is counted in a facet, label or prediction."""
-        return cell_key(self.cells[column.name], column)
+        return compute_key(self.cells[column.name], column)
 
     def packed(self) -> list[Column]:
         """Kinds and keys of the facets, label and prediction, several packed in a number."""
@@ -335,7 +321,7 @@ def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | N
 
     keys = _select_kinds(columns, mask_refused)
     keys += [
-        mask_refused(segment_index(columns.cells[part.column], part)).alias(SEGMENT.format(index))
+        mask_refused(find_segment(columns.cells[part.column], part)).alias(SEGMENT.format(index))
         for index, part in enumerate(plan.segmentations)
     ]
     if plan.group is not None:
@@ -371,48 +357,3 @@ def _select_kinds(
 def _group_block(name: Column) -> Column:
     """The block of a row's group; null without a group. Source: B5.4."""
     return F.when(name.isNotNull(), F.pmod(F.xxhash64(name), F.lit(BLOCKS)))
-
-
-def prepare_flip_rows(
-    table: Partitions,
-    names: Sequence[str],
-    plan: ContingencyPlan,
-    features: Sequence[str],
-    positive: RowsOfKeys,
-    sensitive: Sequence[RowsOfKeys],
-    reason: str | None,
-) -> Partitions | None:
-    """The kept rows as `count_flips` needs them; None if a feature can't be numeric, as far as types tell."""
-    frame = table.frame
-    untyped_texts = plan.untyped_texts
-    positions = {name: position for position, name in enumerate(names)}
-    fields = frame.schema.fields
-    # The features' cells; an untyped file may hold texts among numbers, which are counted in `TEXTS`
-    cells = [
-        type_column(F.col(f"c{positions[name]}"), fields[positions[name]].dataType, untyped_texts=untyped_texts)
-        for name in features
-    ]
-    untyped = [cell.declared is None and untyped_texts for cell in cells]
-    if not cells or not all(loose or cell.declared in NUMERIC for cell, loose in zip(cells, untyped, strict=True)):
-        return None
-    # Vectors of the features, with a draw that depends on the row alone, so that a repeated run takes the same rows
-    values = [F.lit(None).cast("double") if cell.number is None else cell.number.cast("double") for cell in cells]
-    texts = [(cell.kind == CellKind.TEXT).cast("int") for cell, loose in zip(cells, untyped, strict=True) if loose]
-    columns = ContingencyColumns(frame, names, plan)
-    draw = F.pmod(F.xxhash64(*values), F.lit(DRAWS)) / F.lit(float(DRAWS))
-    rows = (frame.where(F.col(reason) == 0) if reason else frame).select(
-        F.array(*values).alias(FEATURES),
-        _is_among(columns, positive).alias(POSITIVE),
-        F.array(*[_is_among(columns, group) for group in sensitive]).alias(SENSITIVE),
-        draw.alias(DRAW),
-        reduce(lambda total, text: total + text, texts, F.lit(0)).cast("long").alias(TEXTS),
-    )
-    return SparkPartitions(rows).numbered()
-
-
-def _is_among(columns: ContingencyColumns, rows: RowsOfKeys) -> Column:
-    if rows.keys:
-        is_listed = columns.key(rows.column).isin(list(rows.keys))
-    else:
-        is_listed = F.lit(False)
-    return F.coalesce(is_listed, F.lit(False))

@@ -379,19 +379,19 @@ def _make_vector_expressions(value: Column, data_type: T.DataType, position: int
         F.when(present, F.size(elements)).alias(f"{VALUE}{position}"),
         F.when(present, missing).alias(f"{NULL_ELEMENTS}{position}"),
         F.when(present, not_a_number).alias(f"{NAN_ELEMENTS}{position}"),
-        _norm(elements, element_type).alias(f"{NORM}{position}"),
-        _elements(elements, element_type).alias(f"{ELEMENTS}{position}"),
+        _compute_norm(elements, element_type).alias(f"{NORM}{position}"),
+        _limit_elements(elements, element_type).alias(f"{ELEMENTS}{position}"),
     ]
 
 
-def _elements(elements: Column, element_type: T.DataType) -> Column:
+def _limit_elements(elements: Column, element_type: T.DataType) -> Column:
     """The elements that executors examine; null where elements are not numbers, or too many."""
     if not isinstance(element_type, INTEGRAL + FRACTIONAL):
         return F.lit(None).cast("array<double>")
     return F.when(F.size(elements) <= MOST_COMPONENTS, elements.cast("array<double>"))
 
 
-def _norm(elements: Column, element_type: T.DataType) -> Column:
+def _compute_norm(elements: Column, element_type: T.DataType) -> Column:
     """The Euclidean length of each vector without null elements; null where elements are not numbers."""
     if not isinstance(element_type, INTEGRAL + FRACTIONAL):
         return F.lit(None).cast("double")

@@ -116,7 +116,7 @@ WAYS = {
         "make_staging_folder",
     ),
     "engine.spark_tables": ("open_table",),
-    "engine.contingency_query": ("count_kinds", "read_first_kinds", "count_distinct_values", "prepare_flip_rows"),
+    "engine.contingency_query": ("count_kinds", "read_first_kinds", "count_distinct_values"),
     "engine.spark": ("make_numbers", "before_many_files"),
     "deequ.deequ_checks": ("checks_of_function", "require_answerable"),
 }
