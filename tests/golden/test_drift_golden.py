@@ -20,11 +20,8 @@ from spark_model_monitor.statistics.drift import (
     judge,
 )
 from spark_model_monitor.statistics.drift.distances import (
-    l_infinity_categorical_robust,
-    l_infinity_numeric_robust,
     wasserstein,
 )
-from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.drift.histograms import Histogram, compute_decile_edges, count_decile_cells
 from spark_model_monitor.statistics.states import KllBuilder, KllSketch
 
@@ -127,13 +124,6 @@ def test_wassersteins_distances_are_those_of_the_vectors(case, key, expected):
     assert wasserstein(baseline.step_cdf(), current.step_cdf()) == close(expected)
 
 
-@pytest.mark.parametrize(("case", "key", "expected"), each("numeric", "expected", {"linf_robust_alpha_0.05"}))
-def test_numeric_robust_distances_at_a_level_are_those_of_the_vectors(case, key, expected):
-    baseline, current = make_distributions(case)
-
-    assert l_infinity_numeric_robust(baseline.step_cdf(), current.step_cdf(), alpha=0.05) == close(expected)
-
-
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in vectors("numeric")])
 def test_histograms_and_deciles_are_those_of_the_vectors(case):
     distributions = make_distributions(case)
@@ -162,13 +152,6 @@ def test_the_services_distance_is_what_deequ_2_0_7_printed(case, key, expected):
 @pytest.mark.parametrize(("case", "key", "expected"), each("categorical", "expected", set(CATEGORICAL)))
 def test_categorical_distances_are_those_of_the_vectors(case, key, expected):
     assert distance(CATEGORICAL[key], case["baseline"], case["window"]) == close(expected)
-
-
-@pytest.mark.parametrize(("case", "key", "expected"), each("categorical", "expected", {"linf_robust_alpha_0.003"}))
-def test_categorical_robust_distances_at_a_level_are_those_of_the_vectors(case, key, expected):
-    cells = category_cells(case["baseline"], case["window"])
-
-    assert l_infinity_categorical_robust(*cells, alpha=0.003) == close(expected)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from scipy import spatial, stats
 
 from spark_model_monitor.statistics.drift import DISTANCES, EmptyDistribution, NumericDistribution, distance
 from spark_model_monitor.statistics.drift.distances import (
-    l_infinity_categorical_robust,
-    l_infinity_numeric_robust,
     wasserstein,
 )
 from spark_model_monitor.statistics.drift.distributions import StepCdf
@@ -179,18 +177,6 @@ def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins(): 
     assert distance("wasserstein_normalised", finite, infinite) == 0.0
     with pytest.raises(EmptyDistribution, match="current data"):
         distance("wasserstein_normalised", finite, numbers(positive_infinite=2))
-
-
-def test_a_level_replaces_the_factor_of_the_correction():
-    factor = math.sqrt(-math.log(0.05 / 2) / 2)  # 1.3581, the table value of the Kolmogorov-Smirnov test at 5 %
-
-    assert factor == pytest.approx(1.358, abs=1e-3)
-    assert l_infinity_numeric_robust(cdf(np.zeros(200)), cdf(np.ones(200)), alpha=0.05) == pytest.approx(
-        1 - factor * 0.1
-    )
-    assert l_infinity_categorical_robust(np.array([200.0, 0.0]), np.array([0.0, 200.0]), alpha=0.05) == pytest.approx(
-        1 - factor * 0.1
-    )
 
 
 @pytest.fixture(params=range(20), ids="sample {}".format)

@@ -93,15 +93,13 @@ def l_infinity_numeric(baseline: StepCdf, current: StepCdf) -> float:
     service="Robust",
     formula=_ROBUST.format(distance=_CDF_GAP),
 )
-def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf, *, alpha: float | None = None) -> float:
+def l_infinity_numeric_robust(baseline: StepCdf, current: StepCdf) -> float:
     """Largest gap between two cumulative distributions, minus the gap that chance explains at this sample size; at least 0.
-
-    alpha: the significance level; None means Deequ's factor of 1.8, a level of 0.003.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.numericalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `comparison_method: Robust`.
     """
-    return _remove_noise(l_infinity_numeric(baseline, current), baseline.total, current.total, alpha)
+    return _remove_noise(l_infinity_numeric(baseline, current), baseline.total, current.total)
 
 
 @register_distance("l_infinity_categorical", categorical=True, threshold=0.1, service="Simple", formula=_SHARE_GAP)
@@ -122,16 +120,14 @@ def l_infinity_categorical(baseline: Counts, current: Counts) -> float:
     service="LInfinity",
     formula=_ROBUST.format(distance=_SHARE_GAP),
 )
-def l_infinity_categorical_robust(baseline: Counts, current: Counts, *, alpha: float | None = None) -> float:
+def l_infinity_categorical_robust(baseline: Counts, current: Counts) -> float:
     """Largest difference between the shares of a category, minus what chance explains at this sample size; at least 0.
-
-    alpha: as in `l_infinity_numeric_robust`.
 
     Raises EmptyDistribution if either side counts nothing.
     Source: Distance.categoricalDistance of Deequ 2.1.0, `linfRobust`; C4.2, `categorical_drift_method: LInfinity`.
     """
     gap = l_infinity_categorical(baseline, current)
-    return _remove_noise(gap, float(baseline.sum()), float(current.sum()), alpha)
+    return _remove_noise(gap, float(baseline.sum()), float(current.sum()))
 
 
 @register_distance(
@@ -265,12 +261,8 @@ def _normalize_counts(baseline: Counts, current: Counts) -> tuple[Values, Values
     return baseline / baseline.sum(), current / current.sum()
 
 
-def _remove_noise(gap: float, n: float, m: float, alpha: float | None) -> float:
-    if alpha is None:
-        critical = CRITICAL_VALUE
-    else:
-        critical = math.sqrt(-math.log(alpha / 2) / 2)
-    return max(0.0, gap - critical * math.sqrt((n + m) / (n * m)))
+def _remove_noise(gap: float, n: float, m: float) -> float:
+    return max(0.0, gap - CRITICAL_VALUE * math.sqrt((n + m) / (n * m)))
 
 
 def _relative_entropy(p: Values, q: Values) -> float:
