@@ -569,49 +569,11 @@ def extract_runs(
     column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
 ) -> Iterator[RowRun]:
     """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
-    if column.is_text:
-        return _extract_text_runs(column, block, lots, positions)
-    return _extract_number_runs(column, block, lots, positions)
-
-
-def _extract_number_runs(
-    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[RowRun]:
-    cells = block.cells(column)
     rows = np.concatenate(positions)
     ends = [0, *accumulate(map(len, positions))]
-    every_cell = cells.fill_null(0) if cells.null_count else cells
-    numbers = every_cell.to_numpy(zero_copy_only=False)[rows].astype(np.float64, copy=False)
-    is_present = ~np.isnan(numbers)
-    if cells.null_count:
-        is_present &= cells.is_valid().to_numpy(zero_copy_only=False)[rows]
-    # Only the present cells are kept, and where they are
-    number_ends = _count_before(is_present, ends)
-    if number_ends is not ends:
-        numbers = numbers[is_present]
-    present_bits = _pack_presence_bits(is_present, ends, has_all=number_ends is ends)
-    number_bytes = numbers.tobytes()
-    runs = zip(lots, pairwise(ends), pairwise(number_ends), present_bits, strict=False)
-    for lot, (begin, stop), (first, last), bits in runs:
-        yield RowRun(lot, stop - begin, number_bytes[8 * first : 8 * last], present=bits)
-
-
-def _extract_text_runs(
-    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
-) -> Iterator[RowRun]:
-    cells = block.cells(column)
-    rows = np.concatenate(positions)
-    ends = [0, *accumulate(map(len, positions))]
-    # The rows that have a cell, and the places of these among all cells
-    is_present = np.ones(len(rows), bool)
-    among_present = rows
-    if cells.null_count:
-        is_valid = cells.is_valid().to_numpy(zero_copy_only=False)
-        is_present = is_valid[rows]
-        among_present = (np.cumsum(is_valid) - 1)[rows[is_present]]
-    # Numbers and hashes of all runs, cut into those of each
-    # Only the present cells' numbers and hashes
-    numbers, hashes = block.texts_by_position[column.position].take(among_present, hashed=not column.hashed_by_spark)
+    read_cells = _read_texts if column.is_text else _read_numbers
+    is_present, numbers, hashes = read_cells(column, block, rows)
+    # Numbers and hashes of the present cells of all runs, cut into those of each
     present_ends = _count_before(is_present, ends)
     number_counts = np.diff(_count_before(~np.isnan(numbers), present_ends)).tolist()
     present_bits = _pack_presence_bits(is_present, ends, has_all=present_ends is ends)
@@ -619,11 +581,40 @@ def _extract_text_runs(
     hash_bytes = hashes.tobytes()
     runs = zip(lots, pairwise(ends), pairwise(present_ends), number_counts, present_bits, strict=False)
     for lot, (begin, stop), (start, end), number_count, bits in runs:
-        run_hashes = hash_bytes[8 * start : 8 * end]
         run_numbers = b""
         if 2 * number_count >= end - start:
             run_numbers = number_bytes[8 * start : 8 * end]
-        yield RowRun(lot, stop - begin, run_numbers, run_hashes, bits)
+        yield RowRun(lot, stop - begin, run_numbers, hash_bytes[8 * start : 8 * end], bits)
+
+
+def _read_numbers(
+    column: ColumnPlan, block: Block, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], Hashes]:
+    """Which of some rows have a number, the numbers, and no hashes."""
+    cells = block.cells(column)
+    every_cell = cells.fill_null(0) if cells.null_count else cells
+    numbers = every_cell.to_numpy(zero_copy_only=False)[rows].astype(np.float64, copy=False)
+    is_present = ~np.isnan(numbers)
+    if cells.null_count:
+        is_present &= cells.is_valid().to_numpy(zero_copy_only=False)[rows]
+    if not is_present.all():
+        numbers = numbers[is_present]
+    return is_present, numbers, np.empty(0, np.uint64)
+
+
+def _read_texts(
+    column: ColumnPlan, block: Block, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], Hashes]:
+    """Which of some rows have a text, and the texts as numbers and as hashes."""
+    cells = block.cells(column)
+    is_present = np.ones(len(rows), bool)
+    among_present = rows
+    if cells.null_count:
+        is_valid = cells.is_valid().to_numpy(zero_copy_only=False)
+        is_present = is_valid[rows]
+        among_present = (np.cumsum(is_valid) - 1)[rows[is_present]]
+    texts = block.texts_by_position[column.position]
+    return is_present, *texts.take(among_present, hashed=not column.hashed_by_spark)
 
 
 def _pack_presence_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_all: bool) -> Iterator[bytes]:
