@@ -170,6 +170,7 @@ def test_infinities_count_in_the_l_infinity_distance_and_not_in_wassersteins(): 
     finite = numbers(1, 2)
     infinite = numbers(1, 2, positive_infinite=2)
 
+    # The service counts them, Wasserstein has no finite width for them
     assert distance("l_infinity_numeric", finite, infinite) == 0.5
     assert distance("hellinger", finite, infinite) == pytest.approx(math.sqrt(1 - math.sqrt(0.5)))  # half is elsewhere
     assert distance("js_divergence", numbers(positive_infinite=2), numbers(positive_infinite=3)) == 0.0

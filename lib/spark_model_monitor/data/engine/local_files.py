@@ -10,7 +10,7 @@ import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import LINE_KEY
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, compute_file_keys, format_uri
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, compute_file_keys, format_uri
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.storage import is_local
@@ -300,13 +300,7 @@ def _make_batches(
 
 def make_location_column(name: str, piece: Piece, rows: int) -> pa.Array:
     """FILE, BLOCK_START or FILE_KEY of the rows of a piece."""
-    values = {FILE: piece.uri, BLOCK_START: piece.start, FILE_KEY: _file_key(piece.path)}
-    return pa.repeat(values[name], rows)
-
-
-@cache
-def _file_key(path: str) -> int:
-    return compute_file_keys([format_input_name(path)])[0]
+    return pa.repeat(_locate_pieces(name, [piece])[0], rows)
 
 
 def _locate_pieces(name: str, pieces: Sequence[Piece]) -> pa.Array:

@@ -43,6 +43,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Standing,
     ValuedColumn,
     ValueKind,
+    make_exact,
     number_keys,
 )
 from spark_model_monitor.statistics.states.contingency import parse_number as number_of_value
@@ -217,7 +218,7 @@ def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
     if cells.number is not None:
         standing += Standing.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
         if column.threshold is not None:
-            standing += Standing.ABOVE * ((cells.number > _make_exact(column.threshold)) & cells.has_number)
+            standing += Standing.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
     return pa.array(standing)
 
 
@@ -449,18 +450,11 @@ def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
 def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
     assert cells.number is not None
     truths = np.isin(cells.number, [float(truth) for truth in column.truths])
-    numbers = np.isin(cells.number, [_make_exact(number) for number in column.numbers])
+    numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
     # `true` is no 1: a boolean equals configured booleans only
     boolean = cells.kind == CellKind.BOOLEAN
     is_value: Flags = (boolean & truths) | (~boolean & numbers)
     return is_value
-
-
-def _make_exact(number: float) -> int | float:
-    # Beyond 2**53, doubles don't hold each integer
-    if number.is_integer() and abs(number) < 2**53:
-        return int(number)
-    return number
 
 
 def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:

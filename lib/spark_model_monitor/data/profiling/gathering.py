@@ -467,15 +467,10 @@ class RunStarts:
         """`draw_runs` a block's rows, ordered by time if there is a time column, else by their files; computed once for all
         columns.
         """
-        if self._time is not None:
-            order = block.order_by(self._time)
-            lots, positions = self.draw_runs(block.rows)
-            return lots, [order[rows] for rows in positions]
-        ranks = block.rank_by_file(self._file_order)
-        if ranks is None or (ranks[1:] >= ranks[:-1]).all():
+        order, ranks = block.find_row_order(self._time, self._file_order)
+        if order is None:
             return self.draw_runs(block.rows, ranks)
-        order = np.argsort(ranks, kind="stable")
-        lots, positions = self.draw_runs(block.rows, ranks[order])
+        lots, positions = self.draw_runs(block.rows, None if ranks is None else ranks[order])
         return lots, [order[rows] for rows in positions]
 
     def draw_runs(

@@ -78,7 +78,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
         # The same outcomes again, in each segment
         if task.cuts and len(accepted.sources):
             cut_cells = _select_cut_cells(accepted, block, cut_columns)
-            for cut, codes in enumerate(segments.codes(Block([cut_cells]))):
+            for cut, codes in enumerate(segments.assign_rows(Block([cut_cells]))):
                 for number in np.unique(codes).tolist():
                     segment_builder = by_segment.setdefault((cut, number), OutcomeBuilder(segment_plan, partition))
                     _add_outcomes(segment_builder, accepted.where(codes == number), block, task)

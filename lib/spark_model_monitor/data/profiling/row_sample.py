@@ -176,18 +176,26 @@ def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
 def _read_sampled_texts(
     sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
+    for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
+        is_chosen = pa.array(sampler.choose(None, positions, []))
+        chosen_rows = accepted.filter(is_chosen)
+        cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
+        locations = [chosen_rows.column(PARTITION), pa.array(rows).filter(is_chosen)]
+        yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
+
+
+def _iterate_accepted_rows(
+    batches: Iterable[pa.RecordBatch], reason: str | None
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64], NDArray[np.int64]]]:
+    """The accepted rows of a partition, their numbers in it, and their positions in the data."""
     before = 0
     for batch in batches:
         accepted = drop_rejected(batch, reason)
         rows: NDArray[np.int64] = np.arange(before, before + accepted.num_rows, dtype=np.int64)
         before += accepted.num_rows
         if accepted.num_rows:
-            # A row's position in the data: its partition above 40 bits of its number there
-            is_chosen = pa.array(sampler.choose(None, rows + (accepted.column(PARTITION)[0].as_py() << 40), []))
-            chosen_rows = accepted.filter(is_chosen)
-            cells = [format_texts(chosen_rows.column(name)) for name in schema.names[2:]]
-            locations = [chosen_rows.column(PARTITION), pa.array(rows).filter(is_chosen)]
-            yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
+            # A row's position: its partition above 40 bits of its number there
+            yield accepted, rows, rows + (accepted.column(PARTITION)[0].as_py() << 40)
 
 
 def find_row_ids(
@@ -262,46 +270,42 @@ def _choose_rows(
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     """The chosen rows of a partition."""
-    before = 0
     chosen_before = [0] * len(columns)
-    for batch in batches:
-        accepted = drop_rejected(batch, reason)
-        if not accepted.num_rows:
-            continue
-        partition = accepted.column(PARTITION)[0].as_py()
-        rows: NDArray[np.int64] = np.arange(before, before + accepted.num_rows, dtype=np.int64)
-        before += accepted.num_rows
+    for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
         # Bins of all rows only if they decide which rows are chosen
         bins = None
         if isinstance(sampler, BinRowSampler):
             bins = _assign_bins(accepted, columns)
-        is_chosen = sampler.choose(bins, rows + (partition << 40), chosen_before)  # type: ignore[arg-type]  # bins where they are asked for
-        accepted = accepted.filter(pa.array(is_chosen))
-        rows = np.asarray(rows[is_chosen])
-        if not accepted.num_rows:
+        is_chosen = sampler.choose(bins, positions, chosen_before)  # type: ignore[arg-type]  # bins where they are asked for
+        chosen_rows = accepted.filter(pa.array(is_chosen))
+        if not chosen_rows.num_rows:
             continue
-        bins = _assign_bins(accepted, columns)
+        bins = _assign_bins(chosen_rows, columns)
         # Where the chosen rows are, as far as it is known
-        names = accepted.schema.names
-        files = pa.repeat("", accepted.num_rows)
-        blocks = pa.repeat(0, accepted.num_rows)
+        names = chosen_rows.schema.names
+        files = pa.repeat("", chosen_rows.num_rows)
+        blocks = pa.repeat(0, chosen_rows.num_rows)
         if FILE in names:
-            files = accepted.column(FILE)
-            blocks = accepted.column(BLOCK_START)
+            files = chosen_rows.column(FILE)
+            blocks = chosen_rows.column(BLOCK_START)
         # What their requests say about themselves
+        metadata: list[dict[str, str]] = [{} for _ in range(chosen_rows.num_rows)]
         if LINE in names:
-            metadata = [_read_metadata(line) for line in accepted.column(LINE).to_pylist()]
-        else:
-            metadata = [{} for _ in rows]
+            metadata = [_read_metadata(line) for line in chosen_rows.column(LINE).to_pylist()]
         for name, position in metadata_columns.items():
-            texts = format_texts(accepted.column(f"c{position}")).to_pylist()
+            texts = format_texts(chosen_rows.column(f"c{position}")).to_pylist()
             for record_metadata, text in zip(metadata, texts, strict=True):
                 if text is not None:
                     record_metadata[name] = text
         ends = pa.array(np.arange(0, bins.size + 1, len(columns)), pa.int32())
         yield pa.RecordBatch.from_arrays(
             [
-                *(accepted.column(PARTITION), pa.array(rows), files.cast(pa.string()), blocks.cast(pa.int64())),
+                *(
+                    chosen_rows.column(PARTITION),
+                    pa.array(rows[is_chosen]),
+                    files.cast(pa.string()),
+                    blocks.cast(pa.int64()),
+                ),
                 pa.array([json.dumps(record_metadata) for record_metadata in metadata], pa.string()),
                 pa.ListArray.from_arrays(ends, pa.array(bins.ravel())),
             ],

@@ -337,6 +337,19 @@ class Block:
 
         return self.compute_once(order, rank_rows)
 
+    def find_row_order(
+        self, time: ColumnPlan | None, files: FileOrder | None
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+        """The indices of the rows in the order of a column, else of their files, None if they stand so; and, if it is that of
+        their files, the rank of each row.
+        """
+        if time is not None:
+            return self.order_by(time), None
+        ranks = self.rank_by_file(files)
+        if ranks is None or (ranks[1:] >= ranks[:-1]).all():
+            return None, ranks
+        return np.argsort(ranks, kind="stable"), ranks
+
     def record_times(self) -> pa.Array | None:
         """The times in captured records; None for other rows."""
         if TIME in self._pieces[0].schema.names:

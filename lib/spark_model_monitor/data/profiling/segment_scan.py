@@ -153,25 +153,17 @@ class Segments:
         return [self.cuts[cut].rest, *self._numbers[cut]]
 
     @compute_once_a_block
-    def codes(self, block: Block) -> list[Codes]:
+    def assign_rows(self, block: Block) -> list[Codes]:
         """The segment of each row, by cut."""
         return [self._number_segments(number, block) for number in range(len(self.cuts))]
 
     @compute_once_a_block
     def runs(self, block: Block) -> BlockRuns:
         """The runs of neighbouring rows kept so far in each segment."""
-        # Neighbours are so by time, else by file, else in the data
-        ranks = None
-        in_order = None
-        if self._time is not None:
-            in_order = block.order_by(self._time)
-        else:
-            ranks = block.rank_by_file(self._file_order)
-            if ranks is not None:
-                in_order = np.argsort(ranks, kind="stable")
-        # The rows of each segment, in this order
+        # Neighbours are so by time, else by file, else in the data; the rows of each segment, in this order
+        in_order, ranks = block.find_row_order(self._time, self._file_order)
         runs = BlockRuns()
-        for cut, codes in enumerate(self.codes(block)):
+        for cut, codes in enumerate(self.assign_rows(block)):
             if in_order is None:
                 order = np.argsort(codes, kind="stable")
             else:
@@ -318,7 +310,7 @@ class SegmentsGatherer:
         value_indices = None
         if texts is not None:
             value_indices = self._index_texts(texts)
-        for cut, codes in enumerate(self._segments.codes(block)):
+        for cut, codes in enumerate(self._segments.assign_rows(block)):
             # A block may bring new segments
             segments = self._segment_states[cut]
             while len(segments) < len(self._segments.labels(cut)):

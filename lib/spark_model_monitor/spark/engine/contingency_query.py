@@ -21,6 +21,7 @@ from spark_model_monitor.data.profiling.contingency_scan import (
     GROUP,
     MAXIMUM,
     MINIMUM,
+    NOT_A_NUMBER,
     REFUSED,
     ROWS,
     SEGMENT,
@@ -42,12 +43,12 @@ from spark_model_monitor.statistics.states.contingency import (
     Standing,
     ValuedColumn,
     ValueKind,
+    make_exact,
     parse_number,
 )
 
 INTEGER = r"^\s*[+-]?[0-9]+\s*$"
 NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
-NOT_A_NUMBER = ("NaN", "nan")  # texts for a missing number, where texts are interpreted by their look
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
         (_is_configured_value(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
     ]
     if cell.number is not None and column.threshold is not None:
-        flagged_relations.append((cell.number > F.lit(_to_exact(column.threshold)), Standing.ABOVE))
+        flagged_relations.append((cell.number > F.lit(make_exact(column.threshold)), Standing.ABOVE))
     flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, flagged_relations))
     return reduce(lambda low, high: low + high, flags)
 
@@ -178,7 +179,7 @@ def _get_kind(value: Column, kind: Column) -> Column:
 def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
     """Whether a number is one of the configured numbers, or a boolean one of the configured truths."""
     truths = cell.number.isin([float(truth) for truth in column.truths])  # type: ignore[union-attr]
-    numbers = cell.number.isin([_to_exact(number) for number in column.numbers])  # type: ignore[union-attr]
+    numbers = cell.number.isin([make_exact(number) for number in column.numbers])  # type: ignore[union-attr]
     # The type decides at once; a condition for each row only where texts may be either
     if cell.declared is not None:
         if cell.declared is CellKind.BOOLEAN:
@@ -186,14 +187,6 @@ def _is_configured_value(cell: TypedColumn, column: ValuedColumn) -> Column:
         return numbers
     boolean = cell.kind == int(CellKind.BOOLEAN)
     return (boolean & truths) | (~boolean & numbers)
-
-
-def _to_exact(number: float) -> int | float:
-    """A whole number as an integer: a column of integers is then compared without conversion."""
-    # From 2^53 on a double no longer tells neighbouring integers apart
-    if number.is_integer() and abs(number) < 2**53:
-        return int(number)
-    return number
 
 
 def _is_within(cell: TypedColumn, item: Scalar | Interval) -> Column:

@@ -177,6 +177,14 @@ def parse_number(value: Scalar) -> float | None:
     return None
 
 
+def make_exact(number: float) -> int | float:
+    """A whole number as an integer: a column of integers is then compared without conversion."""
+    # From 2^53 on a double no longer tells neighbouring integers apart
+    if number.is_integer() and abs(number) < 2**53:
+        return int(number)
+    return number
+
+
 def join_texts(values: Sequence[Scalar]) -> str:
     """Values joined as the files have them: `F,X`, `0`, `True`."""
     return ",".join(map(str, values))
@@ -201,11 +209,7 @@ def normalize_code(value: Scalar) -> str:
     number = parse_number(text)
     if number is None or has_leading_zeros(text) or text != text.strip():
         return text
-    # Beyond 2^53 several whole numbers are one double
-    is_exact_integer = number.is_integer() and abs(number) < 2**53
-    if is_exact_integer:
-        return str(int(number))
-    return str(number)
+    return str(make_exact(number))
 
 
 def list_spellings(value: Scalar) -> tuple[str, ...]:
