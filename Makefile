@@ -38,7 +38,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo demo-fleet test compiled-tests smoke smoke-4.0 smoke-connect nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo test compiled-tests smoke smoke-4.0 smoke-connect nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -49,9 +49,6 @@ setup: $(VENV)/.run java jar classes ## set up everything that a job on Spark ne
 demo: $(if $(SPARK),setup,$(VENV)/.local) ## generate an example, baseline it, monitor an hour of it, and say what is wrong: SPARK=1 by spark-submit
 	@$(if $(SPARK),MODEL_MONITOR_ENGINE=spark) $(PY) -m spark_model_monitor demo $(ARGS)
 	@$(if $(SPARK),,echo "The same day by spark-submit: make demo SPARK=1")
-
-demo-fleet: $(VENV)/.local ## watch twenty made-up models of which two break: one page, one message
-	@$(PY) -m spark_model_monitor demo --fleet --output spark-model-monitor-fleet $(ARGS)
 
 test: $(VENV)/.test classes $(SPARK:%=.venv-%/.made) ## run the tests, but for those of nightly; ARGS='tests/unit -k kll' chooses some of all, nightly ones too; SPARK=4.0 a Spark
 	@$(PYTEST) $(if $(NAMED),-m "") $(or $(ARGS),$(if $(SPARK),$(SPARK_TESTS)))

@@ -35,8 +35,8 @@ from performance import note
 from side_by_side import Took, is_quick_run
 
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.schedule import ExecutionStatus
-from spark_model_monitor.integrations.demo.demo_fleet import FLEET, write_fleet
 from spark_model_monitor.integrations.demo.traffic import Traffic
 from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
 from spark_model_monitor.reports.page.page_files import render_html
@@ -49,6 +49,9 @@ from spark_model_monitor.running.scheduling.schedule_runs import JOBS_OF_A_PROCE
 from spark_model_monitor.running.scheduling.schedule_runs import _run as run_forked
 from spark_model_monitor.running.scheduling.side_by_side import cores
 from spark_model_monitor.storage import LocalStorage
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # for the fleet of the tests
+from tests.example_fleet import FLEET, write_fleet
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = 50
@@ -103,6 +106,11 @@ def _measure_ended() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
+def write_record(folder: Path, record: dict[str, Json]) -> None:
+    text = json.dumps(record)
+    (folder / FLEET).write_text(text)
+
+
 def fifty_beside_one(top: Path, engine: str, rounds: int) -> float:
     """Prints the mark; gives the clock's seconds of a window of fifty."""
     folders = [top / f"{engine}-{models}" for models in (1, MODELS)]
@@ -113,7 +121,7 @@ def fifty_beside_one(top: Path, engine: str, rounds: int) -> float:
         hours = f"{(hour - timedelta(hours=1)).hour},{hour.hour}"  # nothing else falls due meanwhile
         record["defaults"]["cron"] = f"0 {hours} {hour.day} {hour.month} *"
         record["defaults"]["variables"]["engine"] = engine
-        (folder / FLEET).write_text(json.dumps(record))
+        write_record(folder, record)
     turns = [[watched(folder) for folder in folders] for _ in range(rounds)]
     alone, shared = ([turn[index] for turn in turns] for index in (0, 1))
     for unit, member in (("s by the clock", "seconds"), ("core s", "core_seconds")):
@@ -161,7 +169,7 @@ def windows(top: Path, count: int) -> None:
             )
     record = json.loads((folder / FLEET).read_text())
     record["defaults"]["catch_up"] = count
-    (folder / FLEET).write_text(json.dumps(record))
+    write_record(folder, record)
 
     def cost(until: int) -> float:
         return took(["-c", f"import fleet; fleet.watch({until})"], folder).core_seconds
@@ -280,7 +288,7 @@ def many_entries(top: Path) -> None:
     record = json.loads((folder / FLEET).read_text())
     record["defaults"]["starts"] = "2999-01-01T00:00:00Z"
     record["entries"] = [{"name": f"shop-{number}", "owner": "anna", "tags": ["eu"]} for number in range(ENTRIES)]
-    (folder / FLEET).write_text(json.dumps(record))
+    write_record(folder, record)
     calls = [took(COMMAND, folder) for _ in range(2)][1]
     size = (folder / "index.html").stat().st_size
     print(
@@ -328,7 +336,7 @@ def write_schedules(folder: Path, models: int, last: datetime, cron: str) -> Non
     record = json.loads((folder / FLEET).read_text())
     record["defaults"] |= {"cron": cron, "starts": f"{last - timedelta(days=365):%Y-%m-%dT%H:%M:%SZ}"}
     record["entries"] = [{"name": f"shop-{number:04}"} for number in range(models)]
-    (folder / FLEET).write_text(json.dumps(record))
+    write_record(folder, record)
     recorded = Record.read(folder / "state", "shop-0000", lambda: last)
     for hours in reversed(range(MOST_EXECUTIONS)):
         window = Window(last - timedelta(hours=hours + 1), last - timedelta(hours=hours))

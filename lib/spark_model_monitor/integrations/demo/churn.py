@@ -152,22 +152,25 @@ def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float)
     has_mailbox = rng.random(rows) >= NO_VOICEMAIL_SHARE
     fees = np.array([PLAN_FEES_EUR[name] for name in plan], dtype=np.float64)
     usage = 0.05 * day_minutes + 0.4 * np.minimum(data_gigabytes, 20.0)
-    columns = {
-        "customer_ref": _references(rows, rng),
-        "plan": plan.astype(object),
-        "payment_method": rng.choice(list(PAYMENT_METHODS), size=rows, p=list(PAYMENT_METHODS.values())).astype(object),
-        "has_roaming": (rng.random(rows) < 0.28).astype(np.int64),
-        "tenure_months": np.minimum(rng.gamma(2.0, 14.0, rows), 180.0).astype(np.int64),
-        "day_minutes": day_minutes,
-        "evening_minutes": np.clip(rng.normal(200.0, 50.0, rows), 0.0, None).round(1),
-        "international_minutes": rng.gamma(3.5, 2.8, rows).round(1),
-        "day_calls": rng.poisson(100.0, rows),
-        "data_gigabytes": data_gigabytes,
-        "voicemail_messages": np.where(has_mailbox, rng.poisson(28.0, rows), 0),
-        "support_calls": rng.poisson(1.6, rows),
-        "satisfaction": np.clip(rng.normal(7.0, 1.8, rows), 1.0, 10.0).round(1),
-        "monthly_charge_eur": np.clip(fees + usage + rng.normal(0.0, 2.0, rows), 1.0, None).round(2),
-    }
+    # In the order in which they are drawn
+    columns = {"customer_ref": _references(rows, rng), "plan": plan.astype(object)}
+    payment_methods = rng.choice(list(PAYMENT_METHODS), size=rows, p=list(PAYMENT_METHODS.values()))
+    columns["payment_method"] = payment_methods.astype(object)
+    columns["has_roaming"] = (rng.random(rows) < 0.28).astype(np.int64)
+    tenure_months = rng.gamma(2.0, 14.0, rows)
+    columns["tenure_months"] = np.minimum(tenure_months, 180.0).astype(np.int64)
+    columns["day_minutes"] = day_minutes
+    evening_minutes = rng.normal(200.0, 50.0, rows)
+    columns["evening_minutes"] = np.clip(evening_minutes, 0.0, None).round(1)
+    columns["international_minutes"] = rng.gamma(3.5, 2.8, rows).round(1)
+    columns["day_calls"] = rng.poisson(100.0, rows)
+    columns["data_gigabytes"] = data_gigabytes
+    columns["voicemail_messages"] = np.where(has_mailbox, rng.poisson(28.0, rows), 0)
+    columns["support_calls"] = rng.poisson(1.6, rows)
+    satisfaction = rng.normal(7.0, 1.8, rows)
+    columns["satisfaction"] = np.clip(satisfaction, 1.0, 10.0).round(1)
+    charges = fees + usage + rng.normal(0.0, 2.0, rows)
+    columns["monthly_charge_eur"] = np.clip(charges, 1.0, None).round(2)
     # As many numbers are drawn whatever the share is, so that it changes nothing but the missing values
     columns["payment_method"][rng.random(rows) < missing_share] = np.nan
     columns["satisfaction"][rng.random(rows) < missing_share] = np.nan

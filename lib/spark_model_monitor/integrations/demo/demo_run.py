@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
@@ -28,7 +28,7 @@ from spark_model_monitor.documents.model_quality import EstimatedQuality, Metric
 from spark_model_monitor.documents.run_description import RunContext, format_moment
 from spark_model_monitor.documents.statistics import Statistics, as_rows
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.integrations.demo import churn, demo_fleet
+from spark_model_monitor.integrations.demo import churn
 from spark_model_monitor.integrations.demo.traffic import (
     ANALYSIS,
     BASELINE,
@@ -37,7 +37,6 @@ from spark_model_monitor.integrations.demo.traffic import (
     FAULT_HOUR,
     GROUND_TRUTH,
     HOURS,
-    KSERVE,
     VALIDATION,
     Traffic,
     write_data_set,
@@ -109,7 +108,8 @@ def watch_day(output: Path, baseline: Path, attributions: Path, traffic: Traffic
                 reference = baselines.to_run(str(baseline_path), monitor=monitor)
                 findings.write(str(output / folder / f"{start:%Y/%m/%d/%H}"), baseline=reference)
         if hour in (0, traffic.hours - 1):  # pages of the hours between link to it
-            request = report_command.HistoryRequest([str(output / HOURS), str(output / EXPLAINED)])
+            monitors = [str(output / HOURS), str(output / EXPLAINED)]
+            request = report_command.HistoryRequest(monitors)
             report_command.main(request, str(output / DAY_PAGE), io.StringIO())
     return output / DAY_PAGE
 
@@ -133,9 +133,8 @@ def estimate_hour(output: Path, window: Window) -> None:
         "--baseline": quality_path,
         "--output-path": str(output / ESTIMATED),
     }
-    config = build_config(
-        "monitor", read_sources([word for pair in flags.items() for word in pair], {}), in_container=False
-    )
+    sources = read_sources(_as_words(flags), {})
+    config = build_config("monitor", sources, in_container=False)
     monitor = monitor_for(config)
     context = RunContext(window.start, window.end, model=DAY_MODEL)
     with read_source(LocalEngine(), config) as data:
@@ -188,9 +187,7 @@ def main(
     """
     options = _make_parser().parse_args(argv)
     try:
-        if options.fleet:
-            return demo_fleet.main(options.output, out or sys.stdout)
-        return _run(options.output, options.rows, out or sys.stdout, start_job or start_command, watch, options.server)
+        return _run(options.output, options.rows, out or sys.stdout, start_job or start_command, watch)
     except MonitorError as error:
         sys.stderr.write(error_lines(error))
         return error.exit_status
@@ -221,14 +218,10 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rows", type=int, default=20_000, metavar="N", help="customers in the baseline data set (default: 20000)"
     )
-    parser.add_argument(
-        "--server", choices=(KSERVE,), help="monitor the requests as this model server logs them, not as captures"
-    )
-    parser.add_argument("--fleet", action="store_true", help="watch twenty models instead, two of which break")
     return parser
 
 
-def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay, server: str | None = None) -> int:
+def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay) -> int:
     if rows < 1:
         raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to say something")
     traffic = Traffic()
@@ -237,8 +230,8 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
 
     _print_step(out, f"1/5 generating {rows:,} customers and {traffic.hours} hours of captured traffic in {output}")
     started = time.monotonic()
-    write_data_set(output, rows=rows, traffic=traffic, server=server)
-    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
+    write_data_set(output, rows=rows, traffic=traffic)
+    _print_time(out, started)
 
     # The flags of the three jobs; each job is printed with them as a command that the user may repeat
     baseline = {
@@ -247,11 +240,11 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
         "--output-path": str(output / RESULTS),
     }
     monitoring = {
-        "--dataset-source": str(output / (server or CAPTURES)),
-        "--dataset-format": server or "capture",
+        "--dataset-source": str(output / CAPTURES),
+        "--dataset-format": "capture",
         "--baseline": str(output / RESULTS),
-        "--start-time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
-        "--end-time": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        "--start-time": format_moment(start),
+        "--end-time": format_moment(end),
         "--output-path": str(output / REPORT),
         "--keep-examples": "5",
     }
@@ -267,30 +260,36 @@ def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: Watch
     # A job that fails ends the demo with its status
     jobs = (("2/5", "baseline", data), ("3/5", "monitor", monitoring), ("4/5", "baseline", explaining))
     for step, job, flags in jobs:
-        words = [word for pair in flags.items() for word in pair]
+        words = _as_words(flags)
         _print_step(out, f"{step} running the job: spark-model-monitor {job} {shlex.join(words)}")
         started = time.monotonic()
         status = start_job(job, words)
         if status:
             sys.stderr.write(f"The job {job} ended with exit status {status}; its own message stands above.\n")
             return status
-        _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
+        _print_time(out, started)
 
     _print_step(out, f"5/5 monitoring all {traffic.hours} hours of the day, data and model, here and without a JVM")
     started = time.monotonic()
     day = watch(output, output / RESULTS, output / ATTRIBUTIONS, traffic)
-    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
+    _print_time(out, started)
 
     # The summary: what the baseline holds, where the files are, and what was wrong in the monitored hour
     before = _read(output / RESULTS, Statistics)
     outcomes = _read(output / REPORT, CheckResults)
-    headline = write_headline(outcomes.checks, RunContext(start, end).window, OUTPUTS, outcomes.hints or ())
+    window = RunContext(start, end).window
+    headline = write_headline(outcomes.checks, window, OUTPUTS, outcomes.hints or ())
     folders = (ATTRIBUTIONS, f"{EXPLAINED}/{start:%Y/%m/%d/%H}")
     moving = describe_attributions(*(_read(output / folder, AttributionReport) for folder in folders))
-    estimate = describe_expected_accuracy(_read(output / ESTIMATED, EstimatedQuality), _read(output / QUALITY, Metrics))
+    estimated_quality = _read(output / ESTIMATED, EstimatedQuality)
+    estimate = describe_expected_accuracy(estimated_quality, _read(output / QUALITY, Metrics))
     day_page = f"See the day: {day.resolve().as_uri()}"
     out.write(f"\n{_statistics_table(before)}\n{_list_files(output)}\n{day_page}\n{estimate}\n{headline}\n{moving}\n")
     return 0
+
+
+def _as_words(flags: Mapping[str, str]) -> list[str]:
+    return [word for pair in flags.items() for word in pair]
 
 
 def _read(folder: Path, document: type[DocumentType]) -> DocumentType:
@@ -323,6 +322,10 @@ def _list_files(output: Path) -> str:
     ]
     width = max(len(path) for path, _ in descriptions)
     return "".join(f"{path.ljust(width)}  {meaning}\n" for path, meaning in descriptions)
+
+
+def _print_time(out: TextIO, started: float) -> None:
+    _print_step(out, f"    done in {time.monotonic() - started:.1f} s")
 
 
 def _print_step(out: TextIO, text: str) -> None:

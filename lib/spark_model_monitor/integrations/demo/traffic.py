@@ -56,7 +56,7 @@ FAULT = Defect(
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on, which are `hours_apart`.
+    """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
 
     fault: what goes wrong with them; None for traffic without a fault, otherwise the same to the last id.
     """
@@ -66,7 +66,6 @@ class Traffic:
     seed: int = 7
     start: datetime = datetime(2024, 3, 4, tzinfo=timezone.utc)
     fault: Defect | None = FAULT
-    hours_apart: int = 1
 
     @property
     def sound_hours(self) -> int:
@@ -233,7 +232,7 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         scores = churn.score(sent)
         yield _Hour(
             number=number,
-            start=traffic.start + timedelta(hours=number * traffic.hours_apart),
+            start=traffic.start + timedelta(hours=number),
             milliseconds=np.sort(rng.integers(0, _HOUR_MILLISECONDS, traffic.per_hour)),
             sent=sent,
             answered=pd.DataFrame({"prediction": churn.decide(scores), "probability": scores}),
