@@ -110,6 +110,8 @@ class NeedsSpark(BadConfiguration):
 
 NO_DATA = "Job inputs had no data"  # how the service says it, and each `NoData` begins (C1.6)
 
+MESSAGE = "message"  # the file of a job's last words, which are all that a failed run leaves besides a quarantine
+
 SCRIPT_FAILED = "Exception while invoking preprocessor script."
 """The service's text (C1.6); what went wrong is added to it."""
 

@@ -17,7 +17,7 @@ from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadDocument, needing
 from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, Run, read_commit
 from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
@@ -181,7 +181,6 @@ class OnViolations(str, Enum):
         return choice
 
 
-MESSAGE = "message"
 MOST_LISTED = 100  # violations that the XCom lists; all of them are in the document
 
 _HOUR_LEVELS = 4
@@ -227,11 +226,6 @@ class RunFailure:
     exit_status: int = field(default=ExitStatus.FAILED)
 
 
-def message_path(output_path: str) -> str:
-    """The path of a job's message."""
-    return join(output_path, MESSAGE)
-
-
 def read_outcome(
     files: StoredFiles, output_path: str, exit_status: int | None, *, window: Window | None, compares: bool
 ) -> JobEnd | RunFailure:
@@ -239,7 +233,7 @@ def read_outcome(
 
     exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
     """
-    content = files.read(message_path(output_path))
+    content = files.read(join(output_path, MESSAGE))
     # The message was deleted before the start, so none means that the job wrote none
     if content is None:
         reason = "the job left no message, so it never started or was killed; see its log"

@@ -20,7 +20,6 @@ from spark_model_monitor.airflow.job_results import (
     OnViolations,
     RunFailure,
     StoredFiles,
-    message_path,
     open_stored_files,
     read_outcome,
 )
@@ -39,7 +38,7 @@ from spark_model_monitor.airflow.places import (
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
 from spark_model_monitor.storage import join
@@ -201,7 +200,7 @@ class JobOperator(BaseOperator, SkipMixin):
     def _run(self, location: Location, call: JobCall, files: StoredFiles) -> int | None:
         self._running = location.find(call)
         if self._running is None:
-            files.delete(message_path(call.output_path))  # of an earlier run, which must not be taken for this one's
+            files.delete(join(call.output_path, MESSAGE))  # of an earlier run, which must not be taken for this one's
             self._running = location.begin(call)
         else:
             log.info("%s runs already, started by an attempt before this one", call.name)

@@ -16,7 +16,7 @@ from typing import TextIO
 
 import spark_model_monitor
 from spark_model_monitor.data.records.windows import parse_hour_of_path
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.running.product_layout import Layout
@@ -115,7 +115,6 @@ COMPLETED = "Completed"
 FAILED = "Failed"
 STOPPED = "Stopped"
 
-MESSAGE = "message"
 _PASSED = tuple(map(int, SUCCESSFUL))  # with --fail-on a job that completed may end with 4 or 5
 
 _TERMINATED = (143, -15)

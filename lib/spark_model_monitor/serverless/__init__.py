@@ -17,8 +17,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -116,7 +116,7 @@ def handle(
     for schedule in schedules:
         # A schedule with an error must not keep the others from their windows
         try:
-            for execution in _run_entry(schedule, state, _Clock(context), launch or run_here, now):
+            for execution in _run_entry(schedule, state, _TimeLeft(context), launch or run_here, now):
                 runs.append(_describe_run(schedule, execution))
                 if execution.outputs or not execution.status.is_of_a_whole_run:
                     faults.append(RunFailed(f"{schedule.name}: {runs[-1]['exit_message']}"))
@@ -141,62 +141,45 @@ def run_here(command: JobCommand, note: Note) -> int:
     return run_in_process(command, variables)
 
 
-class _Clock:
-    """The time that a call has left, and what its windows took."""
+class _TimeLeft:
+    """The time that a call has left for windows."""
 
     def __init__(self, context: Context | None) -> None:
         self._context = context
         self._longest = timedelta(0)
-        self._began = time.monotonic()
 
-    def begin_window(self) -> None:
-        self._began = time.monotonic()
-
-    def end_window(self) -> None:
-        seconds = time.monotonic() - self._began
-        self._longest = max(self._longest, timedelta(seconds=seconds))
-
-    def has_room(self) -> bool:
-        """Whether another window would probably end in time."""
-        # A caller without a context, such as a test, sets no limit
-        if self._context is None:
-            return True
-        milliseconds = self._context.get_remaining_time_in_millis()
-        remaining = timedelta(milliseconds=milliseconds)
-        return remaining > ROOM * self._longest
+    def limit(self, plan: Plan, times: Iterable[datetime]) -> Iterator[datetime]:
+        """The times, as long as the run of another one would probably end in time."""
+        for scheduled in times:
+            # A caller without a context, such as a test, sets no limit
+            if self._context is not None:
+                milliseconds = self._context.get_remaining_time_in_millis()
+                if timedelta(milliseconds=milliseconds) <= ROOM * self._longest:
+                    left = scheduled.isoformat()
+                    log.warning("%s: the run of %s is left to the next call, for lack of time", plan.name, left)
+                    return
+            began = time.monotonic()
+            yield scheduled
+            took = timedelta(seconds=time.monotonic() - began)
+            self._longest = max(self._longest, took)
 
 
-def _run_entry(schedule: Entry, state: State, clock: _Clock, launch: Launch, now: Clock) -> Iterator[Execution]:
+def _run_entry(schedule: Entry, state: State, time_left: _TimeLeft, launch: Launch, now: Clock) -> Iterator[Execution]:
     """The runs of a schedule that are due, oldest first."""
-    plan = schedule.plan
-    if plan is None:
-        raise schedule.fault or BadConfiguration(f"{schedule.name}: is no schedule")
-    # A sink that isn't ready is an error before any window runs, not after
     environment = Environment()
-    for destination in plan.destinations:
-        destination.require_ready(environment)
+    plan = schedule.require_ready(environment)
     with schedule_lock(state, plan.name, now) as shared_now:
         if shared_now is None:
             raise OutputHeld(f"{plan.name}: another call is working on it; call again when it has ended")
         # Under the lock: what another call has run since is in the record
         record = Record.open(state, plan.name, shared_now)
-        yield from _run_windows(plan, record, clock, launch, shared_now)
+        due = due_times(plan, record, shared_now)
+        for scheduled in time_left.limit(plan, due):
+            execution, _ = run_jobs(plan, record, scheduled, launch)
+            # A first window without data was withdrawn, and is no run
+            if execution.scheduled_time != record.executions.without_data:
+                yield execution
         watch(plan, record, shared_now(), environment)
-
-
-def _run_windows(plan: Plan, record: Record, clock: _Clock, launch: Launch, now: Clock) -> Iterator[Execution]:
-    for scheduled in due_times(plan, record, now):
-        if not clock.has_room():
-            log.warning(
-                "%s: the run of %s is left to the next call, for lack of time", plan.name, scheduled.isoformat()
-            )
-            return
-        clock.begin_window()
-        execution, _ = run_jobs(plan, record, scheduled, launch)
-        clock.end_window()
-        # A first window without data was withdrawn, and is no run
-        if execution.scheduled_time != record.executions.without_data:
-            yield execution
 
 
 def _describe_run(schedule: Entry, execution: Execution) -> dict[str, str]:

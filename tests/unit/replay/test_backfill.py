@@ -16,7 +16,7 @@ from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, run_baseline
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.running.replay.replay_command import _read_message, read_backfill
+from spark_model_monitor.running.replay.replay_command import read_backfill
 
 HOURS = ("22", "23")
 
@@ -165,7 +165,3 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(captures_folder):
 def test_what_is_wrong_is_reported_before_an_hour_is_looked_at(words, fault, captures_folder):
     with pytest.raises(BadConfiguration, match=fault):
         read_backfill(words)
-
-
-def test_a_window_that_lost_its_output_is_reported_without_a_message(tmp_path):
-    assert _read_message(str(tmp_path), 255) == "Error: exit status 255; the log says more"

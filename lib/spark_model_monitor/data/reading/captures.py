@@ -44,13 +44,11 @@ from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
-from spark_model_monitor.errors import NO_DATA, NoData
+from spark_model_monitor.errors import MESSAGE, NO_DATA, NoData
 from spark_model_monitor.statistics.spellings import match_spellings
 from spark_model_monitor.storage import Storage, StoredFile, join
 
 log = logging.getLogger(__name__)
-
-MESSAGE = "message"  # the job's last words, which are all that a failed merge leaves in its output
 
 OF_ROWS = frozenset(
     {

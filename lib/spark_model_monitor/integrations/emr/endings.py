@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spark_model_monitor.errors import BadConfiguration, MonitorError, needing
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError, needing
 from spark_model_monitor.integrations.emr.emr_runs import (
     SUCCEEDED_STATES,
     ServiceRun,
@@ -110,9 +110,6 @@ def _name_target(target: Target) -> str:
     else:
         kind = "EMR Serverless application"
     return f"{kind} {target.identifier}"
-
-
-MESSAGE = "message"
 
 
 def derive_exit_status(message: str, state: ServiceRunState, run: ServiceRun) -> int:

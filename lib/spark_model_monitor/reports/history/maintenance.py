@@ -19,7 +19,7 @@ from spark_model_monitor.data.records.windows import HOUR, parse_hour_of_path, p
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, format_moment
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, OutputHeld
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
     find_accepted_features,
     find_lost_examples,
@@ -136,7 +136,6 @@ Listed = TypeVar("Listed")
 QUARANTINE = "quarantine"
 PENDING = "pending"
 STATES = "states"
-MESSAGE = "message"  # a job's last words, which are all that a failed run leaves besides a quarantine
 
 _RUN_FOLDER = re.compile(rf"{RUNS}/[^/]*/")
 _PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
@@ -472,6 +471,7 @@ def _has_only_remains(folder: str, storage: Storage) -> bool:
     """Whether an hour folder is empty, or has only what a run leaves that fails."""
     for file in _list_unless_gone(partial(_list_run_files, storage=storage), folder, storage):
         name = _name_below(folder, file.path)
+        # A failed run leaves its message and maybe a quarantine
         if name != MESSAGE and not name.startswith((PREFIX, f"{QUARANTINE}/")):
             return False
     return True

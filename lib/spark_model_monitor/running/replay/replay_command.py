@@ -21,7 +21,7 @@ from typing import TextIO
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import format_moment
-from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
+from spark_model_monitor.errors import MESSAGE, BadConfiguration, NoData
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import flag_name
@@ -33,7 +33,7 @@ from spark_model_monitor.running.configuration.reading import (
 )
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
-from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, parse_published_without
+from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, parse_published_without, read_message
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
@@ -255,7 +255,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     try:
         for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
             statuses.append(status)
-            message = _read_message(output(window), status)
+            message = read_message(join(output(window), MESSAGE), status)
             failed_outputs, _ = parse_published_without(message)
             has_runs |= bool(failed_outputs) or status in SUCCESSFUL
             print(f"{format_moment(window.start)}/{format_moment(window.end)}  {message}", file=out, flush=True)
@@ -268,14 +268,6 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     else:
         worst = max(statuses)
     return next(iter(failed), worst), has_runs
-
-
-def _read_message(folder: str, status: int) -> str:
-    """A run's own message; a run that lost its output left none there."""
-    try:
-        return storage_of(folder).read(join(folder, "message")).decode().strip()
-    except BadInput:
-        return f"Error: exit status {status}; the log says more"
 
 
 def _make_backfill_parser() -> argparse.ArgumentParser:

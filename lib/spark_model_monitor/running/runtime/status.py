@@ -6,13 +6,14 @@ import re
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED
+from spark_model_monitor.errors import MESSAGE, NO_DATA, SCRIPT_FAILED, MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.stopping import leave_after_grace, stop, take_back
 from spark_model_monitor.storage import join, storage_of
@@ -143,10 +144,18 @@ def is_container(root: str) -> bool:
 def message_path(root: str, output_path: str | None) -> str | None:
     """The path of the message: the container's own, else next to the results; None if neither is known yet."""
     if is_container(root):
-        return str(Path(root) / "opt" / "ml" / "output" / "message")
+        return str(Path(root) / "opt" / "ml" / "output" / MESSAGE)
     if output_path:
-        return join(output_path, "message")
+        return join(output_path, MESSAGE)
     return None
+
+
+def read_message(path: str | None, status: int) -> str:
+    """The job's own message, or its exit status where no message is available."""
+    with suppress(MonitorError):
+        if path is not None:
+            return storage_of(path).read(path).decode("utf-8", "replace").strip()
+    return f"exit status {status}; the job's log says more"
 
 
 def write_message(message: str, path: str, spark: SparkSession | None) -> None:

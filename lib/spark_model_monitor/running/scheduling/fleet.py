@@ -21,6 +21,7 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
+from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.running.scheduling.target_models import (
@@ -55,6 +56,15 @@ class Entry:
     fault: MonitorError | None = None
     is_discovered: bool = False
     notice: str = ""
+
+    def require_ready(self, environment: Environment) -> Plan:
+        """The plan, whose sinks are ready. Raises the reason why it can't be run."""
+        if self.plan is None:
+            raise self.fault or BadConfiguration(f"{self.name}: is no schedule")
+        # A sink without its secret would be noticed only at the first alarm
+        for destination in self.plan.destinations:
+            destination.require_ready(environment)
+        return self.plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,13 +196,8 @@ class _Done:
 
 def _run_entry(entry: Entry, calls: _Calls) -> _Done:
     """The result of an entry: whatever its failure, the other entries of a fleet still run."""
-    plan = entry.plan
     try:
-        if plan is None:
-            raise entry.fault or BadConfiguration(f"{entry.name}: is no schedule")
-        # A sink without its secret would be noticed only at the first alarm
-        for destination in plan.destinations:
-            destination.require_ready(calls.environment)
+        plan = entry.require_ready(calls.environment)
         folder = calls.request.state or plan.folder
         runs = calls.request.does is Doing.RUN
         # A model seen for the first time is only noted: its runs are due from the next call on

@@ -26,7 +26,7 @@ from spark_model_monitor.data.reading.captures import find_capture_files, make_n
 from spark_model_monitor.data.reading.data import EngineName
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
-from spark_model_monitor.errors import BadInput, MissingDependency, MonitorError
+from spark_model_monitor.errors import MESSAGE, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.outputs.printable import error_lines
@@ -41,6 +41,7 @@ from spark_model_monitor.running.runtime.status import (
     failed,
     is_out_of_time,
     parse_published_without,
+    read_message,
     write_message,
 )
 from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Clock, Record, read_time, scheduled_times
@@ -153,7 +154,6 @@ def _first_time(plan: Plan, clock: CrontabTimes, past: Executions, now: datetime
     return plan.starts or clock.latest(min(read_time(past.since), now) - plan.delay)
 
 
-MESSAGE = "message"
 KILLED = -9
 JOBS_OF_A_PROCESS = 16  # then a new process is forked: each job leaves 2 MB in memory
 
@@ -437,7 +437,7 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
             # A message of an earlier run would be taken for this one's
             message_path = _forget_message(command)
             status = launch(command, partial(record.put, execution))
-            message = _read_message(message_path, status)
+            message = read_message(message_path, status)
             failed_outputs, _ = parse_published_without(message)
             execution = record.put(execution, exit_message=message, outputs=(*execution.outputs, *failed_outputs))
             outcome = _find_outcome(plan, message, status)
@@ -544,14 +544,6 @@ def _forget_message(command: JobCommand) -> str | None:
         log.warning("%s", error)
         return None
     return path
-
-
-def _read_message(path: str | None, status: int) -> str:
-    """The job's own message, or its exit status where no message is available."""
-    with suppress(MonitorError):
-        if path is not None:
-            return storage_of(path).read(path).decode("utf-8", "replace").strip()
-    return f"exit status {status}; the job's log says more"
 
 
 def _message_path(command: JobCommand) -> str:
