@@ -16,7 +16,13 @@ from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.documents.schedule import Execution, ScheduledJob
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers, read_definition, read_schedule
+from spark_model_monitor.integrations.imports.descriptions import (
+    ApiAnswer,
+    ApiMembers,
+    read_definition,
+    read_schedule,
+    read_time,
+)
 from spark_model_monitor.integrations.imports.jobs import (
     JobVariables,
     build_entry,
@@ -320,7 +326,7 @@ def list_alert_changes(
 ) -> list[MonitoringAlertHistorySummary]:
     """The changes of an alert, filtered by status, and before and after a time (ISO 8601) if given."""
     changes = [
-        MonitoringAlertHistorySummary(name, _parse_moment(transition.time), transition.status.value)
+        MonitoringAlertHistorySummary(name, read_time(transition.time), transition.status.value)
         for transition in _read_alerts(output_path).transitions
     ]
     matching_changes = [
@@ -328,8 +334,8 @@ def list_alert_changes(
         for change in changes
         # Both ends are exclusive; None is no filter
         if (status is None or change.alert_status == status)
-        and (before is None or change.creation_time < _parse_moment(before))
-        and (after is None or change.creation_time > _parse_moment(after))
+        and (before is None or change.creation_time < read_time(before))
+        and (after is None or change.creation_time > read_time(after))
     ]
     # The history is written in order of time, so turning it around is enough
     return matching_changes if ascending else matching_changes[::-1]
@@ -341,7 +347,3 @@ def _read_alerts(output_path: str) -> Alerts:
         return read_alerts(locate(output_path))
     except MonitorError:
         return Alerts()
-
-
-def _parse_moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))

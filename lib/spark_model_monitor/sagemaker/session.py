@@ -6,14 +6,18 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
 from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
-from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
+from spark_model_monitor.integrations.imports.descriptions import (
+    ApiAnswer,
+    ApiMembers,
+    convert_inline_definition,
+    read_time,
+)
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.container_jobs import start_processing_job
 from spark_model_monitor.sagemaker.definitions import drop_missing
@@ -266,20 +270,14 @@ def _convert_inline_definition(schedule: str, config: ApiAnswer) -> tuple[ApiMem
     if absent or len(inline.get("MonitoringInputs", ())) != 1:
         missing = ", ".join(absent) or "one of MonitoringInputs"
         raise BadConfiguration(f"the MonitoringJobDefinition of {schedule} has to have {missing}")
+    # Without a type it is data quality, as in the service
     kind = config.get("MonitoringType", DefaultModelMonitor.MONITORING_TYPE)
-    # The same by the names of a definition's own members, which begin with its kind
-    application = {**inline["MonitoringAppSpecification"], **drop_missing(Environment=inline.get("Environment"))}
     definition = {
         "JobDefinitionArn": f"{local_jobs.ARN}:job-definition/{schedule}",
-        "JobDefinitionName": schedule,
         "CreationTime": local_jobs.now(),
-        "RoleArn": inline.get("RoleArn", NO_ROLE),
-        "JobResources": inline.get("MonitoringResources", {}),
-        f"{kind}BaselineConfig": inline.get("BaselineConfig", {}),
-        f"{kind}AppSpecification": application,
-        f"{kind}JobInput": inline["MonitoringInputs"][0],
-        f"{kind}JobOutputConfig": inline["MonitoringOutputConfig"],
-        **drop_missing(StoppingCondition=inline.get("StoppingCondition")),
+        # The definition may have a role
+        "RoleArn": NO_ROLE,
+        **convert_inline_definition(schedule, kind, inline),
     }
     return definition, kind
 
@@ -343,8 +341,8 @@ _FILTER = re.compile(
 )
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "Contains": lambda there, asked: asked in there,
-    "Before": lambda there, asked: there < _parse_time(asked),
-    "After": lambda there, asked: there > _parse_time(asked),
+    "Before": lambda there, asked: there < read_time(asked),
+    "After": lambda there, asked: there > read_time(asked),
     **dict.fromkeys(("Equals", ""), lambda there, asked: there == asked),
 }
 
@@ -376,18 +374,6 @@ def _make_page(kind: str, summaries: list[ApiMembers], request: ApiAnswer) -> Ap
     else:
         further = {}
     return {kind: ordered[first : first + page_size], **further}
-
-
-def _parse_time(value: datetime | str) -> datetime:
-    # Python below 3.11 doesn't read the Z of ISO 8601
-    if isinstance(value, str):
-        time = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    else:
-        time = value
-    if time.tzinfo:
-        return time
-    # A time without a zone is UTC, as in the service
-    return time.replace(tzinfo=timezone.utc)
 
 
 def _list_members(summary: MonitoringAlertSummary | MonitoringAlertHistorySummary) -> ApiMembers:

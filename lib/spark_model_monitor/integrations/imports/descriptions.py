@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
@@ -24,7 +25,6 @@ PARTS = ("BaselineConfig", "AppSpecification", "JobInput", "JobOutputConfig")
 
 NOT_NEEDED = {
     "JobResources": "where a job runs is an option of spark-submit",
-    "MonitoringResources": "where a job runs is an option of spark-submit",
     "NetworkConfig": "the network is the cluster's",
     "RoleArn": "jobs use the cluster's credentials",
     "ContainerEntrypoint": "a container of your own runs other code than ours",
@@ -112,7 +112,7 @@ def read_schedule(content: ApiAnswer) -> ScheduleDescription:
         content["MonitoringScheduleStatus"],
         times.get("ScheduleExpression"),
         config.get("MonitoringJobDefinitionName"),
-        _read_inline_definition(name, kind, inline) if inline else None,
+        read_definition(convert_inline_definition(name, kind, inline)) if inline else None,
         times.get("DataAnalysisStartTime"),
         times.get("DataAnalysisEndTime"),
     )
@@ -122,33 +122,8 @@ def read_definition(content: ApiAnswer) -> Definition:
     """The job definition in an answer to one of the four Describe…JobDefinition."""
     # No member names the kind; it is the prefix of the others
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
-    parts = {part: content.get(f"{kind}{part}", {}) for part in PARTS}
-    return _make_definition(content["JobDefinitionName"], kind, parts, content)
-
-
-def read_capture_prefix(content: ApiAnswer) -> tuple[str, str | None]:
-    """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
-    prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
-    return content["EndpointName"], prefix
-
-
-def _read_inline_definition(name: str, kind: str, content: ApiAnswer) -> Definition:
-    if len(content["MonitoringInputs"]) != 1:
-        raise BadDocument(
-            f"the schedule {name} has {len(content['MonitoringInputs'])} MonitoringInputs; the service takes 1"
-        )
-    # Brought to the form of a job definition of its own, where the environment belongs to the application
-    parts = {
-        "BaselineConfig": content.get("BaselineConfig", {}),
-        "AppSpecification": {**content["MonitoringAppSpecification"], "Environment": content.get("Environment", {})},
-        "JobInput": content["MonitoringInputs"][0],
-        "JobOutputConfig": content["MonitoringOutputConfig"],
-    }
-    return _make_definition(name, kind, parts, content)
-
-
-def _make_definition(name: str, kind: str, parts: Mapping[str, ApiAnswer], content: ApiAnswer) -> Definition:
-    baseline, application, job_input, output = (parts[part] for part in PARTS)
+    baseline, application, job_input, output = (content.get(f"{kind}{part}", {}) for part in PARTS)
+    name = content["JobDefinitionName"]
     outputs = output["MonitoringOutputs"]
     # An empty list is valid to botocore's model, by which the answer was checked
     if not outputs:
@@ -169,6 +144,57 @@ def _make_definition(name: str, kind: str, parts: Mapping[str, ApiAnswer], conte
         not_needed=tuple(member for member in NOT_NEEDED if member in {*content, *application, *output}),
         role=content.get("RoleArn"),
     )
+
+
+def read_capture_prefix(content: ApiAnswer) -> tuple[str, str | None]:
+    """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
+    prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
+    return content["EndpointName"], prefix
+
+
+FURTHER_MEMBERS = {
+    "MonitoringResources": "JobResources",
+    "RoleArn": "RoleArn",
+    "NetworkConfig": "NetworkConfig",
+    "StoppingCondition": "StoppingCondition",
+}
+"""Members of an inline definition, and of one of its own, whatever its kind."""
+
+
+def convert_inline_definition(name: str, kind: str, inline: ApiAnswer) -> ApiMembers:
+    """The definition inside a schedule's configuration, with the members that one of its own has."""
+    if len(inline["MonitoringInputs"]) != 1:
+        raise BadDocument(
+            f"the schedule {name} has {len(inline['MonitoringInputs'])} MonitoringInputs; the service takes 1"
+        )
+    # In a definition of its own the environment belongs to the application
+    application = {**inline["MonitoringAppSpecification"], "Environment": inline.get("Environment", {})}
+    return {
+        "JobDefinitionName": name,
+        f"{kind}BaselineConfig": inline.get("BaselineConfig", {}),
+        f"{kind}AppSpecification": application,
+        f"{kind}JobInput": inline["MonitoringInputs"][0],
+        f"{kind}JobOutputConfig": inline["MonitoringOutputConfig"],
+        **{
+            member: inline[inline_member]
+            for inline_member, member in FURTHER_MEMBERS.items()
+            if inline_member in inline
+        },
+    }
+
+
+def read_time(value: datetime | float | str) -> datetime:
+    """A time of the API, as boto3, the command line of AWS or a user gives it; without a zone it is UTC."""
+    if isinstance(value, str):
+        # Python below 3.11 doesn't read the Z of ISO 8601
+        time = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    elif isinstance(value, datetime):
+        time = value
+    else:
+        time = datetime.fromtimestamp(value, timezone.utc)
+    if time.tzinfo:
+        return time
+    return time.replace(tzinfo=timezone.utc)
 
 
 SETTINGS = {

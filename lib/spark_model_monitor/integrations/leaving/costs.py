@@ -11,10 +11,10 @@ from pathlib import Path
 
 from spark_model_monitor.documents.document import Document, Name, Number
 from spark_model_monitor.errors import BadConfiguration, MonitorError
-from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers, read_time
 from spark_model_monitor.integrations.imports.import_command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
-from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule, read_time
+from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule
 from spark_model_monitor.storage import LocalStorage, storage_of
 from spark_model_monitor.storage.file_system import resolve_stand_in
 

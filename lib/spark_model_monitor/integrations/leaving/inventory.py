@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -257,12 +256,3 @@ def _join_schedule(where: str, content: ApiAnswer, by_operation: Mapping[str, Se
 
 def _find_answer(answers: Iterable[Answer], member: str, name: str | None) -> Answer | None:
     return next((answer for answer in answers if answer[1][member] == name), None)
-
-
-def read_time(value: datetime | float | str) -> datetime:
-    """A time of the API, as boto3 or as the command line of AWS gives it."""
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value).astimezone()
-    return datetime.fromisoformat(value.replace("Z", "+00:00"))
