@@ -35,7 +35,7 @@ from spark_model_monitor.airflow.places import (
     get_scheduled_time,
     require_free,
 )
-from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.windows import HOUR_NAME, Window
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError
@@ -100,7 +100,6 @@ def browser_address(path: str, output_path: str, served_at: str | None = None) -
 
 log = logging.getLogger(__name__)
 
-HOUR_FOLDER = "%Y/%m/%d/%H"  # a run's folder below the output path, by its time. Source: C1.5.
 LONGEST_NAME = 200  # EMR and EMR Serverless accept 256 characters
 
 NOT_FOR_A_RETRY = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
@@ -332,7 +331,7 @@ class MonitorOperator(WindowedOperator):
         baseline: str | None,
         dataset_format: FlagValue = "capture",
         analysis_type: str = "DATA_QUALITY",
-        output_folder: str | None = HOUR_FOLDER,
+        output_folder: str | None = HOUR_NAME,
         on_violations: str = OnViolations.SUCCEED.value,
         callback: Callback | None = None,
         **kwargs: Any,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 
-from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.windows import A_MOMENT, Window
 from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.documents.schedule import Execution, ScheduledJob
@@ -36,7 +36,7 @@ from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, schedule_lock
-from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedule_runs import Note, due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, run_windows
 from spark_model_monitor.sagemaker import local_jobs

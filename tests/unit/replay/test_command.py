@@ -73,7 +73,9 @@ def test_the_result_of_the_job_is_printed_and_its_status_given(tmp_path, extra, 
     status = main(["--windows", "w", "--output-path", str(tmp_path), *extra], out=out, start_job=job)
 
     assert (status, out.getvalue()) == (1, printed)
-    assert started == [("replay", ["--output-path", str(tmp_path), "--windows", "w"])]
+    assert started == [
+        ("replay", ["--windows", "w", "--output-path", str(tmp_path), *extra, "--output-path", str(tmp_path)])
+    ]
 
 
 def test_a_failed_job_prints_no_result_of_an_earlier_one(tmp_path):

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine
-from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of_path
+from spark_model_monitor.data.records.windows import A_MOMENT, HOUR, HOUR_NAME, Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join, local_path
 
@@ -27,7 +27,6 @@ CUT_SHORT = "is cut short or damaged, it can't be decompressed to its end; copy 
 
 YEAR = re.compile(r"\d{4}")
 ABOVE_HOURS = re.compile(r"\d{4}(/\d\d){0,2}", re.ASCII)
-HOUR_NAME = "%Y/%m/%d/%H"
 IsRequested: TypeAlias = Callable[[str], bool]
 """Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has requested hours."""
 
@@ -98,7 +97,7 @@ def list_window_folders(storage: Storage, path: str, window: Window, *, later: i
     first = next(window.hours())
     end = window.end + later * HOUR
     # Names of folders compare like times, as far as they go
-    bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - timedelta(microseconds=1))]
+    bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - A_MOMENT)]
 
     def is_wanted(name: str) -> bool:
         hour = parse_hour_of_path(f"/{name}/")

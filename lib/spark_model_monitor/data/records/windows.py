@@ -11,6 +11,9 @@ from datetime import datetime, timedelta, timezone
 from spark_model_monitor.errors import BadConfiguration
 
 HOUR = timedelta(hours=1)
+A_MOMENT = timedelta(microseconds=1)  # the end of a window doesn't belong to it
+
+HOUR_NAME = "%Y/%m/%d/%H"  # of the folder of an hour, or of a run by its time (C1.5)
 
 TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-](?:0\d|1[0-7]):[0-5]\d)?", re.ASCII

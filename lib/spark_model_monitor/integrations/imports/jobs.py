@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from jinja2 import Environment
 
+from spark_model_monitor.data.records.windows import HOUR_NAME
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduledWindow, ScheduleStatus
@@ -37,7 +38,6 @@ def _quote(value: str) -> str:
     return f"'{escaped}'"
 
 
-HOUR_FOLDER = "%Y/%m/%d/%H"
 """The folder of a run's results below the schedule's, by its scheduled time (C1.5)."""
 
 _ANALYSES = {
@@ -163,7 +163,7 @@ def _build_job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], 
     environment = {key: text for key, text in definition.environment.items() if key not in texts}
     # Sorted, so that a second import writes the same files
     unused = tuple(sorted(environment.keys() - option_variables))
-    return JobVariables(name, _name_variables({**texts, **environment}), missing, unused, HOUR_FOLDER)
+    return JobVariables(name, _name_variables({**texts, **environment}), missing, unused, HOUR_NAME)
 
 
 def _name_variables(texts: Mapping[str, str]) -> dict[str, str]:

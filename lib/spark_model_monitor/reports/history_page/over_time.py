@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from spark_model_monitor.data.records.windows import parse_hour_of_path
+from spark_model_monitor.data.records.windows import HOUR_NAME, parse_hour_of_path
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
@@ -238,7 +238,6 @@ def _convert_numbers(numbers: Sequence[float] | np.ndarray) -> tuple[float | Non
 
 
 MOST_WINDOWS = 24  # windows on a run's page, including its own
-HOUR = "%Y/%m/%d/%H"
 HISTORY = "history.html"
 
 
@@ -260,7 +259,7 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     # This run isn't published yet, so its summary is given; the others are read, one small file each
     runs = {MOST_WINDOWS - 1: parse_summary(summary, output_path, output_path, described, as_drawn=True)}
     for position, (began, _) in enumerate(windows[:-1]):
-        path = join(top, f"{began + (hour - start):{HOUR}}", SUMMARY)
+        path = join(top, f"{began + (hour - start):{HOUR_NAME}}", SUMMARY)
         try:
             runs[position] = parse_summary(storage.read(path), path, path, described, as_drawn=True)
         except MonitorError:  # it is absent, or can't be read
@@ -285,7 +284,7 @@ def _find_links(top: str, hour: datetime, window: Window, storage: Storage) -> I
     length = end - start
     # Links climb from hh, dd, mm and yyyy, so they hold wherever the tree is copied
     for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
-        path = f"{neighbour:{HOUR}}/{PAGE}"
+        path = f"{neighbour:{HOUR_NAME}}/{PAGE}"
         if storage.exists(join(top, path)):
             yield word, f"../../../../{path}"
     for word, folder, up in (("all windows", top, ""), ("the model", top.rpartition("/")[0], "../")):

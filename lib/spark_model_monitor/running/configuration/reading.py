@@ -319,12 +319,20 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
         return sources
     # An analysis that expects records still takes CSV, which can't be mistaken for them
     default = implied_options(sources.values, job).get("dataset_format")
-    if default is not None:
-        return _with_other_format_than(job, default, path, sources)
     try:
         word = detect_format(LocalEngine(), str(path), _find_window(job, sources))
-    except BadConfiguration as error:
+    except MonitorError as error:
+        # Reported when the data is read in the default format
+        if default is not None:
+            return sources
+        if not isinstance(error, BadConfiguration):
+            raise
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
+    if default is not None and not isinstance(parse_dataset_format(word), CsvFormat):
+        return sources
+    if default is not None:
+        sentence = f"format: {word}, detected from {path}, and not {default}"
+        return _choose_value(sources, "dataset_format", word, sentence)
     # The baseline's format wins if it only says more than the files do, such as a separator
     remembered = None
     if job == "monitor":
@@ -332,17 +340,6 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
     if remembered is not None and _is_detailed_form(remembered, word):
         return _choose_value(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
     return _choose_value(sources, "dataset_format", word, f"format: {word}, detected from {path}")
-
-
-def _with_other_format_than(job: str, default: str, path: Path, sources: Sources) -> Sources:
-    """The sources with the recognised format of a file that can't be of the default one: CSV where records are expected."""
-    try:
-        word = detect_format(LocalEngine(), str(path), _find_window(job, sources))
-    except MonitorError:  # reported when the data is read in the default format
-        return sources
-    if not isinstance(parse_dataset_format(word), CsvFormat):
-        return sources
-    return _choose_value(sources, "dataset_format", word, f"format: {word}, detected from {path}, and not {default}")
 
 
 def _find_window(job: str, sources: Sources) -> Window | None:

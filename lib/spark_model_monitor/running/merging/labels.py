@@ -22,7 +22,7 @@ from spark_model_monitor.data.records.json_elements import find_oversized_record
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_json, parse_literal
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
-from spark_model_monitor.running.merging.captured import REFUSED
+from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.merge_rows import (
     KEY,
     TEXT,
@@ -236,7 +236,6 @@ ACCOUNTED = ("ids", "repeated", "contradicted", "outside_window")
 
 ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 
-HALF = pa.struct([("data", pa.string()), ("encoding", pa.string())])
 MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("eventId", pa.string())]))])
 
 

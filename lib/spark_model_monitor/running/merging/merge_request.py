@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
+from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE
+from spark_model_monitor.data.records.windows import A_MOMENT
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -18,7 +20,6 @@ from spark_model_monitor.running.merging.merge_ledger import MergeLedger
 from spark_model_monitor.running.merging.sources import HourFolder, Score, containing_hour, count_hours, hour_start
 from spark_model_monitor.running.runtime.publishing import write_published
 
-MAX_QUARANTINED_SHARE = 0.01
 """Largest share of the records read, on either side, that may be refused before a merge fails."""
 
 
@@ -97,9 +98,6 @@ class MergeRequest:
             return self
         # As of the end of the window: a rerun waits exactly as long as the first run did
         return replace(self, as_of=self.last + 1)
-
-
-A_MOMENT = timedelta(microseconds=1)  # the end of a window doesn't belong to it
 
 
 def merge_request(config: JobConfig) -> MergeRequest:

@@ -62,6 +62,7 @@ class ReplayRequest:
     recurrence: Recurrence
     output_path: str
     monitoring: list[str]
+    as_json: bool
 
 
 def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> ReplayRequest:
@@ -77,7 +78,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
                 f"{word.partition('=')[0]} is no flag of a replay, which finds its windows below --windows and runs each with "
                 "both values of --compat"
             )
-    output_path = parsed.output_path or _default_output(environment)
+    output_path = parsed.output_path or str(cache_directory(environment) / REPLAYS)
     monitoring += ["--output-path", output_path]
     if parsed.windows is not None:
         monitoring += ["--dataset-source", parsed.windows]
@@ -88,7 +89,8 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     # The service monitored captures of endpoints, unless told otherwise
     if sources.text("dataset_format") is None:
         monitoring += [flag_name("dataset_format"), "capture"]
-    return ReplayRequest(parsed.reports, parse_recurrence(parsed.schedule or HOURLY), output_path, monitoring)
+    recurrence = parse_recurrence(parsed.schedule or HOURLY)
+    return ReplayRequest(parsed.reports, recurrence, output_path, monitoring, parsed.json)
 
 
 def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None) -> int:
@@ -97,18 +99,14 @@ def main(arguments: Sequence[str], *, out: TextIO | None = None, start_job: Star
     out: where the result goes, by default the standard output. start_job: starts a job and waits for it.
     Raises BadConfiguration for errors that show before a job is started.
     """
-    # Only for its errors: Spark takes many seconds to start, and would find the same
-    read_request(arguments, os.environ)
-    parsed, monitoring = _make_parser().parse_known_args(list(arguments))
-    output_path = parsed.output_path or _default_output(os.environ)
-    words = [*monitoring, "--output-path", output_path]
-    for name in ("windows", "reports", "schedule"):
-        if getattr(parsed, name) is not None:
-            words += [flag_name(name), getattr(parsed, name)]
+    # Here already for its errors: Spark takes many seconds to start, and would find the same
+    request = read_request(arguments, os.environ)
+    output_path = request.output_path
+    words = [*arguments, "--output-path", output_path]
     if not is_local(output_path):
         sys.stderr.write(f"the result will be in {join(output_path, JSON_NAME)} and {TEXT_NAME} beside it\n")
         return (start_job or submit)(JOB, words)
-    result = local_path(join(output_path, JSON_NAME if parsed.json else TEXT_NAME))
+    result = local_path(join(output_path, JSON_NAME if request.as_json else TEXT_NAME))
     # If the job fails, the result of an earlier one must not be printed
     result.unlink(missing_ok=True)
     status = (start_job or submit)(JOB, words)
@@ -126,10 +124,6 @@ def submit(job: str, flags: Sequence[str]) -> int:
     """The exit status of a job whose lines go to the standard error; 128 + N if signal N ended it."""
     command = [sys.executable, "-c", _START, job, *flags]
     return shell_status(run_to_its_end(subprocess.Popen(command, stdout=sys.__stderr__)))
-
-
-def _default_output(environment: Mapping[str, str]) -> str:
-    return str(cache_directory(environment) / REPLAYS)
 
 
 def _make_parser() -> argparse.ArgumentParser:

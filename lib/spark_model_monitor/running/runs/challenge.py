@@ -35,7 +35,7 @@ from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.outcome_records import IDENTITY, LineDecoder
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
-from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, Refusal, describe_remedy
+from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, NOT_QUARANTINED, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
@@ -58,7 +58,7 @@ from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.merging.outcome_ids import add_ids
 from spark_model_monitor.running.merging.sources import containing_hour
-from spark_model_monitor.running.runs.monitoring_run import MAX_QUARANTINED_SHARE, run_baseline, run_monitoring
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
@@ -434,6 +434,7 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
     refused = {reason.text: count for reason, count in counted.items() if reason not in NOT_QUARANTINED}
     frame = frame[frame["reason"] == 0]
+    # As many may be refused as in a run
     bad = sum(refused.values())
     if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())

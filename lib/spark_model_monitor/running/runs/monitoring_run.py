@@ -29,7 +29,7 @@ from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, describe_first_rejected, write_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
-from spark_model_monitor.data.records.refusals import Refusal, describe_remedy
+from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
 from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, format_moment, name_of_place
@@ -61,8 +61,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
 
 
 def run_baseline(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_model_monitor.data.records.decoding import WITHOUT_MODEL
+from spark_model_monitor.data.records.windows import HOUR_NAME
 from spark_model_monitor.documents.document import describe_unknown_name
 from spark_model_monitor.documents.rules_file import convert_yaml
 from spark_model_monitor.documents.run_description import AnalysisType
@@ -36,7 +37,6 @@ from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_
 from spark_model_monitor.storage.file_system import NameKind, is_ours
 
 USUAL_VARIANT = "AllTraffic"
-HOURLY_FOLDER = "%Y/%m/%d/%H"
 
 MEMBERS = ("defaults", "entries", "sinks", "alarms_per_month", "keep")
 
@@ -241,7 +241,7 @@ def _expand_entry(
         # Jobs: each has the variables of the defaults, those of the item, and its own
         shared = {**(defaults.get("variables") or {}), **(raw_entry.get("variables") or {})}
         members.pop("variables", None)
-        jobs = members.get("jobs") or [{"job": "monitor", "output_folder": HOURLY_FOLDER}]
+        jobs = members.get("jobs") or [{"job": "monitor", "output_folder": HOUR_NAME}]
         jobs = [
             {**job, "variables": _format_variables({**shared, **(job.get("variables") or {})}, name)} for job in jobs
         ]

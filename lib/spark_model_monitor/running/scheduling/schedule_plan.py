@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from spark_model_monitor.data.records.windows import Window, format_duration, parse_time
+from spark_model_monitor.data.records.windows import A_MOMENT, Window, format_duration, parse_time
 from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
@@ -33,7 +33,6 @@ from spark_model_monitor.storage.file_system import NameKind, is_ours
 MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
 DEFAULT_PERIOD = timedelta(hours=1)
-A_MOMENT = timedelta(microseconds=1)
 YEARS_OF_RUNS = range(1970, 3000)  # so that offsets from a run's time are times as well
 
 A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a start date for counting the runs of a month

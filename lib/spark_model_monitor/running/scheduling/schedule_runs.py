@@ -24,6 +24,7 @@ from urllib.parse import urlparse
 
 from spark_model_monitor.data.reading.captures import find_capture_files, make_no_captures_error
 from spark_model_monitor.data.reading.data import EngineName
+from spark_model_monitor.data.records.windows import A_MOMENT
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus, ScheduledJob
 from spark_model_monitor.errors import MESSAGE, BadInput, MissingDependency, MonitorError
@@ -45,7 +46,7 @@ from spark_model_monitor.running.runtime.status import (
     write_message,
 )
 from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Clock, Record, read_time, scheduled_times
-from spark_model_monitor.running.scheduling.schedule_plan import A_MOMENT, JobCommand, Plan
+from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from spark_model_monitor.stopping import BY_SIGNAL, run_to_its_end
@@ -525,11 +526,9 @@ def _record_empty_window(plan: Plan, record: Record, scheduled: datetime) -> Exe
 def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
     """Whether the endpoint captured something in the window of a run, whatever its model."""
     captures = plan.path(plan.sources(job).text("dataset_source") or "")
-    storage = storage_of(captures)
-    for hour in plan.window(scheduled).hours():
-        with suppress(BadInput):  # there is no such folder
-            if storage.list_files(join(captures, f"{hour:%Y/%m/%d/%H}")):
-                return True
+    window = plan.window(scheduled)
+    with suppress(BadInput):  # there is no such folder
+        return bool(find_capture_files(storage_of(captures), captures, window, lenient_window=True)[1])
     return False
 
 
