@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from airflow.sdk import BaseOperator, BaseOperatorLink, SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from spark_model_monitor.airflow import places
 from spark_model_monitor.airflow.job_results import (
     Callback,
     JobEnd,
@@ -22,18 +23,6 @@ from spark_model_monitor.airflow.job_results import (
     StoredFiles,
     open_stored_files,
     read_outcome,
-)
-from spark_model_monitor.airflow.places import (
-    AN_HOUR,
-    Flags,
-    FlagValue,
-    JobCall,
-    Location,
-    Running,
-    format_flags,
-    get_run_window,
-    get_scheduled_time,
-    require_free,
 )
 from spark_model_monitor.data.records.windows import HOUR_NAME, Window
 from spark_model_monitor.documents.json_text import Json
@@ -130,10 +119,10 @@ class JobOperator(BaseOperator, SkipMixin):
     def __init__(
         self,
         *,
-        where: Location,
+        where: places.Location,
         dataset_source: str | None,
         output_path: str,
-        flags: Flags | None = None,
+        flags: places.Flags | None = None,
         documents_url: str | None = None,
         skip_without_data: bool = False,
         **kwargs: Any,
@@ -146,10 +135,10 @@ class JobOperator(BaseOperator, SkipMixin):
         self.documents_url = documents_url
         self.skip_without_data = skip_without_data
         self.outcome: JobEnd | None = None
-        self._running: Running | None = None
+        self._running: places.Running | None = None
         # Flags may be another task's output, known only when this one runs
         if isinstance(flags, Mapping):
-            require_free(flags, self._list_taken_options())
+            places.require_free(flags, self._list_taken_options())
 
     def execute(self, context: Context) -> dict[str, Json] | None:
         """The outcome's members.
@@ -158,9 +147,12 @@ class JobOperator(BaseOperator, SkipMixin):
         if requested, AirflowException for any other failure.
         """
         try:
-            require_free(self.flags, self._list_taken_options())  # again, since they may have come from another task
+            # Again, since they may have come from another task
+            places.require_free(self.flags, self._list_taken_options())
             window = self.window(context)
-            call = JobCall(self.JOB, get_run_name(context), format_flags({**self.own_flags(window), **self.flags}))
+            call = places.JobCall(
+                self.JOB, get_run_name(context), places.format_flags({**self.own_flags(window), **self.flags})
+            )
             location = self.where.fill_templates(lambda text: self.render_template(text, context))
             files = open_stored_files(call.output_path, location.aws_conn_id)
             status = self._run(location, call, files)
@@ -180,7 +172,7 @@ class JobOperator(BaseOperator, SkipMixin):
         """The window of the run; None for one that reads all data."""
         return None
 
-    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
+    def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
         """The flags that the task itself sets."""
         return {name: getattr(self, name) for name in self.SAYS}
 
@@ -196,7 +188,7 @@ class JobOperator(BaseOperator, SkipMixin):
     def _list_taken_options(self) -> dict[str, str]:
         return {**{name: f"{name}=" for name in self.SAYS}, **self.SAID_OTHERWISE}
 
-    def _run(self, location: Location, call: JobCall, files: StoredFiles) -> int | None:
+    def _run(self, location: places.Location, call: places.JobCall, files: StoredFiles) -> int | None:
         self._running = location.find(call)
         if self._running is None:
             files.delete(join(call.output_path, MESSAGE))  # of an earlier run, which must not be taken for this one's
@@ -237,7 +229,7 @@ class BaselineOperator(JobOperator):
     template_fields = (*JobOperator.template_fields, "dataset_format")
     operator_extra_links = (STATISTICS, CONSTRAINTS, REPORT)
 
-    def __init__(self, *, dataset_format: FlagValue, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
+    def __init__(self, *, dataset_format: places.FlagValue, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset_format = dataset_format
         self.analysis_type = analysis_type
@@ -257,7 +249,7 @@ class WindowedOperator(JobOperator):
         ),
     }
 
-    def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = AN_HOUR, **kwargs: Any) -> None:
+    def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = places.AN_HOUR, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # Checked when the DAG is read, where the error shows in Airflow's list of broken DAGs
         for name, duration in (("lag", lag), ("length", length)):
@@ -268,9 +260,9 @@ class WindowedOperator(JobOperator):
         self.length = length
 
     def window(self, context: Context) -> Window:
-        return get_run_window(context, length=self.length, lag=self.lag)
+        return places.get_run_window(context, length=self.length, lag=self.lag)
 
-    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
+    def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
         if window is None:
             times = {}
         else:
@@ -329,7 +321,7 @@ class MonitorOperator(WindowedOperator):
         self,
         *,
         baseline: str | None,
-        dataset_format: FlagValue = "capture",
+        dataset_format: places.FlagValue = "capture",
         analysis_type: str = "DATA_QUALITY",
         output_folder: str | None = HOUR_NAME,
         on_violations: str = OnViolations.SUCCEED.value,
@@ -344,7 +336,7 @@ class MonitorOperator(WindowedOperator):
         self.on_violations = OnViolations.of(on_violations, callback)
         self.callback = callback
 
-    def own_flags(self, window: Window | None) -> dict[str, FlagValue]:
+    def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
         flags = super().own_flags(window)
         flags["output_path"] = self._output_path(window)
         if self.on_violations is OnViolations.FAIL:
@@ -377,7 +369,7 @@ class MonitorOperator(WindowedOperator):
     def _output_path(self, window: Window | None) -> str:
         if self.output_folder is None or window is None:
             return self.output_path
-        return join(self.output_path, get_scheduled_time(window, self.lag).strftime(self.output_folder))
+        return join(self.output_path, places.get_scheduled_time(window, self.lag).strftime(self.output_folder))
 
 
 def skip_behind(operator: SkipMixin, context: Context) -> None:

@@ -10,15 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
+from spark_model_monitor.capture import records
 from spark_model_monitor.capture.options import parse_paths
-from spark_model_monitor.capture.records import (
-    CLIENT_CLOSED_REQUEST,
-    CONTENT_TYPE,
-    CUSTOM_ATTRIBUTES,
-    INFERENCE_ID,
-    SERVER_ERROR,
-    Conversation,
-)
 from spark_model_monitor.capture.writer import CaptureWriter
 
 Message = MutableMapping[str, Any]
@@ -51,19 +44,21 @@ class CaptureMiddleware:
         headers = scope.get("headers", ())
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         if is_post and (self._paths is None or scope["path"] in self._paths):
-            exchange = self._writer.begin(_get_header(headers, INFERENCE_ID), _get_headers(headers, CUSTOM_ATTRIBUTES))
+            exchange = self._writer.begin(
+                _get_header(headers, records.INFERENCE_ID), _get_headers(headers, records.CUSTOM_ATTRIBUTES)
+            )
         if exchange is None:
             await self._app(scope, receive, send)
             return
         # From here on, the messages are seen on their way, and passed on unchanged
-        conversation = _Conversation(self._writer, exchange, _get_header(headers, CONTENT_TYPE))
+        conversation = _Conversation(self._writer, exchange, _get_header(headers, records.CONTENT_TYPE))
         try:
             await self._app(scope, conversation.receiving(receive), conversation.sending(send))
         except Exception:
-            conversation.end(SERVER_ERROR)
+            conversation.end(records.SERVER_ERROR)
             raise
         except BaseException:  # cancelled: the client is gone
-            conversation.end(CLIENT_CLOSED_REQUEST)
+            conversation.end(records.CLIENT_CLOSED_REQUEST)
             raise
 
     def _closing(self, send: Send) -> Send:
@@ -76,7 +71,7 @@ class CaptureMiddleware:
         return closing
 
 
-class _Conversation(Conversation):
+class _Conversation(records.Conversation):
     """One request and its answer as ASGI's messages."""
 
     def receiving(self, receive: Receive) -> Receive:
@@ -94,7 +89,7 @@ class _Conversation(Conversation):
             await send(message)
             if message["type"] == "http.response.start":
                 self.status = message["status"]
-                self.response_type = _get_header(message.get("headers", ()), CONTENT_TYPE)
+                self.response_type = _get_header(message.get("headers", ()), records.CONTENT_TYPE)
             elif message["type"] == "http.response.body":
                 self.response.add(message.get("body", b""))
                 if not message.get("more_body", False):

@@ -11,18 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import IO, Any
 
+from spark_model_monitor.capture import records
 from spark_model_monitor.capture.options import parse_paths
-from spark_model_monitor.capture.records import (
-    CLIENT_CLOSED_REQUEST,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    CUSTOM_ATTRIBUTES,
-    INFERENCE_ID,
-    SERVER_ERROR,
-    Body,
-    Conversation,
-    Exchange,
-)
 from spark_model_monitor.capture.writer import CaptureWriter
 
 Environ = dict[str, Any]
@@ -51,17 +41,17 @@ class CaptureMiddleware:
         try:
             return _Answer(self._app(environ, conversation.starting(start_response)), conversation)
         except Exception:
-            conversation.end(SERVER_ERROR)
+            conversation.end(records.SERVER_ERROR)
             raise
 
-    def _begin(self, environ: Environ) -> Exchange | None:
+    def _begin(self, environ: Environ) -> records.Exchange | None:
         path = environ.get("PATH_INFO", "")
         if environ["REQUEST_METHOD"] != "POST" or not (self._paths is None or path in self._paths):
             return None
         # A missing header is no empty one
-        attributes = environ.get(_format_variable(CUSTOM_ATTRIBUTES))
+        attributes = environ.get(_format_variable(records.CUSTOM_ATTRIBUTES))
         return self._writer.begin(
-            environ.get(_format_variable(INFERENCE_ID)), () if attributes is None else (attributes,)
+            environ.get(_format_variable(records.INFERENCE_ID)), () if attributes is None else (attributes,)
         )
 
 
@@ -69,7 +59,7 @@ def _format_variable(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-class _Conversation(Conversation):
+class _Conversation(records.Conversation):
     """One request and its answer as WSGI's callables."""
 
     _response_bytes: str | None = None
@@ -81,11 +71,11 @@ class _Conversation(Conversation):
             if status[:3].isdigit():
                 self.status = int(status[:3])
             else:
-                self.status = SERVER_ERROR
+                self.status = records.SERVER_ERROR
             # Names of headers have no case
             by_name = {name.lower(): value for name, value in headers}
-            self.response_type = by_name.get(CONTENT_TYPE)
-            self._response_bytes = by_name.get(CONTENT_LENGTH)
+            self.response_type = by_name.get(records.CONTENT_TYPE)
+            self._response_bytes = by_name.get(records.CONTENT_LENGTH)
 
             def written(chunk: bytes) -> object:
                 self.response.add(chunk)
@@ -104,7 +94,7 @@ class _Conversation(Conversation):
 class _Input:
     """`wsgi.input`, recording what the application reads."""
 
-    def __init__(self, stream: IO[bytes], body: Body) -> None:
+    def __init__(self, stream: IO[bytes], body: records.Body) -> None:
         self._stream = stream
         self._body = body
 
@@ -153,7 +143,7 @@ class _Answer:
                 yield chunk
             self._is_exhausted = True
         except Exception:
-            self._conversation.end(SERVER_ERROR)
+            self._conversation.end(records.SERVER_ERROR)
             raise
 
     def close(self) -> None:
@@ -165,4 +155,4 @@ class _Answer:
                 close()
         finally:
             is_answered = self._is_exhausted or self._conversation.is_all_sent
-            self._conversation.end(None if is_answered else CLIENT_CLOSED_REQUEST)
+            self._conversation.end(None if is_answered else records.CLIENT_CLOSED_REQUEST)

@@ -18,15 +18,9 @@ from spark_model_monitor.integrations.imports.descriptions import (
     convert_inline_definition,
     read_time,
 )
-from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker import executions, local_jobs
 from spark_model_monitor.sagemaker.container_jobs import start_processing_job
 from spark_model_monitor.sagemaker.definitions import drop_missing
-from spark_model_monitor.sagemaker.executions import (
-    MonitoringAlertHistorySummary,
-    MonitoringAlertSummary,
-    keep,
-    run_due,
-)
 from spark_model_monitor.sagemaker.monitoring_files import capture_prefix
 from spark_model_monitor.sagemaker.monitors import (
     DefaultModelMonitor,
@@ -135,7 +129,7 @@ class Client:
         summaries = [
             execution | _get_monitored(local_jobs.read(local_jobs.SCHEDULES, name))
             for name in names
-            for execution in run_due(name)
+            for execution in executions.run_due(name)
         ]
         return _make_page("MonitoringExecutionSummaries", summaries, filters)
 
@@ -286,7 +280,7 @@ def _keep(schedule: ApiAnswer, definition: ApiAnswer, kind: str) -> ApiMembers:
     # Where captures are is not in the API's members
     prefix = capture_prefix(definition[f"{kind}AppSpecification"].get("Environment", {}), None)
     record = {"Schedule": schedule, "Definition": definition, "CapturePrefix": prefix}
-    keep(schedule["MonitoringScheduleName"], record)
+    executions.keep(schedule["MonitoringScheduleName"], record)
     return {"MonitoringScheduleArn": schedule["MonitoringScheduleArn"]}
 
 
@@ -376,7 +370,7 @@ def _make_page(kind: str, summaries: list[ApiMembers], request: ApiAnswer) -> Ap
     return {kind: ordered[first : first + page_size], **further}
 
 
-def _list_members(summary: MonitoringAlertSummary | MonitoringAlertHistorySummary) -> ApiMembers:
+def _list_members(summary: executions.MonitoringAlertSummary | executions.MonitoringAlertHistorySummary) -> ApiMembers:
     """The API's members of one of the SDK's summaries: `AlertName` is MonitoringAlertName there."""
     names = {"alert_name": "MonitoringAlertName", "data_points_to_alert": "DatapointsToAlert", "actions": "Actions"}
     members = {names.get(name, name.title().replace("_", "")): value for name, value in vars(summary).items()}

@@ -13,25 +13,14 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput, OutputFailed
-from spark_model_monitor.storage.file_system import (
-    COPIED_BYTES,
-    PRIVATE_FILE,
-    PRIVATE_FOLDER,
-    USUAL_FILE,
-    USUAL_FOLDER,
-    Storage,
-    StoredFile,
-    is_hidden,
-    make_draft_name,
-    register_storage,
-)
+from spark_model_monitor.storage import file_system
 from spark_model_monitor.storage.lease import require_lease
 
 log = logging.getLogger(__name__)
 
 
-@register_storage("local", schemes=("", "file"))
-class LocalStorage(Storage):
+@file_system.register_storage("local", schemes=("", "file"))
+class LocalStorage(file_system.Storage):
     """Files of this machine."""
 
     def resolved(self, path: str) -> str:
@@ -40,7 +29,7 @@ class LocalStorage(Storage):
     def exists(self, path: str) -> bool:
         return os.path.exists(local_path(path))  # Path.exists raises for a name that is too long
 
-    def walk(self, path: str, *, hidden: bool = False) -> Iterator[StoredFile]:
+    def walk(self, path: str, *, hidden: bool = False) -> Iterator[file_system.StoredFile]:
         top = local_path(path)
         if not top.exists():
             raise BadInput(f"{path}: there is no such file or directory")
@@ -57,13 +46,13 @@ class LocalStorage(Storage):
         if not top.is_dir():
             return []
         try:
-            folders = [inner for inner in top.iterdir() if inner.is_dir() and not is_hidden(inner.name)]
+            folders = [inner for inner in top.iterdir() if inner.is_dir() and not file_system.is_hidden(inner.name)]
             return sorted(inner.name for inner in folders if not _is_circle(inner))
         except OSError as error:
             raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
 
-    def list_beginning(self, folder: str, start: str) -> list[StoredFile]:
-        files: list[StoredFile] = []
+    def list_beginning(self, folder: str, start: str) -> list[file_system.StoredFile]:
+        files: list[file_system.StoredFile] = []
         try:
             # No walk: a folder of hours may have thousands of files below it
             for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
@@ -90,10 +79,12 @@ class LocalStorage(Storage):
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = local_path(path)
-        mode = PRIVATE_FILE if private else USUAL_FILE
+        mode = file_system.PRIVATE_FILE if private else file_system.USUAL_FILE
         # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
         with _write_draft(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
-            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
+            target.parent.mkdir(
+                file_system.PRIVATE_FOLDER if private else file_system.USUAL_FOLDER, parents=True, exist_ok=True
+            )
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
                 # On the disk before it gets its name, so that a power cut leaves the old file or the new one
@@ -114,7 +105,7 @@ class LocalStorage(Storage):
             with draft.open("ab") as file:
                 for part in parts if len(parts) > 1 else ():
                     with part.open("rb") as content:
-                        shutil.copyfileobj(content, file, COPIED_BYTES)
+                        shutil.copyfileobj(content, file, file_system.COPIED_BYTES)
                 os.fsync(file.fileno())
         return True
 
@@ -163,7 +154,7 @@ def local_path(path: str) -> Path:
 @contextmanager
 def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
     """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
-    draft = target.with_name(make_draft_name(target.name))
+    draft = target.with_name(file_system.make_draft_name(target.name))
     try:
         yield draft
         draft.replace(target)
@@ -200,26 +191,26 @@ def _has_content(path: Path, parts: Sequence[Path]) -> bool:
         for part in parts:
             content = opened.enter_context(part.open("rb"))
             # In pieces, since files may be larger than memory
-            while piece := content.read(COPIED_BYTES):
+            while piece := content.read(file_system.COPIED_BYTES):
                 if file.read(len(piece)) != piece:
                     return False
     return True
 
 
-def _walk_files(top: Path) -> Iterator[StoredFile]:
+def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
     if top.is_file():
         yield _describe_file(str(top.absolute()), top.stat())
         return
     passed_over: list[str] = []
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
-        folders[:] = [name for name in folders if not is_hidden(name)]
+        folders[:] = [name for name in folders if not file_system.is_hidden(name)]
         for name in folders:
             if _is_circle(Path(folder, name)):
                 raise BadInput(
                     f"{Path(folder, name)}: is a link to a folder that it lies in, so that every file would be read again and "
                     "again; remove the link"
                 )
-        for file in (os.path.join(folder, name) for name in names if not is_hidden(name)):
+        for file in (os.path.join(folder, name) for name in names if not file_system.is_hidden(name)):
             status = _read_status(file)
             if status is None:
                 continue
@@ -244,7 +235,7 @@ def _report_passed_over(folder: str, count: int, first: str) -> None:
     )
 
 
-def _walk_hidden(top: Path) -> Iterator[StoredFile]:
+def _walk_hidden(top: Path) -> Iterator[file_system.StoredFile]:
     """The files at or below a folder, without following links to folders; skips files deleted in the meantime."""
     for folder, _, names in os.walk(top, onerror=_raise_unless_gone):
         for file in (os.path.join(folder, name) for name in names):
@@ -268,9 +259,9 @@ def _read_status(file: str) -> os.stat_result | None:
         return None
 
 
-def _describe_file(path: str, status: os.stat_result) -> StoredFile:
+def _describe_file(path: str, status: os.stat_result) -> file_system.StoredFile:
     # Milliseconds, as object stores and Hadoop have them
-    return StoredFile(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
+    return file_system.StoredFile(f"file:{path}", status.st_size, status.st_mtime_ns // 1_000_000)
 
 
 def _raise(error: OSError) -> None:

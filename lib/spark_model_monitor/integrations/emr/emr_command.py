@@ -17,14 +17,8 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.emr import endings
 from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, UploadSet, build_request, get_jar, get_spark_line
-from spark_model_monitor.integrations.emr.endings import (
-    derive_exit_status,
-    error_sentences,
-    make_no_message_error,
-    read_message,
-    refuse_secrets,
-)
 from spark_model_monitor.running.configuration.command_line import NAMING, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
@@ -88,7 +82,7 @@ def run(
         sys.stdout.write(json.dumps({"uploads": uploads, "request": service_request}, indent=2) + "\n")
         return ExitStatus.COMPLETED
     # From here on AWS is asked
-    with error_sentences(target):
+    with endings.error_sentences(target):
         return _run(
             target,
             upload_set,
@@ -106,7 +100,7 @@ def _provide_jar(
     if request.dry_run:
         remarks.append(f"taken as a release with Spark {PINNED.name}; the start looks it up")
         return jar_path(environment)
-    with error_sentences(target):
+    with endings.error_sentences(target):
         import boto3
 
         # The cluster's release decides which Spark, and so which JAR
@@ -139,18 +133,18 @@ def _run(
     if not target.waits:
         return ExitStatus.COMPLETED
     state = service_run.wait(service, pause=pause)
-    message = read_message(s3, output, since)
+    message = endings.read_message(s3, output, since)
     # Killed, or never started: the service's own reason is all there is
     if message is None:
-        raise make_no_message_error(state, service_run)
+        raise endings.make_no_message_error(state, service_run)
     log.info("%s", message)
-    return derive_exit_status(message, state, service_run)
+    return endings.derive_exit_status(message, state, service_run)
 
 
 def _check_config(request: SubmitRequest) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
     # First, so that no later sentence repeats a secret
-    refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
+    endings.refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
     # Without this machine's variables, which the cluster will not have
     sources = read_sources(request.job_arguments, {})
     config = build_config(Path(request.job).stem, sources, in_container=False)

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, MonitorError, needing
-from spark_model_monitor.integrations.emr.emr_runs import (
-    SUCCEEDED_STATES,
-    ServiceRun,
-    ServiceRunFailed,
-    ServiceRunState,
-)
+from spark_model_monitor.integrations.emr import emr_runs
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3Location, ServiceKind, Target
 
@@ -112,12 +107,12 @@ def _name_target(target: Target) -> str:
     return f"{kind} {target.identifier}"
 
 
-def derive_exit_status(message: str, state: ServiceRunState, run: ServiceRun) -> int:
+def derive_exit_status(message: str, state: emr_runs.ServiceRunState, run: emr_runs.ServiceRun) -> int:
     """The job's own exit status, as far as its message shows it: a service reports only success or failure.
 
     Source: C1.6 for the texts; C11b for the statuses.
     """
-    well = state.name in SUCCEEDED_STATES[run.kind]
+    well = state.name in emr_runs.SUCCEEDED_STATES[run.kind]
     # A good message of a job that failed: it was told to fail if it can't tell
     if is_completed(message) and not well:
         return ExitStatus.CANNOT_TELL
@@ -150,10 +145,10 @@ def read_message(s3: BaseClient, output: S3Location, since: datetime) -> str | N
     return text
 
 
-def make_no_message_error(state: ServiceRunState, run: ServiceRun) -> ServiceRunFailed:
+def make_no_message_error(state: emr_runs.ServiceRunState, run: emr_runs.ServiceRun) -> emr_runs.ServiceRunFailed:
     """The error of a run without a message: it was stopped, or never reached our code."""
     reason = f" ({state.reason})" if state.reason else ""
-    return ServiceRunFailed(
+    return emr_runs.ServiceRunFailed(
         f"{run.kind.value} run {run.identifier} of {run.target_id} ended as {state.name}{reason} and left no message with its "
         "results; its log says more (docs/emr.md, Logs)"
     )

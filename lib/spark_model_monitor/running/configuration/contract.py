@@ -23,12 +23,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, DatasetForma
 from spark_model_monitor.data.records import ENDPOINT_INDEXES
 from spark_model_monitor.data.records.locations import MAX_RECORD_BYTES
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.constraints import (
-    CATEGORICAL_DRIFT_METHODS,
-    COMPARISON_METHODS,
-    SUGGESTED_SHARE,
-    Rows,
-)
+from spark_model_monitor.documents import constraints
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
@@ -36,14 +31,8 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMN
 from spark_model_monitor.monitors.predictors import FLAVOURS
 from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.reports.alerts import SPELLINGS
+from spark_model_monitor.running.configuration import bias_options
 from spark_model_monitor.running.configuration import option_types as kinds
-from spark_model_monitor.running.configuration.bias_options import (
-    IntervalMethod,
-    LocalAnalysisConfig,
-    NeutralValue,
-    RangesByMetric,
-    TypesByColumn,
-)
 from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
 from spark_model_monitor.running.configuration.offsets import full_hour
 from spark_model_monitor.running.configuration.option_types import (
@@ -313,12 +302,12 @@ class JobConfig(BaseModel):
     sagemaker_endpoint_datacapture_prefix: str | None = _of_contract("PATH", jobs=())
     """Prefix of the path of the captures."""
 
-    categorical_drift_method: Annotated[str | None, choose_from(CATEGORICAL_DRIFT_METHODS)] = _of_contract(
+    categorical_drift_method: Annotated[str | None, choose_from(constraints.CATEGORICAL_DRIFT_METHODS)] = _of_contract(
         "METHOD", default=_METHOD.format("LInfinity"), jobs=_BASELINE, analyses=_DATA_QUALITY, choices=_TEXT_METHODS
     )
     """Distance for text features: {choices}; written into the suggested constraints."""
 
-    comparison_method: Annotated[str | None, choose_from(COMPARISON_METHODS)] = _suggestion(
+    comparison_method: Annotated[str | None, choose_from(constraints.COMPARISON_METHODS)] = _suggestion(
         "METHOD", default=_METHOD.format("Robust"), choices=", ".join(NUMERIC_METHODS)
     )
     """Distance for numeric features: {choices}; written into the suggested constraints."""
@@ -333,10 +322,10 @@ class JobConfig(BaseModel):
     ] = _suggestion("NUMBER", default=_USUAL)
     """Distance above which a text feature has drifted, without allowance for noise; written into the suggested constraints."""
 
-    datatype_check_threshold: kinds.Share | None = _suggestion(default=f"{SUGGESTED_SHARE:g}")
+    datatype_check_threshold: kinds.Share | None = _suggestion(default=f"{constraints.SUGGESTED_SHARE:g}")
     """Minimum share of values of the inferred type, without allowance for noise; written into the suggested constraints."""
 
-    domain_content_threshold: kinds.Share | None = _suggestion(default=f"{SUGGESTED_SHARE:g}")
+    domain_content_threshold: kinds.Share | None = _suggestion(default=f"{constraints.SUGGESTED_SHARE:g}")
     """Minimum share of text values in the baseline's domain, without allowance for noise; written into the suggested
     constraints."""
 
@@ -351,7 +340,7 @@ class JobConfig(BaseModel):
     """Share of healthy runs that may have any violation, if less than the share of the baseline or the job; run-due sets it for
     schedules that share alarms_per_month."""
 
-    rows: Rows = _suggestion(initial=Rows.CLUSTERED)
+    rows: constraints.Rows = _suggestion(initial=constraints.Rows.CLUSTERED)
     """How rows depend on each other: clustered, like the rows of one user, or independent, which detects small drifts; written
     into the suggested constraints."""
 
@@ -428,10 +417,10 @@ class JobConfig(BaseModel):
     metrics: kinds.Names = _of_outcomes("METRICS", initial=())
     """Your own metrics, with a value for each outcome: module:function, comma-separated."""
 
-    analysis_config: LocalAnalysisConfig | None = _of_analysis(analyses=_WITH_FEATURES)
+    analysis_config: bias_options.LocalAnalysisConfig | None = _of_analysis(analyses=_WITH_FEATURES)
     """Clarify's analysis_config.json: label, facets, metrics; local or on S3."""
 
-    column_types: TypesByColumn = _of_bias(initial={}, default="detected from their values")
+    column_types: bias_options.TypesByColumn = _of_bias(initial={}, default="detected from their values")
     """Types of columns: COLUMN=categorical or COLUMN=continuous, comma-separated, whatever the values look like."""
 
     flip_test: kinds.Switch = _of_bias(initial=True, opposite="no_flip_test")
@@ -440,16 +429,18 @@ class JobConfig(BaseModel):
     flip_test_rows: kinds.WholeNumber | None = _of_bias(default="200,000")
     """Rows per side above which the flip test takes a sample."""
 
-    bias_ci: IntervalMethod | None = _of_bias_in_a_window(default="bootstrap, but none with --compat service")
+    bias_ci: bias_options.IntervalMethod | None = _of_bias_in_a_window(
+        default="bootstrap, but none with --compat service"
+    )
     """bootstrap: a metric has drifted only if chance can't explain it; none: its value alone decides."""
 
     bias_min_rows: kinds.WholeNumber | None = _of_bias_in_a_window()
     """Minimum number of rows, in a group and in the rest, for a verdict; with fewer, checks.json says 'cannot tell'."""
 
-    bias_di_neutral: NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
+    bias_di_neutral: bias_options.NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
     """Value from which disparate impact is measured: 0, as the service does, or 1, its neutral value."""
 
-    bias_ranges: RangesByMetric = _of_bias_in_a_window(initial={})
+    bias_ranges: bias_options.RangesByMetric = _of_bias_in_a_window(initial={})
     """Ranges that metrics must stay in, whatever the baseline says: METRIC=LOW:HIGH, comma-separated."""
 
     model: str | None = _of_called("MODEL")
@@ -481,7 +472,7 @@ class JobConfig(BaseModel):
     attribution_min_rows: kinds.WholeNumber | None = _of_attributions_in_a_window(default="100")
     """Minimum number of rows for a verdict on attributions; with --compat service, every window is judged."""
 
-    attribution_ci: IntervalMethod | None = _of_attributions_in_a_window(
+    attribution_ci: bias_options.IntervalMethod | None = _of_attributions_in_a_window(
         default="bootstrap; none with --compat service"
     )
     """bootstrap: also judge each feature's attribution by the interval of its change, in checks.json only."""

@@ -17,15 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from spark_model_monitor.data.reading.formats import (
-    DELTA,
-    DatasetFormat,
-    TableFormat,
-    parse_dataset_format,
-    remove_quotes,
-    split_at_commas,
-    split_names,
-)
+from spark_model_monitor.data.reading import formats
 from spark_model_monitor.data.reading.ledger import Version
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.run_description import AnalysisType
@@ -309,8 +301,8 @@ def _read_thresholds(text: str) -> dict[str, float]:
     thresholds = {}
     beginning = ""  # of a name with commas, as far as it was read
     # A comma may part two thresholds, or belong to a name: a word without = continues a name
-    for word in split_at_commas(text):
-        named, equals, number = remove_quotes(f"{beginning}{word}".strip()).rpartition("=")
+    for word in formats.split_at_commas(text):
+        named, equals, number = formats.remove_quotes(f"{beginning}{word}".strip()).rpartition("=")
         if not equals:
             beginning += f"{word},"
             continue
@@ -328,7 +320,7 @@ PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, or *=0.3 for all 
 
 
 def _read_costs(text: str) -> dict[str, float]:
-    pairs = [pair.partition("=") for pair in split_names(text)]
+    pairs = [pair.partition("=") for pair in formats.split_names(text)]
     try:
         worth_by_outcome = {name.strip().lower(): _read_number(number) for name, _, number in pairs}
     except ValueError:
@@ -353,9 +345,9 @@ def _read_moment(text: str) -> datetime:
 
 
 def _read_version(value: Any, info: ValidationInfo) -> Any:
-    data_format = info.data.get("dataset_format", DELTA)
+    data_format = info.data.get("dataset_format", formats.DELTA)
     # Files have no versions: the option would be ignored without a word
-    if data_format != DELTA and not isinstance(data_format, TableFormat):
+    if data_format != formats.DELTA and not isinstance(data_format, formats.TableFormat):
         raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
     time = parse_time(value.strip())
     if time is None and not value.strip().isdecimal():
@@ -388,10 +380,10 @@ UpTo100 = Annotated[int, BeforeValidator(_read_percentage), Placeholder("NUMBER"
 ThresholdsByFeature = Annotated[Mapping[str, float], parse_text_by(_read_thresholds), Placeholder("THRESHOLDS")]
 Costs = Annotated[Mapping[str, float], parse_text_by(_read_costs), Placeholder("COSTS")]
 Destinations = Annotated[tuple[SinkDestination, ...], parse_text_by(read_destinations), Placeholder("SINK")]
-Names = Annotated[tuple[str, ...], parse_text_by(split_names), Placeholder("FEATURES")]
+Names = Annotated[tuple[str, ...], parse_text_by(formats.split_names), Placeholder("FEATURES")]
 Sha256 = Annotated[str, parse_text_by(_read_sha256), Placeholder("DIGEST")]
 Script = Annotated[str, parse_text_by(_read_script_path), Placeholder("FILE")]
-DataFormat = Annotated[DatasetFormat, parse_text_by(parse_dataset_format), Placeholder("FORMAT")]
+DataFormat = Annotated[formats.DatasetFormat, parse_text_by(formats.parse_dataset_format), Placeholder("FORMAT")]
 ToleranceRule = Annotated[Any, parse_text_by(_read_tolerance), Placeholder("TOLERANCE")]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
+from spark_model_monitor.data.reading import outcome_tables
 from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
@@ -23,13 +24,6 @@ from spark_model_monitor.data.reading.formats import (
 )
 from spark_model_monitor.data.reading.headers import find_first_with_line, measure_longest_line, read_first_cells
 from spark_model_monitor.data.reading.listing import Listing, list_dataset
-from spark_model_monitor.data.reading.outcome_tables import (
-    PREDICTION_COLUMN,
-    build_reading,
-    outcomes,
-    read_labelled,
-    read_line_outcomes,
-)
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.outcome_records import DocumentDecoder, LineDecoder
@@ -167,7 +161,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
         return _read_lines(engine, config, listing, DocumentDecoder(where()))
     table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
     addresses = _addresses(config) | ({} if with_label else {"label": None})
-    return outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
+    return outcome_tables.outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
 
 
 def _list_captures(engine: Engine, config: JobConfig) -> Listing:
@@ -184,7 +178,7 @@ def _list_captures(engine: Engine, config: JobConfig) -> Listing:
 
 def _outcome_reading(config: JobConfig, records: Reading = NO_RECORDS, *, with_label: bool) -> OutcomeReading:
     addresses = config.ground_truth_attribute, config.inference_attribute, config.probability_attribute
-    return build_reading(outcome_plan(config), *addresses, records, with_label=with_label)
+    return outcome_tables.build_reading(outcome_plan(config), *addresses, records, with_label=with_label)
 
 
 def _read_lines(
@@ -195,7 +189,7 @@ def _read_lines(
     cut_by: OutcomePlan | None = None,
 ) -> Dataset:
     line_bytes = measure_longest_line(engine.storage(source.path), source.files[0])
-    return read_line_outcomes(
+    return outcome_tables.read_line_outcomes(
         engine,
         source,
         decoder,
@@ -317,7 +311,7 @@ def read_records(
         line_bytes = max(file.size_bytes for file in files)
     else:
         line_bytes = measure_longest_line(storage, files[0])
-    return read_labelled(
+    return outcome_tables.read_labelled(
         engine,
         source,
         reading(records),
@@ -374,7 +368,9 @@ def _add_prediction_column(dataset: Dataset, config: JobConfig, analysis: Analys
     further_columns = rows.columns[len(dataset.names) : -1]
     # Tables have features c0, c1, … first, then columns for the reader's own use
     columns = [*(f"c{position_or_name}" for position_or_name in range(len(dataset.names) + 1)), *further_columns]
-    return replace(dataset, rows=rows.selected(columns, columns), names=(*dataset.names, PREDICTION_COLUMN))
+    return replace(
+        dataset, rows=rows.selected(columns, columns), names=(*dataset.names, outcome_tables.PREDICTION_COLUMN)
+    )
 
 
 def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:

@@ -12,16 +12,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from spark_model_monitor.data.reading import formats
 from spark_model_monitor.data.reading.data import find_reason_for_spark, require_opener
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.formats import (
-    CaptureFormat,
-    MergedFormat,
-    ParquetFormat,
-    SparkFormat,
-    TableFormat,
-    is_table_at_path,
-)
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.alert_files import Decision
@@ -62,7 +55,7 @@ def unused_window(config: JobConfig) -> str | None:
     has_window = config.find_window() is not None
     if config.time_column is not None or config.each_commit or not has_window:
         return None
-    if isinstance(config.dataset_format, (CaptureFormat, MergedFormat)):
+    if isinstance(config.dataset_format, (formats.CaptureFormat, formats.MergedFormat)):
         return None
     return (
         "the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have none"
@@ -111,7 +104,7 @@ def run_context(config: JobConfig) -> RunContext:
 
 def _name_of_data(config: JobConfig) -> str | None:
     """The name of the file, folder or table that is read; None without one."""
-    if isinstance(config.dataset_format, TableFormat):
+    if isinstance(config.dataset_format, formats.TableFormat):
         table = config.dataset_format.name
         if "`" not in table:  # named by a catalog: the same table read from its folder has the same name
             table = table.rpartition(".")[2]
@@ -152,7 +145,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     """Why a job runs on Spark; None if it needs none. host: the Spark session that the job shares."""
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
-    is_table = isinstance(config.dataset_format, (ParquetFormat, SparkFormat, TableFormat))
+    is_table = isinstance(config.dataset_format, (formats.ParquetFormat, formats.SparkFormat, formats.TableFormat))
     if config.time_column is not None and is_table and config.find_window() is not None:
         return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
@@ -172,7 +165,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             require_opener(path)
             return f"{path} is opened by it"
     # The commits of a table at a path are listed without Spark; a session may refuse the path
-    if config.each_commit and is_table_at_path(config.dataset_format):
+    if config.each_commit and formats.is_table_at_path(config.dataset_format):
         return None
     # Last, since it lists the data: its format, place and size
     read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)

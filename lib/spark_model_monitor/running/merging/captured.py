@@ -34,15 +34,7 @@ from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
-from spark_model_monitor.running.merging.merge_rows import (
-    KEY,
-    TEXT,
-    Counts,
-    Role,
-    format_json_texts,
-    has_text,
-    make_rows,
-)
+from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
 
 MICROSECONDS = 1_000_000
@@ -108,21 +100,21 @@ class Captures:
         for _, ranks, records in self._read(batches):
             # Refused records are counted here, and written only if a second scan asks for them
             hours, reasons = self._assign_hours(records, ranks)
-            counts = Counts()
+            counts = merge_rows.Counts()
             counts.count_rows(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
             # Microseconds since 1970: a capture without a time stands at the start of its hour
             hour_start = pc.multiply(hours, SECONDS * MICROSECONDS)
             columns = {
-                KEY: records.keys,
-                TEXT: records.opened,
+                merge_rows.KEY: records.keys,
+                merge_rows.TEXT: records.opened,
                 "branch": self.places.branches.take(ranks),
                 "hour": hours,
                 "time": pc.coalesce(records.times, hour_start),
                 "event": records.events,
                 "score": records.scores,
             }
-            yield make_rows(Role.CAPTURE, columns, reasons == 0)
+            yield merge_rows.make_rows(merge_rows.Role.CAPTURE, columns, reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Only the faulty lines, with `REFUSED`."""
@@ -173,7 +165,7 @@ class RequestDecoder:
         output = pc.struct_field(get_member(table, "captureData"), ["endpointOutput"])
         event_ids, inference_ids, times = (pc.struct_field(get_member(table, "eventMetadata"), [i]) for i in range(3))
         # Nearly all lines have the plain form, which Arrow parses a batch at a time
-        is_plain = np.asarray(output.is_valid()) & (has_text(event_ids) | has_text(inference_ids))
+        is_plain = np.asarray(output.is_valid()) & (merge_rows.has_text(event_ids) | merge_rows.has_text(inference_ids))
         is_text = find_utf_8(lines)
         if is_text is not None:
             is_plain &= is_text
@@ -342,7 +334,9 @@ class Outputs:
         """Each output as a captured record, without the closing brace."""
         before = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
         between = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
-        return pc.binary_join_element_wise(before, format_json_texts(data), between, format_json_texts(ids), "}", "")
+        return pc.binary_join_element_wise(
+            before, merge_rows.format_json_texts(data), between, merge_rows.format_json_texts(ids), "}", ""
+        )
 
 
 def parse_csv_output(line: str) -> TransformOutput:

@@ -22,16 +22,8 @@ from spark_model_monitor.data.records.json_elements import find_oversized_record
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_json, parse_literal
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
+from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
-from spark_model_monitor.running.merging.merge_rows import (
-    KEY,
-    TEXT,
-    Counts,
-    Role,
-    format_json_texts,
-    has_text,
-    make_rows,
-)
 from spark_model_monitor.running.merging.sources import FileLocations
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
@@ -257,7 +249,7 @@ class LabelAccount:
     repaired: Mapping[Repair, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, counts: Counts) -> LabelAccount:
+    def of(cls, counts: merge_rows.Counts) -> LabelAccount:
         refused = {Refusal(reason): count for (reason,), count in counts.of(REFUSED_LABELS).items()}
         repaired = {Repair(repair): count for (repair,), count in counts.of(REPAIRED_LABELS).items()}
         # Each label that was read is in exactly one of these counts, or refused
@@ -345,7 +337,7 @@ class GroundTruth:
         records = 0
         last = -1
         for lines, ranks, blocks in self._read(batches):
-            counts = Counts()
+            counts = merge_rows.Counts()
             if not self.whole_files:
                 # A file that begins with an array is found in the first scan, and read whole in a second one
                 counts.count_rows(ARRAY_FILES, self._find_array_files(lines, ranks, blocks, last))
@@ -356,8 +348,8 @@ class GroundTruth:
             yield from counts.rows()
             files = pa.array(ranks[rows.origins])
             columns = {
-                KEY: rows.keys,
-                TEXT: rows.truths,
+                merge_rows.KEY: rows.keys,
+                merge_rows.TEXT: rows.truths,
                 "hour": self.places.hours.take(files),
                 "rank": files,
                 "block": pa.array(blocks[rows.origins]),
@@ -365,7 +357,7 @@ class GroundTruth:
             }
             # Numbered through the partition, so that of an id's labels the last one is known
             records += len(rows.origins)
-            yield make_rows(Role.LABEL, columns, rows.reasons == 0)
+            yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
     def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Only the faulty lines, with `REFUSED`."""
@@ -433,7 +425,9 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     ids = pc.struct_field(get_member(table, "eventMetadata"), [0])
     # No encoding counts as CSV, as below
     is_known_encoding = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
-    flags: Flags = np.asarray(is_known_encoding) & has_text(pc.utf8_trim_whitespace(data)) & has_text(ids)
+    flags: Flags = (
+        np.asarray(is_known_encoding) & merge_rows.has_text(pc.utf8_trim_whitespace(data)) & merge_rows.has_text(ids)
+    )
     is_text = find_utf_8(lines)
     if is_text is not None:
         flags &= is_text
@@ -441,5 +435,5 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     return (
         flags,
         ids,
-        pc.binary_join_element_wise('{"data":', format_json_texts(data), ',"encoding":"', written, '"}', ""),
+        pc.binary_join_element_wise('{"data":', merge_rows.format_json_texts(data), ',"encoding":"', written, '"}', ""),
     )

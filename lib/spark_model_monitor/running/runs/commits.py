@@ -38,14 +38,7 @@ from spark_model_monitor.reports.alerts import read_alerts
 from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
 from spark_model_monitor.reports.outputs.run_files import read_document, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.inputs.run_inputs import (
-    decisions_for,
-    read_baseline,
-    reference_to_baseline,
-    run_context,
-    violated_since,
-    with_history,
-)
+from spark_model_monitor.running.inputs import run_inputs
 from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
@@ -134,8 +127,8 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     new = [commit for commit in commits if format_moment(commit.time) > last]
     for window in _scan_commits(new, commits, engine, config.model_copy(update={EXCLUDED_OPTION: left_out}), monitor):
         # Read once, and only if there is a commit to judge
-        baseline = baseline or read_baseline(window.config, monitor)
-        compared = with_history(baseline, window.config, monitor)
+        baseline = baseline or run_inputs.read_baseline(window.config, monitor)
+        compared = run_inputs.with_history(baseline, window.config, monitor)
         judged_windows.append((window, _judge_commit(window, compared, monitor, further_outputs)))
     # Silence is only an error if it lasts much longer than this table's longest pause
     if not judged_windows:
@@ -197,7 +190,7 @@ def _scan_commits(
         try:
             with read_source(engine, commit_config) as data:
                 share = commit_config.max_quarantined_share
-                context = run_context(commit_config)
+                context = run_inputs.run_context(commit_config)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
         # Deletions and compactions add no rows, and there is nothing to judge
         except (NoData, NotRecorded) as nothing:
@@ -211,12 +204,12 @@ def _judge_commit(
 ) -> Findings:
     """The verdict on a commit, published and added to the history. further_outputs: of all commits."""
     config = window.config
-    decisions = decisions_for(config)
-    since = violated_since(config)
+    decisions = run_inputs.decisions_for(config)
+    since = run_inputs.violated_since(config)
     findings = run_monitoring(
-        window.rows, monitor, baseline, context=run_context(config), decisions=decisions, since=since
+        window.rows, monitor, baseline, context=run_inputs.run_context(config), decisions=decisions, since=since
     )
-    reference = reference_to_baseline(config, monitor)
+    reference = run_inputs.reference_to_baseline(config, monitor)
     run = put_in_place(findings, config, reference)
     commit_outputs = FurtherOutputs()
     commit_outputs.write(SINK, lambda: notify(findings, run, config))

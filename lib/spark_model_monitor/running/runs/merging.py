@@ -19,14 +19,7 @@ from spark_model_monitor.documents.run_description import RunDescription, RunWin
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
 from spark_model_monitor.monitors.protocol import Monitor, Sample
 from spark_model_monitor.progress import show_progress
-from spark_model_monitor.reports.history.archive import (
-    FOLDER,
-    add_requests,
-    encode_requests,
-    from_parquet,
-    name_state_file,
-    to_parquet,
-)
+from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.history.baselines import find_edited_file
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document
@@ -80,13 +73,13 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    files[name_state_file(type(state))] = to_parquet(state)
+    files[archive.name_state_file(type(state))] = archive.to_parquet(state)
     # Judged without a baseline: for the summary alone, nothing is compared
     judgement = monitor.judge(Sample(state, metrics), None)
     files |= encode_summary(judgement.summary())
-    requests = add_requests(paths)
+    requests = archive.add_requests(paths)
     if requests.count:
-        files |= encode_requests(requests)
+        files |= archive.encode_requests(requests)
     described = _describe_merge(paths, monitor, documents)
     files[described.FILE_NAME] = described.to_json().encode()
     publish(files, output_path)
@@ -129,16 +122,16 @@ def read_state(path: str) -> State:
     # The name of the state's file says which kind of monitor made it
     name = next(
         (
-            name_state_file(monitor_type.STATE)
+            archive.name_state_file(monitor_type.STATE)
             for monitor_type in monitor_types()
-            if name_state_file(monitor_type.STATE) in run.digests
+            if archive.name_state_file(monitor_type.STATE) in run.digests
         ),
         None,
     )
     if name is None:
-        raise BadInput(f"{path}: run {run.run_id} has nothing in {FOLDER}/ that adds; run the job again")
+        raise BadInput(f"{path}: run {run.run_id} has nothing in {archive.FOLDER}/ that adds; run the job again")
     where = join(run.folder, name)
-    return from_parquet(storage_of(where).read(where), where)
+    return archive.from_parquet(storage_of(where).read(where), where)
 
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:

@@ -24,6 +24,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from spark_model_monitor import errors
 from spark_model_monitor.data.reading.data import Data, EngineName, read_data
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat
@@ -33,17 +34,6 @@ from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, Ref
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
 from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, format_moment, name_of_place
-from spark_model_monitor.errors import (
-    NO_DATA,
-    SCRIPT_FAILED,
-    BadConfiguration,
-    BadInput,
-    MissingDependency,
-    MonitorError,
-    NeedsSpark,
-    NoData,
-    ScriptFailed,
-)
 from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
@@ -302,7 +292,7 @@ class _Source:
     def __call__(self) -> Dataset:
         data = self._data()
         if data is None:
-            raise NoData("the frame that the baseline was made from is not stored")
+            raise errors.NoData("the frame that the baseline was made from is not stored")
         return self._read(data)
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
@@ -355,7 +345,7 @@ class _Reading:
         """The result of `use` for the data set; on Spark if that turns out to be needed and no engine was requested."""
         try:
             return self._run_on(self.engine, use)
-        except NeedsSpark as fault:
+        except errors.NeedsSpark as fault:
             # A stream is partly consumed by now, and can't be started again on Spark
             is_read_once = isinstance(self.data, (Dataset, Iterator))
             if self.engine != EngineName.AUTO or is_read_once:
@@ -544,10 +534,10 @@ def read_expectations(
             content = storage_of(contract).read(contract)
             return parse_contract(content, contract, table, skip_unsupported=skip_unsupported)
         return parse_expectations(storage_of(path).read(path), path)
-    except MissingDependency:
+    except errors.MissingDependency:
         raise
-    except (MonitorError, OSError, TypeError) as fault:
-        raise BadConfiguration(f"--expectations: {fault}") from fault
+    except (errors.MonitorError, OSError, TypeError) as fault:
+        raise errors.BadConfiguration(f"--expectations: {fault}") from fault
 
 
 def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
@@ -617,8 +607,8 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, where: str) ->
         )
         # A script that fails has an exit status of its own, since its author has to act
         if Refusal.SCRIPT_ERROR.text in ledger.refused:
-            raise ScriptFailed(f"{SCRIPT_FAILED} {sentence}")
-        raise BadInput(sentence)
+            raise errors.ScriptFailed(f"{errors.SCRIPT_FAILED} {sentence}")
+        raise errors.BadInput(sentence)
     for reason, count in ledger.not_in_log.items():
         log.warning("left out %s of %s records of the log: %s", f"{count:,}", f"{ledger.read:,}", reason)
     if ledger.quarantined:
@@ -633,4 +623,4 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, where: str) ->
             outside = f"; {ledger.outside_window:,} lie outside the window"
         else:
             outside = ""
-        raise NoData(f"{NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")
+        raise errors.NoData(f"{errors.NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")

@@ -45,14 +45,7 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     StoredBaseline,
 )
-from spark_model_monitor.reports.history.archive import (
-    create_request_metrics,
-    encode_parts,
-    encode_requests,
-    name_state_file,
-    request_statistics,
-    to_parquet,
-)
+from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, Run, publish
 from spark_model_monitor.reports.page.page_files import Report, report_files
@@ -236,13 +229,13 @@ class Baseline(AsTables):
         files[LEDGER] = _format_json(self.ledger.to_json_dict())
         suggested = getattr(self, "constraints", None)  # an estimate has no constraints
         files[RunDescription.FILE_NAME] = self.described("baseline", suggested).to_json().encode()
-        files[name_state_file(type(self.state))] = to_parquet(self.state)
+        files[archive.name_state_file(type(self.state))] = archive.to_parquet(self.state)
         if self.variation is not None:
-            files |= encode_parts(self.variation)
+            files |= archive.encode_parts(self.variation)
         if self.checks is not None:
             files[DEEQU_CHECKS] = _format_json(self.checks.to_json_dict())
         if self.requests is not None:
-            files |= encode_requests(self.requests)
+            files |= archive.encode_requests(self.requests)
         return files
 
     def described(
@@ -396,7 +389,7 @@ class Findings(AsTables):
         metrics = self.judgement.published_metrics(self.results, self.constraints)
         if self.current.requests is None:
             return metrics
-        return metrics + create_request_metrics(request_statistics(self.current.requests))
+        return metrics + archive.create_request_metrics(archive.request_statistics(self.current.requests))
 
     @property
     def count(self) -> int:

@@ -39,35 +39,16 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.progress import enable_progress
 from spark_model_monitor.reports.outputs.sql_tables import create_catalog_settings
+from spark_model_monitor.running.configuration import reading
 from spark_model_monitor.running.configuration.command_line import HELP_FLAGS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import encryption_settings, upload_arguments
 from spark_model_monitor.running.configuration.help import help_text, short_help
 from spark_model_monitor.running.configuration.option_types import read_switch
-from spark_model_monitor.running.configuration.reading import (
-    Sources,
-    adopt_baseline_options,
-    build_config,
-    read_sources,
-    with_default_output,
-    with_recognised_format,
-    without_consequences,
-)
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
+from spark_model_monitor.running.runtime import status
 from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
 from spark_model_monitor.running.runtime.logs import LogStyle, start_logging
-from spark_model_monitor.running.runtime.status import (
-    COMPLETED,
-    WITHOUT_CHECKS,
-    ExitStatus,
-    OutOfTime,
-    TimeLimit,
-    failed,
-    is_completed,
-    is_container,
-    message_path,
-    write_message,
-)
 from spark_model_monitor.stopping import ended_by_signals, reason_to_end, require_going_on, run_at_exit
 from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, opened_here, storage_of
 
@@ -94,7 +75,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
         # Help is given even if the rest of the command line is wrong
-        requested = (read_sources(arguments, variables).text("analysis_type") or "").upper()
+        requested = (reading.read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = AnalysisType.DATA_QUALITY
         if requested in [known_type.value for known_type in AnalysisType]:
             analysis = AnalysisType(requested)
@@ -113,7 +94,7 @@ class Job:
         self, name: str, arguments: Sequence[str], environment: Mapping[str, str], host: SparkSession | None = None
     ) -> None:
         self.name = name
-        self.exit_status: int = ExitStatus.FAILED
+        self.exit_status: int = status.ExitStatus.FAILED
         self._arguments = arguments
         self._environment = environment
         self._host = host
@@ -127,7 +108,7 @@ class Job:
         self._is_alone = False
         self._visit = ExitStack()
         self._around = ExitStack()  # contexts to close in the thread that opened them
-        self._time_limit: TimeLimit | None = None
+        self._time_limit: status.TimeLimit | None = None
 
     @property
     def is_guest(self) -> bool:
@@ -141,11 +122,11 @@ class Job:
         Raises BadConfiguration with all its errors.
         """
         # The baseline's options first: they may say what the files can't
-        sources = with_recognised_format(self.name, adopt_baseline_options(self.name, self._sources))
+        sources = reading.with_recognised_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
         try:
-            config = build_config(self.name, sources, in_container=is_container(self._container_root))
+            config = reading.build_config(self.name, sources, in_container=status.is_container(self._container_root))
         except BadConfiguration as error:
-            raise without_consequences(error) from error
+            raise reading.without_consequences(error) from error
         # A process in which others' code ran isn't used for another job
         if not config.leaves_no_trace:
             _WITH_TRACES.append(self.name)
@@ -158,7 +139,7 @@ class Job:
             log.warning("unknown names, not used: %s", ", ".join(config.doubtful))
         if config.max_runtime is not None:
             may_leave = self._host is None
-            self._time_limit = TimeLimit(config.max_runtime, self._began, self._cancel, may_leave=may_leave)
+            self._time_limit = status.TimeLimit(config.max_runtime, self._began, self._cancel, may_leave=may_leave)
         return config
 
     @cached_property
@@ -238,7 +219,7 @@ class Job:
             self._time_limit.lift()
             self._time_limit = None
 
-    def finish(self, message: str, exit_status: int = ExitStatus.COMPLETED, *, verdict: str = "") -> None:
+    def finish(self, message: str, exit_status: int = status.ExitStatus.COMPLETED, *, verdict: str = "") -> None:
         """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
 
         verdict: the log's last line.
@@ -248,8 +229,8 @@ class Job:
         self.exit_status = exit_status
 
     @cached_property
-    def _sources(self) -> Sources:
-        return with_default_output(self.name, read_sources(self._arguments, self._environment))
+    def _sources(self) -> reading.Sources:
+        return reading.with_default_output(self.name, reading.read_sources(self._arguments, self._environment))
 
     @property
     def _container_root(self) -> str:
@@ -283,17 +264,19 @@ class Job:
                 self._fail(describe_failure(error), error)
             # Neither an error nor finish(): a fault of the job's own code
             elif self._message is None:
-                self._fail(Failure("the job ended without saying what came of it", ExitStatus.FAILED, True), None)
+                self._fail(
+                    Failure("the job ended without saying what came of it", status.ExitStatus.FAILED, True), None
+                )
             steps(self._leave_message)
         finally:
             steps(self._stop)
             self._around.close()
             if self._host is not None and interrupted:
                 plugin("spark").get_application(self._host).reconnect()
-        return self._host is None or error is None or isinstance(error, (Exception, OutOfTime))
+        return self._host is None or error is None or isinstance(error, (Exception, status.OutOfTime))
 
     def _fail(self, failure: Failure, error: BaseException | None) -> None:
-        self.finish(failed(failure.reason), failure.exit_status)
+        self.finish(status.failed(failure.reason), failure.exit_status)
         self._has_failed = True
         if failure.is_expected or error is None:
             if LogStyle.read(os.environ).names_every_step:  # otherwise it stands in the line of the model
@@ -315,7 +298,7 @@ class Job:
     def _forget_message(self, *, has_engine: bool = False) -> None:
         """Delete the previous run's message: if this run is killed, a reader would take it for this run's."""
         with suppress(Exception):  # the lease reports it
-            path = message_path(self._container_root, self._sources.text("output_path"))
+            path = status.message_path(self._container_root, self._sources.text("output_path"))
             if path is not None and (has_engine or is_local(path)):
                 storage_of(path, self._session).delete(path)
 
@@ -323,31 +306,31 @@ class Job:
         """For a run that is left behind: its message, without what it still holds."""
         reason = reason_to_end()
         if reason is not None and self._message is None:
-            message = failed(describe_failure(reason).reason)
-            path = message_path(self._container_root, self._sources.text("output_path"))
+            message = status.failed(describe_failure(reason).reason)
+            path = status.message_path(self._container_root, self._sources.text("output_path"))
             if path is not None:
-                write_message(message, path, self._session)
+                status.write_message(message, path, self._session)
 
     def _leave_message(self) -> None:
         message = self._message or ""
         try:
-            path = message_path(self._container_root, self._sources.text("output_path"))
+            path = status.message_path(self._container_root, self._sources.text("output_path"))
             if path is not None:
-                write_message(message, path, self._session)
+                status.write_message(message, path, self._session)
         except Exception as error:
             reason = describe_failure(error).reason
             is_reported = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
             log.error("the exit message could not be written%s", " there" if is_reported else f": {reason}")
-            self.exit_status = self.exit_status or ExitStatus.FAILED
+            self.exit_status = self.exit_status or status.ExitStatus.FAILED
         outcome = message
         if self._has_failed:
             outcome = "failed"
         # "No violations" would be misleading where nothing was checked
-        elif message == COMPLETED and self.name != "monitor":
-            outcome = WITHOUT_CHECKS
+        elif message == status.COMPLETED and self.name != "monitor":
+            outcome = status.WITHOUT_CHECKS
         # What nobody can tell is in the verdict
-        elif self._verdict and is_completed(message):
-            outcome = COMPLETED
+        elif self._verdict and status.is_completed(message):
+            outcome = status.COMPLETED
         spent = time.monotonic() - self._began
         log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, spent)
         if self._verdict:

@@ -22,11 +22,7 @@ from spark_model_monitor.documents.check_results import CheckResults, collect_al
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed
-from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
-    find_accepted_features,
-    find_lost_examples,
-    is_recurring,
-)
+from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.alerts import (
     AlertRule,
@@ -166,7 +162,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     if identity is None or (baseline is None and not metrics) or config.replays_service:
         return
     # Statistics of a violated feature would make its change look usual to later windows
-    violated = find_lost_examples(findings.results)
+    violated = seasonal_drift.find_lost_examples(findings.results)
     window = config.find_window()
     newest = findings.current.ledger.newest
     age = None
@@ -190,7 +186,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
                 format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
             )
             history = history.with_window(entry, statistics)
-            accepted = find_accepted_features(findings.results)
+            accepted = seasonal_drift.find_accepted_features(findings.results)
             if accepted:
                 history = history.with_accepted(entry.window, accepted)
             write_history(history)
@@ -344,7 +340,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         run_id=run.run_id,
         records=findings.current.ledger.kept,
         since=dict(since) or None,
-        recurring=(bool(violated) and all(map(is_recurring, violated))) or None,
+        recurring=(bool(violated) and all(map(seasonal_drift.is_recurring, violated))) or None,
         outcome=None if config.replays_service else findings.outcome,
         unsure=tuple(feature.name for feature in findings.unsure[:MOST_CARRIED_ALARMS]) or None,
     )

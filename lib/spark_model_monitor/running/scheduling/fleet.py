@@ -23,15 +23,9 @@ from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.scheduling import target_models
 from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
-from spark_model_monitor.running.scheduling.target_models import (
-    ModelSplit,
-    PastEntries,
-    escape_model_name,
-    model_entry_name,
-    split_by_model,
-)
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
 from spark_model_monitor.storage.file_system import NameKind, is_ours
@@ -141,9 +135,9 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), alarm_limit).share_budget()
 
 
-def _past_entries(folder: State) -> PastEntries:
+def _past_entries(folder: State) -> target_models.PastEntries:
     """The entries that have records in a folder."""
-    return PastEntries.of(list_recorded(folder))
+    return target_models.PastEntries.of(list_recorded(folder))
 
 
 def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
@@ -169,7 +163,9 @@ def _read_entry(file: Path) -> Entry:
     return Entry(plan.name, plan)
 
 
-def _read_entries_file(path: Path, past: PastEntries) -> tuple[list[Entry], tuple[SinkDestination, ...], float | None]:
+def _read_entries_file(
+    path: Path, past: target_models.PastEntries
+) -> tuple[list[Entry], tuple[SinkDestination, ...], float | None]:
     content: bytes | str = LocalStorage().read(str(path))
     if path.suffix != ".json":
         content = convert_yaml(content, str(path))
@@ -223,7 +219,7 @@ def require_alarms(count: object, where: str) -> None:
 
 
 def _expand_entry(
-    path: Path, index: int, raw_entry: Any, defaults: Mapping[str, Any], past: PastEntries
+    path: Path, index: int, raw_entry: Any, defaults: Mapping[str, Any], past: target_models.PastEntries
 ) -> Iterator[Entry]:
     """The entries that one item of the file means: one for each variant and each model that its captures name."""
     name = f"entry {index + 1}"
@@ -269,7 +265,7 @@ def _expand_entry(
         split = _split_variant(variant, variant_name, jobs[0]["variables"], path.parent, past)
         for model in split.models:
             # The same jobs, with a name and folders of their own
-            full_name = model_entry_name(variant_name, model)
+            full_name = target_models.model_entry_name(variant_name, model)
             model_jobs = [
                 {**job, "variables": _variant_variables(job["variables"], variant, full_name, model)} for job in jobs
             ]
@@ -285,13 +281,13 @@ def _expand_entry(
 
 
 def _split_variant(
-    variant: str, name: str, variables: Mapping[str, str], folder: Path, past: PastEntries
-) -> ModelSplit:
+    variant: str, name: str, variables: Mapping[str, str], folder: Path, past: target_models.PastEntries
+) -> target_models.ModelSplit:
     """How the records of a variant are split by model. name: of its entry."""
     captures = _top_of_captures(variables, folder)
     if captures is None or "target_model" in variables:
-        return ModelSplit()
-    return split_by_model(name, join(captures, variant) if variant else captures, past)
+        return target_models.ModelSplit()
+    return target_models.split_by_model(name, join(captures, variant) if variant else captures, past)
 
 
 def _add_plan(fleet_entry: Entry, schedule: str, path: Path, *, reads_one_model: bool) -> Entry:
@@ -322,7 +318,7 @@ def _variant_variables(variables: Mapping[str, str], variant: str, entry_name: s
     if variant not in ("", USUAL_VARIANT):
         texts["output_path"] = join(texts["output_path"], variant)
     if model:
-        texts["output_path"] = join(texts["output_path"], escape_model_name(model))
+        texts["output_path"] = join(texts["output_path"], target_models.escape_model_name(model))
     return {MODEL: entry_name, **texts}
 
 

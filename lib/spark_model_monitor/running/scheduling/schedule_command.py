@@ -28,22 +28,12 @@ from spark_model_monitor.running.runtime.failures import describe_failure, forma
 from spark_model_monitor.running.runtime.logs import FACTS, SUMMARY, SUMMARY_LOGGER, Detail, LogStyle
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
 from spark_model_monitor.running.scheduling import record as records
+from spark_model_monitor.running.scheduling import schedule_runs
 from spark_model_monitor.running.scheduling.catalog import STATE, make_table_fleet
 from spark_model_monitor.running.scheduling.fleet import Entry, Fleet, read_fleet, require_alarms
 from spark_model_monitor.running.scheduling.record import Clock, Record, State, schedule_lock, utc_now
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, has_window
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan, find_model
-from spark_model_monitor.running.scheduling.schedule_runs import (
-    PERIODS_UNTIL_OVERDUE,
-    Launch,
-    Note,
-    due_times,
-    end_idle_processes,
-    overdue_since,
-    run_beside_session,
-    run_jobs,
-    start_process,
-)
 from spark_model_monitor.running.scheduling.schedules import run_windows
 from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, map_in_threads
 from spark_model_monitor.stopping import require_going_on, shell_status
@@ -99,7 +89,7 @@ def run_due(
     request: Request,
     out: TextIO,
     *,
-    launch: Launch = start_process,
+    launch: schedule_runs.Launch = schedule_runs.start_process,
     now: Clock = utc_now,
     environment: Environment | None = None,
     fleet: Fleet | None = None,
@@ -118,7 +108,7 @@ def run_due(
     try:
         entry_results = map_in_threads(step, fleet.entries, request.at_once)
     finally:
-        end_idle_processes()
+        schedule_runs.end_idle_processes()
     statuses = [entry_result.status for entry_result in entry_results]
     statuses.append(_compact_tables(fleet))
     is_quiet = request.log_style.detail is Detail.QUIET
@@ -167,7 +157,7 @@ def watch_tables(
         except ValueError as error:
             raise BadConfiguration(f"--sink {error}") from error
         # One session reads all tables, one after the other
-        launch = run_beside_session if of_spark else start_process
+        launch = schedule_runs.run_beside_session if of_spark else schedule_runs.start_process
         jobs = 1 if of_spark else at_once or default_at_once()
         request = Request((), output / STATE, history=True, at_once=jobs, page=page)
         return run_due(request, out, launch=launch, now=now, fleet=fleet)
@@ -178,7 +168,7 @@ class _Calls:
     """What all schedules of a call share."""
 
     request: Request
-    launch: Launch
+    launch: schedule_runs.Launch
     turns: Turns
     now: Clock
     environment: Environment
@@ -256,11 +246,11 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             log.info("%s: another run-due is working on it", plan.name)
             return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, calls.now), request.as_json
         record = Record.open(folder, plan.name, now)
-        due = due_times(plan, record, now, retry_failed=request.retry_failed)
+        due = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
         launch = calls.launch
         if plan.result_folders:
             launch = partial(_launch_in_pass, launch)
-        run = calls.turns.run_in_turn(partial(run_jobs, plan, record, launch=launch))
+        run = calls.turns.run_in_turn(partial(schedule_runs.run_jobs, plan, record, launch=launch))
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
@@ -274,7 +264,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
     return shell_status(failed), record, bool(statuses) or request.as_json
 
 
-def _launch_in_pass(launch: Launch, command: JobCommand, note: Note) -> int:
+def _launch_in_pass(launch: schedule_runs.Launch, command: JobCommand, note: schedule_runs.Note) -> int:
     """Run a job whose folder of result tables is compacted at the end of this call."""
     return launch(replace(command, variables={**command.variables, IN_PASS: "1"}), note)
 
@@ -333,7 +323,7 @@ def _show_schedule(
     if request.does is Doing.LIST:
         return int(ExitStatus.COMPLETED), record
     with schedule_lock(folder, plan.name, now) as clock:
-        is_overdue = overdue_since(plan, record.executions, now()) is not None
+        is_overdue = schedule_runs.overdue_since(plan, record.executions, now()) is not None
         if clock is not None:
             watch(plan, record, clock(), environment)
     return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
@@ -384,10 +374,10 @@ def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -
     for notice in notices:
         log.warning("%s: %s", plan.name, notice.text)
     notice = Notice(ON_TIME, "runs come again")
-    since = overdue_since(plan, record.executions, now)
+    since = schedule_runs.overdue_since(plan, record.executions, now)
     is_overdue = since is not None
     if since is not None:
-        ago = f"which is more than {PERIODS_UNTIL_OVERDUE} periods ago"
+        ago = f"which is more than {schedule_runs.PERIODS_UNTIL_OVERDUE} periods ago"
         notice = Notice(OVERDUE, f"no run has completed since that of {format_moment(since)}, {ago}")
         log.warning("%s: %s", plan.name, notice.text)
     # Only a change is reported, and not to sinks that take the numbers of each run
