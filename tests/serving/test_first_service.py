@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from tests.running_jobs import JobsHere
 
-from spark_model_monitor.capture.options import Clock
+from spark_model_monitor.capture.account import Clock
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "first-service.md"
 BLOCK = re.compile(r"```(python|sh|text)\n(.*?)```", re.DOTALL)

@@ -10,7 +10,8 @@ with the standard library alone (boto3 for S3), and imports nothing else of this
 
 from __future__ import annotations
 
-from spark_model_monitor.capture.options import CaptureCounts, CaptureLimits, CaptureOptions
+from spark_model_monitor.capture.account import CaptureCounts
+from spark_model_monitor.capture.options import CaptureLimits, CaptureOptions
 from spark_model_monitor.capture.outbox import Destination, LocalFolder, S3Folder
 from spark_model_monitor.capture.records import Exchange, Payload
 from spark_model_monitor.capture.writer import CaptureWriter

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMa
 from typing import Any
 
 from spark_model_monitor.capture import records
-from spark_model_monitor.capture.options import parse_paths
+from spark_model_monitor.capture.selection import parse_paths
 from spark_model_monitor.capture.writer import CaptureWriter
 
 Message = MutableMapping[str, Any]

@@ -14,7 +14,8 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlparse
 
-from spark_model_monitor.capture.options import CaptureLimits, Clock, ErrorLog, Tally
+from spark_model_monitor.capture.account import Clock, ErrorLog, Tally
+from spark_model_monitor.capture.options import CaptureLimits
 from spark_model_monitor.capture.spool import Draft
 
 if TYPE_CHECKING:

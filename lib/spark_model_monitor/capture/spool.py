@@ -16,7 +16,8 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote, unquote
 
-from spark_model_monitor.capture.options import CaptureLimits, Clock, ErrorLog
+from spark_model_monitor.capture.account import Clock, ErrorLog
+from spark_model_monitor.capture.options import CaptureLimits
 
 log = logging.getLogger(__name__)
 

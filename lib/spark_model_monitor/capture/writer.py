@@ -15,17 +15,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 
-from spark_model_monitor.capture.options import (
-    SYSTEM_CLOCK,
-    CaptureCounts,
-    CaptureLimits,
-    CaptureOptions,
-    CaptureSwitch,
-    Clock,
-    ErrorLog,
-    Tally,
-    is_sampled,
-)
+from spark_model_monitor.capture.account import SYSTEM_CLOCK, CaptureCounts, Clock, ErrorLog, Tally
+from spark_model_monitor.capture.options import CaptureLimits, CaptureOptions
 from spark_model_monitor.capture.outbox import Destination, Outbox
 from spark_model_monitor.capture.records import (
     FIRST_STATUS_OF_FAILURES,
@@ -35,6 +26,7 @@ from spark_model_monitor.capture.records import (
     format_record,
     request_metadata,
 )
+from spark_model_monitor.capture.selection import CaptureSwitch, is_sampled
 from spark_model_monitor.capture.spool import Buffer, Drafts, Line, Spool
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import IO, Any
 
 from spark_model_monitor.capture import records
-from spark_model_monitor.capture.options import parse_paths
+from spark_model_monitor.capture.selection import parse_paths
 from spark_model_monitor.capture.writer import CaptureWriter
 
 Environ = dict[str, Any]

@@ -50,7 +50,7 @@ from spark_model_monitor.sagemaker.processing import BaseliningJob, MonitoringEx
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
 from spark_model_monitor.sagemaker.sdk import REFUSED, get_from_sdk, is_installed
 from spark_model_monitor.sagemaker.session import LocalSession, client, get_execution_role
-from spark_model_monitor.storage.file_system import has_stand_in
+from spark_model_monitor.storage.stand_in import has_stand_in
 
 globals().update(REFUSED)
 

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput, needing
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
-from spark_model_monitor.storage.file_system import S3_ROOT_VARIABLE, resolve_stand_in
+from spark_model_monitor.storage.stand_in import S3_ROOT_VARIABLE, resolve_stand_in
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

@@ -14,19 +14,11 @@ from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
 from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
-from spark_model_monitor.storage.file_system import (
-    PRIVATE_FILE,
-    PRIVATE_FOLDER,
-    Storage,
-    StoredFile,
-    find_refusal,
-    is_hidden,
-    join,
-    make_draft_name,
-    open_without_spark,
-    register_storage,
-)
+from spark_model_monitor.storage.file_system import Storage, StoredFile, join, open_without_spark, register_storage
 from spark_model_monitor.storage.lease import require_lease
+from spark_model_monitor.storage.local_storage import PRIVATE_FILE, PRIVATE_FOLDER
+from spark_model_monitor.storage.our_names import is_hidden, make_draft_name
+from spark_model_monitor.storage.refused_requests import find_refusal
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaClass, JavaGateway, JavaObject
@@ -201,6 +193,7 @@ class HadoopStorage(Storage):
         if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
         permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
+        # A folder that exists already keeps its permissions
         if not self._file_system.exists(target.getParent()):
             self._file_system.mkdirs(target.getParent())
             self._file_system.setPermission(target.getParent(), permission(f"{PRIVATE_FOLDER:o}"))

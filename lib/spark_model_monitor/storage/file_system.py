@@ -1,16 +1,10 @@
-"""The interface of a file system, and what all of them share: names, hidden files, sentences on refusals. Pure."""
+"""The interface of a file system, and those that there are by the schemes that they open."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import tempfile
-import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
@@ -18,35 +12,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlparse
-from uuid import uuid4
 
 from spark_model_monitor.registry import Registry, import_all
+from spark_model_monitor.storage.our_names import is_hidden
 
 COPIED_BYTES = 4 * 2**20  # how much of a file is held in memory while it is copied or compared
-
-PRIVATE_FILE = 0o600
-PRIVATE_FOLDER = 0o700
-# permissions before the user's umask is applied
-USUAL_FILE = 0o666
-USUAL_FOLDER = 0o777
-
-
-_DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
-
-
-def make_draft_name(name: str) -> str:
-    """The temporary name of a file while it is written; unique."""
-    return f".{name}.{uuid4().hex}"
-
-
-def is_draft(name: str) -> bool:
-    """Whether this may be the temporary name of a file that is being written."""
-    return _DRAFT.fullmatch(name) is not None
-
-
-def is_hidden(name: str) -> bool:
-    """Whether Spark's readers skip a file or folder of this name."""
-    return name.startswith((".", "_"))
 
 
 def join(folder: str, *names: str) -> str:
@@ -208,24 +178,6 @@ def register_storage(
     return STORAGES.register(name, schemes=schemes, needs=needs)
 
 
-S3_ROOT_VARIABLE = "MODEL_MONITOR_S3_ROOT"
-
-
-def has_stand_in() -> bool:
-    """Whether a local folder stands in for S3."""
-    return bool(os.environ.get(S3_ROOT_VARIABLE))
-
-
-def resolve_stand_in(path: str) -> str:
-    """The location of an S3 path in the folder that stands in for S3 (`MODEL_MONITOR_S3_ROOT`), or the path itself."""
-    root = os.environ.get(S3_ROOT_VARIABLE)
-    parts = urlparse(path)
-    # Tests and trials name S3 paths and touch only this machine
-    if not root or parts.scheme != "s3":
-        return path
-    return join(str(Path(root).absolute()), parts.netloc, parts.path.lstrip("/"))
-
-
 def open_without_spark(path: str) -> Storage | None:
     """The storage that opens a path without Spark; None if none does. Storages of schemes that aren't local are
     imported on first use.
@@ -240,109 +192,3 @@ def open_without_spark(path: str) -> Storage | None:
         if scheme in storage.facts["schemes"] and (needs is None or find_spec(needs) is not None):
             return cast("Storage", storage())
     return None
-
-
-_WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
-
-
-class NameKind(Enum):
-    """Kinds of names; the value is a pattern of the names that we write."""
-
-    WORD = _WORD  # one folder or file: a version, a schedule, the id of a run
-    FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
-    """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
-    FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
-    """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
-    BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose, such as the form of hour folders
-
-
-def is_ours(name: object, kind: NameKind) -> bool:
-    """Whether we may have written a name. No part of it is empty, `.` or `..`, so the path stays in its folder."""
-    # Names come from files that anybody may have written, and become paths
-    if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
-        return False
-    return re.fullmatch(kind.value, name, re.ASCII) is not None
-
-
-class TemporaryFolder:
-    """A temporary folder on this machine, deleted with its owner, or at the latest when Python exits."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="spark-model-monitor-"))
-        self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-
-def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
-    """The sentence for a failure whose text matches one of `signs`; None if none matches.
-
-    signs: sentences by regular expression, of which the first that matches counts. A sentence may name groups of its
-    expression; the first match with a group fills it. otherwise: values for groups that no match fills.
-    """
-    for sign, sentence in signs.items():
-        # Of several matches, the first that has a group fills it
-        matches = list(re.finditer(sign, text))
-        if matches:
-            groups = {name: value for match in reversed(matches) for name, value in match.groupdict().items() if value}
-            return sentence.format_map(otherwise | groups)
-    return None
-
-
-_S3_PATH = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")
-
-
-REFUSALS: Mapping[str, str] = {
-    r"S3AFileSystem not found": (
-        "Spark has nothing here that opens S3; add --packages org.apache.hadoop:hadoop-aws:3.3.4, the version of its Hadoop"
-    ),
-    r"NoAuthWithAWSException|Unable to lo(ad|cate) (AWS )?credentials": (
-        "there are no AWS credentials; start the job where it has a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    ),
-    r"InvalidAccessKeyId|SignatureDoesNotMatch": (
-        "the access key or its secret is wrong; set both again, or start the job where it has a role"
-    ),
-    r"ExpiredToken|TokenRefreshRequired": (
-        "the credentials have expired; renew them, or start the job where it has a role"
-    ),
-    (
-        r"AuthorizationHeaderMalformed|PermanentRedirect|AWSRedirectException|IllegalLocationConstraint"
-        r"|is wrong; expecting '(?P<region>[a-z0-9-]+)'"
-    ): (
-        "the bucket is in another region; write --conf spark.hadoop.fs.s3a.endpoint.region={region}, without Spark set "
-        "AWS_DEFAULT_REGION={region}"
-    ),
-    # the response to a HEAD request, which has no body for the error code
-    r"Error Code: 400 Bad Request": (
-        "the store takes no such request (400), as for a bucket of another region, or with expired credentials; write "
-        "--conf spark.hadoop.fs.s3a.endpoint.region=REGION, or renew them"
-    ),
-    r"NoSuchBucket|UnknownStoreException": (
-        "there is no such bucket; check its name, which follows the scheme of a path"
-    ),
-    r"KMS\.(NotFound|Disabled|KMSInvalidState)Exception|kms:(GenerateDataKey|Decrypt)": (
-        "the KMS key can't be used; check --s3-kms-key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it"
-    ),
-    r"Status Code: 403|Error Code: AccessDenied|\((403|AccessDenied)\) when calling": (
-        "access was denied; allow the job's role s3:ListBucket on the bucket, and what docs/s3.md lists on its objects"
-    ),
-    r"SlowDown|AWSServiceThrottledException|Status Code: 503|\(503\) when calling": (
-        "the store asked to slow down (503) for longer than is tried; start again later, or raise "
-        "spark.hadoop.fs.s3a.attempts.maximum"
-    ),
-    r"Unable to execute HTTP request|Could not connect to the endpoint|Connection was closed before": (
-        "the store does not answer, or breaks connections off; check spark.hadoop.fs.s3a.endpoint, without Spark "
-        "AWS_ENDPOINT_URL, and the network"
-    ),
-}
-"""The first expression that matches counts."""
-
-
-def find_refusal(text: str) -> str | None:
-    """The sentence for an exception's text; None if the text has no refusal of an object store."""
-    # The word REGION where the store doesn't tell the right one
-    return find_sentence(text, REFUSALS, region="REGION")
-
-
-def find_s3_path(text: str) -> str | None:
-    """The first path on S3 that an exception's text names."""
-    match = _S3_PATH.search(text)
-    return match.group() if match else None

@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import stat
+import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
@@ -13,10 +15,17 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput, OutputFailed
-from spark_model_monitor.storage import file_system
+from spark_model_monitor.storage import file_system, our_names
 from spark_model_monitor.storage.lease import require_lease
 
 log = logging.getLogger(__name__)
+
+# permissions of what only the owner may read
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+# permissions before the user's umask is applied
+USUAL_FILE = 0o666
+USUAL_FOLDER = 0o777
 
 
 @file_system.register_storage("local", schemes=("", "file"))
@@ -46,7 +55,7 @@ class LocalStorage(file_system.Storage):
         if not top.is_dir():
             return []
         try:
-            folders = [inner for inner in top.iterdir() if inner.is_dir() and not file_system.is_hidden(inner.name)]
+            folders = [inner for inner in top.iterdir() if inner.is_dir() and not our_names.is_hidden(inner.name)]
             return sorted(inner.name for inner in folders if not _is_circle(inner))
         except OSError as error:
             raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
@@ -79,12 +88,10 @@ class LocalStorage(file_system.Storage):
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = local_path(path)
-        mode = file_system.PRIVATE_FILE if private else file_system.USUAL_FILE
+        mode = PRIVATE_FILE if private else USUAL_FILE
         # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
         with _write_draft(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
-            target.parent.mkdir(
-                file_system.PRIVATE_FOLDER if private else file_system.USUAL_FOLDER, parents=True, exist_ok=True
-            )
+            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
                 # On the disk before it gets its name, so that a power cut leaves the old file or the new one
@@ -154,7 +161,7 @@ def local_path(path: str) -> Path:
 @contextmanager
 def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
     """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
-    draft = target.with_name(file_system.make_draft_name(target.name))
+    draft = target.with_name(our_names.make_draft_name(target.name))
     try:
         yield draft
         draft.replace(target)
@@ -203,14 +210,14 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
         return
     passed_over: list[str] = []
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
-        folders[:] = [name for name in folders if not file_system.is_hidden(name)]
+        folders[:] = [name for name in folders if not our_names.is_hidden(name)]
         for name in folders:
             if _is_circle(Path(folder, name)):
                 raise BadInput(
                     f"{Path(folder, name)}: is a link to a folder that it lies in, so that every file would be read again and "
                     "again; remove the link"
                 )
-        for file in (os.path.join(folder, name) for name in names if not file_system.is_hidden(name)):
+        for file in (os.path.join(folder, name) for name in names if not our_names.is_hidden(name)):
             status = _read_status(file)
             if status is None:
                 continue
@@ -271,3 +278,11 @@ def _raise(error: OSError) -> None:
 def _is_circle(folder: Path) -> bool:
     """Whether a folder is one of its own parents; several links together may form such a cycle."""
     return folder.is_symlink() and any(above.samefile(folder) for above in folder.absolute().parents)
+
+
+class TemporaryFolder:
+    """A temporary folder on this machine, deleted with its owner, or at the latest when Python exits."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="spark-model-monitor-"))
+        self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

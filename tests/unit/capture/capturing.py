@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from spark_model_monitor.capture import CaptureOptions, CaptureWriter
-from spark_model_monitor.capture.options import Clock
+from spark_model_monitor.capture.account import Clock
 
 NOON = datetime(2024, 3, 4, 12, 5, 6, 789000, tzinfo=timezone.utc)
 

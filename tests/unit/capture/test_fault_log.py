@@ -1,6 +1,6 @@
 import logging
 
-from spark_model_monitor.capture.options import ErrorLog
+from spark_model_monitor.capture.account import ErrorLog
 
 from .capturing import HandClock
 

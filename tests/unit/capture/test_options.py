@@ -3,7 +3,7 @@ import math
 import pytest
 
 from spark_model_monitor.capture import CaptureLimits, CaptureOptions
-from spark_model_monitor.capture.options import parse_paths
+from spark_model_monitor.capture.selection import parse_paths
 
 from .capturing import options
 

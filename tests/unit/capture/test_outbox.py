@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.capture import CaptureLimits, LocalFolder
-from spark_model_monitor.capture.options import SYSTEM_CLOCK, Tally
+from spark_model_monitor.capture.account import SYSTEM_CLOCK, Tally
 from spark_model_monitor.capture.outbox import Outbox
 from spark_model_monitor.capture.spool import Spool
 

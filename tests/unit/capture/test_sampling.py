@@ -4,7 +4,7 @@ from zlib import crc32
 
 import pytest
 
-from spark_model_monitor.capture.options import is_sampled
+from spark_model_monitor.capture.selection import is_sampled
 
 KEYS = [f"request-{number}" for number in range(20_000)]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.reading.read_data_sets import ENGINE
 
 from spark_model_monitor.capture import CaptureLimits, CaptureOptions, CaptureWriter, LocalFolder, Payload
-from spark_model_monitor.capture.options import Clock
+from spark_model_monitor.capture.account import Clock
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
 from spark_model_monitor.data.records.windows import Window

@@ -3,7 +3,7 @@
 import pytest
 
 from spark_model_monitor.running.runtime.failures import CLUSTER_FAULTS, describe_failure
-from spark_model_monitor.storage.file_system import find_sentence
+from spark_model_monitor.storage.refused_requests import find_sentence
 
 LOST = (
     "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times, most recent failure: "

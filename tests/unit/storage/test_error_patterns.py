@@ -1,6 +1,6 @@
 """How a sentence is found for a text."""
 
-from spark_model_monitor.storage.file_system import find_sentence
+from spark_model_monitor.storage.refused_requests import find_sentence
 
 SIGNS = {r"moved(?: to (?P<region>\w+))?": "write region={region}", "denied": "allow it"}
 

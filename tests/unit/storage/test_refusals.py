@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_model_monitor.storage.file_system import find_refusal, find_s3_path
+from spark_model_monitor.storage.refused_requests import find_refusal, find_s3_path
 
 OF_S3 = "(Service: Amazon S3; Status Code: {status}; Error Code: {code}; Request ID: X)"
 

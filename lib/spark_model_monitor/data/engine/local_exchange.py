@@ -29,7 +29,8 @@ from spark_model_monitor.data.engine.partitions import (
 )
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, xxhash64
 from spark_model_monitor.storage import is_local, storage_of
-from spark_model_monitor.storage.file_system import TemporaryFolder, join
+from spark_model_monitor.storage.file_system import join
+from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 HELD_BYTES = 32 * 2**20  # bytes that a partition holds before it writes them
 

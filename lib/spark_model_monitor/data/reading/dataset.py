@@ -42,7 +42,7 @@ from spark_model_monitor.plugins import plugin
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.storage import StoredFile
-from spark_model_monitor.storage.file_system import TemporaryFolder
+from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

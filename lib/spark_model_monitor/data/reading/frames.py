@@ -21,7 +21,7 @@ from spark_model_monitor.data.reading.dataset import NO_FILES, Dataset, require_
 from spark_model_monitor.data.reading.formats import ParquetFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.storage.file_system import TemporaryFolder
+from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 if TYPE_CHECKING:
     from polars import LazyFrame

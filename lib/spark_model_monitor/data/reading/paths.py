@@ -50,8 +50,8 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path, parse_time
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.storage import StoredFile
-from spark_model_monitor.storage.file_system import resolve_stand_in
 from spark_model_monitor.storage.local_storage import local_path
+from spark_model_monitor.storage.stand_in import resolve_stand_in
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script

@@ -55,7 +55,7 @@ from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECO
 from spark_model_monitor.errors import BadConfiguration, is_catalog_name
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import Storage, StoredFile, join
-from spark_model_monitor.storage.file_system import TemporaryFolder
+from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from spark_model_monitor.integrations.imports.import_command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule
 from spark_model_monitor.storage import LocalStorage, storage_of
-from spark_model_monitor.storage.file_system import resolve_stand_in
+from spark_model_monitor.storage.stand_in import resolve_stand_in
 
 DAYS = 30  # of a month
 HOURS = 24 * DAYS

@@ -38,7 +38,7 @@ from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
-from spark_model_monitor.storage.file_system import resolve_stand_in
+from spark_model_monitor.storage.stand_in import resolve_stand_in
 
 CODE = ("record_preprocessor_script", "post_analytics_processor_script")
 FILES = ("baseline_constraints", "baseline_statistics", *CODE, "analysis_config")

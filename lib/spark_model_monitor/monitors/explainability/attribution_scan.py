@@ -79,7 +79,7 @@ from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.statistics.states.encoding import State
 from spark_model_monitor.storage import join
-from spark_model_monitor.storage.file_system import resolve_stand_in
+from spark_model_monitor.storage.stand_in import resolve_stand_in
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan

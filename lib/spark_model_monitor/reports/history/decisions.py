@@ -31,7 +31,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     set_current_run,
 )
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
-from spark_model_monitor.storage.file_system import NameKind, is_ours
+from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -59,7 +59,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     select_hour_windows,
 )
 from spark_model_monitor.storage import join, storage_of
-from spark_model_monitor.storage.file_system import NameKind, is_ours
+from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline

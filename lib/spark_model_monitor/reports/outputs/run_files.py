@@ -24,7 +24,7 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
 from spark_model_monitor.storage import Storage, holding, join, storage_of
-from spark_model_monitor.storage.file_system import NameKind, is_ours
+from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.run_description import BaselineReference

@@ -40,7 +40,15 @@ from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.model_quality import model_comparison
+from spark_model_monitor.monitors.model_quality.model_comparison import (
+    Answers,
+    Comparison,
+    compare_answers,
+    decide_verdict,
+    find_disagreeing_segments,
+    is_same_class,
+    measure_disagreement,
+)
 from spark_model_monitor.monitors.model_quality.quality_page import create_trial_page, write_trial_verdict
 from spark_model_monitor.monitors.protocol import select_violations
 from spark_model_monitor.reports.outputs.printable import format_table, printable
@@ -56,7 +64,7 @@ from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
-from spark_model_monitor.storage.file_system import TemporaryFolder
+from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +160,7 @@ class TrialResult:
     """
 
     document: Challenge
-    comparison: model_comparison.Comparison
+    comparison: Comparison
 
     @property
     def verdict(self) -> str:
@@ -236,12 +244,12 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     is_shadow = design is TrialDesign.SHADOW
     if is_shadow:
         _require_same_labels(answers, both_sides)
-    comparison = model_comparison.compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
+    comparison = compare_answers(*answers, paired=is_shadow, planned_rows=trial.planned_rows)
     # Where both models disagree, if they answered the same rows
-    gaps = model_comparison.measure_disagreement(*answers) if is_shadow else None
+    gaps = measure_disagreement(*answers) if is_shadow else None
     segments = () if gaps is None else _find_segments(champion, both_sides[0], gaps, trial)
     # Of all metrics that were compared, the plan's own decides
-    metric, verdict, reason, rows_to_tell = model_comparison.decide_verdict(
+    metric, verdict, reason, rows_to_tell = decide_verdict(
         comparison, trial.metric, trial.planned_rows, trial.least_gain
     )
     log.info("%s after %s rows: %s", verdict.value, f"{comparison.rows:,}", reason)
@@ -298,7 +306,7 @@ class _Rows:
     repeated: int = 0
     unmatched: int = 0
 
-    def answers(self, plan: OutcomePlan) -> model_comparison.Answers:
+    def answers(self, plan: OutcomePlan) -> Answers:
         def column(name: str) -> Any:
             if plan.is_regression:
                 return self.frame[name].to_numpy()
@@ -315,7 +323,7 @@ class _Rows:
         predictions = None
         if plan.with_predictions:
             predictions = column("prediction")
-        return model_comparison.Answers(plan, column("label"), predictions, scores, keys, of_classes)
+        return Answers(plan, column("label"), predictions, scores, keys, of_classes)
 
     def account(self) -> ChallengeSide:
         counts = {"refused": self.refused, "unmatched": self.unmatched, "repeated": self.repeated}
@@ -475,12 +483,12 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, lis
     ]
 
 
-def _require_same_labels(answers: list[model_comparison.Answers], both_sides: list[_Rows]) -> None:
+def _require_same_labels(answers: list[Answers], both_sides: list[_Rows]) -> None:
     champion_labels, challenger_labels = (answer.labels for answer in answers)
     if answers[0].plan.is_regression:
         same = champion_labels == challenger_labels
     else:
-        same = model_comparison.is_same_class(champion_labels, challenger_labels)
+        same = is_same_class(champion_labels, challenger_labels)
     if differing := int((~same).sum()):
         raise BadInput(
             f"{differing:,} ids have one label at {both_sides[0].path} and another at {both_sides[1].path}; "
@@ -520,7 +528,7 @@ def _find_segments(data: Data, side_rows: _Rows, gaps: NDArray[np.float64], tria
     except MonitorError as error:
         log.info("where both disagree is unknown: %s", error)
         return ()
-    return model_comparison.find_disagreeing_segments(inputs.reindex(side_rows.frame["id"]), gaps)
+    return find_disagreeing_segments(inputs.reindex(side_rows.frame["id"]), gaps)
 
 
 def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from spark_model_monitor import errors
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.running.runtime.status import ExitStatus, OutOfTime
 from spark_model_monitor.stopping import Stopped
-from spark_model_monitor.storage.file_system import find_refusal, find_s3_path, find_sentence
+from spark_model_monitor.storage.refused_requests import find_refusal, find_s3_path, find_sentence
 
 _KILLED = 137
 _HEAP_FULL = 52

@@ -28,7 +28,7 @@ from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.file_system import NameKind, is_ours
+from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 USUAL_VARIANT = "AllTraffic"
 

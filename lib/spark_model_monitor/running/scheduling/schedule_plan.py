@@ -28,7 +28,7 @@ from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.file_system import NameKind, is_ours
+from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 

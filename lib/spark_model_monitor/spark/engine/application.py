@@ -22,7 +22,7 @@ from spark_model_monitor.spark.engine.worker import report_versions, with_librar
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 from spark_model_monitor.spark.launch.request import PYTHON_PATH, is_local
 from spark_model_monitor.spark.storage import is_connect
-from spark_model_monitor.storage.file_system import find_sentence
+from spark_model_monitor.storage.refused_requests import find_sentence
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaObject

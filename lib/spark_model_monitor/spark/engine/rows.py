@@ -61,7 +61,7 @@ from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, 
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
-from spark_model_monitor.storage.file_system import TemporaryFolder
+from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:

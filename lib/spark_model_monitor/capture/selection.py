@@ -1,0 +1,74 @@
+"""Which requests are captured: those to some paths, a sample, and all or none by a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from hashlib import blake2b
+from pathlib import Path
+
+from spark_model_monitor.capture.account import ErrorLog
+
+ALL_REQUESTS_PERCENT = 100.0
+_BYTES = 8
+_VALUES = 2.0 ** (8 * _BYTES)
+
+
+def is_sampled(key: str, percentage: float, seed: int) -> bool:
+    """Whether the request with this key belongs to the sample of so many percent.
+
+    The answer depends on the three arguments alone, so every server with the same seed takes the same requests, and a larger
+    percentage takes those of a smaller one and more. Not the CRC by which the jobs sample (`--sample`): of captured requests
+    that would take all or none.
+    """
+    if percentage >= ALL_REQUESTS_PERCENT:
+        return True
+    # A hash of key and seed: each request has a fixed place between 0 and 100 %
+    salt = seed.to_bytes(8, "big", signed=True)
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=salt)
+    return int.from_bytes(digest.digest(), "big") < percentage / ALL_REQUESTS_PERCENT * _VALUES
+
+
+def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:
+    """The paths that a middleware captures, None for all. Raises ValueError for a text, or without a leading slash."""
+    unique_paths = None if paths is None else frozenset(paths)  # copied, as an iterator can be read only once
+    if isinstance(paths, str) or not all(path.startswith("/") for path in unique_paths or ()):
+        raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
+    return unique_paths
+
+
+STATES = {"on": True, "off": False}
+
+
+class CaptureSwitch:
+    """One for a process, asked by every request; the file is read when it was not for `seconds_between`.
+
+    enabled: without the file. What is neither on nor off changes nothing.
+    """
+
+    def __init__(
+        self, enabled: bool, path: str | None, seconds: Callable[[], float], faults: ErrorLog, seconds_between: float
+    ) -> None:
+        self._enabled = self._is_on = enabled
+        self._path = None if path is None else Path(path)
+        self._seconds = seconds
+        self._faults = faults
+        self._seconds_between = seconds_between
+        self._next_seconds = float("-inf")
+
+    def is_on(self) -> bool:
+        """Whether a request that arrives now is captured."""
+        # The file is read once in a while, however many requests ask
+        if self._path is not None and self._seconds() >= self._next_seconds:
+            self._next_seconds = self._seconds() + self._seconds_between
+            self._is_on = self._read(self._path)
+        return self._is_on
+
+    def _read(self, path: Path) -> bool:
+        try:
+            # Neither on nor off, or unreadable: as it was
+            return STATES[path.read_text(encoding="utf-8").strip().lower()]
+        except FileNotFoundError:
+            return self._enabled
+        except (OSError, ValueError, KeyError):
+            self._faults.warn("%s: can't be read as a switch; write on or off", path)
+            return self._is_on
