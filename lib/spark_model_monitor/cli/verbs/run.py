@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.cli.verbs import open_paths, register_verb, start_job
 
@@ -78,6 +78,23 @@ def _read_log_style(options: argparse.Namespace) -> LogStyle:
     return LogStyle(detail, options.log_json)
 
 
+def _run_schedules(files: Sequence[str], options: argparse.Namespace, **members: Any) -> int:
+    from pathlib import Path
+
+    from spark_model_monitor.running.scheduling import schedule_command
+
+    request = schedule_command.Request(
+        tuple(map(Path, files)),
+        state=options.state or None,
+        retry_failed=options.retry_failed,
+        history=options.history,
+        alarms_per_month=options.alarms_per_month,
+        log_style=_read_log_style(options),
+        **members,
+    )
+    return schedule_command.main(request, sys.stdout)
+
+
 def _run_due_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
@@ -98,8 +115,6 @@ def _run_due_flags(parser: argparse.ArgumentParser) -> None:
 @register_verb("run-due", group="run", flags=_run_due_flags)
 def run_due(options: argparse.Namespace) -> int:
     """Run the jobs that are due by their schedules, and list their runs, latest first."""
-    from pathlib import Path
-
     from spark_model_monitor.running.scheduling import schedule_command
 
     # The parser lets only one of the flags through
@@ -109,18 +124,8 @@ def run_due(options: argparse.Namespace) -> int:
         does = schedule_command.Doing.CHECK
     else:
         does = schedule_command.Doing.RUN
-    request = schedule_command.Request(
-        tuple(map(Path, options.schedule)),
-        state=options.state or None,
-        does=does,
-        retry_failed=options.retry_failed,
-        history=options.history,
-        as_json=options.json,
-        most=options.max_results,
-        alarms_per_month=options.alarms_per_month,
-        log_style=_read_log_style(options),
-    )
-    return schedule_command.main(request, sys.stdout)
+    listing = {"as_json": options.json, "most": options.max_results}
+    return _run_schedules(options.schedule, options, does=does, **listing)
 
 
 def _watch_flags(parser: argparse.ArgumentParser) -> None:
@@ -140,21 +145,11 @@ def watch(options: argparse.Namespace) -> int:
     """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
 
-    from spark_model_monitor.running.scheduling import schedule_command
     from spark_model_monitor.running.scheduling.side_by_side import default_at_once
 
-    request = schedule_command.Request(
-        tuple(map(Path, options.fleet)),
-        state=options.state or None,
-        retry_failed=options.retry_failed,
-        history=options.history,
-        # Decided here and not in the parser, whose help then works without counting cores
-        at_once=default_at_once() if options.at_once is None else options.at_once,
-        page=Path(options.page),
-        alarms_per_month=options.alarms_per_month,
-        log_style=_read_log_style(options),
-    )
-    return schedule_command.main(request, sys.stdout)
+    # Decided here and not in the parser, whose help then works without counting cores
+    at_once = default_at_once() if options.at_once is None else options.at_once
+    return _run_schedules(options.fleet, options, at_once=at_once, page=Path(options.page))
 
 
 def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
