@@ -14,7 +14,7 @@ import pytest
 from tests.waiting import wait_for
 
 from spark_model_monitor import stopping
-from spark_model_monitor.storage.our_names import is_draft
+from spark_model_monitor.storage.file_system import is_draft
 
 PATIENT = """
 from spark_model_monitor import stopping

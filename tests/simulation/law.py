@@ -36,8 +36,8 @@ from spark_model_monitor.reports.history.maintenance import prune
 from spark_model_monitor.reports.outputs.run_files import CURRENT, PAGE, UNFINISHED
 from spark_model_monitor.running.scheduling.record import EARLIER
 from spark_model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.storage.file_system import is_draft
 from spark_model_monitor.storage.lease import LIFE_SECONDS, PREFIX
-from spark_model_monitor.storage.our_names import is_draft
 
 SEEDS_OF_A_MONTH = 25  # so many seeds share a plan, and with it the quiet month
 

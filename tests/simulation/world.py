@@ -32,7 +32,7 @@ from spark_model_monitor.machine import Machine, ProcessIdentity, on
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.stopping import BY_SIGNAL, Stopped
 from spark_model_monitor.storage import lease
-from spark_model_monitor.storage.our_names import is_draft
+from spark_model_monitor.storage.file_system import is_draft
 
 CALL_SECONDS = 0.02  # of simulated time, at most, for a call to the disk
 HASTE = 10  # whoever waits for a lease looks so many times less often than in life

@@ -7,8 +7,8 @@ import pytest
 from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
 
 from spark_model_monitor.reports.history_page.service_violations import TEXTS
+from spark_model_monitor.reports.outputs.run_files import NameKind
 from spark_model_monitor.running.runtime.failures import SENTENCES_BY_PATTERN
-from spark_model_monitor.storage.our_names import NameKind
 from spark_model_monitor.storage.refused_requests import REFUSALS
 
 GIVEN = {

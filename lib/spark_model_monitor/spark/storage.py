@@ -14,10 +14,17 @@ from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
 from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
-from spark_model_monitor.storage.file_system import Storage, StoredFile, join, open_without_spark, register_storage
+from spark_model_monitor.storage.file_system import (
+    Storage,
+    StoredFile,
+    is_hidden,
+    join,
+    make_draft_name,
+    open_without_spark,
+    register_storage,
+)
 from spark_model_monitor.storage.lease import require_lease
 from spark_model_monitor.storage.local_storage import PRIVATE_FILE, PRIVATE_FOLDER
-from spark_model_monitor.storage.our_names import is_hidden, make_draft_name
 from spark_model_monitor.storage.refused_requests import find_refusal
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""The interface of a file system, and those that there are by the schemes that they open."""
+"""The interface of a file system, and those that there are by the schemes that they open; hidden files, and drafts."""
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,28 @@ from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urlparse
+from uuid import uuid4
 
 from spark_model_monitor.registry import Registry, import_all
-from spark_model_monitor.storage.our_names import is_hidden
 
 COPIED_BYTES = 4 * 2**20  # how much of a file is held in memory while it is copied or compared
+
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
+
+
+def make_draft_name(name: str) -> str:
+    """The temporary name of a file while it is written; unique."""
+    return f".{name}.{uuid4().hex}"
+
+
+def is_draft(name: str) -> bool:
+    """Whether this may be the temporary name of a file that is being written."""
+    return _DRAFT.fullmatch(name) is not None
+
+
+def is_hidden(name: str) -> bool:
+    """Whether Spark's readers skip a file or folder of this name."""
+    return name.startswith((".", "_"))
 
 
 def join(folder: str, *names: str) -> str:

@@ -17,8 +17,7 @@ from uuid import uuid4
 from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.stopping import run_at_exit
-from spark_model_monitor.storage.file_system import Storage, join
-from spark_model_monitor.storage.our_names import is_draft
+from spark_model_monitor.storage.file_system import Storage, is_draft, join
 
 log = logging.getLogger(__name__)
 

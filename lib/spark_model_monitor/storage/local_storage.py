@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput, OutputFailed
-from spark_model_monitor.storage import file_system, our_names
+from spark_model_monitor.storage import file_system
 from spark_model_monitor.storage.lease import require_lease
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class LocalStorage(file_system.Storage):
         if not top.is_dir():
             return []
         try:
-            folders = [inner for inner in top.iterdir() if inner.is_dir() and not our_names.is_hidden(inner.name)]
+            folders = [inner for inner in top.iterdir() if inner.is_dir() and not file_system.is_hidden(inner.name)]
             return sorted(inner.name for inner in folders if not _is_circle(inner))
         except OSError as error:
             raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
@@ -161,7 +161,7 @@ def local_path(path: str) -> Path:
 @contextmanager
 def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
     """A draft that the body fills; it then replaces the target, or is deleted on failure. path, room: for the error."""
-    draft = target.with_name(our_names.make_draft_name(target.name))
+    draft = target.with_name(file_system.make_draft_name(target.name))
     try:
         yield draft
         draft.replace(target)
@@ -210,14 +210,14 @@ def _walk_files(top: Path) -> Iterator[file_system.StoredFile]:
         return
     passed_over: list[str] = []
     for folder, folders, names in os.walk(top.absolute(), onerror=_raise, followlinks=True):
-        folders[:] = [name for name in folders if not our_names.is_hidden(name)]
+        folders[:] = [name for name in folders if not file_system.is_hidden(name)]
         for name in folders:
             if _is_circle(Path(folder, name)):
                 raise BadInput(
                     f"{Path(folder, name)}: is a link to a folder that it lies in, so that every file would be read again and "
                     "again; remove the link"
                 )
-        for file in (os.path.join(folder, name) for name in names if not our_names.is_hidden(name)):
+        for file in (os.path.join(folder, name) for name in names if not file_system.is_hidden(name)):
             status = _read_status(file)
             if status is None:
                 continue
@@ -285,4 +285,5 @@ class TemporaryFolder:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="spark-model-monitor-"))
+        # Runs at the exit of Python, too
         self.delete = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

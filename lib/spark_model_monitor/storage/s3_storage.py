@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
 from spark_model_monitor.stopping import run_within
-from spark_model_monitor.storage.file_system import COPIED_BYTES, Storage, StoredFile, register_storage
+from spark_model_monitor.storage.file_system import COPIED_BYTES, Storage, StoredFile, is_hidden, register_storage
 from spark_model_monitor.storage.lease import require_lease
-from spark_model_monitor.storage.our_names import is_hidden
 from spark_model_monitor.storage.refused_requests import find_refusal
 
 if TYPE_CHECKING:

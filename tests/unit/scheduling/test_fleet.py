@@ -26,7 +26,7 @@ from spark_model_monitor.running.scheduling import target_models as target_model
 from spark_model_monitor.running.scheduling.fleet import read_fleet
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.side_by_side import Turns
-from spark_model_monitor.storage.our_names import make_draft_name
+from spark_model_monitor.storage.file_system import make_draft_name
 
 VARIABLES = {"dataset_format": "capture", "dataset_source": "captures/{name}", "output_path": "reports/{name}"}
 

@@ -23,7 +23,9 @@ from spark_model_monitor.reports.outputs.run_files import (
     PAGE,
     RUNS,
     STATISTICS,
+    NameKind,
     Run,
+    is_ours,
     publish,
     read_current_run,
     read_document,
@@ -31,7 +33,6 @@ from spark_model_monitor.reports.outputs.run_files import (
     set_current_run,
 )
 from spark_model_monitor.storage import holding, join, opened_by, storage_of
-from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

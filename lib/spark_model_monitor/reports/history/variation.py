@@ -42,6 +42,7 @@ from spark_model_monitor.reports.history.archive import (
     read_table,
     split_by_feature,
 )
+from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.seasonality import (
@@ -59,7 +60,6 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     select_hour_windows,
 )
 from spark_model_monitor.storage import join, storage_of
-from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline

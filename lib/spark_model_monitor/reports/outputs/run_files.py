@@ -18,13 +18,13 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
 from spark_model_monitor.storage import Storage, holding, join, storage_of
-from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.run_description import BaselineReference
@@ -54,6 +54,28 @@ PAGE = "report.html"
 
 COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
 """In this order: a reader that sees the violations also sees the documents that they are about."""
+
+
+_WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+
+
+class NameKind(Enum):
+    """Kinds of names; the value is a pattern of the names that we write."""
+
+    WORD = _WORD  # one folder or file: a version, a schedule, the id of a run
+    FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
+    """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
+    FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
+    """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
+    BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose, such as the form of hour folders
+
+
+def is_ours(name: json_text.Json, kind: NameKind) -> bool:
+    """Whether we may have written a name. No part of it is empty, `.` or `..`, so the path stays in its folder."""
+    # Names come from files that anybody may have written, and become paths
+    if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
+        return False
+    return re.fullmatch(kind.value, name, re.ASCII) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from spark_model_monitor.reports.outputs.result_tables import (
 )
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
 from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of
-from spark_model_monitor.storage.our_names import is_draft, is_hidden
+from spark_model_monitor.storage.file_system import is_draft, is_hidden
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

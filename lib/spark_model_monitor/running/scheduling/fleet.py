@@ -22,13 +22,13 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
+from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.scheduling import target_models
 from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 USUAL_VARIANT = "AllTraffic"
 

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.run_description import AnalysisType, RunDescr
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
 from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_mean
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
-from spark_model_monitor.reports.outputs.run_files import read_document, resolve_file, run_before
+from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours, read_document, resolve_file, run_before
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
@@ -28,7 +28,6 @@ from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
-from spark_model_monitor.storage.our_names import NameKind, is_ours
 
 MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 

@@ -40,7 +40,7 @@ from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_mode
 from spark_model_monitor.running.scheduling.schedule_runs import overdue_since
 from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.storage import LocalStorage, join
-from spark_model_monitor.storage.our_names import is_draft
+from spark_model_monitor.storage.file_system import is_draft
 
 log = logging.getLogger(__name__)
 
