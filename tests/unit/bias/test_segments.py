@@ -117,17 +117,6 @@ def test_the_segments_have_half_of_the_budget(baseline):
     assert {finding.tests for finding in alone} == {2}
 
 
-@pytest.mark.parametrize("by", [0.3, 0.6, 0.9])
-def test_the_chance_of_a_metric_says_what_its_ends_say(baseline, by):
-    monitor = make_monitor()
-    before = BiasBaseline(baseline.constraints, monitor.metrics(baseline.state).groups)
-    now = monitor.metrics(run_baseline(people(4_000, 3, "all", by), monitor, engine="local").state)
-    for finding in compare_with_baseline(now, before, monitor.tolerances):
-        low, high = finding.beyond_noise
-        level = finding.tolerances.false_alarm_budget / finding.tests
-        assert (finding.chance < level) == (low > abs(finding.baseline) or high < -abs(finding.baseline))
-
-
 def test_the_service_judges_no_segments(baseline):
     assert not any(finding.where for finding in judged(baseline, people(4_000, 2), with_intervals=False).results)
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from spark_model_monitor.documents.check_results import LIMITS, STUDENT, CheckStatus
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
-from spark_model_monitor.monitors.bias.intervals import Interval
 from spark_model_monitor.monitors.bias.metric_comparison import MetricComparison
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry
@@ -55,52 +54,44 @@ def drift(metric: MetricComparison) -> Finding | None:
     if unjudged is not None or value is None or metric.baseline is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
-    p = None
-    if metric.allows_for_chance:
-        p = metric.chance
-    finding = Finding(CheckStatus.VIOLATED, metric.baseline, p=p, formula=f"{measured} against that of the baseline")
-    # What noise explains of the value, and its own interval; of a written value both are the value itself
-    beyond = metric.beyond_noise
-    within = metric.interval
+    finding = Finding(CheckStatus.PASSED, metric.baseline, formula=f"{measured} against that of the baseline")
+    description = DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
+    distance = abs(value - metric.neutral)
     allowed = abs(metric.baseline - metric.neutral)
-    neutral = metric.neutral
+    # A written value decides alone
     if not metric.allows_for_chance:
-        beyond = within = value, value
-        finding = finding.but(decided_by=LIMITS, limits=(neutral - allowed, neutral + allowed))
-    else:
-        score = None
-        if metric.score is not None and math.isfinite(metric.score):
-            score = metric.score
-        finding = finding.but(decided_by=STUDENT, statistic=score, level=metric.level)
+        limits = (metric.neutral - allowed, metric.neutral + allowed)
+        finding = finding.but(decided_by=LIMITS, limits=limits)
+        return finding.but(status=CheckStatus.VIOLATED, description=description) if distance > allowed else finding
+    p = metric.chance
+    score = None
+    if metric.score is not None and math.isfinite(metric.score):
+        score = metric.score
+    finding = finding.but(decided_by=STUDENT, statistic=score, p=p, level=metric.level)
     if round(metric.likeness) > 1:
         groups = IN_GROUPS.format(rows=metric.likeness)
     else:
         groups = ""
-    # Violated if all that noise explains lies farther from neutral than the baseline's value
-    passed = finding.but(status=CheckStatus.PASSED)
-    if beyond is None or within is None:
-        return passed.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
-    from_neutral = [(low - neutral, high - neutral) for low, high in (beyond, within)]
-    status = _compare_intervals((-allowed, allowed), *from_neutral)
-    if status is CheckStatus.VIOLATED:
-        return finding.but(
-            description=DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
-        )
-    if status is CheckStatus.PASSED or not metric.allows_for_chance:
-        return passed
+    if metric.spread is None or metric.interval is None:
+        return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
+    if p is not None and p <= metric.level:
+        return finding.but(status=CheckStatus.VIOLATED, description=description)
     # Not violated, but a change that matters may have gone unseen, or may be chance
+    low, high = metric.interval
+    if metric.neutral - allowed <= low and high <= metric.neutral + allowed:
+        return finding
     if metric.current.name in UNBOUNDED:
         size = RATIO_CHANGE
     else:
         size = METRIC_CHANGE
-    farther = abs(value - neutral) - allowed
+    farther = distance - allowed
     if farther > size:
-        return passed.unsure(MUCH_FARTHER + groups, LONGER_WINDOWS, is_change_seen=True)
-    if (within[1] - within[0]) / 2 > size:
-        return passed.unsure(TOO_WIDE.format(size=size) + groups, LONGER_WINDOWS)
+        return finding.unsure(MUCH_FARTHER + groups, LONGER_WINDOWS, is_change_seen=True)
+    if (high - low) / 2 > size:
+        return finding.unsure(TOO_WIDE.format(size=size) + groups, LONGER_WINDOWS)
     if farther > 0:
-        return passed.but(reason=MAY_BE_CHANCE + groups)
-    return passed
+        return finding.but(reason=MAY_BE_CHANCE + groups)
+    return finding
 
 
 @CHECKS.register("bias_range_check")
@@ -152,16 +143,6 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
         reason = f"{rows_in_words}; at least {min_rows:,} of each are asked for"
         return Finding(CheckStatus.PASSED, threshold).unsure(reason, LONGER_WINDOWS)
     return None
-
-
-def _compare_intervals(allowed: Interval, beyond: Interval, within: Interval) -> CheckStatus:
-    """Violated if `beyond` lies wholly outside the allowed interval, passed if `within` lies inside it."""
-    if beyond[0] > allowed[1] or beyond[1] < allowed[0]:
-        return CheckStatus.VIOLATED
-    inside = allowed[0] <= within[0] and within[1] <= allowed[1]
-    if inside:
-        return CheckStatus.PASSED
-    return CheckStatus.CANNOT_TELL
 
 
 def format_number(value: float) -> str:

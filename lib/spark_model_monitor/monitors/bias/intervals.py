@@ -57,16 +57,6 @@ def to_even_scale(name: str, value: float) -> float:
     return value
 
 
-def from_even_scale(name: str, value: float) -> float:
-    """The value at this position of the even scale."""
-    with np.errstate(over="ignore"):
-        if name in ROOTS:
-            return max(value, 0.0) ** 2
-        if name in RATIOS:
-            return float(np.exp(value))
-        return value
-
-
 @dataclass(frozen=True, slots=True)
 class Spread:
     """The noise of a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: for `RATIOS` in

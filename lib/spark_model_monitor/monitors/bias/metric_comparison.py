@@ -24,11 +24,10 @@ from spark_model_monitor.monitors.bias.intervals import (
     estimate_design_effects,
     estimate_spreads,
     fewest_groups,
-    from_even_scale,
     to_even_scale,
 )
 from spark_model_monitor.monitors.protocol import StoredBaseline
-from spark_model_monitor.statistics.drift.special_functions import student_above, student_quantile
+from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states.contingency import ValueKind, normalize_code, parse_number
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -270,24 +269,6 @@ class MetricComparison:
         if score is None:
             return None
         return min(1.0, 2 * student_above(score, self.freedom))
-
-    @property
-    def beyond_noise(self) -> Interval | None:
-        """The interval of values that noise explains, including both errors, at the level of one among all tests.
-
-        Source: B5.3.
-        """
-        value = self.current.value
-        if value is None or self.spread is None:
-            return None
-        if math.isinf(value):  # it could have been arbitrarily large
-            return -math.inf, math.inf
-        # Spreads are those of a normal interval; few groups and the level of many tests need wider ones
-        wider = -student_quantile(self.freedom, self.level / 2) / NORMAL
-        below, above = (wider * error for error in self.errors)
-        name = self.current.name
-        position = to_even_scale(name, value or self.spread.value if name in RATIOS else value)
-        return from_even_scale(name, position - below), from_even_scale(name, position + above)
 
     @property
     def freedom(self) -> int:
