@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from enum import Enum
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
 
 from spark_model_monitor.documents.document import Document, Expected, Flag, Name, Share, Single, StrictSection
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
+
+if TYPE_CHECKING:
+    from spark_model_monitor.documents.page import Page
 
 LISTED = 20
 
@@ -256,3 +260,11 @@ class AnalysisConfig(Document, file="analysis_config.json", meant="Clarify analy
     time_series_data_config: Mapping[str, Any] | None = None
     methods: MethodsConfig | None = None
     predictor: PredictorConfig | None = None
+
+
+def name_report(page: Page, config: AnalysisConfig) -> Page:
+    """The page with the requested name and title, if there are any."""
+    report = config.methods.report if config.methods else None
+    if report is None:
+        return page
+    return replace(page, name=report.name, title=report.title or page.title)

@@ -717,15 +717,19 @@ def with_causes(
         members: CauseMembers = next(filter(None, candidates), CauseMembers())
         if result.status is not CheckStatus.VIOLATED or not (members.get("where") or members.get("cause")):
             return result
-        # Requested segments say it already
-        if result.where:
-            members = {**members, "segment": result.segment, "where": result.where}
-        located = result.model_copy(update=members)
-        if hide_values:
-            return remove_values(located)
-        return located
+        return locate_change(result, members, hide_values=hide_values)
 
     return tuple(map(add_cause, results))
+
+
+def locate_change(result: CheckResult, members: CauseMembers, *, hide_values: bool) -> CheckResult:
+    """The result with the segment and the origin of its change; a requested segment says the former already."""
+    if result.where:
+        members = {**members, "segment": result.segment, "where": result.where}
+    located = result.model_copy(update=members)
+    if hide_values:
+        return remove_values(located)
+    return located
 
 
 def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMembers:

@@ -8,13 +8,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
-from spark_model_monitor.monitors.bias.unmatched_values import (
-    BY_BLANKS,
-    BY_BOTH,
-    BY_CASE,
-    UnmatchedValue,
-    find_unmatched,
-)
+from spark_model_monitor.monitors.bias.choices import BY_BLANKS, BY_BOTH, BY_CASE, describe_unmatched
 from spark_model_monitor.statistics.states.contingency import ValuedColumn
 
 
@@ -22,19 +16,24 @@ from spark_model_monitor.statistics.states.contingency import ValuedColumn
     ("configured", "texts", "unmatched"),
     [
         (("F",), ["F", "M"], []),
-        (("F",), ["Female", "M"], [UnmatchedValue("F")]),
-        (("f",), ["F", "M"], [UnmatchedValue("f", BY_CASE)]),
-        (("F",), [" F", " M"], [UnmatchedValue("F", BY_BLANKS)]),
-        (("F",), ["f ", "M"], [UnmatchedValue("F", BY_BOTH)]),
-        (("F",), ["f", "F ", "M"], [UnmatchedValue("F", BY_BLANKS)]),
-        (("F", "X"), ["F", "M"], [UnmatchedValue("X")]),
+        (("F",), ["Female", "M"], [("'F'", None)]),
+        (("f",), ["F", "M"], [("'f'", BY_CASE)]),
+        (("F",), [" F", " M"], [("'F'", BY_BLANKS)]),
+        (("F",), ["f ", "M"], [("'F'", BY_BOTH)]),
+        (("F",), ["f", "F ", "M"], [("'F'", BY_BLANKS)]),
+        (("F", "X"), ["F", "M"], [("'X'", None)]),
         ((1,), ["1.0", "0.0"], []),
-        ((1,), ["0", "2"], [UnmatchedValue(1)]),
+        ((1,), ["0", "2"], [("1", None)]),
         ((True,), ["true", "false"], []),
     ],
 )
 def test_a_value_matches_as_text_number_or_truth_and_its_nearest_is_described(configured, texts, unmatched):
-    assert list(find_unmatched(ValuedColumn("sex", configured), texts)) == unmatched
+    sentences = list(describe_unmatched(ValuedColumn("sex", configured), texts))
+
+    assert len(sentences) == len(unmatched)
+    for sentence, (value, difference) in zip(sentences, unmatched, strict=True):
+        assert sentence.startswith(f"no row has the configured value {value}")
+        assert f"differs from it {difference}:" in sentence or difference is None
 
 
 TWO_GROUPS = {"F": 60, "M": 60}

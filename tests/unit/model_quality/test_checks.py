@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.model_quality import quality_checks
 from spark_model_monitor.monitors.model_quality.measurement import BARE, INTERVAL, suggest
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.quality_checks import check_all, violations_of
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all
 from spark_model_monitor.monitors.protocol import NAMED_COLUMNS, Sample
 
 from .outcomes_made import BINARY, MULTICLASS, REGRESSION, make_outcomes, measure_counts, measured
@@ -68,7 +68,7 @@ def test_a_threshold_that_is_spelt_otherwise_is_reported():
 def test_a_violation_is_written_as_the_service_writes_it():
     outcomes = check_all(measure_counts(794, 2_128, 276, 120), make_baseline(true_positive_rate=("<", 0.9)))
 
-    (violation,) = violations_of(outcomes).plain()["violations"]
+    (violation,) = ModelQualityMonitor(BINARY).violations(outcomes).plain()["violations"]
     assert list(violation) == ["constraint_check_type", "description", "metric_name"]  # G20
     assert violation["constraint_check_type"] == "LessThanThreshold"
     assert violation["metric_name"] == "truePositiveRate"
@@ -78,7 +78,11 @@ def test_a_violation_is_written_as_the_service_writes_it():
 
 
 def test_below_200_rows_a_violation_has_no_deviation():
-    (violation,) = violations_of(check_all(measure_counts(1, 0, 0, 3), make_baseline(f2=("<", 0.5)))).violations
+    (violation,) = (
+        ModelQualityMonitor(BINARY)
+        .violations(check_all(measure_counts(1, 0, 0, 3), make_baseline(f2=("<", 0.5))))
+        .violations
+    )
 
     assert violation.description == "Metric f2 with 0.29411764705882354 was LessThanThreshold '0.5'"
 
@@ -127,7 +131,9 @@ def test_too_few_rows_cannot_tell():
     assert recall.status is CheckStatus.CANNOT_TELL
     assert recall.reason == "it rests on 4 rows, fewer than the 5 of min_samples"
     assert accuracy.status is CheckStatus.VIOLATED  # it rests on all 103
-    assert [violation.metric_name for violation in violations_of((recall, accuracy)).violations] == ["accuracy"]
+    assert [
+        violation.metric_name for violation in ModelQualityMonitor(BINARY).violations((recall, accuracy)).violations
+    ] == ["accuracy"]
     assert [outcome.status for outcome in check_all(measurement, baseline, min_samples=4)] == [CheckStatus.VIOLATED] * 2
 
 
@@ -166,7 +172,7 @@ def test_classes_that_the_baseline_had_not_are_named_and_are_no_violation():
     assert (
         the_only(check_all(measurement, baseline, hide_values=True)).reason == "not in the baseline: 1 of the classes"
     )
-    assert violations_of([outcome]).violations == ()
+    assert ModelQualityMonitor(BINARY).violations((outcome,)).violations == ()
 
 
 def test_constraints_of_another_problem_are_refused():

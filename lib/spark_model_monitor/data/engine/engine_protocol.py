@@ -86,6 +86,12 @@ def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     return _build_batches(StateRow(*key, 0, add_encoded_states(row.state for row in rows)) for key, rows in rows_by_key)
 
 
+def add_states_by_key(rows: Iterable[StateRow]) -> dict[tuple[int, str], State]:
+    """The sum of each (feature, kind), in the order of the rows, which `States.rows` has sorted."""
+    rows_by_key = groupby(rows, key=lambda row: (row.feature, row.kind))
+    return {key: add_encoded_states(row.state for row in rows_of_key) for key, rows_of_key in rows_by_key}
+
+
 def add_encoded_states(states: Iterable[State | bytes]) -> State:
     """The sum of states, encoded or not, added from left to right."""
     # States of this process were never encoded

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from spark_model_monitor.data.engine.engine_protocol import (
     PARTITION,
     Partitions,
     StateRow,
-    add_encoded_states,
+    add_states_by_key,
 )
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
@@ -132,10 +131,8 @@ def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
 
 
 def _count_rows(rows: OutcomeRows, reasons: int) -> RowCounts:
-    counts = np.bincount(rows.reasons, minlength=reasons + 1)
     records = int((rows.kept & rows.is_first).sum())
-    refused = tuple(int(count) for count in counts[1:])
-    return RowCounts(kept=int(counts[0]), refused=refused, widths=((1, records),) if records else ())
+    return RowCounts.from_reasons(rows.reasons, reasons, ((1, records),) if records else ())
 
 
 def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBatch, task: OutcomeTask) -> None:
@@ -214,10 +211,8 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     started = time.monotonic()
     are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
     partials = raw.numbered().states(partial(compute_outcome_states, task))
-    rows_by_kind = groupby(partials.rows(adders=0 if are_few else 1), key=lambda row: row.kind)
-    states = {
-        kind: add_encoded_states(row.state for row in state_rows) for kind, state_rows in rows_by_kind
-    }  # small: two per partition
+    sums = add_states_by_key(partials.rows(adders=0 if are_few else 1))  # small: two per partition
+    states = {kind: state for (_, kind), state in sums.items()}
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
     assert isinstance(outcomes, Outcomes)  # executors send this kind

@@ -46,6 +46,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, xxhash64
+from spark_model_monitor.statistics.states.row_counts import count_widths
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows from a batch of lines: the features as texts, the reason for refusing the row, and, if cells are counted,
@@ -251,13 +252,8 @@ def _select_accepted_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.Rec
             accepted = piece.filter(pa.array(reasons == 0))
     predicates = (accepted.column(f"{PREDICATE}{index}") for index in range(plan.predicates))
     matches = tuple(pc.sum(predicate, min_count=0).as_py() or 0 for predicate in predicates)
-    widths = _count_widths(piece.column(CELLS)) if plan.counts_cells else ()
+    widths = count_widths(piece.column(CELLS)) if plan.counts_cells else ()
     return accepted, RowCounts(kept=accepted.num_rows, refused=tuple(refused), matches=matches, widths=widths)
-
-
-def _count_widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
-    numbers, counts = np.unique(cells.to_numpy(zero_copy_only=False), return_counts=True)
-    return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
 
 
 DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.

@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import Partitions, StateRow, States, add_encoded_states
+from spark_model_monitor.data.engine.engine_protocol import Partitions, StateRow, States, add_states_by_key
 from spark_model_monitor.data.profiling.partition import (
     Decode,
     compute_partition_states,
@@ -125,7 +124,10 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     max_partitions = source.partitions_at_most
     are_few = max_partitions is not None and features * max_partitions <= STATES_ON_THE_DRIVER
     adders = 0 if are_few else choose_folds(features, max_partitions or UNKNOWN_PARTITIONS)
-    sums = _add_states(partials.rows(adders=adders))
+    # Small by construction: one state of each kind per feature and partition
+    sums: dict[int, list[State]] = {}
+    for (feature, _), state in add_states_by_key(partials.rows(adders=adders)).items():
+        sums.setdefault(feature, []).append(state)
 
     # The states of the rows themselves
     row_states = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
@@ -272,12 +274,3 @@ def _compute_typed_states(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[StateRow]:
     return compute_partition_states(plan, None, prepare_batches(plan, reason, cells, batches))
-
-
-def _add_states(partials: Iterable[StateRow]) -> dict[int, list[State]]:
-    """The summed states of each feature; small by construction, one of each kind per feature and partition."""
-    sums: dict[int, list[State]] = {}
-    # Rows come sorted by feature and kind, and by partition within these
-    for (feature, _), state_rows in groupby(partials, key=lambda row: (row.feature, row.kind)):
-        sums.setdefault(feature, []).append(add_encoded_states(row.state for row in state_rows))
-    return sums

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -229,14 +230,15 @@ class LabelTable:
                 yield segmentation.title, name, LabelTable.of(cells.get(key, {}), self.chosen, self.plan)
 
 
-Flips = Callable[[int, int], FlipTest | str]  # the flip test of a facet's group, both by index, or why there is none
+FlipTests: TypeAlias = Mapping[tuple[int, int], FlipTest | str]
+"""The flip test of a facet's group, both by index, or why there is none."""
 
 
 def analyse_contingency(
     state: Contingency,
     plan: ContingencyPlan,
     methods: Methods = ALL_METHODS,
-    flips: Flips | None = None,
+    flips: FlipTests | None = None,
     *,
     chosen: Chosen | None = None,
 ) -> BiasAnalysis:
@@ -247,16 +249,12 @@ def analyse_contingency(
     Raises BadInput if merged counts don't show the kind of a column.
     """
     chosen = chosen or choose_groups(state, plan)
-    flip_test_of_group = flips or (lambda facet, group: choices.NO_FLIP_TEST_OF_SUMS)
     groups: list[GroupAnalysis] = []
     # Segments are counted once for each facet, and used by all of its groups
     for facet, (cells, facet_groups) in enumerate(zip(state.tables, chosen.groups, strict=True)):
         table = LabelTable.of(cells, chosen, plan)
         segments = list(table.segments())
-        groups += [
-            _analyse_group(methods, table, segments, flip_test_of_group, facet, group)
-            for group in range(len(facet_groups))
-        ]
+        groups += [_analyse_group(methods, table, segments, flips, facet, group) for group in range(len(facet_groups))]
     return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
 
 
@@ -296,7 +294,7 @@ def _analyse_group(
     methods: Methods,
     table: LabelTable,
     segments: Sequence[tuple[str, str, LabelTable]],
-    flips: Flips,
+    flips: FlipTests | None,
     facet: int,
     group: int,
 ) -> GroupAnalysis:
@@ -305,7 +303,7 @@ def _analyse_group(
     counts = table.count_facet(choice)
     # The flip test looks at rows, so its result is added to the counts where rows are at hand
     if tests_flips(methods, chosen) and not choice.error:
-        flip_test = flips(facet, group)
+        flip_test = choices.NO_FLIP_TEST_OF_SUMS if flips is None else flips.get((facet, group), "")
         if isinstance(flip_test, FlipTest):
             counts = replace(counts, flips=flip_test)
         else:

@@ -29,17 +29,22 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.bias_analysis import (
     BiasAnalysis,
     Chosen,
+    FlipTests,
     Methods,
     analyse_contingency,
     choose_groups,
     tests_flips,
 )
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
-from spark_model_monitor.monitors.bias.bias_metrics import PRE_TRAINING, FlipTest
-from spark_model_monitor.monitors.bias.choices import Choice, choose_kind, depends_on_distinct_values
+from spark_model_monitor.monitors.bias.bias_metrics import PRE_TRAINING
+from spark_model_monitor.monitors.bias.choices import (
+    Choice,
+    choose_kind,
+    depends_on_distinct_values,
+    describe_unmatched,
+)
 from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
 from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline
-from spark_model_monitor.monitors.bias.unmatched_values import UnmatchedValue, find_unmatched
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
@@ -176,16 +181,9 @@ def _analyse_scan(
     with resources:
         chosen = _explain_empty_groups(dataset, plan, choose_groups(state, plan))
         _log_choices(plan, chosen)
-        is_requested = plan.with_flip_test and tests_flips(methods, chosen)
-        tests = None
-        if is_requested:
-            tests = _flip_tests(dataset, plan, state, chosen)
-    flips = None
-    if tests is not None:
-
-        def flips(facet: int, group: int) -> FlipTest | str:
-            return tests.get((facet, group), "")
-
+        flips = None
+        if plan.with_flip_test and tests_flips(methods, chosen):
+            flips = _flip_tests(dataset, plan, state, chosen)
     return analyse_contingency(state, plan, methods, flips, chosen=chosen)
 
 
@@ -210,7 +208,7 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chose
                     f"--column-types {facet.name}=categorical"
                 ]
         elif not choice.keys or len(facet.values) > 1:
-            reasons = [str(value) for value in _unmatched_values(dataset, plan, facet, is_empty=not choice.keys)]
+            reasons = _describe_unmatched_values(dataset, plan, facet, is_empty=not choice.keys)
         for reason in reasons:
             log.warning("facet %r: %s", facet.name, reason)
         if not choice.keys:
@@ -220,9 +218,9 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chose
     return replace(chosen, groups=tuple(groups))
 
 
-def _unmatched_values(
+def _describe_unmatched_values(
     dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, *, is_empty: bool
-) -> tuple[UnmatchedValue, ...]:
+) -> list[str]:
     """The configured values that no row has; empty if the facet has too many values to look at. is_empty: whether no row
     has any of them.
     """
@@ -234,9 +232,9 @@ def _unmatched_values(
         counts, _ = count_rows(columns.table, columns.names, values_alone, reason=columns.reason)
     # Too many distinct values to be compared with the configured ones
     except BadInput:
-        return ()
+        return []
     texts = {str(cell[FACET]) for cell in counts.tables[0] if cell[FACET] is not None}
-    return tuple(find_unmatched(facet, texts, is_empty=is_empty))
+    return list(describe_unmatched(facet, texts, is_empty=is_empty))
 
 
 def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
@@ -259,9 +257,7 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
         log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *arguments)
 
 
-def _flip_tests(
-    dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen
-) -> Mapping[tuple[int, int], FlipTest | str]:
+def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen) -> FlipTests:
     """The flip test of every group with rows on both sides, by the indexes of facet and group."""
     tested = {
         (facet, group_index): _describe_sensitive_group(dataset, plan, plan.facets[facet], choice, state.tables[facet])

@@ -4,7 +4,7 @@ why a choice or a metric is missing. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +17,7 @@ from spark_model_monitor.statistics.states.contingency import (
     ValuedColumn,
     ValueKind,
     join_texts,
+    normalize_code,
     parse_number,
 )
 
@@ -233,3 +234,47 @@ def _by_value(text: str) -> tuple[bool, float, str]:
     """Numbers by size, then texts."""
     number = parse_number(text)
     return number is None, number or 0.0, text
+
+
+# Configured values that no row has, and whether a value of the data is nearly one of them. The data's own values are
+# never part of a text.
+
+
+BY_BLANKS = "by blanks alone"
+BY_CASE = "by case alone"
+BY_BOTH = "by case and blanks alone"
+BY_ZEROS = "by leading zeros alone"
+
+
+def describe_unmatched(column: ValuedColumn, texts: Iterable[str], *, is_empty: bool = False) -> Iterator[str]:
+    """The configured values of a column that are none of `texts`, the distinct values of the data, in sentences. is_empty:
+    whether it is known that no row has any of them.
+    """
+    texts = frozenset(texts)
+    codes = {normalize_code(text) for text in texts}
+    for value in column.values:
+        if not is_empty and normalize_code(value) in codes:
+            continue
+        sentence = f"no row has the configured value {value!r}"
+        difference = _find_nearest_difference(str(value), texts)
+        if difference is not None:
+            sentence += f"; a value of the data differs from it {difference}: write the value as the data has it"
+        yield sentence
+
+
+def _find_nearest_difference(value: str, texts: Iterable[str]) -> str | None:
+    """How the text that differs least differs from `value`; None if all differ by more than case and blanks."""
+    # The kinds of difference, whose order of precedence is that of the result
+    differences = set()
+    for text in texts:
+        if text.strip() == value.strip():
+            differences.add(BY_BLANKS)
+        elif text.casefold() == value.casefold():
+            differences.add(BY_CASE)
+        elif text.strip().casefold() == value.strip().casefold():
+            differences.add(BY_BOTH)
+        elif text.isdigit() and text.lstrip("0") == value.lstrip("0"):
+            differences.add(BY_ZEROS)
+    return next(
+        (difference for difference in (BY_BLANKS, BY_CASE, BY_BOTH, BY_ZEROS) if difference in differences), None
+    )

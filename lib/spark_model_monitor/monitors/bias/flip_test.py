@@ -1,6 +1,6 @@
 """The flip test, distributed: compares every row of a sensitive group with its neighbours in the rest, by scikit-learn.
 
-Executors pack the rows to search for neighbours, and test the others. No pyspark.
+Executors select the rows to search for neighbours, and test the others. No pyspark.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
-from spark_model_monitor.data.records.arrays import drop_rejected
+from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes
@@ -40,14 +39,6 @@ FEW_OTHER_ROWS = 9
 
 ROWS_AT_ONCE = 4096
 
-ROW_SCHEMA = pa.schema(
-    [
-        ("partition", pa.int32()),
-        ("texts", pa.int64()),
-        ("missing", pa.int64()),
-        ("packed", pa.binary()),
-    ]
-)
 FLIP_SCHEMA = pa.schema(
     [("group", pa.int32()), ("to_negative", pa.int64()), ("to_positive", pa.int64()), ("tested", pa.int64())]
 )
@@ -102,37 +93,20 @@ class FlipRows:
             self.features[selection], self.positive[selection], self.sensitive[selection], self.draw[selection]
         )
 
-    def packed(self) -> bytes:
-        """The rows as doubles, concatenated: features, positive, sensitive, draw."""
-        parts = [self.features, self.positive[:, None], self.sensitive, self.draw[:, None]]
-        return np.hstack([part.astype(np.float64) for part in parts]).tobytes()
 
-    @classmethod
-    def unpacked(cls, packed: bytes, features: int, groups: int) -> FlipRows:
-        numbers = np.frombuffer(packed, dtype=np.float64).reshape(-1, features + groups + 2)
-        return cls(
-            numbers[:, :features],
-            numbers[:, features].astype(bool),
-            numbers[:, features + 1 : -1].astype(bool),
-            numbers[:, -1],
-        )
-
-
-def pack_rows(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows of one partition that may be neighbours, and how many cells of all rows are text or missing."""
+def select_neighbours(groups: tuple[FlipGroup, ...], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows of one partition that may be neighbours, and the first of each batch with a text or a missing cell."""
+    shares = np.array([group.neighbours for group in groups])
     for batch in batches:
         if not batch.num_rows:
             continue
         rows = FlipRows.of(batch, len(groups))
-        shares = np.array([group.neighbours for group in groups])
         # Drawn by a hash of the row, so that every run draws the same ones
-        may_be_neighbour = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
-        texts = int(batch.column(TEXTS).to_numpy().sum())
-        missing = int(np.isnan(rows.features).sum())
-        values = (batch.column(PARTITION)[0].as_py(), texts, missing, rows.where(may_be_neighbour).packed())
-        yield pa.RecordBatch.from_arrays(
-            [pa.array([value], field.type) for value, field in zip(values, ROW_SCHEMA, strict=True)], schema=ROW_SCHEMA
-        )
+        is_selected = np.any(~rows.sensitive & (rows.draw[:, None] < shares), axis=1)
+        # One row that no distance can be computed for is enough to tell that there is no test
+        for is_unusable in (batch.column(TEXTS).to_numpy() > 0, np.isnan(rows.features).any(axis=1)):
+            is_selected[np.flatnonzero(is_unusable)[:1]] = True
+        yield batch.filter(pa.array(is_selected))
 
 
 def count_flips(
@@ -343,7 +317,7 @@ def flip_test(
         )
         for group in groups
     )
-    neighbours = _collect_neighbours(prepared, tested, len(features))
+    neighbours = _collect_neighbours(prepared, tested)
     if isinstance(neighbours, str):
         return neighbours
     flip_tests = _count_tested_flips(prepared, tested, neighbours, groups)
@@ -355,24 +329,26 @@ def flip_test(
     return flip_tests
 
 
-def _collect_neighbours(prepared: Partitions, plan: tuple[FlipGroup, ...], features: int) -> FlipRows | str:
+def _collect_neighbours(prepared: Partitions, plan: tuple[FlipGroup, ...]) -> FlipRows | str:
     """The rows to search for neighbours: at most `rows` for each group, in the order of partitions."""
-    packed = _rows(prepared.mapped(partial(pack_rows, plan), ROW_SCHEMA))
-    if any(part["texts"] for part in packed):
+    collected = prepared.mapped(partial(select_neighbours, plan), SCHEMA).batches()
+    batches = [batch for batch in collected if batch.num_rows]
+    batches.sort(key=lambda batch: int(batch.column(PARTITION)[0].as_py()))
+    if any(batch.column(TEXTS).to_numpy().any() for batch in batches):
         return NOT_NUMERIC
-    if any(part["missing"] for part in packed):
+    neighbours = concat_rows([FlipRows.of(batch, len(plan)) for batch in batches])
+    if np.isnan(neighbours.features).any():
         return MISSING_VALUES
-    in_order = b"".join(part["packed"] for part in sorted(packed, key=itemgetter("partition")))
-    return FlipRows.unpacked(in_order, features, len(plan))
+    return neighbours
 
 
 def _count_tested_flips(
     prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
 ) -> list[FlipTest]:
     with prepared.broadcast(neighbours) as sent:
-        counted = _rows(prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA))
+        batches = prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA).batches()
     sums = np.zeros((len(plan), len(SUMMED)), np.int64)
-    for row in counted:
+    for row in pa.Table.from_batches(batches, FLIP_SCHEMA).to_pylist():
         sums[row["group"]] += [row[name] for name in SUMMED]
     flip_tests = []
     for group_index, group in enumerate(plan):
@@ -385,8 +361,3 @@ def _count_tested_flips(
             FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest)
         )
     return flip_tests
-
-
-def _rows(partitions: Partitions) -> list[dict[str, Any]]:
-    """A task's results for the partitions, one row or a few for each of them."""
-    return [row for batch in partitions.batches() for row in batch.to_pylist()]

@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     Undefined,
 )
 from spark_model_monitor.registry import RegistryEntry
-from spark_model_monitor.statistics.verdicts.design_effect import MARGIN, compute_design_effects
+from spark_model_monitor.statistics.verdicts.design_effect import estimate_score_design_effects
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 
 LEVEL = 0.95
@@ -123,11 +123,8 @@ def estimate_design_effects_of_runs(
     defined_names, scores = _score_kinds(counts, by_kind, names)
     if not defined_names:
         return _spread_over_metrics(defined_names, np.zeros(0), names)
-    # The effect of each row on each metric, shape (metrics, rows), centred by metric
-    by_row = scores[:, kinds]
-    by_row -= by_row.mean(axis=1, keepdims=True)
-    rows_as_one = np.array([effect.rows for effect in compute_design_effects(by_row, sizes, range(len(defined_names)))])
-    return _spread_over_metrics(defined_names, np.maximum(MARGIN * rows_as_one, 1.0), names)
+    # The effect of each row on each metric, shape (metrics, rows)
+    return _spread_over_metrics(defined_names, estimate_score_design_effects(scores[:, kinds], sizes), names)
 
 
 def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> tuple[list[str], Counts]:

@@ -67,10 +67,10 @@ class BiasBaseline(StoredBaseline):
         return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
 
     def values(
-        self, part: BiasPart | None, facet: str, choice: Choice, segment: Segment | None = None
-    ) -> Mapping[str, float | None] | None:
-        """The values of a group's metrics by name, None for an undefined one; None if the baseline lacks the group or
-        the segment, or has a value for what is a threshold here.
+        self, report: BiasReport | None, stage: str, facet: str, choice: Choice, segment: Segment | None = None
+    ) -> Mapping[str, float | None]:
+        """The values of a group's metrics by name, None for an undefined one; empty if the report lacks the group or
+        the segment, or has a value for what is a threshold here. report: the constraints, or their copy.
         """
         kinds = {
             group.choice.kind
@@ -79,8 +79,9 @@ class BiasBaseline(StoredBaseline):
         }
         # A value there and a threshold here name other rows by the same text
         if kinds and choice.kind not in kinds:
-            return None
+            return {}
         group = None
+        part: BiasPart | None = getattr(report, f"{stage}_bias_metrics", None)
         if part:
             group = _find_same_group(part.facets.get(facet, ()), choice)
         measured: GroupMetrics | SegmentMetrics | None = group
@@ -92,7 +93,7 @@ class BiasBaseline(StoredBaseline):
             )
             measured = next(matching_segments, None)
         if measured is None:
-            return None
+            return {}
         return {metric.name: metric.value for metric in measured.metrics}
 
     def requested_metrics(
@@ -195,7 +196,7 @@ class MetricComparison:
 
     baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
     is_requested: whether a person wrote this value into the baseline's file, or insists on it.
-    neutral: the value that distances are measured from. interval: None if there is none, or if not requested. spread:
+    interval: None if there is none, or if not requested. spread:
     how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
     flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
     all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
@@ -209,7 +210,6 @@ class MetricComparison:
     current: BiasMetric
     baseline: float | None
     in_baseline: bool
-    neutral: float
     rows: tuple[int, int]
     interval: Interval | None
     tolerances: Tolerances
@@ -222,6 +222,11 @@ class MetricComparison:
     is_requested: bool = False
     reason_empty: str | None = None
     is_label_unknown: bool = False
+
+    @property
+    def neutral(self) -> float:
+        """The value of no bias, which distances are measured from."""
+        return 1.0 if self.tolerances.neutral_di and self.current.name in RATIOS else 0.0
 
     @property
     def allows_for_chance(self) -> bool:
@@ -389,10 +394,8 @@ def compare_with_baseline(
         )
         for stage in STAGES:
             # The file's values; one that a person edited differs from the run's own and its copy
-            part = getattr(baseline.constraints, f"{stage}_bias_metrics")
-            part_of_copy = getattr(baseline.copy, f"{stage}_bias_metrics", None)
-            limits = baseline.values(part, facet, choice, segment) or {}
-            copied_values = baseline.values(part_of_copy, facet, choice, segment) or {}
+            limits = baseline.values(baseline.constraints, stage, facet, choice, segment)
+            copied_values = baseline.values(baseline.copy, stage, facet, choice, segment)
             requested = baseline.requested_metrics(limits, own_values, copied_values)
             comparisons += [
                 MetricComparison(
@@ -400,7 +403,6 @@ def compare_with_baseline(
                     baseline=limits.get(metric.name),
                     in_baseline=metric.name in limits,
                     is_requested=metric.name in requested,
-                    neutral=1.0 if tolerances.neutral_di and metric.name in RATIOS else 0.0,
                     rows=rows,
                     interval=intervals.get(metric.name),
                     tolerances=tolerances,
@@ -450,3 +452,50 @@ def _choose_named_rows(window_rows: MetricsOfRows, before: MetricsOfRows | None)
 def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
     """The metrics with a value."""
     return [metric.name for metric in measured_rows.metrics if metric.value is not None]
+
+
+LOST = "no row has the value of this group any more"
+
+
+def find_lost_groups(analysis: BiasAnalysis, baseline: BiasBaseline) -> Iterator[GroupAnalysis]:
+    """The baseline's groups that the window lacks, unless it may lack them by chance. A configured group without a row is
+    in the window's own analysis; a group by value isn't, and `F` renamed to `Female` is a new one without a baseline.
+    """
+    window_facets = {group.facet for group in analysis.groups}
+    window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
+    for group in baseline.groups:
+        is_in_window = (group.facet, group.choice.configured) in window_groups
+        # A facet that the configuration no longer names has lost no group
+        if is_in_window or group.facet not in window_facets or not group.choice.keys:
+            continue
+        all_rows = float(group.counts.all.rows)
+        if all_rows:
+            share = float(group.counts.d.rows) / all_rows
+        else:
+            share = 0.0
+        # The probability that none of the window's rows is of a group with this share
+        chance = (1 - share) ** analysis.rows
+        if chance <= RARELY:
+            yield group
+
+
+def compare_lost_groups(
+    analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
+) -> Iterator[MetricComparison]:
+    """The metrics of the lost groups, which are undefined in the window."""
+    for group in find_lost_groups(analysis, baseline):
+        for stage in STAGES:
+            limits = baseline.values(baseline.constraints, stage, group.facet, group.choice)
+            for metric in getattr(group, stage) or ():
+                yield MetricComparison(
+                    stage,
+                    group.facet,
+                    group.choice.configured,
+                    metric.model_copy(update={"value": None, "error": LOST}),
+                    baseline=limits.get(metric.name),
+                    in_baseline=metric.name in limits,
+                    rows=(0, analysis.rows),
+                    interval=None,
+                    tolerances=tolerances,
+                    reason_empty=LOST,
+                )

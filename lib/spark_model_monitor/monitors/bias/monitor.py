@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.analysis_config import name_report
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
     IN_SEGMENT,
@@ -52,7 +53,6 @@ from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.bias_metrics import EQUIVALENT_METRICS
 from spark_model_monitor.monitors.bias.bias_page import DRIFT_CHECK, add_rates, create_page
 from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
-from spark_model_monitor.monitors.bias.lost_groups import compare_lost_groups
 from spark_model_monitor.monitors.bias.metric_comparison import (
     STAGE,
     STAGES,
@@ -60,6 +60,7 @@ from spark_model_monitor.monitors.bias.metric_comparison import (
     MetricComparison,
     Tolerances,
     adopt_spellings,
+    compare_lost_groups,
     compare_with_baseline,
     format_segment_label,
 )
@@ -289,13 +290,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
 
     def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         page = create_page(self.sample.metrics, results)
-        methods = None
-        if self.monitor.wanted:
-            methods = self.monitor.wanted.config.methods
-        report = methods.report if methods else None
-        if report is None:
-            return page
-        return replace(page, name=report.name, title=report.title or page.title)
+        return name_report(page, self.monitor.wanted.config) if self.monitor.wanted else page
 
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: BiasReport

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, StateRow
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS
+from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
@@ -32,7 +33,7 @@ from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
 from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
-from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.explainability.baseline_rows import Cell
@@ -183,7 +184,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
         # A block with rows that the model doesn't answer is left out as a whole
-        accepted_rows = select_accepted(block)
+        accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
         try:
             cells = None
             if accepted_rows.num_rows:
@@ -228,7 +229,7 @@ def sample_partition(
     """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
     smallest: pa.Table | None = None
     for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
-        accepted_rows = select_accepted(block)
+        accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
         columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
         if accepted_rows.num_rows:
@@ -279,13 +280,6 @@ def compute_dependence(
             yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
 
 
-def select_accepted(block: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows that are not refused."""
-    if REASON in block.schema.names:
-        return block.filter(pc.equal(block.column(REASON), 0))
-    return block
-
-
 def hash_rows(cells: Cells) -> NDArray[np.uint64]:
     """A hash of each row, for drawing it and for its block; independent of where the row is stored."""
     if cells.dtype == np.float64:
@@ -299,13 +293,11 @@ def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) 
     reasons = np.zeros(block.num_rows, np.int32)
     if REASON in block.schema.names:
         reasons = block.column(REASON).to_numpy(zero_copy_only=False)
-    # Reason 0 is for accepted rows; they change sides if the model didn't answer them
-    counts = np.bincount(np.where(reasons == 0, of_kept, reasons), minlength=reasons_known + 1)
     widths: tuple[tuple[int, int], ...] = ()
     if CELLS in block.schema.names and not of_kept:
-        cells, records = np.unique(block.column(CELLS).to_numpy(zero_copy_only=False), return_counts=True)
-        widths = tuple((int(cell), int(count)) for cell, count in zip(cells, records, strict=True) if cell > 0)
-    return RowCounts(kept=int(counts[0]), refused=tuple(map(int, counts[1:])), widths=widths)
+        widths = count_widths(block.column(CELLS))
+    # Reason 0 is for accepted rows; they change sides if the model didn't answer them
+    return RowCounts.from_reasons(np.where(reasons == 0, of_kept, reasons), reasons_known, widths)
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, StateRow, add_encoded_states
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, StateRow, add_states_by_key
 from spark_model_monitor.data.engine.local_engine import make_numbers
 from spark_model_monitor.data.profiling.contingency_scan import STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -77,7 +77,6 @@ from spark_model_monitor.monitors.predictors.model_loading import (
 from spark_model_monitor.monitors.protocol import Scanned
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
-from spark_model_monitor.statistics.states.encoding import State
 from spark_model_monitor.storage import join
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 
@@ -325,24 +324,19 @@ def _explain_rows(rows: _Rows, task: AttributionTask) -> tuple[Attributions, Row
     """All rows' attributions, the account of the rows, the file of local values, each value's runs. One Spark job."""
     began = time.monotonic()
     state_rows = rows.partitions.numbered().states(partial(attribute_partition, task)).rows()
-    state = _add_states(state_rows, task.nothing, Attributions.KIND)
-    counted = _add_states(state_rows, RowCounts.zero(reasons=task.reasons, predicates=0), RowCounts.KIND)
+    sums = add_states_by_key(row for row in state_rows if row.kind != LOCAL_VALUES)
+    # The runs of each value are a state of their own
+    runs = tuple(runs_of_value for runs_of_value in sums.values() if isinstance(runs_of_value, RowRuns))
+    states = {kind: summed_state for (_, kind), summed_state in sums.items()}
+    state = states.get(Attributions.KIND, task.nothing)
+    counted = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
+    assert isinstance(state, Attributions)  # executors send this kind
+    assert isinstance(counted, RowCounts)
     log.info(
         "explained %s rows, %s of them exactly, %.1f s",
         *(f"{state.count:,}", f"{state.exact:,}", time.monotonic() - began),
     )
-    # Rows of state of several partitions, added up in the order of partitions
-    feature_indexes = sorted({row.feature for row in state_rows if row.kind == RowRuns.KIND})
-    runs = tuple(
-        _add_states([row for row in state_rows if row.feature == feature_index], None, RowRuns.KIND)
-        for feature_index in feature_indexes
-    )
     return state, counted, _format_local_values(state_rows, task, rows.plan.join), runs
-
-
-def _add_states(state_rows: list[StateRow], none: State | None, kind: str) -> Any:
-    states = [row.state for row in sorted(state_rows, key=lambda row: row.partition) if row.kind == kind]
-    return add_encoded_states(states) if states else none
 
 
 def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join_name: str | None) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.analysis_config import name_report
 from spark_model_monitor.documents.check_results import (
     LABEL,
     BudgetLedger,
@@ -60,10 +61,9 @@ from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.verdicts.design_effect import (
-    MARGIN,
     ScoredColumn,
-    compute_design_effects,
     estimate_neighbour_design_effect,
+    estimate_score_design_effects,
 )
 
 log = logging.getLogger(__name__)
@@ -111,10 +111,8 @@ def _with_design_effects(
     if estimate_neighbour_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
         return baseline
     # Shape (outputs × features, rows)
-    by_row = np.array(amounts)
-    by_row -= by_row.mean(axis=1, keepdims=True)
-    rows_as_one = np.array([effect.rows for effect in compute_design_effects(by_row, sizes, range(len(by_row)))])
-    return replace(baseline, likeness=np.maximum(MARGIN * rows_as_one, 1).reshape(len(sample.state.outputs), -1))
+    likeness = estimate_score_design_effects(np.array(amounts), sizes)
+    return replace(baseline, likeness=likeness.reshape(len(sample.state.outputs), -1))
 
 
 @dataclass(frozen=True)
@@ -159,13 +157,7 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
 
     def page(self, results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         page = create_page(self.sample.metrics, results, self.baseline)
-        methods = None
-        if self.monitor.wanted:
-            methods = self.monitor.wanted.config.methods
-        report = methods.report if methods else None
-        if report is None:
-            return page
-        return replace(page, name=report.name, title=report.title or page.title)
+        return name_report(page, self.monitor.wanted.config) if self.monitor.wanted else page
 
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: AttributionReport

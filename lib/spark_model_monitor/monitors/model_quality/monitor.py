@@ -12,8 +12,7 @@ from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_ou
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, OutcomeMark, outcomes
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Family, Hint, Summary, Violations
-from spark_model_monitor.documents.document import Document
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Family, Hint
 from spark_model_monitor.documents.model_quality import Metrics, ModelQualityConstraints, ModelQualityStatistics
 from spark_model_monitor.documents.page import Page, format_percent
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext, format_moment
@@ -40,22 +39,20 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     build_table,
     measure,
     measure_segments,
-    published_metrics,
     suggest,
-    summarize,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_checks import (
     WINDOWS_TOGETHER,
+    MetricJudgement,
+    MetricMonitor,
     add_violation,
     check_all,
     check_segments,
     judge_windows_together,
     level_per_test,
     plan_budget,
-    violations_of,
-    without_class_names,
 )
 from spark_model_monitor.monitors.model_quality.quality_page import create_page
 from spark_model_monitor.monitors.model_quality.score_direction import (
@@ -63,13 +60,9 @@ from spark_model_monitor.monitors.model_quality.score_direction import (
     require_scores_of_positive_class,
 )
 from spark_model_monitor.monitors.protocol import (
-    Judgement,
-    Monitor,
-    PublishedMetric,
     Sample,
     Scanned,
     ScanRequest,
-    count_violations,
     reject_rules,
 )
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
@@ -104,7 +97,7 @@ LIMITS_ALONE = Hint(
 
 
 @dataclass(frozen=True)
-class QualityJudgement(Judgement[ModelBaseline]):
+class QualityJudgement(MetricJudgement):
     """What a model-quality monitor says of a sample's predictions and labels."""
 
     monitor: ModelQualityMonitor
@@ -118,47 +111,44 @@ class QualityJudgement(Judgement[ModelBaseline]):
         if baseline is None:
             return ()
         measurement = self.sample.metrics
-        judges_drift = concept_drift.can_be_judged(baseline.evidence, measurement.evidence)
-        judges_mean_error = mean_error.can_be_judged(baseline, measurement.evidence)
         # Rows without names of groups look independent, so the baseline's design effect is applied
-        misses_names = baseline.misses_names(self.sample.state)
-        if misses_names:
+        if baseline.misses_names(self.sample.state):
             measurement = apply_design_effects(measurement, baseline.likeness)
+        ledger = self.window_ledger
+        min_samples = monitor.min_samples
+        hide = monitor.hide_values
+        as_service = monitor.as_service
         results = check_all(
-            measurement,
-            baseline,
-            budget=self.window_budget,
-            beside=int(judges_drift or judges_mean_error),
-            min_samples=monitor.min_samples,
-            as_service=monitor.as_service,
-            hide_values=monitor.hide_values,
+            measurement, baseline, ledger, min_samples=min_samples, as_service=as_service, hide_values=hide
         )
-        checks = check_segments(
-            measurement,
-            baseline,
-            results,
-            self.window_ledger,
-            min_samples=monitor.min_samples,
-            hide_values=monitor.hide_values,
-        )
+        checks = check_segments(measurement, baseline, results, ledger, min_samples=min_samples, hide_values=hide)
         results = add_violation(checks, self._judge_windows_together(baseline))
-        level = level_per_test(self.window_ledger)
-        # Numbers have a mean error, classes a meaning of scores: one further test of either
-        if judges_mean_error:
-            assert isinstance(baseline.evidence, RegressionEvidence)  # as `can_be_judged` says
-            assert isinstance(measurement.evidence, RegressionEvidence)
-            mean_result = mean_error.judge_mean_error(baseline.evidence, measurement.evidence, level, baseline.groups)
-            return (*results, mean_result)
-        if not judges_drift:
+        if not self.has_further_test:
             return results
-        assert isinstance(baseline.evidence, concept_drift.Scored)  # as `can_be_judged` says
-        assert isinstance(measurement.evidence, concept_drift.Scored)
-        sides_with_labels = [measurement.evidence, *[baseline.evidence] * misses_names]
-        if baseline.group_column is None:
-            groups = baseline.groups
-        else:
+        return (*results, self._judge_further(baseline, level_per_test(ledger)))
+
+    @cached_property
+    def has_further_test(self) -> bool:
+        """Whether there is a test beside those of the metrics: of numbers their mean error, of classes what a score means."""
+        if self.baseline is None:
+            return False
+        evidence = self.sample.metrics.evidence
+        is_scored = concept_drift.can_be_judged(self.baseline.evidence, evidence)
+        return is_scored or mean_error.can_be_judged(self.baseline, evidence)
+
+    def _judge_further(self, baseline: ModelBaseline, level: float) -> CheckResult:
+        before = baseline.evidence
+        now = self.sample.metrics.evidence
+        if isinstance(before, RegressionEvidence):
+            assert isinstance(now, RegressionEvidence)  # as `has_further_test` says
+            return mean_error.judge_mean_error(before, now, level, baseline.groups)
+        assert isinstance(before, concept_drift.Scored)  # as `has_further_test` says
+        assert isinstance(now, concept_drift.Scored)
+        groups = baseline.groups
+        if baseline.group_column is not None:
+            sides_with_labels = [now, *[before] * baseline.misses_names(self.sample.state)]
             groups = max(map(concept_drift.design_effect_of_groups, sides_with_labels))
-        return (*results, concept_drift.judge_concept_drift(baseline.evidence, measurement.evidence, level, groups))
+        return concept_drift.judge_concept_drift(before, now, level, groups)
 
     def _judge_windows_together(self, baseline: ModelBaseline) -> CheckResult | None:
         """What this window shows together with those before it, if it may be too short alone."""
@@ -200,11 +190,8 @@ class QualityJudgement(Judgement[ModelBaseline]):
     def window_ledger(self) -> BudgetLedger | None:
         if self.baseline is None:
             return None
-        evidence = build_evidence(self.sample.state)
-        is_judged_beside = concept_drift.can_be_judged(self.baseline.evidence, evidence)
-        is_judged_beside |= mean_error.can_be_judged(self.baseline, evidence)
         problem_type = self.monitor.plan.problem_type
-        return plan_budget(self.baseline, problem_type, self.window_budget, int(is_judged_beside))
+        return plan_budget(self.baseline, problem_type, self.window_budget, int(self.has_further_test))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
@@ -289,28 +276,9 @@ class QualityJudgement(Judgement[ModelBaseline]):
     def page(self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False) -> Page:
         return create_page(self.sample.metrics, check_results, hide_values=hide_values or self.monitor.hide_values)
 
-    def published_metrics(
-        self, results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
-    ) -> tuple[PublishedMetric, ...]:
-        """The defined metrics, by their names in statistics.json and metrics.json."""
-        return (*published_metrics(self.sample.metrics), count_violations(results))
-
-    def write_sentences(
-        self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
-    ) -> tuple[CheckResult, ...]:
-        if not hide_values or self.baseline is None:
-            return check_results
-        return without_class_names(check_results, self.sample.metrics, self.baseline)
-
-    def summary(self, *, hide_values: bool = False) -> Summary:
-        segments = None
-        if self.baseline is not None:
-            segments = self.baseline.segments
-        return summarize(self.sample.metrics, segments, hide_values=hide_values or self.monitor.hide_values)
-
 
 @dataclass(frozen=True, slots=True)
-class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomePlan]):
+class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
     """Monitors model quality: compares predictions with their labels, once the labels are known.
 
     Parameters
@@ -349,9 +317,6 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
     ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_QUALITY
     NAMESPACE: ClassVar[str] = "model-metrics"
     STATE: ClassVar[type[State]] = Outcomes
-    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
-    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
-    FINDS_STATISTICS: ClassVar[bool] = True
 
     plan: OutcomePlan
     tolerance: Tolerance | None = None
@@ -470,9 +435,6 @@ class ModelQualityMonitor(Monitor[Outcomes, Measurement, ModelBaseline, OutcomeP
         if isinstance(data, OutcomeDataset):
             return data
         return outcomes(data, self.plan, **columns)
-
-    def violations(self, outcomes: tuple[CheckResult, ...]) -> Violations:
-        return violations_of(outcomes)
 
     def table(self, documents: Documents) -> RowTable:
         return build_table(documents[2].metrics, "value", "standard_deviation", "interval", "n")

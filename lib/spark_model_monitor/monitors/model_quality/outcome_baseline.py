@@ -24,9 +24,10 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     MEMBERS,
     Likeness,
     Measurement,
+    measure,
     measure_segments,
 )
-from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
+from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
@@ -39,24 +40,23 @@ WINDOWS_JUDGED = 8
 
 @dataclass(frozen=True, slots=True)
 class ModelBaseline(StoredBaseline):
-    """What later outcomes are compared with. classes: of the baseline; None if unknown. rows: number in the baseline.
+    """What later outcomes are compared with. measurement: of its states; None if unavailable, or if chance is not
+    allowed for. classes: of the baseline; None if unknown. rows: number in the baseline.
 
     suggested_limits: the metrics whose limit allows for chance; all others decide alone. reported: metrics as in
-    statistics.json, empty without one. evidence: of its states; None if unavailable, or if chance is not allowed for.
-    estimates: of the evidence, for the metrics that get a limit. groups: how many rows of the window count as one,
-    estimated from neighbours. segments: by cut and segment the measurement of the baseline's rows. group_column: column of
-    the rows that belong together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how
-    many have a name in each block. source: opens its rows again; None if unknown. earlier: the outcomes of the windows that
-    are judged together with the next one.
+    statistics.json, empty without one. groups: how many rows of the window count as one, estimated from neighbours.
+    segments: by cut and segment the measurement of the baseline's rows. group_column: column of the rows that belong
+    together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how many have a name in
+    each block. source: opens its rows again; None if unknown. earlier: the outcomes of the windows that are judged
+    together with the next one.
     """
 
     constraints: ModelQualityConstraints
+    measurement: Measurement | None = None
     classes: frozenset[str] | None = None
     rows: int | None = None
     suggested_limits: frozenset[str] = frozenset()
     reported: Mapping[str, Metric] = field(default_factory=dict)
-    evidence: Evidence | None = None
-    estimates: Mapping[str, Estimate] = field(default_factory=dict)
     groups: float = 1.0
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
     group_column: str | None = None
@@ -65,6 +65,21 @@ class ModelBaseline(StoredBaseline):
     rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     earlier: tuple[Outcomes, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What its metrics were computed from; None if unavailable."""
+        return None if self.measurement is None else self.measurement.evidence
+
+    @property
+    def estimates(self) -> Mapping[str, Estimate]:
+        """Those of its states, for the metrics that get a limit."""
+        measurement = self.measurement
+        # Without limits for this type of problem there is nothing to test
+        if measurement is None or measurement.problem_type is not problem_type_of_limits(self.constraints):
+            return {}
+        constrained = CONSTRAINED[measurement.problem_type]
+        return {name: measured.estimate for name, measured in measurement.metrics.items() if name in constrained}
 
     def with_earlier(self, states: Sequence[State]) -> ModelBaseline:
         return replace(self, earlier=tuple(state for state in states if isinstance(state, Outcomes)))
@@ -173,31 +188,22 @@ class ModelBaseline(StoredBaseline):
     def _with_states(self, outcomes: Outcomes, *, as_service: bool) -> ModelBaseline:
         counts = outcomes.confusion
         classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
-        evidence = None if as_service else build_evidence(outcomes)
+        baseline = replace(self, classes=classes or None, rows=outcomes.item_count)
         group_column = outcomes.plan.group_column
-        if evidence is None or group_column is None:
+        if not as_service:
+            evidence = build_evidence(outcomes)
             likeness = Likeness()
-        else:
-            likeness = Likeness.of(evidence)
-
-        # Without limits for this type of problem there is nothing to test
-        estimates: dict[str, Estimate] = {}
-        if evidence is not None and evidence.PROBLEM_TYPE is problem_type_of_limits(self.constraints):
-            for metric in applicable_metrics(evidence):
-                if metric.name in CONSTRAINED[evidence.PROBLEM_TYPE]:
-                    rows_as_one = likeness.rows.get(metric.name, 1.0)
-                    estimates[metric.name] = metric(evidence).reduce_to_groups(rows_as_one, likeness.blocks)
-
-        baseline = replace(self, classes=classes or None, rows=outcomes.item_count, evidence=evidence)
-        baseline = replace(baseline, estimates=estimates)
+            if group_column is not None:
+                likeness = Likeness.of(evidence)
+            measurement = measure(evidence, seed=None, likeness=likeness)
+            baseline = replace(baseline, measurement=measurement, likeness=likeness)
         # Segments are judged only if constraints.json names them
         if self.constraints.segments:
             baseline = replace(baseline, segments=measure_segments(outcomes))
         if group_column is None:
             return baseline
         named = outcomes.share_named
-        rows_by_block = outcomes.rows_by_block
-        return replace(baseline, group_column=group_column, likeness=likeness, named=named, rows_by_block=rows_by_block)
+        return replace(baseline, group_column=group_column, named=named, rows_by_block=outcomes.rows_by_block)
 
     def _find_suggested_limits(self) -> frozenset[str]:
         values = {name: [estimate.value] for name, estimate in self.estimates.items()}

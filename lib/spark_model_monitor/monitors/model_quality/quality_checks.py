@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
+from typing import Any, ClassVar
 
 from spark_model_monitor.documents.check_results import (
     IN_SEGMENT,
@@ -15,13 +16,20 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Family,
+    Summary,
+    Violations,
     remove_values,
 )
+from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import format_java_double
-from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
+from spark_model_monitor.documents.model_quality import (
+    ComparisonOperator,
+    MetricConstraint,
+    ModelQualityConstraints,
+    ModelQualityStatistics,
+)
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
-from spark_model_monitor.monitors import protocol
 from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
     JackknifeEstimate,
@@ -33,10 +41,29 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     smallest_change,
 )
 from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
-from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
+from spark_model_monitor.monitors.model_quality.measurement import (
+    MEMBERS,
+    WORSE_SIDE,
+    Measured,
+    Measurement,
+    published_metrics,
+    suggest,
+    summarize,
+)
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.monitors.protocol import (
+    Finding,
+    Judgement,
+    MeasuresT,
+    MetricsT,
+    Monitor,
+    PublishedMetric,
+    Sample,
+    StateT,
+    count_violations,
+    create_violations,
+)
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -118,9 +145,8 @@ NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 def check_all(
     measurement: Measurement,
     baseline: ModelBaseline,
+    ledger: BudgetLedger | None = None,
     *,
-    budget: float = BUDGET,
-    beside: int = 0,
     min_samples: int = 0,
     as_service: bool = False,
     hide_values: bool = False,
@@ -130,12 +156,12 @@ def check_all(
     A metric is violated if it is beyond its threshold; beyond a suggested one, if the p-value of its test, one-sided toward
     the worse values, is at most the level of each test, too.
 
-    budget: the share of healthy windows that may violate any of them. beside: number of other checks that share it.
-    min_samples: rows needed to judge a metric. as_service: judge by value alone. hide_values: name no class.
+    ledger: how the metrics share the budget, by default that of `plan_budget`. min_samples: rows needed to judge a metric.
+    as_service: judge by value alone. hide_values: name no class.
 
     Raises BadDocument if the constraints are for another type of problem.
     """
-    ledger = plan_budget(baseline, measurement.problem_type, budget, beside)
+    ledger = ledger or plan_budget(baseline, measurement.problem_type)
     level = level_per_test(ledger)
     judge = _Judge(measurement, baseline, level, min_samples, as_service)
     if ledger is not None:
@@ -228,13 +254,12 @@ def _segment_results(
             finding = Finding.not_judged(limits[name].threshold, NO_ROWS)
             yield finding.result(limits[name].comparison_operator.value, metric=name)
         return
-    defined = [name for name in names if limits[name].threshold is not None]
     # The segment's own values and limits, with the design effects of all rows, which are better known
     baseline = ModelBaseline(
         constraints,
+        before,
         rows=before.rows,
-        suggested_limits=frozenset(defined),
-        estimates={name: before.metrics[name].estimate for name in defined},
+        suggested_limits=frozenset(name for name in names if limits[name].threshold is not None),
         groups=whole_baseline.groups,
         likeness=whole_baseline.likeness,
     )
@@ -243,16 +268,13 @@ def _segment_results(
         yield judge.result(name, limits[name])
 
 
-violations_of = partial(protocol.create_violations, displayed=display_name)
-"""The violations among the results, in their order. Source: C5.3, G20."""
-
 MODEL_QUALITY = "model quality"
 WINDOWS_TOGETHER = "windows together"
 SEGMENTS = "segments"
 
 
 def plan_budget(
-    baseline: ModelBaseline, problem_type: ProblemType, budget: float, other_tests: int = 0
+    baseline: ModelBaseline, problem_type: ProblemType, budget: float = BUDGET, other_tests: int = 0
 ) -> BudgetLedger | None:
     """How the metrics share the budget; None if false positives are not controlled. Equivalent metrics are one test.
 
@@ -373,8 +395,11 @@ class _Judge:
         if math.isfinite(smallest):
             finding = finding.but(smallest_change=smallest)
         counted = measured.counted.rstrip(",")
-        change = self._change_that_matters(measured, operator, baseline.value)
-        is_change_seen = self._is_much_worse(measured, operator, baseline.value)
+        # Errors have no bounds, so the change of one that matters is relative to the baseline's
+        change = METRIC_CHANGE
+        if isinstance(measured.estimate, JackknifeEstimate) and worse_side is Side.HIGH:
+            change = RATIO_CHANGE * abs(baseline.value)
+        is_change_seen = worse_side.value * (measured.value - baseline.value) > change
         # Beyond the limit (a reason says so), and chance rarely goes so far
         if finding.reason and not is_change_seen and p <= self.doubtful_level:
             is_change_seen = True
@@ -395,29 +420,12 @@ class _Judge:
             return finding
         # The advice: how much longer a window would have to be
         growth = growth_needed(baseline, window, worse_side, self.level, change)
-        reason += self._window_needed(growth, change)
-        return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
-
-    def _window_needed(self, growth: float | None, change: float) -> str:
-        """How many rows a window needs to show a change that matters, for the end of a sentence."""
         if growth is None:
-            return BASELINE_TOO_SMALL.format(change=change)
-        rows = float(f"{self.measurement.rows * growth:.2g}")
-        return WINDOW_NEEDED.format(rows=rows, change=change)
-
-    def _is_much_worse(self, measured: Measured, operator: ComparisonOperator, reference: float) -> bool:
-        """Whether the metric is worse than the reference by more than a change that matters."""
-        if measured.value is None:
-            return False
-        change = WORSE_SIDE[operator].value * (measured.value - reference)
-        return change > self._change_that_matters(measured, operator, reference)
-
-    def _change_that_matters(self, measured: Measured, operator: ComparisonOperator, reference: float) -> float:
-        """Its size: errors have no bounds, so theirs is relative to the reference."""
-        is_error = isinstance(measured.estimate, JackknifeEstimate) and WORSE_SIDE[operator] is Side.HIGH
-        if is_error:
-            return RATIO_CHANGE * abs(reference)
-        return METRIC_CHANGE
+            reason += BASELINE_TOO_SMALL.format(change=change)
+        else:
+            rows = float(f"{self.measurement.rows * growth:.2g}")
+            reason += WINDOW_NEEDED.format(rows=rows, change=change)
+        return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
 
     def _test(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> TestOfChange | None:
         """The test of a value this bad; None if the threshold decides alone."""
@@ -425,19 +433,6 @@ class _Judge:
             return None
         window = measured.estimate.reduce_to_groups(self.known.groups)
         return compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
-
-
-def without_class_names(
-    check_results: Sequence[CheckResult], measurement: Measurement, baseline: ModelBaseline
-) -> tuple[CheckResult, ...]:
-    """The results without names of classes and segments."""
-    counted = [unseen.reason for unseen in _check_unseen_classes(measurement, baseline, hide_values=True)]
-    unnamed = []
-    for check_result in map(remove_values, check_results):
-        if check_result.check == UNSEEN_CHECK and counted:
-            check_result = check_result.model_copy(update={"reason": counted[0]})
-        unnamed.append(check_result)
-    return tuple(unnamed)
 
 
 def _check_unseen_classes(
@@ -462,3 +457,54 @@ def _check_unseen_classes(
             class_names = format_labels(unseen)
         finding = Finding.not_judged(None, UNSEEN.format(classes=class_names))
         yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
+
+
+class MetricJudgement(Judgement[ModelBaseline]):
+    """What a monitor of measured or of estimated metrics says of a sample: what both have in common."""
+
+    monitor: Any
+    sample: Sample
+
+    @property
+    def measurement(self) -> Measurement:
+        """The metrics that are judged."""
+        measurement: Measurement = self.sample.metrics
+        return measurement
+
+    def published_metrics(
+        self, check_results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
+    ) -> tuple[PublishedMetric, ...]:
+        """The defined metrics, by their names in statistics.json and metrics.json; estimates have a prefix."""
+        return (*published_metrics(self.measurement), count_violations(check_results))
+
+    def write_sentences(
+        self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
+    ) -> tuple[CheckResult, ...]:
+        """The results; if values are hidden, without names of classes and segments."""
+        if not hide_values or self.baseline is None:
+            return check_results
+        counted = [unseen.reason for unseen in _check_unseen_classes(self.measurement, self.baseline, hide_values=True)]
+        unnamed = []
+        for check_result in map(remove_values, check_results):
+            if check_result.check == UNSEEN_CHECK and counted:
+                check_result = check_result.model_copy(update={"reason": counted[0]})
+            unnamed.append(check_result)
+        return tuple(unnamed)
+
+    def summary(self, *, hide_values: bool = False) -> Summary:
+        segments = self.baseline.segments if self.baseline is not None else None
+        return summarize(self.measurement, segments, hide_values=hide_values or self.monitor.hide_values)
+
+
+class MetricMonitor(Monitor[StateT, MetricsT, ModelBaseline, MeasuresT]):
+    """A monitor of measured or of estimated metrics: what both have in common."""
+
+    __slots__ = ()
+
+    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
+    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
+    FINDS_STATISTICS: ClassVar[bool] = True
+
+    def violations(self, check_results: tuple[CheckResult, ...]) -> Violations:
+        """The violations among the results, in their order. Source: C5.3, G20."""
+        return create_violations(check_results, displayed=display_name)

@@ -14,6 +14,7 @@ import numpy as np
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence
+from spark_model_monitor.monitors.model_quality.metrics.ranking import area_under_roc
 from spark_model_monitor.statistics.states.scores import Counts
 
 FEWEST_ROWS = 30  # rows below which predictions fit a threshold by chance
@@ -66,9 +67,8 @@ def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: b
     positives = float(scores.positives.sum())
     if not negatives or not positives:
         return
-    # Mann and Whitney 1947: pairs of which the positive row has the higher score, of one score half of them
-    negatives_below = np.cumsum(scores.negatives) - scores.negatives / 2
-    area = float(scores.positives @ negatives_below) / (negatives * positives)
+    area = area_under_roc(scores)
+    # Mann and Whitney 1947
     standard_error = math.sqrt((negatives + positives + 1) / (12 * negatives * positives))
     if area <= REVERSED_AREA and area <= 0.5 - MANY_ERRORS * standard_error:
         raise BadInput(

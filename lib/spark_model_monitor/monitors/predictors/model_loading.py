@@ -75,28 +75,23 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
 
 def are_numbers(column: pa.Array) -> bool:
     """Whether all cells of a column are numbers, or look like them; a column without cells counts as numbers."""
-    return bool(number_flags(column).all())
-
-
-def number_flags(column: pa.Array) -> NDArray[np.bool_]:
-    """Which cells are numbers, or look like them; missing cells do."""
     try:
         _convert_to_doubles(column, "")
     except BadInput:
-        # Arrow stops at the first cell that fails, so distinct values are halved until single ones are left
-        if len(column) == 1:
-            return np.zeros(1, bool)
-        encoded = column.dictionary_encode()
-        distinct = encoded.dictionary
-        middle = len(encoded.dictionary) // 2
-        parts = (distinct[:middle], distinct[middle:]) if middle else (pa.array([column[0].as_py()]),)
-        # The last flag is that of missing cells, whose index is beyond the dictionary
-        text_flags = np.concatenate([*map(number_flags, parts), [True]])
-        flags: NDArray[np.bool_] = text_flags[
-            pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)
-        ]
-        return flags
-    return np.ones(len(column), bool)
+        return False
+    return True
+
+
+def number_flags(column: pa.Array) -> NDArray[np.bool_]:
+    """Which cells are numbers, or look like them; missing cells do. Examines each distinct text, so it is for samples."""
+    if are_numbers(column):
+        return np.ones(len(column), bool)
+    encoded = column.dictionary_encode()
+    texts = encoded.dictionary
+    # The last flag is that of missing cells
+    text_flags = np.array([*(are_numbers(texts.slice(index, 1)) for index in range(len(texts))), True])
+    flags: NDArray[np.bool_] = text_flags[pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)]
+    return flags
 
 
 def simplify_type(column: pa.Array) -> pa.Array:

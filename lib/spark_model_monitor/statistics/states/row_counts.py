@@ -49,6 +49,14 @@ class RowCounts(State):
         """The counts of no rows, for these numbers of reasons and predicates."""
         return cls(0, (0,) * reasons, (0,) * predicates)
 
+    @classmethod
+    def from_reasons(
+        cls, reasons: NDArray[np.int32], count: int, widths: tuple[tuple[int, int], ...] = ()
+    ) -> RowCounts:
+        """The counts of rows by the reason of each, 0 for kept rows. count: number of reasons."""
+        rows = np.bincount(reasons, minlength=count + 1).tolist()
+        return cls(rows[0], tuple(rows[1:]), (), widths)
+
     @property
     def total(self) -> int:
         """All rows, kept or refused."""
@@ -84,6 +92,12 @@ class RowCounts(State):
         pairs = counts[reasons + predicates :]
         by_width = tuple(zip(pairs[::2], pairs[1::2], strict=True))
         return cls(kept_rows, tuple(counts[:reasons]), tuple(matches), by_width, parameters.get("newest", 0))
+
+
+def count_widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
+    """The widths of `RowCounts`, from each row's number of cells; 0 for a row that doesn't begin a record."""
+    numbers, counts = np.unique(cells.to_numpy(zero_copy_only=False), return_counts=True)
+    return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
 
 
 _REQUESTS_HEAD = struct.Struct("<dqq")

@@ -194,6 +194,18 @@ def compute_design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[i
     ]
 
 
+def estimate_score_design_effects(scores: Values, run_sizes: Sizes) -> Values:
+    """How many neighbouring rows count as one for each score, with the margin for cut groups; 1 for independent rows.
+
+    scores: shape (scores, rows), run after run.
+    """
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    effects = compute_design_effects(centred, run_sizes, range(len(centred)))
+    rows_as_one = np.array([effect.rows for effect in effects])
+    at_least_one: Values = np.maximum(MARGIN * rows_as_one, 1.0)
+    return at_least_one
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreMoments:
     """Moments of the scores of each answer. variance: of a row. effective_scores: how many scores of equal variance say as

@@ -31,7 +31,6 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     group_by_cause,
-    remove_values,
 )
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
@@ -49,6 +48,7 @@ from spark_model_monitor.monitors.causes import (
     create_ordered_tests,
     create_origin_keys,
     find_root,
+    locate_change,
     select_clear_causes,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -191,19 +191,13 @@ def find_causes(
         )
 
     def add_cause(result: CheckResult) -> CheckResult:
-        members = dict(members_by_feature.get(result.feature or "", {}))
+        members = members_by_feature.get(result.feature or "")
         if result.status is not CheckStatus.VIOLATED or result.check == SEGMENT_DRIFT or not members:
             return result
-        # Requested segments say it already
-        if result.where:
-            del members["where"], members["segment"]
         # All numbers are cut at an end, which only shows where there were larger ones
-        elif result.guess is not None and result.guess.endswith(CLIPPED):
+        if not result.where and result.guess is not None and result.guess.endswith(CLIPPED):
             return result
-        result = result.model_copy(update=members)
-        if hide_values:
-            return remove_values(result)
-        return result
+        return locate_change(result, members, hide_values=hide_values)
 
     return tuple(map(add_cause, results))
 

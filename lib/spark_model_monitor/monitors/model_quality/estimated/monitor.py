@@ -15,7 +15,7 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, outcomes
 from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Summary, Violations
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import (
     CalibrationNote,
@@ -47,16 +47,14 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     Measurement,
     build_metrics,
     build_table,
-    published_metrics,
-    summarize,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_checks import (
+    MetricJudgement,
+    MetricMonitor,
     check_all,
     plan_budget,
-    violations_of,
-    without_class_names,
 )
 from spark_model_monitor.monitors.model_quality.quality_page import PARTS_OF_A_CLASS, create_page
 from spark_model_monitor.monitors.model_quality.score_calibration import (
@@ -69,13 +67,9 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
 from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL
 from spark_model_monitor.monitors.protocol import (
     Finding,
-    Judgement,
-    Monitor,
-    PublishedMetric,
     Sample,
     Scanned,
     ScanRequest,
-    count_violations,
     reject_rules,
 )
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
@@ -134,7 +128,7 @@ EstimatePlan: TypeAlias = tuple[OutcomePlan, Evidence]
 
 
 @dataclass(frozen=True)
-class EstimateJudgement(Judgement[ModelBaseline]):
+class EstimateJudgement(MetricJudgement):
     """What a monitor of estimated quality says of a sample's predictions."""
 
     monitor: EstimatedQualityMonitor
@@ -161,11 +155,15 @@ class EstimateJudgement(Judgement[ModelBaseline]):
         results = check_all(
             replace(measurement, metrics=plain),
             self.baseline,
-            budget=monitor.false_alarm_budget,
+            self.budget,
             min_samples=monitor.min_samples,
             hide_values=monitor.hide_values,
         )
         return tuple(_rename_as_estimate(result) for result in results)
+
+    @property
+    def measurement(self) -> Measurement:
+        return self.sample.metrics.measurement
 
     @property
     def budget(self) -> BudgetLedger | None:
@@ -197,25 +195,9 @@ class EstimateJudgement(Judgement[ModelBaseline]):
         reading = PageSection("How to read this", how, folded=True)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
-    def published_metrics(
-        self, results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
-    ) -> tuple[PublishedMetric, ...]:
-        """The estimates, with `estimated_` before the names under which the metrics themselves are published."""
-        return (*published_metrics(self.sample.metrics.measurement), count_violations(results))
-
-    def write_sentences(
-        self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
-    ) -> tuple[CheckResult, ...]:
-        if not hide_values or self.baseline is None:
-            return check_results
-        return without_class_names(check_results, self.sample.metrics.measurement, self.baseline)
-
-    def summary(self, *, hide_values: bool = False) -> Summary:
-        return summarize(self.sample.metrics.measurement, hide_values=hide_values or self.monitor.hide_values)
-
 
 @dataclass(frozen=True, slots=True)
-class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, ModelBaseline, EstimatePlan]):
+class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurement, EstimatePlan]):
     """Estimates model quality before labels arrive, from the scores or from a model of the errors.
 
     Parameters
@@ -258,9 +240,6 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
     NAMESPACE: ClassVar[str] = "estimated-metrics"
     STATE: ClassVar[type[State]] = EstimatedOutcomes
     BASELINE_STATE: ClassVar[type[State]] = Outcomes
-    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
-    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
-    FINDS_STATISTICS: ClassVar[bool] = True
 
     plan: OutcomePlan
     false_alarm_budget: float = BUDGET
@@ -424,9 +403,6 @@ class EstimatedQualityMonitor(Monitor[EstimatedOutcomes, EstimatedMeasurement, M
         if baseline is not None and self.plan.is_regression:
             baseline = _restrict_to_error_metrics(baseline)
         return EstimateJudgement(self, sample, baseline)
-
-    def violations(self, results: tuple[CheckResult, ...]) -> Violations:
-        return violations_of(results)
 
     def table(self, documents: tuple[EstimatedQuality]) -> RowTable:
         return build_table(documents[0].metrics, "value", "interval", "n")
