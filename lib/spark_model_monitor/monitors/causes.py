@@ -722,14 +722,12 @@ def with_causes(
     return tuple(map(add_cause, results))
 
 
-def locate_change(result: CheckResult, members: CauseMembers, *, hide_values: bool) -> CheckResult:
+def locate_change(check_result: CheckResult, members: CauseMembers, *, hide_values: bool) -> CheckResult:
     """The result with the segment and the origin of its change; a requested segment says the former already."""
-    if result.where:
-        members = {**members, "segment": result.segment, "where": result.where}
-    located = result.model_copy(update=members)
-    if hide_values:
-        return remove_values(located)
-    return located
+    if check_result.where:
+        members = {**members, "segment": check_result.segment, "where": check_result.where}
+    located = check_result.model_copy(update=members)
+    return remove_values(located) if hide_values else located
 
 
 def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMembers:

@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
@@ -42,48 +41,25 @@ Rows: TypeAlias = "Sequence[Sequence[Cell]] | NDArray[np.object_]"
 _RECORDS = re.compile(r"\$records?")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordTemplate:
-    """A template of a record, cut at its placeholders once, so that no value is ever searched for them.
+def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str:
+    """The document of one record: the template with a value in each placeholder, none of which is searched for others.
 
-    texts: what stands between the placeholders, one more than those. placeholders: `features`, `{NAME}`, ….
+    Raises BadConfiguration for a placeholder without a feature.
     """
+    by_name = dict(zip(names, row, strict=True))
 
-    texts: tuple[str, ...]
-    placeholders: tuple[str, ...]
+    def format_value(placeholder: re.Match[str]) -> str:
+        name = placeholder[2]
+        if name == "features":
+            return _format_json(list(row))
+        if name == "feature_names":
+            return _format_json(list(names))
+        if name == "features_kvp":
+            return _format_json(by_name)
+        # `${NAME}` stands for one feature; a name that no feature has ends the run, by an error that names it
+        return _format_json(by_name[_require_feature(name[1:-1], names)])
 
-    @classmethod
-    def parse(cls, template: str) -> RecordTemplate:
-        texts = []
-        placeholders = []
-        end = 0
-        for placeholder in _PLACEHOLDER.finditer(template):
-            texts.append(template[end : placeholder.start()])
-            placeholders.append(placeholder[2])
-            end = placeholder.end()
-        return cls((*texts, template[end:]), tuple(placeholders))
-
-    @property
-    def is_json(self) -> bool:
-        """Whether it is JSON with a value in each placeholder."""
-        return _is_json("0".join(self.texts))
-
-    def fill(self, names: Sequence[str], row: Sequence[Cell]) -> str:
-        """The document of one record. Raises BadConfiguration for a placeholder without a feature."""
-        by_name = dict(zip(names, row, strict=True))
-        parts = [self.texts[0]]
-        for placeholder, text in zip(self.placeholders, self.texts[1:], strict=True):
-            if placeholder == "features":
-                parts.append(_format_json(list(row)))
-            elif placeholder == "feature_names":
-                parts.append(_format_json(list(names)))
-            elif placeholder == "features_kvp":
-                parts.append(_format_json(by_name))
-            else:
-                # `${NAME}` stands for one feature; a name that no feature has ends the run, by an error that names it
-                parts.append(_format_json(by_name[_require_feature(placeholder[1:-1], names)]))
-            parts.append(text)
-        return "".join(parts)
+    return _PLACEHOLDER.sub(format_value, template)
 
 
 def _require_feature(name: str, names: Sequence[str]) -> str:
@@ -113,9 +89,8 @@ class RequestFormat:
         self.content_type = members.get("content_type") or CSV
         self.accept_type = members.get("accept_type") or self.content_type
         self._content = _read_template(members.get("content_template"))
-        self._record_template = _read_template(members.get("record_template"))
-        self._line = RecordTemplate.parse(self._content or FEATURES_TEMPLATE)
-        self._record = RecordTemplate.parse(self._record_template)
+        self._record = _read_template(members.get("record_template"))
+        self._line = self._content or FEATURES_TEMPLATE
         self._label, self._probability = members.get("label"), members.get("probability")
         if self._probability is None:
             self._scores = self._label
@@ -142,8 +117,8 @@ class RequestFormat:
             )
             return text.getvalue().encode()
         if self.content_type == JSON_LINES:
-            return "\n".join(self._line.fill(names, row) for row in plain).encode()
-        records = [self._record.fill(names, row) for row in plain]
+            return "\n".join(fill_record(self._line, names, row) for row in plain).encode()
+        records = [fill_record(self._record, names, row) for row in plain]
         # A template with `$record` has place for one row, so each row is a request of its own
         if self.one_at_a_time:
             return self._content.replace("$record", records[0]).encode()
@@ -199,16 +174,16 @@ class RequestFormat:
         # A line of JSON Lines is one record, so its template is that of the features
         if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
             yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
-        elif self.content_type == JSON_LINES and not self._line.is_json:
+        elif self.content_type == JSON_LINES and not _is_json(_PLACEHOLDER.sub("0", self._line)):
             yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         # JSON takes two templates: of the whole document, and of each record in it
         if self.content_type == JSON and "$record" not in self._content:
             yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
         elif self.content_type == JSON and not _is_json(_RECORDS.sub("0", self._content)):
             yield 'content_template is no JSON with records in its place; write one such as {"instances":$records}'
-        if self.content_type == JSON and "$" not in self._record_template:
+        if self.content_type == JSON and "$" not in self._record:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
-        elif self.content_type == JSON and not self._record.is_json:
+        elif self.content_type == JSON and not _is_json(_PLACEHOLDER.sub("0", self._record)):
             yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         # CSV has columns by number only; a JMESPath is of no use there
         for member, location in (("label", self._label), ("probability", self._probability)):

@@ -83,9 +83,10 @@ def are_numbers(column: pa.Array) -> bool:
 
 
 def number_flags(column: pa.Array) -> NDArray[np.bool_]:
-    """Which cells are numbers, or look like them; missing cells do. Examines each distinct text, so it is for samples."""
+    """Which cells are numbers, or look like them; missing cells do. Slow, for samples."""
     if are_numbers(column):
         return np.ones(len(column), bool)
+    # Arrow stops at the first cell that fails, so each distinct text is tried by itself
     encoded = column.dictionary_encode()
     texts = encoded.dictionary
     # The last flag is that of missing cells

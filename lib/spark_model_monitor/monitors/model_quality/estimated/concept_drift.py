@@ -35,6 +35,8 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
     merge_neighbouring_scores,
 )
 from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
+from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -285,11 +287,8 @@ def _choose_headline_metric(now: BinaryEvidence) -> tuple[str, Cells]:
 
 def _scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
     """Whether the distribution of scores changed: the largest gap of their shares, by Kolmogorov and Smirnov."""
-    all_scores = np.union1d(before.scores, now.scores)
-    shares = []
-    for counts in (before, now):
-        counted = np.cumsum(counts.negatives + counts.positives)
-        positions = np.searchsorted(counts.scores, all_scores, side="right")
-        shares.append(np.concatenate([[0], counted])[positions] / counted[-1])
-    n, m = (float((counts.negatives + counts.positives).sum()) for counts in (before, now))
-    return float(np.abs(shares[0] - shares[1]).max()) > max(MOVED * math.sqrt(1 / n + 1 / m), LEAST_MOVED_SHARE)
+    cdf_before, cdf_now = (
+        StepCdf(counts.scores, np.cumsum(counts.negatives + counts.positives)) for counts in (before, now)
+    )
+    gap = l_infinity_numeric(cdf_before, cdf_now)
+    return gap > max(MOVED * math.sqrt(1 / cdf_before.total + 1 / cdf_now.total), LEAST_MOVED_SHARE)

@@ -19,6 +19,7 @@ from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, 
 from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLASS, Metric, register_metric
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states.blocks import Numbers
+from spark_model_monitor.statistics.verdicts.design_effect import ratio_or_zero
 
 LOWER_IS_WORSE = ComparisonOperator.LESS_THAN
 GREATER = ComparisonOperator.GREATER_THAN
@@ -170,14 +171,7 @@ def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
 @register_metric(MULTICLASS, "macro_f1", operator=LOWER_IS_WORSE, family="macro_f1", ours=True)
 def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean F1 of the classes among labels or predictions, however rare."""
-    hits, labels, predictions = _shares(evidence)
-    denominators = labels + predictions
-    weights = _equal_class_weights(labels, predictions)
-    # F1 of a class is twice its hits over its labels and its predictions together
-    class_scores = _divide(2 * hits, denominators)
-    at_either = -_divide(weights * class_scores, denominators)
-    at_hit = _divide(2 * weights, denominators)
-    return _weighted(evidence, weights, class_scores, at_label=at_either, at_hit=at_hit, at_prediction=at_either)
+    return _mean_of_classes(evidence, of_labels=1, by_labels=False)
 
 
 @register_metric(MULTICLASS, "macro_precision", operator=LOWER_IS_WORSE, family="macro_precision", ours=True)
@@ -210,8 +204,8 @@ def _mean_of_classes(
     else:
         weights = _equal_class_weights(labels, predictions)
     denominators = of_labels * labels + of_predictions * predictions
-    class_scores = _divide((of_labels + of_predictions) * hits, denominators)
-    per_row = _divide(weights, denominators)
+    class_scores = ratio_or_zero((of_labels + of_predictions) * hits, denominators)
+    per_row = ratio_or_zero(weights, denominators)
     return _weighted(
         *(evidence, weights, class_scores),
         # Derivatives of the mean by each share; the weights themselves are labels if `by_labels`
@@ -256,11 +250,6 @@ def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
         return hits, labels, predictions
     shares = evidence.matrix / max(evidence.rows, 1)
     return np.diagonal(shares), shares.sum(axis=1), shares.sum(axis=0)
-
-
-def _divide(numerator: Numbers, denominator: Numbers) -> Numbers:
-    """Quotients, 0 where nothing is to be divided by."""
-    return np.divide(numerator, denominator, out=np.zeros_like(denominator), where=denominator > 0)
 
 
 def _register_best_constants(registry: Registry[Metric], names: Collection[str]) -> None:
