@@ -299,7 +299,7 @@ def _analyse_group(
     group: int,
 ) -> GroupAnalysis:
     chosen = table.chosen
-    choice = table.chosen.groups[facet][group]
+    choice = chosen.groups[facet][group]
     counts = table.count_facet(choice)
     # The flip test looks at rows, so its result is added to the counts where rows are at hand
     if tests_flips(methods, chosen) and not choice.error:
@@ -308,9 +308,14 @@ def _analyse_group(
             counts = replace(counts, flips=flip_test)
         else:
             counts = replace(counts, no_flips=flip_test)
+    segment_analyses = []
+    for segmentation, name, rows in segments:
+        segment_counts = replace(rows.count_facet(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+        parts = _compute_parts(methods, chosen, choice, segment_counts)
+        segment_analyses.append(SegmentAnalysis(segment_counts, *parts, segmentation=segmentation, name=name))
     parts = _compute_parts(methods, chosen, choice, counts)
-    within = tuple(_analyse_segment(methods, rows, choice, *named) for *named, rows in segments)
-    return GroupAnalysis(counts, *parts, facet=table.plan.facets[facet].name, choice=choice, segments=within)
+    facet_name = table.plan.facets[facet].name
+    return GroupAnalysis(counts, *parts, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
@@ -328,15 +333,6 @@ def _compute_parts(
     if chosen.predicted is None:
         return pre, None
     return pre, _compute_metrics(POST_TRAINING, methods.post_training, counts, error or chosen.error_of_predictions)
-
-
-def _analyse_segment(
-    methods: Methods, rows: LabelTable, choice: Choice, segmentation: str, name: str
-) -> SegmentAnalysis:
-    counts = replace(rows.count_facet(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
-    return SegmentAnalysis(
-        counts, *_compute_parts(methods, rows.chosen, choice, counts), segmentation=segmentation, name=name
-    )
 
 
 def _compute_metrics(

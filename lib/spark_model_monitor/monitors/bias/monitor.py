@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,6 @@ from spark_model_monitor.documents.clarify_files import (
     GroupMetrics,
     SegmentMetrics,
 )
-from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
@@ -341,10 +340,10 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
     0.0
     """
 
-    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_BIAS
-    NAMESPACE: ClassVar[str] = "bias-metrics"
-    STATE: ClassVar[type[State]] = Contingency
-    CONSTRAINTS: ClassVar[type[Document]] = BiasReport
+    ANALYSIS_TYPE = AnalysisType.MODEL_BIAS
+    NAMESPACE = "bias-metrics"
+    STATE = Contingency
+    CONSTRAINTS = BiasReport
 
     wanted: BiasMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.arguments import require_choice, require_count, require_names
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -26,7 +26,6 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
-from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
@@ -446,11 +445,11 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     0.2
     """
 
-    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.DATA_QUALITY
-    NAMESPACE: ClassVar[str] = "data-metrics"
-    STATE: ClassVar[type[State]] = Profile
-    CONSTRAINTS: ClassVar[type[Document]] = Constraints
-    STATISTICS: ClassVar[type[Document] | None] = Statistics
+    ANALYSIS_TYPE = AnalysisType.DATA_QUALITY
+    NAMESPACE = "data-metrics"
+    STATE = Profile
+    CONSTRAINTS = Constraints
+    STATISTICS = Statistics
 
     settings: MonitoringSettings = DEFAULT_SETTINGS
     with_sketches: bool | None = None

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from spark_model_monitor.documents.clarify_files import (
     Explanations,
     OutputAttributions,
 )
-from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
@@ -214,10 +212,10 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
     {'age': 4.0, 'income': 2.0}
     """
 
-    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_EXPLAINABILITY
-    NAMESPACE: ClassVar[str] = "explainability-metrics"
-    STATE: ClassVar[type[State]] = Attributions
-    CONSTRAINTS: ClassVar[type[Document]] = AttributionReport
+    ANALYSIS_TYPE = AnalysisType.MODEL_EXPLAINABILITY
+    NAMESPACE = "explainability-metrics"
+    STATE = Attributions
+    CONSTRAINTS = AttributionReport
 
     wanted: AttributionMeasures | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)

@@ -235,6 +235,16 @@ DRAWN_SHARE = 0.8  # share of the rows in a draw. Source: C11.12.
 _MOST_BALLS = 10**9  # limit of numpy's multivariate_hypergeometric
 
 
+def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
+    """The confusion matrix if the most frequent class is predicted for all rows; the last one of several in sort order."""
+    labels = matrix.sum(axis=1)
+    predicted = np.zeros_like(matrix)
+    if len(labels):
+        answer = max(reversed(sort_classes(classes)), key=lambda index: int(labels[index]))
+        predicted[:, answer] = labels
+    return predicted
+
+
 @dataclass(frozen=True, slots=True)
 class BinaryEvidence:
     """The evidence of two classes.
@@ -275,18 +285,8 @@ class BinaryEvidence:
         return int(self.matrix.sum())
 
     def constant(self) -> BinaryEvidence:
-        """The same rows with the more frequent class predicted for all; the higher class if both are as frequent.
-
-        Source: C11.11.
-        """
-        labels = self.matrix.sum(axis=1)
-        if labels[0] == labels[1]:
-            answer = sort_classes(self.classes)[1]
-        else:
-            answer = int(labels[1] > labels[0])
-        matrix = np.zeros((2, 2), dtype=np.int64)
-        matrix[:, answer] = labels
-        return BinaryEvidence(matrix, self.classes)
+        """The same rows with the more frequent class predicted for all. Source: C11.11."""
+        return BinaryEvidence(_predict_most_frequent(self.matrix, self.classes), self.classes)
 
     def redrawn(self, random: np.random.Generator) -> BinaryEvidence:
         """The evidence of a random 80 % of the rows."""
@@ -328,15 +328,8 @@ class MulticlassEvidence:
         return int(self.matrix.sum())
 
     def constant(self) -> MulticlassEvidence:
-        """The same rows with the most frequent class predicted for all; the last of equally frequent ones.
-
-        Source: C11.11.
-        """
-        labels = self.matrix.sum(axis=1)
-        matrix = np.zeros_like(self.matrix)
-        if len(labels):
-            matrix[:, len(labels) - 1 - int(np.argmax(labels[::-1]))] = labels
-        return MulticlassEvidence(matrix, self.classes)
+        """The same rows with the most frequent class predicted for all. Source: C11.11."""
+        return MulticlassEvidence(_predict_most_frequent(self.matrix, self.classes), self.classes)
 
     def redrawn(self, random: np.random.Generator) -> MulticlassEvidence:
         """The evidence of a random 80 % of the rows."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import Summary, SummaryRow
 from spark_model_monitor.documents.model_quality import (
     BinaryMetrics,
     ComparisonOperator,
@@ -50,7 +49,6 @@ from spark_model_monitor.monitors.model_quality.evidence import (
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS, Metric, applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
-from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
@@ -338,37 +336,6 @@ def build_metrics(measurement: Measurement, *, hide_values: bool = False) -> Met
 
 def _sort_metrics(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
     return tuple(map(_describe_metric, sorted(measurement.metrics.values(), key=lambda measured: measured.ours)))
-
-
-def published_metrics(measurement: Measurement) -> Iterator[PublishedMetric]:
-    """The defined metrics."""
-    for name, measured in measurement.metrics.items():
-        if measured.value is not None:
-            yield PublishedMetric(name, measured.value)
-
-
-def summarize(
-    measurement: Measurement,
-    baseline_segments: Mapping[str, Iterable[str]] | None = None,
-    *,
-    hide_values: bool = False,
-) -> Summary:
-    """The metrics for a history, including those of segments, whose names are values. hide_values: number segments, in
-    the order of the baseline, and don't name them.
-    """
-    rows = []
-    for name, measured in measurement.metrics.items():
-        low, high = confidence_interval(measured.estimate) or (None, None)
-        rows.append(SummaryRow(name, value=measured.value, low=low, high=high))
-    for cut, segments in measurement.segments.items():
-        # A segment has the same number in every window
-        labels = list(dict.fromkeys((*(baseline_segments or {}).get(cut, ()), *segments)))
-        for label, segment_results in segments.items():
-            part = label
-            if hide_values:
-                part = f"segment {labels.index(label) + 1} of {cut}"
-            rows += [SummaryRow(name, part, value=measured.value) for name, measured in segment_results.metrics.items()]
-    return Summary(tuple(rows))
 
 
 def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> RowTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_outcomes
@@ -41,12 +41,11 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     measure_segments,
     suggest,
 )
+from spark_model_monitor.monitors.model_quality.metric_monitor import MetricJudgement, MetricMonitor
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_checks import (
     WINDOWS_TOGETHER,
-    MetricJudgement,
-    MetricMonitor,
     add_violation,
     check_all,
     check_segments,
@@ -67,7 +66,6 @@ from spark_model_monitor.monitors.protocol import (
 )
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
-from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
@@ -314,9 +312,9 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
     'relative:5%'
     """
 
-    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.MODEL_QUALITY
-    NAMESPACE: ClassVar[str] = "model-metrics"
-    STATE: ClassVar[type[State]] = Outcomes
+    ANALYSIS_TYPE = AnalysisType.MODEL_QUALITY
+    NAMESPACE = "model-metrics"
+    STATE = Outcomes
 
     plan: OutcomePlan
     tolerance: Tolerance | None = None
@@ -398,15 +396,6 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             statistics = _add_times(statistics, context)
         return statistics, constraints, build_metrics(measurement, hide_values=self.hide_values)
 
-    def stored_baseline(
-        self,
-        constraints: ModelQualityConstraints,
-        statistics: ModelQualityStatistics | None,
-        state: State | None,
-        suggested: ModelQualityConstraints | None = None,
-    ) -> ModelBaseline:
-        return ModelBaseline.from_documents(constraints, statistics, state, as_service=self.as_service)
-
     def judge(self, sample: Sample[Outcomes, Measurement], baseline: ModelBaseline | None) -> QualityJudgement:
         if baseline is not None:
             baseline = replace(baseline, groups=self._count_rows_as_one(baseline, sample))
@@ -429,12 +418,6 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         else:
             outcomes_in_order = ScoredColumn.from_texts
         return estimate_neighbour_design_effect([outcomes_in_order(values)], sizes)
-
-    def read_outcomes(self, data: Dataset, **columns: Any) -> OutcomeDataset:
-        """The outcomes of a data set. A data set that was not prepared must have the column names of `outcomes`."""
-        if isinstance(data, OutcomeDataset):
-            return data
-        return outcomes(data, self.plan, **columns)
 
     def table(self, documents: Documents) -> RowTable:
         return build_table(documents[2].metrics, "value", "standard_deviation", "interval", "n")

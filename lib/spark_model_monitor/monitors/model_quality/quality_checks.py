@@ -6,7 +6,6 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
 
 from spark_model_monitor.documents.check_results import (
     IN_SEGMENT,
@@ -16,17 +15,11 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
     Family,
-    Summary,
-    Violations,
-    remove_values,
 )
-from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import (
     ComparisonOperator,
     MetricConstraint,
-    ModelQualityConstraints,
-    ModelQualityStatistics,
 )
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.errors import did_you_mean
@@ -46,23 +39,12 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     WORSE_SIDE,
     Measured,
     Measurement,
-    published_metrics,
     suggest,
-    summarize,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.protocol import (
     Finding,
-    Judgement,
-    MeasuresT,
-    MetricsT,
-    Monitor,
-    PublishedMetric,
-    Sample,
-    StateT,
-    count_violations,
-    create_violations,
 )
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
@@ -171,7 +153,7 @@ def check_all(
     if as_service:
         order = {name: position for position, name in enumerate(SERVICE_ORDER)}
         results.sort(key=lambda result: order.get(result.metric or "", len(order)))
-    return (*results, *_check_unseen_classes(measurement, baseline, hide_values=hide_values))
+    return (*results, *check_unseen_classes(measurement, baseline, hide_values=hide_values))
 
 
 def judge_windows_together(
@@ -435,7 +417,7 @@ class _Judge:
         return compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
 
-def _check_unseen_classes(
+def check_unseen_classes(
     measurement: Measurement, baseline: ModelBaseline, *, hide_values: bool
 ) -> Iterator[CheckResult]:
     """The classes of this run that the baseline lacks, if any: their metrics can't be compared."""
@@ -457,54 +439,3 @@ def _check_unseen_classes(
             class_names = format_labels(unseen)
         finding = Finding.not_judged(None, UNSEEN.format(classes=class_names))
         yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
-
-
-class MetricJudgement(Judgement[ModelBaseline]):
-    """What a monitor of measured or of estimated metrics says of a sample: what both have in common."""
-
-    monitor: Any
-    sample: Sample
-
-    @property
-    def measurement(self) -> Measurement:
-        """The metrics that are judged."""
-        measurement: Measurement = self.sample.metrics
-        return measurement
-
-    def published_metrics(
-        self, check_results: tuple[CheckResult, ...], constraints: ModelQualityConstraints
-    ) -> tuple[PublishedMetric, ...]:
-        """The defined metrics, by their names in statistics.json and metrics.json; estimates have a prefix."""
-        return (*published_metrics(self.measurement), count_violations(check_results))
-
-    def write_sentences(
-        self, check_results: tuple[CheckResult, ...], /, *, hide_values: bool = False
-    ) -> tuple[CheckResult, ...]:
-        """The results; if values are hidden, without names of classes and segments."""
-        if not hide_values or self.baseline is None:
-            return check_results
-        counted = [unseen.reason for unseen in _check_unseen_classes(self.measurement, self.baseline, hide_values=True)]
-        unnamed = []
-        for check_result in map(remove_values, check_results):
-            if check_result.check == UNSEEN_CHECK and counted:
-                check_result = check_result.model_copy(update={"reason": counted[0]})
-            unnamed.append(check_result)
-        return tuple(unnamed)
-
-    def summary(self, *, hide_values: bool = False) -> Summary:
-        segments = self.baseline.segments if self.baseline is not None else None
-        return summarize(self.measurement, segments, hide_values=hide_values or self.monitor.hide_values)
-
-
-class MetricMonitor(Monitor[StateT, MetricsT, ModelBaseline, MeasuresT]):
-    """A monitor of measured or of estimated metrics: what both have in common."""
-
-    __slots__ = ()
-
-    CONSTRAINTS: ClassVar[type[Document]] = ModelQualityConstraints
-    STATISTICS: ClassVar[type[Document] | None] = ModelQualityStatistics
-    FINDS_STATISTICS: ClassVar[bool] = True
-
-    def violations(self, check_results: tuple[CheckResult, ...]) -> Violations:
-        """The violations among the results, in their order. Source: C5.3, G20."""
-        return create_violations(check_results, displayed=display_name)

@@ -24,6 +24,7 @@ from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     believe_two_classes,
     compute_expected_evidence,
     compute_metric_values,
+    redraw_counts,
     simulate_differences,
 )
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
@@ -130,16 +131,13 @@ def measure_drift(
     pooled_cells = cells.pooled()
     rows = pooled_cells.rows.sum(axis=0)
     likely = truth(pooled_cells.scores)
-    labelled_rows = compacted.negatives + compacted.positives
-    known_truth = truth(compacted.scores)
     freedom = min(*(uncertain_rows(reference, counts) / groups for counts in (reference, window)), DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
     # Both sums if scores mean what they did, with a baseline drawn anew each time
     drawn = np.empty((DRAWS, 2))
     for row in drawn:
-        hits = random.binomial(labelled_rows, known_truth)
-        redrawn_calibration = Calibration.of(replace(compacted, negatives=labelled_rows - hits, positives=hits))
+        redrawn_calibration = Calibration.of(redraw_counts(random, compacted, truth))
         row[:] = _sums(random.binomial(rows, likely), rows, redrawn_calibration(pooled_cells.scores))
     # Hotelling's T² of the observed sums against the draws
     observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
@@ -151,14 +149,11 @@ def measure_drift(
     promise = calibration(pooled_cells.scores)
     flip_sums = _sums(rows * (1 - promise), rows, promise)
     known_by = float(flip_sums @ inverse @ flip_sums)
+    error = math.inf
+    flips = 0.0
     if known_by > 0:
         error = 1 / math.sqrt(known_by)
-    else:
-        error = math.inf
-    if known_by > 0:
         flips = float(flip_sums @ inverse @ excess) * error * error
-    else:
-        flips = 0.0
     critical = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
     smallest = max((critical + POWER) * error, LEAST_EFFECT + POWER * error)
     return ConceptDrift(p, flips, float(excess[0] / rows.sum()), min(smallest, 1.0))
@@ -191,18 +186,16 @@ def find_worst_drift(
 def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float = 1.0) -> CheckResult:
     """The check of a window with labels, with a sentence on the kind of change. groups: how many rows count as
     one."""
+    return _judge_drift(before, now, level, groups).result(CONCEPT_DRIFT, metric=METRIC)
+
+
+def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Finding:
     pairs = pair_scores(before, now)
     drift = find_worst_drift(pairs, level, groups)
+    finding = Finding(CheckStatus.PASSED, 0.0, n=before.rows, m=now.rows)
     if drift is None:
-        rows = max(
-            (
-                min(uncertain_rows(reference_counts, pair) for pair in (reference_counts, window_counts))
-                for reference_counts, window_counts in pairs
-            ),
-            default=0.0,
-        )
-        reason = TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN)
-        return _build_result(CheckStatus.NOT_JUDGED, before, now, reason=reason)
+        rows = max((min(uncertain_rows(pair[0], counts) for counts in pair) for pair in pairs), default=0.0)
+        return finding.unjudged(TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN))
     # The sentence compares what the labels show with what the scores promised
     metric, real, expected, interval = _compare_headline_metric(before, now)
     words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "expected": format_number(expected, 3)}
@@ -211,13 +204,12 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
     words["seen"] = (METRIC_DIFFERS if words["real"] != words["expected"] else ELSEWHERE).format(**words)
     is_moved = any(_scores_moved(*pair) for pair in pairs)
     # What checks.json says of the test
-    numbers = {"observed": real - expected, "interval": interval, "decided_by": HOTELLING, "p": drift.p, "level": level}
-    numbers |= {"effect": drift.effect, "least_effect": LEAST_EFFECT}
-    numbers["smallest_change"] = drift.smallest
+    finding = finding.but(observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level)
+    finding = finding.but(effect=drift.effect, least_effect=LEAST_EFFECT, smallest_change=drift.smallest)
     if drift.p <= level and drift.effect >= LEAST_EFFECT:
         sentence = (MODEL_OR_WORLD if is_moved else THE_WORLD).format(**words)
-        texts = {"reason": sentence, "description": sentence, "change": CHANGED.format(**words)}
-        return _build_result(CheckStatus.VIOLATED, before, now, **texts, **numbers)
+        changed = finding.but(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
+        return changed.but(change=CHANGED.format(**words))
     # Scores kept their meaning: what the moved inputs cost, and what would not be seen
     lost = compute_metric_values(before)[metric] - expected
     half = (interval[1] - interval[0]) / 2
@@ -229,8 +221,8 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
         reason = AS_IT_WAS
     reason += UNSEEN.format(smallest=drift.smallest)
     if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
-        return _build_result(CheckStatus.CANNOT_TELL, before, now, reason=reason, advice=LONGER_WINDOWS, **numbers)
-    return _build_result(CheckStatus.PASSED, before, now, reason=reason, **numbers)
+        return finding.unsure(reason, LONGER_WINDOWS)
+    return finding.but(reason=reason)
 
 
 def design_effect_of_groups(now: Scored) -> float:
@@ -240,11 +232,6 @@ def design_effect_of_groups(now: Scored) -> float:
     mean = (hits - scores).sum() / max(rows.sum(), 1)
     squares = now.probabilities.of(SQUARED_ERROR).sum() - mean**2 * rows.sum()
     return float(estimate_block_design_effects((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
-
-
-def _build_result(status: CheckStatus, before: Scored, now: Scored, **members: object) -> CheckResult:
-    finding = Finding(status, 0.0, n=before.rows, m=now.rows, **members)  # type: ignore[arg-type]
-    return finding.result(CONCEPT_DRIFT, metric=METRIC)
 
 
 def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, float, tuple[float, float]]:

@@ -191,9 +191,7 @@ def simulate_differences(
     deviations: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(REPEATS):
         # A baseline as it might have been, and labels of the window as they might become
-        redrawn_counts = [
-            _redraw_counts(random, counts, truth) for counts, truth in zip(compacted, truths, strict=True)
-        ]
+        redrawn_counts = [redraw_counts(random, counts, truth) for counts, truth in zip(compacted, truths, strict=True)]
         drawn = [
             random.binomial(class_cells.rows, truth(class_cells.scores))
             for class_cells, truth in zip(pooled_cells, truths, strict=True)
@@ -208,7 +206,8 @@ def simulate_differences(
     return {name: np.array(values) for name, values in deviations.items()}
 
 
-def _redraw_counts(random: np.random.Generator, counts: ScoreCounts, truth: Calibration) -> ScoreCounts:
+def redraw_counts(random: np.random.Generator, counts: ScoreCounts, truth: Calibration) -> ScoreCounts:
+    """The rows of each score with other labels that they might have had, drawn with the probability of the score."""
     rows = counts.negatives + counts.positives
     hits = random.binomial(rows, truth(counts.scores))
     return replace(counts, negatives=rows - hits, positives=hits)

@@ -6,13 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeTask, scan_outcomes
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, outcomes
 from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult
@@ -20,8 +19,6 @@ from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import (
     CalibrationNote,
     EstimatedQuality,
-    ModelQualityConstraints,
-    ModelQualityStatistics,
 )
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
@@ -48,11 +45,10 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     build_metrics,
     build_table,
 )
+from spark_model_monitor.monitors.model_quality.metric_monitor import MetricJudgement, MetricMonitor
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.model_quality.quality_checks import (
-    MetricJudgement,
-    MetricMonitor,
     check_all,
     plan_budget,
 )
@@ -73,7 +69,6 @@ from spark_model_monitor.monitors.protocol import (
     reject_rules,
 )
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
-from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.estimated import (
     APART,
@@ -236,10 +231,10 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
     400
     """
 
-    ANALYSIS_TYPE: ClassVar[AnalysisType] = AnalysisType.ESTIMATED_QUALITY
-    NAMESPACE: ClassVar[str] = "estimated-metrics"
-    STATE: ClassVar[type[State]] = EstimatedOutcomes
-    BASELINE_STATE: ClassVar[type[State]] = Outcomes
+    ANALYSIS_TYPE = AnalysisType.ESTIMATED_QUALITY
+    NAMESPACE = "estimated-metrics"
+    STATE = EstimatedOutcomes
+    BASELINE_STATE = Outcomes
 
     plan: OutcomePlan
     false_alarm_budget: float = BUDGET
@@ -289,10 +284,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
     def scan(self, measures: EstimatePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         plan, evidence = measures
-        if isinstance(dataset, OutcomeDataset):
-            data = dataset
-        else:
-            data = outcomes(dataset, plan, label=None)
+        data = self.read_outcomes(dataset, label=None)
         if isinstance(evidence, RegressionEvidence):
             errors = data.errors
             if errors is None:
@@ -387,19 +379,11 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         )
         return (document,)
 
-    def stored_baseline(
-        self,
-        constraints: ModelQualityConstraints,
-        statistics: ModelQualityStatistics | None,
-        state: State | None,
-        suggested: ModelQualityConstraints | None = None,
-    ) -> ModelBaseline:
-        baseline = ModelBaseline.from_documents(constraints, statistics, state)
-        return replace(baseline, segments={})  # estimates are for all rows only
-
     def judge(
         self, sample: Sample[EstimatedOutcomes, EstimatedMeasurement], baseline: ModelBaseline | None
     ) -> EstimateJudgement:
+        if baseline is not None:
+            baseline = replace(baseline, segments={})  # estimates are for all rows only
         if baseline is not None and self.plan.is_regression:
             baseline = _restrict_to_error_metrics(baseline)
         return EstimateJudgement(self, sample, baseline)

@@ -185,13 +185,10 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
     Source: C5.1, C11.9; DeLong, DeLong and Clarke-Pearson 1988 for the variance.
     """
     scores = _scores(evidence)
-    thinned = None
+    value = area_under_roc(scores)
     if evidence.as_service:
-        thinned = Curve.of(scores).thinned(SERVICE_BINS)
-    if thinned is None:
-        value = area_under_roc(scores)
-    else:
-        value = trapezoids(*thinned.roc())
+        curve = Curve.of(scores).thinned(SERVICE_BINS)
+        value = trapezoids(*curve.roc())
     positives = int(scores.positives.sum())
     negatives = int(scores.negatives.sum())
     return FractionEstimate.of_variance(
@@ -213,13 +210,10 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     confidence intervals".
     """
     scores = _scores(evidence)
-    thinned = None
+    value = area_under_precision_recall(scores)
     if evidence.as_service:
-        thinned = Curve.of(scores).thinned(SERVICE_BINS)
-    if thinned is None:
-        value = area_under_precision_recall(scores)
-    else:
-        value = trapezoids(*thinned.precision_recall())
+        curve = Curve.of(scores).thinned(SERVICE_BINS)
+        value = trapezoids(*curve.precision_recall())
     rows = int(scores.positives.sum() + scores.negatives.sum())
     # Recall moves in steps of positive rows, so these are the trials
     positives = int(scores.positives.sum())
