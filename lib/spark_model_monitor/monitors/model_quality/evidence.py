@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, NamedTuple, TypeAlias
+from itertools import accumulate
+from typing import ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
+from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.outcomes import (
@@ -26,6 +28,8 @@ from spark_model_monitor.statistics.states.outcomes import (
     class_key,
 )
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
+
+StateT = TypeVar("StateT", bound=State)
 
 Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by prediction
 
@@ -393,33 +397,22 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     # Of two classes the blocks have scores of their own, too
     scores = outcomes.scores if plan.with_scores else None
     binary_evidence = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
-    left = sum_other_blocks(outcomes.coarse_scores) if scores is not None else [None] * len(matrices_without_block)
-    pairs_without_block = zip(matrices_without_block, left, strict=True)
-    return replace(
-        binary_evidence,
-        others=tuple(
-            BinaryEvidence(matrix, table.classes, scores_without_block)
-            for matrix, scores_without_block in pairs_without_block
-        ),
-    )
-
-
-def sum_other_blocks(by_block: Sequence[ScoreCounts]) -> list[ScoreCounts]:
-    """For each block with rows, the scores of all other rows."""
-    if by_block:
-        scores = np.unique(np.concatenate([block_counts.scores for block_counts in by_block]))
-    else:
-        scores = np.zeros(0)
-    # All blocks on one axis of scores, so that the others are a difference of sums
-    counts = np.zeros((len(by_block), 2, len(scores)), np.int64)
-    for block, block_counts in zip(counts, by_block, strict=True):
-        block[:, np.searchsorted(scores, block_counts.scores)] = block_counts.negatives, block_counts.positives
-    counts_without_block = counts.sum(axis=0) - counts[counts.any(axis=(1, 2))]
-    return [
-        ScoreCounts(scores[has_rows], *block_counts[:, has_rows])
-        for block_counts in counts_without_block
-        for has_rows in [block_counts.any(axis=0)]
+    scores_without_block: Sequence[ScoreCounts | None] = [None] * len(matrices_without_block)
+    if scores is not None:
+        with_rows = [block_counts for block_counts in outcomes.coarse_scores if len(block_counts.scores)]
+        scores_without_block = sum_without_each(with_rows, ScoreCounts())
+    evidence_without_block = [
+        BinaryEvidence(matrix, table.classes, block_scores)
+        for matrix, block_scores in zip(matrices_without_block, scores_without_block, strict=True)
     ]
+    return replace(binary_evidence, others=tuple(evidence_without_block))
+
+
+def sum_without_each(states: Sequence[StateT], zero: StateT) -> list[StateT]:
+    """For each state the sum of all others: of those before it, and of those behind it."""
+    before = list(accumulate(states, initial=zero))
+    behind = list(accumulate(reversed(states), lambda total, following: following + total, initial=zero))[::-1]
+    return [before[index] + behind[index + 1] for index in range(len(states))]
 
 
 def scores_by_class(counts: ClassScores, classes: tuple[str, ...]) -> tuple[ScoreCounts, ...] | None:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -21,7 +20,7 @@ from spark_model_monitor.documents.challenge_file import MetricDifference, Segme
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks, JackknifeEstimate, jackknife
-from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence, sum_without_each
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
@@ -80,7 +79,6 @@ class Answers:
     def evidences(self) -> tuple[list[Evidence], Numbers]:
         """The evidence of all rows, then without each block of rows in turn; and the rows per block, shape (blocks,).
 
-        The state of all blocks but one is the sum of the states before it and after it.
         Raises BadInput for invalid classes, as model quality does.
         """
         blocks = assign_blocks(self.keys)
@@ -94,14 +92,9 @@ class Answers:
             builder.update(*(None if member is None else member.take(row_indexes) for member in members))
             # Without residuals, which only the mean error and the page of a run use
             states.append(replace(builder.state(), residuals=zero.residuals))
-        # The sums before and behind each block; without it they add up to all others
-        before = list(accumulate(states, initial=zero))
-        behind = list(accumulate(reversed(states), lambda total, following: following + total, initial=zero))[::-1]
-        if len(states) > 1:
-            left = [before[block_index] + behind[block_index + 1] for block_index in range(len(states))]
-        else:
-            left = []
-        return [build_evidence(outcomes) for outcomes in (before[-1], *left)], rows
+        # One block alone has no others to compare with
+        states_without_block = sum_without_each(states, zero) if len(states) > 1 else []
+        return [build_evidence(outcomes) for outcomes in (sum(states, zero), *states_without_block)], rows
 
 
 def is_same_class(left_texts: pa.Array, right_texts: pa.Array) -> Flags:

@@ -19,7 +19,7 @@ from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisTy
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
-from spark_model_monitor.monitors.model_quality import mean_error
+from spark_model_monitor.monitors.model_quality import mean_error, quality_checks
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -44,15 +44,6 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 from spark_model_monitor.monitors.model_quality.metric_monitor import MetricJudgement, MetricMonitor
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.quality_checks import (
-    WINDOWS_TOGETHER,
-    add_violation,
-    check_all,
-    check_segments,
-    judge_windows_together,
-    level_per_test,
-    plan_budget,
-)
 from spark_model_monitor.monitors.model_quality.quality_page import create_page
 from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
@@ -116,14 +107,16 @@ class QualityJudgement(MetricJudgement):
         min_samples = monitor.min_samples
         hide = monitor.hide_values
         as_service = monitor.as_service
-        results = check_all(
+        results = quality_checks.check_all(
             measurement, baseline, ledger, min_samples=min_samples, as_service=as_service, hide_values=hide
         )
-        checks = check_segments(measurement, baseline, results, ledger, min_samples=min_samples, hide_values=hide)
-        results = add_violation(checks, self._judge_windows_together(baseline))
+        checks = quality_checks.check_segments(
+            measurement, baseline, results, ledger, min_samples=min_samples, hide_values=hide
+        )
+        results = quality_checks.add_violation(checks, self._judge_windows_together(baseline))
         if not self.has_further_test:
             return results
-        return (*results, self._judge_further(baseline, level_per_test(ledger)))
+        return (*results, self._judge_further(baseline, quality_checks.level_per_test(ledger)))
 
     @cached_property
     def has_further_test(self) -> bool:
@@ -158,7 +151,7 @@ class QualityJudgement(MetricJudgement):
         if baseline.misses_names(total):
             measurement = apply_design_effects(measurement, baseline.likeness)
         level = self.monitor.false_alarm_budget - self.window_budget
-        return judge_windows_together(measurement, baseline, level, len(self.earlier) + 1)
+        return quality_checks.judge_windows_together(measurement, baseline, level, len(self.earlier) + 1)
 
     @cached_property
     def earlier(self) -> tuple[Outcomes, ...]:
@@ -180,7 +173,7 @@ class QualityJudgement(MetricJudgement):
         budget = self.monitor.false_alarm_budget
         if ledger is None or not self.earlier:
             return ledger
-        pooled_windows = Family(family=WINDOWS_TOGETHER, level=budget - self.window_budget, tests=1)
+        pooled_windows = Family(family=quality_checks.WINDOWS_TOGETHER, level=budget - self.window_budget, tests=1)
         families = (*ledger.families, pooled_windows)
         return ledger.model_copy(update={"false_alarm_budget": budget, "families": families})
 
@@ -189,7 +182,7 @@ class QualityJudgement(MetricJudgement):
         if self.baseline is None:
             return None
         problem_type = self.monitor.plan.problem_type
-        return plan_budget(self.baseline, problem_type, self.window_budget, int(self.has_further_test))
+        return quality_checks.plan_budget(self.baseline, problem_type, self.window_budget, int(self.has_further_test))
 
     @property
     def hints(self) -> tuple[Hint, ...]:
