@@ -302,15 +302,15 @@ def _analyse_group(
     choice = chosen.groups[facet][group]
     counts = table.count_facet(choice)
     # The flip test looks at rows, so its result is added to the counts where rows are at hand
-    if tests_flips(methods, chosen) and not choice.error:
-        flip_test = choices.NO_FLIP_TEST_OF_SUMS if flips is None else flips.get((facet, group), "")
+    if flips is not None and not choice.error:
+        flip_test = flips.get((facet, group), "")
         if isinstance(flip_test, FlipTest):
             counts = replace(counts, flips=flip_test)
         else:
             counts = replace(counts, no_flips=flip_test)
     segment_analyses = []
     for segmentation, name, rows in segments:
-        segment_counts = replace(rows.count_facet(choice), no_flips=choices.NO_FLIP_TEST_OF_SUMS)
+        segment_counts = rows.count_facet(choice)
         parts = _compute_parts(methods, chosen, choice, segment_counts)
         segment_analyses.append(SegmentAnalysis(segment_counts, *parts, segmentation=segmentation, name=name))
     parts = _compute_parts(methods, chosen, choice, counts)

@@ -1,8 +1,8 @@
 """The bias metrics: each a registered function of counts, grouped by what it compares. Pure.
 
 Registered under its name in the files. Facts: `description`, the service's own text; `requires`, the error text of each
-condition without which the metric is undefined, and the condition; `neutral`, the value of no bias. A function returns
-a number for every data set, or resample, in its arrays; where a condition doesn't hold, the number has no meaning.
+condition without which the metric is undefined, and the condition. A function returns a number for every data set, or
+resample, in its arrays; where a condition doesn't hold, the number has no meaning.
 
 Source: B2.2, which is what smclarify computes and real runs of the service show.
 """
@@ -88,7 +88,7 @@ class FacetCounts:
     cells: Counts
     has_groups: bool = False
     flips: FlipTest | None = None
-    no_flips: str = ""
+    no_flips: str = choices.NO_FLIP_TEST_OF_SUMS
     blocks: Counts | None = None
 
     @property

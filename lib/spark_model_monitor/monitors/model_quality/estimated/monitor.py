@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -118,10 +118,6 @@ class EstimatedMeasurement:
     reference_rows: int
 
 
-EstimatePlan: TypeAlias = tuple[OutcomePlan, Evidence]
-"""The plan of the window's outcomes, and the baseline's rows by score and label."""
-
-
 @dataclass(frozen=True)
 class EstimateJudgement(MetricJudgement):
     """What a monitor of estimated quality says of a sample's predictions."""
@@ -144,11 +140,10 @@ class EstimateJudgement(MetricJudgement):
                 .result(entry.comparison_operator.value, metric=PREFIX + name)
                 for name, entry in self.baseline.limits(monitor.plan.problem_type).items()
             )
-        measurement = estimated_metrics.measurement
         # Judged under the names of the baseline's metrics, and renamed afterwards
-        plain = {name.removeprefix(PREFIX): measured for name, measured in measurement.metrics.items()}
+        plain = {name.removeprefix(PREFIX): measured for name, measured in self.measurement.metrics.items()}
         results = check_all(
-            replace(measurement, metrics=plain),
+            replace(self.measurement, metrics=plain),
             self.baseline,
             self.budget,
             min_samples=monitor.min_samples,
@@ -192,7 +187,7 @@ class EstimateJudgement(MetricJudgement):
 
 
 @dataclass(frozen=True, slots=True)
-class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurement, EstimatePlan]):
+class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurement, Evidence]):
     """Estimates model quality before labels arrive, from the scores or from a model of the errors.
 
     Parameters
@@ -256,8 +251,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         if self.plan.values:
             raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
 
-    def plan_scan(self, request: ScanRequest[ModelBaseline]) -> EstimatePlan:
-        """The plan of the outcomes, and the baseline's rows by score and label."""
+    def plan_scan(self, request: ScanRequest[ModelBaseline]) -> Evidence:
+        """The baseline's rows by score and label, or their errors."""
         if request.is_baseline:
             raise BadConfiguration(
                 "a baseline of ESTIMATED_QUALITY is one of MODEL_QUALITY, with labels; write --analysis-type MODEL_QUALITY "
@@ -279,22 +274,21 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
                 else f"the baseline has no probabilities of all classes, or more than {MOST_SCORED} classes; make it anew where "
                 "predictions and probabilities are arrays of all classes, or the probabilities an object by class"
             )
-        return self.plan, evidence
+        return evidence
 
-    def scan(self, measures: EstimatePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, evidence: Evidence, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
-        plan, evidence = measures
         data = self.read_outcomes(dataset, label=None)
         if isinstance(evidence, RegressionEvidence):
             errors = data.errors
             if errors is None:
                 raise BadConfiguration(NO_ERROR_MODEL)
-            task = OutcomeTask(plan, data.decoder, len(Refusal))
+            task = OutcomeTask(self.plan, data.decoder, len(Refusal))
             scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
             return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=errors.worth), scanned.rows)
         # Records without a label are accepted, and classes are those of the baseline
-        unlabelled = UnlabelledDecoder(data.decoder, plan.threshold, evidence.classes)
-        task = OutcomeTask(plan, unlabelled, len(Refusal))
+        unlabelled = UnlabelledDecoder(data.decoder, self.plan.threshold, evidence.classes)
+        task = OutcomeTask(self.plan, unlabelled, len(Refusal))
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
