@@ -261,3 +261,10 @@ def test_a_report_says_of_every_metric_why_it_is_undefined():
     [group] = analysis.groups
 
     assert {metric.name for metric in group.metrics if metric.value is None and not metric.error} == set()
+
+
+def test_a_flip_test_that_was_not_made_says_why():
+    analysis = analyse_contingency(BASELINE, PLAN, flips={(0, 0): "no neighbours here"})
+
+    [flip_test] = [metric for metric in analysis.groups[0].metrics if metric.name == "FT"]
+    assert (flip_test.value, flip_test.error) == (None, "no neighbours here")

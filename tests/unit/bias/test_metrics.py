@@ -14,7 +14,6 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     PRE_TRAINING,
     FacetCounts,
     FlipTest,
-    Undefined,
     divide,
     subtract,
 )
@@ -115,11 +114,6 @@ def test_a_difference_of_infinities_is_zero():
     assert float(subtract(infinite, infinite)) == 0.0
     assert float(subtract(infinite, ones)) == math.inf
     assert float(subtract(ones, infinite)) == -math.inf
-
-
-def test_a_flip_test_that_was_not_made_says_why():
-    with pytest.raises(Undefined, match="no neighbours here"):
-        METRICS["FT"](FacetCounts(EXAMPLE.cells, no_flips="no neighbours here"))
 
 
 small = st.tuples(*[st.integers(0, 5)] * 4)

@@ -19,7 +19,6 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     FlipTest,
     Metric,
     OutcomeCounts,
-    Undefined,
     divide,
 )
 from spark_model_monitor.monitors.bias.choices import Choice, choose_groups_of_facet, choose_positives
@@ -347,11 +346,11 @@ def _compute_metric(metric: RegistryEntry[Metric], counts: FacetCounts, error: s
     # The first requirement that the counts don't meet is the reason that the remark gives
     unmet = (text for text, holds in metric.facts["requires"].items() if not holds(counts))
     error = error or next(unmet, None)
+    if error is None and metric.name == FLIP_TEST and counts.flips is None:
+        error = counts.no_flips
     value = None
-    try:
-        value = float(metric(counts)) if error is None else None
-    except Undefined as undefined:
-        error = str(undefined)
+    if error is None:
+        value = float(metric(counts))
     if value is not None and math.isnan(value):
         raise ArithmeticError(f"{metric.name} is not a number for counts that it is defined for")
     return BiasMetric(name=metric.name, description=metric.facts["description"], value=value, error=error)

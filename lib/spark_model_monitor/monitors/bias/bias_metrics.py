@@ -131,10 +131,6 @@ def register_bias_metric(
     return registry.register(name, description=description, requires=requires)
 
 
-class Undefined(Exception):
-    """A metric has no value; the text is the error."""
-
-
 def some_in_a(counts: FacetCounts) -> NDArray[np.bool_]:
     return counts.a.rows > 0
 
@@ -303,11 +299,11 @@ def flip_test(counts: FacetCounts) -> Counts:
     """Sensitive-group rows that their neighbours would have rejected, minus those they would have accepted, as a share.
 
     Positive if the sensitive group is favoured: the service's sign, opposite to its guide.
-    Raises Undefined if the test could not be computed.
+    NaN if the test could not be computed; `no_flips` says why.
     Source: B2.2 and B2.3.
     """
     if counts.flips is None:
-        raise Undefined(counts.no_flips)
+        return np.asarray(np.nan)
     return (counts.flips.to_negative - counts.flips.to_positive) / counts.flips.tested
 
 

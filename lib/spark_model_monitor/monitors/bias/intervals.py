@@ -21,7 +21,6 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     FacetCounts,
     FlipTest,
     Metric,
-    Undefined,
 )
 from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics.verdicts.design_effect import estimate_score_design_effects
@@ -250,11 +249,8 @@ def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Count
     # A resample may lack what the metric divides by, even if the data has it
     for holds in metric.facts["requires"].values():
         defined = defined & holds(counts)
-    try:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.broadcast_to(metric(counts), size)
-    except Undefined:
-        values = np.full(size, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.broadcast_to(metric(counts), size)
     undefined: Counts = np.where(defined, values, np.nan)
     return undefined
 
