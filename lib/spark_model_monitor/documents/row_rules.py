@@ -38,7 +38,7 @@ _OPERATIONS: dict[type[ast.AST], str] = {
     ast.In: "in",
 }
 LOGIC = frozenset(
-    {"and", "or", "not", "null", "in", "near", "<", "<=", ">", ">=", "==", "!=", "match", "cast", "listed", "whole"}
+    {"and", "or", "not", "null", "in", "near", "<", "<=", ">", ">=", "==", "!=", "match", "cast"}
 )  # true or false
 _TAKES = (
     "write columns (`Day Mins` between back quotes), numbers, texts, + - * /, comparisons, in, is null, and, or, not"

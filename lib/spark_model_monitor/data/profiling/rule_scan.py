@@ -1,8 +1,7 @@
 """A user's rules: finds and counts a block's rows that offend against each rule. Runs on executors.
 
-Each rule is a tree over the columns of a row, with three-valued logic, as in SQL. Null and NaN cells are missing; only
-`null` judges them. Texts that are numbers are compared as numbers. A rule about one column of texts examines the
-distinct texts of a block, if there are few.
+Null and NaN cells are missing; only `not_null` judges them. Texts that are numbers are compared as numbers. A rule
+examines the distinct values of a block, or its extremes, before it examines rows.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from spark_model_monitor.data.engine.casts import convert_to_doubles, format_tex
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
-from spark_model_monitor.statistics.states.data_types import parse_numbers
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
 from spark_model_monitor.statistics.states.pair_moments import PairMoments, measure_pair
 
@@ -31,8 +31,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """One rule. kind: what somebody wrote. positions: positions of its columns. operand: its formula; None if the scan
-    doesn't count it."""
+    """One rule. kind: a name in RULES. positions: positions of its columns. operand: what the kind compares with."""
 
     kind: str
     positions: tuple[int, ...]
@@ -52,10 +51,6 @@ class RowFormula:
     where: Tree | None = None
     second: Tree | None = None
 
-
-NOT_NULL = "not_null"
-OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "numbers", "newer_than"})
-"""Kinds of rules that need texts uncut."""
 
 PerText = TypeVar("PerText", NDArray[np.float64], NDArray[np.bool_])  # a result for each distinct text
 
@@ -81,11 +76,8 @@ class Rules:
 class RuleCells:
     """The cells of one column in a block, in the forms that rules need, each computed once."""
 
-    is_boolean = False
-
-    def __init__(self, cells: pa.Array, *, is_text: bool, accept_exponents: bool, are_different: bool = False) -> None:
+    def __init__(self, cells: pa.Array, *, is_text: bool, accept_exponents: bool) -> None:
         self._cells = cells
-        self._are_different = are_different
         self._accept_exponents = accept_exponents
         self.is_text = is_text
 
@@ -96,44 +88,151 @@ class RuleCells:
         return np.asarray(self._cells.is_null().to_numpy(zero_copy_only=False))
 
     @cached_property
+    def num_missing(self) -> int:
+        if self.is_text or not pa.types.is_floating(self._cells.type):
+            return int(self._cells.null_count)
+        return int(np.count_nonzero(self.missing))
+
+    @cached_property
     def encoded(self) -> pa.DictionaryArray:
         return self._cells.dictionary_encode()
 
+    @property
+    def texts(self) -> pa.Array:
+        """The distinct texts of a text column."""
+        return self.encoded.dictionary
+
     @cached_property
-    def different(self) -> RuleCells:
-        """The distinct texts of a text column, and a missing one behind them."""
-        texts = self.encoded.dictionary
-        texts = pa.concat_arrays([texts, pa.nulls(1, texts.type)])
-        return RuleCells(texts, is_text=True, accept_exponents=self._accept_exponents, are_different=True)
+    def kinds(self) -> NDArray[np.int8]:
+        """The data type of each distinct text."""
+        return classify(self.texts, accept_exponents=self._accept_exponents)
+
+    @cached_property
+    def different_numbers(self) -> Numbers:
+        """The distinct texts as numbers, NaN for other texts."""
+        return parse_numbers(self.texts, self.kinds)
 
     @cached_property
     def numbers(self) -> Numbers:
         """Of each row, NaN where there is none."""
-        if not self.is_text:
-            return convert_to_doubles(self._cells)
-        if self._are_different:
-            return parse_numbers(self._cells, accept_exponents=self._accept_exponents)
-        numbers = parse_numbers(self.encoded.dictionary, accept_exponents=self._accept_exponents)
-        return self.expand_to_rows(np.append(numbers, np.nan))
+        if self.is_text:
+            return self.expand_to_rows(self.different_numbers, np.nan)
+        return convert_to_doubles(self._cells)
 
     @cached_property
     def strings(self) -> pa.Array:
         """The text of each row."""
         return self._cells if self.is_text else format_texts(self._cells)
 
-    def expand_to_rows(self, by_text: PerText) -> PerText:
-        """Results for the distinct texts, and a last one for a missing text, expanded to rows."""
+    @cached_property
+    def range(self) -> tuple[float, float, bool]:
+        """The smallest and the largest number, and whether all present cells are numbers."""
+        if self.is_text:
+            numbers = self.different_numbers
+        else:
+            numbers = self.numbers
+        is_none = np.isnan(numbers)
+        none = int(is_none.sum())
+        if none == len(numbers):
+            return np.inf, -np.inf, none == (0 if self.is_text else self.num_missing)
+        numbers = numbers[~is_none] if none else numbers
+        return float(numbers.min()), float(numbers.max()), none == (0 if self.is_text else self.num_missing)
+
+    def expand_to_rows(self, by_text: PerText, missing: bool | float) -> PerText:
+        """Results for distinct texts, expanded to rows. missing: the result for rows without a text."""
+        # A missing cell gets the entry behind those of the texts
         codes = self.encoded.indices
         if codes.null_count:
-            codes = pc.fill_null(codes, len(by_text) - 1)
+            codes = pc.fill_null(codes, len(by_text))
+            by_text = np.append(by_text, missing)
         by_row: PerText = by_text[codes.to_numpy(zero_copy_only=False)]
         return by_row
 
+    def flag_others(self, meets: Flags) -> Flags | None:
+        """Flags of rows whose text doesn't meet a rule; None if all do. meets: flags of the distinct texts."""
+        if meets.all():
+            return None
+        return self.expand_to_rows(~meets, False)
+
+
+OfColumn: TypeAlias = Callable[[RuleCells, Any], Flags | None]
+
+RULES: Registry[OfColumn] = Registry("rule")
+"""A rule returns flags of the offending rows, or None if there are none; missing cells don't offend."""
 
 BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
 """How booleans are written, in lower case; the last two by pandas, beside missing ones."""
 
-TYPES_OF_TEXTS = ("date", "timestamp", "boolean")  # which a text can be cast to by its letters; to others by its number
+OF_TEXTS = frozenset({"in", "matches", "length", "max_share_of", "row", "numbers", "newer_than"})
+
+
+@RULES.register("range")
+def _range(cells: RuleCells, bounds: tuple[float, float]) -> Flags | None:
+    """Numbers between two bounds, both included."""
+    low, high = bounds
+    # Most blocks have no offending row, which their extremes show without a look at rows
+    smallest, largest, all_numbers = cells.range
+    if all_numbers and low <= smallest and largest <= high:
+        return None
+    if cells.is_text:
+        numbers = cells.different_numbers
+        return cells.flag_others((numbers >= low) & (numbers <= high))
+    numbers = cells.numbers
+    return ~((numbers >= low) & (numbers <= high)) & ~cells.missing
+
+
+@RULES.register("in")
+def _in(cells: RuleCells, allowed: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
+    """A value from a list of texts and numbers."""
+    texts, numbers = allowed
+    if cells.is_text:
+        meets = pc.is_in(cells.texts, pa.array(texts, pa.string())).to_numpy(zero_copy_only=False)
+        return cells.flag_others(meets | np.isin(cells.different_numbers, numbers) if numbers else meets)
+    return ~np.isin(cells.numbers, numbers) & ~cells.missing
+
+
+@RULES.register("max_share_of")
+def _one_value(cells: RuleCells, value: tuple[tuple[str, ...], tuple[float, ...]]) -> Flags | None:
+    """Maximum share of rows for a single value."""
+    has_other_value = _in(cells, value)
+    if has_other_value is None:
+        return ~cells.missing
+    return ~(has_other_value | cells.missing)
+
+
+@RULES.register("matches")
+def _matches(cells: RuleCells, pattern: str) -> Flags | None:
+    """Texts that match an RE2 expression."""
+    return cells.flag_others(pc.match_substring_regex(cells.texts, pattern).to_numpy(zero_copy_only=False))
+
+
+@RULES.register("length")
+def _length(cells: RuleCells, bounds: tuple[int, float]) -> Flags | None:
+    """Texts with a given number of characters."""
+    lengths = pc.utf8_length(cells.texts).to_numpy(zero_copy_only=False)
+    return cells.flag_others((lengths >= bounds[0]) & (lengths <= bounds[1]))
+
+
+@RULES.register("type")
+def _type(cells: RuleCells, name: str) -> Flags | None:
+    """Whole numbers, numbers, booleans or times."""
+    if name == "Integral":
+        return _flag_unmet_numbers(cells, lambda numbers: numbers == np.floor(numbers))
+    if name == "Fractional":
+        return _flag_unmet_numbers(cells, lambda numbers: ~np.isnan(numbers))
+    if name == "Boolean":
+        return _flag_other_than_booleans(cells)
+    if not cells.is_text:
+        return ~cells.missing
+    return cells.flag_others(_parse_times(cells.texts).is_valid().to_numpy(zero_copy_only=False))
+
+
+def _flag_other_than_booleans(cells: RuleCells) -> Flags | None:
+    if not cells.is_text:
+        return _flag_unmet_numbers(cells, lambda numbers: np.isin(numbers, (0, 1)))
+    words = pc.utf8_lower(cells.texts)
+    are_booleans = pc.is_in(words, pa.array(BOOLEAN_WORDS))
+    return cells.flag_others(are_booleans.to_numpy(zero_copy_only=False))
 
 
 def _parse_times(texts: pa.Array) -> pa.Array:
@@ -143,7 +242,31 @@ def _parse_times(texts: pa.Array) -> pa.Array:
     return parse_microseconds(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
 
-# A value is a column, or is computed: numbers (NaN for none), flags of missing ones, and texts.
+def _flag_unmet_numbers(cells: RuleCells, meets: Callable[[Numbers], Flags]) -> Flags | None:
+    if cells.is_text:
+        return cells.flag_others(meets(cells.different_numbers))
+    offending: Flags = ~meets(cells.numbers) & ~cells.missing
+    return offending if offending.any() else None
+
+
+@RULES.register("not_null")
+def _not_null(cells: RuleCells, _: None) -> Flags | None:
+    """Cells that are present."""
+    if cells.num_missing:
+        return cells.missing
+    return None
+
+
+@RULES.register("newer_than")
+def _newer(cells: RuleCells, since: int) -> Flags | None:
+    """Times after a given time, in microseconds since 1970; a text that is not a time doesn't meet the rule."""
+    if not cells.is_text:
+        return ~cells.missing
+    times = _parse_times(cells.texts)
+    return cells.flag_others(pc.fill_null(pc.greater(times, since), False).to_numpy(zero_copy_only=False))
+
+
+# Rules about rows: three-valued logic, as in SQL. A value has numbers (NaN for none), flags of missing ones, and texts.
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +276,6 @@ class _Value:
     strings: pa.Array | None = None
     is_boolean: bool = False  # true or false in the rule itself, which stands for True and TRUE, too
 
-    @property
-    def is_text(self) -> bool:
-        return self.strings is not None
-
-
-Value: TypeAlias = RuleCells | _Value
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 _COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
@@ -191,10 +308,11 @@ class RowRuleEvaluator:
             return self._combine(operation, [self.evaluate(part) for part in parts])
         if operation == "null":
             return self._compute_value(parts[0]).missing, np.ones(self._rows, bool)
-        # What is asked of one value
-        if operation in ("match", "cast", "listed", "whole"):
-            value = self._compute_value(parts[0])
-            return _test_value(operation, value, *parts[1:]) & ~value.missing, ~value.missing
+        # What is asked of a text
+        if operation in ("match", "cast"):
+            value = self._compute_value(parts[0], with_texts=True)
+            meets = _match_texts(value, parts[1]) if operation == "match" else _can_be_cast(value, parts[1])
+            return meets & ~value.missing, ~value.missing
         left = self._compute_value(parts[0])
         right = self._compute_value(parts[1])
         is_compared = ~(left.missing | right.missing)
@@ -205,23 +323,22 @@ class RowRuleEvaluator:
                 return is_compared & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), is_compared
             return self._compare(operation, left, right) & is_compared, is_compared
 
-    def _compare(self, operation: str, left: Value, right: Value) -> Flags:
+    def _compare(self, operation: str, left: _Value, right: _Value) -> Flags:
         compare_numbers, compare_texts = _COMPARISONS[operation]
         by_number: Flags = compare_numbers(left.numbers, right.numbers)
-        if not left.is_text or not right.is_text:
-            return by_number
-        # Two texts are compared as such if one of them is no number
+        # Two values are compared as texts if one of them is no number
         not_numbers = np.isnan(left.numbers) | np.isnan(right.numbers)
-        if not not_numbers.any():
-            return by_number
-        left_texts = left.strings
-        right_texts = right.strings
-        # A boolean of the rule stands for each spelling of it
-        if left.is_boolean or right.is_boolean:
-            left_texts = pc.utf8_lower(left_texts)
-            right_texts = pc.utf8_lower(right_texts)
-        by_text = _convert_to_flags(pc.fill_null(compare_texts(left_texts, right_texts), False))
-        return np.where(not_numbers, by_text, by_number)
+        if left.strings is not None and right.strings is not None and not_numbers.any():
+            left_texts = left.strings
+            right_texts = right.strings
+            # A boolean of the rule stands for each spelling of it
+            if left.is_boolean or right.is_boolean:
+                left_texts = pc.utf8_lower(left_texts)
+                right_texts = pc.utf8_lower(right_texts)
+            by_text = pc.fill_null(compare_texts(left_texts, right_texts), False)
+            texts = by_text.to_numpy(zero_copy_only=False)
+            return np.where(not_numbers, texts, by_number)
+        return by_number if operation == "!=" else by_number & ~not_numbers
 
     def _combine(self, operation: str, parts: Sequence[Truth]) -> Truth:
         decides = operation == "or"  # one true part decides an "or", one false part an "and"
@@ -234,56 +351,49 @@ class RowRuleEvaluator:
         value = self._compute_value(tree)
         return value.numbers, value.missing
 
-    def _compute_value(self, tree: Tree) -> Value:
+    def _compute_value(self, tree: Tree, *, with_texts: bool = False) -> _Value:
         operation, *parts = tree
         if operation == "column":
-            return self._cells(self._positions[parts[0]])
+            cells = self._cells(self._positions[parts[0]])
+            return _Value(cells.numbers, cells.missing, cells.strings if cells.is_text or with_texts else None)
         if operation == "length":  # a missing text has none
-            texts = self._compute_value(parts[0]).strings
+            texts = self._compute_value(parts[0], with_texts=True).strings
             lengths = pc.fill_null(pc.utf8_length(texts), 0).to_numpy(zero_copy_only=False)
             return _Value(lengths.astype(np.float64), np.zeros(self._rows, bool))
         if operation == "time":
-            times = _parse_times(self._compute_value(parts[0]).strings)
+            times = _parse_times(self._compute_value(parts[0], with_texts=True).strings)
             micros = pc.fill_null(times.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
             return _Value(micros, np.isnan(micros))
         # A constant is a value that each row has
         if operation == "constant":
-            none = np.broadcast_to(np.False_, self._rows)
+            none = np.zeros(self._rows, bool)
             if isinstance(parts[0], str | bool):
                 is_boolean = isinstance(parts[0], bool)
                 text = str(parts[0]).lower() if is_boolean else parts[0]
-                return _Value(np.broadcast_to(np.nan, self._rows), none, pa.repeat(text, self._rows), is_boolean)
-            return _Value(np.broadcast_to(float(parts[0]), self._rows), none)
+                return _Value(np.full(self._rows, np.nan), none, pa.repeat(text, self._rows), is_boolean)
+            return _Value(np.full(self._rows, float(parts[0])), none)
         left, right = map(self._compute_value, parts)
         with np.errstate(all="ignore"):
             numbers = _ARITHMETIC[operation](left.numbers, right.numbers)
         return _Value(numbers, left.missing | right.missing)
 
 
-def _test_value(operation: str, value: Value, *operands: Any) -> Flags:
-    """Whether each value matches a pattern, can be cast to a type, is listed, or is a whole number. As in Spark, a text of any
-    number can be cast to an integer.
-    """
-    if operation == "whole":
-        return np.asarray(value.numbers == np.floor(value.numbers))
-    if operation == "listed":
-        texts, numbers = operands
-        are_listed: Flags = np.isin(value.numbers, numbers)
-        if not value.is_text:
-            return are_listed
-        return are_listed | _convert_to_flags(pc.is_in(value.strings, pa.array(texts, pa.string())))
-    if operation == "match":
-        return _convert_to_flags(pc.fill_null(pc.match_substring_regex(value.strings, operands[0]), False))
-    data_type = operands[0]
-    if data_type == "boolean":
-        return _convert_to_flags(pc.is_in(pc.utf8_lower(value.strings), pa.array(BOOLEAN_WORDS)))
-    if data_type in TYPES_OF_TEXTS:
-        return _convert_to_flags(_parse_times(value.strings).is_valid())
-    return ~np.isnan(value.numbers)
+def _match_texts(value: _Value, pattern: str) -> Flags:
+    matches = pc.match_substring_regex(value.strings, pattern)
+    flags: Flags = pc.fill_null(matches, False).to_numpy(zero_copy_only=False)
+    return flags
 
 
-def _convert_to_flags(booleans: pa.BooleanArray) -> Flags:
-    return np.asarray(booleans.to_numpy(zero_copy_only=False))
+def _can_be_cast(value: _Value, data_type: str) -> Flags:
+    """Whether each text can be cast to a type. As in Spark, a text of any number can be cast to an integer."""
+    if data_type in ("date", "timestamp"):
+        times: Flags = _parse_times(value.strings).is_valid().to_numpy(zero_copy_only=False)
+        return times
+    if data_type != "boolean":
+        return ~np.isnan(value.numbers)
+    words = pc.is_in(pc.utf8_lower(value.strings), pa.array(BOOLEAN_WORDS))
+    flags: Flags = words.to_numpy(zero_copy_only=False)
+    return flags
 
 
 class BlockCells:
@@ -315,23 +425,6 @@ def select_rule_rows(
     return evaluator, evaluator.evaluate(formula.where)[0]
 
 
-def judge_rows(rule: CompiledRule, cells: Callable[[int], RuleCells], rows: int) -> Truth:
-    """Whether each row meets a rule, and whether the rule judges it."""
-    # Of one column with few texts these are judged, not each row
-    column = cells(rule.positions[0]) if len(rule.positions) == 1 else None
-    if column is None or not column.is_text or rule.kind == NOT_NULL or 2 * len(column.encoded.dictionary) > rows:
-        return _judge_each_row(rule, cells, rows)
-    texts = column.different
-    is_true, is_judged = _judge_each_row(rule, lambda _: texts, len(column.encoded.dictionary) + 1)
-    return column.expand_to_rows(is_true), column.expand_to_rows(is_judged)
-
-
-def _judge_each_row(rule: CompiledRule, cells: Callable[[int], RuleCells], rows: int) -> Truth:
-    evaluator, is_counted = select_rule_rows(rule, cells, rows)
-    is_true, is_compared = evaluator.evaluate(rule.operand.tree)
-    return is_true, is_compared & is_counted
-
-
 class OffencesGatherer:
     """Counts, block by block, the rows that offend against each rule."""
 
@@ -344,12 +437,26 @@ class OffencesGatherer:
         self._ids: list[list[str]] = [[] for _ in self._rules.rules]
 
     def update(self, block: Block) -> None:
+        rows = block.rows
         cells = BlockCells(block, self._columns, self._accept_exponents)
         for index, rule in enumerate(self._rules.rules):
-            is_true, is_judged = judge_rows(rule, cells, block.rows)
-            offending = is_judged & ~is_true
-            self._judged[index] += np.count_nonzero(is_judged)
-            if not offending.any():
+            # Which rows the rule judges, and which of these offend against it
+            offending: Flags | None
+            if rule.kind == "row":
+                evaluator, is_counted = select_rule_rows(rule, cells, rows)
+                is_true, is_compared = evaluator.evaluate(rule.operand.tree)
+                is_judged = is_compared & is_counted
+                judged = int(is_judged.sum())
+                offending = is_judged & ~is_true
+            else:
+                column_cells = cells(rule.positions[0])
+                if rule.kind == "not_null":
+                    judged = rows
+                else:
+                    judged = rows - column_cells.num_missing
+                offending = RULES.get(rule.kind)(column_cells, rule.operand)
+            self._judged[index] += judged
+            if offending is None:
                 continue
             # The first offending rows are named by their ids
             self._offending[index] += np.count_nonzero(offending)

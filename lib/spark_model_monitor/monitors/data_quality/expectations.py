@@ -9,12 +9,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from spark_model_monitor.data.profiling.partition import column_type
-from spark_model_monitor.data.profiling.rule_scan import NOT_NULL, CompiledRule, RowFormula, Rules
+from spark_model_monitor.data.profiling.rule_scan import CompiledRule, RowFormula, Rules
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.check_results import (
@@ -26,7 +26,7 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Hint,
 )
-from spark_model_monitor.documents.row_rules import Tree, list_columns, parse_rule
+from spark_model_monitor.documents.row_rules import list_columns, parse_rule
 from spark_model_monitor.documents.rules_file import (
     Columns,
     Expectations,
@@ -133,9 +133,8 @@ def plan_rules(
     for name, listed in expectations.features.items():
         for rules in listed:
             if is_there(name, f"features.{name}", rules.level):
-                column_kind = types.get(name)
-                rules_of_entry = list(_plan_column(name, positions[name], column_kind, rules, end, faults))
-                faults += _find_unfit_rules(name, column_kind, rules_of_entry)
+                rules_of_entry = list(_plan_column(name, positions[name], rules, end, faults))
+                faults += _find_unfit_rules(name, types.get(name), rules_of_entry)
                 requested += rules_of_entry
     # A rule about rows counts for all its columns
     for index, row_rule in enumerate(expectations.row_rules):
@@ -177,55 +176,43 @@ _UNJUDGED = (ColumnType.VECTOR, ColumnType.NESTED)
 
 def _find_unfit_rules(name: str, column_kind: ColumnType | None, requested: Sequence[RequestedRule]) -> Iterator[str]:
     for rule in requested:
-        if column_kind in _UNJUDGED and rule.rule.kind != NOT_NULL:
+        if column_kind in _UNJUDGED and rule.rule.kind != "not_null":
             yield f"expectations: {name}: {rule.label} is of single values, and a column is {column_kind.value}; leave not_null"
         elif column_kind in _NUMBERS and rule.rule.kind in ("matches", "length"):
             yield f"expectations: {name}: {rule.label} is of texts, and the column is {column_kind.value}; write min, max or in"
 
 
 def _plan_column(
-    name: str,
-    position: int,
-    column_kind: ColumnType | None,
-    rules: FeatureExpectations,
-    end: datetime | None,
-    faults: list[str],
+    name: str, position: int, rules: FeatureExpectations, end: datetime | None, faults: list[str]
 ) -> Iterator[RequestedRule]:
-    column: Tree = ("column", name)
-    is_present: Tree = ("not", ("null", column))
-    is_numeric = column_kind in _NUMBERS
-
-    def request(kind: str, tree: Tree, label: str, fault: str, allowed: float | None = None) -> RequestedRule:
+    def request(kind: str, operand: Any, label: str, fault: str, allowed: float | None = None) -> RequestedRule:
         allowed_share = _compute_allowed_share(rules.share) if allowed is None else allowed
-        rule = CompiledRule(kind, (position,), RowFormula(tree, (name,), is_present if kind == "length" else None))
-        return RequestedRule(name, label, fault, rule, allowed_share, rules.level)
+        return RequestedRule(name, label, fault, CompiledRule(kind, (position,), operand), allowed_share, rules.level)
 
     if rules.min is not None or rules.max is not None:
+        low = -math.inf
+        high = math.inf
         bounds = []
-        limits: list[Tree] = []
         expected = ""
         if rules.min is not None:
-            bounds.append(f"min {rules.min:g}")
-            limits.append((">=", column, ("constant", rules.min)))
-            expected = f"{rules.min:g} or more"
+            low = rules.min
+            bounds.append(f"min {low:g}")
+            expected = f"{low:g} or more"
         if rules.max is not None:
-            bounds.append(f"max {rules.max:g}")
-            limits.append(("<=", column, ("constant", rules.max)))
-            expected = f"{rules.max:g} or less"
+            high = rules.max
+            bounds.append(f"max {high:g}")
+            expected = f"{high:g} or less"
         if len(bounds) > 1:
-            expected = f"from {rules.min:g} to {rules.max:g}"
-        yield request("range", ("and", *limits), ", ".join(bounds), f"not {expected}")
+            expected = f"from {low:g} to {high:g}"
+        yield request("range", (low, high), ", ".join(bounds), f"not {expected}")
     # Values in a domain, of a form, of a type
     if rules.domain is not None:
         size = len(rules.domain)
-        yield request("in", _list_values(column, rules.domain), f"in {size}", f"not among the {size} allowed")
+        yield request("in", _normalize_values(rules.domain), f"in {size}", f"not among the {size} allowed")
     if rules.matches is not None:
-        yield request(
-            "matches", ("match", column, match_whole(rules.matches)), f"matches {rules.matches}", "unlike the pattern"
-        )
+        yield request("matches", match_whole(rules.matches), f"matches {rules.matches}", "unlike the pattern")
     if rules.type is not None:
-        tree = _build_type_tree(column, rules.type.value, is_numeric=is_numeric)
-        yield request("type", tree, f"type {rules.type.value}", f"not {rules.type.value}")
+        yield request("type", rules.type.value, f"type {rules.type.value}", f"not {rules.type.value}")
     if rules.length is not None:
         shortest = rules.length.min or 0
         longest = math.inf
@@ -237,18 +224,16 @@ def _plan_column(
             expected = f"{shortest} or more"
         else:
             expected = f"{shortest} to {longest:g}"
-        length: Tree = ("length", column)
-        limits = [(">=", length, ("constant", shortest)), ("<=", length, ("constant", longest))]
-        yield request("length", ("and", *limits), f"length {expected}", f"not of {expected} characters")
+        yield request("length", (shortest, longest), f"length {expected}", f"not of {expected} characters")
     # How many rows have a value, and how often one occurs
     if rules.not_null is not None:
         allowed = _compute_allowed_share(rules.not_null)
-        yield request(NOT_NULL, is_present, f"not_null {rules.not_null:g}", "missing", allowed)
+        yield request("not_null", None, f"not_null {rules.not_null:g}", "missing", allowed)
     if rules.unique:
-        yield request(UNIQUE, is_present, UNIQUE, "there more than once")
+        yield request(UNIQUE, None, UNIQUE, "there more than once")
     for value, share in (rules.max_share_of or {}).items():
         fault = f"equal to {value!r}, at most {share:g} of them are expected"
-        yield request("max_share_of", ("not", _list_values(column, [value])), f"max_share_of {value}", fault, share)
+        yield request("max_share_of", _normalize_values([value]), f"max_share_of {value}", fault, share)
     if rules.newer_than is not None:
         since = _parse_moment(rules.newer_than, end)
         if since is None:
@@ -259,21 +244,7 @@ def _plan_column(
         else:
             microseconds = (since - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
             fault = f"not after {since:%Y-%m-%dT%H:%M:%SZ}"
-            is_newer: Tree = (">", ("time", column), ("constant", microseconds))
-            is_time = _build_type_tree(column, "Time", is_numeric=is_numeric)
-            yield request("newer_than", ("and", is_time, is_newer), f"newer_than {rules.newer_than}", fault)
-
-
-def _build_type_tree(column: Tree, name: str, *, is_numeric: bool) -> Tree:
-    """Whole numbers, numbers, booleans or times."""
-    if name == "Integral":
-        return ("whole", column)
-    # Numbers are not read as texts
-    if is_numeric and name == "Time":
-        return ("listed", column, (), ())
-    if is_numeric and name == "Boolean":
-        return ("listed", column, (), (0.0, 1.0))
-    return ("cast", column, {"Fractional": "double", "Boolean": "boolean", "Time": "timestamp"}[name])
+            yield request("newer_than", microseconds, f"newer_than {rules.newer_than}", fault)
 
 
 def _compute_allowed_share(share: float | None) -> float:
@@ -294,8 +265,8 @@ def _parse_moment(text: str, end: datetime | None) -> datetime | None:
     return parse_time(text)
 
 
-def _list_values(column: Tree, values: Sequence[str | bool | float]) -> Tree:
-    """Whether a column has one of some values: as texts, and numbers, or texts of numbers, as numbers."""
+def _normalize_values(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Values as texts, and numbers, or texts of numbers, as numbers."""
     texts = tuple(value for value in values if isinstance(value, str))
     for value in values:
         # Booleans are written in three ways
@@ -304,7 +275,7 @@ def _list_values(column: Tree, values: Sequence[str | bool | float]) -> Tree:
             texts += (word.lower(), word, word.upper())
     written = parse_numbers(pa.array(texts, pa.string())).tolist()
     numbers = [float(value) for value in values if not isinstance(value, str | bool)]
-    return ("listed", column, texts, (*numbers, *(number for number in written if not math.isnan(number))))
+    return texts, (*numbers, *(number for number in written if not math.isnan(number)))
 
 
 # The results of the rules.
