@@ -127,9 +127,25 @@ def test_values_of_one_slot_are_distinguished():
     builder = FrequenciesBuilder(limit=2)
     builder.update([*texts, "id 7", "id 7", "id 9"], hashes=np.zeros(len(texts) + 3, np.uint64))
 
-    counts = {"id 7": 2, "id 9": 1}
-    total = len(texts) + 3
-    assert builder.state() == Frequencies(counts, total, limit=2, bound=1)
+    assert builder.state() == Frequencies({"id 7": 2, "id 9": 1}, total=len(texts) + 3, limit=2, bound=1)
+
+
+def test_a_long_value_is_kept_as_its_beginning_and_a_hash():
+    long = "x" * 300
+    another = "x" * 299 + "y"
+
+    keys = build_frequencies({long: 1, another: 2, "x" * 256: 4}).counts
+
+    assert sorted(keys.values()) == [1, 2, 4]
+    assert keys["x" * 256] == 4
+    assert all(len(key.encode()) <= 276 and key.startswith("x" * 256) for key in keys)
+
+
+def test_a_long_value_is_cut_between_characters_and_only_once():
+    key = next(iter(build_frequencies({"a" + "я" * 400: 1}).counts))
+
+    assert key.startswith("a" + "я" * 127 + "…#")
+    assert build_frequencies({key: 1}).counts == {key: 1}
 
 
 def test_counts_that_were_given_up_leave_a_bound_that_holds():

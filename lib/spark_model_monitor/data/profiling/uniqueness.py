@@ -6,7 +6,7 @@ keeps a pass below 256 MB. Two different texts share 128 bits once in 10^20 data
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -62,20 +62,26 @@ class ValueCounts:
         )
 
     @property
-    def repeated(self) -> int:
-        """The rows whose value also occurs in another row."""
-        return self.rows - self.single
-
-    @property
     def entropy(self) -> float:
         """Shannon's, in nats; 0 without rows."""
         return float(np.log(self.rows)) - self.weighted_logs / self.rows if self.rows else 0.0
 
 
+def count_repeated_rows(
+    dataset: Dataset, positions: Sequence[int], rows: int, pass_bytes: int = PASS_BYTES
+) -> Mapping[int, int]:
+    """By column position, the number of present rows whose value also occurs in another row. rows: number of kept rows.
+
+    pass_bytes: maximum bytes that a pass sends to the driver.
+    """
+    counts = count_values(dataset, [ValueQuestion((position,)) for position in positions], rows, pass_bytes)
+    return {position: count.rows - count.single for position, count in zip(positions, counts, strict=True)}
+
+
 def count_values(
     dataset: Dataset, questions: Sequence[ValueQuestion], rows: int, pass_bytes: int = PASS_BYTES
 ) -> list[ValueCounts]:
-    """The counts for each question. rows: number of kept rows. pass_bytes: maximum bytes that a pass sends to the driver."""
+    """The counts for each question. rows, pass_bytes: as of `count_repeated_rows`."""
     if not questions:
         return []
     parts = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))

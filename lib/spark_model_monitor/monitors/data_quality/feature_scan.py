@@ -159,18 +159,13 @@ def _choose_pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, 
 
 def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:
     """The results of a person's rules; those about how often values occur take a pass of their own."""
-    from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
+    from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows, count_values
     from spark_model_monitor.monitors.data_quality.expectations import judge_expectations
 
     assert scan_result.offences is not None  # rules were counted
     rows = scan_result.profile.item_count
     present = {position: scan_result.profile.features[position].num_present for position in plan.unique}
-    # One pass for all questions
-    questions = [ValueQuestion((position,)) for position in plan.unique]
-    if plan.rule_set is not None:
-        questions += plan.rule_set.questions
-    values = count_values(dataset, questions, rows)
-    repeated = {position: counts.repeated for position, counts in zip(plan.unique, values, strict=False)}
+    repeated = count_repeated_rows(dataset, plan.unique, rows)
     judged = judge_expectations(plan, scan_result.offences, rows, repeated, present)
     if plan.rule_set is None:
         return judged
@@ -178,8 +173,8 @@ def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> 
     from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
     offences = scan_result.offences.drop_first(len(plan.counted))
-    pair_moments = scan_result.pair_moments or PairMoments()
-    measured = Measurements(rows, offences, pair_moments, values[len(plan.unique) :])
+    values = count_values(dataset, plan.rule_set.questions, rows)
+    measured = Measurements(rows, offences, scan_result.pair_moments or PairMoments(), values)
     check_results = (*judged.results, *judge_rule_set(plan.rule_set, measured))
     digest = plan.rule_set.rule_set.digest
     if not plan.expectations.is_empty:

@@ -10,6 +10,7 @@ summaries".
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.encoding import (
@@ -31,6 +33,8 @@ from spark_model_monitor.statistics.states.hashing import Hashes
 
 LIMIT = 4096  # P15
 
+KEY_BYTES = 256  # a longer value is kept as its first bytes and a hash of the whole (P15)
+
 FLAGS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 """How programs write flags, and the texts of a column of flags."""
 
@@ -38,6 +42,9 @@ SLOTS = 2**17
 """Enough slots for most of the values in one call to have a slot without repeated values."""
 
 _SLOT_BITS = np.uint64(SLOTS - 1)
+_CUT_MARK = "…#"
+_HASH_BYTES = 8
+_LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 
 
 @register_state
@@ -128,13 +135,16 @@ class FrequenciesBuilder:
         if self.given_up:
             self.skip(occurrences)
             return
-        texts = keys if isinstance(keys, pa.StringArray) else pa.array(keys, pa.string())
+        if isinstance(keys, pa.Array):
+            texts = keys
+        else:
+            texts = pa.array(keys, pa.string())
         self._differ = counts is not None and not len(self._kept.counts)  # if it is the only call
         if counts is None:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
             self.exact &= len(texts) <= self._limit
-        self._pending.append(_Counted(texts, counts, hashes))
+        self._pending.append(_Counted(_shorten(texts), counts, hashes))
         self._pending_keys += len(texts)
         self._total += occurrences
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
@@ -256,3 +266,21 @@ def _find_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
 
 def _select_slots(hashes: Hashes) -> NDArray[np.int64]:
     return (hashes & _SLOT_BITS).view(np.int64)
+
+
+def _shorten(texts: pa.Array) -> pa.Array:
+    """The texts; those that are too long are replaced by their beginning and a hash of the whole."""
+    if texts.type != pa.string():
+        texts = texts.cast(pa.string())
+    longest = pc.max(pc.binary_length(texts)).as_py()
+    if longest is None or longest <= _LONGEST_KEY:
+        return texts
+    return pa.array([_cut_text(text) for text in texts.to_pylist()], pa.string())
+
+
+def _cut_text(text: str) -> str:
+    encoded = text.encode()
+    if len(encoded) <= _LONGEST_KEY:
+        return text
+    beginning = encoded[:KEY_BYTES].decode(errors="ignore")  # a truncated character is dropped
+    return beginning + _CUT_MARK + hashlib.blake2b(encoded, digest_size=_HASH_BYTES).hexdigest()
