@@ -12,7 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 Tree: TypeAlias = tuple[Any, ...]
-"""`("column", name)`, `("constant", value)`, or an operation with its operands' trees. Picklable."""
+"""`("column", name)`, `("constant", value)`, or an operation with its operands' trees. Picklable.
+
+Rules of files also have `("in", column, texts, numbers)`, `("match", column, pattern)`, `("cast", column, type)`, and the values
+`("length", column)` and `("time", column)`.
+"""
 
 LONGEST = 2000  # characters of a rule, because its tree is walked recursively
 

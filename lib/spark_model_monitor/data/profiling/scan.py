@@ -136,7 +136,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     rules = requested.rules
     offences = None
     if rules is not None:
-        offences = row_states.get(Offences, Offences.zero(len(rules.rules)))
+        offences = row_states.get(Offences, Offences.zero(len(rules.conditions)))
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
     assert isinstance(offences, (Offences, type(None)))

@@ -97,7 +97,7 @@ class ScanPlan:
     which some are kept instead of runs. all_columns: number of columns of all plans for the rows. newest: computes the
     latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested.
     read_times: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
-    rules, whose offending rows are counted (`expectations.Rules`); None without rules. cuts: ways to cut the rows into
+    rules, whose offending rows are counted (`rule_scan.Rules`); None without rules. cuts: ways to cut the rows into
     segments (`segment_scan.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
     columns, and their positions (`pair_scan.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
     file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the

@@ -6,7 +6,7 @@ keeps a pass below 256 MB. Two different texts share 128 bits once in 10^20 data
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number
+from spark_model_monitor.data.profiling.rule_scan import ColumnCells, flag_rows, list_positions
 from spark_model_monitor.data.records.arrays import drop_rejected
+from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 
 if TYPE_CHECKING:
-    from spark_model_monitor.data.profiling.rule_scan import CompiledRule, RuleCells
     from spark_model_monitor.data.reading.dataset import Dataset
 
 KEY_BYTES = 16
@@ -34,11 +35,11 @@ SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa
 class ValueQuestion:
     """Whose values are counted. positions: of one column, or of several, whose values are counted together.
 
-    where: the rule whose `where` chooses the rows; None: all rows.
+    where: the condition of its rows, with positions for columns; None: all rows.
     """
 
     positions: tuple[int, ...]
-    where: CompiledRule | None = None
+    where: Tree | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +68,15 @@ class ValueCounts:
         return float(np.log(self.rows)) - self.weighted_logs / self.rows if self.rows else 0.0
 
 
-def count_repeated_rows(
-    dataset: Dataset, positions: Sequence[int], rows: int, pass_bytes: int = PASS_BYTES
-) -> Mapping[int, int]:
-    """By column position, the number of present rows whose value also occurs in another row. rows: number of kept rows.
-
-    pass_bytes: maximum bytes that a pass sends to the driver.
-    """
-    counts = count_values(dataset, [ValueQuestion((position,)) for position in positions], rows, pass_bytes)
-    return {position: count.rows - count.single for position, count in zip(positions, counts, strict=True)}
-
-
 def count_values(
     dataset: Dataset, questions: Sequence[ValueQuestion], rows: int, pass_bytes: int = PASS_BYTES
 ) -> list[ValueCounts]:
-    """The counts for each question. rows, pass_bytes: as of `count_repeated_rows`."""
+    """The counts for each question. rows: of the data set. pass_bytes: maximum bytes that a pass sends to the driver."""
     if not questions:
         return []
     parts = max(1, -(-rows * len(questions) * KEY_BYTES // pass_bytes))
     positions = {position for question in questions for position in question.positions}
-    positions |= {position for question in questions if question.where for position in question.where.positions}
+    positions |= {position for question in questions if question.where for position in list_positions(question.where)}
     names = [f"c{position}" for position in sorted(positions)]
     if dataset.reason:
         names.append(dataset.reason)
@@ -111,7 +101,7 @@ def hash_partition(
         for index, question in enumerate(questions):
             chosen = accepted
             if question.where is not None:
-                chosen = accepted.filter(pa.array(_choose_rows(question.where, accepted)))
+                chosen = accepted.filter(pa.array(_flag_rows(question.where, accepted)))
             first, second = _hash_columns([chosen.column(f"c{position}") for position in question.positions])
             in_part = first % np.uint64(parts) == part
             column = np.full(int(in_part.sum()), index, np.int32)
@@ -119,16 +109,14 @@ def hash_partition(
             yield pa.RecordBatch.from_arrays([*arrays], schema=SCHEMA)
 
 
-def _choose_rows(where: CompiledRule, batch: pa.RecordBatch) -> NDArray[np.bool_]:
-    from spark_model_monitor.data.profiling.rule_scan import RuleCells, select_rule_rows
-
-    def make_cells(position: int) -> RuleCells:
+def _flag_rows(where: Tree, batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    def make_cells(position: int) -> ColumnCells:
         cells = batch.column(f"c{position}")
         if is_number(cells.type):
-            return RuleCells(convert_decimals(cells), is_text=False, accept_exponents=True)
-        return RuleCells(format_texts(cells), is_text=True, accept_exponents=True)
+            return ColumnCells(convert_decimals(cells), is_text=False, accept_exponents=True)
+        return ColumnCells(format_texts(cells), is_text=True, accept_exponents=True)
 
-    return select_rule_rows(where, make_cells, batch.num_rows)[1]
+    return flag_rows(where, make_cells, batch.num_rows)
 
 
 def _hash_columns(columns: Sequence[pa.Array]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from spark_model_monitor.data.profiling.partition import column_type
-from spark_model_monitor.data.profiling.rule_scan import CompiledRule, RowFormula, Rules
-from spark_model_monitor.data.reading.paths import INFERENCE_ID
-from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.data.profiling.rule_scan import Rules
+from spark_model_monitor.data.profiling.uniqueness import ValueQuestion
 from spark_model_monitor.documents.check_results import (
     EXPECTATION,
     LIMITS,
@@ -26,31 +25,44 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Hint,
 )
-from spark_model_monitor.documents.row_rules import list_columns, parse_rule
+from spark_model_monitor.documents.row_rules import Tree, list_columns, parse_rule
 from spark_model_monitor.documents.rules_file import (
     Columns,
     Expectations,
     FeatureExpectations,
     Severity,
+    ValueType,
     match_whole,
     parse_duration,
 )
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 from spark_model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
+from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, bind_rules
+from spark_model_monitor.monitors.data_quality.rule_table import (
+    Measurements,
+    RuleTable,
+    count_microseconds,
+    is_present,
+    parse_moment,
+)
 from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding, Judged
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import parse_numbers
-from spark_model_monitor.statistics.states.offences import Offences
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
-    from spark_model_monitor.monitors.data_quality.rule_binding import RuleSetPlan
+    from spark_model_monitor.documents.dqdl import RuleSet
 
 MOST_LISTED_NAMES = 5  # columns that a sentence names
 
 _VERBS = {"rows": "is", "column": "is", "columns": "are"}  # the verb between what is judged and its fault
 
-UNIQUE = "unique"  # the one rule that takes a pass of its own
+_CASTS = {
+    ValueType.INTEGRAL: "whole number",
+    ValueType.FRACTIONAL: "double",
+    ValueType.BOOLEAN: "boolean",
+    ValueType.TIME: "timestamp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +70,23 @@ class RequestedRule:
     """One rule, and the words for its result.
 
     name: the column, or the rule about rows. label: which of its rules. fault: what offending values are, in words.
-    things: what is counted. allowed: the largest share that may offend.
+    allowed: the largest share that may offend. condition: which one of the table its values meet; None for `unique`, whose
+    values are counted. columns: of a rule about rows.
     """
 
     name: str
     label: str
     fault: str
-    rule: CompiledRule
     allowed: float = 0.0
     level: Severity = Severity.ERROR
-    unit: str = "values"
+    condition: int | None = None
+    values: int | None = None
+    columns: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "rows" if self.columns else "values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,44 +94,32 @@ class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 
     lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent. rule_set:
-    rules of a DQDL file, which are counted after the others.
+    rules in DQDL, each of them by its text in `bound`. rules, questions: what the scan and the pass over values count.
     """
 
     expectations: Expectations
     requested: tuple[RequestedRule, ...]
-    lacking: tuple[tuple[str, Severity], ...] = ()
-    extra: tuple[str, ...] = ()
-    ids: int | None = None
-    rule_set: RuleSetPlan | None = None
-
-    @property
-    def counted(self) -> tuple[RequestedRule, ...]:
-        """The rules that the scan counts."""
-        return tuple(rule for rule in self.requested if rule.rule.kind != UNIQUE)
-
-    @property
-    def rules(self) -> Rules:
-        """The rules that executors count."""
-        counted = tuple(rule.rule for rule in self.counted)
-        if self.rule_set is None:
-            return Rules(counted, self.ids)
-        return Rules((*counted, *self.rule_set.offences), self.ids, self.rule_set.numbers)
-
-    @property
-    def unique(self) -> tuple[int, ...]:
-        """The positions of columns whose values must be unique."""
-        return tuple(dict.fromkeys(rule.rule.positions[0] for rule in self.requested if rule.rule.kind == UNIQUE))
+    lacking: tuple[tuple[str, Severity], ...]
+    extra: tuple[str, ...]
+    rule_set: RuleSet | None
+    bound: Mapping[str, BoundRule]
+    rules: Rules
+    questions: tuple[ValueQuestion, ...]
 
 
 def plan_rules(
-    expectations: Expectations, dataset: Dataset, baseline_names: Sequence[str] = (), end: datetime | None = None
+    expectations: Expectations,
+    rule_set: RuleSet | None,
+    dataset: Dataset,
+    baseline_names: Sequence[str] = (),
+    end: datetime | None = None,
 ) -> ExpectationPlan:
-    """The rules for a data set. baseline_names: the columns of its baseline. end: of its window.
+    """The rules for a data set. rule_set: further ones in DQDL. baseline_names: the columns of its baseline. end: of its window.
 
     Raises BadConfiguration, a line for each error: a column that neither the data nor the baseline has, a rule about
     texts for a numeric column, a time span without a window.
     """
-    positions = {name: position for position, name in reversed(list(enumerate(dataset.names)))}
+    table = RuleTable(dataset.names)
     types = read_column_types(dataset)
     # All errors are reported together
     faults: list[str] = []
@@ -120,7 +127,7 @@ def plan_rules(
     lacking: dict[str, Severity] = {}
 
     def is_there(name: str, where: str, level: Severity) -> bool:
-        if name in positions:
+        if name in table.positions:
             return True
         if name in baseline_names:
             lacking.setdefault(name, level)
@@ -133,7 +140,7 @@ def plan_rules(
     for name, listed in expectations.features.items():
         for rules in listed:
             if is_there(name, f"features.{name}", rules.level):
-                rules_of_entry = list(_plan_column(name, positions[name], rules, end, faults))
+                rules_of_entry = list(_plan_column(name, rules, end, table, faults))
                 faults += _find_unfit_rules(name, types.get(name), rules_of_entry)
                 requested += rules_of_entry
     # A rule about rows counts for all its columns
@@ -141,10 +148,10 @@ def plan_rules(
         tree = parse_rule(row_rule.rule)
         names = tuple(dict.fromkeys(list_columns(tree)))
         if all(is_there(name, f"row_rules[{index}]", row_rule.level) for name in names):
-            rule = CompiledRule("row", tuple(positions[name] for name in names), RowFormula(tree, names))
             allowed = _compute_allowed_share(row_rule.share)
             words = (row_rule.rule, "row_rule", "that break it")
-            requested_rule = RequestedRule(*words, rule, allowed, row_rule.level, "rows")
+            condition = table.count_rows(tree)
+            requested_rule = RequestedRule(*words, allowed, row_rule.level, condition, columns=names)
             # By the first of its columns whose cells are not texts
             column_kind = next((types[name] for name in names if name in types), None)
             faults += _find_unfit_rules(row_rule.rule, column_kind, [requested_rule])
@@ -156,10 +163,16 @@ def plan_rules(
     if expectations.columns is Columns.CLOSED:
         with_rules = {*expectations.features}
         for requested_rule in requested:
-            if requested_rule.unit == "rows":
-                with_rules.update(requested_rule.rule.operand.names)
+            with_rules.update(requested_rule.columns)
         extra = tuple(name for name in dataset.names if name not in with_rules)
-    return ExpectationPlan(expectations, tuple(requested), tuple(lacking.items()), extra, positions.get(INFERENCE_ID))
+    # Rules in DQDL; `now()` is the end of the window
+    bound: Mapping[str, BoundRule] = {}
+    if rule_set is not None:
+        bound = bind_rules(rule_set, table, types, end or datetime.now(timezone.utc))
+    lacking_columns = tuple(lacking.items())
+    return ExpectationPlan(
+        expectations, tuple(requested), lacking_columns, extra, rule_set, bound, table.rules, table.questions
+    )
 
 
 def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
@@ -176,43 +189,47 @@ _UNJUDGED = (ColumnType.VECTOR, ColumnType.NESTED)
 
 def _find_unfit_rules(name: str, column_kind: ColumnType | None, requested: Sequence[RequestedRule]) -> Iterator[str]:
     for rule in requested:
-        if column_kind in _UNJUDGED and rule.rule.kind != "not_null":
+        # The label begins with the member of the file
+        member = rule.label.partition(" ")[0]
+        if column_kind in _UNJUDGED and member != "not_null":
             yield f"expectations: {name}: {rule.label} is of single values, and a column is {column_kind.value}; leave not_null"
-        elif column_kind in _NUMBERS and rule.rule.kind in ("matches", "length"):
+        elif column_kind in _NUMBERS and member in ("matches", "length"):
             yield f"expectations: {name}: {rule.label} is of texts, and the column is {column_kind.value}; write min, max or in"
 
 
 def _plan_column(
-    name: str, position: int, rules: FeatureExpectations, end: datetime | None, faults: list[str]
+    name: str, rules: FeatureExpectations, end: datetime | None, table: RuleTable, faults: list[str]
 ) -> Iterator[RequestedRule]:
-    def request(kind: str, operand: Any, label: str, fault: str, allowed: float | None = None) -> RequestedRule:
-        allowed_share = _compute_allowed_share(rules.share) if allowed is None else allowed
-        return RequestedRule(name, label, fault, CompiledRule(kind, (position,), operand), allowed_share, rules.level)
+    column: Tree = ("column", name)
+    allowed_share = _compute_allowed_share(rules.share)
+
+    def request(label: str, fault: str, condition: Tree, allowed: float = allowed_share) -> RequestedRule:
+        # A missing value is judged by `not_null` alone
+        return RequestedRule(name, label, fault, allowed, rules.level, table.count_rows(condition, is_present(column)))
 
     if rules.min is not None or rules.max is not None:
-        low = -math.inf
-        high = math.inf
         bounds = []
         expected = ""
+        limits: list[Tree] = []
         if rules.min is not None:
-            low = rules.min
-            bounds.append(f"min {low:g}")
-            expected = f"{low:g} or more"
+            bounds.append(f"min {rules.min:g}")
+            expected = f"{rules.min:g} or more"
+            limits.append((">=", column, ("constant", rules.min)))
         if rules.max is not None:
-            high = rules.max
-            bounds.append(f"max {high:g}")
-            expected = f"{high:g} or less"
+            bounds.append(f"max {rules.max:g}")
+            expected = f"{rules.max:g} or less"
+            limits.append(("<=", column, ("constant", rules.max)))
         if len(bounds) > 1:
-            expected = f"from {low:g} to {high:g}"
-        yield request("range", (low, high), ", ".join(bounds), f"not {expected}")
+            expected = f"from {rules.min:g} to {rules.max:g}"
+        yield request(", ".join(bounds), f"not {expected}", ("and", *limits))
     # Values in a domain, of a form, of a type
     if rules.domain is not None:
         size = len(rules.domain)
-        yield request("in", _normalize_values(rules.domain), f"in {size}", f"not among the {size} allowed")
+        yield request(f"in {size}", f"not among the {size} allowed", _list_values(column, rules.domain))
     if rules.matches is not None:
-        yield request("matches", match_whole(rules.matches), f"matches {rules.matches}", "unlike the pattern")
+        yield request(f"matches {rules.matches}", "unlike the pattern", ("match", column, match_whole(rules.matches)))
     if rules.type is not None:
-        yield request("type", rules.type.value, f"type {rules.type.value}", f"not {rules.type.value}")
+        yield request(f"type {rules.type.value}", f"not {rules.type.value}", ("cast", column, _CASTS[rules.type]))
     if rules.length is not None:
         shortest = rules.length.min or 0
         longest = math.inf
@@ -224,27 +241,32 @@ def _plan_column(
             expected = f"{shortest} or more"
         else:
             expected = f"{shortest} to {longest:g}"
-        yield request("length", (shortest, longest), f"length {expected}", f"not of {expected} characters")
+        length: Tree = ("length", column)
+        fits: Tree = ("and", (">=", length, ("constant", shortest)), ("<=", length, ("constant", longest)))
+        yield request(f"length {expected}", f"not of {expected} characters", fits)
     # How many rows have a value, and how often one occurs
     if rules.not_null is not None:
         allowed = _compute_allowed_share(rules.not_null)
-        yield request("not_null", None, f"not_null {rules.not_null:g}", "missing", allowed)
+        label = f"not_null {rules.not_null:g}"
+        yield RequestedRule(name, label, "missing", allowed, rules.level, table.count_rows(is_present(column)))
     if rules.unique:
-        yield request(UNIQUE, None, UNIQUE, "there more than once")
+        fault = "there more than once"
+        yield RequestedRule(name, "unique", fault, allowed_share, rules.level, values=table.count_values([name]))
     for value, share in (rules.max_share_of or {}).items():
         fault = f"equal to {value!r}, at most {share:g} of them are expected"
-        yield request("max_share_of", _normalize_values([value]), f"max_share_of {value}", fault, share)
+        yield request(f"max_share_of {value}", fault, ("not", _list_values(column, [value])), share)
     if rules.newer_than is not None:
-        since = _parse_moment(rules.newer_than, end)
+        since = _find_moment(rules.newer_than, end)
         if since is None:
             faults.append(
                 f"expectations: features.{name}.newer_than is {rules.newer_than!r}, before the end of a window, and the run "
                 "has none; write --start-time and --end-time, or a time"
             )
         else:
-            microseconds = (since - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
-            fault = f"not after {since:%Y-%m-%dT%H:%M:%SZ}"
-            yield request("newer_than", microseconds, f"newer_than {rules.newer_than}", fault)
+            # What is no time isn't newer, either
+            time: Tree = ("time", column)
+            is_newer: Tree = ("and", is_present(time), (">", time, ("constant", count_microseconds(since))))
+            yield request(f"newer_than {rules.newer_than}", f"not after {since:%Y-%m-%dT%H:%M:%SZ}", is_newer)
 
 
 def _compute_allowed_share(share: float | None) -> float:
@@ -254,58 +276,48 @@ def _compute_allowed_share(share: float | None) -> float:
     return round(1 - share, 12)
 
 
-def _parse_moment(text: str, end: datetime | None) -> datetime | None:
-    if text.startswith("P"):
-        if end is None:
-            return None
-        return end - parse_duration(text)
-    # A day begins at midnight of UTC
-    if "T" not in text and " " not in text:
-        text = f"{text}T00:00:00Z"
-    return parse_time(text)
+def _find_moment(text: str, end: datetime | None) -> datetime | None:
+    """The time that `newer_than` is; None for a span before the end of a window that the run hasn't."""
+    if not text.startswith("P"):
+        return parse_moment(text)
+    if end is None:
+        return None
+    return end - parse_duration(text)
 
 
-def _normalize_values(values: Sequence[str | bool | float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Values as texts, and numbers, or texts of numbers, as numbers."""
-    texts = tuple(value for value in values if isinstance(value, str))
+def _list_values(column: Tree, values: Sequence[str | bool | float]) -> Tree:
+    """Whether a column has one of these values; numbers, and texts of numbers, are compared as numbers."""
+    texts = [value for value in values if isinstance(value, str)]
     for value in values:
         # Booleans are written in three ways
         if isinstance(value, bool):
             word = str(value)
-            texts += (word.lower(), word, word.upper())
+            texts += [word.lower(), word, word.upper()]
     written = parse_numbers(pa.array(texts, pa.string())).tolist()
     numbers = [float(value) for value in values if not isinstance(value, str | bool)]
-    return texts, (*numbers, *(number for number in written if not math.isnan(number)))
+    numbers += [number for number in written if not math.isnan(number)]
+    return ("in", column, frozenset(texts), frozenset(numbers))
 
 
 # The results of the rules.
 
 
-def judge_expectations(
-    plan: ExpectationPlan, offences: Offences, rows: int, repeated: Mapping[int, int], present: Mapping[int, int]
-) -> Judged:
-    """The results of the rules: unmet errors as violations, and unmet warnings as hints.
-
-    rows: of the data. repeated, present: by column position, the rows whose value recurs, and those with a value.
-    """
-    results: list[CheckResult] = list(_judge_data_set(plan, rows))
+def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> Judged:
+    """The results of the rules: unmet errors as violations, and unmet warnings as hints."""
+    results: list[CheckResult] = list(_judge_data_set(plan, measured.rows))
     hints: list[Hint] = []
-    # In the order of the rules that the scan counted; those of a rule set come last
-    counted = iter(zip(offences.offending, offences.judged, offences.ids, strict=True))
     for rule in plan.requested:
-        ids: tuple[str, ...] = ()
-        if rule.rule.kind == UNIQUE:
-            position = rule.rule.positions[0]
-            finding = _judge_offences(rule, repeated[position], present[position])
+        if rule.condition is not None:
+            offending, total, ids = measured.get_offences(rule.condition)
         else:
-            offending, total, ids = next(counted)
-            finding = _judge_offences(rule, offending, total)
+            assert rule.values is not None
+            counts = measured.values[rule.values]
+            offending, total, ids = counts.rows - counts.single, counts.rows, ()
+        finding = _judge_offences(rule, offending, total)
         if rule.level is Severity.ERROR:
             results.append(finding.result(EXPECTATION, feature=rule.name).model_copy(update={"ids": ids or None}))
         elif finding.status is CheckStatus.VIOLATED:
-            names = (rule.name,)
-            if rule.unit == "rows":
-                names = rule.rule.operand.names
+            names = rule.columns or (rule.name,)
             hints.append(Hint(hint="expectation", features=names, description=f"{rule.name}: {finding.reason}"))
     return Judged(tuple(results), tuple(hints), plan.expectations.digest)
 

@@ -159,24 +159,21 @@ def _choose_pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, 
 
 def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:
     """The results of a person's rules; those about how often values occur take a pass of their own."""
-    from spark_model_monitor.data.profiling.uniqueness import count_repeated_rows, count_values
+    from spark_model_monitor.data.profiling.uniqueness import count_values
     from spark_model_monitor.monitors.data_quality.expectations import judge_expectations
+    from spark_model_monitor.monitors.data_quality.rule_table import Measurements
+    from spark_model_monitor.monitors.data_quality.rule_verdicts import judge_rule_set
+    from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
     assert scan_result.offences is not None  # rules were counted
     rows = scan_result.profile.item_count
-    present = {position: scan_result.profile.features[position].num_present for position in plan.unique}
-    repeated = count_repeated_rows(dataset, plan.unique, rows)
-    judged = judge_expectations(plan, scan_result.offences, rows, repeated, present)
+    values = count_values(dataset, plan.questions, rows)
+    measured = Measurements(rows, scan_result.offences, scan_result.pair_moments or PairMoments(), values)
+    judged = judge_expectations(plan, measured)
     if plan.rule_set is None:
         return judged
-    from spark_model_monitor.monitors.data_quality.rule_verdicts import Measurements, judge_rule_set
-    from spark_model_monitor.statistics.states.pair_moments import PairMoments
-
-    offences = scan_result.offences.drop_first(len(plan.counted))
-    values = count_values(dataset, plan.rule_set.questions, rows)
-    measured = Measurements(rows, offences, scan_result.pair_moments or PairMoments(), values)
-    check_results = (*judged.results, *judge_rule_set(plan.rule_set, measured))
-    digest = plan.rule_set.rule_set.digest
+    check_results = (*judged.results, *judge_rule_set(plan.rule_set, plan.bound, measured))
+    digest = plan.rule_set.digest
     if not plan.expectations.is_empty:
         digest = f"{judged.digest}{digest}"
     return replace(judged, results=check_results, digest=digest)

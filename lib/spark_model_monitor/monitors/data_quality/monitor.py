@@ -7,7 +7,6 @@ import math
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -524,15 +523,9 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             rule_set = request.rules
         if rules.is_empty and rule_set is None:
             return measures
-        from spark_model_monitor.monitors.data_quality.expectations import plan_rules, read_column_types
+        from spark_model_monitor.monitors.data_quality.expectations import plan_rules
 
-        plan = plan_rules(rules, request.dataset, baseline_names, request.window_end)
-        if rule_set is not None:
-            from spark_model_monitor.monitors.data_quality.rule_binding import plan_rule_set
-
-            now = request.window_end or datetime.now(timezone.utc)
-            types = read_column_types(request.dataset)
-            plan = replace(plan, rule_set=plan_rule_set(rule_set, request.dataset, types, now))
+        plan = plan_rules(rules, rule_set, request.dataset, baseline_names, request.window_end)
         return replace(measures, expected=plan)
 
     def _plan_baseline(self) -> Measures:

@@ -7,43 +7,33 @@ Null rows are judged as AWS's guide says.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from spark_model_monitor.data.profiling.uniqueness import ValueCounts
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, NOT_CHECKED, CheckResult, CheckStatus
 from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule, RuleSet
-from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric, RuleSetPlan
+from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric
 from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
+from spark_model_monitor.monitors.data_quality.rule_table import Measurements
 from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
-from spark_model_monitor.statistics.states.pair_moments import PairMoments, PairSums
+from spark_model_monitor.statistics.states.offences import MOST_IDS
+from spark_model_monitor.statistics.states.pair_moments import PairSums
 
 ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
 FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
 
 
-@dataclass(frozen=True, slots=True)
-class Measurements:
-    """What the scan and the pass over values counted. rows: of the data."""
-
-    rows: int
-    offences: Offences
-    moments: PairMoments
-    values: Sequence[ValueCounts]
-
-
-def judge_rule_set(plan: RuleSetPlan, measured: Measurements) -> list[CheckResult]:
+def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: Measurements) -> list[CheckResult]:
     """A result for each rule, for each analyzer, which nobody judges, and for each skipped rule, of which nobody can tell."""
-    verdicts = {text: _judge_rule(bound, plan.rule_set, measured) for text, bound in plan.bound.items()}
-    check_results = [_join_parts(rule, verdicts).describe(rule) for rule in plan.rule_set.rules]
-    for analyzer in plan.rule_set.analyzers:
+    verdicts = {text: _judge_rule(bound_rule, rule_set, measured) for text, bound_rule in bound.items()}
+    check_results = [_join_parts(rule, verdicts).describe(rule) for rule in rule_set.rules]
+    for analyzer in rule_set.analyzers:
         verdict = verdicts[analyzer.text]
         reason = verdict.reason or "it is an analyzer"
         unjudged = replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
         check_results.append(unjudged.describe(analyzer))
-    for skipped in plan.rule_set.skipped:
+    for skipped in rule_set.skipped:
         finding = Finding(CheckStatus.PASSED, None, component="dqdl")
         finding = finding.unsure(f"{NOT_CHECKED}{skipped.reason}", "check it where it can be evaluated")
         check_results.append(finding.result(EXPECTATION, feature=skipped.text))
@@ -152,10 +142,8 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     offending = 0
     rows = measured.rows
     ids: tuple[str, ...] = ()
-    if metric.offences is not None:
-        offending = measured.offences.offending[metric.offences]
-        rows = measured.offences.judged[metric.offences]
-        ids = measured.offences.ids[metric.offences]
+    if metric.condition is not None:
+        offending, rows, ids = measured.get_offences(metric.condition)
     if metric.numbers:
         sums = [measured.moments.pairs[index] for index in metric.numbers]
         rows = round(min(pair.rows for pair in sums))

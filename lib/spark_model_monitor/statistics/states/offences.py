@@ -46,10 +46,6 @@ class Offences(State):
             tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, addend.ids, strict=True)),
         )
 
-    def drop_first(self, rules: int) -> Offences:
-        """The offences without those against the first rules."""
-        return Offences(self.offending[rules:], self.judged[rules:], self.ids[rules:])
-
     def payload(self) -> tuple[Parameters, bytes]:
         """Both counts of all rules as 64-bit integers, then the ids as JSON."""
         return {}, join_parts([np.array([self.offending, self.judged], "<i8").tobytes(), json.dumps(self.ids).encode()])

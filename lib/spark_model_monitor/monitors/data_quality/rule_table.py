@@ -1,0 +1,128 @@
+"""What a user's rules need to know of the data: rows that don't meet a condition, moments of numbers, occurrences of values.
+
+`RuleTable` gathers it before the scan, whatever grammar the rules are written in; `Measurements` are the numbers after it.
+Driver only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Generic, TypeVar
+
+from spark_model_monitor.data.profiling.rule_scan import RowFormula, Rules
+from spark_model_monitor.data.profiling.uniqueness import ValueCounts, ValueQuestion
+from spark_model_monitor.data.reading.paths import INFERENCE_ID
+from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.documents.row_rules import Tree
+from spark_model_monitor.statistics.states.offences import Offences
+from spark_model_monitor.statistics.states.pair_moments import PairMoments
+
+Counted = TypeVar("Counted")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def count_microseconds(moment: datetime) -> int:
+    """A time as rules compare it: in microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def parse_moment(text: str) -> datetime | None:
+    """The time that a text in a rule is; a day is its beginning. None if it is no time."""
+    if "T" not in text and " " not in text:
+        text = f"{text}T00:00:00Z"
+    return parse_time(text)
+
+
+def is_present(value: Tree) -> Tree:
+    """The condition that a value is not missing."""
+    return ("not", ("null", value))
+
+
+class _UniqueList(Generic[Counted]):
+    """What is counted, each once."""
+
+    def __init__(self) -> None:
+        self.formulas: list[Counted] = []
+        self._indices: dict[str, int] = {}
+
+    def add(self, formula: Counted) -> int:
+        """The position of a formula, which is appended unless it is there."""
+        # By its text, since True equals 1 but is another constant
+        index = self._indices.setdefault(repr(formula), len(self.formulas))
+        if index == len(self.formulas):
+            self.formulas.append(formula)
+        return index
+
+
+class RuleTable:
+    """What has to be counted for the rules of a run, each once however many rules ask for it.
+
+    Each method takes formulas with the names of columns, and gives the position of the result in `Measurements`.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.positions = {name: position for position, name in reversed(list(enumerate(names)))}
+        self._conditions = _UniqueList[RowFormula]()
+        self._numbers = _UniqueList[RowFormula]()
+        self._questions = _UniqueList[ValueQuestion]()
+
+    def count_rows(self, condition: Tree, where: Tree | None = None) -> int:
+        """Rows that don't meet a condition, among those that meet another one."""
+        formula = RowFormula(self._locate_columns(condition), self._locate(where))
+        return self._conditions.add(formula)
+
+    def sum_up_numbers(self, value: Tree, where: Tree | None = None, second: Tree | None = None) -> int:
+        """Moments of a number of each row, and of a second one that it is correlated with."""
+        formula = RowFormula(self._locate_columns(value), self._locate(where), self._locate(second))
+        return self._numbers.add(formula)
+
+    def count_values(self, columns: Sequence[str], where: Tree | None = None) -> int:
+        """How often the values of columns together occur."""
+        question = ValueQuestion(tuple(self.positions[column] for column in columns), self._locate(where))
+        return self._questions.add(question)
+
+    def _locate(self, tree: Tree | None) -> Tree | None:
+        if tree is None:
+            return None
+        return self._locate_columns(tree)
+
+    def _locate_columns(self, tree: Tree) -> Tree:
+        """A formula with the positions of columns in place of their names."""
+        if tree[0] == "column":
+            return ("column", self.positions[tree[1]])
+        return tuple(self._locate_columns(part) if isinstance(part, tuple) else part for part in tree)
+
+    @property
+    def rules(self) -> Rules:
+        """What the scan counts."""
+        formulas = [*self._conditions.formulas, *self._numbers.formulas]
+        compared_columns = {column for formula in formulas for column in formula.compared_columns}
+        return Rules(
+            tuple(self._conditions.formulas),
+            tuple(self._numbers.formulas),
+            ids=self.positions.get(INFERENCE_ID),
+            whole_texts=frozenset(compared_columns),
+        )
+
+    @property
+    def questions(self) -> tuple[ValueQuestion, ...]:
+        """What the pass over values counts."""
+        return tuple(self._questions.formulas)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What the scan and the pass over values counted. rows: of the data."""
+
+    rows: int
+    offences: Offences
+    moments: PairMoments
+    values: Sequence[ValueCounts]
+
+    def get_offences(self, condition: int) -> tuple[int, int, tuple[str, ...]]:
+        """Rows that don't meet a condition of the table, rows of which it is known, and ids of the former."""
+        return self.offences.offending[condition], self.offences.judged[condition], self.offences.ids[condition]
