@@ -82,11 +82,9 @@ def compute_partition_states(
     # Gatherers of columns run before those that reuse what they computed
     numbers, gatherers = build_gatherers(plan)
     if plan.rules is not None:
-        from spark_model_monitor.data.profiling.rule_scan import OffencesGatherer, PairMomentsGatherer
+        from spark_model_monitor.data.profiling.rule_scan import RulesGatherer
 
-        gatherers.append((FEATURE_OF_ROWS, OffencesGatherer(plan)))
-        if plan.rules.numbers:
-            gatherers.append((FEATURE_OF_ROWS, PairMomentsGatherer(plan)))
+        gatherers.append((FEATURE_OF_ROWS, RulesGatherer(plan)))
     rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
     partition: int | None = None
     for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):

@@ -6,17 +6,18 @@ numbers are compared as numbers. A condition on one column of texts is evaluated
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias
+from functools import cached_property, reduce
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.casts import convert_to_doubles, format_texts
+from spark_model_monitor.data.engine.casts import format_texts
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
@@ -24,7 +25,6 @@ from spark_model_monitor.statistics.states.data_types import classify, parse_num
 from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
 from spark_model_monitor.statistics.states.pair_moments import PairMoments, measure_pair
 
-Flags: TypeAlias = NDArray[np.bool_]
 Numbers: TypeAlias = NDArray[np.float64]
 
 
@@ -74,38 +74,39 @@ class Rules:
 
 
 class ColumnCells:
-    """The cells of one column, in the forms that formulas need, each computed once."""
-
-    is_constant = False
-    is_boolean = False
+    """The cells of one column, in the forms that formulas need, each computed once; null where they are missing."""
 
     def __init__(self, cells: pa.Array, *, is_text: bool, accept_exponents: bool) -> None:
+        if pa.types.is_floating(cells.type):
+            cells = pc.if_else(pc.is_nan(cells), None, cells)
         self._cells = cells
         self._accept_exponents = accept_exponents
         self.is_text = is_text
 
     @cached_property
-    def missing(self) -> Flags:
-        if not self.is_text and pa.types.is_floating(self._cells.type):
-            return np.isnan(self.numbers)
-        return np.asarray(self._cells.is_null().to_numpy(zero_copy_only=False))
+    def missing(self) -> pa.BooleanArray:
+        return self._cells.is_null()
 
     @cached_property
-    def numbers(self) -> Numbers:
-        """Of each row, NaN where there is none."""
+    def numbers(self) -> pa.DoubleArray:
+        """Of each row, NaN for a text that is none."""
         if not self.is_text:
-            return convert_to_doubles(self._cells)
-        return self.distinct.numbers[self.codes]
+            return self._cells.cast(pa.float64(), safe=False)
+        return self.distinct.numbers.take(self.codes)
 
     @property
     def texts(self) -> pa.Array | None:
         """The text of each row; None for a column of numbers, which are not compared with texts."""
-        return self._cells if self.is_text else None
+        if self.is_text:
+            return self._cells
+        return None
 
     @cached_property
     def strings(self) -> pa.Array:
         """The text of each row, also of numbers."""
-        return self._cells if self.is_text else format_texts(self._cells)
+        if self.is_text:
+            return self._cells
+        return format_texts(self._cells)
 
     @cached_property
     def _encoded(self) -> pa.DictionaryArray:
@@ -118,12 +119,9 @@ class ColumnCells:
         return DistinctCells(texts, is_text=True, accept_exponents=self._accept_exponents)
 
     @cached_property
-    def codes(self) -> NDArray[np.int32]:
+    def codes(self) -> pa.Int32Array:
         """The position of each row's text among the distinct ones."""
-        indices = self._encoded.indices
-        if indices.null_count:
-            indices = pc.fill_null(indices, len(self._encoded.dictionary))
-        return np.asarray(indices.to_numpy(zero_copy_only=False))
+        return pc.fill_null(self._encoded.indices, len(self._encoded.dictionary))
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -132,11 +130,12 @@ class ColumnCells:
 
 
 class DistinctCells(ColumnCells):
-    """Cells of which no two are alike."""
+    """Texts of which no two are alike."""
 
     @cached_property
-    def numbers(self) -> Numbers:
-        return parse_numbers(self._cells, classify(self._cells, accept_exponents=self._accept_exponents))
+    def numbers(self) -> pa.DoubleArray:
+        kinds = classify(self._cells, accept_exponents=self._accept_exponents)
+        return pc.if_else(self.missing, None, parse_numbers(self._cells, kinds))
 
 
 BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
@@ -152,84 +151,86 @@ def _parse_times(texts: pa.Array) -> pa.Array:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A value of each row, or one of all rows. texts: if it may be compared as a text. is_boolean: true or false in the rule
-    itself, which stands for True and TRUE, too.
+    """A number of each row, or of all rows; null where it is missing, NaN for a text. texts: if it may be compared as a text.
+
+    is_boolean: true or false in the rule itself, which stands for True and TRUE, too.
     """
 
-    numbers: Numbers
-    missing: Flags
-    texts: pa.Array | pa.Scalar | None = None
-    is_constant: bool = False
+    numbers: pa.DoubleArray | pa.DoubleScalar
+    texts: pa.StringScalar | None = None
     is_boolean: bool = False
 
+    @property
+    def missing(self) -> pa.BooleanArray | pa.BooleanScalar:
+        return pc.is_null(self.numbers)
 
-_NONE_MISSING = np.zeros(1, bool)
-_NO_NUMBER = np.full(1, np.nan)
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
-_COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
-    "<": (np.less, pc.less),
-    "<=": (np.less_equal, pc.less_equal),
-    ">": (np.greater, pc.greater),
-    ">=": (np.greater_equal, pc.greater_equal),
-    "==": (np.equal, pc.equal),
-    "!=": (np.not_equal, pc.not_equal),
+_OPERATIONS = {
+    "and": pc.and_kleene,
+    "or": pc.or_kleene,
+    "+": pc.add,
+    "-": pc.subtract,
+    "*": pc.multiply,
+    "/": pc.divide,
 }
-
-Truth: TypeAlias = tuple[Flags, Flags]  # whether each row's result is true, and whether it is known
+_COMPARISONS = {
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+}
 
 
 class FormulaEvaluator:
-    """Evaluates formulas over rows. cells: of the column at a position. Results of constants alone have a single row."""
+    """Evaluates formulas over rows. cells: of the column at a position. rows: how many."""
 
-    def __init__(self, cells: Callable[[int], ColumnCells]) -> None:
+    def __init__(self, cells: Callable[[int], ColumnCells], rows: int) -> None:
         self._cells = cells
+        self._rows = rows
 
-    def evaluate(self, tree: Tree) -> Truth:
+    def flag_rows(self, condition: Tree, where: Tree | None = None) -> pa.BooleanArray:
+        """Whether a condition is true in each row; null where nobody can tell, or where `where` isn't true."""
+        flags = self._evaluate(condition)
+        if where is not None:
+            flags = pc.if_else(self._evaluate(where), flags, pa.scalar(None, pa.bool_()))
+        # A condition on constants alone
+        if isinstance(flags, pa.Scalar):
+            return pa.repeat(flags, self._rows)
+        return flags
+
+    def compute_numbers(self, formula: RowFormula) -> tuple[Numbers, Numbers]:
+        """The numbers x and y of the rows that count and have them, NaN for texts; a single number is paired with itself."""
+        x = self._compute_value(formula.tree).numbers
+        y = x if formula.second is None else self._compute_value(formula.second).numbers
+        chosen = pc.and_(x.is_valid(), y.is_valid())
+        if formula.where is not None:
+            chosen = pc.and_(chosen, pc.fill_null(self.flag_rows(formula.where), False))
+        return x.filter(chosen).to_numpy(), y.filter(chosen).to_numpy()
+
+    def _evaluate(self, tree: Tree) -> pa.BooleanArray | pa.BooleanScalar:
         operation, *parts = tree
-        # Not of an unknown value is unknown
         if operation == "not":
-            is_true, is_compared = self.evaluate(parts[0])
-            return is_compared & ~is_true, is_compared
+            return pc.invert(self._evaluate(parts[0]))
         if operation in ("and", "or"):
-            return self._combine(operation, [self.evaluate(part) for part in parts])
-        if operation in ("near", *_COMPARISONS):
-            return self._compare_values(operation, parts)
+            return reduce(_OPERATIONS[operation], map(self._evaluate, parts))
+        if operation in _COMPARISONS:
+            return _compare(operation, self._compute_value(parts[0]), self._compute_value(parts[1]))
         if operation == "null":
-            return self._compute_value(parts[0]).missing, ~_NONE_MISSING
+            return self._compute_value(parts[0]).missing
+        if operation == "near":
+            left = self._compute_value(parts[0]).numbers
+            right = self._compute_value(parts[1]).numbers
+            # the tolerance in decimal terms: .30 is .01 away from .31, despite the rounding of doubles
+            slack = pc.multiply(4 * np.finfo(float).eps, pc.add(pc.abs(left), pc.abs(right)))
+            return pc.less_equal(pc.abs(pc.subtract(left, right)), pc.add(parts[2], slack))
         # What is asked of the cells of a single column
         column = self._cells(parts[0][1])
         if operation == "match":
-            meets = pc.fill_null(pc.match_substring_regex(column.strings, parts[1]), False)
-            return meets.to_numpy(zero_copy_only=False), ~column.missing
+            return pc.match_substring_regex(column.strings, parts[1])
         meets = _can_be_cast(column, parts[1]) if operation == "cast" else _is_listed(column, *parts[1:])
-        return meets & ~column.missing, ~column.missing
-
-    def _combine(self, operation: str, parts: Sequence[Truth]) -> Truth:
-        decides = operation == "or"  # one true part decides an "or", one false part an "and"
-        is_decided: Flags = _NONE_MISSING
-        are_all_compared: Flags = ~_NONE_MISSING
-        for is_true, is_compared in parts:
-            is_decided = is_decided | (is_compared & (is_true == decides))
-            are_all_compared = are_all_compared & is_compared
-        is_known = is_decided | are_all_compared
-        return (is_decided if decides else is_known & ~is_decided), is_known
-
-    def _compare_values(self, operation: str, parts: Sequence[Tree]) -> Truth:
-        left = self._compute_value(parts[0])
-        right = self._compute_value(parts[1])
-        is_compared = ~(left.missing | right.missing)
-        if operation != "near":
-            return _compare(operation, left, right) & is_compared, is_compared
-        with np.errstate(all="ignore"):
-            # the tolerance in decimal terms: .30 is .01 away from .31, despite the rounding of doubles
-            slack = 4 * np.finfo(float).eps * (np.abs(left.numbers) + np.abs(right.numbers))
-            return is_compared & (np.abs(left.numbers - right.numbers) <= parts[2] + slack), is_compared
-
-    def compute_numbers(self, tree: Tree) -> tuple[Numbers, Flags]:
-        """The number of each row, NaN for none, and flags of rows without a value."""
-        value = self._compute_value(tree)
-        return value.numbers, value.missing
+        return pc.if_else(column.missing, pa.scalar(None, pa.bool_()), meets)
 
     def _compute_value(self, tree: Tree) -> ColumnCells | _Value:
         operation, *parts = tree
@@ -237,71 +238,68 @@ class FormulaEvaluator:
             return self._cells(parts[0])
         if operation == "length":  # a missing text has none
             lengths = pc.fill_null(pc.utf8_length(self._cells(parts[0][1]).strings), 0)
-            return _Value(lengths.to_numpy(zero_copy_only=False).astype(np.float64), _NONE_MISSING)
+            return _Value(lengths.cast(pa.float64()))
         if operation == "time":
             times = _parse_times(self._cells(parts[0][1]).strings)
-            micros = pc.fill_null(times.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
-            return _Value(micros, np.isnan(micros))
+            return _Value(times.cast(pa.float64(), safe=False))
         # A constant is a value that each row has
-        if operation == "constant" and isinstance(parts[0], bool):
-            return _Value(
-                _NO_NUMBER, _NONE_MISSING, pa.scalar(str(parts[0]).lower()), is_constant=True, is_boolean=True
-            )
-        if operation == "constant" and isinstance(parts[0], str):
-            return _Value(_NO_NUMBER, _NONE_MISSING, pa.scalar(parts[0]), is_constant=True)
+        if operation == "constant" and isinstance(parts[0], str | bool):
+            is_boolean = isinstance(parts[0], bool)
+            text = str(parts[0]).lower() if is_boolean else parts[0]
+            return _Value(pa.scalar(math.nan), pa.scalar(text), is_boolean)
         if operation == "constant":
-            return _Value(np.full(1, float(parts[0])), _NONE_MISSING, is_constant=True)
-        left, right = map(self._compute_value, parts)
-        with np.errstate(all="ignore"):
-            numbers = _ARITHMETIC[operation](left.numbers, right.numbers)
-        return _Value(numbers, left.missing | right.missing)
+            return _Value(pa.scalar(float(parts[0])))
+        left, right = (self._compute_value(part).numbers for part in parts)
+        return _Value(_OPERATIONS[operation](left, right))
 
 
-def _compare(operation: str, left: ColumnCells | _Value, right: ColumnCells | _Value) -> Flags:
-    compare_numbers, compare_texts = _COMPARISONS[operation]
-    by_text: Flags | None = None
-    if left.texts is not None and right.texts is not None:
-        # A boolean of the rule stands for each spelling of it
-        left_texts = left.texts
-        right_texts = right.texts
-        if left.is_boolean or right.is_boolean:
-            left_texts = pc.utf8_lower(left_texts)
-            right_texts = pc.utf8_lower(right_texts)
-        are_met = pc.fill_null(compare_texts(left_texts, right_texts), False)
-        by_text = np.asarray(are_met if isinstance(are_met, pa.Array) else [are_met.as_py()])
-        if left.is_constant or right.is_constant:
-            return by_text
-    by_number: Flags = compare_numbers(left.numbers, right.numbers)
-    if by_text is None:
-        return by_number
+def _compare(
+    operation: str, left: ColumnCells | _Value, right: ColumnCells | _Value
+) -> pa.BooleanArray | pa.BooleanScalar:
+    compare = _COMPARISONS[operation]
+    left_texts = left.texts
+    right_texts = right.texts
+    if left_texts is None or right_texts is None:
+        return compare(left.numbers, right.numbers)
+    # A boolean of the rule stands for each spelling of it
+    constants = [value for value in (left, right) if isinstance(value, _Value)]
+    if any(constant.is_boolean for constant in constants):
+        left_texts = pc.utf8_lower(left_texts)
+        right_texts = pc.utf8_lower(right_texts)
+    by_text = compare(left_texts, right_texts)
+    if constants:
+        return by_text
     # Two values are compared as texts if one of them is no number
-    not_numbers = np.isnan(left.numbers) | np.isnan(right.numbers)
-    return np.where(not_numbers, by_text, by_number)
+    are_texts = pc.or_(pc.is_nan(left.numbers), pc.is_nan(right.numbers))
+    return pc.if_else(are_texts, by_text, compare(left.numbers, right.numbers))
 
 
-def _is_listed(column: ColumnCells, texts: frozenset[str], numbers: frozenset[float]) -> Flags:
+def _is_listed(column: ColumnCells, texts: frozenset[str], numbers: frozenset[float]) -> pa.BooleanArray:
     """Whether each cell is one of these texts, or of these numbers; a number is no text."""
-    is_listed: Flags = np.isin(column.numbers, list(numbers)) if numbers else np.zeros(len(column.missing), bool)
-    if texts and column.is_text:
-        is_listed = is_listed | pc.is_in(column.strings, pa.array(texts, pa.string())).to_numpy(zero_copy_only=False)
-    return is_listed
+    if not column.is_text or not texts:
+        return _are_numbers_in(column, numbers)
+    is_text_listed = pc.is_in(column.strings, pa.array(texts, pa.string()))
+    if not numbers:
+        return is_text_listed
+    return pc.or_(is_text_listed, _are_numbers_in(column, numbers))
 
 
-def _can_be_cast(column: ColumnCells, data_type: str) -> Flags:
+def _are_numbers_in(column: ColumnCells, numbers: Iterable[float]) -> pa.BooleanArray:
+    # -0 is 0
+    return pc.is_in(pc.add(column.numbers, 0.0), pa.array([number + 0.0 for number in numbers], pa.float64()))
+
+
+def _can_be_cast(column: ColumnCells, data_type: str) -> pa.BooleanArray:
     """Whether each cell can be cast to a type. As in Spark, a text of any number can be cast to an integer."""
     if data_type in ("date", "timestamp"):
-        times: Flags = _parse_times(column.strings).is_valid().to_numpy(zero_copy_only=False)
-        return times
+        return _parse_times(column.strings).is_valid()
     if data_type == "boolean" and column.is_text:
-        words = pc.is_in(pc.utf8_lower(column.strings), pa.array(BOOLEAN_WORDS))
-        booleans: Flags = words.to_numpy(zero_copy_only=False)
-        return booleans
+        return pc.is_in(pc.utf8_lower(column.strings), pa.array(BOOLEAN_WORDS))
     if data_type == "boolean":
-        return np.isin(column.numbers, (0, 1))
-    are_numbers: Flags = ~np.isnan(column.numbers)
+        return _are_numbers_in(column, [0.0, 1.0])
     if data_type == "whole number":
-        are_numbers &= column.numbers == np.floor(column.numbers)
-    return are_numbers
+        return pc.equal(column.numbers, pc.floor(column.numbers))
+    return pc.invert(pc.is_nan(column.numbers))
 
 
 class BlockCells:
@@ -321,22 +319,8 @@ class BlockCells:
         return self._cells[position]
 
 
-def flag_rows(where: Tree | None, cells: Callable[[int], ColumnCells], rows: int) -> Flags:
-    """The rows that meet a condition; all without one."""
-    if where is None:
-        return np.ones(rows, bool)
-    return np.broadcast_to(FormulaEvaluator(cells).evaluate(where)[0], rows)
-
-
-def _find_offences(condition: RowFormula, cells: Callable[[int], ColumnCells], rows: int) -> tuple[Flags, Flags]:
-    """The rows of which it is known whether they meet a condition, and those that don't."""
-    is_true, is_compared = FormulaEvaluator(cells).evaluate(condition.tree)
-    is_judged = is_compared & flag_rows(condition.where, cells, rows)
-    return is_judged, is_judged & ~is_true
-
-
-class OffencesGatherer:
-    """Counts, block by block, the rows that don't meet each condition."""
+class RulesGatherer:
+    """Counts, block by block, the rows that don't meet each condition, and sums up the numbers of each rule about them."""
 
     def __init__(self, plan: ScanPlan) -> None:
         self._rules: Rules = plan.rules
@@ -344,9 +328,10 @@ class OffencesGatherer:
         self._accept_exponents = plan.accept_exponents
         conditions = self._rules.conditions
         self._text_columns = [self._find_text_column(condition) for condition in conditions]
-        self._offending = np.zeros(len(conditions), np.int64)
-        self._judged = np.zeros(len(conditions), np.int64)
+        self._offending = [0] * len(conditions)
+        self._judged = [0] * len(conditions)
         self._ids: list[list[str]] = [[] for _ in conditions]
+        self._moments = PairMoments()
 
     def _find_text_column(self, condition: RowFormula) -> int | None:
         """The only column of a condition if it has texts that are looked at."""
@@ -356,53 +341,36 @@ class OffencesGatherer:
 
     def update(self, block: Block) -> None:
         cells = BlockCells(block, self._columns, self._accept_exponents)
+        evaluator = FormulaEvaluator(cells, block.rows)
         for index, condition in enumerate(self._rules.conditions):
             text_column = self._text_columns[index]
             if text_column is None:
-                is_judged, offending = _find_offences(condition, cells, block.rows)
-                self._judged[index] += np.count_nonzero(is_judged)
-                self._offending[index] += np.count_nonzero(offending)
+                flags = evaluator.flag_rows(condition.tree, condition.where)
+                self._judged[index] += len(flags) - flags.null_count
+                self._offending[index] += flags.false_count
             else:
-                # Each distinct text stands for a number of rows
-                texts = cells(text_column)
-                is_judged, offending = _find_offences(
-                    condition, {text_column: texts.distinct}.__getitem__, len(texts.counts)
-                )
-                self._judged[index] += texts.counts[is_judged].sum()
-                self._offending[index] += texts.counts[offending].sum()
+                flags = self._count_texts(index, condition, cells(text_column))
             # The first offending rows are named by their ids
             missing_ids = MOST_IDS - len(self._ids[index])
-            if self._rules.ids is not None and missing_ids and offending.any():
-                offending_rows = offending if text_column is None else offending[cells(text_column).codes]
-                first = pa.array(np.flatnonzero(offending_rows)[:missing_ids])
+            if self._rules.ids is not None and missing_ids and flags.false_count:
+                first = pc.indices_nonzero(pc.invert(flags))[:missing_ids]
                 ids = block.cells(self._columns[self._rules.ids]).take(first)
                 self._ids[index] += [str(row_id) for row_id in ids.to_pylist() if row_id is not None]
-
-    def states(self) -> Iterator[Offences]:
-        ids = tuple(tuple(rule_ids) for rule_ids in self._ids)
-        yield Offences(tuple(self._offending.tolist()), tuple(self._judged.tolist()), ids)
-
-
-class PairMomentsGatherer:
-    """The moments, block by block, of the numbers of each rule about them."""
-
-    def __init__(self, plan: ScanPlan) -> None:
-        self._formulas: tuple[RowFormula, ...] = plan.rules.numbers
-        self._columns = {column.position: column for column in plan.columns}
-        self._accept_exponents = plan.accept_exponents
-        self._moments = PairMoments()
-
-    def update(self, block: Block) -> None:
-        cells = BlockCells(block, self._columns, self._accept_exponents)
-        evaluator = FormulaEvaluator(cells)
-        moments = []
-        for formula in self._formulas:
-            # A single number is paired with itself
-            x, x_missing = evaluator.compute_numbers(formula.tree)
-            y, y_missing = (x, x_missing) if formula.second is None else evaluator.compute_numbers(formula.second)
-            chosen = flag_rows(formula.where, cells, block.rows) & ~(x_missing | y_missing)
-            moments.append(measure_pair(x[chosen], y[chosen]))
+        moments = [measure_pair(*evaluator.compute_numbers(formula)) for formula in self._rules.numbers]
         self._moments += PairMoments(tuple(moments))
 
-    def states(self) -> Iterator[PairMoments]:
-        yield self._moments
+    def _count_texts(self, index: int, condition: RowFormula, column: ColumnCells) -> pa.BooleanArray:
+        """The flags of rows for a condition on one column, evaluated once for each of its texts."""
+        evaluator = FormulaEvaluator(lambda _: column.distinct, len(column.counts))
+        flags = evaluator.flag_rows(condition.tree, condition.where)
+        self._judged[index] += int(column.counts[flags.is_valid()].sum())
+        self._offending[index] += int(column.counts[pc.equal(flags, False).fill_null(False)].sum())
+        if self._rules.ids is None:
+            return flags
+        return flags.take(column.codes)
+
+    def states(self) -> Iterator[Offences | PairMoments]:
+        ids = tuple(tuple(rule_ids) for rule_ids in self._ids)
+        yield Offences(tuple(self._offending), tuple(self._judged), ids)
+        if self._rules.numbers:
+            yield self._moments

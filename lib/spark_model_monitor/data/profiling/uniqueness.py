@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number
-from spark_model_monitor.data.profiling.rule_scan import ColumnCells, flag_rows, list_positions
+from spark_model_monitor.data.profiling.rule_scan import ColumnCells, FormulaEvaluator, list_positions
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
@@ -101,7 +101,7 @@ def hash_partition(
         for index, question in enumerate(questions):
             chosen = accepted
             if question.where is not None:
-                chosen = accepted.filter(pa.array(_flag_rows(question.where, accepted)))
+                chosen = accepted.filter(_flag_rows(question.where, accepted))
             first, second = _hash_columns([chosen.column(f"c{position}") for position in question.positions])
             in_part = first % np.uint64(parts) == part
             column = np.full(int(in_part.sum()), index, np.int32)
@@ -109,14 +109,14 @@ def hash_partition(
             yield pa.RecordBatch.from_arrays([*arrays], schema=SCHEMA)
 
 
-def _flag_rows(where: Tree, batch: pa.RecordBatch) -> NDArray[np.bool_]:
+def _flag_rows(where: Tree, batch: pa.RecordBatch) -> pa.BooleanArray:
     def make_cells(position: int) -> ColumnCells:
         cells = batch.column(f"c{position}")
         if is_number(cells.type):
             return ColumnCells(convert_decimals(cells), is_text=False, accept_exponents=True)
         return ColumnCells(format_texts(cells), is_text=True, accept_exponents=True)
 
-    return flag_rows(where, make_cells, batch.num_rows)
+    return FormulaEvaluator(make_cells, batch.num_rows).flag_rows(where)
 
 
 def _hash_columns(columns: Sequence[pa.Array]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
