@@ -54,10 +54,9 @@ from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMe
 from spark_model_monitor.statistics.states.encoding import pack
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
-from spark_model_monitor.statistics.states.offences import Offences
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
-from spark_model_monitor.statistics.states.pair_moments import PairMoments, PairSums, measure_pair
 from spark_model_monitor.statistics.states.pairs import Pairs
+from spark_model_monitor.statistics.states.rule_counts import RuleCounts, measure_pair
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from spark_model_monitor.statistics.states.segments import Segmented
 from spark_model_monitor.statistics.states.time_counts import TimeCounts
@@ -263,18 +262,17 @@ def build_row_groups(rows: np.ndarray) -> RowGroups:
     return groups
 
 
-def build_offences(rows: np.ndarray) -> Offences:
-    """Negative numbers offend, and infinities; the first have ids."""
+def build_rule_counts(rows: np.ndarray) -> RuleCounts:
+    """Negative numbers offend, and infinities; the first have ids. Sums are of the rows alone, and beside their negatives;
+    infinities are left to the tests of rules.
+    """
     negative = rows[rows < 0]
     infinite = np.isinf(rows)
     judged = int((~np.isnan(rows)).sum())
-    return Offences((len(negative), int(infinite.sum())), (judged, len(rows)), (tuple(map(str, negative[:10])), ()))
-
-
-def measure_pair_moments(rows: np.ndarray) -> PairMoments:
-    """Of the rows alone, and beside their negatives; infinities are left to the tests of rules."""
-    numbers = np.where(np.isinf(rows), np.nan, rows)
-    return PairMoments((measure_pair(numbers, numbers), measure_pair(numbers, -numbers)))
+    numbers = np.where(infinite, np.nan, rows)
+    sums = (measure_pair(numbers, numbers), measure_pair(numbers, -numbers))
+    ids = (tuple(map(str, negative[:10])), ())
+    return RuleCounts((len(negative), int(infinite.sum())), (judged, len(rows)), ids, sums)
 
 
 def build_segments(rows: np.ndarray) -> Segmented:
@@ -329,8 +327,7 @@ CASES = {
     "rows": Case(build_rows, RowCounts.zero(reasons=2, predicates=1), RowCounts.zero(reasons=1, predicates=1)),
     "row_runs": Case(build_row_runs, RowRuns()),
     "row_groups": Case(build_row_groups, RowGroups()),
-    "offences": Case(build_offences, Offences.zero(2), Offences.zero(1)),
-    "pair_moments": Case(measure_pair_moments, PairMoments(), PairMoments((PairSums(),))),
+    "rule_counts": Case(build_rule_counts, RuleCounts.zero(2, 2), RuleCounts.zero(2, 1)),
     "requests": Case(build_requests, Requests()),
     "confusion": Case(build_confusion, ConfusionCounts(), ConfusionCounts(limit=10)),
     "scores": Case(build_scores, ScoreCounts(), ScoreCounts(limit=10)),

@@ -22,8 +22,7 @@ from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, Scan
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
-from spark_model_monitor.statistics.states.offences import MOST_IDS, Offences
-from spark_model_monitor.statistics.states.pair_moments import PairMoments, measure_pair
+from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums, RuleCounts, measure_pair
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -331,7 +330,7 @@ class RulesGatherer:
         self._offending = [0] * len(conditions)
         self._judged = [0] * len(conditions)
         self._ids: list[list[str]] = [[] for _ in conditions]
-        self._moments = PairMoments()
+        self._sums = [PairSums()] * len(self._rules.numbers)
 
     def _find_text_column(self, condition: RowFormula) -> int | None:
         """The only column of a condition if it has texts that are looked at."""
@@ -356,8 +355,8 @@ class RulesGatherer:
                 first = pc.indices_nonzero(pc.invert(flags))[:missing_ids]
                 ids = block.cells(self._columns[self._rules.ids]).take(first)
                 self._ids[index] += [str(row_id) for row_id in ids.to_pylist() if row_id is not None]
-        moments = [measure_pair(*evaluator.compute_numbers(formula)) for formula in self._rules.numbers]
-        self._moments += PairMoments(tuple(moments))
+        for index, formula in enumerate(self._rules.numbers):
+            self._sums[index] = self._sums[index].merge(measure_pair(*evaluator.compute_numbers(formula)))
 
     def _count_texts(self, index: int, condition: RowFormula, column: ColumnCells) -> pa.BooleanArray:
         """The flags of rows for a condition on one column, evaluated once for each of its texts."""
@@ -369,8 +368,6 @@ class RulesGatherer:
             return flags
         return flags.take(column.codes)
 
-    def states(self) -> Iterator[Offences | PairMoments]:
-        ids = tuple(tuple(rule_ids) for rule_ids in self._ids)
-        yield Offences(tuple(self._offending), tuple(self._judged), ids)
-        if self._rules.numbers:
-            yield self._moments
+    def states(self) -> Iterator[RuleCounts]:
+        ids = tuple(tuple(row_ids) for row_ids in self._ids)
+        yield RuleCounts(tuple(self._offending), tuple(self._judged), ids, tuple(self._sums))

@@ -41,11 +41,10 @@ from spark_model_monitor.statistics.states import (
     RowRuns,
     State,
 )
-from spark_model_monitor.statistics.states.offences import Offences
+from spark_model_monitor.statistics.states.rule_counts import RuleCounts
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.local_engine import LocalPartitions
-    from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ class Scan:
 
     matches: number of rows for which each predicate was true, by name. requests: the requests behind captured records;
     None if unknown. runs: runs of every feature, empty if none were kept, then of every feature in every segment.
-    offences: offences against the rules; None without rules. pair_moments: of the rules about numbers.
+    rule_counts: what the rules ask for; None without rules.
     """
 
     profile: Profile
@@ -79,8 +78,7 @@ class Scan:
     matches: Mapping[str, int]
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
-    offences: Offences | None = None
-    pair_moments: PairMoments | None = None
+    rule_counts: RuleCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -134,12 +132,12 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     rows = row_states.get(RowCounts, RowCounts.zero(reasons=requested.reasons, predicates=len(source.predicates)))
     requests = row_states.get(Requests)
     rules = requested.rules
-    offences = None
+    rule_counts = None
     if rules is not None:
-        offences = row_states.get(Offences, Offences.zero(len(rules.conditions)))
+        rule_counts = row_states.get(RuleCounts, RuleCounts.zero(len(rules.conditions), len(rules.numbers)))
     assert isinstance(rows, RowCounts)
     assert isinstance(requests, (Requests, type(None)))
-    assert isinstance(offences, (Offences, type(None)))
+    assert isinstance(rule_counts, (RuleCounts, type(None)))
 
     # The states of the features, less their runs of rows, which are no part of a profile
     columns = [column for plan in plans for column in plan.columns]
@@ -155,16 +153,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     # A source without captures has no requests, rather than none
     captured = requests if requests and requests.count else None
-    pair_moments = next((state for state in row_states.values() if state.KIND == "pair_moments"), None)
-    return Scan(
-        Profile(rows.kept, tuple(profiles)),
-        rows,
-        matches,
-        captured,
-        runs,
-        offences,
-        cast("PairMoments | None", pair_moments),
-    )
+    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, rule_counts)
 
 
 def build_plans(

@@ -163,12 +163,11 @@ def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> 
     from spark_model_monitor.monitors.data_quality.expectations import judge_expectations
     from spark_model_monitor.monitors.data_quality.rule_table import Measurements
     from spark_model_monitor.monitors.data_quality.rule_verdicts import judge_rule_set
-    from spark_model_monitor.statistics.states.pair_moments import PairMoments
 
-    assert scan_result.offences is not None  # rules were counted
+    assert scan_result.rule_counts is not None  # rules were counted
     rows = scan_result.profile.item_count
     values = count_values(dataset, plan.questions, rows)
-    measured = Measurements(rows, scan_result.offences, scan_result.pair_moments or PairMoments(), values)
+    measured = Measurements(rows, scan_result.rule_counts, values)
     judged = judge_expectations(plan, measured)
     if plan.rule_set is None:
         return judged

@@ -16,8 +16,7 @@ from spark_model_monitor.data.profiling.uniqueness import ValueCounts, ValueQues
 from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.row_rules import Tree
-from spark_model_monitor.statistics.states.offences import Offences
-from spark_model_monitor.statistics.states.pair_moments import PairMoments
+from spark_model_monitor.statistics.states.rule_counts import RuleCounts
 
 Counted = TypeVar("Counted")
 
@@ -119,10 +118,9 @@ class Measurements:
     """What the scan and the pass over values counted. rows: of the data."""
 
     rows: int
-    offences: Offences
-    moments: PairMoments
+    counts: RuleCounts
     values: Sequence[ValueCounts]
 
     def get_offences(self, condition: int) -> tuple[int, int, tuple[str, ...]]:
         """Rows that don't meet a condition of the table, rows of which it is known, and ids of the former."""
-        return self.offences.offending[condition], self.offences.judged[condition], self.offences.ids[condition]
+        return self.counts.offending[condition], self.counts.judged[condition], self.counts.ids[condition]

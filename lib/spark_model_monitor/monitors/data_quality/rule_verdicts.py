@@ -17,8 +17,7 @@ from spark_model_monitor.monitors.data_quality.rule_conditions import compute_li
 from spark_model_monitor.monitors.data_quality.rule_table import Measurements
 from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.states.offences import MOST_IDS
-from spark_model_monitor.statistics.states.pair_moments import PairSums
+from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums
 
 ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
 FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
@@ -145,7 +144,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     if metric.condition is not None:
         offending, rows, ids = measured.get_offences(metric.condition)
     if metric.numbers:
-        sums = [measured.moments.pairs[index] for index in metric.numbers]
+        sums = [measured.counts.sums[index] for index in metric.numbers]
         rows = round(min(pair.rows for pair in sums))
         not_numbers = round(sum(pair.not_numbers for pair in sums))
         if not_numbers:
@@ -210,9 +209,9 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
     if not metric.numbers:
         return (rows - offending) / rows
     # Numbers are summed up by their moments
-    sums = measured.moments.pairs[metric.numbers[0]]
+    sums = measured.counts.sums[metric.numbers[0]]
     if metric.type == "AggregateMatch":
-        second_sums = measured.moments.pairs[metric.numbers[1]]
+        second_sums = measured.counts.sums[metric.numbers[1]]
         numerator = _aggregate(rule.parameters[0], sums)
         denominator = _aggregate(rule.parameters[1], second_sums)
         return numerator / denominator if denominator else math.nan

@@ -167,7 +167,7 @@ LOADED = (
     "spark_model_monitor.monitors.data_quality.feature_scan",
     "spark_model_monitor.monitors.data_quality.causes.contributing_segments",
     "spark_model_monitor.monitors.data_quality.checks.drift.segment_shares",
-    "spark_model_monitor.statistics.states.offences",
+    "spark_model_monitor.statistics.states.rule_counts",
     "spark_model_monitor.statistics.verdicts.expected_row_count",
     "spark_model_monitor.spark.launch.submission",
     "pyarrow.acero",

@@ -1,19 +1,30 @@
-"""The moments of pairs of numbers that a user's rules ask for: means, spreads, correlations, ends.
+"""What the rows of a data set say of a user's rules: rows that don't meet a condition, and sums of numbers. It adds.
 
-Model: of two parts of the rows, the squared deviations and the products of deviations are added with a term for the distance of
-the parts' means. Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
+Model of the sums: of two parts of the rows, the squared deviations and the products of deviations are added with a term for the
+distance of the parts' means. Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
 """
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from operator import add, le
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    join_parts,
+    register_state,
+    require_equal,
+    split_parts,
+)
+
+MOST_IDS = 10  # ids of offending rows that are kept per condition
 
 
 class PairSums(NamedTuple):
@@ -86,30 +97,50 @@ def measure_pair(x: NDArray[np.float64], y: NDArray[np.float64]) -> PairSums:
 
 @register_state
 @dataclass(frozen=True, slots=True, eq=False)
-class PairMoments(State):
-    """The sums of each rule's numbers, in the order of the rules."""
+class RuleCounts(State):
+    """For each condition: the rows that don't meet it, those of which it is known, and the first ids of the former, if rows have
+    ids. sums: of the numbers of each rule about them.
+    """
 
-    KIND: ClassVar[str] = "pair_moments"
+    KIND: ClassVar[str] = "rule_counts"
 
-    pairs: tuple[PairSums, ...] = ()
-
-    def __add__(self, moments: PairMoments) -> PairMoments:
-        """Raises BadState if the numbers of rules differ."""
-        if not self.pairs or not moments.pairs:
-            return self if self.pairs else moments
-        require_equal(self.KIND, "the number of rules", len(self.pairs), len(moments.pairs))
-        return PairMoments(tuple(mine.merge(theirs) for mine, theirs in zip(self.pairs, moments.pairs, strict=True)))
-
-    def payload(self) -> tuple[Parameters, bytes]:
-        """Ten doubles for each rule."""
-        return {}, np.array(self.pairs, "<f8").tobytes()
+    offending: tuple[int, ...] = ()
+    judged: tuple[int, ...] = ()
+    ids: tuple[tuple[str, ...], ...] = ()
+    sums: tuple[PairSums, ...] = ()
 
     @classmethod
-    def from_payload(cls, parameters: Parameters, payload: bytes) -> PairMoments:
-        table = np.frombuffer(payload, "<f8").reshape(-1, len(PairSums._fields))
-        return cls(tuple(PairSums(*row) for row in table.tolist()))
+    def zero(cls, conditions: int, numbers: int = 0) -> RuleCounts:
+        """The counts of no rows."""
+        return cls((0,) * conditions, (0,) * conditions, ((),) * conditions, (PairSums(),) * numbers)
+
+    def __add__(self, addend: RuleCounts) -> RuleCounts:
+        """Raises BadState if the numbers of rules differ."""
+        require_equal(self.KIND, "the number of conditions", len(self.offending), len(addend.offending))
+        require_equal(self.KIND, "the number of sums", len(self.sums), len(addend.sums))
+        return RuleCounts(
+            tuple(map(add, self.offending, addend.offending)),
+            tuple(map(add, self.judged, addend.judged)),
+            tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, addend.ids, strict=True)),
+            tuple(mine.merge(theirs) for mine, theirs in zip(self.sums, addend.sums, strict=True)),
+        )
+
+    def payload(self) -> tuple[Parameters, bytes]:
+        """Both counts of all conditions as 64-bit integers, the ids as JSON, then ten doubles for each sum."""
+        counts = np.array([self.offending, self.judged], "<i8").tobytes()
+        return {}, join_parts([counts, json.dumps(self.ids).encode(), np.array(self.sums, "<f8").tobytes()])
+
+    @classmethod
+    def from_payload(cls, parameters: Parameters, payload: bytes) -> RuleCounts:
+        counts, ids, sums = split_parts(payload)
+        offending, judged = np.frombuffer(counts, "<i8").reshape(2, -1).tolist()
+        ids_by_condition = tuple(tuple(map(str, row_ids)) for row_ids in json.loads(ids))
+        table = np.frombuffer(sums, "<f8").reshape(-1, len(PairSums._fields))
+        return cls(tuple(offending), tuple(judged), ids_by_condition, tuple(PairSums(*row) for row in table.tolist()))
 
     def contradiction(self) -> str | None:
-        if all(pair.rows >= 0 and pair.not_numbers >= 0 for pair in self.pairs):
-            return None
-        return "it has a number of rows below 0"
+        if len(self.ids) != len(self.judged) or not all(map(le, self.offending, self.judged)):
+            return "it has other ids than conditions, or more offending rows than judged ones"
+        if not all(pair.rows >= 0 and pair.not_numbers >= 0 for pair in self.sums):
+            return "it has a number of rows below 0"
+        return None
