@@ -66,7 +66,7 @@ def loaded(spark, monkeypatch):
 def judge_checks(checks, frame, *, second_scan_allowed=False):
     """Plan, scan once, and judge."""
     plan = plan_checks(checks, frame.columns, second_scan_allowed=second_scan_allowed)
-    require_conditions(frame, plan.predicates.values())
+    require_conditions(frame, plan.predicates)
     dataset = Dataset.of(frame)
     rows, conditions = with_conditions(dataset, plan.predicates)
     source = RowSource(rows, frame.columns, predicates=conditions, partitions_at_most=10)

@@ -8,7 +8,13 @@ import pytest
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.user_checks.check_loading import read_checks
-from spark_model_monitor.monitors.user_checks.check_plan import Served, Source, plan_checks, quote_text
+from spark_model_monitor.monitors.user_checks.check_plan import (
+    Source,
+    choose_source,
+    list_conditions,
+    plan_checks,
+    quote_text,
+)
 
 
 def make_checks(*entries):
@@ -47,12 +53,12 @@ def make_checks(*entries):
     ],
 )
 def test_every_analyzer_has_one_source(entry, source):
-    plan = plan_checks(make_checks(entry), ["a", "b"], second_scan_allowed=True)
+    [analyzer] = make_checks(entry).analyzers
 
-    assert [served.source for served in plan.served.values()] == [source]
+    assert choose_source(analyzer) == source
 
 
-def test_conditions_are_counted_once_under_names_of_their_own():
+def test_conditions_are_counted_once():
     checks = make_checks(
         {"analyzer": "Completeness", "column": "a.b", "where": "day = 1"},
         {"analyzer": "Size", "where": "day = 1"},
@@ -62,17 +68,19 @@ def test_conditions_are_counted_once_under_names_of_their_own():
 
     plan = plan_checks(checks, ["a", "a.b", "day"])
 
-    assert plan.predicates == {
-        "check_0": "(day = 1) AND (`a.b` IS NOT NULL)",
-        "check_1": "day = 1",
-        "check_2": "a > 0",
-        "check_3": "(a > 0) IS NOT NULL",
-    }
-    completeness, size, compliance, condition = plan.served.values()
-    assert (completeness.matching, completeness.counted) == ("check_0", "check_1")
-    assert (size.matching, size.counted) == ("check_1", None)
-    assert compliance == Served(compliance.analyzer, Source.PREDICATES, "check_2", None, "check_3")
-    assert condition.matching == "check_2"
+    conditions = list(map(list_conditions, checks.analyzers))
+    assert conditions == [
+        ("(day = 1) AND (`a.b` IS NOT NULL)", "day = 1", None),
+        ("day = 1", None, None),
+        ("a > 0", None, "(a > 0) IS NOT NULL"),
+        ("a > 0", None, "(a > 0) IS NOT NULL"),
+    ]
+    assert plan.predicates == (
+        "(day = 1) AND (`a.b` IS NOT NULL)",
+        "day = 1",
+        "a > 0",
+        "(a > 0) IS NOT NULL",
+    )
 
 
 def test_only_columns_of_grouping_analyzers_are_counted_by_value():

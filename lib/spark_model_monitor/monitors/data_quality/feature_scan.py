@@ -29,9 +29,9 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
     engine = dataset.engine
     deequ = engine.deequ  # known before the rows are read
-    predicates_of_checks: Mapping[str, str] = {}
+    conditions: tuple[str, ...] = ()
     if checks:
-        predicates_of_checks = dict(checks.predicates)
+        conditions = checks.predicates
 
     # A window may lack the columns that order or group the baseline's rows
     is_baseline = measures.run_rows == FEWEST_ROWS
@@ -47,7 +47,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
 
     # Lines are decoded on the executors, unless conditions in SQL need columns
     lines = dataset.lines
-    if predicates_of_checks:
+    if conditions:
         lines = None
     file_order = None
     if measures.run_rows and dataset.tells_files:
@@ -58,8 +58,8 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     if lines and file_order is not None:
         rows = lines.raw_with_files
     predicates: dict[str, Any] = {}
-    if predicates_of_checks:
-        rows, predicates = engine.implementation(with_conditions)(dataset, predicates_of_checks)
+    if conditions:
+        rows, predicates = engine.implementation(with_conditions)(dataset, conditions)
 
     # What is read, and what is computed from it
     cuts: Sequence[Cut] = ()
@@ -188,6 +188,6 @@ def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics
     return compute_metrics(profile)
 
 
-def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Any]]:
+def with_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Any]]:
     """The rows with a boolean column for each SQL expression over the features. Raises NeedsSpark: SQL is Spark's."""
     raise NeedsSpark("a condition in SQL")

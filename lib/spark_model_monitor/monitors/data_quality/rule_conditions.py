@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.documents.dqdl import Condition, count_runs
 from spark_model_monitor.documents.row_rules import Tree
+
+_COMPARISONS = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+_SUMMARIES: dict[str, Callable[[NDArray[np.float64]], Any]] = {
+    "avg": np.mean,
+    "min": np.min,
+    "max": np.max,
+    "sum": np.sum,
+    "std": np.std,
+    "median": np.median,
+}
 
 
 def compute_limits(condition: Condition, past: tuple[float, ...]) -> list[float]:
@@ -19,70 +40,45 @@ def compute_limits(condition: Condition, past: tuple[float, ...]) -> list[float]
     return [evaluate_formula(operand.number, past) for operand in condition.operands]
 
 
-def meets_condition(value: float, operator: str, limits: Sequence[float]) -> bool:
-    """Whether a metric meets a condition of an operator and its limits; the ends of between don't belong to it."""
-    if operator.endswith("between"):
+def meets_condition(value: float, comparison: str, limits: Sequence[float]) -> bool:
+    """Whether a metric meets a condition of a comparison and its limits; the ends of between don't belong to it."""
+    if comparison.endswith("between"):
         is_inside = limits[0] < value < limits[1]
-        return is_inside == (operator == "between")
-    if operator.endswith("in"):
-        return (value in limits) == (operator == "in")
-    # Equality and inequality
-    if operator in ("=", "!="):
-        return (value == limits[0]) == (operator == "=")
-    # The ends of >= and <= belong to them
-    if operator.endswith("=") and value == limits[0]:
-        return True
-    if operator.startswith(">"):
-        return value > limits[0]
-    return value < limits[0]
+        return is_inside == (comparison == "between")
+    if comparison.endswith("in"):
+        return (value in limits) == (comparison == "in")
+    return bool(_COMPARISONS[comparison](value, limits[0]))
 
 
 def evaluate_formula(formula: Tree, past: tuple[float, ...]) -> float:
     """The number of a formula; NaN if it divides by 0. past: the metric in earlier runs, the newest last."""
-    values = _evaluate(formula, past)
-    return values[-1] if values else math.nan
-
-
-def _evaluate(formula: Tree, past: tuple[float, ...]) -> tuple[float, ...]:
-    """The values of a formula: those of `last(n)`, the newest last, else a single one."""
     operation, *arguments = formula
     if operation == "number":
-        return (arguments[0],)
-    if operation == "call":
-        name, parameters = arguments
-        if name == "last":
-            return past[-count_runs(formula) :]
-        values = _evaluate(parameters[0], past)
-        second = evaluate_formula(parameters[1], past) if len(parameters) > 1 else 0.0
-        return (_call_function(name, values, second),)
-    # Arithmetic is of single numbers
-    left = evaluate_formula(arguments[0], past)
-    right = evaluate_formula(arguments[1], past)
-    if operation == "+":
-        return (left + right,)
-    if operation == "-":
-        return (left - right,)
-    if operation == "*":
-        return (left * right,)
-    if not right:
-        return (math.nan,)
-    return (left / right,)
-
-
-def _call_function(name: str, values: tuple[float, ...], second: float) -> float:
-    if name == "index":  # 0 is the newest run
-        return values[-1 - int(second)] if 0 <= second < len(values) else math.nan
-    if name == "percentile":
-        return float(np.quantile(values, second if second <= 1 else second / 100))
+        return float(arguments[0])
+    if operation != "call":
+        left, right = (evaluate_formula(argument, past) for argument in arguments)
+        if operation == "/" and not right:
+            return math.nan
+        return float(_ARITHMETIC[operation](left, right))
+    # Without a function the newest of several runs counts
+    name, parameters = arguments
+    if name == "last":
+        return past[-1] if past else math.nan
+    # A function of one or of several numbers
+    numbers = _list_numbers(parameters[0], past)
     if name == "abs":
-        return abs(values[-1])
-    numbers = np.array(values)
-    summaries = {
-        "avg": numbers.mean(),
-        "min": numbers.min(),
-        "max": numbers.max(),
-        "sum": numbers.sum(),
-        "std": numbers.std(),
-        "median": np.median(numbers),
-    }
-    return float(summaries[name])
+        return abs(float(numbers[-1]))
+    if name in _SUMMARIES:
+        return float(_SUMMARIES[name](numbers))
+    second = evaluate_formula(parameters[1], past)
+    if name == "percentile":
+        return float(np.quantile(numbers, second if second <= 1 else second / 100))
+    # index: 0 is the newest run
+    return float(numbers[-1 - int(second)]) if 0 <= second < len(numbers) else math.nan
+
+
+def _list_numbers(formula: Tree, past: tuple[float, ...]) -> NDArray[np.float64]:
+    """The numbers that a function is of: those of `last(n)`, the newest last, else a single one."""
+    if formula[:2] == ("call", "last"):
+        return np.array(past[-count_runs(formula) :])
+    return np.array([evaluate_formula(formula, past)])

@@ -8,14 +8,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import format_java_double
-from spark_model_monitor.monitors.user_checks.check_plan import SECOND_SCAN_FLAG, Served
+from spark_model_monitor.monitors.user_checks.check_plan import (
+    SECOND_SCAN_FLAG,
+    Analyzer,
+    Source,
+    choose_source,
+    list_conditions,
+)
 from spark_model_monitor.statistics.states.data_types import DataTypeCounts
 from spark_model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from spark_model_monitor.statistics.states.hashing import xxhash64
@@ -33,25 +39,76 @@ class NeedsSecondScan(Exception):
     """The scan's states turned out not to answer an analyzer; the text says why."""
 
 
-def count_matching(served: Served, profile: Profile, matches: Mapping[str, int]) -> tuple[int, int] | None:
-    """Rows that an analyzer served from PREDICATES counts, and those among which it does; None if it has none to judge."""
+@dataclass(frozen=True, slots=True)
+class RowFraction:
+    """Rows that an analyzer counts, and those among which it does."""
 
-    def rows(predicate: str | None) -> int:
-        if predicate is None:
-            return profile.item_count
-        return matches[predicate]
+    matching: int
+    rows: int
 
-    # Without a row to judge, Deequ's state is empty, except for Size, which is 0
-    if not profile.item_count or (
-        served.analyzer.name != "Size" and not (rows(served.counted) and rows(served.judged))
-    ):
+
+@dataclass(frozen=True, slots=True)
+class SketchedNumbers:
+    """The distribution of a column's numbers."""
+
+    sketch: KllSketch
+    moments: Moments
+
+
+Evidence: TypeAlias = "RowFraction | DistinctRegisters | DataTypeCounts | Mapping[str, int] | Moments | SketchedNumbers"
+
+
+def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, int]) -> Evidence | None:
+    """What a scan says of an analyzer's metric; None where Deequ has an empty state: no rows, or only nulls.
+
+    matches: rows in which each of the plan's predicates was true.
+
+    Raises NeedsSecondScan if values were dropped, or the sketch is less precise than requested.
+    """
+    source = choose_source(analyzer)
+    if source is Source.PREDICATES:
+        return _count_rows(analyzer, profile, matches)
+    if analyzer.name == "Size":
+        return RowFraction(profile.item_count, profile.item_count)
+    feature = profile.feature(analyzer.columns[0])
+    if source is Source.FREQUENCIES:
+        return _count_by_value(analyzer, feature, profile.item_count)
+    if analyzer.name == "Completeness":
+        fraction = _count_present_rows(feature)
+        if not fraction.rows:
+            return None
+        return fraction
+    if analyzer.name == "ApproxCountDistinct":
+        return _distinct_registers(feature)
+    if analyzer.name == "DataType":
+        return _deequ_types(feature)
+    # A vector's moments are those of its elements, which Deequ's analyzers don't mean
+    moments = feature.moments
+    if moments is None or feature.vectors is not None or not (moments.present + moments.nan):
         return None
-    return rows(served.matching), rows(served.counted)
+    if analyzer.name == "ApproxQuantile":
+        return SketchedNumbers(_sure_sketch(analyzer, feature), moments)
+    if analyzer.name == "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
+        if feature.kll is None or not moments.count:
+            return None
+        return SketchedNumbers(feature.kll, moments)
+    return _deequ_moments(moments)
 
 
-def sure_sketch(served: Served, feature: FeatureProfile) -> KllSketch:
+def _count_rows(analyzer: Analyzer, profile: Profile, matches: Mapping[str, int]) -> RowFraction | None:
+    all_rows = profile.item_count
+    matching, counted, judged = (
+        all_rows if condition is None else matches[condition] for condition in list_conditions(analyzer)
+    )
+    # Without a row to judge, Deequ's state is empty, except for Size, which is 0
+    if not all_rows or (analyzer.name != "Size" and not (counted and judged)):
+        return None
+    return RowFraction(matching, counted)
+
+
+def _sure_sketch(analyzer: Analyzer, feature: FeatureProfile) -> KllSketch:
     """The sketch of a numeric feature. Raises NeedsSecondScan if it is less sure than requested."""
-    requested_error = served.analyzer.relative_error or 0.0
+    requested_error = analyzer.relative_error or 0.0
     assert feature.kll is not None  # a numeric feature has moments and a sketch
     if feature.kll.error > requested_error:
         raise NeedsSecondScan(
@@ -60,7 +117,7 @@ def sure_sketch(served: Served, feature: FeatureProfile) -> KllSketch:
     return feature.kll
 
 
-def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[str, int]:
+def _count_by_value(analyzer: Analyzer, feature: FeatureProfile, rows: int) -> dict[str, int]:
     """How often each value occurs among `rows` rows. Raises NeedsSecondScan if they were not counted apart.
 
     Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
@@ -68,12 +125,12 @@ def counts_by_value(served: Served, feature: FeatureProfile, rows: int) -> dict[
     counts = _as_spark_prints(_exact_counts(feature), feature)
     nulls = rows - sum(counts.values())
     # A text of the data may be spelled like Deequ's name for null, and counts with it there
-    if served.analyzer.name == "Histogram" and nulls:
+    if analyzer.name == "Histogram" and nulls:
         counts[NULL_VALUE] = counts.get(NULL_VALUE, 0) + nulls
     return counts
 
 
-def deequ_moments(moments: Moments) -> Moments:
+def _deequ_moments(moments: Moments) -> Moments:
     """Of all values that are not null, NaN and infinities put back in, as Spark's aggregates have them.
 
     Source: Spark 3.5's sum, stddev_pop, min and max, for which NaN is larger than any other value.
@@ -96,13 +153,14 @@ def deequ_moments(moments: Moments) -> Moments:
     smallest = min(ends, default=math.nan)
     largest = math.nan if moments.nan else max(ends)
     return replace(
-        moments, count=count_present(moments), sum=total, mean=math.nan, m2=math.nan, minimum=smallest, maximum=largest
+        moments,
+        count=moments.present + moments.nan,
+        sum=total,
+        mean=math.nan,
+        m2=math.nan,
+        minimum=smallest,
+        maximum=largest,
     )
-
-
-def count_present(moments: Moments) -> int:
-    """Values that are not null."""
-    return moments.present + moments.nan
 
 
 def _count_nan(feature: FeatureProfile) -> int:
@@ -112,13 +170,13 @@ def _count_nan(feature: FeatureProfile) -> int:
     return 0
 
 
-def count_present_and_rows(feature: FeatureProfile) -> tuple[int, int]:
+def _count_present_rows(feature: FeatureProfile) -> RowFraction:
     """Cells that are not null, and all of them."""
     rows = feature.data_types.total
-    return rows - feature.num_missing + _count_nan(feature), rows  # NaN is not a null
+    return RowFraction(rows - feature.num_missing + _count_nan(feature), rows)  # NaN is not a null
 
 
-def distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
+def _distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
     """What the distinct values of a feature are estimated from. Raises NeedsSecondScan if they were not looked at."""
     distinct = feature.distinct
     if distinct is None:
@@ -133,7 +191,7 @@ def distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
     return distinct
 
 
-def deequ_types(feature: FeatureProfile) -> DataTypeCounts:
+def _deequ_types(feature: FeatureProfile) -> DataTypeCounts:
     """Deequ looks at the texts that cells of other types are cast to; NaN and Infinity are no numbers there."""
     counts = feature.data_types
     moments = feature.moments
@@ -144,6 +202,11 @@ def deequ_types(feature: FeatureProfile) -> DataTypeCounts:
             text=moments.nan + moments.positive_infinite + moments.negative_infinite,
         )
     return counts
+
+
+def list_type_counts(types: DataTypeCounts) -> tuple[int, ...]:
+    """The cells of each of Deequ's types, in the order of `DATA_TYPES`."""
+    return types.missing, types.fractional, types.integral, types.boolean, types.text
 
 
 def _exact_counts(feature: FeatureProfile) -> Mapping[str, int]:

@@ -1,13 +1,12 @@
 """A user's checks before the scan: where the metric of every analyzer that a user's checks need will come from.
 
-A check runs on states only if its analyzers have them (P14), so each analyzer is given one of four sources,
-and what the scan has to gather for it is known before the scan starts; `suite.py` judges the checks after it. Pure
-Python, driver only.
+A check runs on states only if its analyzers have them (P14), so each analyzer has one of four sources, and what the scan
+has to gather for it is known before the scan starts; `suite.py` judges the checks after it. Pure Python, driver only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -91,38 +90,31 @@ Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """How one analyzer is served.
-
-    matching, counted, judged: for PREDICATES the names of the conditions that are true in the rows that count, in the rows it
-    looks at, and in those where its own condition is not null; None stands for all rows.
-    """
-
-    analyzer: Analyzer
-    source: Source
-    matching: str | None = None
-    counted: str | None = None
-    judged: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """What the scan gathers for a user's checks, and how each of their analyzers is served.
-
-    predicates: name -> SQL condition over the user's column names, whose true rows the scan counts. frequency_columns:
-    columns whose values the scan counts apart. second_scan_allowed: whether the user wrote --allow-second-scan.
-    """
+    """A user's checks, which a data set can answer. second_scan_allowed: whether the user wrote --allow-second-scan."""
 
     checks: Checks
-    served: Mapping[Analyzer, Served]
-    predicates: Mapping[str, str]
-    frequency_columns: frozenset[str]
     second_scan_allowed: bool
+
+    @property
+    def predicates(self) -> tuple[str, ...]:
+        """SQL conditions over the user's column names, whose true rows the scan counts."""
+        analyzers = self._list_analyzers(Source.PREDICATES)
+        conditions = [condition for analyzer in analyzers for condition in list_conditions(analyzer)]
+        return tuple(dict.fromkeys(condition for condition in conditions if condition is not None))
+
+    @property
+    def frequency_columns(self) -> frozenset[str]:
+        """The columns whose values the scan counts apart."""
+        return frozenset(analyzer.columns[0] for analyzer in self._list_analyzers(Source.FREQUENCIES))
 
     @property
     def second_scan(self) -> tuple[Analyzer, ...]:
         """The analyzers that are known before the scan to need another one."""
-        return tuple(analyzer for analyzer, served in self.served.items() if served.source is Source.SECOND_SCAN)
+        return self._list_analyzers(Source.SECOND_SCAN)
+
+    def _list_analyzers(self, source: Source) -> tuple[Analyzer, ...]:
+        return tuple(analyzer for analyzer in self.checks.analyzers if choose_source(analyzer) is source)
 
 
 def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: bool = False) -> CheckPlan:
@@ -130,65 +122,52 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
 
     Raises BadConfiguration, one line for each fault: a column that is not there, an analyzer that needs a second scan.
     """
+    plan = CheckPlan(checks, second_scan_allowed)
     # Several analyzers may lack the same column, which is named once
     faults = list(dict.fromkeys(_missing_columns(checks.analyzers, columns)))
-    predicates: dict[str, str] = {}  # conditions, each once, and their names
-    served = {analyzer: _serve(analyzer, predicates) for analyzer in checks.analyzers}
     # A second scan costs as much as the first, so the user has to ask for it
     if not second_scan_allowed:
         faults += [
             f"--checks: {analyzer} can't be answered from one scan; allow another one by {SECOND_SCAN_FLAG}, or leave it out"
-            for analyzer, way_to_answer in served.items()
-            if way_to_answer.source is Source.SECOND_SCAN
+            for analyzer in plan.second_scan
         ]
     if faults:
         raise BadConfiguration.gathered(faults)
-    return CheckPlan(
-        checks,
-        served,
-        {name: condition for condition, name in predicates.items()},
-        frozenset(
-            analyzer.columns[0]
-            for analyzer, way_to_answer in served.items()
-            if way_to_answer.source is Source.FREQUENCIES
-        ),
-        second_scan_allowed,
-    )
+    return plan
 
 
 def list_second_scan_analyzers(checks: Checks) -> list[Analyzer]:
     """The analyzers that take more than the states of a scan: a condition in SQL, or another scan."""
     state_sources = (Source.STATES, Source.FREQUENCIES)
-    return [analyzer for analyzer in checks.analyzers if _serve(analyzer, {}).source not in state_sources]
+    return [analyzer for analyzer in checks.analyzers if choose_source(analyzer) not in state_sources]
 
 
-def _serve(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
+def choose_source(analyzer: Analyzer) -> Source:
+    """Where the metric of an analyzer comes from."""
     # Parameters that no state of the scan knows
     if analyzer.special is not None:
-        return Served(analyzer, Source.SECOND_SCAN)
+        return Source.SECOND_SCAN
     if analyzer.name in FROM_STATES and analyzer.where is None:
         # The scan's sketch has an error of its own, and can't answer more exactly
         too_exact = analyzer.relative_error is not None and analyzer.relative_error < SMALLEST_RELATIVE_ERROR
-        return Served(analyzer, Source.SECOND_SCAN if too_exact else Source.STATES)
+        return Source.SECOND_SCAN if too_exact else Source.STATES
     if analyzer.name in FROM_PREDICATES:
-        return _counted_in_the_scan(analyzer, predicates)
+        return Source.PREDICATES
     # Values are counted by column, not by pair of columns, nor under a condition
     if analyzer.name in FROM_FREQUENCIES and analyzer.where is None and len(analyzer.columns) == 1:
-        return Served(analyzer, Source.FREQUENCIES)
-    return Served(analyzer, Source.SECOND_SCAN)
+        return Source.FREQUENCIES
+    return Source.SECOND_SCAN
 
 
-def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Served:
-    def name_predicate(condition: str | None) -> str | None:
-        if condition is None:
-            return None
-        return predicates.setdefault(condition, f"check_{len(predicates)}")
-
+def list_conditions(analyzer: Analyzer) -> tuple[str | None, str | None, str | None]:
+    """The SQL conditions of an analyzer that counts rows: of the rows that count, of those that it looks at, and of those for
+    which its own condition is not null; None: all rows.
+    """
     holds = counting_condition(analyzer)
     where = analyzer.where
     # Size counts all rows of its condition, and there is nothing to judge
     if holds is None:
-        return Served(analyzer, Source.PREDICATES, name_predicate(where))
+        return where, None, None
     judged = None
     # Rows in which the expression is NULL count as not complying, unless all are so
     if analyzer.name == "Compliance":
@@ -197,7 +176,7 @@ def _counted_in_the_scan(analyzer: Analyzer, predicates: dict[str, str]) -> Serv
     if where is not None:
         holds = f"({where}) AND ({holds})"
         judged = f"({where}) AND {judged}" if judged else None
-    return Served(analyzer, Source.PREDICATES, *map(name_predicate, (holds, where, judged)))
+    return holds, where, judged
 
 
 def counting_condition(analyzer: Analyzer) -> str | None:

@@ -18,25 +18,23 @@ from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.monitors.protocol import NOT_EXPECTED, Finding
 from spark_model_monitor.monitors.user_checks.answers import (
     NeedsSecondScan,
+    RowFraction,
+    SketchedNumbers,
     choose_plain_names,
-    count_matching,
-    count_present,
-    count_present_and_rows,
-    counts_by_value,
-    deequ_moments,
-    deequ_types,
-    distinct_registers,
     explain_refused_second_scan,
-    sure_sketch,
+    find_evidence,
+    list_type_counts,
     with_extremes,
 )
 from spark_model_monitor.monitors.user_checks.check_loading import DATA_TYPES, FORMS, JsonCheck, JsonChecks, Level
-from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Served, Source
-from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Source, choose_source
+from spark_model_monitor.statistics.states.data_types import DataTypeCounts
+from spark_model_monitor.statistics.states.distinct import DistinctRegisters
+from spark_model_monitor.statistics.states.moments import Moments
+from spark_model_monitor.statistics.states.profile import ColumnType, Profile
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
-    from spark_model_monitor.statistics.states.moments import Moments
 
 
 SUCCESS = "Success"
@@ -130,13 +128,11 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     """
 
     def result(check: JsonCheck) -> ConstraintResult:
-        served = plan.served[check.analyzer]
+        served_by = choose_source(check.analyzer).value
         try:
-            return judge_constraint(
-                check, compute_metric(served, profile, matches, check.data_type), "", served.source.value
-            )
+            return judge_constraint(check, compute_metric(check, profile, matches), "", served_by)
         except NoMetric as fault:
-            return judge_constraint(check, None, str(fault), served.source.value)
+            return judge_constraint(check, None, str(fault), served_by)
         except NeedsSecondScan as fault:
             # A second scan is made by Deequ alone, so that a user who allowed one has to run on Spark
             if plan.second_scan_allowed:
@@ -191,62 +187,38 @@ class NoMetric(Exception):
     """An analyzer has no metric; the text is Deequ's failure."""
 
 
-def compute_metric(served: Served, profile: Profile, matches: Mapping[str, int], data_type: str | None) -> float:
-    """The metric of an analyzer. data_type: of DataType, the type whose share it is.
+def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int]) -> float:
+    """The metric of a check.
 
     Raises NoMetric where Deequ's metric is a failure, NeedsSecondScan if the states turn out not to answer it.
     """
-    name = served.analyzer.name
-    columns = served.analyzer.columns
-    # Rows were counted by SQL conditions during the scan
-    if served.source is Source.PREDICATES:
-        counts = count_matching(served, profile, matches)
-        if counts is None:
-            raise _empty_state_error(served.analyzer, profile)
-        if name == "Size":
-            return float(counts[0])
-        return counts[0] / counts[1]
-    if name == "Size":
-        return float(profile.item_count)
-    feature = profile.feature(columns[0])
-    if name == "ApproxCountDistinct":
-        return float(distinct_registers(feature).estimate_of_deequ())
-    # Values were counted exactly; two of the metrics are 0 without any, not failures
-    if served.source is Source.FREQUENCIES:
-        counted = counts_by_value(served, feature, profile.item_count)
-        if not counted and name not in ("CountDistinct", "Histogram"):
-            raise _empty_state_error(served.analyzer, profile)
-        return _OF_COUNTS[name](np.array(list(counted.values())))
-    if name in ("Completeness", "DataType"):
-        return _compute_share(feature, profile, data_type)
-    # What is left is about numbers, and a column of another type fails as in Deequ
-    _require_number(feature, profile)
-    if feature.moments is None or not count_present(feature.moments):
-        raise _empty_state_error(served.analyzer, profile)
-    if name == "ApproxQuantile":
-        return _compute_quantile(served, feature)
-    return _OF_MOMENTS[name](deequ_moments(feature.moments))
+    analyzer = check.analyzer
+    _require_type(analyzer, profile)
+    evidence = find_evidence(analyzer, profile, matches)
+    # Two of the metrics of values are 0 without any, not failures
+    if evidence is None or (evidence == {} and analyzer.name not in ("CountDistinct", "Histogram")):
+        raise _empty_state_error(analyzer, profile)
+    if isinstance(evidence, RowFraction):
+        if analyzer.name == "Size":
+            return float(evidence.matching)
+        return evidence.matching / evidence.rows
+    if isinstance(evidence, DistinctRegisters):
+        return float(evidence.estimate_of_deequ())
+    if isinstance(evidence, DataTypeCounts):
+        return list_type_counts(evidence)[DATA_TYPES.index(check.data_type or "")] / evidence.total
+    # Of numbers, and of values
+    if isinstance(evidence, SketchedNumbers):
+        return _compute_quantile(analyzer, evidence)
+    if isinstance(evidence, Moments):
+        return _OF_MOMENTS[analyzer.name](evidence)
+    return _OF_COUNTS[analyzer.name](np.array(list(evidence.values())))
 
 
-def _compute_share(feature: FeatureProfile, profile: Profile, data_type: str | None) -> float:
-    if nested_type := _NESTED.get(feature.column_type):
-        raise NoMetric(
-            f"Unsupported nested column type of column {_name_in_deequ(feature.name, profile)}: {nested_type}!"
-        )
-    if data_type is None:
-        present, rows = count_present_and_rows(feature)
-        return present / rows
-    types = deequ_types(feature)
-    counts = (types.missing, types.fractional, types.integral, types.boolean, types.text)
-    return counts[DATA_TYPES.index(data_type)] / types.total
-
-
-def _compute_quantile(served: Served, feature: FeatureProfile) -> float:
+def _compute_quantile(analyzer: Analyzer, numbers: SketchedNumbers) -> float:
     """The first value whose rank is as near as the values' weights allow. Source: QuantileSummaries.query of Spark 3.5."""
-    quantile = served.analyzer.quantile or 0.0
-    error = served.analyzer.relative_error or 0.0
-    assert feature.moments is not None
-    values, weights = with_extremes(sure_sketch(served, feature), feature.moments)
+    quantile = analyzer.quantile or 0.0
+    error = analyzer.relative_error or 0.0
+    values, weights = with_extremes(numbers.sketch, numbers.moments)
     # Spark returns the ends themselves if they are within the error
     if quantile <= error or len(values) == 1:
         return float(values[0])
@@ -256,12 +228,21 @@ def _compute_quantile(served: Served, feature: FeatureProfile) -> float:
     return float(values[near[0]] if len(near) and quantile < 1 - error else values[-1])
 
 
-def _require_number(feature: FeatureProfile, profile: Profile) -> None:
-    if feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
+def _require_type(analyzer: Analyzer, profile: Profile) -> None:
+    """Raises NoMetric for a column whose type Deequ's precondition of an analyzer refuses."""
+    if choose_source(analyzer) is not Source.STATES or analyzer.name in ("Size", "ApproxCountDistinct"):
         return
+    feature = profile.feature(analyzer.columns[0])
     name = _name_in_deequ(feature.name, profile)
-    deequ_type = {**_NESTED, **_FLAT_TYPES}.get(feature.column_type, "StringType")
-    raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {deequ_type} instead!")
+    nested_type = _NESTED.get(feature.column_type)
+    if analyzer.name in ("Completeness", "DataType"):
+        if nested_type is not None:
+            raise NoMetric(f"Unsupported nested column type of column {name}: {nested_type}!")
+        return
+    # What is left is about numbers
+    if not (feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)):
+        deequ_type = nested_type or _FLAT_TYPES.get(feature.column_type, "StringType")
+        raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {deequ_type} instead!")
 
 
 def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:

@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckP
 from spark_model_monitor.monitors.user_checks.suite import ConstraintResult, SuiteResults, judge_constraint
 from spark_model_monitor.registry import load_function
 from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, list_items
-from spark_model_monitor.spark.deequ.states import CheckMetrics, Evidence
+from spark_model_monitor.spark.deequ.states import CheckMetrics, DeequStates
 from spark_model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def require_answerable(dataset: Dataset, planned: CheckPlan) -> None:
     """
     frame = dataset.get_named_frame()
     assert frame is not None  # the rows are Spark's
-    require_conditions(frame, planned.predicates.values())
+    require_conditions(frame, planned.predicates)
     # Without Deequ these would fail after the scan, when its time is already spent
     if planned.second_scan:
         if isinstance(fault := fitting_deequ(frame.sparkSession), MissingDependency):
@@ -242,10 +242,10 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
     frame = dataset.get_named_frame()
     checks = plan.checks
     deequ = Deequ(spark)
-    evidence = Evidence(spark, deequ, profile, matches)
+    states = DeequStates(spark, deequ, profile, matches)
     # Checks written in Python keep their own Java analyzers and are judged by Deequ itself
     if isinstance(checks, DeequChecks):
-        metrics = CheckMetrics(evidence, plan, {})
+        metrics = CheckMetrics(states, plan, {})
         metrics.compute(checks.required, frame)
         return SuiteResults(tuple(_judge_by_deequ(checks, metrics)))
     assert isinstance(checks, JsonChecks)  # there are no others
@@ -258,7 +258,7 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
         )
         for analyzer in checks.analyzers
     }
-    metrics = CheckMetrics(evidence, plan, aliases)
+    metrics = CheckMetrics(states, plan, aliases)
     metrics.compute(list(required.items()), frame)
     return SuiteResults(tuple(_judge_by_metric(check, required[check.analyzer], metrics) for check in checks.checks))
 

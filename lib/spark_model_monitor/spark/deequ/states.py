@@ -18,19 +18,17 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.user_checks.answers import (
     NeedsSecondScan,
-    count_matching,
-    count_present,
-    count_present_and_rows,
-    counts_by_value,
-    deequ_moments,
-    deequ_types,
-    distinct_registers,
+    RowFraction,
+    SketchedNumbers,
     explain_refused_second_scan,
-    sure_sketch,
+    find_evidence,
+    list_type_counts,
     with_extremes,
 )
-from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Served, Source, quote_column
+from spark_model_monitor.monitors.user_checks.check_plan import Analyzer, CheckPlan, Source, choose_source, quote_column
 from spark_model_monitor.spark.deequ.jvm import Deequ
+from spark_model_monitor.statistics.states.data_types import DataTypeCounts
+from spark_model_monitor.statistics.states.distinct import DistinctRegisters
 from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
 
@@ -106,7 +104,7 @@ COUNT_COLUMN = "com_amazon_deequ_dq_metrics_count"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class DeequStates:
     """The results of one scan, and the Deequ that receives them.
 
     matches: rows in which each predicate of the plan was true.
@@ -117,45 +115,39 @@ class Evidence:
     profile: Profile
     matches: Mapping[str, int]
 
-    def make_state(self, served: Served, column: str) -> JavaObject | None:
+    def make_state(self, analyzer: Analyzer, column: str) -> JavaObject | None:
         """The Java state for an analyzer, or None where Deequ has an empty one: no rows, or only nulls.
 
         column: the name of the column in the analyzer's Java object.
 
         Raises NeedsSecondScan if values were dropped, or the sketch is less precise than requested.
         """
-        name = served.analyzer.name
+        evidence = find_evidence(analyzer, self.profile, self.matches)
         deequ = self.deequ
-        # The scan has counted the rows in which the condition is true
-        if served.source is Source.PREDICATES:
-            return self._counted(served)
-        if name == "Size":
-            return deequ["analyzers.NumMatches"](self.profile.item_count)
-        feature = self.profile.feature(served.analyzer.columns[0])
-        if served.source is Source.FREQUENCIES:
-            return self._frequencies(served, column, feature)
-        match name:
-            case "Completeness":
-                present, rows = count_present_and_rows(feature)
-                if rows:
-                    return deequ["analyzers.NumMatchesAndCount"](present, rows, deequ.none)
-                return None
-            case "ApproxCountDistinct":
-                return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(distinct_registers(feature).words()))
-            case "DataType":
-                types = deequ_types(feature)
-                counts = types.missing, types.fractional, types.integral, types.boolean, types.text
-                return deequ["analyzers.DataTypeHistogram"](*counts)
-        # A vector's moments are those of its elements, which Deequ's analyzers don't mean
-        if feature.moments is None or feature.vectors is not None or not count_present(feature.moments):
+        if evidence is None:
             return None
-        return self._numeric_state(served, feature, feature.moments)
+        # Of rows, and of the values of a column
+        if isinstance(evidence, RowFraction):
+            if analyzer.name == "Size":
+                return deequ["analyzers.NumMatches"](evidence.matching)
+            return deequ["analyzers.NumMatchesAndCount"](evidence.matching, evidence.rows, deequ.none)
+        if isinstance(evidence, DistinctRegisters):
+            return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(evidence.words()))
+        if isinstance(evidence, DataTypeCounts):
+            return deequ["analyzers.DataTypeHistogram"](*list_type_counts(evidence))
+        # Of numbers
+        if isinstance(evidence, SketchedNumbers):
+            moments = evidence.moments
+            if analyzer.name == "KLLSketch":
+                return make_kll_state(deequ, evidence.sketch, moments.minimum, moments.maximum)
+            return make_quantile_state(deequ, evidence.sketch, moments, analyzer.relative_error or 0.0)
+        if isinstance(evidence, Moments):
+            return self._numeric_state(analyzer, evidence)
+        return self._frequencies(evidence, column)
 
-    def _numeric_state(self, served: Served, feature: FeatureProfile, moments: Moments) -> JavaObject | None:
+    def _numeric_state(self, analyzer: Analyzer, numbers: Moments) -> JavaObject:
         deequ = self.deequ
-        # As Deequ has them, with infinities and NaN among the values
-        numbers = deequ_moments(moments)
-        match served.analyzer.name:
+        match analyzer.name:
             case "Mean":
                 return deequ["analyzers.MeanState"](numbers.sum, numbers.count)
             case "Sum":
@@ -166,28 +158,12 @@ class Evidence:
                 return deequ["analyzers.MinState"](numbers.minimum, deequ.none)
             case "Maximum":
                 return deequ["analyzers.MaxState"](numbers.maximum, deequ.none)
-            case "ApproxQuantile":
-                error = served.analyzer.relative_error or 0.0
-                return make_quantile_state(deequ, sure_sketch(served, feature), moments, error)
-            case "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
-                if feature.kll is None or not moments.count:
-                    return None
-                return make_kll_state(deequ, feature.kll, moments.minimum, moments.maximum)
-        raise ValueError(f"no state answers {served.analyzer.name}")
+        raise ValueError(f"no state answers {analyzer.name}")
 
-    def _counted(self, served: Served) -> JavaObject | None:
-        counts = count_matching(served, self.profile, self.matches)
-        if counts is None:
-            return None
-        if served.analyzer.name == "Size":
-            return self.deequ["analyzers.NumMatches"](counts[0])
-        return self.deequ["analyzers.NumMatchesAndCount"](*counts, self.deequ.none)
-
-    def _frequencies(self, served: Served, column: str, feature: FeatureProfile) -> JavaObject:
+    def _frequencies(self, counts: Mapping[str, int], column: str) -> JavaObject:
         """The counts by value as Deequ's FrequenciesAndNumRows, over a small frame made on the driver."""
         from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-        counts = counts_by_value(served, feature, self.profile.item_count)
         schema = StructType([StructField(column, StringType()), StructField(COUNT_COLUMN, LongType())])
         # Deequ wants these counts as rows of Spark, however few; one partition keeps the job small
         frame = self.spark.createDataFrame(list(counts.items()), schema).coalesce(1)
@@ -200,9 +176,9 @@ class CheckMetrics:
     aliases: Deequ's names for columns whose own names it would misread (`choose_plain_names`).
     """
 
-    def __init__(self, evidence: Evidence, plan: CheckPlan, aliases: dict[str, str]) -> None:
-        self._evidence = evidence
-        self._deequ = evidence.deequ
+    def __init__(self, states: DeequStates, plan: CheckPlan, aliases: dict[str, str]) -> None:
+        self._states = states
+        self._deequ = states.deequ
         self._plan = plan
         self._aliases = aliases
         self._sources: dict[str, Source] = {}
@@ -218,14 +194,14 @@ class CheckMetrics:
         answered = []
         rescanned = []
         for analyzer, java in required:
-            served = self._plan.served[analyzer]
-            self._sources[java.toString()] = served.source
+            source = choose_source(analyzer)
+            self._sources[java.toString()] = source
             # Known when planned; others turn out only when their state is made
-            if served.source is Source.SECOND_SCAN:
+            if source is Source.SECOND_SCAN:
                 rescanned.append(java)
                 continue
             try:
-                state = self._evidence.make_state(served, self._name_in_deequ(served))
+                state = self._states.make_state(analyzer, self._name_in_deequ(analyzer))
             except NeedsSecondScan as reason:
                 self._sources[java.toString()] = Source.SECOND_SCAN
                 # A refusal fails this analyzer alone, and its constraint says why
@@ -238,7 +214,7 @@ class CheckMetrics:
             if state is not None:
                 states.persist(java, state)
         # All states in one call; without a scan of the data
-        self._merge(self._deequ.aggregated(_build_schema(self._evidence.profile, self._aliases), answered, states))
+        self._merge(self._deequ.aggregated(_build_schema(self._states.profile, self._aliases), answered, states))
         for java in answered:
             if self.context.metric(java).isEmpty():  # it had no state; Deequ's own scan calls that an empty one
                 self._add(java, java.computeMetricFrom(self._deequ.none))
@@ -254,11 +230,9 @@ class CheckMetrics:
         """The origin of an analyzer's metric, in words."""
         return self._sources[java.toString()].value
 
-    def _name_in_deequ(self, served: Served) -> str:
-        columns = served.analyzer.columns
-        if columns:
-            return self._aliases.get(columns[0], columns[0])
-        return ""
+    def _name_in_deequ(self, analyzer: Analyzer) -> str:
+        column = "".join(analyzer.columns[:1])
+        return self._aliases.get(column, column)
 
     def _scan_again(self, analyzers: Sequence[JavaObject], frame: DataFrame | None) -> None:
         """A scan of Deequ's own. If Spark refuses it, its analyzers fail and the others are kept."""

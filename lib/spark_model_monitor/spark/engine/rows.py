@@ -431,14 +431,14 @@ def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     return expressions
 
 
-def with_conditions(dataset: Dataset, conditions: Mapping[str, str]) -> tuple[Partitions, dict[str, Column]]:
-    """The rows with a boolean column for each SQL expression over the features' names, and those columns by name."""
+def with_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partitions, dict[str, Column]]:
+    """The rows with a boolean column for each SQL expression over the features' names, and those columns by expression."""
     names = [f"__predicate{index}" for index in range(len(conditions))]
     named = dataset.get_named_frame()
     assert named is not None  # the rows are Spark's
-    columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions.values(), strict=True)]
+    columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions, strict=True)]
     frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
-    return SparkPartitions(frame), {key: F.col(name) for key, name in zip(conditions, names, strict=True)}
+    return SparkPartitions(frame), {sql: F.col(name) for sql, name in zip(conditions, names, strict=True)}
 
 
 def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
