@@ -76,7 +76,7 @@ class ColumnCells:
     """The cells of one column, in the forms that formulas need, each computed once; null where they are missing."""
 
     def __init__(self, cells: pa.Array, *, is_text: bool, accept_exponents: bool) -> None:
-        if pa.types.is_floating(cells.type):
+        if pa.types.is_floating(cells.type) and pc.any(pc.is_nan(cells)).as_py():
             cells = pc.if_else(pc.is_nan(cells), None, cells)
         self._cells = cells
         self._accept_exponents = accept_exponents

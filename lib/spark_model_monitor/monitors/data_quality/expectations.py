@@ -203,9 +203,11 @@ def _plan_column(
     column: Tree = ("column", name)
     allowed_share = _compute_allowed_share(rules.share)
 
-    def request(label: str, fault: str, condition: Tree, allowed: float = allowed_share) -> RequestedRule:
-        # A missing value is judged by `not_null` alone
-        return RequestedRule(name, label, fault, allowed, rules.level, table.count_rows(condition, is_present(column)))
+    # A missing value is judged by `not_null` alone: it meets no condition, and breaks none
+    def request(
+        label: str, fault: str, condition: Tree, allowed: float = allowed_share, where: Tree | None = None
+    ) -> RequestedRule:
+        return RequestedRule(name, label, fault, allowed, rules.level, table.count_rows(condition, where))
 
     if rules.min is not None or rules.max is not None:
         bounds = []
@@ -243,12 +245,11 @@ def _plan_column(
             expected = f"{shortest} to {longest:g}"
         length: Tree = ("length", column)
         fits: Tree = ("and", (">=", length, ("constant", shortest)), ("<=", length, ("constant", longest)))
-        yield request(f"length {expected}", f"not of {expected} characters", fits)
+        yield request(f"length {expected}", f"not of {expected} characters", fits, where=is_present(column))
     # How many rows have a value, and how often one occurs
     if rules.not_null is not None:
         allowed = _compute_allowed_share(rules.not_null)
-        label = f"not_null {rules.not_null:g}"
-        yield RequestedRule(name, label, "missing", allowed, rules.level, table.count_rows(is_present(column)))
+        yield request(f"not_null {rules.not_null:g}", "missing", is_present(column), allowed)
     if rules.unique:
         fault = "there more than once"
         yield RequestedRule(name, "unique", fault, allowed_share, rules.level, values=table.count_values([name]))
@@ -266,7 +267,8 @@ def _plan_column(
             # What is no time isn't newer, either
             time: Tree = ("time", column)
             is_newer: Tree = ("and", is_present(time), (">", time, ("constant", count_microseconds(since))))
-            yield request(f"newer_than {rules.newer_than}", f"not after {since:%Y-%m-%dT%H:%M:%SZ}", is_newer)
+            fault = f"not after {since:%Y-%m-%dT%H:%M:%SZ}"
+            yield request(f"newer_than {rules.newer_than}", fault, is_newer, where=is_present(column))
 
 
 def _compute_allowed_share(share: float | None) -> float:
