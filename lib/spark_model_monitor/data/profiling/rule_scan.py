@@ -1,15 +1,15 @@
 """A user's rules: counts the rows of a block that meet a condition or don't, and sums up numbers of rows. Runs on executors.
 
 Conditions are trees (`documents/row_rules.py`), in three-valued logic as in SQL. Null and NaN cells are missing. Texts that are
-numbers are compared as numbers. A condition on one column of texts is evaluated once for each distinct text.
+numbers are compared as numbers. What is asked of texts is computed once for each distinct text of a block.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, partial, reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import format_texts
-from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import Block, ScanPlan
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
-from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums, RuleCounts, measure_pair
+from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, RuleCounts, measure_pair
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -91,7 +91,10 @@ class ColumnCells:
         """Of each row, NaN for a text that is none."""
         if not self.is_text:
             return self._cells.cast(pa.float64(), safe=False)
-        return self.distinct.numbers.take(self.codes)
+        return self.map_texts(self._parse_numbers)
+
+    def _parse_numbers(self, texts: pa.Array) -> pa.DoubleArray:
+        return pa.array(parse_numbers(texts, classify(texts, accept_exponents=self._accept_exponents)))
 
     @property
     def texts(self) -> pa.Array | None:
@@ -101,40 +104,14 @@ class ColumnCells:
         return None
 
     @cached_property
-    def strings(self) -> pa.Array:
-        """The text of each row, also of numbers."""
-        if self.is_text:
-            return self._cells
-        return format_texts(self._cells)
-
-    @cached_property
     def _encoded(self) -> pa.DictionaryArray:
-        return self._cells.dictionary_encode()
+        if self.is_text:
+            return self._cells.dictionary_encode()
+        return format_texts(self._cells).dictionary_encode()
 
-    @cached_property
-    def distinct(self) -> ColumnCells:
-        """The distinct texts, and a missing one behind them."""
-        texts = pa.concat_arrays([self._encoded.dictionary, pa.nulls(1, self._cells.type)])
-        return DistinctCells(texts, is_text=True, accept_exponents=self._accept_exponents)
-
-    @cached_property
-    def codes(self) -> pa.Int32Array:
-        """The position of each row's text among the distinct ones."""
-        return pc.fill_null(self._encoded.indices, len(self._encoded.dictionary))
-
-    @cached_property
-    def counts(self) -> NDArray[np.int64]:
-        """How many rows have each of the distinct texts."""
-        return np.bincount(self.codes, minlength=len(self._encoded.dictionary) + 1)
-
-
-class DistinctCells(ColumnCells):
-    """Texts of which no two are alike."""
-
-    @cached_property
-    def numbers(self) -> pa.DoubleArray:
-        kinds = classify(self._cells, accept_exponents=self._accept_exponents)
-        return pc.if_else(self.missing, None, parse_numbers(self._cells, kinds))
+    def map_texts(self, compute: Callable[[pa.Array], pa.Array]) -> pa.Array:
+        """What is computed from the text of each row, also of numbers; null where it is missing."""
+        return pc.take(compute(self._encoded.dictionary), self._encoded.indices, boundscheck=False)
 
 
 BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
@@ -186,7 +163,7 @@ class FormulaEvaluator:
     """Evaluates formulas over rows. cells: of the column at a position. rows: how many."""
 
     def __init__(self, cells: Callable[[int], ColumnCells], rows: int) -> None:
-        self._cells = cells
+        self._cells = cache(cells)
         self._rows = rows
 
     def flag_rows(self, condition: Tree, where: Tree | None = None) -> pa.BooleanArray:
@@ -227,20 +204,20 @@ class FormulaEvaluator:
         # What is asked of the cells of a single column
         column = self._cells(parts[0][1])
         if operation == "match":
-            return pc.match_substring_regex(column.strings, parts[1])
-        meets = _can_be_cast(column, parts[1]) if operation == "cast" else _is_listed(column, *parts[1:])
-        return pc.if_else(column.missing, pa.scalar(None, pa.bool_()), meets)
+            return column.map_texts(lambda texts: pc.match_substring_regex(texts, parts[1]))
+        if operation == "cast":
+            return _can_be_cast(column, parts[1])
+        return _is_listed(column, *parts[1:])
 
     def _compute_value(self, tree: Tree) -> ColumnCells | _Value:
         operation, *parts = tree
         if operation == "column":
             return self._cells(parts[0])
         if operation == "length":  # a missing text has none
-            lengths = pc.fill_null(pc.utf8_length(self._cells(parts[0][1]).strings), 0)
-            return _Value(lengths.cast(pa.float64()))
+            lengths = self._cells(parts[0][1]).map_texts(pc.utf8_length)
+            return _Value(pc.fill_null(lengths, 0).cast(pa.float64()))
         if operation == "time":
-            times = _parse_times(self._cells(parts[0][1]).strings)
-            return _Value(times.cast(pa.float64(), safe=False))
+            return _Value(self._cells(parts[0][1]).map_texts(_parse_times).cast(pa.float64(), safe=False))
         # A constant is a value that each row has
         if operation == "constant" and isinstance(parts[0], str | bool):
             is_boolean = isinstance(parts[0], bool)
@@ -277,45 +254,30 @@ def _is_listed(column: ColumnCells, texts: frozenset[str], numbers: frozenset[fl
     """Whether each cell is one of these texts, or of these numbers; a number is no text."""
     if not column.is_text or not texts:
         return _are_numbers_in(column, numbers)
-    is_text_listed = pc.is_in(column.strings, pa.array(texts, pa.string()))
+    listed_texts = pa.array(texts, pa.string())
+    are_listed = column.map_texts(lambda texts: pc.is_in(texts, listed_texts))
     if not numbers:
-        return is_text_listed
-    return pc.or_(is_text_listed, _are_numbers_in(column, numbers))
+        return are_listed
+    return pc.or_(are_listed, _are_numbers_in(column, numbers))
 
 
 def _are_numbers_in(column: ColumnCells, numbers: Iterable[float]) -> pa.BooleanArray:
     # -0 is 0
-    return pc.is_in(pc.add(column.numbers, 0.0), pa.array([number + 0.0 for number in numbers], pa.float64()))
+    are_listed = pc.is_in(pc.add(column.numbers, 0.0), pa.array([number + 0.0 for number in numbers], pa.float64()))
+    return pc.if_else(column.missing, pa.scalar(None, pa.bool_()), are_listed)
 
 
 def _can_be_cast(column: ColumnCells, data_type: str) -> pa.BooleanArray:
     """Whether each cell can be cast to a type. As in Spark, a text of any number can be cast to an integer."""
     if data_type in ("date", "timestamp"):
-        return _parse_times(column.strings).is_valid()
+        return column.map_texts(lambda texts: _parse_times(texts).is_valid())
     if data_type == "boolean" and column.is_text:
-        return pc.is_in(pc.utf8_lower(column.strings), pa.array(BOOLEAN_WORDS))
+        return column.map_texts(lambda texts: pc.is_in(pc.utf8_lower(texts), pa.array(BOOLEAN_WORDS)))
     if data_type == "boolean":
-        return _are_numbers_in(column, [0.0, 1.0])
+        return _are_numbers_in(column, (0.0, 1.0))
     if data_type == "whole number":
         return pc.equal(column.numbers, pc.floor(column.numbers))
     return pc.invert(pc.is_nan(column.numbers))
-
-
-class BlockCells:
-    """The cells of a block's columns, each made once."""
-
-    def __init__(self, block: Block, columns: Mapping[int, ColumnPlan], accept_exponents: bool) -> None:
-        self._block = block
-        self._columns = columns
-        self._accept_exponents = accept_exponents
-        self._cells: dict[int, ColumnCells] = {}
-
-    def __call__(self, position: int) -> ColumnCells:
-        if position not in self._cells:
-            column = self._columns[position]
-            cells = self._block.whole_texts(column)
-            self._cells[position] = ColumnCells(cells, is_text=column.is_text, accept_exponents=self._accept_exponents)
-        return self._cells[position]
 
 
 class RulesGatherer:
@@ -325,49 +287,33 @@ class RulesGatherer:
         self._rules: Rules = plan.rules
         self._columns = {column.position: column for column in plan.columns}
         self._accept_exponents = plan.accept_exponents
-        conditions = self._rules.conditions
-        self._text_columns = [self._find_text_column(condition) for condition in conditions]
-        self._offending = [0] * len(conditions)
-        self._judged = [0] * len(conditions)
-        self._ids: list[list[str]] = [[] for _ in conditions]
-        self._sums = [PairSums()] * len(self._rules.numbers)
-
-    def _find_text_column(self, condition: RowFormula) -> int | None:
-        """The only column of a condition if it has texts that are looked at."""
-        positions = {position for tree in condition.trees for position in list_positions(tree)}
-        texts = [position for position in condition.compared_columns if self._columns[position].is_text]
-        return texts[0] if texts and len(positions) == 1 else None
+        self._counts = RuleCounts.zero(len(self._rules.conditions), len(self._rules.numbers))
 
     def update(self, block: Block) -> None:
-        cells = BlockCells(block, self._columns, self._accept_exponents)
-        evaluator = FormulaEvaluator(cells, block.rows)
-        for index, condition in enumerate(self._rules.conditions):
-            text_column = self._text_columns[index]
-            if text_column is None:
-                flags = evaluator.flag_rows(condition.tree, condition.where)
-                self._judged[index] += len(flags) - flags.null_count
-                self._offending[index] += flags.false_count
-            else:
-                flags = self._count_texts(index, condition, cells(text_column))
-            # The first offending rows are named by their ids
-            missing_ids = MOST_IDS - len(self._ids[index])
-            if self._rules.ids is not None and missing_ids and flags.false_count:
-                first = pc.indices_nonzero(pc.invert(flags))[:missing_ids]
-                ids = block.cells(self._columns[self._rules.ids]).take(first)
-                self._ids[index] += [str(row_id) for row_id in ids.to_pylist() if row_id is not None]
-        for index, formula in enumerate(self._rules.numbers):
-            self._sums[index] = self._sums[index].merge(measure_pair(*evaluator.compute_numbers(formula)))
+        evaluator = FormulaEvaluator(partial(self._read_cells, block), block.rows)
+        offending = []
+        judged = []
+        ids = []
+        for condition in self._rules.conditions:
+            flags = evaluator.flag_rows(condition.tree, condition.where)
+            offending.append(flags.false_count)
+            judged.append(len(flags) - flags.null_count)
+            ids.append(self._list_offending_ids(block, flags))
+        sums = tuple(measure_pair(*evaluator.compute_numbers(formula)) for formula in self._rules.numbers)
+        self._counts += RuleCounts(tuple(offending), tuple(judged), tuple(ids), sums)
 
-    def _count_texts(self, index: int, condition: RowFormula, column: ColumnCells) -> pa.BooleanArray:
-        """The flags of rows for a condition on one column, evaluated once for each of its texts."""
-        evaluator = FormulaEvaluator(lambda _: column.distinct, len(column.counts))
-        flags = evaluator.flag_rows(condition.tree, condition.where)
-        self._judged[index] += int(column.counts[flags.is_valid()].sum())
-        self._offending[index] += int(column.counts[pc.equal(flags, False).fill_null(False)].sum())
-        if self._rules.ids is None:
-            return flags
-        return flags.take(column.codes)
+    def _read_cells(self, block: Block, position: int) -> ColumnCells:
+        column = self._columns[position]
+        cells = block.whole_texts(column)
+        return ColumnCells(cells, is_text=column.is_text, accept_exponents=self._accept_exponents)
+
+    def _list_offending_ids(self, block: Block, flags: pa.BooleanArray) -> tuple[str, ...]:
+        """The ids of the first offending rows, if rows have ids."""
+        if self._rules.ids is None or not flags.false_count:
+            return ()
+        first = pc.indices_nonzero(pc.invert(flags))[:MOST_IDS]
+        ids = block.cells(self._columns[self._rules.ids]).take(first)
+        return tuple(str(row_id) for row_id in ids.to_pylist() if row_id is not None)
 
     def states(self) -> Iterator[RuleCounts]:
-        ids = tuple(tuple(row_ids) for row_ids in self._ids)
-        yield RuleCounts(tuple(self._offending), tuple(self._judged), ids, tuple(self._sums))
+        yield self._counts
