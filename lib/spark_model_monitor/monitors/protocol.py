@@ -442,6 +442,11 @@ class Finding:
         numbers = self.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
         return numbers.unsure(reason, advice)
 
+    def mark_unmet(self, reason: str, change: str, sentence: str) -> Finding:
+        """The same numbers, of a user's rule that isn't met. change: follows the name of what is judged."""
+        description = NOT_EXPECTED.format(sentence)
+        return self.but(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
+
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
         members_with_value = {name: value for name, value in self.__dict__.items() if value is not None}

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.documents.alert_files import apply_decisions
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -175,18 +174,6 @@ def test_every_row_of_a_value_that_is_there_twice_is_counted():
     frame = pd.DataFrame({"id": ["a", "b", "a", None, "c", "a", "b", None], "n": [1.0, 2, 3, 4, 5, 6, 0.0, -0.0]})
 
     assert offending(frame, features={"id": {"unique": True}, "n": {"unique": True}}) == [5, 2]
-
-
-def test_unique_is_the_same_in_many_passes():
-    random = np.random.default_rng(3)
-    frame = pd.DataFrame({"a": random.integers(0, 3_000, ROWS), "b": random.integers(0, 3_000, ROWS).astype(str)})
-    expected = [int(frame[name].duplicated(keep=False).sum()) for name in frame]  # by pandas
-    questions = [ValueQuestion((0,)), ValueQuestion((1,))]
-
-    with read_data(frame, engine="local") as data:
-        for pass_bytes in (2**28, 5_000):
-            counts = count_values(data, questions, ROWS, pass_bytes)
-            assert [count.rows - count.single for count in counts] == expected
 
 
 def test_a_share_may_offend_where_somebody_says_so():

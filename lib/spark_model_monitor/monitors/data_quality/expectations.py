@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from spark_model_monitor.data.profiling.partition import column_type
-from spark_model_monitor.data.profiling.rule_scan import Rules
-from spark_model_monitor.data.profiling.uniqueness import ValueQuestion
 from spark_model_monitor.documents.check_results import (
     EXPECTATION,
     LIMITS,
@@ -45,7 +43,7 @@ from spark_model_monitor.monitors.data_quality.rule_table import (
     is_present,
     parse_moment,
 )
-from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding, Judged
+from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, Judged
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 
@@ -94,7 +92,7 @@ class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 
     lacking: rules about columns of the baseline that the data lacks: name and label. extra: columns that may be absent. rule_set:
-    rules in DQDL, each of them by its text in `bound`. rules, questions: what the scan and the pass over values count.
+    rules in DQDL, each of them by its text in `bound`. table: what the scan and the pass over values count.
     """
 
     expectations: Expectations
@@ -103,8 +101,7 @@ class ExpectationPlan:
     extra: tuple[str, ...]
     rule_set: RuleSet | None
     bound: Mapping[str, BoundRule]
-    rules: Rules
-    questions: tuple[ValueQuestion, ...]
+    table: RuleTable
 
 
 def plan_rules(
@@ -170,9 +167,7 @@ def plan_rules(
     if rule_set is not None:
         bound = bind_rules(rule_set, table, types, end or datetime.now(timezone.utc))
     lacking_columns = tuple(lacking.items())
-    return ExpectationPlan(
-        expectations, tuple(requested), lacking_columns, extra, rule_set, bound, table.rules, table.questions
-    )
+    return ExpectationPlan(expectations, tuple(requested), lacking_columns, extra, rule_set, bound, table)
 
 
 def read_column_types(dataset: Dataset) -> Mapping[str, ColumnType]:
@@ -337,13 +332,7 @@ def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:
 
 
 def _report_violation(finding: Finding, reason: str) -> Finding:
-    return replace(
-        finding,
-        status=CheckStatus.VIOLATED,
-        reason=reason,
-        change=f"{_VERBS.get(finding.component or '', 'has')} {reason}",
-        description=NOT_EXPECTED.format(reason),
-    )
+    return finding.mark_unmet(reason, f"{_VERBS.get(finding.component or '', 'has')} {reason}", reason)
 
 
 def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:

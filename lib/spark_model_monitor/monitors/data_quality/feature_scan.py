@@ -94,7 +94,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         group_position = dataset.names.index(group)
     rules = None
     if measures.expected:
-        rules = measures.expected.rules
+        rules = measures.expected.table.rules
     plan = ScanPlan(
         accept_exponents=measures.accept_exponents,
         reasons=len(Refusal) if dataset.refusable else 0,
@@ -166,7 +166,7 @@ def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> 
 
     assert scan_result.rule_counts is not None  # rules were counted
     rows = scan_result.profile.item_count
-    values = count_values(dataset, plan.questions, rows)
+    values = count_values(dataset, plan.table.questions, rows)
     measured = Measurements(rows, scan_result.rule_counts, values)
     judged = judge_expectations(plan, measured)
     if plan.rule_set is None:

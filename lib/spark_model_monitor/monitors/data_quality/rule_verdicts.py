@@ -15,7 +15,7 @@ from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, Da
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric
 from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
 from spark_model_monitor.monitors.data_quality.rule_table import Measurements
-from spark_model_monitor.monitors.protocol import NO_VALUES, NOT_EXPECTED, Finding
+from spark_model_monitor.monitors.protocol import NO_VALUES, Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums
 
@@ -60,8 +60,7 @@ class RuleVerdict:
         if self.status is not CheckStatus.NOT_JUDGED:
             finding = finding.but(decided_by=ASSERTION)
         if self.status is CheckStatus.VIOLATED:
-            description = NOT_EXPECTED.format(f"{rule.text}: {self.reason}")
-            finding = finding.but(change=f"is not met: {self.reason}", description=description)
+            finding = finding.mark_unmet(self.reason, f"is not met: {self.reason}", f"{rule.text}: {self.reason}")
         members = {"ids": self.ids or None, "labels": dict(rule.labels) or None, "metrics": dict(self.metrics) or None}
         return finding.result(EXPECTATION, feature=rule.text).model_copy(update=members)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, CheckResult, CheckStatus, Hint
 from spark_model_monitor.documents.json_text import Json, format_java_double
 from spark_model_monitor.errors import NeedsSpark
-from spark_model_monitor.monitors.protocol import NOT_EXPECTED, Finding
+from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.user_checks.answers import (
     NeedsSecondScan,
     RowFraction,
@@ -146,29 +146,19 @@ def checked(plan: CheckPlan, dataset: Dataset, profile: Profile, matches: Mappin
 def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, ...], tuple[Hint, ...]]:
     """The constraints as results, those of checks of level Error that don't hold as violations, and hints of level Warning."""
     results = []
+    hints = []
     for constraint in suite_results.constraints:
+        name = constraint.constraint
+        message = constraint.constraint_message
         # Only checks of level Error decide; those of level Warning are hints
         if constraint.check_level == Level.ERROR.value:
             finding = Finding(CheckStatus.PASSED, None, constraint.metric, decided_by=ASSERTION, component="deequ")
             if constraint.constraint_status == FAILURE:
-                reason = constraint.constraint_message or "does not hold"
-                sentence = NOT_EXPECTED.format(f"{constraint.constraint}: {reason}")
-                violated = {"reason": reason, "change": f"is not met: {reason}", "description": sentence}
-                finding = finding.but(status=CheckStatus.VIOLATED, **violated)
-            results.append(finding.result(EXPECTATION, feature=constraint.constraint))
-    warned = (
-        constraint_result
-        for constraint_result in suite_results.failed
-        if constraint_result.check_level != Level.ERROR.value
-    )
-    hints = (
-        Hint(
-            hint="expectation",
-            features=(),
-            description=f"{constraint_result.constraint}: {constraint_result.constraint_message}",
-        )
-        for constraint_result in warned
-    )
+                reason = message or "does not hold"
+                finding = finding.mark_unmet(reason, f"is not met: {reason}", f"{name}: {reason}")
+            results.append(finding.result(EXPECTATION, feature=name))
+        elif constraint.constraint_status == FAILURE:
+            hints.append(Hint(hint="expectation", features=(), description=f"{name}: {message}"))
     return tuple(results), tuple(hints)
 
 
