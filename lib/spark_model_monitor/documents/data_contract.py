@@ -14,7 +14,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
@@ -123,17 +122,17 @@ def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[S
     rules: dict[str, None] = {}  # what schema and quality both say is one rule
     skipped = []
 
-    def add(name: str, translate: Callable[[], Iterator[str]]) -> None:
+    def add(subject: str, translate: Callable[..., str], *arguments: Any) -> None:
         try:
-            translated = list(translate())
+            rule = translate(*arguments)
             # DQDL's own limits, such as patterns with look-around
-            parse_rule_set(format_rules(translated), where)
+            parse_rule_set(format_rules([rule]), where)
         except NotTranslated as reason:
-            skipped.append(SkippedRule(name, str(reason)))
+            skipped.append(SkippedRule(subject, str(reason)))
         except BadDocument as fault:
-            skipped.append(SkippedRule(name, str(fault).rpartition(": ")[2]))
+            skipped.append(SkippedRule(subject, str(fault).rpartition(": ")[2]))
         else:
-            rules.update(dict.fromkeys(translated))
+            rules[rule] = None
 
     # The key, of one column or several
     keys = [column for column in table.properties or () if column.primaryKey]
@@ -144,20 +143,17 @@ def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[S
     # Each column's schema, then its quality
     for column in table.properties or ():
         name = _name_column(column)
-        for member, translate in _list_schema_rules(column):
-            add(f"{name}: {member}", translate)
+        for member, value in _list_members(column):
+            add(f"{name}: {member}", _translate_member, column, member, value)
         for index, quality in enumerate(column.quality or ()):
-            subject = _describe(quality, index)
-            add(f"{name}: {subject}", partial(_translate_quality, quality, [name]))
+            add(f"{name}: {_describe(quality, index)}", _translate_quality, quality, [name])
     # What is about all rows, or several columns
     for index, quality in enumerate(table.quality or ()):
         arguments = quality.arguments or {}
         columns = arguments.get("properties") or []
-        subject = _describe(quality, index)
-        add(subject, partial(_translate_quality, quality, columns))
+        add(_describe(quality, index), _translate_quality, quality, columns)
     for relationship in table.relationships or ():
-        subject = f"relationship to {relationship.to}"
-        skipped.append(SkippedRule(subject, SECOND_DATA_SET))
+        skipped.append(SkippedRule(f"{_RELATIONSHIP}{relationship.to}", SECOND_DATA_SET))
     return list(rules), skipped
 
 
@@ -176,76 +172,70 @@ def _describe(quality: DataQuality, index: int) -> str:
     return f"quality[{index}] ({subject})"
 
 
-SchemaRule: TypeAlias = "tuple[str, Callable[[], Iterator[str]]]"
+def _list_members(column: SchemaProperty) -> Iterator[tuple[str, Json]]:
+    """What the schema says of a column: members that are rules, and their values."""
+    yield "name", column.name
+    if column.required:
+        yield "required", True
+    if column.unique:
+        yield "unique", True
+    if column.logicalType is not None and column.logicalType != "string":
+        yield "logicalType", column.logicalType
+    # What values of the type may be
+    for option, value in (column.logicalTypeOptions or {}).items():
+        yield f"{_OPTION}{option}", value
+    if column.enum:
+        yield "enum", [value.value for value in column.enum]
+    # What is not about single values of this table
+    if column.properties or column.items or column.map:
+        yield "nested properties", None
+    for relationship in column.relationships or ():
+        yield f"{_RELATIONSHIP}{relationship.to}", None
 
 
-def _list_schema_rules(column: SchemaProperty) -> Iterator[SchemaRule]:
-    """What the schema says of a column: by member, how to translate it."""
+_OPTION = "logicalTypeOptions."
+_RELATIONSHIP = "relationship to "
+_OF_COLUMNS = {"name": "ColumnExists", "required": "IsComplete", "unique": "IsUnique"}
+
+
+def _translate_member(column: SchemaProperty, member: str, value: Json) -> str:
+    """A member of a column's schema in DQDL."""
     column_name = _name_column(column)
     name = quote_text(column_name)
-    type_name = column.logicalType
     # In DQDL a missing value breaks a rule about values, in the standard only `required` is about it
     is_present = quote_text(f"`{column_name}` is not null")
     present = f"where {is_present}"
-    yield "name", partial(_repeat, f"ColumnExists {name}")
-    if column.required:
-        yield "required", partial(_repeat, f"IsComplete {name}")
-    if column.unique:
-        yield "unique", partial(_repeat, f"IsUnique {name}")
-    if type_name is not None and type_name != "string":
-        yield "logicalType", partial(_translate_type, name, type_name, present)
-    # What values of the type may be
-    options = column.logicalTypeOptions or {}
-    for option, value in options.items():
-        translate = partial(_translate_option, options, option, value, name, present)
-        yield f"logicalTypeOptions.{option}", translate
-    if column.enum:
-        listed = _list_values([value.value for value in column.enum])
-        yield "enum", partial(_repeat, f"ColumnValues {name} in {listed} {present}")
-    # What is not about single values of this table
-    if column.properties or column.items or column.map:
-        yield "nested properties", partial(_reject, "columns of objects and lists have no single values")
-    for relationship in column.relationships or ():
-        yield f"relationship to {relationship.to}", partial(_reject, SECOND_DATA_SET)
+    if member in _OF_COLUMNS:
+        return f"{_OF_COLUMNS[member]} {name}"
+    if member == "enum":
+        return f"ColumnValues {name} in {_list_values(value)} {present}"
+    if member.startswith(_OPTION):
+        return _translate_option(column.logicalTypeOptions or {}, member.removeprefix(_OPTION), value, name, present)
+    if member == "logicalType" and value in _TYPES:
+        return f'ColumnDataType {name} = "{_TYPES[value]}" {present}'
+    # What is left has no rule
+    if member == "logicalType":
+        raise NotTranslated(f"{value} is not evaluated; {', '.join(_TYPES)} are")
+    if member.startswith(_RELATIONSHIP):
+        raise NotTranslated(SECOND_DATA_SET)
+    raise NotTranslated("columns of objects and lists have no single values")
 
 
-def _repeat(rule: str) -> Iterator[str]:
-    yield rule
-
-
-def _reject(reason: str) -> Iterator[str]:
-    raise NotTranslated(reason)
-
-
-def _translate_type(name: str, logical_type: str, present: str) -> Iterator[str]:
-    if logical_type not in _TYPES:
-        known_types = ", ".join(_TYPES)
-        raise NotTranslated(f"{logical_type} is not evaluated; {known_types} are")
-    yield f'ColumnDataType {name} = "{_TYPES[logical_type]}" {present}'
-
-
-def _translate_option(options: Mapping[str, Json], option: str, value: Json, name: str, present: str) -> Iterator[str]:
-    operator = _BOUNDS.get(option, "")
+def _translate_option(options: Mapping[str, Json], option: str, value: Json, name: str, present: str) -> str:
     if option in _LENGTHS:
-        yield f"ColumnLength {name} {_LENGTHS[option]} {_format_number(value)} {present}"
-    elif option == "pattern":
-        pattern = _format_pattern(value)
-        yield f"ColumnValues {name} matches {pattern} {present}"
-    elif operator and isinstance(value, str):
-        time = quote_text(value)
-        yield f"ColumnValues {name} {operator} {time} {present}"
-    elif operator and not isinstance(value, bool):
-        number = _format_number(value)
-        yield f"ColumnValues {name} {operator} {number} {present}"
-    # Before 3.1 a boolean excludes the bound beside it
-    elif operator:
-        bound = options.get(option.replace("exclusiveM", "m"))
-        if value and bound is not None:
-            yield from _translate_option(options, option, bound, name, present)
-        else:
-            yield f"ColumnExists {name}"
-    else:
+        return f"ColumnLength {name} {_LENGTHS[option]} {_format_number(value)} {present}"
+    if option == "pattern":
+        return f"ColumnValues {name} matches {_format_pattern(value)} {present}"
+    if option not in _BOUNDS:
         raise NotTranslated(f"{option} is not evaluated; write a quality rule with a pattern or a list of values")
+    # Before 3.1 a boolean excludes the bound beside it
+    if isinstance(value, bool):
+        bound = options.get(option.replace("exclusiveM", "m"))
+        if not value or bound is None:
+            return f"ColumnExists {name}"
+        value = bound
+    limit = quote_text(value) if isinstance(value, str) else _format_number(value)
+    return f"ColumnValues {name} {_BOUNDS[option]} {limit} {present}"
 
 
 def _format_number(value: Json) -> str:
@@ -288,7 +278,7 @@ def _quote_in_sql(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> Iterator[str]:
+def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> str:
     """A quality rule in DQDL. columns: those that it is about; none for rows."""
     metric = quality.metric or quality.rule
     if quality.type not in (None, "library") or metric is None:
@@ -303,8 +293,8 @@ def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> Iterator
     rules = [_translate_metric(metric, quality, columns, operator, number) for operator, number in comparisons]
     # A range is two rules
     if len(rules) > 1:
-        rules = [f" {joined} ".join(f"({rule})" for rule in rules)]
-    yield from rules
+        return f" {joined} ".join(f"({rule})" for rule in rules)
+    return rules[0]
 
 
 def _translate_metric(metric: str, quality: DataQuality, columns: Sequence[str], operator: str, number: float) -> str:
