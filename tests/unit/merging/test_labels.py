@@ -160,7 +160,7 @@ def test_a_label_is_the_same_beside_others_and_alone(tmp_path, odd):
 
 def test_most_labels_are_taken_many_at_once():
     """Else nothing is won by it."""
-    lines = [json.dumps(make_label(f"event-{number}", data="a\nb" if number % 2 else "1")) for number in range(40)]
+    lines = [json.dumps(make_label(f"event-{number}", data="a\nb" if number % 2 else "1")) for number in range(400)]
     flags, _, _ = parse_plain_labels(pa.array(lines))
 
     assert flags.all()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -103,6 +104,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 REPLACED = "\ufffd"  # replacement for bytes that are not UTF-8
 
 LAST_OF_ASCII = 0x7F
+BACKSLASH, BLANK = b"\\ "
 
 WINDOW_BYTES = 4 * 2**20  # bytes that are examined together
 CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at once: decoding takes a few times as much memory
@@ -142,36 +144,45 @@ def is_writable(text: str) -> bool:
 
 def has_letters(texts: pa.StringArray, letters: bytes) -> Flags:
     """Flags of the texts that contain one of the ASCII characters; False for null."""
-    return count_letters(texts, letters) > 0
-
-
-def count_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
-    """The number of these ASCII characters in each text."""
     starts = compute_text_starts(texts)
-    counts = np.zeros(len(texts), np.int64)
-    for positions in _find_by_windows(texts, letters):
-        counts += np.diff(np.searchsorted(positions, starts))
-    return counts
+    # A text has some if more stand before its end than before its start
+    flags = np.zeros(len(texts), np.bool_)
+    for positions in _find_by_windows(texts, partial(_match_letters, letters)):
+        flags |= np.diff(np.searchsorted(positions, starts)) > 0
+    return flags
 
 
 def find_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
     """The positions of these ASCII characters in `view_text_bytes`."""
-    positions = list(_find_by_windows(texts, letters))
+    return _join_positions(_find_by_windows(texts, partial(_match_letters, letters)))
+
+
+def find_backslashes_and_controls(texts: pa.StringArray) -> NDArray[np.int64]:
+    """The positions of backslashes and control characters."""
+    return _join_positions(_find_by_windows(texts, lambda window: (window == BACKSLASH) | (window < BLANK)))
+
+
+def _join_positions(windows: Iterator[NDArray[np.int64]]) -> NDArray[np.int64]:
+    positions = list(windows)
     # A single window, without a copy
     if len(positions) == 1:
         return positions[0]
     return np.concatenate([np.zeros(0, np.int64), *positions])
 
 
-def _find_by_windows(texts: pa.StringArray, letters: bytes) -> Iterator[NDArray[np.int64]]:
+def _match_letters(letters: bytes, window: Bytes) -> Flags:
+    flags: Flags = window == letters[0]
+    for letter in letters[1:]:
+        flags |= window == letter
+    return flags
+
+
+def _find_by_windows(texts: pa.StringArray, find_in_window: Callable[[Bytes], Flags]) -> Iterator[NDArray[np.int64]]:
     """The positions in a part of the texts after the other, so that a text of any length takes little memory."""
     content = view_text_bytes(texts)
     for start in range(0, len(content), WINDOW_BYTES):
-        window = content[start : start + WINDOW_BYTES]
-        are_there = window == letters[0]
-        for letter in letters[1:]:
-            are_there |= window == letter
-        yield np.flatnonzero(are_there) + start if start else np.flatnonzero(are_there)
+        positions = np.flatnonzero(find_in_window(content[start : start + WINDOW_BYTES]))
+        yield positions + start if start else positions
 
 
 def split_into_chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:

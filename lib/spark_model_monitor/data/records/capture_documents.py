@@ -1,7 +1,6 @@
 """Parses captured and merged lines as JSON documents, many lines at once. Pure; runs on executors.
 
-A line is known if Arrow parsed it. Arrow accepts less than JSON allows: lines that it rejects, or with duplicate
-members or unusual types, are left to the line-by-line decoder.
+A line is known if it fits a template of its neighbours (`line_templates.py`). Others are left to the line-by-line decoder.
 
 Latency and status, which a record may have next to its data, are read from the line itself, regardless of the data: the
 request was served even if its payload is refused.
@@ -11,9 +10,7 @@ request was served even if its payload is refused.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,9 +22,6 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import (
     Flags,
-    combine_chunks,
-    count_letters,
-    find_utf_8,
     get_text_buffer,
     has_letters,
 )
@@ -42,19 +36,16 @@ from spark_model_monitor.data.records.decoding import (
     open_base64,
 )
 from spark_model_monitor.data.records.event_times import parse_microseconds
-from spark_model_monitor.data.records.json_elements import is_deep
-from spark_model_monitor.data.records.json_lines import find_many_names, parse_alike_lines, parse_json_table
-from spark_model_monitor.data.records.refusals import Refusal, decode_in_halves
+from spark_model_monitor.data.records.json_lines import parse_json
+from spark_model_monitor.data.records.line_templates import get_member, parse_table
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled
 
 QUOTED_METADATA_KEY = f'"{REQUEST_METADATA}"'
 
-STATUS = "status"
-LATENCY = "latencyMs"
-PERCENTAGE = "samplingPercentage"
-
-TYPES = {STATUS: pa.int64(), LATENCY: pa.float64(), PERCENTAGE: pa.float64()}
-SCHEMA = pa.schema([(REQUEST_METADATA, pa.struct(list(TYPES.items())))])
+MEMBERS = ("status", "latencyMs", "samplingPercentage")
+SCHEMA = pa.schema([(REQUEST_METADATA, pa.struct([(name, pa.float64()) for name in MEMBERS]))])
+LARGEST_STATUS = 2.0**63
 
 UNKNOWN_REQUESTS = np.array(
     [
@@ -83,12 +74,17 @@ def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Column
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     request_lines = lines.filter(is_request).cast(pa.binary())
     request_lines = request_lines.filter(pc.match_substring(request_lines, QUOTED_METADATA_KEY))
-    parts = decode_in_halves(
-        0, len(request_lines), lambda start, end: _read_metadata(request_lines[start:end]), lambda *_: _make_empty()
+    members = get_member(parse_table(request_lines.view(pa.string()), SCHEMA), REQUEST_METADATA)
+    # Lines that are unlike their neighbours one by one
+    are_unlike = members.is_null()
+    unlike_members = [_read_member(line) for line in request_lines.filter(are_unlike).to_pylist()]
+    statuses, latencies, percentages = (
+        pc.replace_with_mask(column, are_unlike, pa.array([numbers[index] for numbers in unlike_members], pa.float64()))
+        for index, column in enumerate(members.flatten())
     )
-    members = pa.concat_arrays(list(parts)) if len(request_lines) else _make_empty()
-    statuses, latencies, percentages = members.flatten()
-    return statuses, latencies, percentages
+    # A status is a 64-bit number
+    is_status = pc.less(pc.abs(statuses), LARGEST_STATUS)
+    return pc.if_else(is_status, statuses, None).cast(pa.int64(), safe=False), latencies, percentages
 
 
 def has_request_metadata(line: bytes) -> bool:
@@ -96,65 +92,21 @@ def has_request_metadata(line: bytes) -> bool:
     return QUOTED_METADATA_KEY.encode() in line
 
 
-def _read_metadata(lines: pa.BinaryArray) -> pa.StructArray:
-    """The member of each line; if a line doesn't fit the schema, which Arrow's parser requires, parses line by line."""
-    table = parse_json_table(b"\n".join(lines.to_pylist()), SCHEMA)
-    # A member of another type, or a line that Arrow rejects
-    if table is None:
-        return pa.array([_read_member(line) for line in lines.to_pylist()], SCHEMA.field(REQUEST_METADATA).type)
-    if table.num_rows:
-        return table.column(REQUEST_METADATA).combine_chunks()
-    return _make_empty()
-
-
-def _make_empty() -> pa.StructArray:
-    return pa.array([], SCHEMA.field(REQUEST_METADATA).type)
-
-
-def _read_member(line: bytes) -> dict[str, int | float] | None:
+def _read_member(line: bytes) -> list[float | None]:
+    """The numbers of the member of one line."""
     try:
-        record = json.loads(line.decode("utf-8-sig", "replace"), parse_int=_parse_whole_number)
-    except ValueError:
-        return None
-    except RecursionError:  # its limit includes the depth of the caller
-        table = parse_json_table(line, SCHEMA)
-        if table is None:
-            return None
-        members: dict[str, int | float] | None = table.column(REQUEST_METADATA)[0].as_py()
-        return members
-    # The same as Arrow would give: numbers of the member, if they fit its types
-    member = None
-    if isinstance(record, dict):
-        member = record.get(REQUEST_METADATA)
-    if not isinstance(member, Mapping):
-        return None
-    numbers = {name: member.get(name) for name in TYPES}
-    return {
-        name: int(value) if name == STATUS else float(value)
-        for name, value in numbers.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < BOUNDS[name]
-    }
+        record = parse_json(line.decode("utf-8-sig", "replace"), parse_int=float)
+    except (ValueError, RecursionError):
+        record = None
+    # Whatever isn't a number is missing
+    member = record.get(REQUEST_METADATA) if isinstance(record, dict) else None
+    if not isinstance(member, dict):
+        member = {}
+    numbers = [member.get(name) for name in MEMBERS]
+    return [number if isinstance(number, float) else None for number in numbers]
 
 
-BOUNDS = {STATUS: 2.0**63, LATENCY: math.inf, PERCENTAGE: math.inf}
-"""Upper bounds of the absolute value of a member, for its type."""
-
-FEW_DIGITS = 20
-
-
-def _parse_whole_number(digits: str) -> int | float:
-    """A number without a fraction; Python reads at most 4,300 digits of an integer."""
-    if len(digits) <= FEW_DIGITS:
-        return int(digits)
-    return float(digits)
-
-
-FEW_LINES = 16  # ranges with a line that Arrow rejects are halved down to this size, then count as unknown
 LONG_DATA = 4096  # bytes of data from which a copy costs more than a check of its end
-
-DEEPEST = 500
-"""Python's parser fails some hundred levels deeper than this, and Arrow's never: deeper lines are left to Python, since
-otherwise a line's neighbours would decide whether it can be read."""
 
 _HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
@@ -284,43 +236,6 @@ def _read_payloads(half: pa.StructArray, reading: Reading) -> Payloads:
     return Payloads(data, pc.replace_with_mask(encoding, are_closed, encodings))
 
 
-def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
-    """The schema's members, one row for each line; all null if the line can't be parsed.
-
-    schema: texts, and structs of texts.
-    """
-    alike_table = parse_alike_lines(lines, schema)
-    if alike_table is None:
-        return _parse_by_arrow(lines, schema)
-    are_alike, table = alike_table
-    if are_alike.all():
-        return table
-    # The rows of both kinds, back in the order of the lines
-    other_rows = _parse_by_arrow(lines.filter(pa.array(~are_alike)), schema)
-    order = np.argsort(np.concatenate([np.flatnonzero(are_alike), np.flatnonzero(~are_alike)]))
-    return pa.concat_tables([table, other_rows]).combine_chunks().take(pa.array(order))
-
-
-def _parse_by_arrow(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
-    # Lines that could end Arrow's parser, or cost too much, are left to the other decoder
-    looks_good = _look_like_objects(lines) & ~_are_deep(lines)
-    looks_good &= ~find_many_names(lines)
-    if looks_good.all():
-        good = lines
-    else:
-        good = lines.filter(pa.array(looks_good))
-    stretches = list(_parse_ranges(good, schema)) or [_make_null_table(schema, 0)]
-    table = pa.concat_tables(stretches).combine_chunks()
-    if len(good) < len(lines):
-        return table.take(pa.array(np.cumsum(looks_good) - 1, mask=~looks_good))
-    return table
-
-
-def get_member(table: pa.Table, name: str) -> pa.StructArray:
-    """A column of `parse_table` as one array."""
-    return combine_chunks(table.column(name))
-
-
 def compare_with_window(times: pa.StringArray, window: Window) -> tuple[Flags, Flags]:
     """Whether each time is in the window, and whether it is valid."""
     microseconds = parse_microseconds(times)
@@ -331,7 +246,7 @@ def compare_with_window(times: pa.StringArray, window: Window) -> tuple[Flags, F
 
 
 def _build_schema(reading: Reading, *, with_truth: bool) -> pa.Schema:
-    """The members that the reading requests; Arrow parses the others, too, but keeps nothing of them."""
+    """The members that the reading requests."""
     members = [("captureData", pa.struct([(half, _HALF) for half in reading.ordered_halves]))]
     if with_truth:
         members.append((GROUND_TRUTH, _HALF))
@@ -344,48 +259,3 @@ def _select_event_members(reading: Reading) -> list[str]:
     """The members of a record's event that the reading requests."""
     settings = {"inferenceTime": reading.window, "eventId": reading.sample, "targetModel": reading.target_model}
     return [name for name, setting in settings.items() if setting is not None]
-
-
-def _look_like_objects(lines: pa.StringArray) -> Flags:
-    """Whether each line begins and ends like an object, without NUL, at which Arrow would stop."""
-    good: Flags = (
-        np.asarray(pc.starts_with(lines, "{")) & np.asarray(pc.ends_with(lines, "}")) & ~has_letters(lines, b"\0")
-    )
-    is_text = find_utf_8(lines)
-    if is_text is None:
-        return good
-    return good & is_text
-
-
-def _are_deep(lines: pa.StringArray) -> Flags:
-    """Whether objects and arrays of each line are nested more than `DEEPEST` deep."""
-    deep: Flags = count_letters(lines, b"{[") > DEEPEST
-    for number in np.flatnonzero(deep).tolist():
-        deep[number] = is_deep(lines[number].as_buffer().to_pybytes(), DEEPEST)
-    return deep
-
-
-def _parse_ranges(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables with one row for each line, range by range; all null if a range can't be parsed.
-
-    Each line begins and ends with a brace, so no value spans lines, since a brace would follow a brace there, and each
-    line gives at least one row: if there are as many rows as lines, each line has one row.
-    """
-    if not len(lines):
-        return
-    content = get_text_buffer(lines)  # so that a single long line is not held twice
-    if len(lines) > 1:
-        content = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer()
-    table = parse_json_table(content, schema)
-    if table is not None and table.num_rows == len(lines):
-        yield table
-    elif len(lines) <= FEW_LINES:
-        yield _make_null_table(schema, len(lines))
-    else:
-        half = len(lines) // 2
-        yield from _parse_ranges(lines.slice(0, half), schema)
-        yield from _parse_ranges(lines.slice(half), schema)
-
-
-def _make_null_table(schema: pa.Schema, lines: int) -> pa.Table:
-    return pa.table([pa.nulls(lines, field.type) for field in schema], schema=schema)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records.arrays import Flags, concat_rows, find_utf_8, is_utf_8, is_writable, take_rows
-from spark_model_monitor.data.records.capture_documents import get_member, parse_table
 from spark_model_monitor.data.records.decoding import format_json_value
 from spark_model_monitor.data.records.json_elements import find_oversized_records, has_many_names, replace_records
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_json, parse_literal
+from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
