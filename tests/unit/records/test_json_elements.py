@@ -1,4 +1,4 @@
-"""Records are found in JSON text without a parser: their bounds, members and depth, and those with an excess."""
+"""The records of a JSON document are read one by one, and those with an excess are refused alone."""
 
 from __future__ import annotations
 
@@ -8,17 +8,10 @@ import tracemalloc
 
 import pytest
 
-from spark_model_monitor.data.records import json_elements
+from spark_model_monitor.data.records import json_lines
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
 from spark_model_monitor.data.records.decoding import Reading, decode
-from spark_model_monitor.data.records.json_elements import (
-    DEEPEST,
-    find_excess,
-    find_oversized_records,
-    has_many_names,
-    locate_records,
-    replace_records,
-)
+from spark_model_monitor.data.records.json_lines import DEEPEST, has_many_names, iterate_records
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import parse_captured_record, parse_transform_output
 from spark_model_monitor.running.merging.labels import parse_label_file, parse_label_line
@@ -35,18 +28,6 @@ def draw_value(rng, depth=0):
     return rng.choice((*TEXTS, 1, -2.5, True, None))
 
 
-def measure_depth(value):
-    if isinstance(value, dict):
-        values = value.values()
-    elif isinstance(value, list):
-        values = value
-    else:
-        values = None
-    if values is None:
-        return 0
-    return 1 + max(map(measure_depth, values), default=0)
-
-
 def collect_names(value, path=()):
     """Every member of a value by its path."""
     if isinstance(value, dict):
@@ -58,36 +39,62 @@ def collect_names(value, path=()):
             yield from collect_names(inner_value, path)
 
 
-@pytest.mark.parametrize("stretch_bytes", [1, 2, 7, 2**18])
-def test_records_lie_where_a_parser_finds_them(stretch_bytes, monkeypatch):
-    monkeypatch.setattr(json_elements, "STRETCH_BYTES", stretch_bytes)
+def test_records_are_what_a_parser_finds():
     rng = random.Random(1)
-    for _ in range(20):
-        records = [draw_value(rng) for _ in range(rng.randrange(1, 5))]
-        content = rng.choice(("", " ", "\ufeff")) + json.dumps(
-            records, indent=rng.choice((None, 1)), ensure_ascii=False
-        )
-        content = content.encode() + rng.choice((b"", b"\n"))
+    for _ in range(200):
+        values = [draw_value(rng) for _ in range(rng.randrange(5))]
+        text = json.dumps(values, indent=rng.choice((None, 1)), ensure_ascii=False)
 
-        bounds = locate_records(content, of_array=True)
+        records = list(iterate_records(rng.choice(("", " ", "\n")) + text + rng.choice(("", "\n"))))
 
-        texts = [content[start:end] for start, end in zip(bounds.starts, bounds.ends, strict=True)]
-        assert [json.loads(text) for text in texts] == records
-        assert bounds.depths.tolist() == [measure_depth(record) for record in records]
-        assert bounds.members.tolist() == [len(list(collect_names(record))) for record in records]
+        assert [record.value for record in records] == values
+        assert [json.loads(record.text) for record in records] == values
 
 
-@pytest.mark.parametrize("stretch_bytes", [1, 7, 2**18])
-def test_names_are_distinguished_by_their_paths(stretch_bytes, monkeypatch):
-    monkeypatch.setattr(json_elements, "STRETCH_BYTES", stretch_bytes)
-    monkeypatch.setattr(json_elements, "LONGEST_UNCOUNTED", 0)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[1]]",
+        "[1]x",
+        "[[1]",
+        '["a]',
+        "{}{}",
+        '{"a":',
+        "1 2",
+        "[nul]",
+        "[01]",
+    ],
+)
+def test_what_is_no_json_is_none_whatever_came_before(text):
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(text)
+    with pytest.raises(json.JSONDecodeError):
+        list(iterate_records(text))
+
+
+def test_a_number_of_any_length_is_read():
+    digits = "7" * 5_000
+
+    assert [record.value for record in iterate_records(f'[{digits}, {{"a": {digits}}}]')] == [digits, {"a": digits}]
+
+
+def test_names_are_distinguished_by_their_paths(monkeypatch):
+    monkeypatch.setattr(json_lines, "LONGEST_UNCOUNTED", 0)
     rng = random.Random(2)
-    for _ in range(20):
+    for _ in range(60):
         record = {"a": draw_value(rng), "b": draw_value(rng)}
         names = len(set(collect_names(record)))
         for maximum in (names - 1, names):
-            monkeypatch.setattr(json_elements, "MOST_COLUMNS", maximum)
-            assert has_many_names(json.dumps(record).encode()) == (names > maximum)
+            monkeypatch.setattr(json_lines, "MOST_COLUMNS", maximum)
+            text = json.dumps(record, indent=rng.choice((None, 1)))
+            assert has_many_names(text.encode()) == has_many_names(text) == (names > maximum)
 
 
 def write_many_names(count):
@@ -110,13 +117,14 @@ EXCESSES = {
 
 @pytest.mark.parametrize(("text", "reason"), EXCESSES.values(), ids=list(EXCESSES))
 def test_an_excess_is_reported_alone_and_in_a_document(text, reason):
-    content = f'[{{"a": "[{{"}}, {text},\n{{"b": 2}}, {text}]'.encode()
+    document = f'[{{"a": "[{{"}}, {text},\n{{"b": 2}}, {text}]'
 
-    oversized = find_oversized_records(content)
+    records = list(iterate_records(document))
 
-    assert find_excess(text.encode()) == reason
-    assert {index: record.reason for index, record in oversized.items()} == {1: reason, 3: reason}
-    assert json.loads(replace_records(content, oversized)) == [{"a": "[{"}, None, {"b": 2}, None]
+    assert [record.reason for record in iterate_records(text)] == [reason]
+    assert [record.reason for record in records] == [0, reason, 0, reason]
+    assert [record.value for record in records] == [{"a": "[{"}, None, {"b": 2}, None]
+    assert [record.text for record in records[1::2]] == [text, text]
 
 
 @pytest.mark.parametrize(
@@ -129,13 +137,11 @@ def test_an_excess_is_reported_alone_and_in_a_document(text, reason):
     ],
 )
 def test_what_is_accepted_is_no_excess(text):
-    assert find_excess(text.encode()) is None
-    assert not find_oversized_records(f"[{text},{text}]".encode())
+    assert [record.reason for record in iterate_records(f"[{text},{text}]")] == [0, 0]
 
 
 def test_an_excess_is_found_while_reading(monkeypatch):
-    monkeypatch.setattr(json_elements, "MOST_COLUMNS", 100)
-    monkeypatch.setattr(json_elements, "STRETCH_BYTES", 2**10)
+    monkeypatch.setattr(json_lines, "MOST_COLUMNS", 100)
     line = f"{{{MANY}}}".encode()
     tracemalloc.start()
 
@@ -143,7 +149,7 @@ def test_an_excess_is_found_while_reading(monkeypatch):
 
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak_bytes < 200e3
+    assert peak_bytes < 3 * len(line)
 
 
 CAPTURE = (

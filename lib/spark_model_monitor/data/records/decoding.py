@@ -23,8 +23,7 @@ from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_M
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_header, split_row
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
-from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue, parse_json
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue, has_many_names, parse_json
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.serving_protocols import (

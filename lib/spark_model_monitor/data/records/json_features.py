@@ -22,8 +22,15 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
-from spark_model_monitor.data.records.json_elements import find_excess, find_oversized_records, replace_records
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_flat_objects, parse_json
+from spark_model_monitor.data.records.json_lines import (
+    JsonMembers,
+    JsonValue,
+    has_many_names,
+    is_deep,
+    iterate_records,
+    parse_flat_objects,
+    parse_json,
+)
 from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import Refusal, describe_fault
 from spark_model_monitor.documents.json_text import format_java_double
@@ -63,7 +70,7 @@ class MemberValues:
     arrays: int = 0
     objects: int = 0
     kind: Kind = NOTHING
-    element: MemberValues | None = None
+    inner: MemberValues | None = None
     members: dict[str, MemberValues] = field(default_factory=dict)
 
     @property
@@ -80,9 +87,9 @@ class MemberValues:
                 self.members[name].take(member)
         elif isinstance(value, list):
             self.arrays += 1
-            self.element = self.element or MemberValues()
+            self.inner = self.inner or MemberValues()
             for inner in value:
-                self.element.take(inner)
+                self.inner.take(inner)
         elif (kind := _find_kind(value)) is not NOTHING:
             self.plain += 1
             self.kind = _merge_kinds(self.kind, kind)
@@ -91,10 +98,10 @@ class MemberValues:
         members = dict(self.members)
         for name, member in more.members.items():
             members[name] = members.get(name, MemberValues()) + member
-        element = self.element + more.element if self.element and more.element else self.element or more.element
+        inner = self.inner + more.inner if self.inner and more.inner else self.inner or more.inner
         # Sums of partitions don't depend on their order
         counts = self.plain + more.plain, self.arrays + more.arrays, self.objects + more.objects
-        return MemberValues(*counts, _merge_kinds(self.kind, more.kind), element, members)
+        return MemberValues(*counts, _merge_kinds(self.kind, more.kind), inner, members)
 
     def choose_kind(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
         """The kind of most values; for ties, the plain one. Objects without members have no kind.
@@ -106,7 +113,7 @@ class MemberValues:
         if self.plain >= max(self.arrays, objects):
             return self.kind
         if self.arrays >= objects:
-            return (self.element.choose_kind() if self.element else NOTHING,)
+            return (self.inner.choose_kind() if self.inner else NOTHING,)
         members = {name: member.choose_kind(may_be_object=flatten) for name, member in self.members.items()}
         return {name: kind for name, kind in members.items() if kind not in ({}, ({},))}
 
@@ -458,49 +465,50 @@ def _read_records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[Js
 
 def _read_line(line: bytes) -> tuple[JsonMembers, int]:
     # Before a parser builds the whole record
-    excess = find_excess(line)
-    if excess is not None:
-        return {}, excess if is_utf_8(line) else Refusal.NOT_UTF_8
+    if has_many_names(line):
+        return {}, Refusal.TOO_MANY_NAMES if is_utf_8(line) else Refusal.NOT_UTF_8
     try:
         text = line.decode()
         *values, _ = parse_json(f"[{text},null]", too_long=float)
     except UnicodeDecodeError:
         return {}, Refusal.NOT_UTF_8
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return {}, Refusal.TOO_DEEP
+    except ValueError:
         return {}, Refusal.NOT_A_JSON_OBJECT
     if len(values) > 1 and all(isinstance(value, dict) for value in values):
         return {}, Refusal.SEVERAL_JSON_OBJECTS
     if len(values) != 1:
         return {}, Refusal.NOT_A_JSON_OBJECT
+    if is_deep(text, values[0]):
+        return {}, Refusal.TOO_DEEP
     return _check_record(values[0], has_escapes="\\u" in text)
 
 
 def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int]]:
-    # Such records are replaced by null, so that the others can be parsed
-    oversized = find_oversized_records(content)
-    content = replace_records(content, oversized)
     # Other letters are half surrogate pairs in the text: the record that has them is refused, and no other
+    text = content.decode("utf-8-sig", "surrogateescape")
     is_damaged = not is_utf_8(content)
     try:
-        text = content.decode("utf-8-sig", "surrogateescape")
-        document = parse_json(text, too_long=float)
+        for record in iterate_records(text, too_long=float):
+            if record.reason:
+                yield {}, record.reason
+            elif is_damaged and not is_writable(record.text):
+                yield {}, Refusal.NOT_UTF_8
+            else:
+                yield _check_record(record.value, has_escapes="\\u" in record.text)
+    except (ValueError, RecursionError):
+        raise BadInput(_describe_broken_document(text, file)) from None
+
+
+def _describe_broken_document(text: str, file: str) -> str:
+    where = "; is it JSON Lines?"
+    try:
+        json.loads(text)
     except (ValueError, RecursionError) as fault:
-        where = "; is it JSON Lines?"
         if isinstance(fault, json.JSONDecodeError) and not fault.msg.startswith("Extra data"):
             where = f": line {fault.lineno:,}, character {fault.colno:,} is no JSON ({fault.msg}); is it cut off?"
-        raise BadInput(f"{file}: is not one JSON document (an object or an array of objects){where}") from None
-    has_escapes = "\\u" in text
-    if isinstance(document, list):
-        records = document
-    else:
-        records = [document]
-    for index, record in enumerate(records):
-        if index in oversized:
-            yield {}, oversized[index].reason
-        elif is_damaged and not is_writable(json.dumps(record, ensure_ascii=False)):
-            yield {}, Refusal.NOT_UTF_8
-        else:
-            yield _check_record(record, has_escapes=has_escapes)
+    return f"{file}: is not one JSON document (an object or an array of objects){where}"
 
 
 def _check_record(value: JsonValue, *, has_escapes: bool) -> tuple[JsonMembers, int]:

@@ -1,5 +1,6 @@
-"""Parses lines of JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, and flat objects as
-columns. Executors import this module.
+"""Parses JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, flat objects as columns, and
+documents record by record, so that one with too many names, or one nested too deep, is refused alone. Executors import this
+module.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,7 +28,7 @@ from spark_model_monitor.data.records.arrays import (
     view_text_bytes,
 )
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
-from spark_model_monitor.data.records.json_elements import COLON, LONGEST_UNCOUNTED, MEMBER_BYTES
+from spark_model_monitor.data.records.refusals import Refusal
 
 
 def parse_json(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> JsonValue:
@@ -39,14 +42,14 @@ def parse_json(text: str, *, too_long: Callable[[str], str | float] = str, **opt
     except json.JSONDecodeError:
         raise
     except ValueError:  # Python reads up to 4,300 digits (sys.get_int_max_str_digits)
+        return json.loads(text, **options, parse_int=partial(_parse_whole_number, too_long))
 
-        def parse_whole(digits: str) -> str | float:
-            try:
-                return int(digits)
-            except ValueError:
-                return too_long(digits)
 
-        return json.loads(text, **options, parse_int=parse_whole)
+def _parse_whole_number(too_long: Callable[[str], str | float], digits: str) -> str | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return too_long(digits)
 
 
 def parse_json_table(
@@ -68,10 +71,14 @@ def parse_json_table(
         return None
 
 
-OPENING, CLOSING = b"{}"
-OPENING_LIST = ord("[")
-MOST_OPENED = 100
-"""Maximum objects and lists in a line: Arrow's parser recurses into each, until a stack overflow ends the process."""
+OPENING, CLOSING, OPENING_LIST, COLON = b"{}[:"
+
+DEEPEST = 100
+"""Maximum nesting of objects and arrays in a record. Arrow's parser, which recurses into each until a stack overflow ends the
+process, gets no line that opens more of them at all."""
+
+MEMBER_BYTES = len('"a":1')  # the fewest bytes of a member
+LONGEST_UNCOUNTED = MOST_COLUMNS * MEMBER_BYTES  # bytes of a record that can't have too many members
 
 READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that are not JSON
 ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
@@ -102,7 +109,7 @@ def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.T
     content = letters.tobytes()
     if content.count(b"{") + content.count(b"[") > len(lines):
         opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
-        if np.diff(np.searchsorted(opened, ends)).max() > MOST_OPENED:
+        if np.diff(np.searchsorted(opened, ends)).max() > DEEPEST:
             return None
     if any(mark in content for mark in READ_ANOTHER_WAY) or find_utf_8(texts) is not None:
         return None
@@ -160,3 +167,127 @@ def parse_literal(text: str) -> Any:
             return ast.literal_eval(text)
     except (SyntaxError, TypeError, RecursionError, MemoryError):
         raise ValueError("no literal of Python's") from None
+
+
+TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"\s*(:?)|[{}\[\]]', re.DOTALL)
+"""A name with its colon, another text, or where an object or an array begins or ends."""
+
+BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def has_many_names(text: bytes | str) -> bool:
+    """Whether a record has more names than are accepted, told apart by their paths; stops reading at the first one beyond.
+
+    The elements of an array share its path. The text is not parsed: a parser would build the whole record first.
+    """
+    if len(text) <= LONGEST_UNCOUNTED:
+        return False
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")  # a letter for each byte
+    if text.count(":") <= MOST_COLUMNS:
+        return False
+    # Each path by its object's number and the name; the objects and arrays that are open
+    paths: dict[tuple[int, str], int] = {}
+    containers = [0]
+    value_path = 0
+    for token in TOKEN.finditer(text):
+        if token[2]:
+            value_path = paths.setdefault((containers[-1], token[1]), len(paths) + 1)
+            if len(paths) > MOST_COLUMNS:
+                return True
+            continue
+        if token[0] in "{[":
+            containers.append(value_path or containers[-1])
+        elif token[0] in "}]" and len(containers) > 1:
+            containers.pop()
+        value_path = 0
+    return False
+
+
+def is_deep(text: str, value: JsonValue) -> bool:
+    """Whether a record is nested deeper than is accepted. value: what the parser made of its text."""
+    if len(text) <= DEEPEST or text.count("{") + text.count("[") <= DEEPEST:
+        return False
+    # Level by level, since functions that call themselves reach Python's limit before
+    containers = [value]
+    for _ in range(DEEPEST):
+        containers = [
+            inner
+            for container in containers
+            for inner in (container.values() if isinstance(container, dict) else container)
+            if isinstance(inner, (dict, list))
+        ]
+    return bool(containers)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRecord:
+    """An element of a JSON array. text: of it alone. reason: why it is refused, without a value; 0 if it isn't."""
+
+    text: str
+    value: JsonValue = None
+    reason: int = 0
+
+
+def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> Iterator[JsonRecord]:
+    """The elements of a JSON array, or a document of another kind as one record. too_long, options: as in `parse_json`.
+
+    Raises ValueError, also behind the first elements, if the text is not JSON.
+    """
+    start = _skip_blanks(text, 0)
+    is_array = text.startswith("[", start)
+    if is_array:
+        start = _skip_blanks(text, start + 1)
+    is_open = not (is_array and text.startswith("]", start))
+    end = start
+    # The second decoder, which is slower, is for integers that are too long for the first
+    decoders = (
+        json.JSONDecoder(**options),
+        json.JSONDecoder(**options, parse_int=partial(_parse_whole_number, too_long)),
+    )
+    while is_open:
+        record = _parse_record(text, start, decoders)
+        yield record
+        end = _skip_blanks(text, start + len(record.text))
+        is_open = is_array and text.startswith(",", end)
+        start = _skip_blanks(text, end + 1)
+    if is_array and not text.startswith("]", end):
+        raise json.JSONDecodeError("Expecting ',' delimiter", text, end)
+    if _skip_blanks(text, end + is_array) < len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    return BLANKS.match(text, position).end()  # type: ignore[union-attr]
+
+
+def _parse_record(text: str, start: int, decoders: tuple[json.JSONDecoder, json.JSONDecoder]) -> JsonRecord:
+    """The element that begins there."""
+    try:
+        try:
+            value, end = decoders[0].raw_decode(text, start)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            value, end = decoders[1].raw_decode(text, start)
+    except RecursionError:
+        return JsonRecord(text[start : _find_end(text, start)], reason=Refusal.TOO_DEEP)
+    record_text = text[start:end]
+    if is_deep(record_text, value):
+        return JsonRecord(record_text, reason=Refusal.TOO_DEEP)
+    if has_many_names(record_text):
+        return JsonRecord(record_text, reason=Refusal.TOO_MANY_NAMES)
+    return JsonRecord(record_text, value)
+
+
+def _find_end(text: str, start: int) -> int:
+    """Where an object or an array ends that begins there."""
+    depth = 0
+    for token in TOKEN.finditer(text, start):
+        if token[0] in "{[":
+            depth += 1
+        elif token[0] in "}]":
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    return len(text)

@@ -21,8 +21,7 @@ from spark_model_monitor.data.records.decoding import (
     is_base64,
     split_csv_rows,
 )
-from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_literal
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names, parse_literal
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states.outcomes import is_positive

@@ -25,8 +25,7 @@ from spark_model_monitor.data.records.decoding import (
     decode_value,
     read_half,
 )
-from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.outcome_payloads import (
     Outcome,

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records import INPUT, RECORD, REQUEST_LOG, REQUEST
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK
 from spark_model_monitor.data.records.decoding import RecordRefused, parse_line
-from spark_model_monitor.data.records.json_elements import locate_records
+from spark_model_monitor.data.records.json_lines import iterate_records
 from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import parse_hour_of_path
@@ -246,11 +246,8 @@ def split_records(content: bytes) -> Iterator[bytes]:
     text = content.removeprefix(BYTE_ORDER_MARK).strip()
     lines = text.splitlines()
     if text.startswith(b"["):
-        bounds = locate_records(text, of_array=True)
-        records = [text[start:end].strip() for start, end in zip(bounds.starts, bounds.ends, strict=True)]
-        # One array, and not an array on each line
-        is_closed_at_end = bounds.ends[-1] == len(text) - 1
-        if is_closed_at_end and any(records):
+        records = _split_array(text)
+        if records:
             yield from records
             return
     # A document over several lines, or a record on each
@@ -259,6 +256,15 @@ def split_records(content: bytes) -> Iterator[bytes]:
             yield from split_records(line)
     elif text:
         yield text
+
+
+def _split_array(text: bytes) -> list[bytes]:
+    """The elements of an array; none if it isn't one array, such as an array on each line."""
+    try:
+        records = list(iterate_records(text.decode(errors="surrogateescape")))
+    except ValueError:
+        return []
+    return [record.text.encode(errors="surrogateescape") for record in records]
 
 
 def _is_json(text: bytes) -> bool:

@@ -28,8 +28,7 @@ from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import find_utf_8, is_writable
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
-from spark_model_monitor.data.records.json_elements import has_many_names
-from spark_model_monitor.data.records.json_lines import JsonValue
+from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts

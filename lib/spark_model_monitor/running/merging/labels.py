@@ -17,8 +17,15 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.reading.ledger import NUMBER
 from spark_model_monitor.data.records.arrays import Flags, concat_rows, find_utf_8, is_utf_8, is_writable, take_rows
 from spark_model_monitor.data.records.decoding import format_json_value
-from spark_model_monitor.data.records.json_elements import find_oversized_records, has_many_names, replace_records
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_json, parse_literal
+from spark_model_monitor.data.records.json_lines import (
+    JsonMembers,
+    JsonRecord,
+    JsonValue,
+    has_many_names,
+    iterate_records,
+    parse_json,
+    parse_literal,
+)
 from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
@@ -84,20 +91,26 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
 
 def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
     """The records of a file that begins with an array: its elements, or those on its lines if the array is broken."""
-    # Elements that are too long are cut out before parsing, and refused by their position
-    oversized = find_oversized_records(content)
-    text = replace_records(content, oversized).decode("utf-8-sig", "replace").strip()
-    values, repair = _parse_values(text, repairing=repairing)
+    text = content.decode("utf-8-sig", "replace").strip()
+    repair = 0
+    records: list[JsonRecord] | None = None
+    try:
+        records = list(iterate_records(text, parse_float=_Number.of))
+    except ValueError:
+        values, repair = _parse_values(text, repairing=repairing)
+        if values is not None:
+            records = [JsonRecord("", value) for value in values]
     # A broken array is read by line, so that one bad element costs one label and not the file
-    if values is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
+    if records is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
         lines = [line for line in content.split(b"\n") if line.strip()]
         return [label for line in lines for label in parse_label_line(line.rstrip(b"\r"), repairing=repairing)]
-    labels = [replace(_parse_label(value), repair=repair, content=_format_content(value)) for value in values]
-    # Their place in the array holds a substitute until here
-    for index, record in oversized.items():
-        original_text = content[record.start : record.end].decode().strip()
-        labels[index] = Label(reason=record.reason, content=original_text)
-    return labels
+    return [_parse_record(record, repair) for record in records]
+
+
+def _parse_record(record: JsonRecord, repair: int) -> Label:
+    if record.reason:
+        return Label(reason=record.reason, content=record.text)
+    return replace(_parse_label(record.value), repair=repair, content=_format_content(record.value))
 
 
 def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None, int]:
