@@ -33,7 +33,9 @@ def captured(number, data="1,2.5,a", output="0.25\n", **more):
     }
     event = {"eventId": f"event-{number}", "inferenceTime": f"2026-01-31T22:{number % 60:02d}:00Z"}
     request = {"requestMetadata": {"latencyMs": 1.5 * number, "status": 200}}
-    document = {"captureData": halves, "eventMetadata": event, "eventVersion": "0", **request, **more}
+    document = {"captureData": halves, "eventMetadata": event, "eventVersion": "0"}
+    document |= request
+    document |= more
     return json.dumps(document, ensure_ascii=False)
 
 

@@ -30,8 +30,7 @@ def read_rows(*records):
 @pytest.mark.parametrize("count", [2, 6, 7, 8, 13, 14, 15, 100])
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_the_pieces_of_a_payload_are_its_rows(monkeypatch, count, end):
-    monkeypatch.setattr(captured_lines, "LONG_PAYLOAD", 0)
-    monkeypatch.setattr(captured_lines, "ROWS_OF_PIECE", 7)
+    monkeypatch.setattr(captured_lines, "ROWS_AT_ONCE", 7)
     monkeypatch.setattr(arrays, "WINDOW_BYTES", 5)
     inputs = [f"{number},{'x' * (number % 9)}" for number in range(count)]
     record = captured("\n".join(inputs) + end, "\n".join(f"0.{number}" for number in range(count)) + end)
@@ -49,8 +48,7 @@ def test_the_pieces_of_a_payload_are_its_rows(monkeypatch, count, end):
     ids=["fewer outputs", "fewer inputs", "a short row", "a long row"],
 )
 def test_rows_that_do_not_fit_refuse_the_record_for_what_is_wrong(monkeypatch, inputs, outputs):
-    monkeypatch.setattr(captured_lines, "LONG_PAYLOAD", 0)
-    monkeypatch.setattr(captured_lines, "ROWS_OF_PIECE", 1)
+    monkeypatch.setattr(captured_lines, "ROWS_AT_ONCE", 1)
     record = captured(inputs, outputs)
     _, lines, reasons, _ = read_rows(captured("1,2", "0.5"), record)
 

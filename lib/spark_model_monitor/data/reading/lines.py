@@ -5,14 +5,15 @@ Spark's reader silently skips long lines, so `find_long_lines` searches for them
 
 from __future__ import annotations
 
-import bz2
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from pathlib import PurePosixPath
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import compute_text_starts, find_utf_8
@@ -292,53 +294,9 @@ def read_text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> 
     the damage.
     """
     size = max(1, min(PIECE_BYTES, maximum_bytes))
-    # Bytes as they are stored, of which a decompressor makes text
-    raw = (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
-    try:
-        if file.path.endswith(".gz"):
-            yield from _decompress_gzip(raw, size)
-        elif file.path.endswith(".zst"):
-            with pa.input_stream(storage.open(file.path), compression="zstd") as text:
-                yield from iter(partial(text.read, size), b"")
-        elif file.is_compressed:
-            yield from _decompress_bzip2(raw, size)
-        else:
-            yield from raw
-    except (zlib.error, OSError, EOFError):
+    if not file.is_compressed:
+        yield from (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
         return
-
-
-def _decompress_gzip(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    decompressor = zlib.decompressobj(wbits=31)
-    for piece in pieces:
-        compressed = piece
-        while compressed:
-            if decompressor.eof:
-                decompressor = zlib.decompressobj(wbits=31)
-            text = decompressor.decompress(compressed, size)
-            if decompressor.eof:
-                compressed = decompressor.unused_data
-            else:
-                compressed = decompressor.unconsumed_tail
-            yield from _drop_empty(text)
-        while not decompressor.eof and (text := decompressor.decompress(b"", size)):
-            yield text
-
-
-def _decompress_bzip2(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    decompressor = bz2.BZ2Decompressor()
-    for piece in pieces:
-        compressed = piece
-        while compressed or not (decompressor.eof or decompressor.needs_input):
-            if decompressor.eof:
-                decompressor = bz2.BZ2Decompressor()
-            text = decompressor.decompress(compressed, size)
-            # BZ2 holds back what it hasn't decompressed, gzip returns it
-            compressed = decompressor.unused_data if decompressor.eof else b""
-            yield from _drop_empty(text)
-
-
-def _drop_empty(text: bytes) -> Sequence[bytes]:
-    if text:
-        return (text,)
-    return ()
+    open_file = cast("Mapping[str, Any]", COMPRESSED_OPENERS)[PurePosixPath(file.path).suffix]
+    with suppress(zlib.error, OSError, EOFError), open_file(storage.open(file.path), "rb") as text:
+        yield from iter(partial(text.read1, size), b"")

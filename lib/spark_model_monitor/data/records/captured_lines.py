@@ -16,8 +16,6 @@ from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.arrays import (
     CHUNK_BYTES,
     Flags,
-    find_letters,
-    get_text_buffer,
     has_letters,
     select_rows,
     split_into_chunks,
@@ -31,8 +29,7 @@ from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKe
 from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 
-LONG_PAYLOAD = 2**20  # bytes of a half above which a record's rows are decoded in pieces
-ROWS_OF_PIECE = 2**15  # rows of a piece
+ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once
 
 
 def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
@@ -115,21 +112,9 @@ def split_halves(
 ) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
     """The rows of records whose halves have equally many rows, side by side, and the index of each row's record.
 
-    halves: without quotes and without final line ends; null if a record lacks the half. Long records are yielded in
-    pieces, since all rows at once would take many times their memory.
+    halves: without quotes and without final line ends; null if a record lacks the half. So many rows are yielded at once as take
+    little memory when they are parsed: a record may have millions.
     """
-    # Long records in pieces, the others all at once
-    sizes = [pc.fill_null(pc.binary_length(half), 0).to_numpy(zero_copy_only=False) for half in halves]
-    are_long = np.max(sizes, axis=0) > LONG_PAYLOAD
-    for number in np.flatnonzero(are_long).tolist():
-        for pieces in _split_into_pieces([half.slice(number, 1) for half in halves]):
-            pa.default_memory_pool().release_unused()  # temporary memory of the parser or the previous piece
-            yield pieces, np.full(len(pieces[0]), records[number])
-    halves = _select_payloads(halves, ~are_long)
-    records = records[~are_long]
-    if not any(has_letters(half, b"\n").any() for half in halves):
-        yield list(halves), records
-        return
     split_halves = [pc.split_pattern(half, "\n") for half in halves]
     counts = [
         pc.fill_null(pc.list_value_length(split_half), 0).to_numpy(zero_copy_only=False) for split_half in split_halves
@@ -138,41 +123,14 @@ def split_halves(
     rows = np.max(counts, axis=0)
     are_equal = np.all([(count == rows) | (count == 0) for count in counts], axis=0)
     rows = rows[are_equal]
-    yield (
-        [_flatten_half(split_half, rows) for split_half in _select_payloads(split_halves, are_equal)],
-        np.repeat(records[are_equal], rows),
-    )
-
-
-def _split_into_pieces(halves: Sequence[pa.StringArray]) -> Iterator[list[pa.StringArray]]:
-    """The rows of one record, in pieces of `ROWS_OF_PIECE`; none if its halves have different numbers of rows."""
-    captured = [half for half in halves if not half.null_count]
-    bounds = [_find_line_ends(half) for half in captured]
-    # Halves with different numbers of rows give none, which refuses the record
-    numbers = {rows for rows, _ in bounds}
-    if numbers == {0}:
-        yield list(halves)
-    elif len(numbers) == 1:
-        cut_halves = [_split_at(half, ends) for half, (_, ends) in zip(captured, bounds, strict=True)]
-        for pieces in zip(*cut_halves, strict=True):
-            captured_pieces = iter(pieces)
-            yield [
-                pa.nulls(len(pieces[0]), pa.string()) if half.null_count else next(captured_pieces) for half in halves
-            ]
-
-
-def _find_line_ends(payload: pa.StringArray) -> tuple[int, list[int]]:
-    """The number of line ends in a payload, and the position of every `ROWS_OF_PIECE`th."""
-    ends = find_letters(payload, b"\n")
-    return len(ends), ends[ROWS_OF_PIECE - 1 :: ROWS_OF_PIECE].tolist()
-
-
-def _split_at(payload: pa.StringArray, ends: list[int]) -> Iterator[pa.StringArray]:
-    """The rows of a payload, cut at these line ends."""
-    content = get_text_buffer(payload)
-    for start, end in zip([0, *(end + 1 for end in ends)], [*ends, content.size], strict=True):
-        piece = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([start, end], np.int32)), content)
-        yield pc.split_pattern(piece, "\n").flatten()
+    flat_halves = [_flatten_half(split_half, rows) for split_half in _select_payloads(split_halves, are_equal)]
+    records_of_rows = np.repeat(records[are_equal], rows)
+    del halves, split_halves
+    for start in range(0, max(1, len(records_of_rows)), ROWS_AT_ONCE):
+        if start:  # temporary memory of the parser
+            pa.default_memory_pool().release_unused()
+        piece = slice(start, start + ROWS_AT_ONCE)
+        yield [half[piece] for half in flat_halves], records_of_rows[piece]
 
 
 def _flatten_half(split_half: pa.ListArray, rows: NDArray[np.int64]) -> pa.StringArray:
