@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from spark_model_monitor.data.records.csv_rows import SPARK_ESCAPE, parse_rows, split_row
 
+ESCAPES = st.sampled_from(['"', "\\"])
+SEPARATORS = st.sampled_from([",", ";", "\t"])
 ROWS = st.lists(st.text(alphabet='a,"\\ é\0', max_size=8), max_size=20)
 
 
@@ -58,12 +60,13 @@ def test_no_rows_have_no_cells():
     assert cells([], 2) == ([], [])
 
 
-@given(rows=ROWS, columns=st.integers(1, 3), escape=st.sampled_from(['"', "\\"]))
-def test_all_rows_together_are_what_each_is_alone(rows, columns, escape):
-    alone = [split_row(row, escape) for row in rows]
+@given(rows=ROWS, columns=st.integers(1, 3), escape=ESCAPES, separator=SEPARATORS)
+def test_all_rows_together_are_what_each_is_alone(rows, columns, escape, separator):
+    rows = [row.replace(",", separator) for row in rows]
+    alone = [split_row(row, escape, separator) for row in rows]
     nothing = (None,) * columns
 
-    assert cells(rows, columns, escape=escape) == (
+    assert cells(rows, columns, escape=escape, separator=separator) == (
         [row_cells if len(row_cells) == columns else nothing for row_cells in alone],
         [len(row_cells) for row_cells in alone],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import zlib
@@ -38,7 +37,7 @@ from spark_model_monitor.data.records.csv_rows import (
     RFC_4180_ESCAPE,
     SPARK_ESCAPE,
     is_header,
-    parse_marked_rows,
+    parse_rows,
     split_row,
 )
 from spark_model_monitor.data.records.refusals import format_spark_reader
@@ -333,8 +332,8 @@ def has_escapes_by_backslash(head: bytes, separator: str) -> bool:
     columns = len(_split_cells(lines[0], separator))
     texts = pa.array(lines, pa.string())
     # Both readings of the first lines; the one that gives equally many cells is the file's
-    by_quotes = parse_marked_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator, decimal=".")
-    by_backslashes = parse_marked_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator, decimal=".")
+    by_quotes = parse_rows(texts, columns, escape=RFC_4180_ESCAPE, separator=separator)
+    by_backslashes = parse_rows(texts, columns, escape=SPARK_ESCAPE, separator=separator)
     are_odd = any('\\"' in lines[index] for index in by_quotes.odd.tolist())
     return are_odd and bool((by_backslashes.widths == columns).all())
 
@@ -357,11 +356,7 @@ def _split_lines(text: str) -> Iterator[str]:
 
 
 def _split_cells(line: str, separator: str = ",") -> list[str]:
-    try:
-        return next(csv.reader([line], strict=False, delimiter=separator))
-    except csv.Error:  # a cell that is too long for it
-        exchanged = str.maketrans(f",{separator}", f"{separator},")
-        return [(cell or "").translate(exchanged) for cell in split_row(line.translate(exchanged))]
+    return [cell or "" for cell in split_row(line, separator=separator)]
 
 
 def read_names(cells: Sequence[str], where: str) -> tuple[str, ...]:

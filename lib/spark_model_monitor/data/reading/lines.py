@@ -29,7 +29,6 @@ from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
     RFC_4180_ESCAPE,
     CsvCells,
-    parse_marked_rows,
     parse_rows,
 )
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
@@ -76,12 +75,8 @@ class CsvLines:
         is_text = find_utf_8(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
-        # Plain CSV has a faster parser
-        if (self.separator, self.decimal) == (",", "."):
-            cells = parse_rows(lines, len(self.names), escape=self.escape)
-        else:
-            marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
-            cells = parse_marked_rows(lines, len(self.names), **marks)
+        marks = {"escape": self.escape, "separator": self.separator, "decimal": self.decimal}
+        cells = parse_rows(lines, len(self.names), **marks)
         reasons = self._find_reasons(lines, is_text, cells)
         columns = tuple(replace_missing_values(column, self.missing_values) for column in cells.columns)
         return DecodedRows(columns, np.arange(len(lines)), reasons, np.zeros(len(lines), np.int32))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -40,10 +40,7 @@ DECIMAL_COMMA = r"[-+]?\d+,\d+([eE][-+]?\d+)?"  # a number without thousands sep
 
 NUMBER_CELL = r"[ \t]*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?[ \t]*"  # a cell that is a number
 
-QUOTE, COMMA, LINE_END = b'",\n'
-
-_BESIDE_QUOTES = np.zeros(256, dtype=np.bool_)
-_BESIDE_QUOTES[[QUOTE, COMMA, LINE_END]] = True
+QUOTE, LINE_END = b'"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,51 +56,31 @@ class CsvCells:
     odd: NDArray[np.int64]
 
 
-def parse_rows(rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ESCAPE) -> CsvCells:
-    """The cells of rows that should have `columns` cells. rows: UTF-8, without null and line ends."""
-    lines = pc.binary_join_element_wise(rows, "", "\n")
-    del rows  # so that a long row is not held twice
-    odd = _find_odd_rows(lines, escape)
-    if not len(odd):
-        cells, widths = _parse_by_arrow(lines, columns)
-        return CsvCells(cells, widths, odd)
-    is_plain = np.ones(len(lines), dtype=np.bool_)
-    is_plain[odd] = False
-    plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns)
-    odd_cells, odd_widths = _parse_one_by_one(lines.take(pa.array(odd)), columns, escape)
-    # Both kinds of rows, back in their order: the index of each row among plain rows followed by odd ones
-    parsed_rows = np.concatenate([np.flatnonzero(is_plain), odd])
-    order = np.empty(len(lines), dtype=np.int64)
-    order[parsed_rows] = np.arange(len(lines))
-    indices = pa.array(order)
-    both_cells = zip(plain_cells, odd_cells, strict=True)
-    cells = tuple(pa.concat_arrays(parts).take(indices) for parts in both_cells)
-    widths = np.concatenate([plain_widths, odd_widths])[order]
-    return CsvCells(cells, widths, odd)
-
-
-def parse_marked_rows(rows: pa.StringArray, columns: int, *, escape: str, separator: str, decimal: str) -> CsvCells:
-    """`parse_rows` for another separator than a comma: swaps the two characters in the rows, and again in the cells.
+def parse_rows(
+    rows: pa.StringArray, columns: int, *, escape: str = RFC_4180_ESCAPE, separator: str = ",", decimal: str = "."
+) -> CsvCells:
+    """The cells of rows that should have `columns` cells. rows: UTF-8, without null and line ends.
 
     decimal: for a comma, decimal commas of numbers are replaced by points.
     """
-    exchanged_cells = parse_rows(_exchange_separators(rows, separator), columns, escape=escape)
-    cells = tuple(_exchange_separators(column, separator) for column in exchanged_cells.columns)
+    lines = pc.binary_join_element_wise(rows, "", "\n")
+    del rows  # so that a long row is not held twice
+    odd = _find_odd_rows(lines, escape, separator)
+    if not len(odd):
+        cells, widths = _parse_by_arrow(lines, columns, separator)
+    else:
+        is_plain = np.ones(len(lines), dtype=np.bool_)
+        is_plain[odd] = False
+        plain_cells, plain_widths = _parse_by_arrow(lines.filter(pa.array(is_plain)), columns, separator)
+        odd_cells, odd_widths = _parse_one_by_one(lines.take(pa.array(odd)), columns, escape, separator)
+        # Both kinds of rows, back in their order: the index of each row among plain rows followed by odd ones
+        order = np.argsort(np.concatenate([np.flatnonzero(is_plain), odd]))
+        both_cells = zip(plain_cells, odd_cells, strict=True)
+        cells = tuple(pa.concat_arrays(parts).take(pa.array(order)) for parts in both_cells)
+        widths = np.concatenate([plain_widths, odd_widths])[order]
     if decimal == ",":
         cells = tuple(_replace_decimal_commas(column) for column in cells)
-    return replace(exchanged_cells, columns=cells)
-
-
-def _exchange_separators(texts: pa.StringArray, separator: str) -> pa.StringArray:
-    """The texts with commas for separators, and separators for commas."""
-    table = bytes.maketrans(f",{separator}".encode(), f"{separator},".encode())
-    # One byte for one, so the starts of texts stay the same
-    exchanged = view_text_bytes(texts).tobytes().translate(table)
-    offsets = pa.py_buffer(compute_text_starts(texts).astype(np.int32))
-    exchanged_texts = pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(exchanged))
-    if texts.null_count:
-        return pc.if_else(texts.is_valid(), exchanged_texts, None)
-    return exchanged_texts
+    return CsvCells(cells, widths, odd)
 
 
 def _replace_decimal_commas(cells: pa.StringArray) -> pa.StringArray:
@@ -125,26 +102,26 @@ def extract_cells(rows: pa.StringArray, index: int | None) -> pa.StringArray:
     return pc.replace_with_mask(missing, has_cell, pc.list_element(cells.filter(has_cell), index))
 
 
-def split_row(row: str, escape: str = RFC_4180_ESCAPE) -> Row:
+def split_row(row: str, escape: str = RFC_4180_ESCAPE, separator: str = ",") -> Row:
     """The cells of one row; an empty one is missing, quoted or not.
 
-    Blanks after a closing quote are dropped; anything else there makes the cell a plain text up to the next comma.
+    Blanks after a closing quote are dropped; anything else there makes the cell a plain text up to the next separator.
     Source: from_csv of Spark 3.5 (univocity's STOP_AT_DELIMITER), compared for all short rows by the tests.
     """
     cells: list[str | None] = []
     start = 0
     while start <= len(row):
         if row.startswith('"', start):
-            cell, end = _read_quoted_cell(row, start, escape)
+            cell, end = _read_quoted_cell(row, start, escape, separator)
         else:
-            end = _find_comma(row, start)
+            end = _find_separator(row, start, separator)
             cell = row[start:end]
         cells.append(cell or None)
         start = end + 1
     return tuple(cells)
 
 
-def _read_quoted_cell(row: str, start: int, escape: str) -> tuple[str, int]:
+def _read_quoted_cell(row: str, start: int, escape: str, separator: str) -> tuple[str, int]:
     """The cell that begins with a quote at `start`, and its end position."""
     content = []
     position = start + 1
@@ -174,20 +151,22 @@ def _read_quoted_cell(row: str, start: int, escape: str) -> tuple[str, int]:
         return text or '"', len(row)
     end = position + 1
     # Blanks behind the quote are dropped; other text makes the quotes a part of the cell
-    while end < len(row) and row[end] <= " ":
+    while end < len(row) and row[end] <= " " and row[end] != separator:
         end += 1
-    if end == len(row) or row[end] == ",":
+    if end == len(row) or row[end] == separator:
         return text, end
-    end = _find_comma(row, end)
+    end = _find_separator(row, end, separator)
     return f'"{text}{row[position:end]}', end
 
 
-def _find_comma(row: str, start: int) -> int:
-    comma = row.find(",", start)
-    return len(row) if comma < 0 else comma
+def _find_separator(row: str, start: int, separator: str) -> int:
+    end = row.find(separator, start)
+    return len(row) if end < 0 else end
 
 
-def _parse_by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
+def _parse_by_arrow(
+    lines: pa.StringArray, columns: int, separator: str
+) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
     """Cells and widths of rows that each have a line end, and whose quotes, if any, are as in RFC 4180."""
     widths = np.full(len(lines), columns, dtype=np.int64)
     skipped_rows: list[pyarrow.csv.InvalidRow] = []
@@ -206,7 +185,7 @@ def _parse_by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.Strin
     table = pyarrow.csv.read_csv(
         pa.BufferReader(content),
         pyarrow.csv.ReadOptions(use_threads=False, block_size=content.size + 1, column_names=names),
-        pyarrow.csv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=skip),
+        pyarrow.csv.ParseOptions(delimiter=separator, ignore_empty_lines=False, invalid_row_handler=skip),
         pyarrow.csv.ConvertOptions(
             check_utf8=False,
             column_types=dict.fromkeys(names, pa.string()),
@@ -231,10 +210,10 @@ def _parse_by_arrow(lines: pa.StringArray, columns: int) -> tuple[tuple[pa.Strin
 
 
 def _parse_one_by_one(
-    lines: pa.StringArray, columns: int, escape: str
+    lines: pa.StringArray, columns: int, escape: str, separator: str
 ) -> tuple[tuple[pa.StringArray, ...], NDArray[np.int64]]:
     """The same for rows with any quotes."""
-    cells_of_rows = [split_row(line[:-1], escape) for line in lines.to_pylist()]
+    cells_of_rows = [split_row(line[:-1], escape, separator) for line in lines.to_pylist()]
     widths = np.array([len(cells) for cells in cells_of_rows])
     # Rows with another number of cells are missing in all columns
     missing = (None,) * columns
@@ -242,7 +221,7 @@ def _parse_one_by_one(
     return tuple(pa.array(column, pa.string()) for column in zip(*full_rows, strict=True)), widths
 
 
-def _find_odd_rows(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
+def _find_odd_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArray[np.int64]:
     """Numbers of the rows that Arrow's parser can't be used for. lines: rows with their line ends."""
     content = view_text_bytes(lines)
     quotes = find_letters(lines, b'"')
@@ -261,7 +240,7 @@ def _find_odd_rows(lines: pa.StringArray, escape: str) -> NDArray[np.int64]:
     is_closing = (positions & 1) == 1
     # What stands before an opening quote, and after a closing one; before the first byte it is the last, a line end
     neighbours = content[np.where(is_closing, quotes + 1, quotes - 1)]
-    is_regular = _BESIDE_QUOTES[neighbours]
+    is_regular = (neighbours == QUOTE) | (neighbours == ord(separator)) | (neighbours == LINE_END)
     if not is_regular.all():
         row_of_quote = np.repeat(np.arange(len(lines)), num_quotes)
         is_odd[row_of_quote[~is_regular]] = True
