@@ -32,7 +32,7 @@ from spark_model_monitor.data.records.refusals import Refusal
 ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once
 
 
-def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading) -> Iterator[DecodedRows]:
+def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading) -> DecodedRows:
     """The rows of plain documents with CSV in all halves. are_csv: flags of documents with CSV."""
     # Which records have several rows, and which have rows that need the line-by-line decoder
     payloads = [half.strip_line_ends() for half in documents.halves.values()]
@@ -44,19 +44,27 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
         if not reading.exact_keys:
             for beginning in BEGINNINGS_OF_LISTS:
                 is_odd |= np.asarray(pc.fill_null(pc.starts_with(payload, beginning), False))
-    # Records of one row, as most are, and then those of several
-    one_row = ~is_odd & ~has_several
-    if one_row.any():
-        yield _decode_single_rows(_select_payloads(payloads, one_row), np.flatnonzero(one_row), reading)
-    if not (has_several & ~is_odd).any():
-        return
-    for payload in payloads:
-        is_odd |= has_letters(payload, b'\r"')
-        if not reading.exact_keys:
-            is_odd |= _may_begin_with_header(payload, has_several & ~is_odd)
-    several = ~is_odd & has_several
-    if several.any():
-        yield _decode_several_rows(_select_payloads(payloads, several), np.flatnonzero(several), reading)
+    if has_several.any():
+        for payload in payloads:
+            is_odd |= has_several & has_letters(payload, b'\r"')
+            if not reading.exact_keys:
+                is_odd |= _may_begin_with_header(payload, has_several & ~is_odd)
+    # The halves of each row, joined
+    columns = reading.columns or 0
+    parts = []
+    for rows_of_halves, records in split_halves(_select_payloads(payloads, ~is_odd), np.flatnonzero(~is_odd)):
+        cells = parse_rows(_join_halves(rows_of_halves), columns, escape=reading.escape)
+        reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
+        parts.append(DecodedRows(cells.columns, records, reasons, cells.widths.astype(np.int32)))
+    rows = DecodedRows.in_order(parts, columns)
+    # A record is counted by its first row; of several rows, a bad one refuses it for what all of them say
+    is_first = np.diff(rows.lines, prepend=-1) > 0
+    is_single = is_first & (np.diff(rows.lines, append=len(are_csv)) > 0)
+    unclear_records = rows.lines[(rows.reasons > 0) & ~is_single]
+    rows = replace(rows, cells=np.where(is_first, rows.cells, np.int32(0)))
+    if not len(unclear_records):
+        return rows
+    return select_rows(rows, ~np.isin(rows.lines, unclear_records))
 
 
 _NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
@@ -80,33 +88,6 @@ def _select_payloads(payloads: Sequence[pa.Array], flags: Flags) -> Sequence[pa.
     return [payload.filter(pa.array(flags)) for payload in payloads]
 
 
-def _decode_single_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
-    """The rows of single-row records. payloads: the texts of each half, null if it was not captured."""
-    columns = reading.columns or 0
-    cells = parse_rows(_join_halves(payloads), columns, escape=reading.escape)
-    reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
-    return DecodedRows(cells.columns, lines, reasons, cells.widths.astype(np.int32))
-
-
-def _decode_several_rows(payloads: Sequence[pa.StringArray], lines: NDArray[np.int64], reading: Reading) -> DecodedRows:
-    """The rows of records whose halves have equally many rows, all with the right number of cells."""
-    columns = reading.columns or 0
-    parts = []
-    bad = []
-    for rows_of_halves_, line_numbers in split_halves(payloads, lines):
-        cells = parse_rows(_join_halves(rows_of_halves_), columns)
-        nothing = np.zeros(len(line_numbers), np.int32)
-        parts.append(DecodedRows(cells.columns, line_numbers, nothing, nothing))
-        bad += line_numbers[cells.widths != columns].tolist()
-    rows = DecodedRows.in_order(parts, columns)
-    # One bad row refuses its record
-    if bad:
-        rows = select_rows(rows, ~np.isin(rows.lines, bad))
-    # A record is counted by its first row
-    is_first = np.diff(rows.lines, prepend=-1) > 0
-    return replace(rows, cells=np.where(is_first, np.int32(columns), np.int32(0)))
-
-
 def split_halves(
     halves: Sequence[pa.StringArray], records: NDArray[np.int64]
 ) -> Iterator[tuple[list[pa.StringArray], NDArray[np.int64]]]:
@@ -115,6 +96,9 @@ def split_halves(
     halves: without quotes and without final line ends; null if a record lacks the half. So many rows are yielded at once as take
     little memory when they are parsed: a record may have millions.
     """
+    if not any(has_letters(half, b"\n").any() for half in halves):
+        yield list(halves), records
+        return
     split_halves = [pc.split_pattern(half, "\n") for half in halves]
     counts = [
         pc.fill_null(pc.list_value_length(split_half), 0).to_numpy(zero_copy_only=False) for split_half in split_halves
@@ -188,9 +172,8 @@ def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading
     features = reading.columns or 0
     parts = [DecodedRows.refused(np.flatnonzero(is_taken), left_out[is_taken], features)]
     are_csv = documents.have_encoding(CSV) & (reading.encoding != JSON)  # with JSON, CSV records are refused
-    for part in decode_csv_documents(documents, are_known & ~is_taken & are_csv, reading):
-        parts.append(part)
-        is_taken[part.lines] = True
+    parts.append(decode_csv_documents(documents, are_known & ~is_taken & are_csv, reading))
+    is_taken[parts[-1].lines] = True
     parts.append(_decode_one_by_one(lines, paths, np.flatnonzero(~is_taken), reading))
     return DecodedRows.in_order(parts, features)
 
