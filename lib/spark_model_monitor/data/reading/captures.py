@@ -318,12 +318,10 @@ def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
     return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
 
 
-def _find_first_record(
-    engine: Engine, source: Listing, reading: Reading, columns: int | None = None
-) -> tuple[str, Decoded] | None:
+def _find_first_record(engine: Engine, source: Listing, reading: Reading) -> tuple[str, Decoded] | None:
     """Encoding and content of the first readable record, regardless of its time, that has the encoding and width of
-    most of the first records, or the width `columns`, if given. If there is none, of the first record that is refused
-    for its rows only, since its encoding is known.
+    most of the first records. If there is none, of the first record that is refused for its rows only, since its
+    encoding is known.
     """
     anything = replace(reading, window=None, sample=None, columns=None)
     with_faulty_rows = None
@@ -334,7 +332,7 @@ def _find_first_record(
             # A line can be read as CSV and as JSON: the layout that most of the first lines have wins
             for encoding in (CSV, JSON):
                 decoded = decode(line, replace(anything, encoding=encoding))
-                if decoded.reason is None and columns in (None, decoded.cells):
+                if decoded.reason is None:
                     first.setdefault((encoding, decoded.cells), decoded)
                     readable[encoding, decoded.cells] += 1
                 if with_faulty_rows is None and decoded.reason in OF_ROWS:

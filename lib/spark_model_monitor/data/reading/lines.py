@@ -24,7 +24,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records.arrays import compute_text_starts, find_utf_8
+from spark_model_monitor.data.records.arrays import find_utf_8
 from spark_model_monitor.data.records.csv_rows import (
     BYTE_ORDER_MARK,
     RFC_4180_ESCAPE,
@@ -104,19 +104,12 @@ class CsvLines:
 
     def _find_rows_of_names(self, cells: CsvCells) -> list[int]:
         """Numbers of the rows of column names only, checked cell by cell: the first cell rules out most rows."""
-        names = self._get_written_names()
-        sizes = [len(name.encode()) for name in names]
+        names = pa.array(self._get_written_names())
         candidates = np.arange(len(cells.widths))
         for column in cells.columns:
             # Only rows whose cells so far are names
-            cells_left = column
-            if len(candidates) < len(column):
-                cells_left = column.take(pa.array(candidates))
-            if cells_left.null_count:
-                cells_left = pc.fill_null(cells_left, "")
-            lengths = np.diff(compute_text_starts(cells_left))  # rule out most other rows
-            fitting = np.flatnonzero((lengths >= min(sizes)) & (lengths <= max(sizes)))
-            candidates = candidates[fitting][np.asarray(pc.is_in(cells_left.take(pa.array(fitting)), pa.array(names)))]
+            cells_left = column.take(pa.array(candidates)) if len(candidates) < len(column) else column
+            candidates = candidates[np.asarray(pc.is_in(pc.fill_null(cells_left, ""), names))]
             if not len(candidates):
                 break
         return candidates.tolist()

@@ -118,7 +118,7 @@ def _count_rows(features: list[Row] | None) -> int | None:
 
 def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
     """Decodes plain lines by columns, the others one by one; the rows are in the order of the lines."""
-    # Lines that Arrow parses, with plain CSV in each requested half
+    # Lines that are like their neighbours, with plain CSV in each requested half
     documents = parse_documents(lines, reading.records, with_truth=reading.with_label)
     plain, left_out = documents.judge_by_events(reading.records)
     requested = [documents.truth] * reading.with_label

@@ -245,34 +245,26 @@ def split_records(content: bytes) -> Iterator[bytes]:
         return
     text = content.removeprefix(BYTE_ORDER_MARK).strip()
     lines = text.splitlines()
-    if text.startswith(b"["):
-        records = _split_array(text)
-        if records:
-            yield from records
-            return
-    # A document over several lines, or a record on each
-    if len(lines) > 1 and not _is_json(text):
+    # One document, or a record on each line, of which most have no other
+    records: list[bytes] = []
+    if text.startswith(b"[") or len(lines) > 1:
+        records = _split_document(text)
+    if records:
+        yield from records
+    elif len(lines) > 1:
         for line in filter(None, map(bytes.strip, lines)):
             yield from split_records(line)
     elif text:
         yield text
 
 
-def _split_array(text: bytes) -> list[bytes]:
-    """The elements of an array; none if it isn't one array, such as an array on each line."""
+def _split_document(text: bytes) -> list[bytes]:
+    """The elements of an array, or another document alone; none if the text isn't one document."""
     try:
         records = list(iterate_records(text.decode(errors="surrogateescape")))
     except ValueError:
         return []
     return [record.text.encode(errors="surrogateescape") for record in records]
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        parse_line(text)
-    except RecordRefused:
-        return False
-    return True
 
 
 def _read_parquet_rows(content: bytes) -> Iterator[bytes]:

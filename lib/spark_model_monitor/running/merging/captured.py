@@ -25,7 +25,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.records import REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import find_utf_8, is_writable
+from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
@@ -163,11 +163,8 @@ class RequestDecoder:
         table = parse_table(lines, MEMBERS)
         output = pc.struct_field(get_member(table, "captureData"), ["endpointOutput"])
         event_ids, inference_ids, times = (pc.struct_field(get_member(table, "eventMetadata"), [i]) for i in range(3))
-        # Nearly all lines have the plain form, which Arrow parses a batch at a time
+        # Nearly all lines have the plain form, which is parsed a batch at a time
         is_plain = np.asarray(output.is_valid()) & (merge_rows.has_text(event_ids) | merge_rows.has_text(inference_ids))
-        is_text = find_utf_8(lines)
-        if is_text is not None:
-            is_plain &= is_text
         events = _replace_empty_by_null(event_ids)
         records = Records(
             np.zeros(len(lines), np.int32),
@@ -177,7 +174,7 @@ class RequestDecoder:
             remove_closing_brace(lines),
             extract_scores(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
-        # Lines that Arrow's parser reads differently than Python's, or not at all, go through Python's
+        # Lines that are unlike their neighbours go through Python's parser
         if is_plain.all():
             return records
         return self._parse_remaining(records, lines, np.flatnonzero(~is_plain))
@@ -185,7 +182,7 @@ class RequestDecoder:
     def _parse_remaining(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
         """The records, with those lines of these numbers that are parsed one by one."""
         parsed = [parse_captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
-        # What Arrow made of these lines is replaced, column by column; the order of the lines stays
+        # What is known of these lines is replaced, column by column; the order of the lines stays
         mask = np.zeros(len(lines), np.bool_)
         mask[numbers] = True
         reasons = records.reasons.copy()

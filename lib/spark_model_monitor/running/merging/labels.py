@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.ledger import NUMBER
-from spark_model_monitor.data.records.arrays import Flags, concat_rows, find_utf_8, is_utf_8, is_writable, take_rows
+from spark_model_monitor.data.records.arrays import Flags, concat_rows, is_utf_8, is_writable, take_rows
 from spark_model_monitor.data.records.decoding import format_json_value
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
@@ -414,7 +414,7 @@ class GroundTruth:
         decode = partial(parse_label_file if self.whole_files else parse_label_line, repairing=self.repairing)
         if self.whole_files:
             return LabelRows.decode_lines(lines, np.arange(len(lines)), decode)
-        # Only lines that Arrow can't vouch for are parsed one by one
+        # Only lines that are unlike their neighbours are parsed one by one
         are_plain, keys, truths = parse_plain_labels(lines)
         parsed_rows = LabelRows.decode_lines(lines, np.flatnonzero(~are_plain), decode)
         plain = pa.array(are_plain)
@@ -441,9 +441,6 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     flags: Flags = (
         np.asarray(is_known_encoding) & merge_rows.has_text(pc.utf8_trim_whitespace(data)) & merge_rows.has_text(ids)
     )
-    is_text = find_utf_8(lines)
-    if is_text is not None:
-        flags &= is_text
     written = pc.fill_null(encodings, "CSV")
     return (
         flags,
