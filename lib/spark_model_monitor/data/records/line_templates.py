@@ -259,17 +259,19 @@ def _are_usual(lines: pa.StringArray, content: Bytes, starts: Positions, odd: Po
 
 
 def _find_fitting(
-    lines: pa.StringArray, starts: Positions, ends: Positions, bounds: Mapping[Value, Bounds], template: Template
+    lines: pa.StringArray, starts: Positions, line_ends: Positions, bounds: Mapping[Value, Bounds], template: Template
 ) -> Flags:
     """Flags of lines that have the template's constants around their values, and numbers where it has some."""
     content = view_text_bytes(lines)
-    # The constants first, whose sizes rule out most other lines
+    # The constants first: their sizes, which rule out most other lines, then their texts
+    begins = [starts, *(end for _, end in bounds.values())]
+    ends = [*(begin for begin, _ in bounds.values()), line_ends]
     fits = np.ones(len(starts), dtype=np.bool_)
-    begins_of_constants = [starts, *(end for _, end in bounds.values())]
-    ends_of_constants = [*(begin for begin, _ in bounds.values()), ends]
-    for constant, begin, end in zip(template.constants, begins_of_constants, ends_of_constants, strict=True):
+    for constant, begin, end in zip(template.constants, begins, ends, strict=True):
         fits &= end - begin == len(constant)
-        fits[fits] = _match_text_at(content, begin[fits], constant)
+    candidates = np.flatnonzero(fits)
+    for constant, begin in zip(template.constants, begins, strict=True):
+        fits[candidates] &= _match_text_at(content, begin[candidates], constant)
     # Between them any text may stand, but no more than a number where one was
     for value, (begin, end) in bounds.items():
         if value.is_number:
