@@ -22,7 +22,7 @@ from spark_model_monitor.running.merging.labels import GroundTruth
 RECORD = json.dumps(captured(requestMetadata=None) | merged("1", "0.5") | {"requestMetadata": {"status": 200}})
 PLAIN = RECORD.encode()
 BAD = b'{"captureData": {"endpointInput": }}'
-"""Arrow refuses it, and with it the stretch of lines that it stands in."""
+"""It is no JSON, and so has no template."""
 
 ODD = {
     "a number of 5,000 digits": "7" * 5_000,
