@@ -19,7 +19,7 @@ from tests.unit.model_quality.outcomes_made import MULTICLASS, REGRESSION, SCORE
 from tests.unit.runs.test_challenge import WITH_SCORES, answers
 
 from spark_model_monitor import DataQualityMonitor, challenge, report, run_baseline, run_monitoring
-from spark_model_monitor.documents.check_results import group_into_alarms
+from spark_model_monitor.documents.alarms import group_into_alarms
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor

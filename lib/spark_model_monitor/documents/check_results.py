@@ -1,10 +1,8 @@
-"""The results of all checks of a run: checks.json, constraint_violations.json, summary rows, and alarms. An alarm is
-one change: all violations with one cause, in words. Pure.
-"""
+"""The results of all checks of a run: checks.json, constraint_violations.json, and summary rows. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -429,92 +427,6 @@ NOT_CHECKED = "not checked: "
 """How the reason of a rule begins that was skipped."""
 
 OF_THE_WINDOW = "the window"
-MOST_LISTED_NAMES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """The violations with one cause, the clearest first."""
-
-    results: tuple[CheckResult, ...]
-
-    @property
-    def since(self) -> str | None:
-        """When the first of the consecutive windows with it began; None if this is the first."""
-        return min((result.since for result in self.results if result.since), default=None)
-
-    def sentence(self, *, with_values: bool = True) -> str:
-        """What was, what is, since when, without a full stop. with_values: whether to name values of records."""
-        first, *further = self.results
-        sentence = first.words or describe_violation(first)
-        if with_values:
-            sentence += _format_values(first)
-        # Other features with the same cause, then other checks that say more of it
-        same_causes = [name for name in dict.fromkeys(map(cause, further)) if name != cause(first)]
-        if same_causes:
-            sentence += f"; the same of {list_some(same_causes)}"
-        values_by_check: dict[str, str] = {}
-        for violation in further:
-            check = violation.metric or format_check(violation)
-            values_by_check[check] = _format_values(violation) if with_values else ""
-        values_by_check.pop(first.metric or format_check(first), None)
-        if values_by_check:
-            sentence += f"; also {list_some([name + values for name, values in values_by_check.items()])}"
-        # Last, so that every sentence of one alarm begins alike from window to window
-        if self.since:
-            sentence += f"; since {self.since}"
-        return sentence
-
-
-def group_into_alarms(results: Iterable[CheckResult], since: Mapping[str, str]) -> tuple[CheckResult, ...]:
-    """The results; violations get the number of their alarm (1 is the largest), words, and since when the alarm exists.
-
-    since: when each cause's alarm began, from the previous window.
-    """
-    results = tuple(results)
-    # All violations of one cause are one alarm
-    causes: dict[str, list[CheckResult]] = {}
-    for result in results:
-        if result.is_violation:
-            causes.setdefault(cause(result), []).append(result)
-    alarms: dict[Hashable, list[CheckResult]] = {}
-    for name, violations in causes.items():
-        lacking = (violation for violation in violations if violation.check == COMPLETENESS)
-        # Probably the same rows lack all of these features
-        key = next(((violation.check, violation.observed, violation.m) for violation in lacking), name)
-        alarms.setdefault(key, []).extend(violations)
-    # The number of an alarm is its rank: 1 has the largest severity
-    ordered = sorted(alarms.values(), key=lambda violations: -max(map(compute_severity, _select_own_units(violations))))
-    numbers = {id(result): number for number, violations in enumerate(ordered, start=1) for result in violations}
-
-    def with_alarm(result: CheckResult) -> CheckResult:
-        if result.status is not CheckStatus.VIOLATED:
-            return result
-        # The earlier of both: a repeated window must not move the beginning
-        start_times = [time for time in (since.get(cause(result)), result.since) if time]
-        members: dict[str, Any] = {"since": min(start_times, default=None)}
-        if id(result) in numbers:
-            members |= {"alarm": numbers[id(result)], "words": result.words or describe_violation(result)}
-        return result.model_copy(update=members)
-
-    return tuple(map(with_alarm, results))
-
-
-def list_alarm_starts(results: Iterable[CheckResult], began: str) -> dict[str, str]:
-    """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
-    violations = [check_result for check_result in results if check_result.status is CheckStatus.VIOLATED]
-    # BESIDE results have no number and come last
-    largest_first = sorted(violations, key=lambda violation: violation.alarm or float("inf"))
-    return {cause(violation): violation.since or began for violation in largest_first}
-
-
-def collect_alarms(results: Iterable[CheckResult]) -> list[Alarm]:
-    """The alarms of a run, the largest first."""
-    results_by_alarm: dict[int, list[CheckResult]] = {}
-    for result in results:
-        if result.alarm is not None:
-            results_by_alarm.setdefault(result.alarm, []).append(result)
-    return [Alarm(_sort_alarm(results_by_alarm[number])) for number in sorted(results_by_alarm)]
 
 
 def cause(result: CheckResult) -> str:
@@ -530,7 +442,7 @@ def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
     results_by_cause: dict[str, list[CheckResult]] = {}
     violated = (violation for violation in results if violation.status is CheckStatus.VIOLATED)
     for violation in sorted(
-        violated, key=lambda violation: (violation.alarm or float("inf"), *_rank_severity(violation))
+        violated, key=lambda violation: (violation.alarm or float("inf"), *rank_severity(violation))
     ):
         results_by_cause.setdefault(cause(violation), []).append(violation)
     return list(results_by_cause.values())
@@ -557,22 +469,9 @@ def compute_severity(result: CheckResult) -> float:
     return severity
 
 
-def describe_violation(result: CheckResult) -> str:
-    """The finding of a violated check in words, from its own numbers."""
-    name, part = identify_subject(result)
-    subject = " of ".join(word for word in (name or OF_THE_WINDOW, part) if word)
-    if result.check == EXPECTATION:
-        return f"{subject}: {result.reason}"
-    if result.observed is None or result.threshold is None:
-        return f"{subject}: {format_check(result)}"
-    # A limit of a metric, a change of a bias metric, or the limit of any other check
-    now = f"{result.observed:,.4g}"
-    limit = f"{result.threshold:,.4g}"
-    if result.check in _OPERATORS:
-        return f"{subject} is {now}, the baseline asks for {_OPERATORS[result.check]} {limit}"
-    if result.check == "bias_drift_check":
-        return f"{subject} is {now}, it was {limit} in the baseline"
-    return f"{subject}: {format_check(result)}, {now} where the baseline asks for {limit}"
+def name_check(check_result: CheckResult) -> str:
+    """The metric, or what else was checked."""
+    return check_result.metric or format_check(check_result)
 
 
 def format_check(result: CheckResult) -> str:
@@ -580,36 +479,9 @@ def format_check(result: CheckResult) -> str:
     return result.check.removesuffix("_check").replace("_", " ")
 
 
-_OPERATORS = {"LessThanThreshold": "at least", "GreaterThanThreshold": "at most"}
-
-
-def _select_own_units(violations: list[CheckResult]) -> list[CheckResult]:
-    """Those that repeat no other metric in other units, such as a norm; all, if each does."""
-    return [violation for violation in violations if violation.same_as is None] or violations
-
-
-def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
-    """The results with what several features have in common first, else the largest first."""
-    common = len({*map(cause, alarm)}) > 1
-    return tuple(
-        sorted(alarm, key=lambda violation: (common and violation.check != COMPLETENESS, *_rank_severity(violation)))
-    )
-
-
-def _rank_severity(violation: CheckResult) -> tuple[bool, float, bool]:
+def rank_severity(violation: CheckResult) -> tuple[bool, float, bool]:
     """By severity, what repeats a metric in other units last; of two that are as bad, a person's own rule comes first."""
     return violation.same_as is not None, -compute_severity(violation), violation.check != EXPECTATION
-
-
-def _format_values(result: CheckResult) -> str:
-    if result.values:
-        return f" ({', '.join(map(repr, result.values))})"
-    return ""
-
-
-def list_some(names: Sequence[str], maximum: int = MOST_LISTED_NAMES) -> str:
-    """The first names, and the number of the others."""
-    return ", ".join(names[:maximum]) + (f" and {len(names) - maximum:,} more" if len(names) > maximum else "")
 
 
 def count_rules(check_results: Iterable[CheckResult]) -> str:

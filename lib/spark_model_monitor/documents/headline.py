@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from spark_model_monitor.documents.alarms import Alarm, collect_alarms
 from spark_model_monitor.documents.change_description import (
+    SIDES,
     describe_change,
     describe_segment,
     format_chance,
+    format_limit,
     format_start,
 )
 from spark_model_monitor.documents.check_results import (
@@ -17,16 +20,14 @@ from spark_model_monitor.documents.check_results import (
     EXPECTATION,
     LABEL,
     OF_THE_WINDOW,
-    Alarm,
     CheckResult,
     CheckStatus,
     Hint,
     cause,
-    collect_alarms,
     count_rules,
     group_by_cause,
     identify_subject,
-    list_some,
+    remove_values,
 )
 from spark_model_monitor.documents.outcome import (
     ALTERNATIVE,
@@ -42,6 +43,7 @@ from spark_model_monitor.documents.page import (
     Highlight,
     format_noun_count,
     format_number,
+    list_short_names,
     shorten_name,
 )
 from spark_model_monitor.documents.run_description import RunWindow
@@ -64,7 +66,6 @@ CHECK_INPUTS = "look at the page of data quality of the same window, whose input
 CHECK_ROWS = "check whether all rows arrived, and each once"
 NAME_ANOTHER_BASELINE = "name the baseline of this data (--baseline)"
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
-OF_OUTPUTS = "what moves the predictions"
 DATE_VALUE = "date_value_check"  # each column of dates has it
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
@@ -73,14 +74,6 @@ NOTHING_COMPARED = "Nothing was compared."
 NOTHING_ELSE = "nothing else was compared"
 NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row", RELATIONS, TIMES)
-FINE = {
-    "feature": "look{s} as {they} did",
-    "attribution": "move{s} them as {they} did",
-    "metric": "hold{s}",
-    "bias metric": "show{s} no change",
-}
-SIDES = {"LessThanThreshold": "at least ", "GreaterThanThreshold": "at most "}
-
 KINDS = {
     "DATA_QUALITY": "data quality",
     "MODEL_QUALITY": "model quality",
@@ -97,14 +90,11 @@ def write_headline(
     outputs: Collection[str] = (),
     hints: Iterable[Hint] = (),
     *,
-    with_values: bool = True,
     are_violations_alone: bool = False,
 ) -> Headline:
     """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
-    with_values: whether to name values of records. are_violations_alone: whether nobody knows what else was compared."""
-    headline = _write_judged_headline(
-        results, window, outputs, hints, with_values=with_values, are_violations_alone=are_violations_alone
-    )
+    are_violations_alone: whether nobody knows what else was compared."""
+    headline = _write_judged_headline(results, window, outputs, hints, are_violations_alone=are_violations_alone)
     accepted = find_accepted(results)
     if not accepted:
         return headline
@@ -128,7 +118,6 @@ def _write_judged_headline(
     output_names: Collection[str],
     hints: Iterable[Hint],
     *,
-    with_values: bool,
     are_violations_alone: bool,
 ) -> Headline:
     # What changed, in how many features, metrics or outputs
@@ -140,12 +129,12 @@ def _write_judged_headline(
         Alarm((violation,)) for violation in check_results if violation.is_violation
     ]
     window_alarms = [alarm for alarm in alarms if _is_of_all(alarm.results[0])]
-    also = [f"{_make_capital(alarm.sentence(with_values=with_values))}." for alarm in window_alarms]
+    also = [f"{_make_capital(alarm.sentence())}." for alarm in window_alarms]
     if not bad and not also:
         return _write_unchanged_headline(check_results, compared, unit, fewer)
     # Every column missing and every one new: that is another table, not a change
     if _has_no_common_column(check_results):
-        names = list_some([shorten_name(_format_subject(violation)) for violation in bad])
+        names = list_short_names([_format_subject(violation) for violation in bad])
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD, NAME_ANOTHER_BASELINE)
     unsure = _find_unsure(check_results)
     if not bad:
@@ -158,12 +147,12 @@ def _write_judged_headline(
     count = format_noun_count(len(bad), unit)
     if not are_violations_alone:
         count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
-    text = _write_changes(bad, first, count, unit, window, with_values=with_values)
+    text = _write_changes(bad, first, count, window)
     detail = list(also)
-    change = f"{_format_subject(first)} {describe_change(first, with_values=with_values)}."
+    change = f"{_format_subject(first)} {describe_change(first)}."
     if change not in text:
         detail.append(change)
-    detail += _write_consequences(bad, first, output_names, with_values=with_values)
+    detail += _write_consequences(bad, first, output_names)
     detail += _explain_unsure(unsure)
 
     # What is fine, and what was not compared
@@ -193,76 +182,51 @@ def write_next_step(first: CheckResult, unit: str) -> str:
     return step
 
 
-def _write_changes(
-    bad: Sequence[CheckResult],
-    first: CheckResult,
-    count: str,
-    unit: str,
-    window: RunWindow | None,
-    *,
-    with_values: bool,
-) -> str:
+def _write_changes(bad: Sequence[CheckResult], first: CheckResult, count: str, window: RunWindow | None) -> str:
     """How many changed, since when, and how the first one did, or the largest of several that began together."""
     # What began first is probably the cause of the rest
+    count += " changed"
     since = format_start(first.since, window)
     num_first = sum(violation.since == first.since for violation in bad)
-    began = ""
-    if since:
-        began = f", since {since}"
     if since and num_first < len(bad):
-        began = f", the first since {since}"
-    if unit == "attribution":
-        count = f"{_make_capital(OF_OUTPUTS)} changed{began}"
-    elif unit != "metric":
-        count += f" changed{began}"
-    elif len(bad) == 1:
-        count += f" is violated{began}"
-    else:
-        count += f" are violated{began}"
+        count += f", the first since {since}"
+    elif since:
+        count += f", since {since}"
+    further_names = [_format_subject(violation) for violation in bad if violation is not first]
     # The same sentence with and without values, so that page and log differ in these alone
-    without_values = _list_change_sentences(bad, first, count, with_values=False)
+    without_values = _list_change_sentences(remove_values(first), further_names, count)
     index = without_values.index(_select_short(without_values))
-    return _list_change_sentences(bad, first, count, with_values=with_values)[index]
+    return _list_change_sentences(first, further_names, count)[index]
 
 
-def _list_change_sentences(
-    bad: Sequence[CheckResult], first: CheckResult, count: str, *, with_values: bool
-) -> list[str]:
+def _list_change_sentences(first: CheckResult, further_names: Sequence[str], count: str) -> list[str]:
     """The first change with its origin, in fewer words, and without it: from the sentence that says most to the shortest."""
     name = _format_subject(first)
-    without_origin = first.model_copy(update={"where": None, "cause": None})
-    change = describe_change(without_origin, with_values=with_values)
+    change = describe_change(first.model_copy(update={"where": None, "cause": None}))
     before_ends, range_in_words, _ = change.partition(RANGE)
     changes = [change, f"{before_ends}{range_in_words}"]
     for mark in (" (", ": ", ", "):
         changes.append(change.partition(mark)[0])
-    origin = describe_segment(first, with_values=with_values, is_short=True)
-    subjects = [name]
-    for violation in bad:
-        if violation is not first:
-            subjects.append(_format_subject(violation))
-    names = f"{count}: {list_some(subjects)}"
     # With the origin first
-    sentences = []
+    origin = describe_segment(first, is_short=True)
     located_changes = []
     if origin:
         located_changes = [f"{words}, {origin}" for words in changes]
+    sentences = []
     for words in (*located_changes, *changes):
-        if len(bad) == 1:
+        if not further_names:
             sentences.append(f"{count}: {name} {words}.")
         else:
-            sentences.append(f"{names}. {name} {words}.")
+            sentences.append(f"{count}: {list_short_names([name, *further_names])}. {name} {words}.")
             sentences.append(f"{count}. The largest is {name}, which {words}.")
     return [*sentences, f"{count}, most of all {name}."]
 
 
-def _write_consequences(
-    bad: Sequence[CheckResult], first: CheckResult, model_outputs: Collection[str], *, with_values: bool
-) -> list[str]:
+def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_outputs: Collection[str]) -> list[str]:
     """The guess about the first change, the outputs of the model that followed it, and what else changed."""
     name = _format_subject(first)
     sentences = []
-    if first.guess and with_values:
+    if first.guess:
         sentences.append(f"{name}: {first.guess}" + "." * (not first.guess.endswith("?")))
     followed = []
     unrelated = []
@@ -272,22 +236,22 @@ def _write_consequences(
             continue
         # An output can follow an input, not another output
         if subject in model_outputs and name not in model_outputs:
-            followed.append(f"{subject} {describe_change(violation, with_values=with_values)}")
+            followed.append(f"{subject} {describe_change(violation)}")
         else:
             unrelated.append(subject)
     if followed:
         sentences.append(f"The model's outputs followed: {'; '.join(followed[:2])}.")
     if unrelated:
-        sentences.append(f"Also: {list_some(unrelated)}.")
+        sentences.append(f"Also: {list_short_names(unrelated)}.")
     return sentences
 
 
 def _write_calm(calm: int, unit: str) -> str:
-    """`The other 3 features look as they did.`"""
-    noun = "feature" if unit == "attribution" else unit
+    """`No change seen in the other 3 features.`"""
+    # One alone needs no number
     if calm == 1:
-        return f"The other {noun} {FINE[unit].format(s='s', they='it')}."
-    return f"The other {format_noun_count(calm, noun)} {FINE[unit].format(s='', they='they')}."
+        return f"No change seen in the other {unit}."
+    return f"No change seen in the other {format_noun_count(calm, unit)}."
 
 
 def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
@@ -367,32 +331,31 @@ def _write_unchanged_headline(
             return Headline(f"{text}.", detail, Highlight.GOOD)
         # The columns by name, or their number if these are too many
         sentences = []
-        for columns in (list_some(names), format_noun_count(len(names), "column")):
+        for columns in (list_short_names(names), format_noun_count(len(names), "column")):
             aspects_left_out = list(further)
             if names:
                 aspects_left_out.insert(0, columns)
             listed = ", ".join(aspects_left_out)
             sentences.append(f"{text}; not compared: {listed}.")
         return Headline(_select_short(sentences), detail, Highlight.GOOD)
-    if unit == "attribution":
-        return Headline(f"No change seen in {OF_OUTPUTS}.", _write_largest_move(judged, compared), Highlight.GOOD)
     if unit == "metric":
-        return Headline(
-            f"{count} checked: none is beyond its threshold by more than chance.",
-            _write_closest(judged),
-            Highlight.GOOD,
-        )
-    return Headline(f"{count} checked: no change seen.", _write_unjudged(results, judged, unit), Highlight.GOOD)
+        text = f"{count} checked: none is beyond its threshold by more than chance."
+        return Headline(text, _write_closest(judged), Highlight.GOOD)
+    detail = _write_unjudged(results, judged)
+    if unit == "attribution":
+        detail = _write_largest_move(judged, compared)
+    return Headline(f"No change seen in {count}.", detail, Highlight.GOOD)
 
 
-def _write_unjudged(results: Sequence[CheckResult], judged: Sequence[CheckResult], unit: str) -> str:
+def _write_unjudged(results: Sequence[CheckResult], judged: Sequence[CheckResult]) -> str:
     """How many bias metrics could not be judged, and why the first couldn't; empty if all could."""
-    unjudged = []
-    for check_result in results:
-        if check_result.status is CheckStatus.NOT_JUDGED and not check_result.is_of_one_segment:
-            unjudged.append(check_result)
+    unjudged = [
+        check_result
+        for check_result in results
+        if check_result.status is CheckStatus.NOT_JUDGED and not check_result.is_of_one_segment
+    ]
     names = set(map(_identify, unjudged)).difference(map(_identify, judged))
-    if unit != "bias metric" or not names:
+    if not names:
         return ""
     reason = unjudged[0].reason or "checks.json says why"
     return f"{format_noun_count(len(names), 'other')} could not be judged: {reason}."
@@ -416,19 +379,17 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
     closest = _find_closest_to_violation(judged)
     if closest is None:
         return ""
-    limit = f"{SIDES.get(closest.check, '')}{format_number(closest.threshold)}"
     chance = ""
     if closest.p is not None:
         chance = f"; by chance alone: {format_chance(closest.p)}"
-    closest_sentence = (
-        f"The closest is {closest.metric}: {format_number(closest.observed)}, {limit} is asked for{chance}."
-    )
+    numbers = f"{format_number(closest.observed)}, {format_limit(closest)} is asked for{chance}"
+    closest_sentence = f"The closest is {closest.metric}: {numbers}."
     # A reader who compares the numbers would otherwise think that a violation was missed
     beyond = [str(metric.metric) for metric in judged if is_beyond_threshold(metric)]
     if not beyond:
         return closest_sentence
     are = "is" if len(beyond) == 1 else "are"
-    return f"{list_some(beyond)} {are} beyond, by no more than chance explains. {closest_sentence}"
+    return f"{list_short_names(beyond)} {are} beyond, by no more than chance explains. {closest_sentence}"
 
 
 def _find_unsure(check_results: Sequence[CheckResult]) -> list[FeatureOutcome]:
@@ -442,10 +403,8 @@ def _find_unsure(check_results: Sequence[CheckResult]) -> list[FeatureOutcome]:
 
 def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit: str) -> Headline:
     """Nothing is violated, but nobody can tell whether some features changed."""
-    names = list_some([shorten_name(feature.name) for feature in unsure])
-    if unit == "attribution":
-        text = f"Cannot tell whether {OF_OUTPUTS} changed"
-    elif all(feature.name in (RELATIONS, TIMES) for feature in unsure):
+    names = list_short_names([feature.name for feature in unsure])
+    if all(feature.name in (RELATIONS, TIMES) for feature in unsure):
         text = "Cannot tell whether what was asked for changed"
     else:
         # A feature may be unsure without any check that counts as compared
@@ -488,7 +447,7 @@ def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
         features_by_advice.setdefault(key, []).append(feature)
     sentences = []
     for features in [*features_by_advice.values()][:REASONS_NAMED]:
-        names = list_some([shorten_name(feature.name) for feature in features])
+        names = list_short_names([feature.name for feature in features])
         sentences.append(f"{names}: {features[0].reason or 'the reason is unknown'}.")
     if len(features_by_advice) > REASONS_NAMED:
         sentences.append("checks.json has the reasons of all.")
@@ -557,12 +516,12 @@ def _find_fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResul
 
 def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
     if fewer:
-        sentences = [f"Fewer values are missing in {list_some(fewer)}."]
+        sentences = [f"Fewer values are missing in {list_short_names(fewer)}."]
     else:
         sentences = []
     if left_out:
         are = "is" if len(left_out) == 1 else "are"
-        names = list_some([*map(_format_subject, left_out)])
+        names = list_short_names(map(_format_subject, left_out))
         sentences.append(f"{names} {are} not compared.")
     return sentences
 
@@ -593,7 +552,7 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
         if check_result.smallest_change is not None and check_result.change:
             return check_result.change
         if check_result.check in SIDES:
-            return f"{SIDES[check_result.check]}{format_number(check_result.threshold)} is asked for"
+            return f"{format_limit(check_result)} is asked for"
         is_violated = check_result.status is CheckStatus.VIOLATED
         if ends and not is_violated and (is_beside or check_result.metric != "ndcg"):
             return format_number(max(ends), 2)

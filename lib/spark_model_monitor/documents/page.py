@@ -6,12 +6,11 @@ is shown literally, whatever it contains.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeAlias
-
-from spark_model_monitor.documents.check_results import CheckStatus
 
 
 class Highlight(Enum):
@@ -166,6 +165,21 @@ class PointChart:
     value_label: str = "this run"
     reference_label: str = "baseline"
 
+    @classmethod
+    def from_zero(
+        cls, title: str, points: Sequence[Point], value_label: str = "this run", reference_label: str = "baseline"
+    ) -> PointChart:
+        """A chart whose axis has 0, so that the lengths of bars compare, and all that is drawn."""
+        numbers = [0.0]
+        for point in points:
+            for number in (point.value, point.reference, *(point.interval or ())):
+                if number is not None and math.isfinite(number):
+                    numbers.append(number)
+        span = (min(numbers), max(numbers))
+        if span == (0.0, 0.0):
+            span = (0.0, 1.0)
+        return cls(title, tuple(points), span, value_label=value_label, reference_label=reference_label)
+
 
 @dataclass(frozen=True, slots=True)
 class CurveChart:
@@ -241,18 +255,20 @@ class FeatureMap:
         return self.title
 
 
+Picture: TypeAlias = Overlay | PointChart | CurveChart
+"""What a card can show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One thing that changed. since: when it began. said: what it was and is; by_how_much: in plain terms. picture: of
-    both. hints: possible explanations. evidence: why it is not noise. more: its checks, behind a click. of: its name in
-    histories, if not `name`.
+    """One thing that changed. since: when it began. said: what it was and is. picture: of both. hints: possible
+    explanations. evidence: why it is not noise. more: its checks, behind a click. of: its name in histories, if not `name`.
     """
 
     name: str
     said: str
-    by_how_much: str = ""
     since: str = ""
-    picture: Overlay | PointChart | CurveChart | None = None
+    picture: Picture | None = None
     hints: tuple[str, ...] = ()
     hours: Hours | None = None
     evidence: str = ""
@@ -261,8 +277,7 @@ class Card:
     of: str = ""
 
     def __str__(self) -> str:
-        sentence = " ".join(part for part in (self.said, self.by_how_much) if part)
-        return ". ".join(part for part in (f"{self.name}: {sentence}", self.since, *self.hints, self.evidence) if part)
+        return ". ".join(filter(None, (f"{self.name}: {self.said}", self.since, *self.hints, self.evidence)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,21 +351,13 @@ class Page:
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
+MOST_LISTED_NAMES = 3
 MOST_CARDS = 12  # the number of open cards; the rest fold
 # a longer table folds after LINES_SHOWN rows and can be searched
 MOST_LINES = 50
 LINES_SHOWN = 20
 
-VERDICTS = {
-    CheckStatus.VIOLATED: (Highlight.BAD, "✗ violated"),
-    CheckStatus.PASSED: (Highlight.GOOD, "✓ passed"),
-    CheckStatus.CANNOT_TELL: (Highlight.UNSURE, "? may have changed"),
-    CheckStatus.NOT_JUDGED: (Highlight.NONE, "– not judged"),
-}
-"""How a page shows a check's verdict: colour, sign and word."""
-
-
-EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where this page lies."
+EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where the run's page lies."
 
 
 LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten
@@ -369,6 +376,13 @@ def format_number(value: float | None, digits: int = 4) -> str:
         text = f"{float(f'{value:.{digits}g}'):,.0f}"
     # The minus sign, as wide as a plus in tables
     return text.replace("-", "−")
+
+
+def format_interval(interval: tuple[float, float] | None) -> str:
+    """An interval for people: `0.71 to 0.78`; `–` for none."""
+    if interval is None:
+        return "–"
+    return " to ".join(format_number(end, 3) for end in interval)
 
 
 def format_count(count: float) -> str:
@@ -392,6 +406,19 @@ def shorten_name(name: str, maximum: int = 60) -> str:
         return name
     # Generated names often differ only at their end
     return f"{name[: maximum // 2]}…{name[len(name) - (maximum - 1) // 2 :]}"
+
+
+def list_names(names: Sequence[str], maximum: int = MOST_LISTED_NAMES) -> str:
+    """The first names, and the number of the others."""
+    listed = ", ".join(names[:maximum])
+    if len(names) <= maximum:
+        return listed
+    return f"{listed} and {len(names) - maximum:,} more"
+
+
+def list_short_names(names: Iterable[str]) -> str:
+    """The same of names that may be long."""
+    return list_names([shorten_name(name) for name in names])
 
 
 def build_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:

@@ -36,7 +36,7 @@ from spark_model_monitor.data.profiling.segment_scan import AND, Part
 from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
-from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_percent
+from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
@@ -646,26 +646,6 @@ def _describe_cause(key: Key, named: Culprit) -> Cause:
 
 def compute_shares(bins: NDArray[np.int16], size: int) -> Numbers:
     return np.bincount(bins, minlength=size) / max(len(bins), 1)
-
-
-CAUSES = "What the changed rows have in common, the clearest first."
-_CAUSES = (
-    *(TableColumn("what", is_name=True), TableColumn("where from"), TableColumn("value", is_name=True)),
-    *(TableColumn("of the change", is_number=True), TableColumn("of the rows", is_number=True)),
-)
-
-
-def create_causes_table(result: CheckResult) -> Iterator[PageTable]:
-    """What the rows of a change have in common, for its card."""
-    if result.cause:
-        lines = []
-        for cause in result.cause:
-            lines.append(
-                TableLine(
-                    (cause.key, cause.words, cause.value or "", format_percent(cause.share), format_percent(cause.rows))
-                )
-            )
-        yield PageTable(_CAUSES, tuple(lines), CAUSES).drop_empty_columns()
 
 
 # Changes of outcomes: whether answers were wrong, or how often they were positive.

@@ -6,14 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
-from spark_model_monitor.documents.check_results import (
-    IN_SEGMENT,
-    CheckResult,
-    CheckStatus,
-    Hint,
-    describe_violation,
-    identify_subject,
-)
+from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus, Hint
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.statistics.states.segments import format_rest_label
 
@@ -23,11 +16,6 @@ OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 def locate_result(result: CheckResult, where: str, label: str | None) -> CheckResult:
     """The result with its segment. label: the segment's name, None if it may not be shown."""
     members: dict[str, Any] = {"segment": label, "where": where}
-    if result.is_violation:
-        words = describe_violation(result)
-        # Without the name of what changed, which stands before
-        subject = " of ".join(filter(None, identify_subject(result)))
-        members |= {"words": f"{words}, {where}", "change": words.removeprefix(f"{subject} ")}
     if where.startswith(IN_SEGMENT) and result.description:
         place_in_words = where
         if label is not None:

@@ -427,7 +427,7 @@ DENOMINATORS = {
 
 @claim(
     rf"(is about {NUMBER} times what it was|is (about [a-z ]+|{NUMBER} %) of what it was|is {NUMBER} % (?:higher|lower)|"
-    rf"is {NUMBER} (?:higher|lower)|went from .* to .*) "
+    rf"is {NUMBER} (?:higher|lower), [\d.]+ standard deviations|went from .* to .*) "
     rf"\((mean|median) {NUMBER} → {NUMBER}\)"
 )
 def has_moved(

@@ -518,7 +518,7 @@ def test_typed_dates_stay_dates(convert):
     # No type of texts is named
     findings = run_monitoring(make_table(windows["words"], 2), MONITOR, baseline, engine="local")
     [violation] = [finding for finding in findings.results if finding.is_violation]
-    assert violation.words == "d: 100 % are no dates or times any more"
+    assert violation.change == "changed its type: 100 % are no dates or times any more"
 
 
 @pytest.mark.parametrize("rows", SIZES)

@@ -126,7 +126,7 @@ def test_rows_that_repeat_are_reported_in_words():
     findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
 
     # 20 of the 1,000 rows
-    assert "2 % of the rows are surplus copies of other rows, none were" in findings.summary()
+    assert "are 2 % of the rows, surplus copies of other rows; none were" in findings.summary()
 
 
 def test_rows_that_always_repeated_and_columns_of_few_values_are_silent():

@@ -49,7 +49,7 @@ def test_far_more_new_products_than_ever_are_an_alarm_that_says_how_many_are_usu
 
     assert outcome.is_violation
     assert outcome.observed == window["product"].nunique()
-    assert outcome.words.startswith(f"product has {window['product'].nunique()} new values, about ")
+    assert outcome.change.startswith(f"has {window['product'].nunique()} new values, about ")
 
 
 def test_a_closed_domain_alarms_by_a_new_value():

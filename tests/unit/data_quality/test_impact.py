@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spark_model_monitor.documents.alarms import collect_alarms
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
-from spark_model_monitor.documents.check_results import collect_alarms
 from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

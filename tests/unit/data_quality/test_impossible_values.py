@@ -78,7 +78,6 @@ def test_the_values_outside_the_range_are_counted(draw, factor, seed):
 
     sentence = f"{count} of 2,000 values {direction} the baseline's range {low:,.4g} to {high:,.4g}"
     assert {violation.change for violation in violations} == {f"has {sentence}"}
-    assert f"lie {direction} the baseline's range" in violations[0].words
 
 
 def test_infinities_are_named_first_and_no_ends_where_values_are_hidden():
@@ -90,7 +89,6 @@ def test_infinities_are_named_first_and_no_ends_where_values_are_hidden():
     [violation] = find_violations(random, baseline, values, hide_values=True)
 
     assert violation.change == "has 3 of 2,000 values that are infinite, 6 above the baseline's range"
-    assert violation.words.endswith("3 of 2,000 values of x are infinite, 6 lie above the baseline's range")
 
 
 @pytest.mark.parametrize("num_columns", [1, 10, 40])

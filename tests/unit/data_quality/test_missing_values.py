@@ -64,7 +64,7 @@ def test_fewer_missing_values_are_said_in_one_sentence(baseline):
     assert (drift.component, drift.direction) == ("missing", "down")
     before = draw_rows(1, 16_000)["minutes"].isna().mean()
     now = window["minutes"].isna().mean()
-    assert drift.words.endswith(f": {format_percent(now)} of values are missing, {format_percent(before)} before")
+    assert drift.change == f"is missing in {format_percent(now)} of the records, {format_percent(before)} before"
     text = f"1 of 3 features changed: minutes is missing in {format_percent(now)} of the records, "
     text += f"{format_percent(before)} before."
     assert findings.headline().text == text

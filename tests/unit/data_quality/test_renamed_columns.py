@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.documents.check_results import collect_alarms
+from spark_model_monitor.documents.alarms import collect_alarms
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while"]
 
@@ -94,7 +94,7 @@ def test_the_log_says_renamed(baseline):
     """Alarms without values are what is logged."""
     window = draw_customers(8, 500).rename(columns={"age": "years"})
     findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
-    sentences = [alarm.sentence(with_values=False) for alarm in collect_alarms(findings.results)]
+    sentences = [alarm.sentence() for alarm in collect_alarms(findings.without_values.results)]
 
     assert sorted(sentences) == [
         "age is not in the data any more; 'years' has its values: renamed?",

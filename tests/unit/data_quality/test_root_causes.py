@@ -103,14 +103,13 @@ def test_a_bound_that_most_large_numbers_exceeded_is_in_no_range(baseline):
     assert not (violation.segment or "").startswith("price")
 
 
-@pytest.mark.parametrize("with_values", [True, False])
-def test_the_run_says_the_likely_mistake_if_it_may_name_values(baseline, with_values):
+def test_the_run_says_the_likely_mistake(baseline):
     orders = draw_orders(7)
     orders["price"] *= 100
     findings = run_monitoring(orders, DataQualityMonitor(), baseline, engine="local")
-    detail = write_headline(findings.results, with_values=with_values).detail
 
-    assert ("price: all of them are about 100 times a usual one: another unit?" in detail) == with_values
+    detail = write_headline(findings.results).detail
+    assert "price: all of them are about 100 times a usual one: another unit?" in detail
 
 
 NO_CODES = np.zeros(1, dtype=np.int64)

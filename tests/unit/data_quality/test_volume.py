@@ -45,7 +45,7 @@ def test_half_the_usual_rows_are_one_violation_in_words():
 
     assert (violation.feature_name, violation.constraint_check_type) == ("Number of rows", CHECK)
     assert violation.description.startswith("Number of rows is unusual. Observed: 500.0, usual: ")
-    assert finding[CHECK].words == f"there are 500 rows, about {finding[CHECK].threshold:,.0f} are usual at that time"
+    assert finding[CHECK].change == f"is 500, about {finding[CHECK].threshold:,.0f} are usual at that time"
     assert finding[CHECK].threshold == pytest.approx(1_000, rel=0.02)
     assert sum(family.level for family in budget.families) == pytest.approx(1 / 720)
     assert [family.tests for family in budget.families if family.family == "volume"] == [1]
@@ -87,7 +87,7 @@ def test_a_newest_row_that_is_too_old_is_one_violation_in_words():
     finding, budget = check_age(480)
 
     assert (finding.feature, finding.status, finding.observed) == ("Newest row", CheckStatus.VIOLATED, 480)
-    assert finding.words.startswith("the newest row came 8 hours before the window's end, about 0.")
+    assert finding.change.startswith("came 8 hours before the window's end, about 0.")
     assert finding.description.startswith(
         "Newest row is too old. Minutes before the end of the window: 480.0, usual: 0."
     )

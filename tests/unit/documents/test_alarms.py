@@ -1,7 +1,8 @@
 """One change is one alarm: what is grouped, which is the largest, and what a sentence says."""
 
+from spark_model_monitor.documents.alarms import Alarm, collect_alarms, group_into_alarms
 from spark_model_monitor.documents.alert_files import report_ended_alarms
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, collect_alarms, group_into_alarms
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, remove_values
 
 
 def violated(feature=None, check="baseline_drift_check", observed=0.5, threshold=0.1, **members):
@@ -16,7 +17,7 @@ def sentences(*results, since=None):
 
 def test_checks_of_one_column_are_one_alarm_and_the_largest_alarm_comes_first():
     small = violated("b", observed=0.2)
-    drift = violated("a", observed=0.9, words="a drifted")
+    drift = violated("a", observed=0.9, change="drifted")
     also = violated("a", "completeness_check", 0.8, 0.9)
     passed = drift.model_copy(update={"status": CheckStatus.PASSED})
 
@@ -42,13 +43,13 @@ def test_recall_and_the_rates_that_follow_from_it_are_one_alarm():
 
 
 def test_columns_that_lack_the_same_number_of_values_are_one_alarm():
-    lacking = [violated(name, "completeness_check", 0.7, 1.0, m=1_000, words=f"{name}: gone") for name in "abcde"]
+    lacking = [violated(name, "completeness_check", 0.7, 1.0, m=1_000, change="is gone") for name in "abcde"]
     other_violation = violated("z", "completeness_check", 0.6, 1.0, m=1_000)
 
     first, second = sentences(*lacking, other_violation)
 
-    assert first.startswith("z: completeness")
-    assert second == "a: gone; the same of b, c, d and 1 more"
+    assert first.startswith("z violates completeness, 0.6")
+    assert second == "a is gone; the same of b, c, d and 1 more"
 
 
 def test_groups_and_outputs_of_one_name_are_alarms_of_their_own():
@@ -69,28 +70,33 @@ def test_a_change_that_a_test_saw_is_as_large_as_what_it_saw_and_not_as_its_thre
 
 
 def test_an_alarm_that_goes_on_says_since_when_and_a_new_one_does_not():
-    alarm_sentences = sentences(violated("a", words="a drifted"), since={"a": "2026-03-04T20:00:00Z"})
+    alarm_sentences = sentences(violated("a", change="drifted"), since={"a": "2026-03-04T20:00:00Z"})
 
     assert alarm_sentences == ["a drifted; since 2026-03-04T20:00:00Z"]
-    assert sentences(violated("a", words="a drifted"), since={"b": "2026-03-04T20:00:00Z"}) == ["a drifted"]
+    assert sentences(violated("a", change="drifted"), since={"b": "2026-03-04T20:00:00Z"}) == ["a drifted"]
+
+
+def remove_alarm_values(alarm):
+    return Alarm(tuple(map(remove_values, alarm.results)))
 
 
 def test_values_are_named_but_where_they_may_not_be():
-    [alarm] = collect_alarms(group_into_alarms([violated("a", words="a: 8 % are new", values=("ES", "x\ny"))], {}))
+    new = "has 8 % of values that were not there before"
+    [alarm] = collect_alarms(group_into_alarms([violated("a", change=new, values=("ES", "x\ny"))], {}))
 
-    assert alarm.sentence() == "a: 8 % are new ('ES', 'x\\ny')"
-    assert alarm.sentence(with_values=False) == "a: 8 % are new"
+    assert alarm.sentence() == f"a {new}, such as ES, 'x\\ny'"
+    assert remove_alarm_values(alarm).sentence() == f"a {new}"
 
-    gone = violated("a", words="a drifted", values=("FR",))
+    gone = violated("a", change="no longer has one value", values=("FR",))
     [alarm] = collect_alarms(
         group_into_alarms([gone, violated("a", "categorical_values_check", 0.9, 1.0, values=("ES",))], {})
     )
-    assert alarm.sentence() == "a drifted ('FR'); also categorical values ('ES')"
-    assert alarm.sentence(with_values=False) == "a drifted; also categorical values"
+    assert alarm.sentence() == "a no longer has the value FR; also categorical values ('ES')"
+    assert remove_alarm_values(alarm).sentence() == "a no longer has one value; also categorical values"
 
 
 def test_a_check_without_numbers_is_named():
-    assert sentences(violated("c", "missing_column_check", None, None)) == ["c: missing column"]
+    assert sentences(violated("c", "missing_column_check", None, None)) == ["c violates missing column"]
 
 
 def passed(feature):
@@ -116,10 +122,10 @@ def test_an_alarm_that_nobody_could_judge_again_has_not_ended():
 
 def test_another_unit_comes_before_another_form_of_codes():
     form = violated("id", "text_form_check", 1.0, 0.0)
-    drift = violated("weight", observed=0.96, adjusted_p=0.0, distance=0.96, effect=0.9, words="weight drifted")
-    small = violated("channel", observed=0.06, adjusted_p=0.0, distance=0.1, effect=0.1, words="channel drifted")
+    drift = violated("weight", observed=0.96, adjusted_p=0.0, distance=0.96, effect=0.9, change="drifted")
+    small = violated("channel", observed=0.06, adjusted_p=0.0, distance=0.1, effect=0.1, change="drifted")
 
     first, second, third = sentences(form, small, drift)
 
     assert (first, third) == ("weight drifted", "channel drifted")
-    assert second.startswith("id: text form")
+    assert second.startswith("id violates text form")

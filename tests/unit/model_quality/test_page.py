@@ -7,8 +7,9 @@ import pytest
 from sklearn.calibration import calibration_curve
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
+from spark_model_monitor.documents.alarms import group_into_alarms
 from spark_model_monitor.documents.change_description import format_chance
-from spark_model_monitor.documents.check_results import CheckStatus, group_into_alarms
+from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.page import CurveChart, Highlight, PageTable
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
@@ -42,7 +43,7 @@ def test_what_broke_its_threshold_stands_first_with_both_numbers():
     card = next(card for card in quality_page.sections[0].blocks[0].cards if card.name == "recall")
 
     assert quality_page.sections[0].heading == "Worse than asked for"
-    assert card.said == "0.6, at least 0.8 was asked for"
+    assert card.said == "is 0.6, the baseline asks for at least 0.8"
     assert card.evidence.startswith("100 rows")
     assert (card.picture.points[0].value, card.picture.points[0].reference) == (0.6, 0.8)
     assert (recall["verdict"], recall["value"], recall["threshold"]) == ("✗ violated", "0.6", "at least 0.8")
@@ -158,7 +159,7 @@ def test_metrics_that_say_the_same_are_one_card_and_one_finding():
     recall = next(card for card in create_page(now, results).sections[0].blocks[0].cards if card.name == "recall")
 
     assert not {"true_positive_rate", "false_negative_rate"} & set(names)
-    assert recall.hints[-1] == "the same by another name: true_positive_rate, false_negative_rate"
+    assert recall.hints[-1] == "also: true_positive_rate, false_negative_rate"
     assert write_headline(results).text.startswith(f"{len(names)} of ")
 
 

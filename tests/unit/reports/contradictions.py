@@ -26,7 +26,7 @@ def list_texts(page: Page) -> Iterator[str]:
                 yield block
             elif isinstance(block, Cards):
                 for card in block.cards:
-                    yield from (card.said, card.by_how_much, card.since, card.evidence, *card.hints)
+                    yield from (card.said, card.since, card.evidence, *card.hints)
             elif isinstance(block, PageTable):
                 yield block.caption
                 for line in block.lines:
@@ -92,7 +92,7 @@ def find_contradictions(page: Page) -> list[str]:
     if changed and len(list_cards(page, Highlight.BAD)) < int(changed[1].replace(",", "")):
         problems.append(f"{changed[0]}, but there are {len(list_cards(page, Highlight.BAD))} cards")
     calm = re.search(r"No (?:other )?change seen in ([\d,]+) features?", headline.text)
-    calm_others = re.search(r"The other (?:([\d,]+) features look|feature looks) as", headline.detail)
+    calm_others = re.search(r"No change seen in the other (?:([\d,]+) features|feature)\.", headline.detail)
     for match in (calm, calm_others):
         not_compared = re.search(r"(\d+) not compared", " ".join(section.note for section in page.sections))
         lines = count_lines(page, "No change seen") - (int(not_compared[1]) if not_compared else 0)

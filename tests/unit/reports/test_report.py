@@ -19,14 +19,8 @@ import pytest
 from tests.run_descriptions import describe_run
 
 from spark_model_monitor.cli import main as cli
-from spark_model_monitor.documents.check_results import (
-    CheckResult,
-    CheckResults,
-    CheckStatus,
-    Summary,
-    SummaryRow,
-    group_into_alarms,
-)
+from spark_model_monitor.documents.alarms import group_into_alarms
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, Summary, SummaryRow
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
@@ -131,12 +125,12 @@ def unpacked(text: object) -> np.ndarray:
 def test_the_page_begins_with_what_is_wrong_since_when_and_by_how_much(day):
     page_text = words(create_report(HistoryRequest([str(day)])).html)
 
-    first = page_text[page_text.index("Changed now") : page_text.index("Every feature")]
+    first = page_text[page_text.index(" Changed ") : page_text.index("Every feature")]
     assert "In alert since 03:00: 1 of 2 features changed: charge" in page_text
     assert "windows with violations 3 of 4" in page_text
     assert "records 800" in page_text
     assert "since 03:00, 2 of 4 windows" in first
-    assert first.index("charge") < first.index("Changed before violated in an earlier window") < first.index("age")
+    assert first.index("charge") < first.index("Changed before violated in an earlier window") < first.index(" age ")
     assert "No change seen" not in first
 
 
@@ -154,7 +148,7 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
     )
     results = group_into_alarms(
         [
-            lacking.model_copy(update={"words": "device: 40 % are missing, 0 % were"}),
+            lacking.model_copy(update={"change": "is missing in 40 % of the records, where none was"}),
             lacking.model_copy(update={"feature": "os"}),
         ],
         {"device": "2026-03-04T01:00:00Z"},
@@ -163,7 +157,8 @@ def test_the_page_says_the_last_runs_alarms_in_words(tmp_path):
 
     text = words(create_report(HistoryRequest([str(tmp_path)])).html)
 
-    assert "2 of 2 features changed, the first since 01:00: device, os. device 40 % are missing, 0 % were." in text
+    sentences = "device, os. device is missing in 40 % of the records, where none was."
+    assert f"2 of 2 features changed, the first since 01:00: {sentences}" in text
 
 
 def unsure(name: str) -> CheckResult:
@@ -183,7 +178,7 @@ def test_what_nobody_can_tell_stands_by_itself_with_the_reason_and_what_to_do(tm
         "Next: take longer windows." in page_text
     )
     assert "There is nothing to do" not in page_text
-    assert re.search(r"May have changed .* device .* No change seen 1 of 2 features .* age", page_text)
+    assert re.search(r"May have changed .* device .* No change seen 1 feature .* age", page_text)
     assert "windows that may have changed 1" in page_text
     assert "03:00 0 200 may have changed: device" in page_text
     assert 'class="verdict unsure"' in html
@@ -403,7 +398,7 @@ def test_a_folder_of_the_service_is_a_page(golden):
     violations = json.loads((golden / "dq-cookbook" / "run" / "constraint_violations.json").read_text())["violations"]
     names = {each["feature_name"] for each in violations}
     assert f"{len(names)} of 5 features changed" in page_text
-    first = page_text[page_text.index("Changed now") : page_text.index("Every feature")]
+    first = page_text[page_text.index(" Changed ") : page_text.index("Every feature")]
     for violation in violations:
         check = violation["constraint_check_type"].removesuffix("_check").replace("_", " ")
         assert re.search(rf"{violation['feature_name']} .*{check}", first)

@@ -34,7 +34,7 @@ def test_a_gate_stops_with_a_line_for_each_alarm():
 
     first, *lines = str(caught.value).splitlines()
     assert first == f"60 records, {findings.count} violation{'s' * (findings.count > 1)}:"
-    assert lines == ["  country: 33.3 % are values that are not in the baseline ('ES')"]
+    assert lines == ["  country has the value ES that was not there before in 33.3 % of the records"]
     assert caught.value.exit_status == 4
 
 

@@ -8,15 +8,9 @@ from types import SimpleNamespace
 import pytest
 from tests.servers import http_server
 
+from spark_model_monitor.documents.alarms import group_into_alarms
 from spark_model_monitor.documents.alert_files import AlertStatus
-from spark_model_monitor.documents.check_results import (
-    CheckResult,
-    CheckStatus,
-    Hint,
-    Violation,
-    Violations,
-    group_into_alarms,
-)
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, Hint, Violation, Violations
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.errors import BadConfiguration, BadInput, SinkFailed
 from spark_model_monitor.machine import ProcessIdentity

@@ -19,8 +19,8 @@ from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.data.records.decoding import Reading, list_cells, number_elements, read_rows
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
-from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.column_roles import ColumnRoles
+from spark_model_monitor.documents.page import list_names
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def find_roles(samples: SampledRows, reading: Reading) -> ColumnRoles | None:
         # One of them may be the label, which no answer is
         log.warning(
             "answers without names are compared with %s, which no input has; if one is the label, write --label and its name",
-            list_some([*map(repr, absent)]),
+            list_names([*map(repr, absent)]),
         )
     elif not answers and answers_without_names:
         answers = dict.fromkeys(_name_answers(answers_without_names, baseline), 1.0)

@@ -37,6 +37,7 @@ from spark_model_monitor.data.records.locations import (
     format_uri,
 )
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
@@ -476,11 +477,7 @@ def _describe_foreign_keys(counts: Mapping[str, int]) -> str:
 
 def _format_names(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
-    if len(names) > NAMES_LISTED:
-        more = f" and {len(names) - NAMES_LISTED} more"
-    else:
-        more = ""
-    return f"{', '.join(names[:NAMES_LISTED]) or 'none'}{more}"
+    return list_names(names, NAMES_LISTED) or "none"
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from spark_model_monitor.data.records.csv_rows import (
 )
 from spark_model_monitor.data.records.refusals import format_spark_reader
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
@@ -418,20 +419,14 @@ def _describe_difference(written: Sequence[str], names: Sequence[str], first: St
     unknown = [str(position) for position, cell in enumerate(written, 1) if cell.strip().lower() not in known_names]
     differences = []
     if misspelt:
-        differences.append(f"writes {_format_some(misspelt)} with other capitals or blanks than {first.path}")
+        differences.append(
+            f"writes {list_names(misspelt, MOST_LISTED_NAMES)} with other capitals or blanks than {first.path}"
+        )
     if absent:
-        differences.append(f"lacks {_format_some(absent)}, which {first.path} has")
+        differences.append(f"lacks {list_names(absent, MOST_LISTED_NAMES)}, which {first.path} has")
     if unknown:
-        differences.append(f"has names that {first.path} lacks, in position {_format_some(unknown)}")
+        differences.append(f"has names that {first.path} lacks, in position {list_names(unknown, MOST_LISTED_NAMES)}")
     return ", and ".join(differences) or f"repeats names that {first.path} has once"
-
-
-def _format_some(names: Sequence[str]) -> str:
-    if len(names) > MOST_LISTED_NAMES:
-        more = f" and {len(names) - MOST_LISTED_NAMES} more"
-    else:
-        more = ""
-    return ", ".join(names[:MOST_LISTED_NAMES]) + more
 
 
 def _read_first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:

@@ -18,8 +18,9 @@ from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.data.reading.formats import CaptureFormat
 from spark_model_monitor.data.reading.outcome_tables import outcomes
 from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.documents.alarms import list_alarm_starts
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
-from spark_model_monitor.documents.check_results import CheckResults, Violations, list_alarm_starts
+from spark_model_monitor.documents.check_results import CheckResults, Violations
 from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import DocumentType

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from shlex import quote
 
-from spark_model_monitor.documents.change_description import describe_segment
-from spark_model_monitor.documents.check_results import (
-    FACET_VALUE,
-    CheckResult,
-    format_full_name,
-    group_by_cause,
-    identify_subject,
-)
+from spark_model_monitor.documents.change_description import compare_with_limit
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, format_full_name, group_by_cause
 from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.documents.page import (
-    EXPLAIN,
-    VERDICTS,
     Block,
     Card,
     Cards,
@@ -33,6 +23,7 @@ from spark_model_monitor.documents.page import (
     TableLine,
     build_table,
     format_count,
+    format_interval,
     format_noun_count,
     format_number,
     format_percent,
@@ -45,7 +36,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
 )
 from spark_model_monitor.monitors.bias.bias_metrics import POST_TRAINING
 from spark_model_monitor.monitors.bias.metric_comparison import STAGE, format_segment_label
-from spark_model_monitor.monitors.causes import create_causes_table
+from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 
 # the service's SDK's names for the report and its files
 TITLE = "Analysis Report"
@@ -117,14 +108,11 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_v
             continue
         rates = describe_rates(violation.metric or "", group)
         if rates:
-            now = format_number(violation.observed)
-            before = format_number(violation.threshold)
-            change = f"is {now}, it was {before} in the baseline: {rates}"
-            name, part = identify_subject(violation)
+            members = {"change": f"{compare_with_limit(violation)}: {rates}"}
             # The facet's column may be named, its value may not
             if hide_values:
-                part = violation.feature or part
-            return violation.model_copy(update={"change": change, "words": f"{name} of {part} {change}"})
+                members["words"] = f"{violation.metric} of {violation.feature} {members['change']}"
+            return violation.model_copy(update=members)
     return violation
 
 
@@ -180,30 +168,13 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
         name = f"{result.metric}: {result.feature} {group.choice.shown if group else value}"
-        # The picture: this run beside the baseline's value, from 0 to the largest of both
-        numbers = [each for each in (result.observed, result.threshold, *(result.interval or ())) if each is not None]
-        reach = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
+        # The picture: this run beside the baseline's value, and the rates of both groups
         point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
-        points = (point, *(_group_rate_points(group) if group else ()))
-        top = max(reach, 1.0)
-        picture = PointChart(name, points, (-top if min(numbers, default=0.0) < 0 else 0.0, top))
-        # The sentences: what changed, how sure that is, and what else says the same
-        change = f"{format_number(result.threshold)} → {format_number(result.observed)}"
-        if result.interval:
-            evidence = f"95 % interval {_format_interval(result)}"
-        else:
-            evidence = ""
+        picture = PointChart.from_zero(name, (point, *(_group_rate_points(group) if group else ())))
         metrics = group.metrics if group else ()
-        about = next((metric.description for metric in metrics if metric.name == result.metric), "")
-        rates = ""
-        if group and not result.is_of_one_segment:
-            rates = describe_rates(result.metric or "", group)
-        hints = tuple(filter(None, (rates, describe_segment(result), about)))
-        hints += (f"the same in other units: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
-        more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
-        yield Card(
-            name, change, "", result.since or "", picture, hints, None, evidence, more, of=format_full_name(result)
-        )
+        about = next((metric.description for metric in metrics if metric.name == result.metric), None)
+        violations = (result, *twins)
+        yield create_card(PageFeature(format_full_name(result), violations, name, picture=picture, hints=[about or ""]))
 
 
 def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
@@ -297,7 +268,7 @@ def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckR
         if judged:
             cells.append(format_number(result.threshold if result else None))
             if with_interval:
-                cells.append(_format_interval(result))
+                cells.append(format_interval(result.interval if result else None))
             cells.append(VERDICTS[result.status][1] if result else "")
         cells.append(metric.error or (result.reason if result else None) or "")
         if result:
@@ -308,12 +279,6 @@ def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckR
             name = ""
         lines.append(TableLine(tuple(cells), mark, name))
     return PageTable(tuple(columns), tuple(lines))
-
-
-def _format_interval(result: CheckResult | None) -> str:
-    if result is None or result.interval is None:
-        return "–"
-    return " to ".join(format_number(end, 3) for end in result.interval)
 
 
 def _draw_performance(group: GroupAnalysis) -> PageSection:

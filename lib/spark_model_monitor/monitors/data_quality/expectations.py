@@ -23,6 +23,7 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Hint,
 )
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.row_rules import Tree, list_columns, parse_rule
 from spark_model_monitor.documents.rules_file import (
     Columns,
@@ -362,9 +363,8 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
             finding = Finding(CheckStatus.PASSED, None, decided_by=PRESENCE, component="column")
             yield _report_violation(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra:
-        named = ", ".join(map(repr, plan.extra[:MOST_LISTED_NAMES]))
-        if len(plan.extra) > MOST_LISTED_NAMES:
-            named += f" and {len(plan.extra) - MOST_LISTED_NAMES} more"
+        names = [*map(repr, plan.extra)]
+        named = list_names(names, MOST_LISTED_NAMES)
         finding = Finding(CheckStatus.PASSED, 0.0, float(len(plan.extra)), component="columns")
         finding = finding.but(decided_by=UPPER_LIMIT, limit=0.0)
         yield _report_violation(finding, f"{named}, of which there is no rule").result(

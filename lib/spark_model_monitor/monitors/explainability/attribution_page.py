@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
-from shlex import quote
 
-from spark_model_monitor.documents.change_description import describe_move as moved_by
 from spark_model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import format_largest_unseen_change
 from spark_model_monitor.documents.page import (
-    EXPLAIN,
     Block,
     Card,
     Cards,
@@ -28,6 +25,7 @@ from spark_model_monitor.documents.page import (
     format_count,
     format_number,
 )
+from spark_model_monitor.monitors.change_cards import PageFeature, create_card
 from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,
@@ -131,22 +129,14 @@ def _find_baseline_values(baseline: AttributionBaseline | None, output: str) -> 
 
 def _create_card(result: CheckResult, output: OutputAnalysis, baseline: AttributionBaseline | None) -> Card:
     """A feature's present and previous effect on an output."""
+    # The picture: now beside the baseline
     name = result.feature or ""
-    limit = format_number(result.threshold, 3)
-    now = output.values[name]
     before = _find_baseline_values(baseline, output.name).get(name, 0.0)
     chart = _draw_effects(output, {name: before}, {name}, [name])
     points = (replace(chart.points[0], name="this run"), Point("baseline", before))
-    # The sentences: how much it moves the output, and how sure the change is
-    sentence = f"moves {output.name} by {format_number(before, 3)} → {format_number(now, 3)} on average"
-    ends = f"the change is {' to '.join(format_number(end, 3) for end in result.interval or ())}, limit {limit}"
     hint = "see in the page of data quality whether its values changed"
-    more = (EXPLAIN.format(name=quote(name)),)
-    by = moved_by(before, now)[1]
-    full_name = f"{name} ({output.name})"
-    return Card(
-        name, sentence, by, result.since or "", replace(chart, points=points), (hint,), None, ends, more, of=full_name
-    )
+    picture = replace(chart, points=points)
+    return create_card(PageFeature(f"{name} ({output.name})", [result], name, picture=picture, hints=[hint]))
 
 
 def _describe_ranking(result: CheckResult) -> str:
@@ -167,16 +157,6 @@ def _draw_effects(
         # Infinite if a value is too large to be squared
         if error is not None and isfinite(error):
             errors[name] = error
-    # Room for the largest value and its interval
-    sizes = [abs(output.values[name]) for name in names]
-    sizes += [abs(baseline_values.get(name, 0.0)) for name in names]
-    largest_size = max(sizes, default=0.0)
-    largest_error = max(errors.values(), default=0.0)
-    top = largest_size + 2 * largest_error or 1.0
-    # Only medians can be negative; all other global values begin at 0
-    start = 0.0
-    if any(output.values[name] < 0 for name in names):
-        start = -top
     points = []
     for name in names:
         value = output.values[name]
@@ -186,7 +166,7 @@ def _draw_effects(
         highlight = Highlight.BAD if name in changed else Highlight.NONE
         points.append(Point(name, value, baseline_values.get(name), interval, highlight))
     title = f"By how much each feature moves {output.name}, on average"
-    return PointChart(title, tuple(points), span=(start, top))
+    return PointChart.from_zero(title, points)
 
 
 def _create_table(

@@ -4,20 +4,16 @@ challenge.html: champion and challenger compared. Pure.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from shlex import quote
 from typing import Any
 
 import numpy as np
 
 from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
-from spark_model_monitor.documents.change_description import describe_segment, format_chance
+from spark_model_monitor.documents.change_description import format_limit
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
-from spark_model_monitor.documents.headline import SIDES, find_kind_of_change, is_beyond_threshold
+from spark_model_monitor.documents.headline import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.documents.page import (
-    EXPLAIN,
-    VERDICTS,
     Block,
     Card,
     Cards,
@@ -32,11 +28,12 @@ from spark_model_monitor.documents.page import (
     TableColumn,
     TableLine,
     format_count,
+    format_interval,
     format_noun_count,
     format_number,
     format_percent,
 )
-from spark_model_monitor.monitors.causes import create_causes_table
+from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -133,34 +130,14 @@ def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResu
 
 def _create_card(equivalent_results: Sequence[CheckResult]) -> Card:
     """alike: a metric's result, then those of equivalent metrics in other units."""
-    result, *twins = equivalent_results
-    interval = result.interval
-    value = result.observed
-    numbers = [
-        number
-        for number in (value, result.threshold, *(interval or ()))
-        if number is not None and math.isfinite(number)
-    ]
-    if numbers:
-        span = (min(0.0, *numbers), max(numbers))
-    else:
-        span = (0.0, 1.0)
+    result = equivalent_results[0]
     # The picture: this run with its interval, and the threshold
-    point = Point("this run", value, result.threshold, interval, Highlight.BAD)
+    point = Point("this run", result.observed, result.threshold, result.interval, Highlight.BAD)
     points = (point, Point("asked for", result.threshold))
-    picture = PointChart(result.metric or "", points, span, reference_label="the threshold")
-    # The sentences: how many rows, how sure, and which metrics say the same
-    if result.m is None:
-        evidence = ""
-    else:
-        evidence = f"{format_count(result.m)} rows"
-    evidence += f" · 95 % interval {format_interval(interval)}" if interval else ""
-    evidence += "" if result.p is None else f" · by chance alone: {format_chance(result.p)}"
-    sentence = f"{format_number(value)}, {SIDES.get(result.check, '')}{format_number(result.threshold)} was asked for"
-    hints = tuple(filter(None, (describe_segment(result), result.reason)))
-    hints += (f"the same by another name: {', '.join(str(twin.metric) for twin in twins)}",) if twins else ()
-    more: tuple[Block, ...] = (EXPLAIN.format(name=quote(result.metric or "")), *create_causes_table(result))
-    return Card(result.metric or "", sentence, "", result.since or "", picture, hints, None, evidence, more)
+    picture = PointChart.from_zero(result.metric or "", points, reference_label="the threshold")
+    return create_card(
+        PageFeature(result.metric or "", equivalent_results, picture=picture, hints=[result.reason or ""])
+    )
 
 
 def _create_line(name: str, measured: Measured | None, result: CheckResult | None) -> TableLine:
@@ -175,7 +152,7 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
         interval = confidence_interval(measured.estimate)
     threshold = "–"
     if result is not None and result.threshold is not None:
-        threshold = SIDES.get(result.check, "") + format_number(result.threshold)
+        threshold = format_limit(result)
     if measured:
         rows = format_count(measured.estimate.n)
     else:
@@ -193,13 +170,6 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
     return TableLine(
         (verdict, name, _format_value(measured), format_interval(interval), threshold, rows, remark), mark, name
     )
-
-
-def format_interval(interval: tuple[float, float] | None) -> str:
-    """An interval as text."""
-    if interval:
-        return " to ".join(format_number(end, 3) for end in interval)
-    return "–"
 
 
 def _format_value(measured: Measured | None) -> str:
@@ -358,13 +328,11 @@ def _draw_difference(metric: MetricDifference) -> Iterator[Block]:
     if metric.champion is None or metric.challenger is None:
         return
     low, high = (metric.champion + end for end in metric.interval or (metric.difference or 0.0,) * 2)
-    numbers = metric.champion, metric.challenger, low, high
     points = (
         Point("challenger", metric.challenger, metric.champion, (low, high)),
         Point("champion", metric.champion),
     )
-    span = (min(0.0, *numbers), max(0.0, *numbers) or 1.0)
-    yield PointChart(metric.name, points, span, value_label="each model", reference_label="the champion")
+    yield PointChart.from_zero(metric.name, points, "each model", "the champion")
 
 
 def _create_trial_line(metric: MetricDifference) -> TableLine:

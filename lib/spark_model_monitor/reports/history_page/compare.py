@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, TextIO
 
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.documents.change_description import describe_move, describe_segment
-from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus
+from spark_model_monitor.documents.change_description import describe_segment
+from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, remove_values
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import Json
@@ -23,10 +23,10 @@ from spark_model_monitor.documents.page import (
     Cards,
     Headline,
     Highlight,
-    Overlay,
     Page,
     PageSection,
     PageTable,
+    Picture,
     Point,
     PointChart,
     TableColumn,
@@ -309,51 +309,55 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
     # What changed, what differs by chance, and what is the same
     changed = comparison.significant
     by_chance = [change for change in comparison.changes if change.kind != "same" and change not in changed]
-    cards = tuple(_create_card(comparison, change, broken.get(change.name)) for change in changed)
-    same = tuple(
-        TableLine((change.name, format_number(change.distance)))
-        for change in comparison.changes
-        if change.kind == "same"
-    )
+    same = [change for change in comparison.changes if change.kind == "same"]
     # From what needs an action to what can be ignored; empty sections are left out
     sections = []
     if results:
         descriptions = tuple(f"{violation.feature}: {violation.description}" for violation in results)
         sections.append(PageSection("What breaks the constraints", descriptions))
-    if cards:
-        order = f"the largest {'impact' if comparison.shares else 'change'} first"
-        sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
-    if by_chance:
-        difference_table = (
-            TableColumn("feature or metric", is_name=True),
-            TableColumn("distance", is_number=True),
-            TableColumn("what"),
-        )
-        lines = tuple(
-            TableLine((change.name, format_number(change.distance), _describe_changes(change))) for change in by_chance
-        )
-        sections.append(PageSection(BY_CHANCE, (PageTable(difference_table, lines),), note=f"{len(by_chance):,}"))
-    if same:
-        columns = (TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True))
-        sections.append(PageSection("The same", (PageTable(columns, same),), note=f"{len(same):,}"))
-    # The headline
-    text = f"{len(changed):,} of {len(comparison.changes):,} features or metrics changed."
-    if by_chance:
-        differ = f"{len(by_chance):,} others differ"
-        if len(by_chance) == 1:
-            differ = "1 other differs"
-        text = f"{text[:-1]} by more than chance; {differ} by no more."
-    if results:
-        # Violations come first in the sentence, which therefore goes on in lower case
-        text = f"{format_noun_count(len(results), 'violation')} of the constraints: {text[0].lower()}{text[1:]}"
-    first = ""
     if changed:
-        first = f"The largest: {shorten_name(changed[0].name)}, {' '.join(_describe_first(changed[0])).strip()}."
-    headline = Headline(
-        text if changed or by_chance else "No change seen.", first, Highlight.BAD if results else Highlight.NONE
-    )
+        order = f"the largest {'impact' if comparison.shares else 'change'} first"
+        cards = tuple(_create_card(comparison, change, broken.get(change.name)) for change in changed)
+        sections.append(PageSection("Changed", (Cards(cards, ("before", "after")),), note=order))
+    for heading, changes in ((BY_CHANCE, by_chance), ("The same", same)):
+        if changes:
+            sections.append(PageSection(heading, (_create_table(changes),), note=f"{len(changes):,}"))
+    # The headline
+    text = f"{_count_differences(comparison)}."
+    mark = Highlight.NONE
+    if results:
+        text = f"{format_noun_count(len(results), 'violation')} of the constraints: {text}"
+        mark = Highlight.BAD
+    elif not changed and not by_chance:
+        text = "No change seen."
+    largest = ""
+    if changed:
+        largest = f"The largest: {shorten_name(changed[0].name)}, {_describe_first(changed[0])}."
+    # Which runs these are
     facts = (("before", comparison.before.path), ("after", comparison.after.path))
+    headline = Headline(text, largest, mark)
     return Page("compare", "Comparison", facts, tuple(sections), headline, html_only=True)
+
+
+def _create_table(changes: Sequence[Change]) -> PageTable:
+    # What is the same has no words
+    columns = (
+        *(TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True)),
+        TableColumn("what"),
+    )
+    lines = []
+    for change in changes:
+        lines.append(TableLine((change.name, format_number(change.distance), _describe_changes(change))))
+    return PageTable(columns, tuple(lines)).drop_empty_columns()
+
+
+def _count_differences(comparison: Compared) -> str:
+    """How much differs, and how much of it by more than chance, if both sides have states."""
+    num_different = sum(change.kind != "same" for change in comparison.changes)
+    differences = f"{num_different:,} of {len(comparison.changes):,} features or metrics differ"
+    if comparison.changed_names is None or not num_different:
+        return differences
+    return f"{differences}, {len(comparison.significant):,} of them by more than chance"
 
 
 def _create_card(comparison: Compared, change: Change, broken: CheckResult | None) -> Card:
@@ -361,29 +365,32 @@ def _create_card(comparison: Compared, change: Change, broken: CheckResult | Non
     # A feature that is only in one of the two is drawn alone
     first, second = (before, after) if before else (after, None)
     # Distributions if known, a number with its former value for metrics
-    picture: Overlay | PointChart | None = draw_overlay(first, second, MAX_DOMAIN_SIZE) if first else None
+    picture: Picture | None = draw_overlay(first, second, MAX_DOMAIN_SIZE) if first else None
     value = change.changes.get("value")
     if picture is None and value is not None and all(isinstance(number, (int, float)) for number in value):
-        top = max(map(abs, value)) or 1.0
-        # The axis always has 0, so that the distance of two points shows their relative size
-        span = (-top if min(value) < 0 else 0.0, top)
-        picture = PointChart(change.name, (Point("after", value[1], value[0]),), span, reference_label="before")
+        picture = PointChart.from_zero(change.name, (Point("after", value[1], value[0]),), reference_label="before")
     # What the picture doesn't say: the distance and what breaks the constraint
-    if change.distance is None:
-        evidence = ""
-    else:
+    evidence = ""
+    if change.distance is not None:
         evidence = f"distance {format_number(change.distance)}"
-    hints = (broken.description,) if broken is not None and broken.description else ()
-    mark = Highlight.BAD if broken is not None else Highlight.NONE
+    # The segment stands first: it says where to look
+    hints = [_locate_change(comparison, change.name)]
+    mark = Highlight.NONE
+    if broken is not None:
+        hints.append(broken.description or "")
+        mark = Highlight.BAD
     # The first change in words, then the others
-    first_words, by = _describe_first(change)
     further_changes = dict(list(change.changes.items())[1:])
     further_words = _describe_changes(replace(change, changes=further_changes))
-    evidence = "; ".join(part for part in (evidence, further_words) if part)
-    # The segment stands first: it says where to look
-    if where := _locate_change(comparison, change.name):
-        hints = (where, *hints)
-    return Card(change.name, first_words, by, "", picture, hints, None, evidence, (), mark)
+    evidence = "; ".join(filter(None, (evidence, further_words)))
+    return Card(
+        change.name,
+        _describe_first(change),
+        picture=picture,
+        hints=tuple(filter(None, hints)),
+        evidence=evidence,
+        mark=mark,
+    )
 
 
 def _locate_change(comparison: Compared, name: str) -> str:
@@ -405,21 +412,17 @@ def _locate_change(comparison: Compared, name: str) -> str:
     else:
         where = ""
         segment = None
-    return describe_segment(
-        CheckResult(check=DRIFT, status=CheckStatus.PASSED, threshold=None, where=where or None, segment=segment),
-        with_values=comparison.names_values,
-    )
+    located = CheckResult(check=DRIFT, status=CheckStatus.PASSED, where=where or None, segment=segment)
+    if not comparison.names_values:
+        located = remove_values(located)
+    return describe_segment(located)
 
 
-def _describe_first(change: Change) -> tuple[str, str]:
-    """The first number that differs, and the difference in readable form."""
-    for key, (before, after) in change.changes.items():
-        if isinstance(before, (int, float)) and isinstance(after, (int, float)):
-            by = describe_move(before, after)[1]
-        else:
-            by = ""
-        return f"{HEADINGS.get(key, key)} {_format_pair(before, after)}", by
-    return change.kind, ""
+def _describe_first(change: Change) -> str:
+    """The first number that differs, if there is one."""
+    for key, pair in change.changes.items():
+        return f"{HEADINGS.get(key, key)} {_format_pair(*pair)}"
+    return change.kind
 
 
 def _read_side(path: str) -> ComparedSide:
@@ -571,12 +574,8 @@ def _write_text(
     judge: bool,
 ) -> str:
     different = [change for change in comparison.changes if change.kind != "same"]
-    differ = f"{len(different):,} of {len(comparison.changes):,} features or metrics differ"
-    # Nothing about chance unless both sides have states
-    if comparison.changed_names is not None and different:
-        differ += f", {len(comparison.significant):,} of them by more than chance"
     counts = (comparison.before.item_count, comparison.after.item_count)
-    text = f"{differ}\n"
+    text = f"{_count_differences(comparison)}\n"
     if counts != (None, None):
         text = f"{counts[0] or 0:,} rows before, {counts[1] or 0:,} after; {text}"
     if different:
@@ -594,23 +593,23 @@ def _write_text(
         text += "\n" + format_table(header, rows, width=160, shortest_name=LONGEST_NAME)
     # Violations, then doubts, then what could not be looked at
     if judge:
-        check_lines = [f"  {printable(f'{violation.feature}: {violation.description}')}\n" for violation in violations]
         violation_count = format_noun_count(len(violations), "violation")
-        text += f"\n{violation_count} of the constraints of {printable(comparison.before.path)}\n" + "".join(
-            check_lines
-        )
+        lines = [f"{violation.feature}: {violation.description}" for violation in violations]
+        text += _list_lines(f"{violation_count} of the constraints of {comparison.before.path}", lines)
     if unsure:
-        lines = (f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure)
-        text += f"\n{len(unsure):,} of which nobody can tell\n" + "".join(f"  {printable(line)}\n" for line in lines)
+        lines = [f"{feature.name}: {feature.reason}; to find out: {feature.advice}" for feature in unsure]
+        text += _list_lines(f"{len(unsure):,} of which nobody can tell", lines)
     if judge and comparison.before.constraints is not None:
-        text += f"\nstatistics.json of {printable(comparison.before.path)} is missing, so no distribution is compared\n"
+        text += _list_lines(f"statistics.json of {comparison.before.path} is missing, so no distribution is compared")
     if judge and comparison.after.profile is None:
-        check_lines = [
-            f"  {printable(f'{check_result.feature}: {check_result.check}: {check_result.reason}')}\n"
-            for check_result in unjudged
-        ]
-        text += f"\n{len(unjudged):,} checks not judged; facts need a run's states\n" + "".join(check_lines)
+        lines = [f"{check_result.feature}: {check_result.check}: {check_result.reason}" for check_result in unjudged]
+        text += _list_lines(f"{len(unjudged):,} checks not judged; facts need a run's states", lines)
     return text
+
+
+def _list_lines(title: str, lines: Iterable[str] = ()) -> str:
+    """A title, and lines below it, which are indented."""
+    return "".join(["\n", f"{printable(title)}\n", *(f"  {printable(line)}\n" for line in lines)])
 
 
 NO_KINDS = "statistics.json doesn't say how many values are of the baseline's type; name a run, which has states"

@@ -26,11 +26,11 @@ from spark_model_monitor.documents.page import (
     Track,
     Tracks,
     format_noun_count,
+    list_short_names,
     shorten_name,
 )
 
 WINDOWS = 24  # in each line, and in the drawings over time
-MOST_LISTED_NAMES = 3
 MOST_CAUSES = 8
 MOST_LINES = 3_000  # models; the page says how many more there are
 LONGEST = 100  # length of a sentence in characters, so that a line stays low
@@ -106,15 +106,12 @@ class Watched:
     @property
     def said(self) -> str:
         """What is wrong, in one line, or other news."""
+        clauses = []
         if self.causes:
-            changed = f"{_list_names(self.causes)} changed"
-        else:
-            changed = ""
+            clauses.append(f"{list_short_names(self.causes)} changed")
         if self.unsure:
-            unsure = f"{_list_names(self.unsure)} may have changed"
-        else:
-            unsure = ""
-        return "; ".join(filter(None, (changed, unsure, self.fault, self.note)))
+            clauses.append(f"{list_short_names(self.unsure)} may have changed")
+        return "; ".join(filter(None, (*clauses, self.fault, self.note)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +154,10 @@ def _list_cause_keys(monitor: Watched) -> list[tuple[str, ...]]:
 
 
 def _describe_cause(key: Sequence[str], monitors: Sequence[Watched]) -> str:
-    names = _list_names([monitor.name for monitor in monitors])
-    if len(monitors) > 1:
-        monitor_count = f"{len(monitors):,} monitors"
-    else:
-        monitor_count = "1 monitor"
+    names = list_short_names([monitor.name for monitor in monitors])
+    monitor_count = format_noun_count(len(monitors), "monitor")
     if key[0] == "unsure":
-        unsure = _list_names(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
+        unsure = list_short_names(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
         return f"{monitor_count} can't tell whether {unsure or 'something'} changed ({names})"
     # Monitors that are not in alert have no changes to name, only a fault
     if key[0] == "fault" or monitors[0].state is not MonitorState.IN_ALERT:
@@ -171,7 +165,7 @@ def _describe_cause(key: Sequence[str], monitors: Sequence[Watched]) -> str:
     if key[0] == "column":
         subject = key[1]
     else:
-        subject = _list_names(monitors[0].causes) or "the data"
+        subject = list_short_names(monitors[0].causes) or "the data"
     return f"{subject} changed in {monitor_count} since {_format_time(monitors[0].since)} ({names})"
 
 
@@ -194,10 +188,9 @@ def create_fleet_page(
     )
     # The worst are kept, so what is left out needs no action
     left = len(models) - MOST_LINES
+    more = ""
     if left > 0:
         more = f"{format_noun_count(left, f'more {noun}')}, of which none is worse, are left out."
-    else:
-        more = ""
     sections = []
     # What changed, then every model, then how it went over time
     bad = [monitor for monitor in watched if monitor.state is MonitorState.IN_ALERT]
@@ -229,50 +222,45 @@ def _rank_monitor(monitor: Watched) -> tuple[int, str, int, str]:
 
 def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
     model_count = format_noun_count(len(models), noun)
-    failed = [
-        name for name, monitors in models.items() if any(monitor.state is MonitorState.FAILED for monitor in monitors)
-    ]
+    # The models with a monitor in each state
+    names_by_state: dict[MonitorState, list[str]] = {state: [] for state in MonitorState}
+    for name, monitors in models.items():
+        for state in {monitor.state for monitor in monitors}:
+            names_by_state[state].append(name)
+    failed = names_by_state[MonitorState.FAILED]
+    unsure = names_by_state[MonitorState.UNSURE]
+    # What isn't known
+    detail = []
     if failed:
-        unchecked = f"Not checked: {_list_names(failed)}."
-    else:
-        unchecked = ""
-    unsure = [
-        name for name, monitors in models.items() if any(monitor.state is MonitorState.UNSURE for monitor in monitors)
-    ]
+        detail.append(f"Not checked: {list_short_names(failed)}.")
     if unsure:
-        may_have = f"May have changed: {_list_names(unsure)}; its page says why nobody can tell."
-    else:
-        may_have = ""
-    # Doubt alone has its own colour; with a failure the failure says more
-    if not bad and unsure and not failed:
-        text = f"No alert, but {len(unsure):,} of {model_count} can't tell whether something changed"
-        return Headline(f"{text}.", may_have, Highlight.UNSURE)
+        detail.append(f"May have changed: {list_short_names(unsure)}; its page says why nobody can tell.")
+    # No alert: what could not be told, if anything
     if not bad:
-        if not failed:
-            text = f"No alert in {model_count}"
-        else:
-            text = f"No alert, but {len(failed):,} of {model_count} could not be checked"
-        detail_text = " ".join(filter(None, (unchecked, may_have)))
-        return Headline(f"{text}.", detail_text, Highlight.NONE if failed else Highlight.GOOD)
-    # some models are in alert: those first
-    alerting = [
-        name
-        for name, monitors_of_model in models.items()
-        if any(watched_monitor.state is MonitorState.IN_ALERT for watched_monitor in monitors_of_model)
-    ]
-    times = sorted({watched_monitor.since for watched_monitor in bad if watched_monitor.since})
-    verb = "is" if len(alerting) == 1 else "are"
-    # Since when somebody should have looked
+        # Doubt alone has its own colour; with a failure the failure says more
+        text = f"No alert in {model_count}."
+        mark = Highlight.GOOD
+        if failed:
+            text = f"No alert, but {len(failed):,} of {model_count} could not be checked."
+            mark = Highlight.NONE
+        elif unsure:
+            text = f"No alert, but {len(unsure):,} of {model_count} can't tell whether something changed."
+            mark = Highlight.UNSURE
+        return Headline(text, " ".join(detail), mark)
+    # some models are in alert: those first, and since when somebody should have looked
+    alerting = names_by_state[MonitorState.IN_ALERT]
+    times = sorted({monitor.since for monitor in bad if monitor.since})
+    began = ""
     if times:
         began = f", {'since' if len(times) == 1 else 'the first since'} {_format_time(times[0])}"
-    else:
-        began = ""
+    # The cause that most of them share
     first, *further_causes = group_by_cause(bad)
-    detail = [f"{first.said}."]
+    causes = [f"{first.said}."]
     if further_causes:
-        detail.append(f"{len(further_causes):,} further cause{'s' if len(further_causes) > 1 else ''}.")
-    detail_text = " ".join(filter(None, (*detail, unchecked, may_have)))
-    return Headline(f"{len(alerting):,} of {model_count} {verb} in alert{began}.", detail_text, Highlight.BAD)
+        causes.append(f"{format_noun_count(len(further_causes), 'further cause')}.")
+    verb = "is" if len(alerting) == 1 else "are"
+    text = f"{len(alerting):,} of {model_count} {verb} in alert{began}."
+    return Headline(text, " ".join([*causes, *detail]), Highlight.BAD)
 
 
 def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
@@ -384,11 +372,3 @@ def _pick_last_words(words: Sequence[str], maximum: int) -> list[str]:
 
 def _format_time(text: str) -> str:
     return text[:16].replace("T", " ")
-
-
-def _list_names(names: Sequence[str]) -> str:
-    if len(names) > MOST_LISTED_NAMES:
-        more = f" and {len(names) - MOST_LISTED_NAMES:,} more"
-    else:
-        more = ""
-    return ", ".join(shorten_name(name) for name in names[:MOST_LISTED_NAMES]) + more

@@ -4,46 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from shlex import quote
 
 import numpy as np
 
-from spark_model_monitor.documents.change_description import (
-    ONE_VALUE,
-    describe_change,
-    describe_evidence,
-    describe_move,
-    format_window,
-)
-from spark_model_monitor.documents.check_results import (
-    CheckResult,
-    CheckResults,
-    CheckStatus,
-    cause,
-    compute_severity,
-    format_check,
-    format_full_name,
-    group_by_cause,
-    list_some,
-)
-from spark_model_monitor.documents.headline import (
-    KINDS,
-    count_changes,
-    find_kind_of_change,
-    format_largest_unseen_change,
-    write_headline,
-)
-from spark_model_monitor.documents.outcome import Outcome, find_unsure_features
+from spark_model_monitor.documents.change_description import format_window
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults, format_full_name
+from spark_model_monitor.documents.headline import KINDS, find_kind_of_change, write_headline
+from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
-    MOST_CARDS,
-    Card,
-    Cards,
     Headline,
     Highlight,
     Overlay,
     Page,
     PageSection,
     PageTable,
+    Picture,
     Point,
     PointChart,
     TableColumn,
@@ -52,8 +29,10 @@ from spark_model_monitor.documents.page import (
     format_noun_count,
     format_number,
     format_percent,
+    list_names,
 )
 from spark_model_monitor.documents.run_description import RunWindow, format_moment
+from spark_model_monitor.monitors.change_cards import PageFeature, create_change_sections
 from spark_model_monitor.monitors.data_quality.report.charts import create_overlay
 from spark_model_monitor.reports.history_page.history import History, Series, create_feature_map
 from spark_model_monitor.reports.history_page.over_time import (
@@ -88,16 +67,6 @@ class PageContext:
 
 MOST_NAMED = 5  # names in a window's line
 
-_CALM = (
-    TableColumn("feature or metric", is_name=True),
-    TableColumn("baseline and last window"),
-    TableColumn("before", is_number=True),
-    TableColumn("now", is_number=True),
-    TableColumn("no change larger than"),
-    TableColumn("missing", is_number=True),
-    TableColumn("over time"),
-)
-
 
 def create_history_page(
     history: History, title: str, context: PageContext, most_bytes: int, judged: Sequence[CheckResults]
@@ -106,58 +75,20 @@ def create_history_page(
     each monitor, empty if no file has them.
     """
     times = history.labels
-    cards: list[Card] = []
-    unsure_cards: list[Card] = []
-    tables: list[PageTable] = []
-    earlier_tables: list[PageTable] = []
-    counts = []
+    groups: dict[str, list[PageFeature]] = {}
     for series, results in zip(history.series, judged, strict=True):
         # The results of the last run by name, from checks.json or, for the service's runs, from its texts
         by_name: dict[str, list[CheckResult]] = {}
-        checks = results.checks
-        for check_result in checks or series.last[1].violation_results:
+        for check_result in results.checks or series.last[1].results():
             by_name.setdefault(format_full_name(check_result), []).append(check_result)
-        results_by_row = {row: by_name.get(name, []) for row, name in enumerate(series.names)}
-        # What is violated now, the inputs before the outputs that follow them
-        bad = [row for row in results_by_row if series.is_violated[row, series.last[0]]]
-        bad.sort(key=lambda row: _rank_results(series.names[row] in context.outputs, results_by_row[row]))
-        # Metrics that say the same share one card
-        twins: dict[str, list[int]] = {}
-        for row in bad:
-            metric = next((feature_result for feature_result in results_by_row[row] if feature_result.metric), None)
-            twins.setdefault(cause(metric) if metric else series.names[row], []).append(row)
-        cards += [_create_card(history, series, rows, results_by_row[rows[0]], context) for rows in twins.values()]
-        # Each name stands in one place: changed, maybe changed, changed before, or calm
-        unsure = _create_unsure_cards(history, series, checks)
-        unsure_cards += unsure
-        unsure_names = {card.of for card in unsure}
-        calm = [row for row in results_by_row if row not in bad and series.names[row] not in unsure_names]
         # Captions only if there is something to tell apart
         caption = ""
         if len(history.series) > 1:
-            caption = f"{series.model}, {_name_kind(series)}" if history.has_models else _name_kind(series)
-        was_violated: list[bool] = np.any(series.is_violated, axis=1, keepdims=False).tolist()
-        num_earlier = sum(was_violated[row] for row in calm)
-        # Calm now: those that never were violated, and those that were in an earlier window
-        for rows, own_tables in (
-            ([row for row in calm if not was_violated[row]], tables),
-            ([row for row in calm if was_violated[row]], earlier_tables),
-        ):
-            lines = tuple(_create_line(history, series, row, results_by_row[row], context) for row in rows)
-            if lines:
-                own_tables.append(PageTable(_CALM, lines, caption).drop_empty_columns())
-        # Counts for the notes of sections; names that weren't compared count nowhere
-        changed, compared, unit = count_changes(checks or series.last[1].results())
-        calm_count = max(compared - len(changed) - len(unsure) - num_earlier, 0)
-        # How many there are is unknown to a file of violations
-        changed_count = f"{len(changed):,}"
-        if not series.last[1].are_violations_alone:
-            changed_count += f" of {compared:,}"
-        # Several of them end with an s
-        units = unit
-        if compared != 1:
-            units += "s"
-        counts.append((changed_count, calm_count, compared, units))
+            caption = _name_with_model(history, series, _name_kind(series))
+        groups[caption] = [
+            _create_feature(history, series, row, by_name.get(name, []), context)
+            for row, name in enumerate(series.names)
+        ]
     # The sections, from time to detail
     drawn = create_tracks(history, times, context.links)
     sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
@@ -170,29 +101,16 @@ def create_history_page(
                 whose = "the last window with labels"
             sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
     # What to act on, then what to do about it
-    if cards:
-        listed = ", ".join(f"{bad} {unit}" for bad, _, _, unit in counts)
-        note = f"{listed}; the largest first"
-        changed_cards = Cards(tuple(cards), ("baseline", "last window"))
-        sections.append(PageSection("Changed now", (changed_cards,), note=note))
-        # A card's name may begin with its model; the command wants the feature, quoted for a shell
-        name = quote(cards[0].name.rpartition(": ")[2])
+    change_sections = create_change_sections(groups, ("baseline", "last window"))
+    changed = [feature for features in groups.values() for feature in features if feature.violations]
+    if changed:
+        # The command wants the feature, quoted for a shell
+        name = quote(min(changed, key=attrgetter("rank")).name)
         folder = _find_latest_run(history).place
         explain_hint = f"spark-model-monitor explain {name} --run {folder} derives its numbers."
         next_step = f"Open the last run (top right), which has its checks. {explain_hint}"
-        sections.append(PageSection("What to do next", (next_step,)))
-    if unsure_cards:
-        note = "in the last window nobody can tell; each says why, and what to do"
-        sections.append(PageSection("May have changed", (Cards(tuple(unsure_cards)),), note=note))
-    if earlier_tables:
-        note = "violated in an earlier window, not in the last one; red bars show when"
-        sections.append(PageSection("Changed before", tuple(earlier_tables), note=note))
-    if tables:
-        note = ", ".join(f"{calm_count:,} of {count:,} {unit}" for _, calm_count, count, unit in counts if count)
-        if note:
-            sections.append(PageSection("No change seen", tuple(tables), note=f"{note} in the last window"))
-        else:
-            sections.append(PageSection("Not compared", tuple(tables)))
+        change_sections.insert(1, PageSection("What to do next", (next_step,)))
+    sections += change_sections
     # What a reader looks up: drawings and tables of everything
     shown = create_feature_map(history.series, times, context.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
@@ -244,48 +162,27 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         if history.has_models:
             headline = replace(headline, text=f"{series.model}: {headline.text}")
         headlines.append(headline)
-    # The worst sentence leads, the others follow as details
+    # The worst sentence leads, the others follow as details, and how often there were violations
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
-    first, *further_headlines = sorted(headlines, key=lambda further_headline: order.index(further_headline.mark))
-    # Without an alert, the sentence still says how often there were violations
-    since = history.alert_since()
+    first, *further_headlines = sorted(headlines, key=lambda headline: order.index(headline.mark))
+    details = [first.detail, *(headline.text for headline in further_headlines)]
     counts = [count for count in history.run_violations() if count is not None]
-    bad = sum(map(bool, counts))
-    if since is None:
-        if first.mark in (Highlight.GOOD, Highlight.UNSURE):
-            calm = first.text
-        else:
-            calm = f"No alert. {first.text}"
-        many = f"{bad:,} of the" if bad else "None of the"
-        past = ""
-        if len(counts) > 1:
-            past = f"{many} {format_noun_count(len(counts), 'window')} had violations."
-        detail = " ".join(
-            part
-            for part in (first.detail, *(further_headline.text for further_headline in further_headlines), past)
-            if part
-        )
-        return replace(first, text=calm, detail=detail)
-    # What was before the alert: a first alert means more than one of many
-    earlier = [not count for count in history.run_violations()[:since] if count is not None]
-    before = ""
-    if len(earlier) == 1:
-        before = f"The window before had {'no violation' if all(earlier) else 'violations, too'}."
-    elif all(earlier) and earlier:
-        before = f"The {len(earlier):,} windows before had no violation."
-    elif earlier:
-        before = f"{sum(earlier):,} of the {len(earlier):,} windows before had no violation."
-    detail = " ".join(
-        part
-        for part in (first.detail, *(further_headline.text for further_headline in further_headlines), before)
-        if part
-    )
-    # The headline begins with the time, so the sentence of the run needs none
-    time = _format_time(history, since)
+    num_bad = sum(map(bool, counts))
+    if len(counts) > 1:
+        many = f"{num_bad:,}" if num_bad else "None"
+        details.append(f"{many} of the {format_noun_count(len(counts), 'window')} had violations.")
+    # What the alert adds to the sentence
     text = first.text
-    for told_twice in (f", the first since {time}", f", since {time}"):
-        text = text.replace(told_twice, "")
-    return replace(first, text=f"In alert since {time}: {text}", detail=detail)
+    since = history.alert_since()
+    if since is not None:
+        # The headline begins with the time, so the sentence of the run needs none
+        time = _format_time(history, since)
+        for told_twice in (f", the first since {time}", f", since {time}"):
+            text = text.replace(told_twice, "")
+        text = f"In alert since {time}: {text}"
+    elif first.mark not in (Highlight.GOOD, Highlight.UNSURE):
+        text = f"No alert. {text}"
+    return replace(first, text=text, detail=" ".join(filter(None, details)))
 
 
 def _name_kind(series: Series) -> str:
@@ -326,99 +223,79 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _rank_results(is_output: bool, results: Sequence[CheckResult]) -> tuple[bool, float, float]:
-    bad = [violation for violation in results if violation.status is CheckStatus.VIOLATED]
-    # An output's alarm is a consequence, so its order among alarms says nothing
-    first = min((violation.alarm for violation in bad if violation.alarm and not is_output), default=float("inf"))
-    size = max(
-        ((violation.distance or 0.0) if is_output else compute_severity(violation) for violation in bad), default=0.0
-    )
-    return is_output, first, -size
-
-
-def _create_card(
-    history: History, series: Series, twins: Sequence[int], results: Sequence[CheckResult], context: PageContext
-) -> Card:
-    """twins: the row of a feature, or the rows of metrics that say the same."""
-    (_, run), row = series.last, twins[0]
-    name = series.names[row]
-    times = history.labels
-    first = next((causes[0] for causes in group_by_cause(results)), None)
-    # Since when, and how often
+def _create_feature(
+    history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
+) -> PageFeature:
+    (_, run), name = series.last, series.names[row]
     baseline = context.baselines.get(run.baseline_run_id or "")
+    # Since when, and how often
     since = series.since(row)
-    violated = int(series.is_violated[row].sum())
+    num_violated = int(series.is_violated[row].sum())
     when = ""
     if since is not None:
-        when = f"since {_format_time(history, since)}, {violated:,} of {format_noun_count(len(series.ran), 'window')}"
-    # The change in words: of checks.json if there is one, of two numbers otherwise
+        windows = format_noun_count(len(series.ran), "window")
+        when = f"since {_format_time(history, since)}, {num_violated:,} of {windows}"
+    # A metric has a value, a feature is told by its mean
     column = "value" if series.is_metric[row] else "mean"
-    now = run.number(column, name)
-    before = baseline.number(column, name) if baseline else None
-    change = ""
-    by = ""
-    if first is not None:
-        change = describe_change(first)
-    # A column that has one value only is described by that, not by its mean
-    if now is not None and before is not None and not (first and first.change and ONE_VALUE in first.change):
-        quantity = "attribution" if is_of_changes(series) else column
-        change = f"{quantity} {format_number(before)} → {format_number(now)}"
-        by = describe_move(before, now)[1]
-    change = change or ", ".join(check.removesuffix("_check").replace("_", " ") for check in run.violated.get(name, ()))
-    # The picture: a distribution, or a point with its interval and what it is compared with
-    limit = run.number("threshold", name)
-    picture: Overlay | PointChart | None = draw_run_overlay(run, name, baseline)
-    if picture is None and (value := run.number(column if series.is_metric[row] else "distance", name)) is not None:
-        reference = before if before is not None else limit
-        interval = (None, None) if is_of_changes(series) else (run.number("low", name), run.number("high", name))
-        ends = None
-        if None not in interval:
-            ends = (interval[0] or 0.0, interval[1] or 0.0)
-        # The axis has 0 and all that is drawn
-        top = max(abs(value), abs(reference or 0.0), *(abs(end) for end in ends or (0.0,))) or 1.0
-        span = (-top if min(value, reference or 0.0) < 0 else 0.0, top)
-        label = "baseline" if before is not None else "limit"
-        point = Point("now", value, reference, ends, Highlight.BAD)
-        picture = PointChart(name, (point, Point(label, reference)), span, reference_label=label)
-    # Hints for whoever looks for the cause
-    hints: tuple[str, ...] = ("a model output: it follows its inputs",) if name in context.outputs else ()
-    if first is not None and first.guess:
-        hints += (first.guess,)
-    also = [
-        format_check(check_result)
-        for check_result in results
-        if check_result.status is CheckStatus.VIOLATED and check_result is not first
-    ]
-    also += [series.names[twin] for twin in twins[1:]]
-    hints += (f"also: {', '.join(dict.fromkeys(also))}",) if also else ()
-    return Card(
-        *(f"{series.model}: {name}" if history.has_models else name, change, by, when, picture, hints),
-        create_hours(series, row, [_format_time(history, index) for index in range(len(times))])
-        if len(times) > 1
-        else None,
-        describe_evidence(first) if first else "",
+    before = None
+    if baseline is not None:
+        before = baseline.number(column, name)
+    picture: Picture | None = draw_run_overlay(run, name, baseline)
+    if picture is None and since is not None:
+        picture = _draw_point(series, row, baseline)
+    # One bar alone shows nothing
+    hours = None
+    if len(history.labels) > 1:
+        times = [_format_time(history, index) for index in range(len(history.labels))]
+        hours = create_hours(series, row, times)
+    return PageFeature(
+        name=name,
+        check_results=results,
+        shown_name=_name_with_model(history, series, name),
+        picture=picture,
+        before=format_number(before),
+        now=format_number(run.number(column, name)),
+        # One number if the share of missing values is the baseline's
+        missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
+        since=when,
+        hours=hours,
+        trend=create_hours(series, row, (), MOST_TICKS),
+        note="" if name in run.places else "not in the last window",
+        is_output=name in context.outputs,
+        was_violated=num_violated > 0,
     )
 
 
-def _create_unsure_cards(history: History, series: Series, checks: Sequence[CheckResult]) -> list[Card]:
-    """Features and metrics of which the last run could not tell whether they changed."""
-    times = [_format_time(history, position) for position in range(len(history.labels))]
-    rows = {name: row for row, name in enumerate(series.names)}
-    cards = []
-    for feature in find_unsure_features(checks)[:MOST_CARDS]:
-        row = rows.get(feature.name)
-        hours = None
-        # One bar alone shows nothing
-        if row is not None and len(times) > 1:
-            hours = create_hours(series, row, times)
-        if history.has_models:
-            name = f"{series.model}: {feature.name}"
-        else:
-            name = feature.name
-        advice = (f"To find out: {feature.advice}",) if feature.advice else ()
-        reason = feature.reason or ""
-        cards.append(Card(name, reason, hints=advice, hours=hours, mark=Highlight.UNSURE, of=feature.name))
-    return cards
+def _draw_point(series: Series, row: int, baseline: PastRun | None) -> PointChart | None:
+    """A metric, or a distance, with its interval and what it is compared with."""
+    _, run = series.last
+    name = series.names[row]
+    value = run.number("value" if series.is_metric[row] else "distance", name)
+    if value is None:
+        return None
+    # The baseline's value, or the limit
+    reference = None
+    label = "limit"
+    if baseline is not None and series.is_metric[row]:
+        reference = baseline.number("value", name)
+        label = "baseline"
+    if reference is None:
+        reference = run.number("threshold", name)
+        label = "limit"
+    interval = None
+    low = run.number("low", name)
+    high = run.number("high", name)
+    if low is not None and high is not None and not is_of_changes(series):
+        interval = (low, high)
+    # The picture has both, so that their lengths compare
+    points = (Point("now", value, reference, interval, Highlight.BAD), Point(label, reference))
+    return PointChart.from_zero(name, points, reference_label=label)
+
+
+def _name_with_model(history: History, series: Series, name: str) -> str:
+    if history.has_models:
+        return f"{series.model}: {name}"
+    return name
 
 
 def _format_time(history: History, index: int) -> str:
@@ -426,35 +303,6 @@ def _format_time(history: History, index: int) -> str:
     if history.is_one_day:
         return label.rpartition(" ")[2]
     return label
-
-
-def _create_line(
-    history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
-) -> TableLine:
-    _, run = series.last
-    name = series.names[row]
-    column = "value" if series.is_metric[row] else "mean"
-    baseline = context.baselines.get(run.baseline_run_id or "")
-    if name in run.places:
-        largest = format_largest_unseen_change(results)
-    else:
-        largest = "not in the last window"
-    # The reason replaces a number that would look like a result
-    if results and all(check_result.status is CheckStatus.NOT_JUDGED for check_result in results):
-        largest = results[0].reason or "not judged"
-    # One number if the share of missing values is the baseline's
-    lacking = " → ".join(dict.fromkeys(_format_missing(check_result, name) for check_result in (baseline or run, run)))
-    return TableLine(
-        (
-            f"{series.model}: {name}" if history.has_models else name,
-            draw_run_overlay(run, name, baseline) or "–",
-            format_number(baseline.number(column, name) if baseline else None),
-            format_number(run.number(column, name)),
-            largest,
-            lacking,
-            create_hours(series, row, (), MOST_TICKS),
-        )
-    )
 
 
 def _format_missing(run: PastRun, name: str) -> str:
@@ -499,10 +347,10 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        texts = [list_some(names, MOST_NAMED)] if names else []
+        texts = [list_names(names, MOST_NAMED)] if names else []
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
-            texts.append(f"may have changed: {list_some(unsure, MOST_NAMED)}")
+            texts.append(f"may have changed: {list_names(unsure, MOST_NAMED)}")
         # Names are cut to a few; the run's page has them all
         rows = records[index]
         # A window in which nothing was judged is not fine

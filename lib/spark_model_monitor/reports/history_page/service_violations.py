@@ -1,4 +1,4 @@
-"""Violations of the service as results of checks: the numbers in their texts, and what changed in words. Pure.
+"""Violations of the service as results of checks, with the numbers in their texts. Pure.
 
 The service's folders have no checks.json, so a text is all that says how far a feature is from its constraint. The
 texts of all containers since 2019 are known here. Source: C4.4, C5.3, C7.4.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any
 
 from spark_model_monitor.documents.check_results import (
     FACET_VALUE,
@@ -18,71 +18,35 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Violation,
     Violations,
-    format_check,
     format_full_name,
 )
-from spark_model_monitor.documents.page import format_number
 
 FACET = "facet"  # the member of a bias violation that names the facet
 
 _NUMBER = r"(-?[\d.]+(?:[eE]-?\d+)?|-?Infinity|NaN)"
 
 
-class Text(NamedTuple):
-    """A form of the service's texts. pattern: with the observed number and the threshold as `observed` and `threshold`.
-
-    change: what changed, in words that follow the name. scale: 100 for percentages.
-    """
-
-    pattern: re.Pattern[str]
-    change: str = ""
-    scale: float = 1.0
-
-
 def _build_pattern(form: str) -> re.Pattern[str]:
-    """A regular expression in which OBSERVED and THRESHOLD stand for numbers."""
+    """A regular expression in which OBSERVED and THRESHOLD stand for numbers, in groups of these names."""
     for name in ("observed", "threshold"):
         form = form.replace(name.upper(), f"(?P<{name}>{_NUMBER})")
     return re.compile(form)
 
 
-TEXTS = (
-    Text(
-        _build_pattern(
-            r"Expected data type: (?P<type>\w+), Expected match: THRESHOLD%\. Observed: Only OBSERVED% of data"
-        ),
-        "has only {observed} % values of data type {type}, the baseline asks for {threshold} %",
-        scale=100.0,
-    ),
-    Text(
-        _build_pattern(r"completeness requirement is not met\. Expected: THRESHOLD%\. Observed: Only OBSERVED%\."),
-        "has only {observed} % of its values, the baseline asks for {threshold} %",
-        scale=100.0,
-    ),
-    Text(
-        _build_pattern(r"distance: OBSERVED exceeds (?:numerical |categorical )?threshold: THRESHOLD"),
-        "moved by a distance of {observed}, the limit is {threshold}",
-    ),
-    Text(
-        _build_pattern(r"drift p-value: OBSERVED is below threshold: THRESHOLD"),
-        "moved by more than chance: p is {observed}, the limit is {threshold}",
-    ),
-    Text(
-        _build_pattern(r"columns in current dataset: OBSERVED, Number of columns in baseline constraints: THRESHOLD"),
-        "of {observed} columns in all, in the baseline {threshold}",
-    ),
-    Text(_build_pattern(r"Metric \S+ with OBSERVED(?: \+/- \S+)? was \w+ '?THRESHOLD'?")),
-    Text(_build_pattern(r"Metric value OBSERVED doesn't meet the baseline constraint requirement THRESHOLD")),
-    Text(
-        _build_pattern(r"attribution drift OBSERVED exceeds threshold THRESHOLD"),
-        "fell to {observed}, the limit is {threshold}",
-    ),
-    Text(
-        _build_pattern(r"Value:? OBSERVED does not meet the constraint requirement"),
-        "has a share of {observed}, which is below the baseline's",
-    ),
+PERCENTAGES = (
+    _build_pattern(r"Expected data type: \w+, Expected match: THRESHOLD%\. Observed: Only OBSERVED% of data"),
+    _build_pattern(r"completeness requirement is not met\. Expected: THRESHOLD%\. Observed: Only OBSERVED%\."),
 )
-"""The first form that fits counts. A form without words is of a metric, whose numbers say it."""
+NUMBERS = (
+    _build_pattern(r"distance: OBSERVED exceeds (?:numerical |categorical )?threshold: THRESHOLD"),
+    _build_pattern(r"drift p-value: OBSERVED is below threshold: THRESHOLD"),
+    _build_pattern(r"columns in current dataset: OBSERVED, Number of columns in baseline constraints: THRESHOLD"),
+    _build_pattern(r"Metric \S+ with OBSERVED(?: \+/- \S+)? was \w+ '?THRESHOLD'?"),
+    _build_pattern(r"Metric value OBSERVED doesn't meet the baseline constraint requirement THRESHOLD"),
+    _build_pattern(r"attribution drift OBSERVED exceeds threshold THRESHOLD"),
+    _build_pattern(r"Value:? OBSERVED does not meet the constraint requirement"),
+)
+"""The forms of the service's texts; the first one that fits counts."""
 
 
 def read_check_results(violations: Violations, names: Collection[str]) -> Iterator[CheckResult]:
@@ -114,30 +78,15 @@ def read_check_result(violation: Violation) -> CheckResult:
         threshold=None,
     )
     # One metric has a violation for each group; without these their names would be equal
-    group = {name: str(members[name]) for name in (FACET_VALUE, LABEL) if name in members}
-    check_result = check_result.model_copy(update=group)
-    for text in TEXTS:
-        match = text.pattern.search(violation.description)
+    members_of_group: dict[str, Any] = {name: str(members[name]) for name in (FACET_VALUE, LABEL) if name in members}
+    # A text of a new container still counts, without numbers; of percentages results have shares
+    for pattern in (*PERCENTAGES, *NUMBERS):
+        match = pattern.search(violation.description)
         if match is not None:
-            return _with_numbers(check_result, text, match)
-    # A text of a new container still counts, without numbers
-    return check_result.model_copy(update={"change": f"violates its {format_check(check_result)}"})
-
-
-def _with_numbers(check_result: CheckResult, text: Text, match: re.Match[str]) -> CheckResult:
-    groups = match.groupdict()
-    observed = _parse_finite(groups["observed"])
-    threshold = _parse_finite(groups.get("threshold"))
-    # Words keep the text's own units, results have shares
-    numbers = {"observed": format_number(observed, 6), "threshold": format_number(threshold, 6)}
-    change = text.change.format(**{**groups, **numbers}) or None
-    return check_result.model_copy(
-        update={
-            "observed": None if observed is None else observed / text.scale,
-            "threshold": None if threshold is None else threshold / text.scale,
-            "change": change,
-        }
-    )
+            scale = 100.0 if pattern in PERCENTAGES else 1.0
+            numbers = {name: _parse_finite(text, scale) for name, text in match.groupdict().items()}
+            return check_result.model_copy(update=members_of_group | numbers)
+    return check_result.model_copy(update=members_of_group)
 
 
 def _name_in_files(metric: str) -> str:
@@ -145,8 +94,8 @@ def _name_in_files(metric: str) -> str:
     return re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f"_{capital[0].lower()}", metric)
 
 
-def _parse_finite(text: str | None) -> float | None:
-    number = float(text) if text is not None else math.nan
+def _parse_finite(text: str, scale: float) -> float | None:
+    number = float(text) / scale
     if math.isfinite(number):
         return number
     return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from spark_model_monitor.documents.check_results import OF_THE_WINDOW, Alarm, CheckResult, CheckStatus, identify_subject
+from spark_model_monitor.documents.change_description import describe_finding
+from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, CheckStatus, identify_subject
 from spark_model_monitor.documents.outcome import judge_run
 from spark_model_monitor.reports.outputs.printable import printable
 
@@ -33,9 +34,7 @@ def encode_junit(check_results: Iterable[CheckResult], analysis_type: str, names
         )
         case.set("name", _replace_invalid(f"{check_result.check} of {part}" if part else check_result.check))
         if check_result.is_violation:
-            failure = ElementTree.SubElement(
-                case, "failure", message=_replace_invalid(Alarm((check_result,)).sentence())
-            )
+            failure = ElementTree.SubElement(case, "failure", message=_replace_invalid(describe_finding(check_result)))
             failure.set("type", check_result.check)
             failure.text = _replace_invalid(check_result.description or "")
         elif check_result.status in SKIPPED:

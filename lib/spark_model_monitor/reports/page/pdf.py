@@ -36,6 +36,12 @@ WIDTH = 595 - 2 * MARGIN  # of A4
 BAD = "#b3261e"
 BAD_BACKGROUND = "#fdf3f2"
 
+# of a chart, in pixels of the page: letters before the axis, its least length, room to its right, and height of each line
+NAME_LETTERS = 34
+LEAST_AXIS = 210
+NUMBERS = 60
+LINE = 26
+
 FEWEST_LETTERS = 7
 MOST_LETTERS = 44
 """Table columns share the width in proportion to the letters of their longest cells, within these limits."""
@@ -117,12 +123,19 @@ def _draw_chart(chart: PointChart) -> Drawing:
     from reportlab.graphics.shapes import Drawing, Line, String
     from reportlab.lib.colors import HexColor
 
-    (left, right), pitch = svg.compute_axis(chart), svg.compute_pitch(chart)
+    # The axis is to the right of the longest name; a few lines are as high as a drawing, too
+    longest = max((len(point.name) for point in chart.points), default=0)
+    left = 14 + 6.4 * min(longest, NAME_LETTERS)
+    right = max(left + LEAST_AXIS, svg.WIDTH)
+    pitch = max(LINE, svg.LEAST_HEIGHT / max(1, len(chart.points)))
     height = pitch * len(chart.points)
-    # The positions are those of the page's drawing, in pixels, scaled to points
-    scale = WIDTH / (right + svg.NUMBERS)
+    # In pixels of the page, scaled to points
+    scale = WIDTH / (right + NUMBERS)
     drawing = Drawing(WIDTH, height * scale)
     drawing.scale(scale, scale)
+
+    def locate(value: float) -> float:
+        return left + (right - left) * svg.compute_fraction(value, chart) / svg.UNITS
 
     def line(x: float, y: float, to: float, end: float, colour: str, width: float = 1) -> None:
         drawing.add(Line(x, y, to, end, strokeColor=HexColor(colour), strokeWidth=width))
@@ -132,21 +145,20 @@ def _draw_chart(chart: PointChart) -> Drawing:
         drawing.add(String(x, y - 4, printable(words), **look))
 
     # In a PDF y grows upwards, so the first row is the highest
-    neutral = svg.compute_position(chart.neutral, chart)
+    neutral = locate(chart.neutral)
     line(neutral, 0, neutral, height, "#d9e0e6")
     for number, point in enumerate(chart.points):
         y = height - pitch * (number + 0.5)
-        text(left - 8, y, shorten_name(point.name, svg.MOST_LETTERS), "end")
+        text(left - 8, y, shorten_name(point.name, NAME_LETTERS), "end")
         text(right + 8, y, svg.choose_arrow(point, chart) + format_number(point.value), "start")
         # Bar, interval and reference: the widest first, so that none hides another
         if point.value is not None:
-            start, wide = svg.compute_bar(point, chart)
-            line(start, y, start + wide, y, BAD if point.mark is Highlight.BAD else "#7fa3cc", 10)
+            line(neutral, y, locate(point.value), y, BAD if point.mark is Highlight.BAD else "#7fa3cc", 10)
         if point.interval is not None:
-            low, high = (svg.compute_position(end, chart) for end in point.interval)
+            low, high = (locate(end) for end in point.interval)
             line(low, y, high, y, "#5b6875", 2)
         if point.reference is not None:
-            reference_x = svg.compute_position(point.reference, chart)
+            reference_x = locate(point.reference)
             line(reference_x, y - 8, reference_x, y + 8, "#17202a", 2)
     return drawing
 

@@ -31,15 +31,10 @@ TICKS = 120, 14
 BAR = 32  # height of a category with its name
 MOST_NAMED = 8  # categories in a chart; those with the largest change
 SQUARE_SIDE = 200  # side length of a curve's square
-# of a chart of points: minimum length of its axis, room to its right, and height of each line
-BARS = 210
-NUMBERS = 60
-LINE = 26
 LEAST_HEIGHT = 100  # minimum height of a chart of points
 # of a page's chart of points: height of each value with its name, and units of its axis
 POINT = 36
 UNITS = 1000
-MOST_LETTERS = 34  # that fit before the axis of points in a PDF
 # pixels for names of categories and of points, on the narrowest card
 NAME_WIDTH = 180
 POINT_NAME_WIDTH = 215
@@ -125,23 +120,6 @@ def draw_curve(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x * SQUARE_SIDE:.4g} {(1 - y) * SQUARE_SIDE:.4g}" for x, y in points)
 
 
-def compute_axis(chart: PointChart) -> tuple[float, float]:
-    """Start and end of the axis of a chart of points: to the right of the longest name."""
-    left = 14 + 6.4 * min(max((len(point.name) for point in chart.points), default=0), MOST_LETTERS)
-    return left, max(left + BARS, WIDTH)
-
-
-def compute_position(value: float, chart: PointChart) -> float:
-    """The position of a value on its chart's axis; values beyond the axis are put at its ends."""
-    (low, high), (left, right) = chart.span, compute_axis(chart)
-    return round(left + (right - left) * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
-
-
-def compute_pitch(chart: PointChart) -> float:
-    """The height of each value's line; a few lines fill the drawing, too."""
-    return round(max(LINE, LEAST_HEIGHT / max(1, len(chart.points))), 1)
-
-
 def compute_height(chart: PointChart) -> float:
     """The height of a page's chart of points."""
     return round(max(POINT, LEAST_HEIGHT / max(1, len(chart.points))) * len(chart.points), 1)
@@ -151,12 +129,6 @@ def compute_fraction(value: float, chart: PointChart) -> float:
     """The position of a value on a page's chart, in units of its axis; values beyond the axis are put at its ends."""
     low, high = chart.span
     return round(UNITS * (min(max(value, low), high) - low) / ((high - low) or 1.0), 1)
-
-
-def compute_bar(point: Point, chart: PointChart) -> tuple[float, float]:
-    """Start and width of a value's bar."""
-    start, end = sorted((compute_position(chart.neutral, chart), compute_position(point.value or 0.0, chart)))
-    return start, max(round(end - start, 1), 1.0)
 
 
 def choose_arrow(point: Point, chart: PointChart) -> str:

@@ -24,6 +24,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.versioned_tables import Commit, list_commits
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadState, NoData, NotRecorded
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -424,10 +425,6 @@ def _format_exit_message(
     named_commits = [
         f"{format_moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in odd
     ]
-    if len(odd) > MOST_LISTED_COMMITS:
-        more = f" and {len(odd) - MOST_LISTED_COMMITS} more"
-    else:
-        more = ""
     counted = f"{len(judged_windows)} commit{'s' if len(judged_windows) > 1 else ''}, {len(odd)} with violations"
     outcomes = [findings.outcome for _, findings in judged_windows]
     unsure = outcomes.count(Outcome.CANNOT_TELL)
@@ -441,7 +438,7 @@ def _format_exit_message(
         else:
             learning = ""
         return f"Completed: {counted}{learning}.", status
-    return f"CompletedWithViolations: {counted}: {', '.join(named_commits[:MOST_LISTED_COMMITS])}{more}.", status
+    return f"CompletedWithViolations: {counted}: {list_names(named_commits, MOST_LISTED_COMMITS)}.", status
 
 
 def _list_changed_features(findings: Findings) -> list[str]:

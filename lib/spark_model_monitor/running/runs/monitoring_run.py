@@ -32,7 +32,8 @@ from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, de
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.check_results import CheckResult, Hint, group_into_alarms, locate_without_values
+from spark_model_monitor.documents.alarms import group_into_alarms
+from spark_model_monitor.documents.check_results import CheckResult, Hint, locate_without_values
 from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, format_moment, name_of_place
 from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts

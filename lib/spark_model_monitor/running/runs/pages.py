@@ -34,6 +34,7 @@ from spark_model_monitor.documents.page import (
     build_table,
     format_count,
     format_noun_count,
+    list_names,
 )
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, parse_moment
 from spark_model_monitor.errors import MissingDependency
@@ -61,9 +62,7 @@ def warn_of_nan_texts(profile: Profile) -> None:
     names = [name for name, count in cells.items() if count]
     if not names:
         return
-    named = ", ".join(map(repr, names[:MOST_LISTED_COLUMNS])) + (
-        f" and {len(names) - MOST_LISTED_COLUMNS} more" if len(names) > MOST_LISTED_COLUMNS else ""
-    )
+    named = list_names([*map(repr, names)], MOST_LISTED_COLUMNS)
     log.warning(
         "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
         "frame itself",

@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor import __version__
 from spark_model_monitor.data.reading.data import get_running_session
 from spark_model_monitor.data.reading.ledger import Ledger
-from spark_model_monitor.documents.check_results import (
-    BudgetLedger,
-    CheckResult,
-    CheckResults,
-    Hint,
-    collect_alarms,
-    remove_values,
-)
+from spark_model_monitor.documents.alarms import collect_alarms
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, remove_values
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
@@ -449,11 +443,11 @@ class Findings(AsTables):
         return counted
 
     def __str__(self) -> str:
-        """The sentence of the page, and a table of what changed, in at most 20 lines."""
+        """The sentence of the page, and each change, in at most 20 lines."""
         return self.text().rstrip("\n")
 
     def text(self, *, width: int | None = None, is_coloured: bool = False) -> str:
-        """The sentence of the page, and a table of what changed, in at most 20 lines.
+        """The sentence of the page, and each change, in at most 20 lines.
 
         Parameters
         ----------

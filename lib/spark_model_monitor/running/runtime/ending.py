@@ -6,8 +6,9 @@ import os
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
-from spark_model_monitor.documents.check_results import count_rules, list_some
+from spark_model_monitor.documents.check_results import count_rules
 from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.running.configuration.option_types import FailOn
 from spark_model_monitor.running.runtime.status import CANNOT_TELL, ExitStatus, completed
 
@@ -23,7 +24,7 @@ def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
         skipped = {check_result.full_name for check_result in findings.results if check_result.is_skipped_rule}
         unsure = [feature.name for feature in findings.unsure if feature.name not in skipped]
         if unsure:
-            sentences.append(CANNOT_TELL.format(names=list_some(unsure)))
+            sentences.append(CANNOT_TELL.format(names=list_names(unsure)))
         if skipped:
             sentences.append(f"{count_rules(findings.results)}.")
     return completed(findings.count, " ".join(sentences)), exit_status(findings.outcome, config.fails_on)

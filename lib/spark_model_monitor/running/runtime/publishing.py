@@ -17,8 +17,9 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
+from spark_model_monitor.documents.alarms import collect_alarms, list_alarm_starts
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
-from spark_model_monitor.documents.check_results import CheckResults, collect_alarms, list_alarm_starts
+from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import BaselineReference, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadInput, ScriptFailed, SinkFailed

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from spark_model_monitor.documents.check_results import list_some
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
 from spark_model_monitor.monitors.protocol import ColumnLayout
@@ -73,6 +73,6 @@ def register_hint(name: str) -> Callable[[Rule], Rule]:
 
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
     """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
-    return list_some(
+    return list_names(
         [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MOST_LISTED_NAMES
     )

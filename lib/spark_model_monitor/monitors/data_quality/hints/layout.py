@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from spark_model_monitor.documents.check_results import Hint, list_some
+from spark_model_monitor.documents.check_results import Hint
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import PLAIN_NUMBER
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
 from spark_model_monitor.monitors.data_quality.label_column import find_absent_columns
@@ -96,9 +97,9 @@ def column_roles(data: ObservedData) -> HintSentences:
     answers = [repr(name) for name in roles.answers if name in compared.new_columns]
     inputs = [repr(name) for name in roles.inputs if name in compared.new_columns]
     if answers:
-        sentences.append(f"answers that the baseline lacks, not compared yet: {list_some(answers)}")
+        sentences.append(f"answers that the baseline lacks, not compared yet: {list_names(answers)}")
     if inputs:
-        sentences.append(f"inputs that the baseline lacks, not compared yet: {list_some(inputs)}")
+        sentences.append(f"inputs that the baseline lacks, not compared yet: {list_names(inputs)}")
     if sentences:
         yield columns, "; ".join(sentences)
     # Several columns are missing, of which one may be the label
@@ -106,7 +107,7 @@ def column_roles(data: ObservedData) -> HintSentences:
     if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
         yield (
             absent,
-            f"no record has {list_some([*map(repr, absent)])}; if one is the label, write --label and its name",
+            f"no record has {list_names([*map(repr, absent)])}; if one is the label, write --label and its name",
         )
 
 

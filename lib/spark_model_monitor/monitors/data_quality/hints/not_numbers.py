@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
-from spark_model_monitor.documents.check_results import list_some
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
@@ -193,7 +193,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
         line = "a line"
     else:
         return
-    finding = f"{line} has {description}, in {list_some([repr(name) for name in summed], MOST_LISTED_NAMES)}"
+    finding = f"{line} has {description}, in {list_names([repr(name) for name in summed], MOST_LISTED_NAMES)}"
     yield summed, f"{finding}; take this line off the data"
 
 

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from spark_model_monitor.documents.check_results import list_some
 from spark_model_monitor.documents.headline import FEWER_MISSING
+from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.hints import (
@@ -111,7 +111,7 @@ def another_precision(data: ObservedData) -> HintSentences:
         if numbers.step_cdf().decimals == numbers_now.step_cdf().decimals:
             names.append(feature.name)
     if names:
-        which = list_some([*map(repr, names)], MOST_LISTED_NAMES)
+        which = list_names([*map(repr, names)], MOST_LISTED_NAMES)
         yield names, f"numbers are in another precision than the baseline's, and compared in the coarser one: {which}"
 
 
@@ -153,7 +153,7 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
     names = [follower.name for follower in followers]
     if not names:
         return
-    which = list_some([*map(repr, names)], MOST_LISTED_NAMES)
+    which = list_names([*map(repr, names)], MOST_LISTED_NAMES)
     finding = f"compared with this hour of earlier days, which the baseline is unlike: {which}"
     # Those of which another hour is like this one
     moved = []

@@ -6,35 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
-from spark_model_monitor.documents.change_description import (
-    ONE_VALUE,
-    OUTSIDE_LIST,
-    describe_evidence,
-    describe_segment,
-)
-from spark_model_monitor.documents.check_results import (
-    COMPLETENESS,
-    DRIFT,
-    SEGMENT_DRIFT,
-    CheckResult,
-    CheckStatus,
-    compute_severity,
-    format_check,
-)
+from spark_model_monitor.documents.change_description import OUTSIDE_LIST
+from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.documents.headline import find_accepted, find_not_compared, format_largest_unseen_change
-from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
-    EXPLAIN,
-    LINES_SHOWN,
-    MOST_CARDS,
-    MOST_LINES,
-    VERDICTS,
-    Block,
-    Card,
-    Cards,
     Headline,
-    Highlight,
     Overlay,
     Page,
     PageSection,
@@ -47,6 +23,7 @@ from spark_model_monitor.documents.page import (
     shorten_name,
 )
 from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.change_cards import PageFeature, create_change_sections
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -54,14 +31,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     from_profile,
 )
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
-from spark_model_monitor.monitors.data_quality.report.sentences import (
-    DOMAIN,
-    OptionalDistribution,
-    create_violation_message,
-    select_sides,
-)
-from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage
-from spark_model_monitor.monitors.protocol import select_violations
+from spark_model_monitor.monitors.data_quality.report.sentences import DOMAIN, OptionalDistribution, select_sides
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 # of rows on a card, and letters of each
@@ -69,7 +39,6 @@ MOST_IDS = 5
 LONGEST_ID = 40
 NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
 
-CHECKS = ("check", "verdict", "found", "limit", "how")
 READING = (
     "Grey bars are the baseline, the blue outline is this run, over the baseline's bins: 20 of equal width, and one on each side "
     "for all beyond. Of texts they are the most frequent values, the others, and those that are not in the baseline.",
@@ -101,79 +70,38 @@ def create_page(
     # A person's own rules need no baseline
     if baseline is None:
         baseline = QualityBaseline.from_documents(Constraints(features=()), None, None)
-    # Features with a violation, by their largest one; outputs of the model follow from others, so they come last
     by_name: dict[str, list[CheckResult]] = {}
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
-    names = dict.fromkeys((*baseline.names, *now))
-    bad = [name for name, check_results in by_name.items() if any(select_violations(check_results))]
-    first = {name: min(select_violations(by_name[name]), key=_rank_violation) for name in bad}
-    bad.sort(key=lambda name: _rank_violation(first[name]))
-    distance_by_output = {name: first[name].distance or 0.0 for name in baseline.outputs if name in first}
-    bad.sort(key=lambda name: (name in distance_by_output, -distance_by_output.get(name, 0.0)))
-    # A card for each, and for those of which nobody can tell
-    cards = []
-    for name in bad:
-        violation_message = create_violation_message(first[name], features.get(name), baseline, max_domain_size)
-        before, after = select_sides(first[name], features.get(name), baseline)
-        card = _create_card(name, first[name], violation_message, by_name[name], before, after, baseline, most_named)
-        row_hints = _write_row_hints(name, first[name], row_ids.get(name, ()), hide_values=hide_values)
-        cards.append(replace(card, hints=(*card.hints, *row_hints)))
-    unsure = find_unsure_features(results)
-    unsure_names = {feature.name for feature in unsure}
-    unsure_cards = []
-    advices = set()
-    for feature in unsure[:MOST_CARDS]:
-        # The same advice stands once
-        if feature.advice in advices:
-            feature = feature.model_copy(update={"advice": None})
-        advices.add(feature.advice)
-        before = baseline.distributions.get(feature.name)
-        unsure_cards.append(_create_unsure_card(feature, by_name.get(feature.name, []), before, now, most_named))
-
-    def line(name: str, mark: Highlight = Highlight.NONE) -> TableLine:
-        return _create_line(name, baseline.distributions.get(name), now.get(name), by_name.get(name, []), mark)
-
-    # The others, a line each
-    accepted_names = {change.feature for change in find_accepted(results)}
-    certain_names = [name for name in names if name not in first and name not in unsure_names]
-    accepted = [name for name in certain_names if name in accepted_names]
-    calm = [name for name in certain_names if name not in accepted_names]
-    if len(calm) > MOST_LINES:
-        calm.sort(key=lambda name: -max(map(_measure_size, by_name.get(name, ())), default=0.0))
-    # The sections, empty ones left out
-    order = "the largest first"
-    if 0 < len(distance_by_output) < len(bad):
-        order = "the largest first, the model's outputs last"
-    sections = []
-    if cards:
-        sections.append(PageSection("Changed", (Cards(tuple(cards)),), note=order))
-    if unsure_cards:
-        blocks: list[Block] = [Cards(tuple(unsure_cards))]
-        if len(unsure) > MOST_CARDS:
-            unsure_lines = tuple(line(feature.name, Highlight.UNSURE) for feature in unsure[MOST_CARDS:])
-            blocks.append(PageTable(_CALM, unsure_lines))
-        note = "nobody can tell; each says why, and what to do"
-        sections.append(PageSection("May have changed", tuple(blocks), note=note))
-    if accepted:
-        sections.append(PageSection("Changed, as accepted", (PageTable(_ACCEPTED, tuple(map(line, accepted))),)))
-    if calm:
-        left_out = [check_result for check_result in find_not_compared(results) if check_result.feature in calm]
-        note = format_noun_count(len(calm) - len(left_out), "feature")
-        if left_out:
-            note += f", {len(left_out):,} not compared"
-        if len(calm) > MOST_LINES:
-            note += f", the {LINES_SHOWN} with the largest differences first"
-        calm_table = PageTable(_CALM, tuple(map(line, calm)))
-        sections.append(PageSection("No change seen", (calm_table,), note=note))
+    # What is wrong with the whole data set stands beside its columns
+    wrong = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
+    page_features = []
+    for name in dict.fromkeys((*baseline.names, *now, *wrong)):
+        feature = PageFeature(name, by_name.get(name, ()), is_output=name in baseline.outputs)
+        before = baseline.distributions.get(name)
+        current = now.get(name)
+        # A picture of what was compared: of a violation maybe a segment, or another reference
+        hints = [*_describe_findable_change(feature.check_results, before)]
+        compared = before, current
+        if feature.violations:
+            first = feature.violations[0]
+            compared = select_sides(first, features.get(name), baseline)
+            hints = [*_write_hints(first), *_write_row_hints(first, row_ids.get(name, ()), hide_values=hide_values)]
+        feature = replace(
+            feature,
+            type_name=(current or before or FeatureDistribution(InferredType.UNKNOWN)).type_name,
+            picture=_draw_sides(*compared, most_named),
+            before=_format_typical_value(before),
+            now=_format_typical_value(current),
+            missing=" → ".join(dict.fromkeys(map(_format_missing, (before or current, current)))),
+            hints=hints,
+        )
+        page_features.append(feature)
+    sections = create_change_sections({"": page_features})
     rows = max((distribution.num_rows for distribution in baseline.distributions.values()), default=0)
     if not rows:
         return _create_page(sections)
     return _create_page(sections, facts=(("baseline", format_noun_count(rows, "row")),))
-
-
-def _rank_violation(violation: CheckResult) -> tuple[int, float]:
-    return violation.alarm or 0, -compute_severity(violation)
 
 
 def _create_page(
@@ -187,86 +115,34 @@ def _create_page(
     )
 
 
-def _create_card(
-    name: str,
-    first: CheckResult,
-    message: ViolationMessage,
-    results: Sequence[CheckResult],
-    before: OptionalDistribution,
-    now: OptionalDistribution,
-    baseline: QualityBaseline,
-    most_named: int,
-) -> Card:
-    # The change in a few words, with the values that may be shown
-    values = ", ".join(first.values or ())
-    short = message.short.replace(ONE_VALUE, values or ONE_VALUE) or message.words.removeprefix(f"{name}: ")
-    if values and first.check == DOMAIN:
-        short += f": {values}"
-    also = [
-        format_check(check_result) for check_result in select_violations(results) if check_result.check != first.check
-    ]
-    # What may explain it
-    where = describe_segment(first, with_values=most_named > 0)
-    guess = first.guess or ""
-    if not guess and first.check == DOMAIN and OUTSIDE_LIST not in (first.change or ""):
-        guess = "a new category, or another spelling of one?"
-    also_in_words = ""
-    if also:
-        also_in_words = f"also: {', '.join(dict.fromkeys(also))}"
-    # Hints, then the picture of both sides, or of the side that has the feature
-    output = ""
-    if name in baseline.outputs:
-        output = "a model output: it follows its inputs"
-    left_out = ""
-    if first.check == COMPLETENESS:
-        left_out = "the picture leaves out missing values"
-    hints = filter(None, (output, where, guess, also_in_words, left_out))
+def _draw_sides(before: OptionalDistribution, now: OptionalDistribution, most_named: int) -> Overlay | None:
+    """Both sides, or the one that has the feature."""
     if before:
-        picture = draw_overlay(before, now, most_named)
-    elif now:
-        picture = draw_overlay(now, None, most_named)
-    else:
-        picture = None
-    # Of a column's name there is no more evidence
-    evidence = ""
-    if first.check not in ("missing_column_check", "extra_column_check"):
-        evidence = describe_evidence(first)
-    more: tuple[Block, ...] = (_create_checks_table(results), *_create_tables(first), EXPLAIN.format(name=quote(name)))
-    return Card(name, short, message.by, first.since or "", picture, tuple(hints), None, evidence, more)
+        return draw_overlay(before, now, most_named)
+    if now:
+        return draw_overlay(now, None, most_named)
+    return None
 
 
-def _write_row_hints(name: str, first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
+def _write_hints(first: CheckResult) -> Iterator[str]:
+    """What may explain a change, or the picture."""
+    if not first.guess and first.check == DOMAIN and OUTSIDE_LIST not in (first.change or ""):
+        yield "a new category, or another spelling of one?"
+    if first.check == COMPLETENESS:
+        yield "the picture leaves out missing values"
+
+
+def _write_row_hints(first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
     """The ids of some rows of a violated feature, and the command that prints all that were kept."""
     ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
     if ids and not hide_values:
+        short_ids = [shorten_name(row_id, LONGEST_ID) for row_id in ids]
         noun = "rows"
         if len(ids) == 1:
             noun = "row"
-        short_ids = [shorten_name(row_id, LONGEST_ID) for row_id in ids]
         yield f"{noun}: {', '.join(short_ids)}"
     if kept_ids:
-        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(name)} --source DATA"
-
-
-def _create_unsure_card(
-    feature: FeatureOutcome,
-    check_results: Sequence[CheckResult],
-    before: OptionalDistribution,
-    current: Mapping[str, FeatureDistribution],
-    most_named: int,
-) -> Card:
-    """A feature that may have changed: why nobody can tell, and what to do."""
-    # Both sides, if both are known
-    now = current.get(feature.name)
-    picture = None
-    if before and now:
-        picture = draw_overlay(before, now, most_named)
-    more: tuple[Block, ...] = (_create_checks_table(check_results), EXPLAIN.format(name=quote(feature.name)))
-    hints = tuple(_describe_findable_change(check_results, before))
-    if feature.advice:
-        hints += (f"To find out: {feature.advice}",)
-    reason = feature.reason or ""
-    return Card(feature.name, reason, picture=picture, hints=hints, more=more, mark=Highlight.UNSURE)
+        yield f"to print such rows: spark-model-monitor rows FOLDER {quote(first.feature or '')} --source DATA"
 
 
 def _describe_findable_change(check_results: Sequence[CheckResult], before: OptionalDistribution) -> Iterable[str]:
@@ -289,63 +165,6 @@ def _describe_findable_change(check_results: Sequence[CheckResult], before: Opti
         return
 
 
-def _create_checks_table(check_results: Sequence[CheckResult]) -> PageTable:
-    """The checks of a feature with their numbers; of its segments only the violated ones."""
-    shown = (
-        check_result
-        for check_result in check_results
-        if check_result.check != SEGMENT_DRIFT or check_result.status is CheckStatus.VIOLATED
-    )
-    rows = (
-        (
-            format_check(shown_result),
-            VERDICTS[shown_result.status][1],
-            *map(format_number, (shown_result.observed, shown_result.threshold)),
-            shown_result.formula or "",
-        )
-        for shown_result in shown
-    )
-    columns = tuple(TableColumn(title, title in ("found", "limit")) for title in CHECKS)
-    return PageTable(columns, tuple(map(TableLine, rows)))
-
-
-def _create_tables(result: CheckResult) -> Iterable[PageTable]:
-    from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import create_tables
-
-    return create_tables(result)
-
-
-LARGEST_UNSEEN = "no change larger than"
-_CALM = (
-    *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("baseline and this run")),
-    *(TableColumn("before", is_number=True), TableColumn("now", is_number=True)),
-    *(TableColumn(LARGEST_UNSEEN), TableColumn("missing", is_number=True)),
-)
-
-_ACCEPTED = tuple(replace(column, title="accepted") if column.title == LARGEST_UNSEEN else column for column in _CALM)
-
-
-def _create_line(
-    name: str,
-    before: OptionalDistribution,
-    now: OptionalDistribution,
-    check_results: Sequence[CheckResult],
-    mark: Highlight,
-) -> TableLine:
-    # What this run would have seen, and the feature on both sides
-    largest = format_largest_unseen_change(check_results)
-    shown = (now or before or FeatureDistribution(InferredType.UNKNOWN)).type_name
-    picture: Overlay | str = "–"
-    if before and now:
-        picture = draw_overlay(before, now) or "–"
-    # The shares of missing values, one if they are equal
-    lacking = " → ".join(dict.fromkeys(map(_format_missing, (before or now, now))))
-    value_before = _format_typical_value(before)
-    value_now = _format_typical_value(now)
-    cells = (name, shown, picture, value_before, value_now, largest, lacking)
-    return TableLine(cells, mark, of=name)
-
-
 def _format_typical_value(distribution: OptionalDistribution) -> str:
     """A feature in one number: its mean, or its number of values."""
     if distribution is None:
@@ -359,12 +178,6 @@ def _format_missing(distribution: OptionalDistribution) -> str:
     if distribution and distribution.rows:
         return format_percent(1 - distribution.present / distribution.rows)
     return "–"
-
-
-def _measure_size(result: CheckResult) -> float:
-    if result.impact is not None:
-        return result.impact
-    return result.distance or 0.0
 
 
 def _create_baseline_page(

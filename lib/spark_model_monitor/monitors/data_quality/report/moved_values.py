@@ -3,33 +3,26 @@
 A test combines many differences; a person wants the one that they would notice. Of categories it is the value whose share
 changed most among those that the evidence is about. Of numbers it is one value, if its share explains the change; else the
 numbers outside the baseline's range, those of a tail, or the mean, the median or the standard deviation.
-Called by `sentences.create_violation_message`, on the driver.
+Called by `sentences.describe_change`, on the driver.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.change_description import ONE_VALUE, describe_move
+from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VALUE, describe_move
 from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage, describe_missing
-from spark_model_monitor.statistics.drift.distributions import (
-    Counts,
-    Pooled,
-    Ranks,
-    StepCdf,
-    Values,
-    category_cells,
-)
+from spark_model_monitor.statistics.drift.distributions import Counts, Pooled, Ranks, StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -48,21 +41,44 @@ FEWEST_OF_TAIL = 5  # numbers of both sides in a tail
 DIGITS = 10  # of a value, which a reader may look for
 
 
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """What changed. text: in words that follow the name, without a category. values: the categories that it mentions. ends: of
+    the baseline's range, as they stand in the text.
+    """
+
+    text: str
+    values: Sequence[str] = ()
+    ends: str = ""
+
+
+ANOTHER_DISTRIBUTION = ValueChange("has another distribution")
+
+
+def describe_missing(before: FeatureDistribution, now: FeatureDistribution) -> ValueChange:
+    """How the share of missing values changed."""
+    missing_before = format_percent(1 - before.completeness)
+    earlier = f"{missing_before} before"
+    if missing_before == "0 %":
+        earlier = "where none was"
+    return ValueChange(f"is missing in {format_percent(1 - now.completeness)} of the records, {earlier}")
+
+
 def describe_moved_value(
     drift: CheckResult,
     before: FeatureDistribution,
     now: FeatureDistribution,
     current: FeatureProfile | None,
     max_domain_size: int,
-) -> ViolationMessage:
+) -> ValueChange:
     """What changed in the values of a drifted feature. current: its states, if it is compared with the baseline."""
     if drift.component == "missing" and before.rows and now.rows:
-        return describe_missing("", before, now)
+        return describe_missing(before, now)
     if before.numbers is not None and now.numbers is not None:
         return _describe_moved_numbers(drift, before, now, current)
     if before.categories and now.categories:
         return _describe_moved_categories(drift, before, now, max_domain_size)
-    return ViolationMessage("")
+    return ANOTHER_DISTRIBUTION
 
 
 def name_denominator(before: FeatureDistribution, now: FeatureDistribution) -> str:
@@ -75,7 +91,7 @@ def name_denominator(before: FeatureDistribution, now: FeatureDistribution) -> s
 
 def _describe_moved_categories(
     drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
-) -> ViolationMessage:
+) -> ValueChange:
     categories_before = before.categories or {}
     categories_now = now.categories or {}
     counts_before, counts_now = category_cells(categories_before, categories_now)
@@ -125,33 +141,30 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
     return int(np.lexsort((gaps, sizes, is_new))[-1])
 
 
-def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ViolationMessage:
+def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ValueChange:
     """Values that the baseline never had. shares: of each."""
     share = format_percent(float(shares.sum()))
     most_frequent = []
     if is_listed:
         most_frequent = [values[index] for index in np.argsort(-shares, kind="stable")]
-    change = f"has {share} of values that were not there before"
-    words = f"{share} are {len(values):,} values that are not in the baseline"
-    return ViolationMessage(words, most_frequent, change, f"new values: {share}")
+    return ValueChange(f"has {share} {NEW_VALUES}", most_frequent)
 
 
-def _describe_value(was: float, now: float, values: Sequence[str], denominator: str) -> ViolationMessage:
+def _describe_value(was: float, now: float, values: Sequence[str], denominator: str) -> ValueChange:
     """How the share of one value changed."""
-    words = f"the share of {ONE_VALUE} went from {format_percent(was)} to {format_percent(now)}"
-    short = f"share of {ONE_VALUE}: {format_percent(was)} → {format_percent(now)}"
     if not now:
-        change = f"no longer has {ONE_VALUE}, which was in {format_percent(was)} of the {denominator}"
-    elif not was:
-        change = f"has {ONE_VALUE} in {format_percent(now)} of the {denominator}, in none before"
-    else:
-        change = f"has {ONE_VALUE} in {format_percent(now)} of the {denominator}, in {format_percent(was)} before"
-    return ViolationMessage(words, values, change, short)
+        return ValueChange(
+            f"no longer has {ONE_VALUE}, which was in {format_percent(was)} of the {denominator}", values
+        )
+    before = "none"
+    if was:
+        before = format_percent(was)
+    return ValueChange(f"has {ONE_VALUE} in {format_percent(now)} of the {denominator}, in {before} before", values)
 
 
 def _describe_moved_numbers(
     drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution, current: FeatureProfile | None
-) -> ViolationMessage:
+) -> ValueChange:
     """The first of these that explains the change: another unit, one value, numbers outside the range, a tail, a moment."""
     assert before.numbers is not None
     assert now.numbers is not None
@@ -163,7 +176,7 @@ def _describe_moved_numbers(
     gaps = counts_now / counts_now.sum() - counts_before / counts_before.sum()
     denominator = name_denominator(before, now)
 
-    def describe_one(index: int) -> ViolationMessage:
+    def describe_one(index: int) -> ValueChange:
         name = format_number(float(pooled.values[index]), DIGITS)
         was = float(counts_before[index] / pooled.before[-1])
         is_now = float(counts_now[index] / pooled.after[-1])
@@ -199,7 +212,7 @@ def _describe_moved_numbers(
 
 def describe_new_kind(
     share: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
-) -> ViolationMessage | None:
+) -> ValueChange | None:
     """Texts of a kind that the baseline never had, by their names; None if the values aren't known one by one."""
     if share.threshold or not before.categories or not now.categories or not now.present:
         return None
@@ -221,9 +234,7 @@ def describe_new_kind(
     return _describe_value(0.0, float(shares[0]), values, name_denominator(before, now))
 
 
-def describe_repeated_values(
-    share: CheckResult, before: FeatureDistribution, now: FeatureDistribution
-) -> ViolationMessage:
+def describe_repeated_values(share: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> ValueChange:
     """Fewer values differ: the number that repeats, if one does, else the share of different values, which is an estimate."""
     # The number whose share grew by half of what is lost, if there is one
     if before.numbers is not None and now.numbers is not None:
@@ -240,8 +251,7 @@ def describe_repeated_values(
     # Estimates, to two digits
     different_before = format_percent(float(f"{share.threshold or 0.0:.2g}"))
     different_now = format_percent(float(f"{share.observed or 0.0:.2g}"))
-    words = f"about {different_now} of its values differ, about {different_before} did"
-    return ViolationMessage(words, (), f"repeats values: {words}", words)
+    return ValueChange(f"repeats values: about {different_now} of its values differ, about {different_before} did")
 
 
 def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
@@ -257,7 +267,7 @@ def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
 
 def _describe_tail(
     pooled: Pooled, before: FeatureDistribution, current: FeatureProfile | None, denominator: str
-) -> ViolationMessage | None:
+) -> ValueChange | None:
     """The tail whose share changed most clearly; None without one. Numbers that the baseline never had are said as such."""
     num_before = float(pooled.before[-1])
     num_now = float(pooled.after[-1])
@@ -292,8 +302,8 @@ def _describe_tail(
     if is_high:
         tail = "high"
         ends = f" above {format_number(bound, DIGITS)}"
-    words = f"{format_percent(is_now)} of the {denominator}{ends}, {format_percent(was)} before"
-    return ViolationMessage(words, (), f"has {more} {tail} values: {words}", words, "", ends)
+    shares_in_words = f"{format_percent(is_now)} of the {denominator}{ends}, {format_percent(was)} before"
+    return ValueChange(f"has {more} {tail} values: {shares_in_words}", (), ends)
 
 
 def _describe_moments(
@@ -302,7 +312,7 @@ def _describe_moments(
     now: FeatureDistribution,
     cdf_before: StepCdf,
     cdf_now: StepCdf,
-) -> ViolationMessage:
+) -> ValueChange:
     """How the mean, the median or the standard deviation changed, whichever the test is about."""
     deviation = find_deviation(cdf_before)
     moments = {
@@ -323,7 +333,7 @@ def _describe_moments(
         if was is not None and is_now is not None and f"{was:,.4g}" != f"{is_now:,.4g}":
             changes.append((abs(is_now - was), name, was, is_now))
     if not changes:
-        return ViolationMessage("")
+        return ANOTHER_DISTRIBUTION
     # The largest change, or that of the test of location unless another one is far larger
     largest = max(changes, key=itemgetter(0))
     locations = ["median"]
@@ -336,15 +346,12 @@ def _describe_moments(
     # In words; the size of a spread's change is not told in standard deviations
     numbers = f"{name} {format_number(was)} → {format_number(is_now)}"
     if name == "standard deviation":
-        size, by = describe_move(was, is_now, None)
-        change = f"has another spread: {size.removeprefix('is ')} ({numbers})"
-    else:
-        size, by = describe_move(was, is_now, deviation)
-        change = f"{size} ({numbers})"
-    return ViolationMessage(f"its {name} went from {was:,.4g} to {is_now:,.4g}", (), change, numbers, by)
+        size = describe_move(was, is_now).removeprefix("is ")
+        return ValueChange(f"has another spread: {size} ({numbers})")
+    return ValueChange(f"{describe_move(was, is_now, deviation)} ({numbers})")
 
 
-def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ViolationMessage | None:
+def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> ValueChange | None:
     """The numbers that are infinite, and those outside the baseline's range; None if there are none, or it is unknown."""
     numbers = before.numbers
     moments = current.moments
@@ -359,7 +366,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
         were = ""
         if infinite_before:
             were = f" ({format_percent(infinite_before / numbers.total)} were)"
-        clauses.append((f"{num_infinite:,}", f"are infinite{were}"))
+        clauses.append((f"{num_infinite:,}", f"that are infinite{were}"))
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
     num_above = 0
@@ -371,9 +378,6 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
     for count, direction in ((num_above, "above"), (num_below, "below")):
         if not count:
             continue
-        verb = "lie"
-        if count == 1:
-            verb = "lies"
         amount = f"{count:,}"
         # Of many the sketch tells the share, to two digits
         if count >= VALUES_PER_END and sketch.error > 0:
@@ -385,19 +389,17 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Vi
                 outside = ranks[-1] - counts_below[at_most]
             outside_share = float(f"{outside / moments.present:.2g}")
             amount = f"about {format_percent(outside_share)}"
-        clauses.append((amount, f"{verb} {direction}"))
+        clauses.append((amount, direction))
     if not clauses:
         return None
     # The first count is of all values
-    words = f"{clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
-    for number, verb in clauses[1:]:
-        words += f", {number} {verb}"
-    ends = ""
-    if num_above or num_below:
-        words += " the baseline's range"
-        ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
-    change = words.replace("lies ", "").replace("lie ", "").replace("are infinite", "that are infinite")
-    return ViolationMessage(words + ends, (), f"has {change}{ends}", words, "", ends)
+    words = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
+    for number, location in clauses[1:]:
+        words += f", {number} {location}"
+    if not num_above and not num_below:
+        return ValueChange(words)
+    ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
+    return ValueChange(f"{words} the baseline's range{ends}", (), ends)
 
 
 def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:

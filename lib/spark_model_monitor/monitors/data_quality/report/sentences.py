@@ -1,11 +1,12 @@
-"""The results of violated data-quality checks in words for people. Pure."""
+"""What violated data-quality checks found, in words that follow the name of the feature. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VALUE, OUTSIDE_LIST, compare_with_limit
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     DRIFT,
@@ -15,17 +16,20 @@ from spark_model_monitor.documents.check_results import (
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
-    describe_violation,
     remove_values,
 )
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.documents.page import format_noun_count, format_number, format_percent
+from spark_model_monitor.monitors.data_quality.baseline.documents import find_domain
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import find_renamed_columns
+from spark_model_monitor.monitors.data_quality.checks.drift.comparators import SHARES
+from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import find_cut, select_segment
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import SURPLUS
 from spark_model_monitor.monitors.data_quality.checks.facts.times import MEAN_HOUR
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
+    as_counted,
     from_feature_profile,
 )
 from spark_model_monitor.monitors.data_quality.messages import (
@@ -34,8 +38,17 @@ from spark_model_monitor.monitors.data_quality.messages import (
     MISSING_COLUMNS,
     negative,
 )
-from spark_model_monitor.monitors.data_quality.report.violation_message import ViolationMessage
+from spark_model_monitor.monitors.data_quality.report.moved_values import (
+    ValueChange,
+    describe_missing,
+    describe_moved_value,
+    describe_new_kind,
+    describe_repeated_values,
+    describe_unusual,
+    name_denominator,
+)
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.states.frequencies import unify_flags
 
 MOST_VALUES, LONGEST = 5, 60
 SHARES_OF_ROWS = tuple(f"share of {rows} " for rows in ("dates", "times", "values", "texts", "vectors"))  # formulas
@@ -45,16 +58,16 @@ NEW_KINDS = ("code_length_check", "empty_text_check", "text_form_check", "number
 UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 
 DOMAIN = "categorical_values_check"
-LIMITS = (COMPLETENESS, DOMAIN, "data_type_check")  # of shares, in constraints.json
+DATA_TYPE = "data_type_check"
 _PLAIN = {
-    "missing_column_check": "{name} is not in the data any more",
-    "extra_column_check": "{name} is in the data but not in the baseline",
-    "row_count_check": "there are {observed:,.0f} rows, about {threshold:,.0f} are usual at that time",
-    "freshness_check": "the newest row came {observed_time} before the window's end, about {usual_time} are usual",
-    "new_values_check": "{name} has {observed:,.0f} new values, about {threshold:,.2g} are usual",
-    "non_negative_check": "{name} has negative numbers, it had none",
+    "missing_column_check": "is not in the data any more",
+    "extra_column_check": "is in the data but not in the baseline",
+    "row_count_check": "is {observed:,.0f}, about {threshold:,.0f} are usual at that time",
+    "freshness_check": "came {observed_time} before the window's end, about {usual_time} are usual",
+    "new_values_check": "has {observed:,.0f} new values, about {threshold:,.2g} are usual",
+    "non_negative_check": "has negative numbers, it had none",
 }
-_OF_COLUMNS = "the data has {observed:,.0f} columns and the baseline {threshold:,.0f}, so no feature was compared"
+_OF_COLUMNS = "leave {observed:,.0f} columns where the baseline has {threshold:,.0f}, so no feature was compared"
 
 OptionalDistribution = FeatureDistribution | None
 
@@ -69,78 +82,71 @@ def with_words(
 ) -> tuple[CheckResult, ...]:
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
     features = {feature.name: feature for feature in reversed(profile.features)}
-
-    # What may explain each violated feature: a known kind of mistake
-    violated = (
-        check_result
-        for check_result in results
-        if check_result.status is CheckStatus.VIOLATED and check_result.check != SEGMENT_DRIFT
-    )
-    bad = {
-        check_result.feature: features[check_result.feature]
-        for check_result in violated
-        if check_result.feature in features
-    }
-    guesses: dict[str, str] = {}
-    if bad:
-        from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import (
-            guess_mistake,
-            list_suspects,
-        )
-
-        now = {name: from_feature_profile(feature) for name, feature in bad.items()}
-        if baseline.profile is None:
-            before = {}
-        else:
-            before = {feature.name: feature for feature in baseline.profile.features}
-        for suspect in list_suspects(bad, before, baseline.distributions, now):
-            num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
-            is_listed = num_categories <= max_domain_size
-            if guess := guess_mistake(replace(suspect, with_values=is_listed and not hide_values)):
-                guesses[suspect.name] = guess[1]
+    guesses = _guess_mistakes(results, features, baseline, max_domain_size, hide_values=hide_values)
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
     renamed: dict[str, str] = {}
     if baseline.profile is not None:
         renamed = find_renamed_columns(results, baseline.profile, profile)
-        guesses |= renamed
 
-    def add_words(result: CheckResult) -> CheckResult:
-        violation_message = create_violation_message(
-            result, features.get(result.feature or ""), baseline, max_domain_size
-        )
+    def add_words(violation: CheckResult) -> CheckResult:
+        name = violation.feature or ""
+        change = describe_change(violation, features.get(name), baseline, max_domain_size)
+        text = change.text
+        if hide_values and change.ends:
+            text = text.replace(change.ends, "")
         # A few values, each shortened
         values = None
-        if violation_message.values and not hide_values:
-            values = tuple(map(_shorten_value, violation_message.values[:MOST_VALUES]))
-        members: dict[str, Any] = {
-            "words": violation_message.words,
-            "values": values,
-            "change": violation_message.change,
-        }
-        if result.feature in renamed:
-            members["words"] += f"; {renamed[result.feature]}"
-        if hide_values and violation_message.ends:
-            members["words"] = violation_message.words.replace(violation_message.ends, "")
-            members["change"] = (violation_message.change or "").replace(violation_message.ends, "")
-        if result.check != SEGMENT_DRIFT:
-            members["guess"] = guesses.get(result.feature or "")
+        if change.values and not hide_values:
+            values = tuple(map(_shorten_value, change.values[:MOST_VALUES]))
+        members: dict[str, Any] = {"change": text, "values": values}
+        if violation.check == SEGMENT_DRIFT:
+            members["where"] = f"only in {ONE_SEGMENT}{find_cut(features.get(name), violation.segment or '')}"
+        elif name in renamed:
+            members |= {"guess": renamed[name], "words": f"{name} {text}; {renamed[name]}"}
         else:
-            from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import find_cut
-
-            cut = find_cut(features.get(result.feature or ""), result.segment or "")
-            members["where"] = f"only in {ONE_SEGMENT}{cut}"
-        return result.model_copy(update=members)
+            members["guess"] = guesses.get(name)
+        return violation.model_copy(update=members)
 
     check_results = []
     for check_result in results:
         if check_result.status is CheckStatus.VIOLATED:
-            check_results.append(add_words(check_result))
-        else:
-            check_results.append(check_result)
-    if hide_values:
-        return tuple(map(remove_described_values, check_results))
+            check_result = add_words(check_result)
+        if hide_values:
+            check_result = remove_described_values(check_result)
+        check_results.append(check_result)
     return tuple(check_results)
+
+
+def _guess_mistakes(
+    results: Sequence[CheckResult],
+    features: dict[str, FeatureProfile],
+    baseline: QualityBaseline,
+    max_domain_size: int,
+    *,
+    hide_values: bool,
+) -> dict[str, str]:
+    """What may explain each violated feature: a known kind of mistake."""
+    bad = {}
+    for check_result in results:
+        is_violated = check_result.status is CheckStatus.VIOLATED and check_result.check != SEGMENT_DRIFT
+        if is_violated and check_result.feature in features:
+            bad[check_result.feature] = features[check_result.feature]
+    if not bad:
+        return {}
+    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
+
+    now = {name: from_feature_profile(feature) for name, feature in bad.items()}
+    before = {}
+    if baseline.profile is not None:
+        before = {feature.name: feature for feature in baseline.profile.features}
+    guesses = {}
+    for suspect in list_suspects(bad, before, baseline.distributions, now):
+        num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
+        is_listed = num_categories <= max_domain_size
+        if guess := guess_mistake(replace(suspect, with_values=is_listed and not hide_values)):
+            guesses[suspect.name] = guess[1]
+    return guesses
 
 
 def _shorten_value(value: str) -> str:
@@ -150,18 +156,16 @@ def _shorten_value(value: str) -> str:
 
 
 def select_sides(
-    result: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline
+    violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline
 ) -> tuple[FeatureDistribution | None, FeatureDistribution | None]:
     """Both sides of a check: the feature in the baseline, or another reference, and now; or in the check's segment."""
-    name = result.feature or ""
-    if result.check != SEGMENT_DRIFT or result.segment is None or baseline.profile is None:
-        distributions = baseline.references.get(result.against or "", baseline.distributions)
+    name = violation.feature or ""
+    if violation.check != SEGMENT_DRIFT or violation.segment is None or baseline.profile is None:
+        distributions = baseline.references.get(violation.against or "", baseline.distributions)
         return distributions.get(name), _create_distribution(current)
-    from spark_model_monitor.monitors.data_quality.checks.drift.segment_shares import select_segment
-
     feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
-    segment_before = select_segment(feature_before, result.segment)
-    segment_now = select_segment(current, result.segment)
+    segment_before = select_segment(feature_before, violation.segment)
+    segment_now = select_segment(current, violation.segment)
     return _create_distribution(segment_before), _create_distribution(segment_now)
 
 
@@ -171,87 +175,140 @@ def _create_distribution(feature: FeatureProfile | None) -> FeatureDistribution 
     return from_feature_profile(feature)
 
 
-def create_violation_message(
-    result: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
-) -> ViolationMessage:
-    """The result of a violated data-quality check. current: the feature in the window, None if the window lacks it."""
-    name = result.feature or ""
-    if result.check == EXPECTATION:
-        return ViolationMessage(describe_violation(result), change=result.change, short=result.reason or "")
-    if result.check in BETWEEN_COLUMNS:
-        return _describe_relation(result)
-    if result.check == "repeated_rows_check":
-        words = _describe_surplus(result)
-        return ViolationMessage(words, (), None, words)
+def describe_change(
+    violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
+) -> ValueChange:
+    """What a violated check found. current: the feature in the window, None if the window lacks it."""
+    if violation.check == EXPECTATION:
+        return ValueChange(violation.change or compare_with_limit(violation))
+    if violation.check in BETWEEN_COLUMNS:
+        return ValueChange(_describe_relation(violation))
+    if violation.check == "repeated_rows_check":
+        return ValueChange(_describe_surplus(violation))
     # Keys of few records, which are counted
-    if result.check == "extra_column_check" and result.reason:
-        return ViolationMessage(result.reason, (), None, result.reason)
+    if violation.check == "extra_column_check" and violation.reason:
+        return ValueChange(f"are not read: {violation.reason}")
     # Checks with a plain sentence
-    before, now = select_sides(result, current, baseline)
-    template = _PLAIN.get(result.check)
-    if _counts_columns_only(result, current, baseline):
+    observed = violation.observed or 0.0
+    threshold = violation.threshold or 0.0
+    template = _PLAIN.get(violation.check)
+    if _counts_columns_only(violation, current, baseline):
         template = _OF_COLUMNS
     if template is not None:
-        observed = result.observed or 0
-        threshold = result.threshold or 0
         times = {"observed_time": _format_minutes(observed), "usual_time": _format_minutes(threshold)}
-        words = template.format(name=name, observed=observed, threshold=threshold, **times)
-        change = None
-        if name and words.startswith(name):
-            change = words.removeprefix(f"{name} ")
-        return ViolationMessage(words, (), change, change or words)
-    if current is None or before is None or now is None or result.observed is None:
-        return ViolationMessage(describe_violation(result))
-    if result.check in LIMITS:
-        from spark_model_monitor.monitors.data_quality.report.limit_sentences import describe_limit
-
-        return describe_limit(result, before, now, current, baseline, max_domain_size)
-    if result.check in (DRIFT, SEGMENT_DRIFT) or result.method is not None:
-        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_moved_value
-
+        return ValueChange(template.format(observed=observed, threshold=threshold, **times))
+    before, now = select_sides(violation, current, baseline)
+    if current is None or before is None or now is None or violation.observed is None:
+        return ValueChange(compare_with_limit(violation))
+    if violation.check == COMPLETENESS:
+        return _describe_completeness(violation, before, now, baseline)
+    if violation.check == DATA_TYPE:
+        return _describe_type(violation, before, baseline)
+    if violation.check == DOMAIN:
+        return _describe_domain(violation, before, now, current, baseline, max_domain_size)
+    if violation.check in (DRIFT, SEGMENT_DRIFT) or violation.method is not None:
         # Only of the whole window, compared with the baseline, the states know what lies outside the range
-        states = None
-        if result.check == DRIFT and result.against in (None, "baseline"):
-            states = current
-        drift = describe_moved_value(result, before, now, states, max_domain_size)
-        words = f"{name} {_describe_drift(result)}"
-        if drift.words:
-            words += f": {drift.words}"
-        return replace(drift, words=words, change=drift.change or "has another distribution")
+        if violation.check == DRIFT and violation.against in (None, "baseline"):
+            return describe_moved_value(violation, before, now, current, max_domain_size)
+        change = describe_moved_value(violation, before, now, None, max_domain_size)
+        if violation.against in (None, "baseline"):
+            return change
+        return replace(change, text=f"{change.text}, compared with {violation.against}")
     # Checks of the values' form and range
-    if result.check in UNUSUAL_CHECKS:
-        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_unusual
+    change_of_kind = None
+    if violation.check in UNUSUAL_CHECKS:
+        change_of_kind = describe_unusual(before, current)
+    elif violation.check in NEW_KINDS:
+        change_of_kind = describe_new_kind(violation, before, now, max_domain_size)
+    elif violation.check == "distinct_share_check":
+        change_of_kind = describe_repeated_values(violation, before, now)
+    return change_of_kind or ValueChange(_describe_quantity(violation))
 
-        unusual = describe_unusual(before, current)
-        if unusual is not None:
-            return replace(unusual, words=unusual.words.replace(" values ", f" values of {name} ", 1))
-    if result.threshold is None or result.formula is None:
-        return ViolationMessage(describe_violation(result))
-    if result.check in NEW_KINDS:
-        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_new_kind
 
-        new_kind = describe_new_kind(result, before, now, max_domain_size)
-        if new_kind is not None:
-            return replace(new_kind, words=f"{name}: {new_kind.words}")
-    if result.check == "distinct_share_check":
-        from spark_model_monitor.monitors.data_quality.report.moved_values import describe_repeated_values
+def _describe_quantity(violation: CheckResult) -> str:
+    """A quantity before and now."""
+    if violation.threshold is None or violation.observed is None or violation.formula is None:
+        return compare_with_limit(violation)
+    if violation.formula == MEAN_HOUR:
+        hours = round(violation.observed - violation.threshold)
+        direction = "later"
+        if hours < 0:
+            direction = "earlier"
+        return f"is {format_noun_count(abs(hours), 'hour')} {direction} in the day"
+    # Shares as percentages
+    format_quantity: Callable[[float], str] = format_number
+    if violation.formula.startswith("share"):
+        format_quantity = format_percent
+    was = format_quantity(violation.threshold)
+    is_now = format_quantity(violation.observed)
+    if violation.formula.startswith(SHARES_OF_ROWS):
+        return f"has {is_now} {violation.formula.removeprefix('share ')}, {was} before"
+    return f"has another {violation.formula} {was} → {is_now}"
 
-        repeated = describe_repeated_values(result, before, now)
-        return replace(repeated, words=f"{name}: {repeated.words}")
-    if result.formula == MEAN_HOUR:
-        return _describe_turned_hours(name, round(result.observed - result.threshold))
-    # Another quantity, before and now
-    if result.formula.startswith("share"):
-        was = format_percent(result.threshold)
-        is_now = format_percent(result.observed)
+
+def _describe_completeness(
+    violation: CheckResult, before: FeatureDistribution, now: FeatureDistribution, baseline: QualityBaseline
+) -> ValueChange:
+    limit = _name_own_limit(violation, baseline)
+    if not limit:
+        return describe_missing(before, now)
+    return ValueChange(f"is missing in {_format_outside(violation)} of the records{limit}")
+
+
+def _describe_type(violation: CheckResult, before: FeatureDistribution, baseline: QualityBaseline) -> ValueChange:
+    share = _format_outside(violation)
+    own_type = baseline.constraints.feature(violation.feature or "").inferred_type
+    if before.times:
+        change = f"changed its type: {share} are no dates or times any more"
+    elif own_type is not before.inferred_type:
+        # A person wrote the type: the baseline may have had none of it
+        change = f"has another type: {share} are not {own_type.value}, the type of your constraints"
     else:
-        was = format_number(result.threshold)
-        is_now = format_number(result.observed)
-    short = f"{result.formula} {was} → {is_now}"
-    if result.formula.startswith(SHARES_OF_ROWS):
-        change = f"has {is_now} {result.formula.removeprefix('share ')}, {was} before"
-        return ViolationMessage(f"{name}: {short}", (), change, short)
-    return ViolationMessage(f"{name}: {short}", (), f"has another {short}", short)
+        change = f"changed its type: {share} are not {before.inferred_type.value} any more"
+    # A type asks for all values anyway
+    if (violation.threshold or 0.0) < 1:
+        change += _name_own_limit(violation, baseline)
+    return ValueChange(change)
+
+
+def _describe_domain(
+    violation: CheckResult,
+    before: FeatureDistribution,
+    now: FeatureDistribution,
+    current: FeatureProfile,
+    baseline: QualityBaseline,
+    max_domain_size: int,
+) -> ValueChange:
+    name = violation.feature or ""
+    share = _format_outside(violation)
+    # The values that the constraint doesn't list, and the share of records with them; a list asks for all values anyway
+    listed = as_counted(baseline.constraints.feature(name).domains or ())
+    outside = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
+    limit = ""
+    if (violation.threshold or 0.0) < 1:
+        limit = _name_own_limit(violation, baseline)
+    listed_values = unify_flags(dict.fromkeys(listed, 1)).keys()
+    if listed_values != (before.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
+        # A person wrote the list: the baseline may have had these values
+        return ValueChange(f"has {share} {OUTSIDE_LIST}{limit}", outside)
+    if len(outside) == 1:
+        denominator = name_denominator(before, now)
+        return ValueChange(f"has {ONE_VALUE} that was not there before in {share} of the {denominator}{limit}", outside)
+    return ValueChange(f"has {share} {NEW_VALUES}{limit}", outside)
+
+
+def _format_outside(violation: CheckResult) -> str:
+    """The share that is missing, of another type, or outside the list."""
+    return format_percent(1 - (violation.observed or 0.0))
+
+
+def _name_own_limit(violation: CheckResult, baseline: QualityBaseline) -> str:
+    """The limit, if a person wrote it; unknown, as not, where none is told apart from what a baseline suggests."""
+    suggested_limits = baseline.suggested_limits.get(violation.feature or "")
+    is_own = suggested_limits is not None and SHARES[violation.check] not in suggested_limits
+    if is_own and violation.threshold is not None:
+        return f"; your limit is {format_percent(1 - violation.threshold)}"
+    return ""
 
 
 def _format_minutes(minutes: float) -> str:
@@ -271,62 +328,33 @@ def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None,
     return violation.check == "extra_column_check" and violation.feature == EXTRA_COLUMNS and current is None
 
 
-def _describe_turned_hours(name: str, hours: int) -> ViolationMessage:
-    """All times are so many hours later, or earlier if less than 0."""
-    direction = "later"
-    if hours < 0:
-        direction = "earlier"
-    short = f"{format_noun_count(abs(hours), 'hour')} {direction} in the day"
-    return ViolationMessage(f"{name} is {short}", (), f"is {short}", short)
-
-
 def _describe_surplus(surplus: CheckResult) -> str:
     """How many rows are surplus, and were; `about` so many if it is an estimate."""
     observed = surplus.observed or 0.0
     share = format_percent(observed)
     if surplus.formula != SURPLUS:
         share = f"about {format_percent(float(f'{observed:.2g}'))}"
+    were = "none"
     if surplus.threshold:
-        were = f"{format_percent(float(f'{surplus.threshold:.2g}'))} were"
-    else:
-        were = "none were"
-    return f"{share} of the rows are surplus copies of other rows, {were}"
+        were = format_percent(float(f"{surplus.threshold:.2g}"))
+    return f"are {share} of the rows, surplus copies of other rows; {were} were"
 
 
-def _describe_relation(result: CheckResult) -> ViolationMessage:
-    """The change in a relation between columns. change: for a relation, what it was."""
-    was = result.threshold or 0.0
-    now = result.observed or 0.0
-    if result.change is not None:
-        # A rule, which is broken in these shares of the rows
-        held_in = "all rows"
-        if was:
-            held_in = format_percent(1 - was)
-        change = f"{result.change} in {held_in}, now in {format_percent(1 - now)}"
-        short = f"broken in {format_percent(now)}"
-        return ViolationMessage(f"{result.feature}: {change}", (), f"broke a rule: {change}", short)
-    change = f"how strongly they go together went from {was:.2f} to {now:.2f}"
-    return ViolationMessage(f"{result.feature}: {change}", (), change, f"together {was:.2f} → {now:.2f}")
-
-
-def _describe_drift(result: CheckResult) -> str:
-    if result.against not in (None, "baseline"):
-        against = f" from {result.against}"
-    else:
-        against = ""
-    observed = result.observed or 0.0
-    threshold = result.threshold or 0.0
-    if not result.observes_p_value and result.adjusted_p is not None and observed <= threshold:
-        return f"drifted{against}, p-value {result.adjusted_p:,.4g}"
-    if result.observes_p_value:
-        measure = "p-value"
-    else:
-        measure = "distance"
-    return f"drifted{against}, {measure} {observed:,.4g} (threshold {threshold:,.4g})"
+def _describe_relation(violation: CheckResult) -> str:
+    """The change in a relation between columns. Its change is, for a relation, what it was."""
+    was = violation.threshold or 0.0
+    now = violation.observed or 0.0
+    if violation.change is None:
+        return f"how strongly they go together went from {was:.2f} to {now:.2f}"
+    # A rule, which is broken in these shares of the rows
+    held_in = "all rows"
+    if was:
+        held_in = format_percent(1 - was)
+    return f"broke a rule: {violation.change} in {held_in}, now in {format_percent(1 - now)}"
 
 
 def remove_described_values(check_result: CheckResult) -> CheckResult:
-    """The result without values of the data, in its sentences, too."""
+    """The violation without values of the data, in its sentences, too."""
     for text in (COMPARATOR_VALUE, negative):
         beginning, mark, value = (check_result.description or "").partition(text.partition("{")[0])
         if value:

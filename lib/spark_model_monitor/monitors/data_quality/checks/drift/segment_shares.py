@@ -16,15 +16,14 @@ import numpy as np
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     DRIFT,
-    HIDDEN,
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
     SegmentPart,
 )
-from spark_model_monitor.documents.page import PageTable, TableColumn, TableLine, format_number, format_percent
-from spark_model_monitor.monitors.causes import ALONE, LEAST_SHARE_OF_CHANGE, create_causes_table
+from spark_model_monitor.documents.page import format_percent
+from spark_model_monitor.monitors.causes import ALONE, LEAST_SHARE_OF_CHANGE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
@@ -242,26 +241,3 @@ def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, nam
 
 
 # The tables on a page.
-
-
-PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
-MOST_SEGMENTS_SHOWN = 12
-
-
-def _rank_part(part: SegmentPart) -> float:
-    return -abs(part.within + part.mix)
-
-
-def create_tables(result: CheckResult) -> Iterator[PageTable]:
-    """Each segment's contribution to a change, the largest first, and what its rows have in common."""
-    if result.parts and result.parts[0].segment != HIDDEN:
-        titles = (
-            TableColumn("segment", is_name=True),
-            *(TableColumn(title, True) for title in ("of the rows", "within", "mix")),
-        )
-        parts = sorted(result.parts, key=_rank_part)[:MOST_SEGMENTS_SHOWN]
-        numbers = (
-            (part.segment, format_percent(part.rows), *map(format_number, (part.within, part.mix))) for part in parts
-        )
-        yield PageTable(titles, tuple(map(TableLine, numbers)), PARTS)
-    yield from create_causes_table(result)

@@ -1,0 +1,331 @@
+"""The features and metrics of a page: what changed and what may have changed as cards, the others on a line each. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from shlex import quote
+
+from spark_model_monitor.documents.change_description import describe_change, describe_evidence
+from spark_model_monitor.documents.check_results import (
+    HIDDEN,
+    SEGMENT_DRIFT,
+    CheckResult,
+    CheckStatus,
+    SegmentPart,
+    cause,
+    compute_severity,
+    format_check,
+    identify_subject,
+    name_check,
+    rank_severity,
+)
+from spark_model_monitor.documents.headline import find_accepted, find_not_compared, format_largest_unseen_change
+from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
+from spark_model_monitor.documents.page import (
+    EXPLAIN,
+    MOST_CARDS,
+    MOST_LINES,
+    Block,
+    Card,
+    Cards,
+    Cell,
+    Highlight,
+    Hours,
+    Overlay,
+    PageSection,
+    PageTable,
+    Picture,
+    TableColumn,
+    TableLine,
+    format_noun_count,
+    format_number,
+    format_percent,
+)
+
+VERDICTS = {
+    CheckStatus.VIOLATED: (Highlight.BAD, "✗ violated"),
+    CheckStatus.PASSED: (Highlight.GOOD, "✓ passed"),
+    CheckStatus.CANNOT_TELL: (Highlight.UNSURE, "? may have changed"),
+    CheckStatus.NOT_JUDGED: (Highlight.NONE, "– not judged"),
+}
+"""How a page shows a check's verdict: colour, sign and word."""
+
+LARGEST_UNSEEN = "no change larger than"
+# the headings of a page's parts
+UNSURE = "May have changed"
+ACCEPTED = "Changed, as accepted"
+EARLIER = "Changed before"
+CHANGED = "Changed"
+CALM = "No change seen"
+MOST_SEGMENTS_SHOWN = 12
+PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
+CAUSES = "What the changed rows have in common, the clearest first."
+CHECK_COLUMNS = (
+    *(TableColumn("check"), TableColumn("verdict"), TableColumn("found", is_number=True)),
+    *(TableColumn("limit", is_number=True), TableColumn("how")),
+)
+PART_COLUMNS = (
+    TableColumn("segment", is_name=True),
+    *(TableColumn(title, is_number=True) for title in ("of the rows", "within", "mix")),
+)
+CAUSE_COLUMNS = (
+    *(TableColumn("what", is_name=True), TableColumn("where from"), TableColumn("value", is_name=True)),
+    *(TableColumn("of the change", is_number=True), TableColumn("of the rows", is_number=True)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageFeature:
+    """A feature or metric of a page.
+
+    name: as in histories. check_results: all of its own. shown_name: with its model, if there are several. picture: of both
+    sides. before, now: its typical value. missing: the share of missing values. hints: for whoever looks for the cause.
+    since, hours: of its card. trend: of its line. note: why it has no verdict. was_violated: in an earlier window.
+    """
+
+    name: str
+    check_results: Sequence[CheckResult]
+    shown_name: str = ""
+    type_name: str = ""
+    picture: Picture | None = None
+    before: str = "–"
+    now: str = "–"
+    missing: str = "–"
+    hints: Sequence[str] = ()
+    since: str = ""
+    hours: Hours | None = None
+    trend: Hours | None = None
+    note: str = ""
+    is_output: bool = False
+    was_violated: bool = False
+
+    @property
+    def violations(self) -> list[CheckResult]:
+        """The clearest first."""
+        violations = [
+            check_result for check_result in self.check_results if check_result.status is CheckStatus.VIOLATED
+        ]
+        return sorted(violations, key=lambda violation: (violation.alarm or 0, *rank_severity(violation)))
+
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """Of changed ones: outputs last, since they follow from others."""
+        first = self.violations[0]
+        # The alarm of an output says nothing of its size
+        if self.is_output:
+            return True, 0.0, -(first.distance or 0.0)
+        return False, first.alarm or math.inf, -compute_severity(first)
+
+    @property
+    def is_compared(self) -> bool:
+        statuses = {check_result.status for check_result in self.check_results}
+        statuses.discard(CheckStatus.NOT_JUDGED)
+        return bool(statuses) and not find_not_compared(self.check_results)
+
+    @property
+    def size(self) -> float:
+        """How far it is from the baseline."""
+        return max(
+            (check_result.impact or check_result.distance or 0.0 for check_result in self.check_results), default=0.0
+        )
+
+
+def create_change_sections(
+    groups: Mapping[str, Sequence[PageFeature]], labels: tuple[str, str] = ("baseline", "this run")
+) -> list[PageSection]:
+    """What changed, may have changed, changed as somebody accepted, changed before, and didn't; empty ones are left out.
+
+    groups: the features of each monitor, by its caption. labels: of both sides.
+    """
+    # Cards of all monitors together, tables apart
+    changed: list[Card] = []
+    unsure: list[Card] = []
+    tables: dict[str, list[PageTable]] = {}
+    counts = []
+    num_not_compared = 0
+    for caption, features in groups.items():
+        check_results = [check_result for feature in features for check_result in feature.check_results]
+        unit = "feature"
+        if any(check_result.metric for check_result in check_results):
+            unit = "metric"
+
+        # A card for each change, and for those of which nobody can tell
+        bad = [feature for feature in features if feature.violations]
+        bad.sort(key=attrgetter("rank"))
+        changed += _create_changed_cards(bad)
+        by_name = {feature.name: feature for feature in features}
+        outcomes = [outcome for outcome in find_unsure_features(check_results) if outcome.name in by_name]
+        unsure += _create_unsure_cards(outcomes[:MOST_CARDS], by_name)
+
+        # The others, a line each
+        named = {feature.name for feature in bad} | {outcome.name for outcome in outcomes}
+        accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - named
+        calm = [feature for feature in features if feature.name not in named | accepted_names]
+        unchanged = [feature for feature in calm if not feature.was_violated]
+        if len(unchanged) > MOST_LINES:
+            unchanged.sort(key=lambda feature: -feature.size)
+        # By heading
+        lines = {
+            UNSURE: [by_name[outcome.name] for outcome in outcomes[MOST_CARDS:]],
+            ACCEPTED: [feature for feature in features if feature.name in accepted_names],
+            EARLIER: [feature for feature in calm if feature.was_violated],
+            CALM: unchanged,
+        }
+        for heading, shown in lines.items():
+            if shown:
+                table = _create_table(heading, shown, unit, labels, caption)
+                tables.setdefault(heading, []).append(table)
+        # How many of these were compared
+        num_compared = sum(feature.is_compared for feature in unchanged)
+        num_not_compared += len(unchanged) - num_compared
+        if num_compared:
+            counts.append(format_noun_count(num_compared, unit))
+
+    # From what to act on to what can be ignored
+    sections = []
+    if changed:
+        cards = Cards(tuple(changed), labels)
+        sections.append(PageSection(CHANGED, (cards,), note="the largest first, outputs last"))
+    if unsure:
+        cards = Cards(tuple(unsure), labels)
+        blocks = (cards, *tables.get(UNSURE, ()))
+        sections.append(PageSection(UNSURE, blocks, note="nobody can tell; each says why, and what to do"))
+    # Without any that was compared, `no change` would be a lie
+    if num_not_compared and counts:
+        counts.append(f"{num_not_compared:,} not compared")
+    notes = {EARLIER: "violated in an earlier window, not in the last one; red bars show when", CALM: ", ".join(counts)}
+    for heading in (ACCEPTED, EARLIER, CALM):
+        shown_heading = heading
+        if heading == CALM and not counts:
+            shown_heading = "Not compared"
+        if heading in tables:
+            sections.append(PageSection(shown_heading, tuple(tables[heading]), note=notes.get(heading, "")))
+    return sections
+
+
+def _create_table(
+    heading: str, features: Sequence[PageFeature], unit: str, labels: tuple[str, str], caption: str
+) -> PageTable:
+    """A line for each feature."""
+    mark = Highlight.NONE
+    if heading == UNSURE:
+        mark = Highlight.UNSURE
+    unseen_title = LARGEST_UNSEEN
+    if heading == ACCEPTED:
+        unseen_title = "accepted"
+    lines = []
+    for feature in features:
+        # A point has no place in a line
+        picture: Cell = "–"
+        if isinstance(feature.picture, Overlay):
+            picture = feature.picture
+        unseen = feature.note or format_largest_unseen_change(feature.check_results)
+        name = feature.shown_name or feature.name
+        trend = feature.trend or "–"
+        cells = (name, feature.type_name, picture, feature.before, feature.now, unseen, feature.missing, trend)
+        lines.append(TableLine(cells, mark, of=feature.name))
+    # Whatever the page has nothing for is left out
+    columns = (
+        *(TableColumn(unit, is_name=True), TableColumn("type"), TableColumn(" and ".join(labels))),
+        *(TableColumn("before", is_number=True), TableColumn("now", is_number=True), TableColumn(unseen_title)),
+        *(TableColumn("missing", is_number=True), TableColumn("over time")),
+    )
+    return PageTable(columns, tuple(lines), caption).drop_empty_columns()
+
+
+def _create_changed_cards(features: Iterable[PageFeature]) -> Iterator[Card]:
+    """A card for each change; metrics that say the same share one."""
+    twins_by_cause: dict[str, list[PageFeature]] = {}
+    for feature in features:
+        name = cause(feature.violations[0])
+        twins_by_cause.setdefault(name, []).append(feature)
+    for same in twins_by_cause.values():
+        yield create_card(*same)
+
+
+def create_card(feature: PageFeature, *twins: PageFeature) -> Card:
+    """A card of a changed feature or metric. twins: metrics that say the same in other units."""
+    # What else is violated
+    first, *further = feature.violations
+    also = dict.fromkeys(map(name_check, further))
+    also |= dict.fromkeys(twin.name for twin in twins)
+    also.pop(name_check(first), None)
+    # What may explain it, and what to know of it
+    hints = [first.guess or ""]
+    if also:
+        hints.append(f"also: {', '.join(also)}")
+    if feature.is_output:
+        hints.append("a model output: it follows its inputs")
+    return Card(
+        name=feature.shown_name or feature.name,
+        said=describe_change(first),
+        since=feature.since or first.since or "",
+        picture=feature.picture,
+        hints=tuple(filter(None, (*hints, *feature.hints))),
+        hours=feature.hours,
+        evidence=describe_evidence(first),
+        more=tuple(_list_evidence(first, feature.check_results)),
+        of=feature.name,
+    )
+
+
+def _create_unsure_cards(outcomes: Iterable[FeatureOutcome], features: Mapping[str, PageFeature]) -> Iterator[Card]:
+    """Why nobody can tell, and what to do; the same advice stands once."""
+    advices = set()
+    for outcome in outcomes:
+        feature = features[outcome.name]
+        hints = list(feature.hints)
+        if outcome.advice and outcome.advice not in advices:
+            hints.append(f"To find out: {outcome.advice}")
+        advices.add(outcome.advice)
+        yield Card(
+            name=feature.shown_name or feature.name,
+            said=outcome.reason or "",
+            picture=feature.picture,
+            hints=tuple(hints),
+            hours=feature.hours,
+            more=tuple(_list_evidence(feature.check_results[0], feature.check_results)),
+            mark=Highlight.UNSURE,
+            of=feature.name,
+        )
+
+
+def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterator[Block]:
+    """The checks with their numbers; each segment's part of the change, and what its rows have in common."""
+    yield _create_checks_table(checked)
+    if first.parts and first.parts[0].segment != HIDDEN:
+        parts = sorted(first.parts, key=_rank_part)[:MOST_SEGMENTS_SHOWN]
+        yield PageTable(PART_COLUMNS, tuple(map(_create_part_line, parts)), PARTS)
+    if first.cause:
+        lines = []
+        for cause in first.cause:
+            share = format_percent(cause.share)
+            rows = format_percent(cause.rows)
+            lines.append(TableLine((cause.key, cause.words, cause.value or "", share, rows)))
+        yield PageTable(CAUSE_COLUMNS, tuple(lines), CAUSES).drop_empty_columns()
+    yield EXPLAIN.format(name=quote(identify_subject(first)[0]))
+
+
+def _create_checks_table(checked: Sequence[CheckResult]) -> PageTable:
+    """Of the segments only the violated ones."""
+    lines = []
+    for check_result in checked:
+        if check_result.check != SEGMENT_DRIFT or check_result.status is CheckStatus.VIOLATED:
+            _, verdict = VERDICTS[check_result.status]
+            observed = format_number(check_result.observed)
+            limit = format_number(check_result.threshold)
+            lines.append(TableLine((format_check(check_result), verdict, observed, limit, check_result.formula or "")))
+    return PageTable(CHECK_COLUMNS, tuple(lines))
+
+
+def _rank_part(part: SegmentPart) -> float:
+    return -abs(part.within + part.mix)
+
+
+def _create_part_line(part: SegmentPart) -> TableLine:
+    within = format_number(part.within)
+    mix = format_number(part.mix)
+    return TableLine((part.segment, format_percent(part.rows), within, mix))
