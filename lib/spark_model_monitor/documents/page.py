@@ -421,10 +421,17 @@ def list_short_names(names: Iterable[str]) -> str:
     return list_names([shorten_name(name) for name in names])
 
 
-def build_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> PageTable:
-    """A plain table. numbers: titles of the columns that hold numbers."""
-    columns = tuple(TableColumn(title, title in numbers) for title in titles)
-    return PageTable(columns, tuple(TableLine(tuple(row)) for row in rows))
+def build_table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    numbers: Sequence[str] = (),
+    names: Sequence[str] = (),
+    caption: str = "",
+) -> PageTable:
+    """A plain table. numbers, names: titles of the columns that hold numbers, and names."""
+    columns = tuple(TableColumn(title, title in numbers, title in names) for title in titles)
+    return PageTable(columns, tuple(TableLine(tuple(row)) for row in rows), caption)
 
 
 def _scale_to_unit(numbers: Sequence[float]) -> list[float]:

@@ -40,6 +40,7 @@ from spark_model_monitor.documents.page import (
     Picture,
     TableColumn,
     TableLine,
+    build_table,
     format_noun_count,
     format_number,
     format_percent,
@@ -63,18 +64,6 @@ CALM = "No change seen"
 MOST_SEGMENTS_SHOWN = 12
 PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
 CAUSES = "What the changed rows have in common, the clearest first."
-CHECK_COLUMNS = (
-    *(TableColumn("check"), TableColumn("verdict"), TableColumn("found", is_number=True)),
-    *(TableColumn("limit", is_number=True), TableColumn("how")),
-)
-PART_COLUMNS = (
-    TableColumn("segment", is_name=True),
-    *(TableColumn(title, is_number=True) for title in ("of the rows", "within", "mix")),
-)
-CAUSE_COLUMNS = (
-    *(TableColumn("what", is_name=True), TableColumn("where from"), TableColumn("value", is_name=True)),
-    *(TableColumn("of the change", is_number=True), TableColumn("of the rows", is_number=True)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,37 +284,37 @@ def _create_unsure_cards(outcomes: Iterable[FeatureOutcome], features: Mapping[s
 
 def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterator[Block]:
     """The checks with their numbers; each segment's part of the change, and what its rows have in common."""
-    yield _create_checks_table(checked)
-    if first.parts and first.parts[0].segment != HIDDEN:
-        parts = sorted(first.parts, key=_rank_part)[:MOST_SEGMENTS_SHOWN]
-        yield PageTable(PART_COLUMNS, tuple(map(_create_part_line, parts)), PARTS)
-    if first.cause:
-        lines = []
-        for cause in first.cause:
-            share = format_percent(cause.share)
-            rows = format_percent(cause.rows)
-            lines.append(TableLine((cause.key, cause.words, cause.value or "", share, rows)))
-        yield PageTable(CAUSE_COLUMNS, tuple(lines), CAUSES).drop_empty_columns()
-    yield EXPLAIN.format(name=quote(identify_subject(first)[0]))
-
-
-def _create_checks_table(checked: Sequence[CheckResult]) -> PageTable:
-    """Of the segments only the violated ones."""
-    lines = []
+    # Of the segments only the violated ones
+    rows = []
     for check_result in checked:
         if check_result.check != SEGMENT_DRIFT or check_result.status is CheckStatus.VIOLATED:
             _, verdict = VERDICTS[check_result.status]
             observed = format_number(check_result.observed)
             limit = format_number(check_result.threshold)
-            lines.append(TableLine((format_check(check_result), verdict, observed, limit, check_result.formula or "")))
-    return PageTable(CHECK_COLUMNS, tuple(lines))
+            rows.append((format_check(check_result), verdict, observed, limit, check_result.formula or ""))
+    yield build_table(("check", "verdict", "found", "limit", "how"), rows, numbers=("found", "limit"))
+    # Each segment's part, the largest first
+    if first.parts and first.parts[0].segment != HIDDEN:
+        parts = sorted(first.parts, key=_rank_part)[:MOST_SEGMENTS_SHOWN]
+        rows_of_parts = [
+            (part.segment, format_percent(part.rows), format_number(part.within), format_number(part.mix))
+            for part in parts
+        ]
+        sizes = ("of the rows", "within", "mix")
+        yield build_table(("segment", *sizes), rows_of_parts, numbers=sizes, names=("segment",), caption=PARTS)
+    # What the rows have in common
+    if first.cause:
+        rows = []
+        for cause in first.cause:
+            share = format_percent(cause.share)
+            share_of_rows = format_percent(cause.rows)
+            rows.append((cause.key, cause.words, cause.value or "", share, share_of_rows))
+        shares = ("of the change", "of the rows")
+        titles = ("what", "where from", "value", *shares)
+        table = build_table(titles, rows, numbers=shares, names=("what", "value"), caption=CAUSES)
+        yield table.drop_empty_columns()
+    yield EXPLAIN.format(name=quote(identify_subject(first)[0]))
 
 
 def _rank_part(part: SegmentPart) -> float:
     return -abs(part.within + part.mix)
-
-
-def _create_part_line(part: SegmentPart) -> TableLine:
-    within = format_number(part.within)
-    mix = format_number(part.mix)
-    return TableLine((part.segment, format_percent(part.rows), within, mix))

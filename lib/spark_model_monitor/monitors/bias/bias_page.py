@@ -239,46 +239,36 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
 def _draw_chart(
     group: GroupAnalysis, metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]
 ) -> PointChart:
-    points = tuple(
-        Point(
-            metric.name,
-            metric.value,
-            None if result is None else result.threshold,
-            None if result is None else result.interval,
-            Highlight.NONE if result is None else VERDICTS[result.status][0],
-        )
-        for metric, result in zip(metrics, metric_results, strict=True)
-    )
-    return PointChart(f"{group.facet}: {group.choice.shown}", points)
+    points = []
+    for metric, result in zip(metrics, metric_results, strict=True):
+        point = Point(metric.name, metric.value)
+        if result is not None:
+            mark, _ = VERDICTS[result.status]
+            point = Point(metric.name, metric.value, result.threshold, result.interval, mark)
+        points.append(point)
+    return PointChart(f"{group.facet}: {group.choice.shown}", tuple(points))
 
 
 def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]) -> PageTable:
-    judged = any(result is not None for result in metric_results)
-    with_interval = any(result is not None and result.interval is not None for result in metric_results)
-    columns = [TableColumn("metric", is_name=True), TableColumn("description"), TableColumn("value", is_number=True)]
-    # A baseline's table has neither limits nor verdicts
-    if judged:
-        columns += [TableColumn("baseline", is_number=True)]
-        columns += [TableColumn("95 % interval", is_number=True)] if with_interval else []
-        columns += [TableColumn("verdict")]
-    columns.append(TableColumn("remark"))
+    """A line for each metric; a baseline's have neither limits nor verdicts."""
+    columns = (
+        *(TableColumn("metric", is_name=True), TableColumn("description")),
+        *(TableColumn(title, is_number=True) for title in ("value", "baseline", "95 % interval")),
+        *(TableColumn("verdict"), TableColumn("remark")),
+    )
     lines = []
     for metric, result in zip(metrics, metric_results, strict=True):
-        cells = [metric.name, metric.description or "", format_number(metric.value)]
-        if judged:
-            cells.append(format_number(result.threshold if result else None))
-            if with_interval:
-                cells.append(format_interval(result.interval if result else None))
-            cells.append(VERDICTS[result.status][1] if result else "")
-        cells.append(metric.error or (result.reason if result else None) or "")
-        if result:
-            mark = VERDICTS[result.status][0]
-            name = format_full_name(result)
-        else:
-            mark = Highlight.NONE
-            name = ""
-        lines.append(TableLine(tuple(cells), mark, name))
-    return PageTable(tuple(columns), tuple(lines))
+        value = format_number(metric.value)
+        if result is None:
+            cells = (metric.name, metric.description or "", value, "–", "–", "", metric.error or "")
+            lines.append(TableLine(cells))
+            continue
+        mark, verdict = VERDICTS[result.status]
+        numbers = value, format_number(result.threshold), format_interval(result.interval)
+        remark = metric.error or result.reason or ""
+        cells = (metric.name, metric.description or "", *numbers, verdict, remark)
+        lines.append(TableLine(cells, mark, format_full_name(result)))
+    return PageTable(columns, tuple(lines)).drop_empty_columns()
 
 
 def _draw_performance(group: GroupAnalysis) -> PageSection:

@@ -22,6 +22,7 @@ from spark_model_monitor.documents.page import (
     PointChart,
     TableColumn,
     TableLine,
+    build_table,
     format_count,
     format_number,
 )
@@ -173,27 +174,30 @@ def _create_table(
     output: OutputAnalysis, baseline_values: Mapping[str, float], results: Mapping[str, CheckResult]
 ) -> PageTable:
     total = sum(abs(value) for value in output.values.values()) or 1.0
-    columns = [TableColumn("feature", is_name=True)]
-    columns += [TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now")]
-    if results:
-        columns += [TableColumn("limit", is_number=True), TableColumn("no change larger than")]
+    columns = (
+        TableColumn("feature", is_name=True),
+        *(TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now", "limit")),
+        TableColumn("no change larger than"),
+    )
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
-        numbers = [output.means[name], baseline_values.get(name), value]
-        cells = [name, f"{abs(value) / total:.1%}", *(format_number(number) for number in numbers)]
+        numbers = map(format_number, (output.means[name], baseline_values.get(name), value))
+        limit = "–"
+        # Of a feature that passed: the largest change that would not have been seen
+        change = "–"
+        highlight = Highlight.NONE
         result = results.get(name)
-        is_bad = result is not None and result.status is CheckStatus.VIOLATED
-        # What is shown of a feature that passed: the largest change that would not have been seen
         if result is not None:
-            change = "changed" if is_bad else format_largest_unseen_change([result])
-            cells += [format_number(result.threshold, 3), change]
-        elif results:
-            cells += ["–", "–"]
-        highlight = Highlight.BAD if is_bad else Highlight.NONE
-        lines.append(TableLine(tuple(cells), highlight, f"{name} ({output.name})"))
-    return PageTable(
-        tuple(columns), tuple(lines), f"On average, rows of the baseline get {format_number(output.expected)}."
-    )
+            limit = format_number(result.threshold, 3)
+            change = format_largest_unseen_change([result])
+        if result is not None and result.status is CheckStatus.VIOLATED:
+            change = "changed"
+            highlight = Highlight.BAD
+        cells = (name, f"{abs(value) / total:.1%}", *numbers, limit, change)
+        lines.append(TableLine(cells, highlight, f"{name} ({output.name})"))
+    # What all of these are added to
+    caption = f"On average, rows of the baseline get {format_number(output.expected)}."
+    return PageTable(columns, tuple(lines), caption).drop_empty_columns()
 
 
 def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
@@ -208,12 +212,11 @@ def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:
 
 
 def _create_dependence_table(dependent: Dependent) -> PageTable:
-    columns = [TableColumn("Value"), TableColumn("Share of rows", is_number=True)]
-    columns += [TableColumn(name, is_number=True) for name in dependent.outputs]
-    # For each value the answers of all outputs
+    """For each value the answers of all outputs."""
     answers_by_value = dependent.answers.T.tolist()
-    lines = []
+    rows = []
     for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True):
-        cells = (str(value), f"{share:.1%}", *(format_number(answer) for answer in answers))
-        lines.append(TableLine(cells))
-    return PageTable(tuple(columns), tuple(lines), "The mean answer if every row had the value.")
+        rows.append((str(value), f"{share:.1%}", *map(format_number, answers)))
+    numbers = ("Share of rows", *dependent.outputs)
+    caption = "The mean answer if every row had the value."
+    return build_table(("Value", *numbers), rows, numbers=numbers, caption=caption)

@@ -5,11 +5,12 @@ challenge.html: champion and challenger compared. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, Segment, TrialDesign, TrialVerdict
+from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, TrialDesign, TrialVerdict
 from spark_model_monitor.documents.change_description import format_limit
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
 from spark_model_monitor.documents.headline import find_kind_of_change, is_beyond_threshold
@@ -27,6 +28,7 @@ from spark_model_monitor.documents.page import (
     PointChart,
     TableColumn,
     TableLine,
+    build_table,
     format_count,
     format_interval,
     format_noun_count,
@@ -184,14 +186,10 @@ def _create_evidence_blocks(measurement: Measurement, *, hide_values: bool) -> I
         return
     if isinstance(evidence, MulticlassEvidence) and evidence.estimated is not None:
         names = _list_class_names(evidence, hide_values=hide_values)
-        columns = (
-            TableColumn("class", is_name=True),
-            *(TableColumn(part, is_number=True) for part in PARTS_OF_A_CLASS),
-        )
-        rows = zip(names, evidence.estimated.T.round().astype(int).tolist(), strict=True)
-        yield PageTable(
-            columns, tuple(TableLine((name, *map(format_count, row))) for name, row in rows), "Rows to be expected"
-        )
+        counts = evidence.estimated.T.round().astype(int).tolist()
+        rows = [(name, *map(format_count, row)) for name, row in zip(names, counts, strict=True)]
+        titles = ("class", *PARTS_OF_A_CLASS)
+        yield build_table(titles, rows, numbers=PARTS_OF_A_CLASS, names=("class",), caption="Rows to be expected")
     else:
         yield from create_confusion_tables(evidence, "Confusion matrix", hide_values=hide_values)
     scores = None
@@ -213,14 +211,14 @@ def create_confusion_tables(
     if len(evidence.classes) > MOST_CLASSES:
         return
     names = _list_class_names(evidence, hide_values=hide_values)
-    columns = (TableColumn("label", is_name=True), *(TableColumn(f"predicted {name}", True) for name in names))
     counts = evidence.matrix.tolist()
-    lines = tuple(TableLine((name, *map(format_count, row))) for name, row in zip(names, counts, strict=True))
+    rows = [(name, *map(format_count, row)) for name, row in zip(names, counts, strict=True)]
+    predicted = [f"predicted {name}" for name in names]
+    caption = f"{title}: rows by label, then by prediction; the darker, the more of a label"
+    table = build_table(("label", *predicted), rows, numbers=predicted, names=("label",), caption=caption)
     # By the share of each label's rows, so that rare classes are shaded as well
     shades = tuple(tuple(count / (sum(row) or 1) for count in row) for row in counts)
-    yield PageTable(
-        columns, lines, f"{title}: rows by label, then by prediction; the darker, the more of a label", shades
-    )
+    yield replace(table, shades=shades)
 
 
 def _list_class_names(evidence: BinaryEvidence | MulticlassEvidence, *, hide_values: bool) -> Sequence[str]:
@@ -360,42 +358,30 @@ def _create_trial_line(metric: MetricDifference) -> TableLine:
 
 
 def _create_answer_blocks(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
-    columns = (
-        TableColumn("model", is_name=True),
-        *(TableColumn(title, True) for title in ("rows", "refused", "without a pair", "repeated")),
-    )
+    is_regression = isinstance(wholes[0], RegressionEvidence)
+    titles = ("rows", "refused", "without a pair", "repeated")
     models = (("champion", document.champion), ("challenger", document.challenger))
-    lines = (
-        TableLine((name, *map(format_count, (model.rows, model.refused, model.unmatched, model.repeated))))
+    rows = [
+        (name, *map(format_count, (model.rows, model.refused, model.unmatched, model.repeated)))
         for name, model in models
-    )
-    yield PageTable(columns, tuple(lines))
+    ]
+    yield build_table(("model", *titles), rows, numbers=titles, names=("model",))
+    # How far apart they are, in all and where it is otherwise
     if document.disagreement is not None:
-        if isinstance(wholes[0], RegressionEvidence):
+        if is_regression:
             yield f"Their answers are {format_number(document.disagreement)} apart on average."
         else:
             yield f"They answered differently in {format_percent(document.disagreement)} of the pairs."
     if document.segments:
-        is_regression = isinstance(wholes[0], RegressionEvidence)
-        columns = (
-            TableColumn("feature", is_name=True),
-            TableColumn("value"),
-            *(TableColumn(title, True) for title in ("pairs", "apart", "p")),
-        )
+        format_disagreement = format_number if is_regression else format_percent
         yield "There they disagree otherwise than elsewhere:"
-        yield PageTable(
-            columns, tuple(_create_trial_segment_line(segment, is_regression) for segment in document.segments)
-        )
+        segment_rows = []
+        for segment in document.segments:
+            numbers = format_disagreement(segment.disagreement), format_number(segment.p, 2)
+            segment_rows.append((segment.feature, segment.value, format_count(segment.rows), *numbers))
+        numbers_of_segment = ("pairs", "apart", "p")
+        titles_of_segment = ("feature", "value", *numbers_of_segment)
+        yield build_table(titles_of_segment, segment_rows, numbers=numbers_of_segment, names=("feature",))
     for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
         if not isinstance(evidence, RegressionEvidence):
             yield from create_confusion_tables(evidence, name, hide_values=False)
-
-
-def _create_trial_segment_line(segment: Segment, is_regression: bool) -> TableLine:
-    if is_regression:
-        disagreement = format_number(segment.disagreement)
-    else:
-        disagreement = format_percent(segment.disagreement)
-    return TableLine(
-        (segment.feature, segment.value, format_count(segment.rows), disagreement, format_number(segment.p, 2))
-    )

@@ -29,8 +29,7 @@ from spark_model_monitor.documents.page import (
     Picture,
     Point,
     PointChart,
-    TableColumn,
-    TableLine,
+    build_table,
     format_noun_count,
     format_number,
     shorten_name,
@@ -341,14 +340,9 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
 
 def _create_table(changes: Sequence[Change]) -> PageTable:
     # What is the same has no words
-    columns = (
-        *(TableColumn("feature or metric", is_name=True), TableColumn("distance", is_number=True)),
-        TableColumn("what"),
-    )
-    lines = []
-    for change in changes:
-        lines.append(TableLine((change.name, format_number(change.distance), _describe_changes(change))))
-    return PageTable(columns, tuple(lines)).drop_empty_columns()
+    rows = [(change.name, format_number(change.distance), _describe_changes(change)) for change in changes]
+    titles = ("feature or metric", "distance", "what")
+    return build_table(titles, rows, numbers=("distance",), names=("feature or metric",)).drop_empty_columns()
 
 
 def _count_differences(comparison: Compared) -> str:

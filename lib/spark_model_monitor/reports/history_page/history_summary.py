@@ -25,6 +25,7 @@ from spark_model_monitor.documents.page import (
     PointChart,
     TableColumn,
     TableLine,
+    build_table,
     format_count,
     format_noun_count,
     format_number,
@@ -116,13 +117,8 @@ def create_history_page(
     sections.append(PageSection("Every feature, every window", tuple(shown)))
     sections.append(PageSection("All windows", (_create_window_table(history, times),), folded=True))
     if history.unread:
-        table = PageTable(
-            (TableColumn("folder", is_name=True), TableColumn("problem")),
-            tuple(
-                TableLine((unread_run.place, unread_run.problem.replace(unread_run.folder, unread_run.place)))
-                for unread_run in history.unread
-            ),
-        )
+        rows = [(unread.place, unread.problem.replace(unread.folder, unread.place)) for unread in history.unread]
+        table = build_table(("folder", "problem"), rows, names=("folder",))
         sections.append(PageSection("Runs that aren't shown", (table,)))
     sections.append(PageSection("How to read this", READING, folded=True))
     # Title, span and links

@@ -14,9 +14,7 @@ from spark_model_monitor.documents.page import (
     Overlay,
     Page,
     PageSection,
-    PageTable,
-    TableColumn,
-    TableLine,
+    build_table,
     format_noun_count,
     format_number,
     format_percent,
@@ -183,14 +181,9 @@ def _format_missing(distribution: OptionalDistribution) -> str:
 def _create_baseline_page(
     features: Mapping[str, FeatureProfile], distributions: Mapping[str, FeatureDistribution]
 ) -> Page:
-    columns = (
-        *(TableColumn("feature", is_name=True), TableColumn("type"), TableColumn("distribution")),
-        *(TableColumn(title, is_number=True) for title in ("mean", "median (quartiles)", "missing")),
-        TableColumn("what is odd, or not compared"),
-    )
     # A line for each feature
     odd = {name: _describe_oddity(features[name], distribution) for name, distribution in distributions.items()}
-    cells = (
+    cells = [
         (
             name,
             distribution.type_name,
@@ -201,12 +194,14 @@ def _create_baseline_page(
             odd[name],
         )
         for name, distribution in distributions.items()
-    )
-    lines = tuple(map(TableLine, cells))
+    ]
+    numbers = ("mean", "median (quartiles)", "missing")
+    titles = ("feature", "type", "distribution", *numbers, "what is odd, or not compared")
+    table = build_table(titles, cells, numbers=numbers, names=("feature",))
     # In the headline, the first few
     strange = [name for name in distributions if odd[name]]
     rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
-    features_of_rows = f"{format_noun_count(len(lines), 'feature')} of {format_noun_count(rows, 'row')}"
+    features_of_rows = f"{format_noun_count(len(cells), 'feature')} of {format_noun_count(rows, 'row')}"
     text = f"{features_of_rows}; later windows are compared with them."
     oddities = "; ".join(f"{name} ({odd[name]})" for name in strange[:3])
     if len(strange) > 3:
@@ -215,8 +210,8 @@ def _create_baseline_page(
     if strange:
         detail = f"Some look odd. {oddities}."
     # One section, of all features
-    note = format_noun_count(len(lines), "feature")
-    section = PageSection("What the data is like", (PageTable(columns, lines),), note=note)
+    note = format_noun_count(len(cells), "feature")
+    section = PageSection("What the data is like", (table,), note=note)
     return _create_page([section], Headline(text, detail))
 
 
