@@ -128,17 +128,21 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
     """
     num_before = before.sum()
     num_now = now.sum()
-    # How clear each change is: the difference of its shares in standard errors
     gaps = np.round(now / num_now - before / num_before, 9)
-    shares = (before + now) / (num_before + num_now)
-    errors = np.sqrt(shares * (1 - shares) * (1 / num_before + 1 / num_now))
-    scores = np.divide(np.abs(gaps), errors, out=np.zeros(len(gaps)), where=errors > 0)
+    scores = _score_gaps(gaps, (before + now) / (num_before + num_now), num_before, num_now)
     # The largest change of the clear ones, unless new values come first
     is_clear = scores >= CLEAR * scores.max()
     sizes = np.where(is_clear, np.abs(gaps), -1.0)
     is_new = is_clear & (before == 0) & (sizes >= COMPARABLE * sizes.max())
     # The last key counts most
     return int(np.lexsort((gaps, sizes, is_new))[-1])
+
+
+def _score_gaps(gaps: Values, pooled_shares: Values, num_before: float, num_now: float) -> Values:
+    """How clear the differences of shares are: in standard errors."""
+    errors = np.sqrt(pooled_shares * (1 - pooled_shares) * (1 / num_before + 1 / num_now))
+    scores: Values = np.divide(np.abs(gaps), errors, out=np.zeros(len(gaps)), where=errors > 0)
+    return scores
 
 
 def _describe_new_values(shares: Values, values: Sequence[str], is_listed: bool) -> ValueChange:
@@ -171,29 +175,22 @@ def _describe_moved_numbers(
     cdf_before = before.numbers.step_cdf()
     cdf_now = now.numbers.step_cdf()
     pooled = cdf_now.pool_with(cdf_before)
-    counts_before = np.diff(pooled.before, prepend=0).astype(float)
-    counts_now = np.diff(pooled.after, prepend=0).astype(float)
-    gaps = counts_now / counts_now.sum() - counts_before / counts_before.sum()
+    shares_before, shares_now, clearest = _compare_shares(pooled)
+    gaps = shares_now - shares_before
     denominator = name_denominator(before, now)
-
-    def describe_one(index: int) -> ValueChange:
-        name = format_number(float(pooled.values[index]), DIGITS)
-        was = float(counts_before[index] / pooled.before[-1])
-        is_now = float(counts_now[index] / pooled.after[-1])
-        return _describe_value(was, is_now, [name], denominator)
-
+    name = format_number(float(pooled.values[clearest]), DIGITS)
+    change_of_clearest = _describe_value(shares_before[clearest], shares_now[clearest], [name], denominator)
     if len(pooled.values) <= MOST_OF_FLAG:
-        return describe_one(find_clearest_value(counts_before, counts_now))
+        return change_of_clearest
     if is_in_another_unit(cdf_before, cdf_now):
         return _describe_moments(drift, before, now, cdf_before, cdf_now)
 
     # One value, as of a sensor that stopped, or written for missing ones
-    clearest = find_clearest_value(counts_before, counts_now)
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
     is_alone = same_direction[-2] <= COMPARABLE * abs(gaps[clearest])
     is_large = abs(gaps[clearest]) >= max(LEAST_EFFECT, EXPLAINED * pooled.gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
-        return describe_one(clearest)
+        return change_of_clearest
 
     # Numbers outside the baseline's range, which many tests see
     if current is not None and are_unusual(drift, before, now):
@@ -202,7 +199,7 @@ def _describe_moved_numbers(
             return unusual
     are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MOST_CODES
     if are_codes and abs(gaps[clearest]) >= max(LEAST_EFFECT, EXPLAINED_BY_CODE * pooled.gap):
-        return describe_one(clearest)
+        return change_of_clearest
     if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
         tail = _describe_tail(pooled, before, current, denominator)
         if tail is not None:
@@ -239,19 +236,25 @@ def describe_repeated_values(share: CheckResult, before: FeatureDistribution, no
     # The number whose share grew by half of what is lost, if there is one
     if before.numbers is not None and now.numbers is not None:
         pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
-        counts_before = np.diff(pooled.before, prepend=0).astype(float)
-        counts_now = np.diff(pooled.after, prepend=0).astype(float)
-        index = find_clearest_value(counts_before, counts_now)
-        was = float(counts_before[index] / pooled.before[-1])
-        is_now = float(counts_now[index] / pooled.after[-1])
+        shares_before, shares_now, clearest = _compare_shares(pooled)
+        was = shares_before[clearest]
+        is_now = shares_now[clearest]
         lost_share = (share.threshold or 0.0) - (share.observed or 0.0)
         if is_now - was >= COMPARABLE * lost_share:
-            name = format_number(float(pooled.values[index]), DIGITS)
+            name = format_number(float(pooled.values[clearest]), DIGITS)
             return _describe_value(was, is_now, [name], name_denominator(before, now))
     # Estimates, to two digits
     different_before = format_percent(float(f"{share.threshold or 0.0:.2g}"))
     different_now = format_percent(float(f"{share.observed or 0.0:.2g}"))
     return ValueChange(f"repeats values: about {different_now} of its values differ, about {different_before} did")
+
+
+def _compare_shares(pooled: Pooled) -> tuple[Values, Values, int]:
+    """The share of each number before and now, and the index of the number to name."""
+    counts_before = np.diff(pooled.before, prepend=0).astype(float)
+    counts_now = np.diff(pooled.after, prepend=0).astype(float)
+    clearest = find_clearest_value(counts_before, counts_now)
+    return counts_before / counts_before.sum(), counts_now / counts_now.sum(), clearest
 
 
 def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
@@ -278,8 +281,7 @@ def _describe_tail(
     shares = num_at_most / (num_before + num_now)
     has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= FEWEST_OF_TAIL
     # The clearest of them
-    errors = np.sqrt(shares * (1 - shares) * (1 / num_before + 1 / num_now))
-    scores = np.divide(np.abs(shares_now - shares_before), errors, out=np.zeros(len(errors)), where=has_enough)
+    scores = has_enough * _score_gaps(shares_now - shares_before, shares, num_before, num_now)
     if not len(scores) or not scores.max():
         return None
     index = int(scores.argmax())
