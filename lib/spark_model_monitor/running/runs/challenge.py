@@ -38,6 +38,7 @@ from spark_model_monitor.data.records.outcome_values import OF_CLASSES
 from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, NOT_QUARANTINED, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
+from spark_model_monitor.documents.change_description import name_change
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.model_comparison import (
@@ -511,10 +512,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
         if inputs[0].names:
             baseline = run_baseline(inputs[0], DataQualityMonitor())
             findings = run_monitoring(inputs[1], DataQualityMonitor(), baseline)
-            yield from (
-                f"{violation.feature} {violation.change or violation.description}"
-                for violation in select_violations(findings.results)
-            )
+            yield from map(name_change, select_violations(findings.results))
         else:
             yield "there are no inputs with the answers, so nobody can tell whether both were asked the same"
     except MonitorError as error:

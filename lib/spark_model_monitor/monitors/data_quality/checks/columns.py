@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from spark_model_monitor.documents.check_results import PRESENCE, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
@@ -12,6 +11,9 @@ from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
 from spark_model_monitor.monitors.protocol import Finding
 
 FORMULA = "columns of the current data, against those of constraints.json"
+GONE = Finding(CheckStatus.VIOLATED, None, change="is not in the data any more")
+NEW = Finding(CheckStatus.VIOLATED, None, change="is in the data but not in the baseline")
+OF_COLUMNS = "leave {current:,} columns where the baseline has {baseline:,}, so no feature was compared"
 
 
 @DATA_SET_CHECKS.register("missing_column_check")
@@ -24,7 +26,8 @@ def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
     missing = comparison.missing if comparison.is_matched else [messages.MISSING_COLUMNS] * (current < baseline)
-    return _judge_columns(comparison, missing, messages.missing_columns(current, baseline), messages.MISSING_COLUMNS)
+    violation = GONE.but(description=messages.missing_columns(current, baseline))
+    return _judge_columns(comparison, missing, violation, messages.MISSING_COLUMNS)
 
 
 @DATA_SET_CHECKS.register("extra_column_check")
@@ -40,20 +43,24 @@ def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]
     if comparison.foreign_keys:
         description = comparison.foreign_keys
         violation = Finding(CheckStatus.VIOLATED, 0.0, decided_by=PRESENCE, description=description)
-        yield messages.EXTRA_COLUMNS, violation.but(reason=description)
+        yield messages.EXTRA_COLUMNS, violation.but(reason=description, change=f"are not read: {description}")
         if not comparison.extra:
             return
     extra = comparison.extra if comparison.is_matched else [messages.EXTRA_COLUMNS] * (current > baseline)
-    yield from _judge_columns(comparison, extra, messages.extra_columns(current, baseline), messages.EXTRA_COLUMNS)
+    violation = NEW.but(description=messages.extra_columns(current, baseline))
+    yield from _judge_columns(comparison, extra, violation, messages.EXTRA_COLUMNS)
 
 
 def _judge_columns(
-    comparison: WindowComparison, violated: Sequence[str], description: str, if_none: str
+    comparison: WindowComparison, violated: Sequence[str], violation: Finding, if_none: str
 ) -> Iterator[tuple[str, Finding]]:
-    threshold = float(comparison.num_baseline_columns)
-    observed = float(comparison.num_current_columns)
-    passed = Finding(CheckStatus.PASSED, threshold, observed, decided_by=PRESENCE, formula=FORMULA)
+    baseline = comparison.num_baseline_columns
+    current = comparison.num_current_columns
+    numbers = {"threshold": float(baseline), "observed": float(current)}
+    violation = violation.but(**numbers, decided_by=PRESENCE, formula=FORMULA)
+    if not comparison.is_matched:
+        violation = violation.but(change=OF_COLUMNS.format(current=current, baseline=baseline))
     for name in violated:
-        yield name, replace(passed, status=CheckStatus.VIOLATED, description=description)
+        yield name, violation
     if not violated:
-        yield if_none, passed
+        yield if_none, violation.but(status=CheckStatus.PASSED, description=None, change=None)

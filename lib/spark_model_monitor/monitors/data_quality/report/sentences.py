@@ -10,7 +10,6 @@ from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VAL
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     DRIFT,
-    EXPECTATION,
     HIDDEN,
     ONE_SEGMENT,
     SEGMENT_DRIFT,
@@ -32,12 +31,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     as_counted,
     from_feature_profile,
 )
-from spark_model_monitor.monitors.data_quality.messages import (
-    COMPARATOR_VALUE,
-    EXTRA_COLUMNS,
-    MISSING_COLUMNS,
-    negative,
-)
+from spark_model_monitor.monitors.data_quality.messages import COMPARATOR_VALUE, negative
 from spark_model_monitor.monitors.data_quality.report.moved_values import (
     ValueChange,
     describe_missing,
@@ -60,15 +54,11 @@ UNUSUAL_CHECKS = ("infinity_check", "range_check", "sign_check")
 DOMAIN = "categorical_values_check"
 DATA_TYPE = "data_type_check"
 _PLAIN = {
-    "missing_column_check": "is not in the data any more",
-    "extra_column_check": "is in the data but not in the baseline",
     "row_count_check": "is {observed:,.0f}, about {threshold:,.0f} are usual at that time",
     "freshness_check": "came {observed_time} before the window's end, about {usual_time} are usual",
     "new_values_check": "has {observed:,.0f} new values, about {threshold:,.2g} are usual",
     "non_negative_check": "has negative numbers, it had none",
 }
-_OF_COLUMNS = "leave {observed:,.0f} columns where the baseline has {threshold:,.0f}, so no feature was compared"
-
 OptionalDistribution = FeatureDistribution | None
 
 
@@ -179,21 +169,17 @@ def describe_change(
     violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline, max_domain_size: int
 ) -> ValueChange:
     """What a violated check found. current: the feature in the window, None if the window lacks it."""
-    if violation.check == EXPECTATION:
-        return ValueChange(violation.change or compare_with_limit(violation))
     if violation.check in BETWEEN_COLUMNS:
         return ValueChange(_describe_relation(violation))
+    # Some checks say it themselves
+    if violation.change is not None:
+        return ValueChange(violation.change)
     if violation.check == "repeated_rows_check":
         return ValueChange(_describe_surplus(violation))
-    # Keys of few records, which are counted
-    if violation.check == "extra_column_check" and violation.reason:
-        return ValueChange(f"are not read: {violation.reason}")
     # Checks with a plain sentence
     observed = violation.observed or 0.0
     threshold = violation.threshold or 0.0
     template = _PLAIN.get(violation.check)
-    if _counts_columns_only(violation, current, baseline):
-        template = _OF_COLUMNS
     if template is not None:
         times = {"observed_time": _format_minutes(observed), "usual_time": _format_minutes(threshold)}
         return ValueChange(template.format(observed=observed, threshold=threshold, **times))
@@ -318,14 +304,6 @@ def _format_minutes(minutes: float) -> str:
     if minutes >= 2 * MINUTES_OF_HOUR:
         return f"{format_number(minutes / MINUTES_OF_HOUR, 2)} hours"
     return f"{format_number(minutes, 2)} minutes"
-
-
-def _counts_columns_only(violation: CheckResult, current: FeatureProfile | None, baseline: QualityBaseline) -> bool:
-    """Whether columns couldn't be identified, so that only their number counts. A column may have such a name, too."""
-    if violation.check == "missing_column_check":
-        baseline_names = {feature.name for feature in baseline.constraints.features}
-        return violation.feature == MISSING_COLUMNS and MISSING_COLUMNS not in baseline_names
-    return violation.check == "extra_column_check" and violation.feature == EXTRA_COLUMNS and current is None
 
 
 def _describe_surplus(surplus: CheckResult) -> str:
