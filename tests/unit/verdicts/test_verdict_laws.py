@@ -377,22 +377,25 @@ def draw_scattered_users(random, rows, first_user=0):
 
 OTHER_USERS = 10**6
 TABLES = {
-    "few rows": (draw_ordinary, 4_000, 60, 1_500),
-    "sessions": (draw_sessions, 20_000, 1_000, 6_000),
-    "scattered users": (draw_scattered_users, 20_000, 4_000, 8_000),
+    "few rows": (draw_ordinary, draw_ordinary, 4_000, 60, 1_500),
+    "sessions": (draw_sessions, partial(draw_sessions, first_user=OTHER_USERS), 20_000, 1_000, 6_000),
+    "scattered users": (
+        draw_scattered_users,
+        partial(draw_scattered_users, first_user=OTHER_USERS),
+        *(20_000, 4_000, 8_000),
+    ),
 }
-"""How rows are drawn; and how many a baseline, a window and a longer one have."""
+"""How a baseline's rows are drawn, and a window's; and how many a baseline, a window and a longer one have."""
 
 
 @pytest.mark.parametrize("table", TABLES)
 @draw_examples(0.1)
 @given(seed=SEEDS)
 def test_the_step_that_is_named_ends_what_cannot_be_told(seed, table):
-    draw, baseline_rows, rows, longer_rows = TABLES[table]
+    draw_baseline, draw_window, baseline_rows, rows, longer_rows = TABLES[table]
     random = np.random.default_rng(seed)
-    users = (OTHER_USERS,) if draw is not draw_ordinary else ()
-    baseline = draw(random, baseline_rows)
-    window = draw(random, rows, *users)
+    baseline = draw_baseline(random, baseline_rows)
+    window = draw_window(random, rows)
 
     # Each step that is named is followed, the first of two
     monitor = MONITOR
@@ -400,7 +403,7 @@ def test_the_step_that_is_named_ends_what_cannot_be_told(seed, table):
     for _ in range(2):
         steps = {feature.advice.partition(ALTERNATIVE)[0] for feature in findings.unsure}
         if steps == {"take longer windows"}:
-            window = draw(random, longer_rows, *users)
+            window = draw_window(random, longer_rows)
         elif steps == {"make the baseline with --group-column user"}:
             monitor = replace(MONITOR, settings=MonitoringSettings(group_column="user"))
         [findings] = judge_frames(baseline, window, monitor=monitor)

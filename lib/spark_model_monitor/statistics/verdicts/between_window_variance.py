@@ -120,6 +120,7 @@ class Dispersion:
     @cached_property
     def freedom(self) -> float:
         """The degrees of freedom of the mean ratio: several scores of one level say little more than one of them."""
+        # Of the scores that vary at all
         scores = np.nan_to_num(self.scores[self.are_levels])
         scores = scores[scores.any(axis=1)]
         count, windows = scores.shape
@@ -128,11 +129,12 @@ class Dispersion:
         # Squared correlations of independent scores have the mean 1 / windows
         products = scores @ scores.T
         squares = float((products**2 / np.outer(np.diag(products), np.diag(products))).sum())
-        alike = max(0.0, squares - count - count * (count - 1) / windows)
-        return float(self.windows[self.are_levels].mean()) * count**2 / (count + alike)
+        excess = max(0.0, squares - count - count * (count - 1) / windows)
+        return float(self.windows[self.are_levels].mean()) * count**2 / (count + excess)
 
     def compute_p(self, rows_of_group: float) -> float:
         """The p-value of a level that varies as that of independent groups of rows does: of all its scores, or of one mean."""
+        # All scores together, and each mean by itself
         p_values = [chance_of_dispersion(self.mean_ratio / rows_of_group, self.freedom)]
         for name, ratio, windows in zip(self.names, self.ratios.tolist(), self.windows.tolist(), strict=True):
             if name in MEANS:
@@ -143,7 +145,9 @@ class Dispersion:
 def chance_of_dispersion(ratio: float, freedom: float) -> float:
     """The upper tail of a chi-square over its degrees of freedom. Source: Wilson and Hilferty 1931."""
     error = 2 / 9 / freedom
-    return normal_above((math.cbrt(ratio) - 1 + error) / math.sqrt(error))
+    # The cube root of such a ratio is nearly normal
+    score = (ratio ** (1 / 3) - 1 + error) / math.sqrt(error)
+    return normal_above(score)
 
 
 class PastWindows(dict[str, Values]):
@@ -251,19 +255,23 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
     for index, name in enumerate(dispersion.names):
         ratio = float(dispersion.ratios[index])
         freedom = float(dispersion.windows[index])
+        # Missing values and digits have nothing in common with the others
         noise_level = one_of_many
-        if name in LEVELS:  # missing values and digits have nothing in common with the others
+        if name in LEVELS:
             noise_level = CHANCE if level_varies else one_of_many
             added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
             ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
             freedom += added
+        # Groups of rows explain as much as they have rows
         rows_of_group = size.of_missing if name == "missing" else size.of_values
         if chance_of_dispersion(ratio / rows_of_group, freedom) > noise_level:
             variances[name] = _predict_of_rows(min(ratio, dispersion.mean_ratio), dispersion.freedom)
             continue
+        # Else windows vary, the larger the more
         scores = dispersion.scores[index]
         known_scores = scores[np.isfinite(scores)]
         variances[name] = _predict(ratio, freedom, float(dispersion.growths[index]), rows_of_group, known_scores)
+    # Digits are of numbers alone
     are_numbers = bool(np.isfinite(past["even"]).any())
     return variances | _find_level_variances(variances, levels_vary=are_numbers and level_varies)
 

@@ -442,6 +442,7 @@ class BaselineFeature:
         past = self.past(BASELINE)
         if past is None:
             return 0.0
+        # Each value occurs once
         return max(0.0, float(np.nanmax(past["largest"] - 1 / past["rows"])))
 
     @property

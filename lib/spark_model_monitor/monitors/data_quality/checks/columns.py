@@ -25,7 +25,10 @@ def missing_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding
     """
     current = comparison.num_current_columns
     baseline = comparison.num_baseline_columns
-    missing = comparison.missing if comparison.is_matched else [messages.MISSING_COLUMNS] * (current < baseline)
+    missing: Sequence[str] = comparison.missing
+    if not comparison.is_matched:
+        are_fewer = current < baseline
+        missing = [messages.MISSING_COLUMNS] * are_fewer
     violation = GONE.but(description=messages.missing_columns(current, baseline))
     return _judge_columns(comparison, missing, violation, messages.MISSING_COLUMNS)
 
@@ -46,7 +49,10 @@ def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]
         yield messages.EXTRA_COLUMNS, violation.but(reason=description, change=f"are not read: {description}")
         if not comparison.extra:
             return
-    extra = comparison.extra if comparison.is_matched else [messages.EXTRA_COLUMNS] * (current > baseline)
+    extra: Sequence[str] = comparison.extra
+    if not comparison.is_matched:
+        are_more = current > baseline
+        extra = [messages.EXTRA_COLUMNS] * are_more
     violation = NEW.but(description=messages.extra_columns(current, baseline))
     yield from _judge_columns(comparison, extra, violation, messages.EXTRA_COLUMNS)
 

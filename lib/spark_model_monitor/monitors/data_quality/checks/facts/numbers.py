@@ -91,7 +91,8 @@ def _judge_outside(
     # Rows that belong together in the baseline; below 2, equal neighbours are chance
     baseline_feature = feature.baseline_feature
     standstill = max(1, int(baseline_feature.largest_in_parts("standstill")))
-    cluster = max(standstill, feature.baseline_design_effect, baseline_feature.largest_in_parts("outside"))
+    outside = baseline_feature.largest_in_parts("outside")
+    cluster = max(standstill, feature.baseline_design_effect, outside)
     ends = current.state(Ends)
     rows_within = 0.0
     if ends is not None and count:
