@@ -24,7 +24,7 @@ class MonitorError(Exception):
     ...     run_baseline("no-such.csv", DataQualityMonitor(), engine="local")
     ... except MonitorError as error:
     ...     print(error.exit_status, error)
-    255 no-such.csv: there is no such file or directory
+    2 no-such.csv: there is no such file or directory
     """
 
     exit_status: ClassVar[int] = 255
@@ -145,6 +145,14 @@ class BadInput(MonitorError):
     spark_model_monitor.errors.BadInput: nothing: there is neither a run of ours nor a constraints.json; ...
     """
 
+    exit_status = 2
+
+
+class InputUnavailable(BadInput):
+    """An input may be readable a moment later: a store or a database refused, or a file is still being written."""
+
+    exit_status = 255
+
 
 class UnansweredRows(BadInput):
     """Some rows are nothing for a model; others may be."""
@@ -161,6 +169,14 @@ class BadDocument(MonitorError):
         ...
     spark_model_monitor.errors.BadDocument: ...
     """
+
+    exit_status = 2
+
+
+class DamagedRecord(BadDocument):
+    """A record that only this package writes can't be read."""
+
+    exit_status = 255
 
 
 class BadState(MonitorError):

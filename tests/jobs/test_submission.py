@@ -132,7 +132,7 @@ def test_the_exit_status_is_the_jobs_and_what_a_worker_refuses_leaves_no_trace(s
     process = submit("worker")
     printed, _ = process.communicate(timeout=SECONDS)
 
-    assert process.returncode == 255
+    assert process.returncode == 2
     assert read_message(tmp_path) == "Error: a.csv is no CSV; write jsonl\n"
     assert all(LINE.match(line) for line in printed.splitlines()), printed
 

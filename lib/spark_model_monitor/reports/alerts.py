@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 import_all(sinks)
 
+CHAT_SERVICES = ("discord", "googlechat", "mattermost", "msteams", "opsgenie", "pagerduty", "slack", "telegram")
 SPELLINGS = ", ".join(SINKS.get(name).facts["spelling"] for name in sorted(SINKS))
 """The spelling of each kind of sink in `--sink`, independent of what was imported first."""
 
@@ -86,6 +87,8 @@ def read_destinations(text: str) -> tuple[SinkDestination, ...]:
 def _read(text: str, position: int) -> SinkDestination:
     """One destination. Errors don't repeat invalid text: it may be a URL with a secret in it, or part of one."""
     name, _, target = text.partition(":")
+    if name in CHAT_SERVICES:
+        raise ValueError(f"names no sink at place {position}; apprise has {name}: write apprise:{name}://…")
     if name not in SINKS:
         raise ValueError(
             f"names no sink at place {position}; write one of {SPELLINGS} (a comma inside a target is %2C)"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlparse
 from weakref import WeakKeyDictionary
 
-from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
+from spark_model_monitor.errors import BadInput, InputUnavailable, MonitorError, OutputFailed
 from spark_model_monitor.storage.file_system import (
     Storage,
     StoredFile,
@@ -256,7 +256,7 @@ def _make_stored_file(status: JavaObject) -> StoredFile:
 
 
 @contextmanager
-def _error_sentences(path: str, participle: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
+def _error_sentences(path: str, participle: str, kind: type[MonitorError] = InputUnavailable) -> Iterator[None]:
     """Converts errors of Hadoop, or of Spark's reader, to a sentence: what can't be done with the path."""
     try:
         yield

@@ -11,7 +11,7 @@ from functools import partial
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from spark_model_monitor.errors import BadInput, MonitorError, OutputFailed
+from spark_model_monitor.errors import BadInput, InputUnavailable, MonitorError, OutputFailed
 from spark_model_monitor.stopping import run_within
 from spark_model_monitor.storage.file_system import COPIED_BYTES, Storage, StoredFile, is_hidden, register_storage
 from spark_model_monitor.storage.lease import require_lease
@@ -271,7 +271,7 @@ def _describe_object(path: str, size_bytes: int, modified: datetime) -> StoredFi
 
 
 @contextmanager
-def _convert_errors(path: str, action: str, kind: type[MonitorError] = BadInput) -> Iterator[None]:
+def _convert_errors(path: str, action: str, kind: type[MonitorError] = InputUnavailable) -> Iterator[None]:
     """Turns an exception of boto3 into a sentence."""
     try:
         yield

@@ -349,5 +349,5 @@ def test_the_command_reads_files_and_writes_beside_each_other(tmp_path, capsys):
     assert capsys.readouterr().out.startswith("churn-hourly\n  wrote churn-hourly.env, churn-hourly.schedule.json\n")
 
     (tmp_path / "s.json").write_text("{")
-    assert cli.main(["import", *files]) == 255
+    assert cli.main(["import", *files]) == 2
     assert "is no JSON" in capsys.readouterr().err

@@ -84,12 +84,12 @@ def folder(tmp_path_factory):
     ("words", "status", "sentences"),
     [
         # Data that is not there, or not what it is called
-        (f"{BASELINE} nowhere", 255, ["nowhere: there is no such file or directory"]),
+        (f"{BASELINE} nowhere", 2, ["nowhere: there is no such file or directory"]),
         (f"{BASELINE} empty", 3, ["Job inputs had no data"]),
-        (f"{BASELINE} ragged.csv", 255, ["2 of 3 records were refused"]),
-        (f"{BASELINE} people.csv --dataset-format parquet", 255, ["can't be read as parquet"]),
-        (f"{BASELINE} twice.csv", 255, ["columns 1 and 3 are both called 'age'"]),
-        (f"{BASELINE} latin.csv", 255, ["line 1 is not UTF-8"]),
+        (f"{BASELINE} ragged.csv", 2, ["2 of 3 records were refused"]),
+        (f"{BASELINE} people.csv --dataset-format parquet", 2, ["can't be read as parquet"]),
+        (f"{BASELINE} twice.csv", 2, ["columns 1 and 3 are both called 'age'"]),
+        (f"{BASELINE} latin.csv", 2, ["line 1 is not UTF-8"]),
         (f"{BASELINE} people.csv --record-preprocessor-script raises.py", 1, [REFUSED]),
         (
             f"{BASELINE} ragged.csv --record-preprocessor-script raises_once.py",
@@ -116,7 +116,7 @@ def folder(tmp_path_factory):
         # A baseline or a window
         (f"monitor {CSV} --dataset-source people.csv", 2, ["no baseline is named; write --baseline PATH"]),
         (f"{MONITOR} nowhere", 2, ["there is neither a run of ours nor a constraints.json"]),
-        (f"{MONITOR} quality", 255, ["the constraints.json of a model-quality job"]),
+        (f"{MONITOR} quality", 2, ["the constraints.json of a model-quality job"]),
         (f"{MONITOR} people --start-time 2026-02-01T00:00:00Z", 2, ["end_time is missing"]),
         (f"monitor {CAPTURES} {FUTURE} --baseline people", 3, ["Job inputs had no data"]),
         # Model quality
@@ -137,10 +137,10 @@ def folder(tmp_path_factory):
         ),
         (
             f"{OF_RECORDS} json-labels",
-            255,
+            2,
             ["2 of 2 records were refused (a JSON label without ground_truth_attribute: 2)"],
         ),
-        (f"{OF_RECORDS} captures", 255, ["2 of 2 records were refused (no label: 2)"]),
+        (f"{OF_RECORDS} captures", 2, ["2 of 2 records were refused (no label: 2)"]),
         (f"{OF_RECORDS} captures {FUTURE}", 3, ["Job inputs had no data"]),
         # Estimates
         (f"{ESTIMATE} --baseline quality", 2, ["probability_attribute is missing; an estimate is made of scores"]),
@@ -150,7 +150,7 @@ def folder(tmp_path_factory):
         (f"{NUMBERS} --baseline quality", 2, ["an estimate of predicted numbers takes a table"]),
         (f"{LEARN} {BINARY} --inference-attribute score", 2, ["errors are learnt of predicted numbers in a table"]),
         (f"{LEARN} --problem-type Regression --inference-attribute other", 2, ["inference_attribute is 'other'"]),
-        (f"{LEARN} --problem-type Regression --inference-attribute score", 255, ["to learn errors takes 100"]),
+        (f"{LEARN} --problem-type Regression --inference-attribute score", 2, ["to learn errors takes 100"]),
         # Bias and attributions
         (f"{BIAS} unknown.json", 2, ["lable is unknown; did you mean label?"]),
         (f"{BIAS} headers.json", 2, ["headers has 3 names"]),
@@ -158,7 +158,7 @@ def folder(tmp_path_factory):
         (f"{EXPLAIN} shap.json --model scoring:absent", 2, ["has no function 'absent'"]),
         (f"{EXPLAIN} rows.json --model scoring:score", 2, ["2 values, and there are 1 features"]),
         # A merge
-        (f"{MERGE} others", 255, ["none of 1 labels has the id of one of 2 captures"]),
+        (f"{MERGE} others", 2, ["none of 1 labels has the id of one of 2 captures"]),
         (f"{MERGE} empty", 3, ["Job inputs had no data: empty has no file that"]),
         (
             f"{MERGE} labels {FUTURE}",
@@ -177,6 +177,12 @@ def test_a_failure_is_one_sentence_and_its_exit_status(folder, tmp_path, words, 
     assert (tmp_path / "out" / "message").read_text().startswith("Error: ")
     assert [path.name for path in (tmp_path / "out").glob("*.json")] == []
     assert not (folder / "errors.skops").exists()
+
+
+def test_as_the_service_a_fault_of_a_file_has_the_status_of_any_other(folder, tmp_path):
+    words = f"{BASELINE} latin.csv --compat service --engine local".split()
+
+    assert JobsHere(folder)(*words, "--output-path", tmp_path / "out").status == 255
 
 
 def test_a_place_that_can_not_be_written_is_a_sentence(folder):

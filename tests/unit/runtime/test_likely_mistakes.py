@@ -23,6 +23,11 @@ def run_job(tmp_path, *flags: str) -> str:
     [
         ([], "dataset_source is missing; write --dataset-source PATH, or set the variable dataset_source"),
         (["--html"], "--html is no flag of this job: report.html is written by default"),
+        (["--exclude", "age"], "--exclude is no flag of this job; did you mean --exclude-features-attribute?"),
+        (
+            ["--checks", "checks.py"],
+            "--checks is 'checks.py'; it has to be module:function, or the path of a .json file",
+        ),
     ],
 )
 def test_the_error_names_the_mistake_first(tmp_path, flags, sentence):

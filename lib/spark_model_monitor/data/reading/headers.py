@@ -43,7 +43,7 @@ from spark_model_monitor.data.records.csv_rows import (
 from spark_model_monitor.data.records.refusals import format_spark_reader
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.page import list_names
-from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, MonitorError, NoData
+from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, InputUnavailable, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
@@ -145,7 +145,7 @@ def _decompress(file: StoredFile, reader: BufferedIOBase, read_bytes: int) -> by
             text += piece
     except EOFError as fault:
         if not text and file.size_bytes <= HEAD_BYTES:  # of a larger file, this is only the beginning
-            raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
+            raise InputUnavailable(f"{file.path}: {CUT_SHORT}") from fault
     except (zlib.error, OSError) as fault:
         if not text:  # otherwise the beginning is sound, and the full read decides
             raise BadInput(

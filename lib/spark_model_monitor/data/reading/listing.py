@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.ledger import Coverage, LongLine
 from spark_model_monitor.data.records.windows import A_MOMENT, HOUR, HOUR_NAME, Window, parse_hour_of_path
-from spark_model_monitor.errors import NO_DATA, BadInput, MonitorError, NoData
+from spark_model_monitor.errors import NO_DATA, BadInput, InputUnavailable, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join, local_path
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ Change = tuple[StoredFile, int | None]  # a listed file, and its current size; N
 def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
     """On a failure in the body, list the files again, and read every compressed file once more on its own.
 
-    Raises BadInput if a file has changed or can't be decompressed; otherwise the original failure.
+    Raises InputUnavailable if a file has changed or can't be decompressed; otherwise the original failure.
     """
     try:
         yield
@@ -274,26 +274,26 @@ def naming_faulty_files(engine: Engine, *listings: Listing) -> Iterator[None]:
         # An error of ours says what is wrong, unless files changed under it
         is_our_error = isinstance(fault, MonitorError)
         if changes and not (is_our_error and all(map(_has_only_grown, changes))):
-            raise BadInput(_describe_change(changes, listings)) from fault
+            raise InputUnavailable(_describe_change(changes, listings)) from fault
         if is_our_error:
             raise
         # Spark doesn't say which file is damaged
         for file in _iterate_files(listings):
             if file.is_compressed and not engine.is_readable(file.path):
-                raise BadInput(f"{file.path}: {CUT_SHORT}") from fault
+                raise InputUnavailable(f"{file.path}: {CUT_SHORT}") from fault
         raise
 
 
 def require_unchanged(engine: Engine, *listings: Listing, may_grow: bool = True) -> None:
     """Require that the files are unchanged since listing. may_grow: whether appended text only causes a warning.
 
-    Raises BadInput if a file was deleted or its size has changed: only some of its rows may have been read.
+    Raises InputUnavailable if a file was deleted or its size has changed: only some of its rows may have been read.
     """
     changes = _find_changes(engine, listings)
     if not changes:
         return
     if not may_grow or not all(map(_has_only_grown, changes)):
-        raise BadInput(_describe_change(changes, listings))
+        raise InputUnavailable(_describe_change(changes, listings))
     files = len(list(_iterate_files(listings)))
     log.warning(
         "%d of %d files grew while they were read, such as %s; run again for what was added",

@@ -24,7 +24,7 @@ import pyarrow as pa
 from spark_model_monitor.data.reading.formats import DATABASE
 from spark_model_monitor.data.reading.frames import read_arrow
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, needing
+from spark_model_monitor.errors import BadConfiguration, InputUnavailable, MissingDependency, needing
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection, Cursor
@@ -69,7 +69,7 @@ def read_query(engine: Engine, source: str, query: str, time_column: str | None,
     """The rows of a query. window: of its rows, by the time column, as parameters of the query.
 
     Raises BadConfiguration for a variable that isn't set, or for no query; MissingDependency without the database's driver;
-    BadInput if the database refuses.
+    InputUnavailable if the database refuses.
     """
     uri = _read_uri(source)
     with _translate_errors(source, uri), open_connection(uri) as connection, connection.cursor() as cursor:
@@ -97,7 +97,10 @@ def _read_uri(source: str) -> str:
 
 @contextmanager
 def _translate_errors(source: str, uri: str) -> Iterator[None]:
-    """Exceptions of a driver as errors, without secrets. Raises BadInput, and MissingDependency without the drivers' manager."""
+    """Exceptions of a driver as errors, without secrets.
+
+    Raises InputUnavailable, and MissingDependency without the drivers' manager.
+    """
     with needing("a query needs adbc-driver-manager: pip install 'spark-model-monitor[adbc]'"):
         import adbc_driver_manager
 
@@ -110,7 +113,7 @@ def _translate_errors(source: str, uri: str) -> Iterator[None]:
             reason = reason.replace(secret, "…").replace(unquote(secret), "…")
         # What stands in quotes may be a value of a row
         reason = _QUOTED.sub("…", reason)
-        raise BadInput(f"{source}: the database refused the query ({reason})") from None
+        raise InputUnavailable(f"{source}: the database refused the query ({reason})") from None
 
 
 def open_connection(uri: str) -> Connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, needing
+from spark_model_monitor.errors import BadConfiguration, BadDocument, InputUnavailable, needing
 from spark_model_monitor.integrations.imports.descriptions import (
     NOT_NEEDED,
     ApiAnswer,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def make_aws_client(region: str | None, service: str = "sagemaker") -> BaseClient:
     """A client for the region, or for that of the user's own settings; boto3 finds the credentials. service: another one of AWS.
 
-    Raises MissingDependency without boto3, BadInput if there is no region.
+    Raises MissingDependency without boto3, InputUnavailable if there is no region.
     """
     with needing("boto3 is not installed; write pip install 'spark-model-monitor[s3]'"):
         import boto3
@@ -48,13 +48,13 @@ def make_aws_client(region: str | None, service: str = "sagemaker") -> BaseClien
     try:
         return boto3.client(service, region_name=region, config=Config(connect_timeout=LONGEST_CONNECT_SECONDS))
     except BotoCoreError as error:
-        raise BadInput(f"the account can't be asked: {error}; name a region with --region") from error
+        raise InputUnavailable(f"the account can't be asked: {error}; name a region with --region") from error
 
 
 def fetch_answers(client: BaseClient, schedule: str) -> Iterator[ApiAnswer]:
     """The API's descriptions of a schedule, its job definition and its endpoint, as far as they exist.
 
-    Raises BadInput if the API does not answer.
+    Raises InputUnavailable if the API does not answer.
     """
     from botocore import xform_name
 
@@ -76,13 +76,13 @@ def fetch_answers(client: BaseClient, schedule: str) -> Iterator[ApiAnswer]:
 
 
 def call_api(client: BaseClient, method: str, **named: str) -> ApiAnswer:
-    """The answer to one call. Raises BadInput if the API does not answer."""
+    """The answer to one call. Raises InputUnavailable if the API does not answer."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         answer: ApiAnswer = getattr(client, method)(**named)
     except (BotoCoreError, ClientError) as error:
-        raise BadInput(f"{method.replace('_', '-')} {' '.join(named.values())}: {error}") from error
+        raise InputUnavailable(f"{method.replace('_', '-')} {' '.join(named.values())}: {error}") from error
     return answer
 
 

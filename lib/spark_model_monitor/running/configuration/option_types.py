@@ -249,6 +249,13 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
+def function_or_file(reference: str | None) -> str | None:
+    """A function of a module, or the path of a JSON file."""
+    if reference is not None and ":" not in reference and not reference.endswith(".json"):
+        raise ValueError(f"is {reference!r}; it has to be module:function, or the path of a .json file")
+    return reference
+
+
 def table_or_folder(target: str | None, info: ValidationInfo) -> str | None:
     """Where results go as tables; a catalog's table requires an engine with a catalog."""
     if target is not None and is_of_catalog(target) and info.data.get("engine") == "local":

@@ -185,8 +185,10 @@ def is_interruption(error: BaseException) -> bool:
     return any(not isinstance(cause, Exception) for cause in _iterate_causes(error))
 
 
-def describe_failure(error: BaseException) -> Failure:
-    """What to report about `error`, and the exit status of a job that it ended."""
+def describe_failure(error: BaseException, *, as_service: bool = False) -> Failure:
+    """What to report about `error`, and the exit status of a job that it ended. as_service: whether a file's fault has the status
+    that the service gives to all of them.
+    """
     for cause in _iterate_causes(error):  # cleaning up the interrupted step may have raised another exception
         if isinstance(cause, KeyboardInterrupt):
             return Failure("interrupted", ExitStatus.INTERRUPTED, is_expected=True)
@@ -199,17 +201,24 @@ def describe_failure(error: BaseException) -> Failure:
         return Failure(OUT_OF_MEMORY, ExitStatus.FAILED, is_expected=True)
     for cause in _iterate_causes(error):
         if isinstance(cause, MonitorError):
-            return Failure(str(cause), cause.exit_status, is_expected=True)
+            return Failure(str(cause), _find_status(type(cause), as_service=as_service), is_expected=True)
     # What a worker raised reaches the driver as text, within the error of Spark
     text = "\n".join(str(cause) for cause in _iterate_causes(error))
     from_worker = _FROM_WORKER.findall(text)
     if from_worker:
         name, sentence = from_worker[-1]
-        return Failure(sentence, getattr(errors, name, MonitorError).exit_status, is_expected=True)
+        status = _find_status(getattr(errors, name, MonitorError), as_service=as_service)
+        return Failure(sentence, status, is_expected=True)
     known_reason = _find_known_reason(error, text)
     if known_reason is not None:
         return Failure(known_reason, ExitStatus.FAILED, is_expected=True)
     return Failure(_describe_unknown(error, text), ExitStatus.FAILED, is_expected=False)
+
+
+def _find_status(kind: type[MonitorError], *, as_service: bool) -> int:
+    if as_service and issubclass(kind, (errors.BadInput, errors.BadDocument)):
+        return ExitStatus.FAILED
+    return kind.exit_status
 
 
 OUT_OF_MEMORY = (

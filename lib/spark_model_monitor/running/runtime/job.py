@@ -261,7 +261,9 @@ class Job:
         steps = _in_a_thread if interrupted else _here
         try:
             if error is not None:
-                self._fail(describe_failure(error), error)
+                # Unless the configuration itself is what failed
+                as_service = "config" in vars(self) and self.config.replays_service
+                self._fail(describe_failure(error, as_service=as_service), error)
             # Neither an error nor finish(): a fault of the job's own code
             elif self._message is None:
                 self._fail(

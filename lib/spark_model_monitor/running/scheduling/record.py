@@ -23,7 +23,7 @@ from typing import Any
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Execution, Executions, ExecutionStatus
-from spark_model_monitor.errors import BadDocument, BadInput, OutputFailed, OutputHeld
+from spark_model_monitor.errors import BadDocument, BadInput, DamagedRecord, OutputFailed, OutputHeld
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.stopping import run_at_exit
@@ -64,10 +64,10 @@ def scheduled_times(executions: Sequence[Execution]) -> list[datetime]:
 
 
 def read_time(text: str) -> datetime:
-    """A time of a record. Raises BadDocument for a text that is none."""
+    """A time of a record. Raises DamagedRecord for a text that is none."""
     time = parse_recorded_time(text)
     if time is None:
-        raise BadDocument(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
+        raise DamagedRecord(f"the executions have the time {text!r}; it has to be one such as 2026-01-31T22:00:00Z")
     return time
 
 
@@ -96,18 +96,21 @@ class Record:
     def read(cls, folder: State, name: str, now: Clock = utc_now) -> Record:
         """The record of the schedule called `name`; an empty one if none of its runs was ever due.
 
-        Raises BadDocument if the file can't be parsed; taking it for an empty one would repeat its runs.
+        Raises DamagedRecord if the file can't be parsed; taking it for an empty one would repeat its runs.
         """
         path = cls._file(folder, name)
         storage = storage_of(path)
         if not storage.exists(path):
             return cls(path, Executions(since=format_moment(now())), now)
-        executions = Executions.from_json(storage.read(path), path)
+        try:
+            executions = Executions.from_json(storage.read(path), path)
+        except BadDocument as fault:
+            raise DamagedRecord(str(fault)) from fault
         further = filter(None, (executions.without_data,))
         # Times that aren't moments would make every comparison below meaningless
         for time in (executions.since, *further, *(execution.scheduled_time for execution in executions.executions)):
             if (parsed := parse_recorded_time(time)) is None or not YEARS.start <= parsed.year < YEARS.stop:
-                raise BadDocument(
+                raise DamagedRecord(
                     f"{path}: has the time {time!r}; it has to be one such as 2026-01-31T22:00:00Z; restore the file "
                     "from a copy"
                 )
@@ -117,7 +120,7 @@ class Record:
     def open(cls, folder: State, name: str, now: Clock) -> Record:
         """The record, for the lock's holder, with interrupted runs due again (`settle`).
 
-        Raises BadDocument if the file can't be parsed, once: it is put aside, and the next call begins with an empty record.
+        Raises DamagedRecord if the file can't be parsed, once: it is put aside, and the next call begins with an empty record.
         """
         try:
             record = cls.read(folder, name, now)

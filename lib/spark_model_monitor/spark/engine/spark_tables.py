@@ -38,7 +38,7 @@ from spark_model_monitor.data.reading.versioned_tables import (
 )
 from spark_model_monitor.data.reading.versioned_tables import open_table as open_table_here
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE
-from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NotRecorded
+from spark_model_monitor.errors import BadConfiguration, BadInput, InputUnavailable, MonitorError, NotRecorded
 from spark_model_monitor.spark.engine.application import send_package
 from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_file, with_places
 from spark_model_monitor.spark.engine.worker import read_footers, unpack
@@ -277,7 +277,7 @@ def list_catalog_tables(spark: SparkSession, pattern: str) -> Iterator[tuple[str
     try:
         schemas = spark.sql(" IN ".join(["SHOW SCHEMAS", *map(quote_name, catalogs)])).collect()
     except Exception as fault:
-        raise BadInput(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
+        raise InputUnavailable(f"Spark's catalog can't be listed{error_sentence(fault)}") from fault
     # One schema that may not be listed doesn't keep the others from being watched
     for schema_name in fnmatch.filter([row[0] for row in schemas], schema):
         within = [*catalogs, schema_name]

@@ -41,10 +41,11 @@ def test_destinations_are_read_from_one_text(text, destinations):
     ("text", "sentence"),
     [
         pytest.param(
-            "cloudwatch,slack:x",
+            "cloudwatch,pager:x",
             "names no sink at place 2; write one of apprise:URL, cloudwatch[:NAMESPACE], ",
             id="no sink",
         ),
+        pytest.param("slack:T1/B2", "at place 1; apprise has slack: write apprise:slack://…", id="a chat"),
         pytest.param("https://a.example/T123", "names no sink at place 1", id="a URL alone"),
         pytest.param("webhook", "is no URL; write webhook:https://HOST/PATH", id="no URL"),
         pytest.param("webhook:ftp://a.example", "is no URL", id="another scheme"),
