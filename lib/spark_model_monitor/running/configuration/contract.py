@@ -376,7 +376,7 @@ class JobConfig(BaseModel):
     """Column with the time of each row. It orders a baseline, whose parts show how the data varies, and selects the rows of a
     window from a table."""
 
-    checks: Annotated[str | None, AfterValidator(kinds.function_or_file)] = _of_columns("CHECKS")
+    checks: Annotated[str | None, AfterValidator(kinds.require_function_or_file)] = _of_columns("CHECKS")
     """Your own Deequ checks: module:function, or a JSON file of analyzers and assertions."""
 
     expectations: str | None = _of_columns_in_a_window("FILE")

@@ -249,7 +249,7 @@ def connect_address(url: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
-def function_or_file(reference: str | None) -> str | None:
+def require_function_or_file(reference: str | None) -> str | None:
     """A function of a module, or the path of a JSON file."""
     if reference is not None and ":" not in reference and not reference.endswith(".json"):
         raise ValueError(f"is {reference!r}; it has to be module:function, or the path of a .json file")

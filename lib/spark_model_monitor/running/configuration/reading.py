@@ -131,7 +131,9 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
         if flag not in flags:
             # Python's spelling with underscores is the most common mistake
             written = flag.replace("_", "-")
-            near = [other for other in flags if other.startswith(written)] or difflib.get_close_matches(written, flags)
+            near = [known_flag for known_flag in flags if known_flag.startswith(written)] or difflib.get_close_matches(
+                written, flags
+            )
             errors[_unknown(flag, near)] = flags[near[0]][0] if near else None
             if not equals and words and not words[0].startswith("--"):
                 words.pop(0)  # the flag's value: not a further error
