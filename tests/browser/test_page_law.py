@@ -151,7 +151,7 @@ def test_the_demos_day_says_what_began_when_and_by_how_much(day):
     hour = (day / "hours/2024/03/04/20/report.html").read_text()
 
     # the feature that the fault multiplies, and one or both of the model's outputs, which follow it
-    assert re.search(r"In alert since 18:00: [23] of 15 features changed\.", html)
+    assert re.search(r"In alert since 18:00: [23] of 15 features changed[.:]", html)
     assert "monthly_charge_eur" in html.partition("</h1>")[0]
     assert "times what it was" in hour.partition("</h1>")[0]
     assert "No change seen" in (day / "calm.html").read_text().partition("</h1>")[0]

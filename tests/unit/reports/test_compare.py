@@ -76,7 +76,7 @@ def test_the_text_says_it_in_words(sides, capsys):
     assert cli(["compare", *sides]) == 0
 
     printed = capsys.readouterr().out
-    assert "100 rows before, 100 after; 4 of 5 features or metrics differ" in printed
+    assert "100 rows before, 100 after; 4 of 5 features or metrics changed" in printed
     assert (
         "mean 50 → 100; min 0.5 → 50.5; p25 24.5 → 74.5; median 49.5 → 99.5; p75 74.5 → 124.5; max 99.5 → 149.5"
         in " ".join(printed.split())

@@ -229,7 +229,7 @@ def test_a_comparison_says_what_the_run_says(day, hour):
     names = [change.name for change in compared.significant]
 
     assert names == (["number_1"] if hour == "05" else [])
-    assert f"of 5 features or metrics differ, {len(names)} of them by more than chance" in page.headline.text
+    assert f"of 5 features or metrics changed, {len(names)} of them by more than chance" in page.headline.text
     assert find_contradictions(page) == []
 
 

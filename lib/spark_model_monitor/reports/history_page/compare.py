@@ -348,7 +348,7 @@ def _create_table(changes: Sequence[Change]) -> PageTable:
 def _count_differences(comparison: Compared) -> str:
     """How much differs, and how much of it by more than chance, if both sides have states."""
     num_different = sum(change.kind != "same" for change in comparison.changes)
-    differences = f"{num_different:,} of {len(comparison.changes):,} features or metrics differ"
+    differences = f"{num_different:,} of {len(comparison.changes):,} features or metrics changed"
     if comparison.changed_names is None or not num_different:
         return differences
     return f"{differences}, {len(comparison.significant):,} of them by more than chance"
