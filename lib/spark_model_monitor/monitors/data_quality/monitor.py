@@ -56,7 +56,6 @@ from spark_model_monitor.monitors.data_quality.hints import ObservedData
 from spark_model_monitor.monitors.data_quality.label_column import find_roles, leave_out_label
 from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
 from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
-from spark_model_monitor.monitors.data_quality.report.sentences import with_words
 from spark_model_monitor.monitors.data_quality.unmet_requests import list_unmet_requests
 from spark_model_monitor.monitors.protocol import (
     Judgement,
@@ -346,6 +345,11 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             return results
         size = self.monitor.max_domain_size
         hide = hide_values or self.monitor.hide_values
+        # Most windows need no words
+        if not any(check_result.status is CheckStatus.VIOLATED for check_result in results):
+            return super().write_sentences(results, hide_values=hide)
+        from spark_model_monitor.monitors.data_quality.report.sentences import with_words
+
         return with_words(results, self.sample.state, self.baseline, max_domain_size=size, hide_values=hide)
 
     def find_causes(

@@ -29,7 +29,6 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     from_profile,
 )
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
-from spark_model_monitor.monitors.data_quality.report.sentences import DOMAIN, OptionalDistribution, select_sides
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 # of rows on a card, and letters of each
@@ -82,6 +81,8 @@ def create_page(
         hints = [*_describe_findable_change(feature.check_results, before)]
         compared = before, current
         if feature.violations:
+            from spark_model_monitor.monitors.data_quality.report.sentences import select_sides
+
             first = feature.violations[0]
             compared = select_sides(first, features.get(name), baseline)
             hints = [*_write_hints(first), *_write_row_hints(first, row_ids.get(name, ()), hide_values=hide_values)]
@@ -113,7 +114,7 @@ def _create_page(
     )
 
 
-def _draw_sides(before: OptionalDistribution, now: OptionalDistribution, most_named: int) -> Overlay | None:
+def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | None, most_named: int) -> Overlay | None:
     """Both sides, or the one that has the feature."""
     if before:
         return draw_overlay(before, now, most_named)
@@ -124,7 +125,7 @@ def _draw_sides(before: OptionalDistribution, now: OptionalDistribution, most_na
 
 def _write_hints(first: CheckResult) -> Iterator[str]:
     """What may explain a change, or the picture."""
-    if not first.guess and first.check == DOMAIN and OUTSIDE_LIST not in (first.change or ""):
+    if not first.guess and first.check == "categorical_values_check" and OUTSIDE_LIST not in (first.change or ""):
         yield "a new category, or another spelling of one?"
     if first.check == COMPLETENESS:
         yield "the picture leaves out missing values"
@@ -143,7 +144,9 @@ def _write_row_hints(first: CheckResult, kept_ids: Sequence[str], *, hide_values
         yield f"to print such rows: spark-model-monitor rows FOLDER {quote(first.feature or '')} --source DATA"
 
 
-def _describe_findable_change(check_results: Sequence[CheckResult], before: OptionalDistribution) -> Iterable[str]:
+def _describe_findable_change(
+    check_results: Sequence[CheckResult], before: FeatureDistribution | None
+) -> Iterable[str]:
     """The change that would have been found nine times in ten, for numbers in the data's unit."""
     for check_result in check_results:
         size = check_result.smallest_change
@@ -163,7 +166,7 @@ def _describe_findable_change(check_results: Sequence[CheckResult], before: Opti
         return
 
 
-def _format_typical_value(distribution: OptionalDistribution) -> str:
+def _format_typical_value(distribution: FeatureDistribution | None) -> str:
     """A feature in one number: its mean, or its number of values."""
     if distribution is None:
         return "–"
@@ -172,7 +175,7 @@ def _format_typical_value(distribution: OptionalDistribution) -> str:
     return format_number(distribution.mean)
 
 
-def _format_missing(distribution: OptionalDistribution) -> str:
+def _format_missing(distribution: FeatureDistribution | None) -> str:
     if distribution and distribution.rows:
         return format_percent(1 - distribution.present / distribution.rows)
     return "–"
@@ -235,7 +238,7 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     return why_always_new(feature) or lacking or distribution.reason or ""
 
 
-def _format_median(distribution: OptionalDistribution) -> str:
+def _format_median(distribution: FeatureDistribution | None) -> str:
     cdf = None
     if distribution and distribution.numbers:
         cdf = distribution.numbers.step_cdf()

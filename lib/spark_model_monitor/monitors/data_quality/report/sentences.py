@@ -59,7 +59,6 @@ _PLAIN = {
     "new_values_check": "has {observed:,.0f} new values, about {threshold:,.2g} are usual",
     "non_negative_check": "has negative numbers, it had none",
 }
-OptionalDistribution = FeatureDistribution | None
 
 
 def with_words(
