@@ -192,6 +192,6 @@ def test_a_threshold_is_matched_by_its_lower_end(golden):
 
     age = analysis.groups[1]
     assert age.choice.shown == "(40, 68]"
-    baseline_values = BiasBaseline(report).values(report.pre_training_bias_metrics, "Age", age.choice)
+    baseline_values = BiasBaseline(report).values(report, "pre_training", "Age", age.choice)
     assert baseline_values is not None
     assert baseline_values["CI"] == 0.4575

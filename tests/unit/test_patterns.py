@@ -6,14 +6,14 @@ import re
 import pytest
 from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
 
-from spark_model_monitor.reports.history_page.service_violations import TEXTS
+from spark_model_monitor.reports.history_page.service_violations import NUMBERS, PERCENTAGES
 from spark_model_monitor.reports.outputs.run_files import NameKind
 from spark_model_monitor.running.runtime.failures import SENTENCES_BY_PATTERN
 from spark_model_monitor.storage.refused_requests import REFUSALS
 
 GIVEN = {
     "kind.value": [kind.value for kind in NameKind],
-    "form": [text.pattern.pattern for text in TEXTS],
+    "form": [pattern.pattern for pattern in (*PERCENTAGES, *NUMBERS)],
     "sign": [*SENTENCES_BY_PATTERN, *REFUSALS],
     "f'\\\\b{name}\\\\.(\\\\w+)'": [r"\bclient\.(\w+)"],
     "f'\\\\b{re.escape(monitor.name)}\\\\b'": [r"\bmodel\-1\b"],

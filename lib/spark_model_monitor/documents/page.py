@@ -127,7 +127,9 @@ class PageTable:
     of_all: bool = False
 
     def drop_empty_columns(self) -> PageTable:
-        """The table without its empty columns."""
+        """The table without its empty columns; without lines nobody knows which these are."""
+        if not self.lines:
+            return self
         # A dash stands for no value
         # Columns such as the owner or the share of missing values are often empty on a whole page
         indices = range(len(self.columns))

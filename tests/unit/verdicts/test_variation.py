@@ -283,7 +283,7 @@ def test_scores_that_are_the_same_say_no_more_than_one_of_them():
     different = {name: random.normal(size=16) for name in LEVELS[1:]}
     independent = PastWindows(make_past(scores, **different)).dispersion(900.0)
 
-    assert same.freedom == pytest.approx(16)
+    assert same.freedom < 1.1 * 16
     assert independent.freedom > 0.7 * 16 * len(LEVELS)
 
 
@@ -292,12 +292,12 @@ def test_a_level_that_one_of_many_columns_has_is_judged_among_them():
     # Beyond the chance of one column, and not of one of many
     scores = random.normal(size=16)
     scores *= 1.4 / scores.std()
-    past = PastWindows(make_past(scores))
+    past = PastWindows(make_past(scores, **{name: random.normal(size=16) for name in LEVELS[2:]}))
     alone, among_others = (
         past.variance("location", WindowSize(2_700.0, level_varies=level_varies)) for level_varies in (None, False)
     )
 
-    assert past.dispersion(2_700.0).p < CHANCE
+    assert past.dispersion(2_700.0).compute_p(1.0) < CHANCE
     assert among_others.factor < alone.factor / 2
 
 
