@@ -32,7 +32,7 @@ from spark_model_monitor.data.records.arrays import (
     split_into_chunks,
     view_text_bytes,
 )
-from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue, find_many_names
+from spark_model_monitor.data.records.json_lines import JsonValue, find_many_names
 
 Path: TypeAlias = tuple[str, ...]
 Positions: TypeAlias = NDArray[np.int64]
@@ -133,7 +133,7 @@ def build_template(line: bytes) -> Template | None:
             mark = b'%s"#%d"%s' % (piece[: number.start()], index, piece[number.end() :])
         marks.append(mark)
     try:
-        document = json.loads(b"".join(marks), object_pairs_hook=JsonObject, parse_constant=int)  # int rejects NaN
+        document = json.loads(b"".join(marks), parse_constant=int)  # int rejects NaN
         members = dict(_iterate_members(document, (), pieces, values))
     except (ValueError, RecursionError):
         return None
@@ -166,13 +166,13 @@ def _iterate_members(
 
     Raises ValueError for a member that is there twice, or whose name has to be read.
     """
-    if isinstance(value, JsonObject):
-        names = [pieces[values.pop(position).piece].decode() for position, _ in value]
+    if isinstance(value, dict):
+        names = [pieces[values.pop(position).piece].decode() for position in value]
         if len(set(names)) < len(names) or any("\\" in name for name in names):
             raise ValueError("a member is there twice, or its name has to be read")
         if path:
             yield path, Member.OBJECT
-        for name, (_, member) in zip(names, value, strict=True):
+        for name, member in zip(names, value.values(), strict=True):
             yield from _iterate_members(member, (*path, name), pieces, values)
     elif isinstance(value, str):
         yield path, values[value]
