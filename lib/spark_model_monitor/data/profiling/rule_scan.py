@@ -254,7 +254,7 @@ def _is_listed(column: ColumnCells, texts: frozenset[str], numbers: frozenset[fl
     """Whether each cell is one of these texts, or of these numbers; a number is no text."""
     if not column.is_text or not texts:
         return _are_numbers_in(column, numbers)
-    listed_texts = pa.array(texts, pa.string())
+    listed_texts = pa.array(sorted(texts), pa.string())
     are_listed = column.map_texts(lambda texts: pc.is_in(texts, listed_texts))
     if not numbers:
         return are_listed
