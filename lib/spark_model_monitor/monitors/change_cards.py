@@ -109,6 +109,10 @@ class PageFeature:
         return False, first.alarm or math.inf, -compute_severity(first)
 
     @property
+    def is_unsure(self) -> bool:
+        return any(check_result.is_unsure for check_result in self.check_results)
+
+    @property
     def is_compared(self) -> bool:
         statuses = {check_result.status for check_result in self.check_results}
         statuses.discard(CheckStatus.NOT_JUDGED)

@@ -10,7 +10,7 @@ from shlex import quote
 import numpy as np
 
 from spark_model_monitor.documents.change_description import format_window
-from spark_model_monitor.documents.check_results import CheckResult, CheckResults, format_full_name
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, format_full_name
 from spark_model_monitor.documents.headline import KINDS, find_kind_of_change, write_headline
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
@@ -239,11 +239,18 @@ def _create_feature(
     picture: Picture | None = draw_run_overlay(run, name, baseline)
     if picture is None and since is not None:
         picture = _draw_point(series, row, baseline)
-    # One bar alone shows nothing
+    # Cards alone have times below their bars; one bar alone shows nothing
     hours = None
-    if len(history.labels) > 1:
+    has_card = since is not None or any(check_result.is_unsure for check_result in results)
+    if has_card and len(history.labels) > 1:
         times = [_format_time(history, index) for index in range(len(history.labels))]
         hours = create_hours(series, row, times)
+    # The reason replaces a number that would look like a result
+    note = ""
+    if name not in run.places:
+        note = "not in the last window"
+    elif results and all(check_result.status is CheckStatus.NOT_JUDGED for check_result in results):
+        note = results[0].reason or "not judged"
     return PageFeature(
         name=name,
         check_results=results,
@@ -256,7 +263,7 @@ def _create_feature(
         since=when,
         hours=hours,
         trend=create_hours(series, row, (), MOST_TICKS),
-        note="" if name in run.places else "not in the last window",
+        note=note,
         is_output=name in context.outputs,
         was_violated=num_violated > 0,
     )

@@ -78,18 +78,22 @@ def create_page(
         before = baseline.distributions.get(name)
         current = now.get(name)
         # A picture of what was compared: of a violation maybe a segment, or another reference
-        hints = [*_describe_findable_change(feature.check_results, before)]
-        compared = before, current
+        hints: list[str] = []
+        picture = None
         if feature.violations:
             from spark_model_monitor.monitors.data_quality.report.sentences import select_sides
 
             first = feature.violations[0]
-            compared = select_sides(first, features.get(name), baseline)
+            picture = _draw_sides(*select_sides(first, features.get(name), baseline), most_named)
             hints = [*_write_hints(first), *_write_row_hints(first, row_ids.get(name, ()), hide_values=hide_values)]
+        elif before and current:
+            picture = draw_overlay(before, current, most_named)
+        if feature.is_unsure and not feature.violations:
+            hints += _describe_findable_change(feature.check_results, before)
         feature = replace(
             feature,
             type_name=(current or before or FeatureDistribution(InferredType.UNKNOWN)).type_name,
-            picture=_draw_sides(*compared, most_named),
+            picture=picture,
             before=_format_typical_value(before),
             now=_format_typical_value(current),
             missing=" → ".join(dict.fromkeys(map(_format_missing, (before or current, current)))),
