@@ -51,6 +51,20 @@ def test_every_file_of_hints_is_found_and_has_its_sentence_in_its_docstring():
     assert all(rule.summary.endswith(".") for rule in HINTS.values())
 
 
+# the index that pandas writes
+
+
+@pytest.mark.parametrize(("header", "hint_names"), [(True, ["index_column"]), (False, [])], ids=["header", "none"])
+def test_an_index_that_pandas_wrote_is_named(tmp_path, header, hint_names):
+    frame = pd.DataFrame({"items": np.random.default_rng(5).integers(1, 9, 200)})
+    frame.to_csv(tmp_path / "items.csv", header=header)
+
+    dataset_format = "csv" if header else "csv-without-header"
+    run = run_baseline(tmp_path / "items.csv", MONITOR, dataset_format=dataset_format, engine="local")
+
+    assert [hint.hint for hint in run.hints] == hint_names
+
+
 # cells that are no numbers
 
 

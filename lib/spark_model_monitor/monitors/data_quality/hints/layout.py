@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import PLAIN_NUMBER
+from spark_model_monitor.monitors.data_quality.distribution.always_new import NUMBERED, why_always_new
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
 from spark_model_monitor.monitors.data_quality.label_column import find_absent_columns
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
@@ -64,6 +65,20 @@ def _rate_certainty(numbers: Sequence[str]) -> int:
     if is_sorted or len(numbers) < FEWEST_NUMBERS:
         return 1
     return 2
+
+
+@register_hint("index_column")
+def index_column(data: ObservedData) -> HintSentences:
+    """The first column of a header has no name, and numbers the rows, as the index does that pandas writes.
+
+    Source: M16.
+    """
+    first_two = data.profile.features[:2]
+    names = [feature.name for feature in first_two]
+    # Without a header all columns are called so
+    if names[:1] == ["_c0"] and names[1:] != ["_c1"] and why_always_new(first_two[0]) == NUMBERED:
+        finding = "the first column has no name and numbers the rows, as the index does that pandas writes"
+        yield names[:1], f"{finding}; leave it out by to_csv(…, index=False)"
 
 
 @register_hint("inputs_alone")
