@@ -55,7 +55,7 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
         column = compute_column_tests(request, level_varies=key in varying)
         if column is not None:
             tests_by_reference[key] = column
-    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence)
+    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence, varying)
 
 
 def _request_references(

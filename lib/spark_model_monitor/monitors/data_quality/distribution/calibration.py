@@ -6,7 +6,7 @@ The verdict is violated, passed, or, if a change that matters may have gone unse
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -119,12 +119,13 @@ class ColumnDrift:
 @dataclass(frozen=True, slots=True)
 class NoiseCalibration:
     """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the facts, by
-    feature name and check.
+    feature name and check. varying: the columns whose level varies from window to window.
     """
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], ColumnDrift] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, FactEvidence]] = field(default_factory=dict)
+    varying: Collection[tuple[str, str]] = frozenset()
 
     @property
     def rows_are_independent(self) -> bool:
