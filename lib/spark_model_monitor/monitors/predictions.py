@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import Partitions
+from spark_model_monitor.data.engine.engine_protocol import Broadcast, Partitions
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import (
@@ -74,12 +74,12 @@ class Labelling:
 class PredictionTask:
     """What is done with a partition.
 
-    model: without its bytes: content. features, positions, numeric: its input. position:
+    model: without its bytes, which are sent separately: content. features, positions, numeric: its input. position:
     index of the new column in `schema`. reason: the column that says why a row is refused; such a row gets no prediction.
     """
 
     model: Model
-    content: bytes
+    content: Broadcast[bytes]
     features: tuple[str, ...]
     positions: tuple[int, ...]
     numeric: tuple[bool, ...]
@@ -89,7 +89,7 @@ class PredictionTask:
     reason: str | None
 
     def caller(self) -> Caller:
-        return Caller(replace(self.model, content=self.content), self.features, self.numeric)
+        return Caller(replace(self.model, content=self.content.value), self.features, self.numeric)
 
     def labels(self, caller: Caller, cells: Cells) -> pa.Array:
         """The model's predictions for some rows, as the new column."""
@@ -128,16 +128,16 @@ def with_predictions(
     fields = list(table.schema)
     added = pa.field(f"c{len(names)}", how.kind(types[names.index(label)], as_they_are=model.labels))
     schema = pa.schema([*fields[: len(names)], added, *fields[len(names) :]])
-    # The rows are kept for as long as somebody reads them
-    content = read_content(model, table.engine.storage)
-    numeric = tuple(position not in words for position in positions)
-    predictor_arguments = (without_path(model), content, tuple(features), positions, numeric)
-    task = PredictionTask(*predictor_arguments, how, schema, len(names), reason)
-    rows = table.mapped(partial(predict_partition, task), schema).persist()
-    try:
-        yield rows
-    finally:
-        rows.release()
+    # The model's bytes are sent once, and the rows kept for as long as somebody reads them
+    with table.broadcast(read_content(model, table.engine.storage)) as content:
+        numeric = tuple(position not in words for position in positions)
+        predictor_arguments = (without_path(model), content, tuple(features), positions, numeric)
+        task = PredictionTask(*predictor_arguments, how, schema, len(names), reason)
+        rows = table.mapped(partial(predict_partition, task), schema).persist()
+        try:
+            yield rows
+        finally:
+            rows.release()
 
 
 def _find_columns_with_words(table: Partitions, positions: Sequence[int], reason: str | None) -> set[int]:

@@ -10,9 +10,10 @@ Nothing is read before `batches()` or `rows()` is called. Pure: imported on the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -109,9 +110,25 @@ PARTITION = "partition"
 LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
 
 Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name, with its arguments."""
+"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
 
+Value = TypeVar("Value")
 Function = TypeVar("Function", bound=Callable[..., Any])
+Shared = TypeVar("Shared", covariant=True)
+
+
+class Broadcast(Protocol[Shared]):
+    """A value that every worker has; a task carries a reference to it and reads it there."""
+
+    @property
+    def value(self) -> Shared: ...
+
+
+@dataclass(frozen=True)
+class CarriedValue(Generic[Value]):
+    """A value that each task carries itself, for engines that send nothing ahead (`Partitions.broadcast`)."""
+
+    value: Value
 
 
 class States(Protocol):
@@ -184,6 +201,9 @@ class Partitions(Protocol):
 
     def batches(self) -> list[pa.RecordBatch]:
         """All batches, partitions in any order; for data that is small by construction."""
+
+    def broadcast(self, value: Value) -> AbstractContextManager[Broadcast[Value]]:
+        """A value for the tasks over these partitions, sent once and released at the end."""
 
 
 class Lines(Protocol):

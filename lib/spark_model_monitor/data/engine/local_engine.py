@@ -7,10 +7,11 @@ It cuts files and orders rows as Spark does, so states have the same bytes
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ from spark_model_monitor.data.engine.casts import parse_doubles
 from spark_model_monitor.data.engine.engine_protocol import (
     LINE_KEY,
     PARTITION,
+    Broadcast,
+    CarriedValue,
     Engine,
     Function,
     Partitions,
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from spark_model_monitor.data.engine.local_tables import TableFiles
+
+Value = TypeVar("Value")
 
 TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY: pa.int64(), LINE_KEY: pa.int64()}
 
@@ -279,6 +284,10 @@ class LocalPartitions:
 
     def batches(self) -> list[pa.RecordBatch]:
         return list(chain(*self._collect()))
+
+    @contextmanager
+    def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
+        yield CarriedValue(value)
 
     def _collect(self) -> list[list[pa.RecordBatch]]:
         return run_in_processes(self.parts(), self.engine.processes)

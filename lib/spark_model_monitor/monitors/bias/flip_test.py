@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, Partitions
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
 from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
@@ -110,10 +110,11 @@ def select_neighbours(groups: tuple[FlipGroup, ...], batches: Iterable[pa.Record
 
 
 def count_flips(
-    groups: tuple[FlipGroup, ...], neighbours: FlipRows, batches: Iterable[pa.RecordBatch]
+    groups: tuple[FlipGroup, ...], neighbours: Broadcast[FlipRows], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """How many rows of one partition are classified differently by their neighbours, by group."""
     counts = np.zeros((3, len(groups)), np.int64)
+    neighbour_rows = neighbours.value
     learnt: dict[int, Any] = {}  # for groups with rows here
     for batch in batches:
         if not batch.num_rows:
@@ -124,7 +125,7 @@ def count_flips(
             # Distances take memory by tested rows times neighbours, so rows come in portions
             for start in range(0, len(tested.positive), ROWS_AT_ONCE):
                 if group_index not in learnt:
-                    learnt[group_index] = _fit_classifier(group, group_index, neighbours)
+                    learnt[group_index] = _fit_classifier(group, group_index, neighbour_rows)
                 part = slice(start, start + ROWS_AT_ONCE)
                 positive = tested.positive[part]
                 decided = learnt[group_index].predict(tested.features[part][:, list(group.features)])
@@ -344,7 +345,8 @@ def _collect_neighbours(prepared: Partitions, plan: tuple[FlipGroup, ...]) -> Fl
 def _count_tested_flips(
     prepared: Partitions, plan: tuple[FlipGroup, ...], neighbours: FlipRows, groups: Sequence[SensitiveGroup]
 ) -> list[FlipTest]:
-    batches = prepared.mapped(partial(count_flips, plan, neighbours), FLIP_SCHEMA).batches()
+    with prepared.broadcast(neighbours) as sent:
+        batches = prepared.mapped(partial(count_flips, plan, sent), FLIP_SCHEMA).batches()
     sums = np.zeros((len(plan), len(SUMMED)), np.int64)
     for row in pa.Table.from_batches(batches, FLIP_SCHEMA).to_pylist():
         sums[row["group"]] += [row[name] for name in SUMMED]

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, StateRow
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, StateRow
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS
 from spark_model_monitor.data.records.arrays import drop_rejected
@@ -121,14 +121,14 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 class Explained:
     """A model and the rows that its answers are compared with.
 
-    names, numeric: of the features. model: without its bytes: content. baseline, samples,
+    names, numeric: of the features. model: without its bytes, which are sent separately: content. baseline, samples,
     seed, with_logit: as in `Kernel`. algorithm: how attributions are computed.
     """
 
     names: tuple[str, ...]
     numeric: tuple[bool, ...]
     model: Model
-    content: bytes
+    content: Broadcast[bytes]
     baseline: Cells
     samples: int
     seed: int
@@ -136,7 +136,7 @@ class Explained:
     algorithm: Algorithm
 
     def caller(self, *, says_why: bool = False) -> Caller:
-        return Caller(replace(self.model, content=self.content), self.names, self.numeric, says_why)
+        return Caller(replace(self.model, content=self.content.value), self.names, self.numeric, says_why)
 
     def cells(self, rows: pa.RecordBatch, columns: Sequence[str]) -> Cells:
         """The cells of the features, from these columns."""
@@ -270,13 +270,13 @@ def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch
 
 
 def compute_dependence(
-    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Cells, batches: Iterable[pa.RecordBatch]
+    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Broadcast[Cells], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """The sums of the model's answers over each feature's grid. batches: the indexes in `grids` of those to compute."""
     for batch in batches:
         for grid_index in batch.column(0).to_pylist():
             feature, grid = grids[grid_index]
-            sums = sum_answers_over_grid(explained.caller(), rows, feature, grid.values)
+            sums = sum_answers_over_grid(explained.caller(), rows.value, feature, grid.values)
             yield pa.RecordBatch.from_pylist([{"feature": feature, "sums": sums.tobytes()}], SUMS_SCHEMA)
 
 

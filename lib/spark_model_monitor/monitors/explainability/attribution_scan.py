@@ -11,7 +11,8 @@ import csv
 import io
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -92,41 +93,42 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
     """The attributions of a data set. Partial dependence reads rows again, once enough rows are accepted."""
     rows = _Rows(measures, dataset)
     baseline = measures.shap.baseline
-    explained = _prepare_explained(rows)
-    names = explained.names
-    plan = rows.plan
-    # The model is asked about the baseline rows once, before any executor
-    expected = _probe_model(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
-    written = tuple(names.index(name) for name in plan.written)
-    nothing = Attributions(
-        tuple(names[index] for index in written),
-        _name_outputs(measures, len(expected)),
-        measures.aggregation.value,
-        to_csv(names, explained.baseline),
-        group_column=plan.group or "",
-    )
-    # All rows, then the grids of partial dependence, which read a sample again
-    with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
-    task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
-    state, counted, local, runs = _explain_rows(rows, task)
-    if state.count:
-        dependence = _compute_dependence(rows, explained, state)
-    else:
-        dependence = ()
+    with _prepare_explained(rows) as explained:
+        names = explained.names
+        plan = rows.plan
+        # The model is asked about the baseline rows once, before any executor
+        expected = _probe_model(rows, explained, says_why=baseline is not None and not isinstance(baseline, str))
+        written = tuple(names.index(name) for name in plan.written)
+        nothing = Attributions(
+            tuple(names[index] for index in written),
+            _name_outputs(measures, len(expected)),
+            measures.aggregation.value,
+            to_csv(names, explained.baseline),
+            group_column=plan.group or "",
+        )
+        # All rows, then the grids of partial dependence, which read a sample again
+        with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
+        task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
+        state, counted, local, runs = _explain_rows(rows, task)
+        if state.count:
+            dependence = _compute_dependence(rows, explained, state)
+        else:
+            dependence = ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
     return Scanned(
         state, counted, lambda: replace(analyse_attributions(state), dependence=dependence, files=files), runs=runs
     )
 
 
-def _prepare_explained(rows: _Rows) -> Explained:
-    """The model with its baseline rows."""
+@contextmanager
+def _prepare_explained(rows: _Rows) -> Iterator[Explained]:
+    """The model with its baseline rows, while it is in use."""
     numeric, cells = _choose_baseline_rows(rows)
     measures = rows.measures
     shap = rows.measures.shap
-    content = read_content(measures.model, rows.dataset.engine.storage)
-    how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
-    return Explained(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
+    with rows.partitions.broadcast(read_content(measures.model, rows.dataset.engine.storage)) as content:
+        how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
+        yield Explained(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
 
 
 def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
@@ -134,7 +136,8 @@ def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Da
     rows = _Rows(measures, dataset)
     table = dataset.table_with_lines
     columns = tuple(f"c{dataset.names.index(name)}" for name in rows.plan.features)
-    task = AnswerTask(_prepare_explained(rows), columns, dataset.cells, add_reason_field(table.schema))
+    with _prepare_explained(rows) as explained:
+        task = AnswerTask(explained, columns, dataset.cells, add_reason_field(table.schema))
     return replace(dataset, rows=table.mapped(task, task.schema), refusable=True)
 
 
@@ -365,9 +368,11 @@ def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) 
         else:
             column = cells[:, feature_index]
         grids.append((feature_index, build_grid(column, pdp.grid_resolution or RESOLUTION)))
-    # One task for each grid
-    task = partial(compute_dependence, explained, tuple(grids), cells)
-    batches = rows.split_tasks(len(grids)).mapped(task, SUMS_SCHEMA).batches()
+    # One task for each grid; the sample is sent once
+    grid_tasks = rows.split_tasks(len(grids))
+    with grid_tasks.broadcast(cells) as sent:
+        task = partial(compute_dependence, explained, tuple(grids), sent)
+        batches = grid_tasks.mapped(task, SUMS_SCHEMA).batches()
     sums_by_feature = {row["feature"]: np.frombuffer(row["sums"]) for batch in batches for row in batch.to_pylist()}
     for feature_index, grid in grids:
         if grid.left_out:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -20,6 +21,8 @@ from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.engine_protocol import (
     PARTITION,
     STATE_SCHEMA,
+    Broadcast,
+    CarriedValue,
     Engine,
     Function,
     Partitions,
@@ -121,6 +124,8 @@ WAYS = {
 
 DEEQU_WAYS = {"evaluated": "deequ.deequ_evaluation", "checked": "deequ.deequ_checks"}
 """Those that Deequ does if a matching one is there; otherwise the functions themselves, with the same results."""
+
+Value = TypeVar("Value")
 
 STATE_TYPE = from_arrow_schema(STATE_SCHEMA)
 
@@ -296,6 +301,18 @@ class SparkPartitions:
 
     def batches(self) -> list[pa.RecordBatch]:
         return collect_batches(self.frame)
+
+    @contextmanager
+    def broadcast(self, value: Value) -> Iterator[Broadcast[Value]]:
+        # A Connect session has no broadcast, so the value travels within each task's function
+        if is_connect(self.frame):
+            yield CarriedValue(value)
+            return
+        sent = self.frame.sparkSession.sparkContext.broadcast(value)
+        try:
+            yield sent
+        finally:
+            sent.unpersist()
 
 
 @dataclass(frozen=True)
