@@ -28,11 +28,11 @@ from scipy import stats
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.documents.run_description import format_moment
+from spark_model_monitor.documents.run_description import format_moment, parse_moment
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import WindowDesignEffects
 from spark_model_monitor.monitors.data_quality.distribution.window_history import StatisticsByFeature
-from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
+from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.reports.history.archive import StoredProfile
 from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
@@ -180,7 +180,7 @@ class Product:
         self.end = format_moment(end)
         with switched_off(self.part):
             baseline = self.history.extend_baseline(self.baseline, self.end, "baseline")
-            baseline = baseline.with_volume(end, self.history.rows(), start)
+            baseline = baseline.with_volume(end, self.history.rows(), start, self.history.rows(NEWEST_ROW))
             self.findings = run_monitoring(as_table(columns), self.monitor, baseline, engine="local")
         return {check.feature or "" for check in self.findings.results if check.is_violation}
 
@@ -196,10 +196,15 @@ class Product:
 
     def remember(self) -> None:
         state = self.findings.current.state
+        # As a job leaves it
+        newest = self.findings.current.ledger.newest
+        age = None
+        if newest is not None:
+            age = parse_moment(self.end) - newest
         window = WindowEntry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
             unsure = {feature.name for feature in self.findings.unsure}
-            raw = self.findings.baseline.raw_statistics(state, find_lost_examples(self.findings.results), None, unsure)
+            raw = self.findings.baseline.raw_statistics(state, find_lost_examples(self.findings.results), age, unsure)
             self.history = replace(self.history, states={**self.history.states, self.window: state})
             self.history = self.history.with_window(window, raw)
 

@@ -410,3 +410,23 @@ def test_the_step_that_is_named_ends_what_cannot_be_told(seed, table):
 
     assert not list_unsure(findings)
     assert list_violated(findings) <= {"user"}
+
+
+# 6. Times may come late, and not from after their window
+
+
+def draw_late_times(laws, random, windows):
+    for number in range(windows):
+        columns = laws.draw_late_records(random, number, 1_000)
+        yield {**columns, "seen": columns["seen"].astype("datetime64[s]")}
+
+
+def test_late_times_are_healthy_and_times_after_the_window_are_not(contestants, laws):
+    windows = [*draw_late_times(laws, np.random.default_rng(88), 41)]
+    product = contestants.Product(laws.LAWS["late records"], windows[:28])
+
+    for number in range(28, 40):
+        assert product.judge(windows[number], number) == set()
+        product.remember()
+    six_hours_later = {**windows[40], "seen": windows[40]["seen"] + np.timedelta64(6, "h")}
+    assert "seen" in product.judge(six_hours_later, 40)

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
@@ -26,10 +27,11 @@ from spark_model_monitor.statistics.states import FeatureProfile, Moments
 from spark_model_monitor.statistics.states.ages import DAY, HOUR, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.states.time_counts import BEFORE_1970, HOURS_OF_DAY, TimeCounts
+from spark_model_monitor.statistics.states.time_counts import BEFORE_1970, HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments
 from spark_model_monitor.statistics.verdicts import hours_of_day
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 from spark_model_monitor.statistics.verdicts.hours_of_day import HourCounts, Stretch
 from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
@@ -54,6 +56,7 @@ LONGEST_SEASON = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseli
 MEAN_HOUR = "mean hour of the day"
 ONE_DAY = timedelta(days=1)
 LEAST_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
+LEAST_OF_TYPICAL = 0.25  # of the times of an hour
 WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
@@ -87,20 +90,42 @@ def read_times(before: FeatureProfile, current: FeatureProfile, kind: type[Times
     return None
 
 
-@register_fact("time_future_check", needs=Ages, same_as=("time_age_check",))
+@register_fact("time_future_check", same_as=("time_age_check",))
 def time_future(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The share of times that are more than a minute later than their rows is not above the baseline's; if that is 0, such times
-    are a new kind of value.
+    are a new kind of value. Of the rows' own times none are an hour after the window's end, if those of earlier windows weren't.
 
     Source: D4.9.
     """
     ages = read_times(before, feature.current, Ages)
     if ages is None:
-        return None
+        return _compare_with_window_end(feature, before)
     old, new = ages
     counts_before = (old.in_future, old.total)
     counts_now = (new.in_future, new.total)
     return compare_shares("share of times in the future", counts_before, counts_now, feature.baseline_design_effect)
+
+
+def _compare_with_window_end(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """The share of times after the window's end; None unless the newest row of each earlier window came before its end."""
+    volume = feature.comparison.volume
+    times = read_times(before, feature.current, TimeCounts)
+    if times is None or volume is None or volume.newest is None or volume.expected_freshness is None:
+        return None
+    # The column whose times are the rows', of which earlier windows left their newest
+    _, new = times
+    newest = volume.newest.timestamp() + BEFORE_1970
+    least_age = min(age for _, _, age in volume.fresh)
+    if abs(newest - new.last) > 1 or least_age <= 0:
+        return None
+    # From an hour after the end on
+    end = volume.time.timestamp() + BEFORE_1970
+    first_hour = end / SECONDS_OF_HOUR + 1
+    after = new.counts[new.starts >= first_hour]
+    num_after = int(after.sum())
+    earlier_rows = round(sum(rows for _, rows, _ in volume.fresh))
+    quantity = "share of times after the window's end"
+    return compare_shares(quantity, (0, earlier_rows), (num_after, new.total))
 
 
 @register_fact("time_age_check", needs=Ages)
@@ -233,11 +258,9 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     if stretch_before.end // DAY == stretch_before.begin // DAY:
         return _compare_with_one_day(before, stretch_before, stretch)
     volume = feature.comparison.volume
-    if volume is not None and volume.start is not None:
-        stretch = _cover_window(stretch, volume.start, volume.time)
     # The baseline's hours, and how much its days vary
     old, past = _count_hours(before)
-    new, _ = hours_of_day.count_hours(stretch)
+    new = _count_hours_of_window(stretch, volume)
     new_hours = _count_new_hours(before, old, new)
     changed_shares = None
     if volume is None or volume.length >= ONE_DAY:
@@ -252,13 +275,47 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     return select_clearest(new_hours, changed_shares)
 
 
-def _cover_window(stretch: Stretch, start: datetime, end: datetime) -> Stretch:
-    """The window's times in all the time that it covers, if all of them are in it."""
-    begin = start.timestamp() + BEFORE_1970
-    until = end.timestamp() + BEFORE_1970
-    if begin <= stretch.begin and stretch.end <= until + 1:
-        return replace(stretch, begin=begin, end=until)
-    return stretch
+def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None) -> HourCounts:
+    """The times at each hour of the day, which the window covers as often as it lasts.
+
+    What comes late is counted at its hour, as it is in a baseline of many days.
+    """
+    begin, end = _find_covered_time(stretch, volume)
+    is_covered = _are_within(stretch, begin, end)
+    # How often each hour is covered, then all times
+    starts = stretch.starts[is_covered]
+    counts = stretch.counts[is_covered]
+    covered = replace(stretch, starts=starts, counts=counts, begin=begin, end=end)
+    hours, _ = hours_of_day.count_hours(covered)
+    counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)
+    return replace(hours, counts=counts.astype(float))
+
+
+def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tuple[float, float]:
+    """From when to when the window is, in seconds: as somebody said, if most times are then; else from the first to the last hour
+    that has a quarter of a typical one's times.
+    """
+    if volume is not None and volume.start is not None:
+        begin = volume.start.timestamp() + BEFORE_1970
+        end = volume.time.timestamp() + BEFORE_1970
+        is_within = _are_within(stretch, begin, end)
+        times_within = stretch.counts[is_within].sum()
+        if 2 * times_within >= stretch.counts.sum():
+            return begin, end
+    # An hour that a typical time is in
+    ascending = np.sort(stretch.counts)
+    middle = np.searchsorted(ascending.cumsum(), ascending.sum() / 2)
+    dense_hours = stretch.starts[stretch.counts >= LEAST_OF_TYPICAL * ascending[middle]]
+    first_second = float(dense_hours[0] * SECONDS_OF_HOUR)
+    end_second = float((dense_hours[-1] + 1) * SECONDS_OF_HOUR)
+    return max(stretch.begin, first_second), min(stretch.end, end_second)
+
+
+def _are_within(stretch: Stretch, begin: float, end: float) -> NDArray[np.bool_]:
+    """Which hours of a stretch have a time from one second to another."""
+    first_seconds = stretch.starts * SECONDS_OF_HOUR
+    are_within: NDArray[np.bool_] = (first_seconds > begin - SECONDS_OF_HOUR) & (first_seconds < end)
+    return are_within
 
 
 @cache_with_feature
