@@ -24,7 +24,7 @@ class MonitorError(Exception):
     ...     run_baseline("no-such.csv", DataQualityMonitor(), engine="local")
     ... except MonitorError as error:
     ...     print(error.exit_status, error)
-    2 no-such.csv: there is no such file or directory
+    255 no-such.csv: there is no such file or directory
     """
 
     exit_status: ClassVar[int] = 255
@@ -149,7 +149,7 @@ class BadInput(MonitorError):
 
 
 class InputUnavailable(BadInput):
-    """An input may be readable a moment later: a store or a database refused, or a file is still being written."""
+    """An input may be readable a moment later: it is late or still being written, or a store or a database refused."""
 
     exit_status = 255
 

@@ -85,7 +85,7 @@ def list_record_folders(storage: Storage, path: str) -> list[str]:
     """
     not_hours = _find_folders_without_hours(storage, path)
     if not_hours:
-        return [join(path, name) for name in storage.list_folders(path) if name not in not_hours]
+        return [join(path, name) for name in _list_folders(storage, path) if name not in not_hours]
     return [path]
 
 
@@ -121,6 +121,20 @@ def list_hour_folders(storage: Storage, path: str, hours: Iterable[datetime]) ->
     return _list_requested_below(storage, path, {name[:end] for name in names for end in (4, 7, 10, 13)}.__contains__)
 
 
+@contextmanager
+def _awaiting_data() -> Iterator[None]:
+    """What isn't there may come: an hour's records may be late."""
+    try:
+        yield
+    except BadInput as fault:
+        raise InputUnavailable(str(fault)) from fault
+
+
+def _list_folders(storage: Storage, path: str) -> list[str]:
+    with _awaiting_data():
+        return storage.list_folders(path)
+
+
 def _list_requested_below(storage: Storage, path: str, is_wanted: IsRequested) -> list[str]:
     return sorted(_list_below(storage, path, is_wanted, ignoring=_find_folders_without_hours(storage, path)))
 
@@ -132,7 +146,7 @@ def _find_folders_without_hours(storage: Storage, path: str) -> tuple[str, ...]:
 
 
 def _list_below(storage: Storage, path: str, is_wanted: IsRequested, *, ignoring: tuple[str, ...] = ()) -> list[str]:
-    names = [name for name in storage.list_folders(path) if name not in ignoring]
+    names = [name for name in _list_folders(storage, path) if name not in ignoring]
     # Years here: only the requested hours below them. Else they may be further below, as with variants of an endpoint
     if any(YEAR.fullmatch(name) for name in names):
         return [folder for name in names for folder in _list_hours_below(storage, join(path, name), name, is_wanted)]
@@ -221,14 +235,17 @@ PathOrPaths: TypeAlias = "str | tuple[str, ...]"  # a path, or several
 def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
     """The files at or below `path`, which may be a glob of local files, or several paths.
 
-    Raises BadInput if a path doesn't exist, NoData if all files are empty.
+    Raises InputUnavailable if a path doesn't exist, NoData if all files are empty.
     """
     storage = engine.storage(list_paths(path)[0])
     paths: list[str] = []
     files: tuple[StoredFile, ...] = ()
     for given_path in list_paths(path):
         matching_paths = _expand_glob(given_path)
-        listed = tuple(file for location in matching_paths for file in storage.list_files(location) if file.size_bytes)
+        # Empty files hold no record
+        with _awaiting_data():
+            stored_files = [file for location in matching_paths for file in storage.list_files(location)]
+        listed = tuple(file for file in stored_files if file.size_bytes)
         require_within(given_path, listed)
         paths += matching_paths
         files += listed

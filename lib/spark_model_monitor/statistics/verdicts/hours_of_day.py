@@ -3,7 +3,7 @@
 Model: the times of each day fall into its hours with shares that vary from day to day. A window may cover some hours more
 often than others, so it is compared with as many of the baseline's times at each hour as it covers.
 Statistic: the scores of `window_statistics.py`, of the hours. How much they vary is estimated from the baseline's own days.
-Assumptions: a window covers all the time from its first to its last time, or that which is known of it.
+Assumptions: a stretch covers all the time from its begin to its end; whoever knows of late times says when a window was.
 Used by: the facts of times. Source: D4.9.
 """
 

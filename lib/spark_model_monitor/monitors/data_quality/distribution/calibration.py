@@ -285,9 +285,12 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     current = request.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column = ColumnDrift(unfit=request.unfit, family=request.family)
-    column.group_column = request.group_column
-    column.group_advice = request.group_advice
+    column = ColumnDrift(
+        unfit=request.unfit,
+        family=request.family,
+        group_column=request.group_column,
+        group_advice=request.group_advice,
+    )
     # The threshold decides: only the window's own rows show how they are grouped
     if request.past is None and not request.tested:
         column.phi = column.groups = request.groups.of_values
