@@ -110,7 +110,7 @@ def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, fini
     )
 
     assert re.search(r"\d+ rows before, \d+ after; \d+ of \d+ features or metrics changed", printed)
-    assert f"{BUCKET}/pages/history.html: 1 runs in 1 windows" in printed
+    assert f"{BUCKET}/pages/history.html: 1 run in 1 window" in printed
     [page] = running_s3.contents("storm", "pages/").values()
     assert page.startswith(b"<!doctype html>")
 

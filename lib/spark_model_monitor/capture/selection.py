@@ -48,7 +48,8 @@ class CaptureSwitch:
     def __init__(
         self, enabled: bool, path: str | None, seconds: Callable[[], float], faults: ErrorLog, seconds_between: float
     ) -> None:
-        self._enabled = self._is_on = enabled
+        self._is_on_by_default = enabled
+        self._is_on = enabled
         self._path = None if path is None else Path(path)
         self._seconds = seconds
         self._faults = faults
@@ -68,7 +69,7 @@ class CaptureSwitch:
             # Neither on nor off, or unreadable: as it was
             return STATES[path.read_text(encoding="utf-8").strip().lower()]
         except FileNotFoundError:
-            return self._enabled
+            return self._is_on_by_default
         except (OSError, ValueError, KeyError):
             self._faults.warn("%s: can't be read as a switch; write on or off", path)
             return self._is_on

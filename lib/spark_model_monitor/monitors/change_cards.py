@@ -309,10 +309,10 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
     # What the rows have in common
     if first.cause:
         rows = []
-        for cause in first.cause:
-            share = format_percent(cause.share)
-            share_of_rows = format_percent(cause.rows)
-            rows.append((cause.key, cause.words, cause.value or "", share, share_of_rows))
+        for origin in first.cause:
+            share = format_percent(origin.share)
+            share_of_rows = format_percent(origin.rows)
+            rows.append((origin.key, origin.words, origin.value or "", share, share_of_rows))
         shares = ("of the change", "of the rows")
         titles = ("what", "where from", "value", *shares)
         table = build_table(titles, rows, numbers=shares, names=("what", "value"), caption=CAUSES)

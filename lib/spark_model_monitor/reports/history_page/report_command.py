@@ -20,6 +20,7 @@ from spark_model_monitor.documents.check_results import CheckResults, format_ful
 from spark_model_monitor.documents.constraints import Constraints, FeatureRole
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.run_description import BaselineReference, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, read_history
@@ -129,7 +130,8 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
     runs = sum(len(series.runs) for series in history.series)
     seconds = time.monotonic() - started
     # Seconds include reading: with many runs that is nearly all of the time
-    out.write(f"{path}: {runs:,} runs in {len(history.windows):,} windows, {report.size:,} bytes, {seconds:.1f} s\n")
+    counts = f"{format_noun_count(runs, 'run')} in {format_noun_count(len(history.windows), 'window')}"
+    out.write(f"{path}: {counts}, {report.size:,} bytes, {seconds:.1f} s\n")
     if shown:
         webbrowser.open(Path(path).resolve().as_uri())
     return 0
