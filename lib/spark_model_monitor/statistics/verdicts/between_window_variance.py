@@ -427,6 +427,8 @@ def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_gr
 def judge_unseen(share_of_window: float, unseen: float, rows: float, past: Values, rows_of_group: float) -> Component:
     """The test of the values that the reference lacks: as many as independent rows, or the past, would have.
 
+    Model of the past: -log(share of known values) is exponential, since a share has an end that its logarithm doesn't have.
+
     share_of_window: the window's share of all rows. unseen: the share of its rows. past: shares of past windows.
     """
     error = math.sqrt(unseen / rows)
@@ -434,7 +436,10 @@ def judge_unseen(share_of_window: float, unseen: float, rows: float, past: Value
         return Component("unseen", 1.0, unseen)
     p = share_of_window ** (unseen * rows / rows_of_group)
     if len(past):
-        p = max(p, lomax_upper_tail(unseen, past, 1 / rows))
+        # Half a row is known where none is
+        known = 1 - np.minimum([unseen, *past], 1 - 0.5 / rows)
+        losses = -np.log(known)
+        p = max(p, lomax_upper_tail(float(losses[0]), losses[1:], 1 / rows))
     return Component(
         "unseen", min(1.0, p), unseen, statistic=unseen * rows, least_effect=max(0.0, LEAST_EFFECT - error)
     )

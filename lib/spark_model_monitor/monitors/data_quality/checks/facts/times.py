@@ -302,10 +302,10 @@ def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tupl
         times_within = stretch.counts[is_within].sum()
         if 2 * times_within >= stretch.counts.sum():
             return begin, end
-    # An hour that a typical time is in
+    # Of an hour that is typical of three in four times; late ones are in emptier hours
     ascending = np.sort(stretch.counts)
-    middle = np.searchsorted(ascending.cumsum(), ascending.sum() / 2)
-    dense_hours = stretch.starts[stretch.counts >= LEAST_OF_TYPICAL * ascending[middle]]
+    quarter = np.searchsorted(ascending.cumsum(), ascending.sum() / 4)
+    dense_hours = stretch.starts[stretch.counts >= LEAST_OF_TYPICAL * ascending[quarter]]
     first_second = float(dense_hours[0] * SECONDS_OF_HOUR)
     end_second = float((dense_hours[-1] + 1) * SECONDS_OF_HOUR)
     return max(stretch.begin, first_second), min(stretch.end, end_second)
