@@ -423,6 +423,9 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
         if clause.startswith(NEIGHBOURS_ALIKE):
             reason = clause
             break
+    # A change that is seen is of one feature
+    if first.possible_change and len(unsure) > 1:
+        reason = f"{shorten_name(first.name)}: {reason}"
     brief_reason = reason.partition(", ")[0]
     named = f"{text}: {names}"
     endings = (f"{named}; {reason}", f"{text}; {reason}", f"{text}; {brief_reason}", named)

@@ -22,6 +22,10 @@ class Highlight(Enum):
     UNSURE = "may have changed"
 
 
+OF_BASELINE = "{}; later windows are checked against this."
+"""The headline of a baseline, after what it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Headline:
     """The main result in words. next_step: the one thing to do now. detail: why, the consequences, and what is fine.

@@ -91,7 +91,7 @@ def test_what_nobody_can_tell_has_one_reason_and_one_next_step(headlines):
     for headline in unsure:
         assert headline.next_step
         assert "; or " not in headline.next_step
-        assert re.search("; (rows that follow each other|with|.* of its values)", headline.text), headline.text
+        assert re.search("; (rows that follow each other|with|.* of the values)", headline.text), headline.text
 
 
 def list_origins(findings, column):

@@ -9,6 +9,7 @@ from spark_model_monitor.documents.change_description import compare_with_limit
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, format_full_name, group_by_cause
 from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.documents.page import (
+    OF_BASELINE,
     Block,
     Card,
     Cards,
@@ -122,7 +123,7 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
-    sentence = f"{format_noun_count(metrics, 'bias metric')} of {facets}; later windows are compared with them."
+    sentence = OF_BASELINE.format(f"{format_noun_count(metrics, 'bias metric')} of {facets}")
     headline = None
     # Only a baseline's page begins with its own sentence; a run's verdict is written elsewhere
     if not results:

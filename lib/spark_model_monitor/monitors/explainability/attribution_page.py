@@ -9,6 +9,7 @@ from math import isfinite
 from spark_model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import format_largest_unseen_change
 from spark_model_monitor.documents.page import (
+    OF_BASELINE,
     Block,
     Card,
     Cards,
@@ -66,7 +67,7 @@ def _write_baseline_headline(analysis: AttributionAnalysis) -> Headline:
         # Of equally large ones the last by name
         values = with_values[0].values
         largest = max(values, key=lambda name: (abs(values[name]), name))
-        sentence = f"{largest} moves {with_values[0].name} most; later windows are compared with that."
+        sentence = OF_BASELINE.format(f"{largest} moves {with_values[0].name} most")
     return Headline(sentence, f"{format_count(analysis.rows)} rows were looked at.")
 
 

@@ -15,6 +15,7 @@ from spark_model_monitor.documents.change_description import format_limit
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
 from spark_model_monitor.documents.headline import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.documents.page import (
+    OF_BASELINE,
     Block,
     Card,
     Cards,
@@ -99,13 +100,9 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
     in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
     reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
-    headline = (
-        None
-        if results
-        else Headline(
-            f"{format_noun_count(len(lines), 'metric')} of the baseline; later windows are compared with them."
-        )
-    )
+    headline = None
+    if not results:
+        headline = Headline(OF_BASELINE.format(format_noun_count(len(lines), "metric")))
     return Page("report", "Model quality", (), (*sections, reading), headline, html_only=True)
 
 

@@ -10,6 +10,7 @@ from spark_model_monitor.documents.change_description import OUTSIDE_LIST
 from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.page import (
+    OF_BASELINE,
     Headline,
     Overlay,
     Page,
@@ -209,7 +210,7 @@ def _create_baseline_page(
     strange = [name for name in distributions if odd[name]]
     rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
     features_of_rows = f"{format_noun_count(len(cells), 'feature')} of {format_noun_count(rows, 'row')}"
-    text = f"{features_of_rows}; later windows are compared with them."
+    text = OF_BASELINE.format(features_of_rows)
     oddities = "; ".join(f"{name} ({odd[name]})" for name in strange[:3])
     if len(strange) > 3:
         oddities += f"; and {len(strange) - 3:,} more"
