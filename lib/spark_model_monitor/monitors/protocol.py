@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
+from spark_model_monitor.data.reading.formats import BaselineValues
 from spark_model_monitor.documents.check_results import (
     LOWER_LIMIT,
     BudgetLedger,
@@ -135,7 +136,7 @@ class ColumnLayout:
 NAMED_COLUMNS = ColumnLayout()  # for columns with their own names
 
 
-class StoredBaseline:
+class StoredBaseline(BaselineValues):
     """What a monitor knows about the baseline for comparing later data: a frozen dataclass with `constraints`."""
 
     __slots__ = ()

@@ -44,6 +44,45 @@ def test_a_form_gives_the_columns_of_training_and_names_its_answers(form, tmp_pa
     assert form["source"]
 
 
+# One row, in an object that a client, a function's argument or a model names
+OUTER_MEMBERS = ["applicant", "body", "features", "arguments", "input", "inputs"]
+
+
+@pytest.mark.parametrize("outer", OUTER_MEMBERS)
+def test_members_of_one_object_are_the_columns_of_training(outer, tmp_path):
+    row = dict(zip(NAMES, ROWS[0], strict=True))
+    request = {"request_id": "a1", outer: row}
+    line = captured(json.dumps(request), '{"score": 0.5}', encoding="JSON")
+    dataset = read_form(tmp_path, [line])
+
+    assert dataset.names == (*NAMES, "score", "request_id")
+    assert sort_rows(dataset) == [(*ROWS[0], "0.5", "a1")]
+
+
+def test_an_object_whose_members_stand_beside_columns_of_their_names_is_no_row(tmp_path):
+    row = dict(zip(NAMES, ROWS[0], strict=True))
+    request = {**row, "previous": row}
+    line = captured(json.dumps(request), '{"score": 0.5}', encoding="JSON")
+    names = read_form(tmp_path, [line]).names
+
+    assert names[:4] == (*NAMES, "score")
+    assert names[4:] == tuple(f"previous.{name}" for name in NAMES)
+
+
+def test_a_tensor_of_one_dimension_with_one_answer_is_a_row(tmp_path):
+    """Triton's models without batches have no dimension for rows (docs/user_guide/model_configuration.md)."""
+    tensor = {"name": "x", "shape": [3], "datatype": "FP32"}
+    tensor["data"] = [41, 2.5, 3]
+    answer = {"name": "y", "shape": [1], "datatype": "FP32"}
+    answer["data"] = [0.5]
+    request = json.dumps({"inputs": [tensor]})
+    line = captured(request, json.dumps({"outputs": [answer]}), encoding="JSON")
+    dataset = read_form(tmp_path, [line])
+
+    assert dataset.names == (*NAMES, "y")
+    assert sort_rows(dataset) == [(*ROWS[0], "0.5")]
+
+
 def make_binary_request():
     """Triton's binary extension: the values stand behind the JSON, whose parameters have their sizes."""
     values = struct.pack("<3f", 41.0, 2.5, 3.0)

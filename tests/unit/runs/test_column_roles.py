@@ -68,6 +68,13 @@ class Model:
         path.parent.mkdir(parents=True)
         path.write_text("\n".join(lines))
 
+    # As a file in which the label stands elsewhere
+    def move_label(self, position):
+        lines = [line.split(",") for line in (self.folder / "training.csv").read_text().splitlines()]
+        for cells in lines:
+            cells.insert(position, cells.pop())
+        (self.folder / "training.csv").write_text("\n".join(map(",".join, lines)))
+
     def make_baseline(self, source="training.csv"):
         assert self.jobs("baseline", source, "--output-path", "baseline").status == 0
 
@@ -103,6 +110,79 @@ def test_healthy_traffic_is_quiet_and_a_changed_input_is_the_one_that_is_named(m
     assert [name for name in NEW if name not in message] == []
     assert model.monitor(1)[1] == set()
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
+
+
+PERSON = ("age", "income", "debt")
+
+
+def write_tensor(request):
+    """A request of KServe: numbers alone, without names."""
+    cells = [request[name] for name in PERSON]
+    return {"inputs": [{"name": "input-0", "shape": [1, len(cells)], "datatype": "FP32", "data": cells}]}
+
+
+def answer_tensor(answer):
+    return {"outputs": [{"name": "output-0", "shape": [1, 1], "datatype": "FP32", "data": [answer["score"]]}]}
+
+
+def write_instances(request):
+    return {"instances": [[request[name] for name in PERSON]]}
+
+
+def write_records(request):
+    return {"dataframe_records": [{name: request[name] for name in PERSON}]}
+
+
+def answer_score(answer):
+    return {"predictions": [answer["score"]]}
+
+
+def answer_class(answer):
+    return {"predictions": [int(answer["score"] > 0.5)]}
+
+
+@pytest.mark.parametrize("position", [0, 1, 3], ids=["first", "within", "last"])
+@pytest.mark.parametrize(
+    ("write_request", "write_answer", "answer"),
+    [
+        pytest.param(write_tensor, answer_tensor, "output-0", id="KServe v2"),
+        pytest.param(write_instances, answer_score, "prediction", id="a score"),
+        pytest.param(write_instances, answer_class, "prediction", id="a class"),
+        pytest.param(write_records, answer_class, "prediction", id="a class, named inputs"),
+    ],
+)
+def test_the_label_is_found_wherever_training_has_it(model, write_request, write_answer, answer, position):
+    lines = (model.folder / "training.csv").read_text().splitlines()
+    # Numbers alone
+    cells = [line.split(",") for line in lines]
+    (model.folder / "training.csv").write_text("\n".join(",".join((*row[:2], *row[3:])) for row in cells))
+    model.move_label(position)
+    model.make_baseline()
+    model.capture(0, write_request, write_answer)
+    model.capture(1, write_request, write_answer)
+    model.capture(2, lambda request: write_request(multiply_income(request)), write_answer)
+    message, violations = model.monitor(0)
+
+    assert violations == set()
+    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    assert f"answers that the baseline lacks, not compared yet: {answer!r}" in message
+    assert model.monitor(1)[1] == set()
+    assert {name for name, _ in model.monitor(2)[1]} == {"income"}
+
+
+def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(model):
+    """The baseline has predictions in front, as captures have."""
+    rng = random.Random(3)
+    lines = [line.split(",") for line in (model.folder / "training.csv").read_text().splitlines()]
+    rows = [",".join((f"{rng.random():.4f}", *cells[:2], cells[3])) for cells in lines[1:]]
+    (model.folder / "training.csv").write_text("\n".join(["score,age,income,debt", *rows]))
+    model.make_baseline()
+    model.capture(0, write_instances, answer_score)
+    model.capture(1, write_instances, lambda answer: answer_score({"score": 10 + answer["score"]}))
+
+    message, violations = model.monitor(0)
+    assert (violations, "taken for the label" in message) == (set(), False)
+    assert {name for name, _ in model.monitor(1)[1]} == {"score"}
 
 
 def rename_columns(request):

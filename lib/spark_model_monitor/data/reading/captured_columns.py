@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
@@ -22,14 +24,20 @@ from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names
 
+if TYPE_CHECKING:
+    from spark_model_monitor.data.reading.formats import BaselineValues
+
 log = logging.getLogger(__name__)
 
 SampledRows: TypeAlias = Sequence[Mapping[str, Sequence[JsonObject]]]
 """The rows of the first records, by half."""
 
+SAMPLED_RECORDS = FORMAT_SAMPLE_FILES * FORMAT_SAMPLE_RECORDS
 MOST_POSITIONS = 64  # of an array whose elements are columns
 FEWEST_SHARE = 0.1
 """The least share of the first records that have a column: a key of fewer is a value of theirs, such as an address."""
+
+CLEARLY_BETTER = 0.6  # as a column that doesn't fit
 
 PREDICTION = "prediction"
 ANSWER = "answer"
@@ -38,10 +46,11 @@ POSITION = re.compile(r"\.\d+(?=\.|$)")
 
 def sample_rows(engine: Engine, source: Listing, reading: Reading) -> SampledRows:
     """The rows of the first records with JSON; of the window, unless none of them is."""
+    files = source.files[:FORMAT_SAMPLE_FILES]
     first_lines = [
         (line, file.path)
-        for file in source.files[:FORMAT_SAMPLE_FILES]
-        for line in islice(read_first_lines(engine, file), FORMAT_SAMPLE_RECORDS)
+        for file in files
+        for line in islice(read_first_lines(engine, file), SAMPLED_RECORDS // len(files))
     ]
     samples: list[dict[str, list[JsonObject]]] = []
     for window in (reading.window, None):
@@ -91,9 +100,10 @@ def _iterate_members(members: JsonObject, outer: str = "") -> Iterator[tuple[str
             yield from _iterate_members(number_elements(value), f"{path}.")
 
 
-def find_roles(samples: SampledRows, reading: Reading) -> ColumnRoles | None:
-    """The columns that the baseline lacks, by half, of the names in `reading`; None if records can't be told from the
-    baseline's columns by name, and their inputs aren't as many as these. Without a baseline, it lacks none.
+def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -> ColumnRoles | None:
+    """The columns that the baseline lacks, by half, of the names in `reading`, and its label if inputs have no names; None if
+    records can't be told from the baseline's columns by name, and their inputs aren't as many as these. Without a baseline,
+    it lacks none. values: as in `ReadOptions`.
     """
     inputs, inputs_without_names = _count_columns(samples, reading, (INPUT,))
     answers, answers_without_names = _count_columns(samples, reading, OUTPUT_INDEXES)
@@ -102,14 +112,23 @@ def find_roles(samples: SampledRows, reading: Reading) -> ColumnRoles | None:
         return ColumnRoles()
     if not have_names(baseline) or not (inputs or answers or inputs_without_names):
         return None
-    # Nameless inputs are the baseline's columns by position, if they are as many; with nameless answers all columns may be
-    if not inputs and inputs_without_names not in (0, len(baseline)):
-        return None
-    absent = [name for name in baseline if name not in inputs]
     if inputs and set(inputs).isdisjoint(baseline):
         return None
-    # Nameless answers are the columns that no input has, if they are as many; else they get names
-    if not answers and answers_without_names and inputs and len(absent) == answers_without_names:
+    # Nameless inputs are the baseline's columns by position: all of them, or all but an answer or the label
+    absent = [name for name in baseline if name not in inputs]
+    lacks_one = not inputs and inputs_without_names == len(baseline) - 1 > 0
+    if lacks_one:
+        columns = _list_columns(samples, reading, (INPUT,), inputs_without_names)
+        may_be_answer = answers_without_names == 1
+        absent = [_find_absent_column(baseline, columns, values, prefers_first=may_be_answer)]
+    elif not inputs and inputs_without_names not in (0, len(baseline)):
+        return None
+    # Nameless answers are the columns that no input has, if they are as many and have such values; else they get names
+    are_absent_columns = False
+    if not answers and answers_without_names and len(absent) == answers_without_names:
+        columns = _list_columns(samples, reading, OUTPUT_INDEXES, answers_without_names)
+        are_absent_columns = all(map(values.may_be_answers, absent, columns))
+    if are_absent_columns:
         # One of them may be the label, which no answer is
         log.warning(
             "answers without names are compared with %s, which no input has; if one is the label, write --label and its name",
@@ -119,7 +138,49 @@ def find_roles(samples: SampledRows, reading: Reading) -> ColumnRoles | None:
         answers = dict.fromkeys(_name_answers(answers_without_names, baseline), 1.0)
     new_answers = {name: share for name, share in answers.items() if name not in (*baseline, *inputs)}
     new_inputs = {name: share for name, share in inputs.items() if name not in baseline}
-    return ColumnRoles(answers=new_answers, inputs=new_inputs)
+    if not lacks_one:
+        return ColumnRoles(answers=new_answers, inputs=new_inputs)
+    if are_absent_columns:
+        return ColumnRoles(answers=dict.fromkeys(absent, 1.0))
+    return ColumnRoles(label=absent[0], answers=new_answers)
+
+
+def _list_columns(
+    samples: SampledRows, reading: Reading, halves: Sequence[str], width: int
+) -> list[tuple[str | None, ...]]:
+    """The cells of a half's columns in the first records, of rows with this many."""
+    rows = []
+    # Records of another width are refused later
+    for rows_by_half in samples:
+        for half in halves:
+            for row in rows_by_half.get(half, ()):
+                cells = list_cells(row, reading, half)
+                if len(cells) == width:
+                    rows.append([value for _, value in cells])
+    return list(zip(*rows, strict=True))
+
+
+def _find_absent_column(
+    baseline: Sequence[str],
+    columns: Sequence[Sequence[str | None]],
+    values: BaselineValues,
+    *,
+    prefers_first: bool,
+) -> str:
+    """The column of the baseline without which the others fit these columns best, by position; of equals the last one, as labels
+    mostly are. prefers_first: unless another one fits clearly better, the first, as captures have the output first.
+    """
+    # Columns before the absent one have its position, those after it the next one
+    misfits_before = np.array([*map(values.measure_misfit, baseline, columns)])
+    misfits_after = np.array([*map(values.measure_misfit, baseline[1:], columns)])
+    sums_before = np.cumsum([0.0, *misfits_before])
+    sums_after = np.cumsum([0.0, *misfits_after[::-1]])[::-1]
+    totals = sums_before + sums_after
+    # The last of equals
+    best = len(totals) - 1 - int(np.argmin(totals[::-1]))
+    if prefers_first and totals[0] - totals[best] < CLEARLY_BETTER:
+        best = 0
+    return baseline[best]
 
 
 def _count_columns(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> tuple[dict[str, float], int]:
@@ -149,6 +210,24 @@ def _name_answers(columns: int, baseline: Sequence[str]) -> list[str]:
     if columns == 1:
         return [name]
     return [f"{name}.{position}" for position in range(columns)]
+
+
+def match_outer_names(names: Collection[str], baseline: Collection[str]) -> dict[str, str]:
+    """The baseline's columns by the names that they have as members of one object, such as `features.age`, if most are members of
+    it; empty if there is none.
+    """
+    counts = Counter(
+        name[: dot.end()] for name in names for dot in re.finditer(r"\.", name) if name[dot.end() :] in baseline
+    )
+    if not counts:
+        return {}
+    # Most of the baseline's columns, and none that stands outside, too
+    [(outer, count)] = counts.most_common(1)
+    is_beside_columns = any(f"{outer}{name}" in names for name in names if name in baseline)
+    if 2 * count < len(baseline) or is_beside_columns:
+        return {}
+    log.info("inputs are members of %s: they are called as in the baseline, without it", outer.removesuffix("."))
+    return {f"{outer}{name}": name for name in baseline}
 
 
 def list_sampled_names(samples: SampledRows, reading: Reading) -> list[str]:

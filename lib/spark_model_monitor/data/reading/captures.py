@@ -20,6 +20,7 @@ from spark_model_monitor.data.reading.captured_columns import (
     find_opened_arrays,
     find_roles,
     list_sampled_names,
+    match_outer_names,
     sample_rows,
 )
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
@@ -172,12 +173,14 @@ def read_captures(
         texts = find_nested_texts(samples, reading)
         if texts:
             log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
-        spellings = match_spellings(list_sampled_names(samples, reading), all_names)
+        sampled_names = list_sampled_names(samples, reading)
+        outer_names = match_outer_names(sampled_names, all_names)
+        spellings = match_spellings(sampled_names, all_names)
         if spellings:
             report_spellings(spellings)
-            reading = replace(reading, spellings=spellings)
+        reading = replace(reading, spellings={**outer_names, **spellings})
         if roles is None and options.script is None and _are_mostly_json(engine, source, reading):
-            roles = find_roles(samples, reading)
+            roles = find_roles(samples, reading, options.values)
         if roles is not None:
             reading = replace(reading, names=roles.list_columns(reading.names), answers=tuple(roles.answers))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)

@@ -164,6 +164,21 @@ def read_data(
     >>> read_data("orders.csv").names
     ('order_id', 'amount')
     """
+    options = ReadOptions(None if names is None else tuple(names), window)
+    return read_with_options(data, dataset_format, options, spark=spark, engine=engine, follow_links=follow_links)
+
+
+def read_with_options(
+    data: Data,
+    dataset_format: str | DatasetFormat | None,
+    options: ReadOptions,
+    *,
+    spark: SparkSession | None = None,
+    engine: str = "auto",
+    follow_links: bool = False,
+) -> Dataset:
+    """The data set of `read_data`. options: of paths."""
+    window = options.window
     if isinstance(data, Dataset):
         return data
     # What the data is: a data set, paths, a frame of Spark, of pandas, or of another library
@@ -196,7 +211,6 @@ def read_data(
         if dataset_format is not None:
             data_format = parse_format(dataset_format)
         path = _normalize_paths(data)
-        options = ReadOptions(None if names is None else tuple(names), window)
         with following_links(follow_links):
             return _read_files(
                 choose_engine(engine, spark, path, data_format, window=window), path, data_format, options

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -223,6 +223,23 @@ DatasetFormat: TypeAlias = (
 )
 
 
+class BaselineValues:
+    """What is known of the values of a baseline's columns: here nothing, so that all fit."""
+
+    __slots__ = ()
+
+    def measure_misfit(self, name: str, cells: Sequence[str | None]) -> float:
+        """How far cells are from the values of a column, from 0 (alike) to 1; 0 if that is unknown."""
+        return 0.0
+
+    def may_be_answers(self, name: str, cells: Sequence[str | None]) -> bool:
+        """Whether a column may have a model's answers such as these, rather than labels."""
+        return True
+
+
+UNKNOWN_VALUES = BaselineValues()
+
+
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """Options for reading a data set, besides its format; the same for jobs and for Python.
@@ -239,6 +256,7 @@ class ReadOptions:
     by scripts only, and failure on the first script error.
     flatten_json: whether members of nested objects are separate features, named `outer.inner`; None: unless as the service.
     roles: those of captured columns, if an earlier window fixed them.
+    values: of the baseline's columns.
     opened: JSON objects whose members are features in any case.
     allow_mixed_encodings: whether CSV and JSON may be mixed in one window or one captured record.
     query, time_column: of a database: the query of its rows, and the column by which a window selects some.
@@ -259,6 +277,7 @@ class ReadOptions:
     as_service: bool = False
     flatten_json: bool | None = None
     roles: ColumnRoles | None = None
+    values: BaselineValues = UNKNOWN_VALUES
     opened: tuple[str, ...] = ()
     allow_mixed_encodings: bool = False
     as_of: Version | None = None

@@ -28,6 +28,7 @@ from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.serving_protocols import (
     BYTES_MEMBER,
+    TEXT_MEMBER,
     ValuesElsewhere,
     extract_protocol_rows,
     read_binary_tensors,
@@ -162,7 +163,7 @@ def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonOb
         if not rows:
             return {}
         split_rows = _split_answers(rows, [*rows.values()], lambda row: [JsonObject([cell]) for cell in row])
-        return dict(zip(rows, split_rows, strict=True))
+        return dict(zip(rows, _join_request(rows, split_rows), strict=True))
     except Exception:  # it is refused, with the reason, when all records are read
         return {}
 
@@ -371,8 +372,11 @@ def _open_rows(item: JsonValue) -> list[JsonValue]:
     """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
     members are columns; else the row itself."""
     if isinstance(item, JsonObject):
-        if not any(isinstance(value, list) for _, value in item) and (len(item) != 1 or item[0][0] != BYTES_MEMBER):
+        members = dict(item)
+        if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= MEMBERS_OF_SELDON:
             return [item]  # a flat object, as most are
+        if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= MEMBERS_OF_SELDON:
+            return _read_text_rows(members[TEXT_MEMBER])
         try:
             rows = extract_protocol_rows(item)
         except ValuesElsewhere as error:
@@ -396,6 +400,16 @@ def _open_rows(item: JsonValue) -> list[JsonValue]:
     if all(isinstance(value, JsonObject) for value in values):
         return [row for value in values for row in _open_rows(value)]
     return _make_nameless_rows(values)
+
+
+MEMBERS_OF_SELDON = {BYTES_MEMBER, TEXT_MEMBER, "meta", "status"}
+
+
+def _read_text_rows(text: str) -> list[JsonValue]:
+    """The rows of a text in JSON, or in CSV."""
+    if text.lstrip().startswith(("{", "[")):
+        return [*parse_json_rows(text, with_arrays=True, opens_members=True)]
+    return _make_nameless_rows([[*split_row(row, RFC_4180_ESCAPE)] for row in split_csv_rows(text)])
 
 
 def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
@@ -588,6 +602,19 @@ def _split_answers(
     ]
 
 
+def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) -> list[list[JsonValue]]:
+    """Rows of halves; rows of one cell each that have a single answer are one row, as in a tensor of one dimension."""
+    # The input comes last
+    names = list(halves)
+    row_counts = [len(rows) for rows in rows_by_half]
+    if names[-1] != COLUMN_ORDER[-1] or row_counts[:-1] != [1] or row_counts[-1] == 1:
+        return rows_by_half
+    request_rows = rows_by_half[-1]
+    if any(len(row) != 1 for row in request_rows):
+        return rows_by_half
+    return [*rows_by_half[:-1], [JsonObject(("", value) for row in request_rows for _, value in row)]]
+
+
 def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     is_lenient = not reading.exact_keys
     objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
@@ -602,6 +629,7 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
         rows_by_half.append([list_cells(row, reading, name) for row in objects_of_half])
     if is_lenient:
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: [[entry] for entry in row])
+        rows_by_half = _join_request(halves, rows_by_half)
     for index, name in enumerate(halves):
         if name != COLUMN_ORDER[-1] and reading.answers:
             rows_by_half[index] = [_name_answers(row, reading.answers) for row in rows_by_half[index]]

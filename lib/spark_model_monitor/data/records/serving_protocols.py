@@ -24,7 +24,7 @@ MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "o
 SETTINGS = frozenset(
     {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
     | {"deployedModelId", "model", "modelDisplayName", "modelVersionId", "model_version_id"}
-    | {"GlobalParameters", "method", "client_request_id", "databricks_output"}
+    | {"GlobalParameters", "method", "client_request_id", "databricks_output", "explanations", "status"}
 )
 """Members beside the rows, about the request or the model: they are no features."""
 
@@ -37,9 +37,26 @@ NESTED_PAYLOADS = (
     "jsonData",
 )  # members that may be a payload themselves
 
-BYTES_MEMBER = "binData"  # of Seldon
+MEMBERS_OF_ROWS_ALONE = {
+    "instances",
+    "dataframe_records",
+    "dataframe_split",
+}  # whatever is beside them is about the request
 
-COLUMNS_BY_NAME = ("inputs", "outputs", "predictions")  # members that may have an array for each column
+BYTES_MEMBER = "binData"  # of Seldon
+TEXT_MEMBER = "strData"  # of Seldon
+
+COLUMNS_BY_NAME = ("inputs", "outputs", "predictions", "data")  # members that may have an array for each column
+
+NAMES_BESIDE_ROWS = {
+    frozenset({"ColumnNames", "Values"}): ("ColumnNames", "Values"),
+    frozenset({"columns", "data"}): ("columns", "data"),
+    frozenset({"names", "ndarray"}): ("names", "ndarray"),
+    frozenset({"fields", "values"}): ("fields", "values"),
+    frozenset({"fields", "rows"}): ("fields", "rows"),
+    frozenset({"fields", "score"}): ("fields", "score"),
+}
+"""Members with the names of columns, and with their rows: of Azure ML, pandas, Seldon, watsonx and H2O."""
 
 MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
 
@@ -62,8 +79,12 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     # What is beside settings says which protocol it is
     members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
-    if names_of_rows == {"ColumnNames", "Values"}:
-        return _name_cells(members["ColumnNames"], members["Values"])
+    alone = names_of_rows & MEMBERS_OF_ROWS_ALONE
+    if len(alone) == 1 and all(isinstance(members[name], list) for name in alone):
+        names_of_rows = alone
+    names, rows = NAMES_BESIDE_ROWS.get(frozenset(names_of_rows - {"index"}), ("", ""))
+    if names and type(members[names]) is type(members[rows]) is list:
+        return _name_cells(members[names], members[rows])
     if names_of_rows == {"scores", "classes"} and _are_names(members["classes"], members["scores"]):
         return [_name_scores("scores", members["classes"], members["scores"])]
     if names_of_rows == {"probabilities", "labels", "predicted_label"}:
@@ -73,14 +94,15 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
         return [values] if type(values) is list else None
     if names_of_rows == {"examples", "context"} and type(members["examples"]) is list:
         return _add_context(members["examples"], members["context"])
-    # pandas' split: names and rows side by side
-    if names_of_rows - {"index"} == {"columns", "data"} and type(members["columns"]) is type(members["data"]) is list:
-        return _name_cells(members["columns"], members["data"])
-    if names_of_rows in ({"names", "ndarray"}, {"ndarray"}) and type(members["ndarray"]) is list:
-        return _name_cells(members.get("names"), members["ndarray"])
+    if names_of_rows == {"schema", "data"} and isinstance(members["schema"], JsonObject):
+        return _name_cells(_read_schema(members["schema"]), _list_rows(members["data"]))
+    if names_of_rows == {"ndarray"} and type(members["ndarray"]) is list:
+        return _name_cells(None, members["ndarray"])
     if names_of_rows in ({"names", "tensor"}, {"tensor"}) and isinstance(members["tensor"], JsonObject):
         tensor = dict(members["tensor"])
         return _name_cells(members.get("names"), _reshape(tensor.get("values"), tensor.get("shape")))
+    if names_of_rows in ({"names", "tftensor"}, {"tftensor"}) and isinstance(members["tftensor"], JsonObject):
+        return _name_cells(members.get("names"), _read_tensorflow_tensor(dict(members["tftensor"])))
     if names_of_rows and all(_is_column_by_index(members[name]) for name in names_of_rows):
         return _combine_columns({name: [value for _, value in members[name]] for name in names_of_rows})
     if names_of_rows == {"inputs", "outputs"} and not _are_tensors(members["outputs"]):
@@ -101,6 +123,27 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     if _are_tensors(value):
         return _combine_tensors([dict(item) for item in value])
     return value
+
+
+def _read_schema(schema: JsonObject) -> JsonValue:
+    """The names of the inputs in the schema of SageMaker's Spark ML container."""
+    return [dict(column).get("name") for column in dict(schema).get("input", ())]
+
+
+def _list_rows(rows: JsonValue) -> JsonValue:
+    """Arrays of cells; one row may stand without its array."""
+    if type(rows) is list and rows and type(rows[0]) is not list:
+        return [rows]
+    return rows
+
+
+def _read_tensorflow_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
+    """The rows of a TensorProto in JSON. Raises ValuesElsewhere if its values are bytes."""
+    [values] = [value for name, value in tensor.items() if name.endswith("Val")] or [None]
+    if values is None:
+        raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
+    sizes = dict(tensor.get("tensorShape", JsonObject())).get("dim", ())
+    return _reshape(values, [int(dict(size)["size"]) for size in sizes])
 
 
 def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
@@ -146,12 +189,9 @@ def _name_scores(outer: str, classes: JsonValue, scores: JsonValue) -> JsonObjec
 
 def _name_probabilities(members: dict[str, JsonValue]) -> list[JsonValue]:
     """The rows of a verbose answer of JumpStart: probabilities by label, and the label of each row."""
-    rows = members["probabilities"]
+    rows = _list_rows(members["probabilities"])
     labels = members["predicted_label"]
-    # One row may stand without its array
-    if type(rows) is list and rows and type(rows[0]) is not list:
-        rows = [rows]
-        labels = labels if type(labels) is list else [labels]
+    labels = labels if type(labels) is list else [labels]
     if type(rows) is not list or type(labels) is not list or len(rows) != len(labels):
         raise ValueError("probabilities and labels are of different numbers of rows")
     names = members["labels"]
@@ -181,7 +221,7 @@ def _name_cells(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
     """Arrays as objects with these names; as they are without names."""
     if type(rows) is not list:
         raise ValueError("rows are no array")
-    if names is None:
+    if names is None or names == []:
         return rows
     if type(names) is not list or not all(isinstance(name, str) for name in names):
         raise ValueError("names are no array of texts")

@@ -10,7 +10,6 @@ from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat, QueryFormat, ReadOptions, add_quotes
 from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.readers import select_window, set_for_width
-from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
@@ -28,15 +27,15 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     if baseline is None:
         dataset = read_columns(engine, config)
     else:
-        dataset = read_columns(engine, config, baseline.names, baseline.roles)
+        dataset = read_columns(engine, config, baseline.names, baseline)
     return set_for_width(engine, drop_features(dataset, config.exclude_features_attribute))
 
 
 def read_columns(
-    engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None, roles: ColumnRoles | None = None
+    engine: Engine, config: JobConfig, names: tuple[str, ...] | None = None, baseline: StoredBaseline | None = None
 ) -> Dataset:
-    """The data set with all its columns. names: those of the baseline, for captured records and transforms. roles: of captured
-    columns, if they are known.
+    """The data set with all its columns. names: those of the baseline, for captured records and transforms. baseline: what is
+    known of these.
     """
     captured = isinstance(config.dataset_format, (CaptureFormat, MergedFormat))
     if config.query is not None and not isinstance(config.dataset_format, QueryFormat):
@@ -45,7 +44,9 @@ def read_columns(
         )
     if config.halves is not None and not isinstance(config.dataset_format, CaptureFormat):
         log.warning("--halves is of captures; all columns of this data are read")
-    options = replace(read_options(config, names), roles=roles)
+    options = read_options(config, names)
+    if baseline is not None:
+        options = replace(options, roles=baseline.roles, values=baseline)
     if config.record_preprocessor_script:
         # The script travels with the tasks, as text: workers don't see this machine's files
         from spark_model_monitor.data.reading.scripts import read_script

@@ -25,9 +25,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_model_monitor import errors
-from spark_model_monitor.data.reading.data import Data, EngineName, read_data
+from spark_model_monitor.data.reading.data import Data, EngineName, read_data, read_with_options
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
-from spark_model_monitor.data.reading.formats import DatasetFormat
+from spark_model_monitor.data.reading.formats import DatasetFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, describe_first_rejected, write_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, Refusal, describe_remedy
@@ -356,18 +356,10 @@ class _Reading:
 
     def _run_on(self, engine: str, use: Callable[[Dataset], Result]) -> Result:
         """Releases the resources of reading afterwards, unless the data set is the caller's."""
+        options = ReadOptions(window=self.window)
         if self.baseline is not None:
-            names = self.baseline.names
-        else:
-            names = ()
-        dataset = read_data(
-            self.data,
-            self.dataset_format,
-            names=names or None,
-            window=self.window,
-            spark=self.spark,
-            engine=engine,
-        )
+            options = replace(options, names=self.baseline.names or None, values=self.baseline)
+        dataset = read_with_options(self.data, self.dataset_format, options, spark=self.spark, engine=engine)
         with nullcontext() if dataset is self.data else dataset, _uncollected():
             return use(dataset)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -283,6 +283,20 @@ class QualityBaseline(StoredBaseline):
     def with_attributions(self, shares: Mapping[str, float]) -> QualityBaseline:
         """The same baseline with each feature's share of the model's attributions."""
         return replace(self, attributions=shares)
+
+    def measure_misfit(self, name: str, cells: Sequence[str | None]) -> float:
+        from spark_model_monitor.monitors.data_quality.label_column import measure_misfit  # imports this module
+
+        return measure_misfit(self._find_distribution(name), cells)
+
+    def may_be_answers(self, name: str, cells: Sequence[str | None]) -> bool:
+        from spark_model_monitor.monitors.data_quality.label_column import may_be_answers
+
+        return may_be_answers(self._find_distribution(name), cells)
+
+    def _find_distribution(self, name: str) -> FeatureDistribution:
+        [feature] = [feature for feature in self.features if feature.name == name]
+        return feature.distribution
 
     def with_roles(self, roles: ColumnRoles | None) -> QualityBaseline:
         if self.roles is not None or roles is None:

@@ -5,7 +5,9 @@ Each one's values fit another's baseline and not their own. Based on states and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -63,6 +65,21 @@ class ColumnValues:
         if distribution.times or (texts and 2 * len(texts) > distribution.present):
             texts = None
         return cls(True, texts=texts or None)
+
+    @classmethod
+    def from_cells(cls, cells: Sequence[str | None]) -> ColumnValues | None:
+        """Of cells as records have them: numbers if most are. None without a value."""
+        texts = [text for text in cells if text]
+        if not texts:
+            return None
+        numbers = []
+        for text in texts:
+            with suppress(ValueError):
+                numbers.append(float(text))
+        if 2 * len(numbers) < len(texts):
+            return cls(True, texts=Counter(texts))
+        values, counts = np.unique(numbers, return_counts=True)
+        return cls(False, numbers=StepCdf(values, np.cumsum(counts)))
 
     @property
     def is_few_numbers(self) -> bool:
