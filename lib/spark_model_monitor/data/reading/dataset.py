@@ -375,10 +375,12 @@ class Dataset:
             refused[Refusal.TOO_LONG] = len(self.long_lines)
         if self.record_cells is not None:
             # A refused record is one row, whatever its content; a kept record is counted by its first row
+            accepted = rows.kept
             if rows.widths:
+                # Short records that were not refused have missing values, as in the service
                 accepted = dict(rows.widths).get(self.record_cells, 0)
-            else:
-                accepted = rows.kept
+                other_widths = sum(count for cells, count in rows.widths if cells != self.record_cells)
+                accepted += max(0, other_widths - refused.get(Refusal.WRONG_NUMBER_OF_CELLS, 0))
             read = accepted + sum(refused.values()) + self.dropped_by_script
             return replace(self._build_ledger(rows, read, accepted, refused), rows=rows.kept)
         # The first header line of each file is not a record; further ones are repeated headers

@@ -53,9 +53,16 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
     columns = reading.columns or 0
     parts = []
     for rows_of_halves, records in split_halves(_select_payloads(payloads, ~is_odd), np.flatnonzero(~is_odd)):
-        cells = parse_rows(_join_halves(rows_of_halves), columns, escape=reading.escape)
+        joined_rows = _join_halves(rows_of_halves)
+        cells = parse_rows(joined_rows, columns, escape=reading.escape)
+        widths = cells.widths.astype(np.int32)
+        # A row stays counted by the cells that it has, which say how many columns the data has
+        lacking = np.maximum(columns - widths, 0)
+        if reading.exact_keys and lacking.any():
+            joined_rows = pc.binary_join_element_wise(joined_rows, pc.binary_repeat(",", pa.array(lacking)), "")
+            cells = parse_rows(joined_rows, columns, escape=reading.escape)
         reasons = np.where(cells.widths == columns, 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
-        parts.append(DecodedRows(cells.columns, records, reasons, cells.widths.astype(np.int32)))
+        parts.append(DecodedRows(cells.columns, records, reasons, widths))
     rows = DecodedRows.in_order(parts, columns)
     # A record is counted by its first row; of several rows, a bad one refuses it for what all of them say
     is_first = np.diff(rows.lines, prepend=-1) > 0

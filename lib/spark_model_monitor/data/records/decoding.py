@@ -72,8 +72,8 @@ class Reading:
 
     halves: names of the members of `captureData` that become columns. names: the feature names. columns: required
     number of cells per row; None for any. encoding: required encoding of all payloads; None allows CSV and JSON.
-    exact_keys: whether a JSON object that lacks a feature has fewer cells, instead of a missing value, JSON arrays are
-    not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
+    exact_keys: whether, as in the service, a JSON object that lacks a feature has fewer cells, instead of a missing value,
+    a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
     opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
     endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
     opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
@@ -567,7 +567,12 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
             _require_no_header(half_rows, reading)
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))
     rows = [split_row(",".join(parts), reading.escape) for parts in _zip_halves(rows_by_half)]
-    return _build_decoded(rows, [len(row) for row in rows], reading)
+    widths = [len(row) for row in rows]
+    columns = reading.columns or 0
+    if reading.exact_keys and 0 < max(widths, default=0) <= columns:
+        rows = [(*row, *[None] * (columns - len(row))) for row in rows]
+        return Decoded(None, tuple(rows), widths[0])
+    return _build_decoded(rows, widths, reading)
 
 
 def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
