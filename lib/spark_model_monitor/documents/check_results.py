@@ -8,9 +8,7 @@ from enum import Enum
 from typing import Any
 
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.documents.common_members import CHECKS, COMMON, extract_common_members, restore_checks
 from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 
 
@@ -267,8 +265,7 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
     """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
     budget: None if chance is not allowed for. outcome: of the run, None if nothing was judged. outcomes: of each feature
-    or metric; the file names those that are not unchanged. hints: None if there are none. The file states once what its
-    entries have in common (`common_members`).
+    or metric; the file names those that are not unchanged. hints: None if there are none.
     """
 
     version: Number = 0.0
@@ -278,19 +275,15 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
     checks: tuple[CheckResult, ...]
     hints: tuple[Hint, ...] | None = None
 
-    @classmethod
-    def complete_content(cls, content: dict[str, Json]) -> dict[str, Json]:
-        return restore_checks(content)
-
     def to_json(self) -> str:
-        """The file's text: an entry a line, without what entries repeat."""
+        """The file's text: an entry a line."""
         content = self.plain()
-        common, abbreviated = extract_common_members(content.pop(CHECKS))
+        checks = content.pop("checks")
         outcomes = content.pop("outcomes", ())
         changed = [member for member in outcomes if member["outcome"] != Outcome.UNCHANGED.value]
         if changed:
             content["outcomes"] = changed
-        return json_text.dump_lines({**content, COMMON: common, CHECKS: abbreviated})
+        return json_text.dump_lines({**content, "checks": checks})
 
 
 class Violation(Section):

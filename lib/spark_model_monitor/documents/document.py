@@ -259,7 +259,6 @@ class Document(Section):
         # All faults at once, so that a file is corrected in one go
         faults: list[str] = []
         document: DocumentType | None = None
-        content = cls.complete_content(content)
         try:
             document = cls.model_validate(content)
             _record_source(document, content)
@@ -272,11 +271,6 @@ class Document(Section):
             unlisted = len(faults) - len(listed)
             raise BadDocument("\n".join([*listed, f"{where}: and {unlisted} more faults"] if unlisted else listed))
         return document
-
-    @classmethod
-    def complete_content(cls, content: dict[str, Json]) -> dict[str, Json]:
-        """The content of a file with what it leaves out because it stands elsewhere in the file; by default as it is."""
-        return content
 
     def contradictions(self) -> Iterator[str]:
         """Faults between members, each as a line of an error; none by default."""
