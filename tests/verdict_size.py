@@ -4,7 +4,7 @@ It prints:
   numbers       that decide: module-level constants with a numeric value, and numbers other than 0, 1, 2 and -1 elsewhere
   withholding   places that withhold a verdict: calls of a finding's `unjudged`, `not_judged` and `unsure`, other uses of
                 such a status, and calls of functions that are given the reason
-  members       of `CheckResult`
+  members       of `CheckResult` and its parts
   rows          files that define something for rows in groups
   tokens        of each room, as `tests.plain` counts them
 
@@ -205,12 +205,11 @@ def name_function(call: ast.Call) -> str:
 def list_members(package: Path) -> list[CodeLocation]:
     path, name = RECORD
     tree = ast.parse((package / path).read_text(encoding="utf-8"))
-    [record] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
-    return [
-        CodeLocation(path, member.lineno, ast.unparse(member))
-        for member in record.body
-        if isinstance(member, ast.AnnAssign)
-    ]
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    # Its own members, and those of its parts
+    parts = [classes[name], *(classes[base.id] for base in classes[name].bases if getattr(base, "id", "") in classes)]
+    members = [member for part in parts for member in part.body if isinstance(member, ast.AnnAssign)]
+    return [CodeLocation(path, member.lineno, ast.unparse(member)) for member in members]
 
 
 def list_group_files(package: Path) -> list[CodeLocation]:

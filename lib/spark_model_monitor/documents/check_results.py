@@ -78,54 +78,32 @@ class Cause(Section):
     p: Number
 
 
-class CheckResult(Section):
-    """The result of one check of one feature or metric.
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What was checked.
 
     feature: its name, or the name that violations of the whole data set have. metric: its name in statistics.json, if a
     metric was checked. check: its `constraint_check_type`.
-
-    What decided: decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that
-    is given here holds: the p-value (adjusted_p, or else p) is at most level; effect is at least least_effect; observed is
-    below limit (`lower limit`) or above it (`upper limit`), or outside of limits; for `interval`, both of its ends are beyond
-    the same one of limits. statistic, degrees_of_freedom: of a test that has them. adjusted_p: p adjusted for the columns
-    tested with it. component: of a column's tests, which p combines,
-    the one with the smallest p-value, which decided_by, statistic and effect are of. direction: whether the mean of
-    numbers went `up` or `down`; for the component `missing`, the share of missing values.
-
-    Beside it, for information: observed: the share, distance, p-value or number compared with `threshold`; None if there
-    is none. interval: its ends, if it has one. threshold: None if the baseline left it undefined. n, m: the numbers of
-    baseline and current values. formula: how observed was computed. method: the drift method, as in constraints.json.
-    ties: `lost` if equal values were counted once, as the service did. reason: why the check is not judged, or a remark on
-    its status. accepted: whether a person accepted this change; the reason then says who, when and why.
-    advice: what to do where nobody can tell; possible_change: whether a change is seen there, which may be
-    chance. description: the violation's text, None unless violated. against: the reference of a comparator. distance:
-    the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
-    smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
-    difference of shares. fewest: the fewest values of the window that would violate a fact of a share, as far outside
-    as those that it has; None if not even all would. same_as: the metric that this one repeats in other units.
-
-    For a violation: alarm: the number of its alarm, shared by results with the same cause; 1 is the largest. words:
-    what was and what is, without a value of any record. values: the categories concerned, most frequent first. since:
-    when the first of the consecutive windows with it began; None if this is the first.
-
-    change: for a violation, what changed, in words that follow the name; for other drift, `smallest_change` in words.
-
-    impact: the severity, times the feature's share of attribution; None without attributions.
-
-    ids: the first records that break an expectation, if records have ids. labels: of a rule in DQDL. metrics: its numbers by
-    name, with which later runs compare theirs.
-
-    segment: the segment that was checked, or has the change. where: in words. parts: each segment's part of a distance.
-
-    guess: for a violation, the most likely explanation. cause: what its rows have in common, the clearest first.
-    hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that came at this hour before;
-    `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated; `new`: a change
-    that this hour may explain, in the first days of a schedule.
     """
 
     feature: Name | None = None
     metric: Name | None = None
     check: Name
+
+
+@dataclass(frozen=True)
+class CheckDecision:
+    """The verdict, and the test that decided.
+
+    decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that is given here
+    and in `CheckNumbers` holds: the p-value (adjusted_p, or else p) is at most level; effect is at least least_effect;
+    observed is below limit (`lower limit`) or above it (`upper limit`), or outside of limits; for `interval`, both of its
+    ends are beyond the same one of limits. statistic, degrees_of_freedom: of a test that has them. adjusted_p: p adjusted
+    for the columns tested with it. component: of a column's tests, which p combines,
+    the one with the smallest p-value, which decided_by, statistic and effect are of. direction: whether the mean of
+    numbers went `up` or `down`; for the component `missing`, the share of missing values.
+    """
+
     status: CheckStatus
     decided_by: Name | None = None
     statistic: UndefinableNumber = None
@@ -137,6 +115,17 @@ class CheckResult(Section):
     effect: UndefinableNumber = None
     least_effect: UndefinableNumber = None
     direction: Name | None = None
+
+
+@dataclass(frozen=True)
+class CheckNumbers:
+    """What was measured, and the limits.
+
+    observed: the share, distance, p-value or number compared with `threshold`; None if there
+    is none. interval: its ends, if it has one. threshold: None if the baseline left it undefined. n, m: the numbers of
+    baseline and current values. formula: how observed was computed.
+    """
+
     limit: UndefinableNumber = None
     limits: tuple[UndefinableNumber, UndefinableNumber] | None = None
     observed: UndefinableNumber = None
@@ -145,6 +134,19 @@ class CheckResult(Section):
     n: Count | None = None
     m: Count | None = None
     formula: Name | None = None
+
+
+@dataclass(frozen=True)
+class DriftEvidence:
+    """How far two distributions are apart, and which change would be seen.
+
+    method: the drift method, as in constraints.json. ties: `lost` if equal values were counted once, as the service did.
+    distance: the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
+    smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
+    difference of shares. fewest: the fewest values of the window that would violate a fact of a share, as far outside
+    as those that it has; None if not even all would. against: the reference of a comparator.
+    """
+
     method: Name | None = None
     ties: Name | None = None
     distance: UndefinableNumber = None
@@ -152,12 +154,39 @@ class CheckResult(Section):
     distance_high: UndefinableNumber = None
     smallest_change: UndefinableNumber = None
     fewest: Count | None = None
+    against: Name | None = None
+
+
+@dataclass(frozen=True)
+class CheckReasons:
+    """Why the status is what it is.
+
+    reason: why the check is not judged, or a remark on its status. accepted: whether a person accepted this change; the
+    reason then says who, when and why. advice: what to do where nobody can tell; possible_change: whether a change is seen
+    there, which may be chance. description: the violation's text, None unless violated.
+    """
+
     reason: Name | None = None
     advice: Name | None = None
     possible_change: Flag | None = None
     accepted: Flag | None = None
     description: Name | None = None
-    against: Name | None = None
+
+
+@dataclass(frozen=True)
+class AlarmDetails:
+    """What alarms, pages and mails say of a change.
+
+    same_as: the metric that this one repeats in other units. alarm: the number of its alarm, shared by results with the
+    same cause; 1 is the largest. words: what was and what is, without a value of any record. change: for a violation, what
+    changed, in words that follow the name; for other drift, `smallest_change` in words. values: the categories concerned,
+    most frequent first. since: when the first of the consecutive windows with it began; None if this is the first.
+    hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that came at this hour before;
+    `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated; `new`: a change
+    that this hour may explain, in the first days of a schedule.
+    impact: the severity, times the feature's share of attribution; None without attributions.
+    """
+
     same_as: Name | None = None
     alarm: Count | None = None
     words: Name | None = None
@@ -166,14 +195,39 @@ class CheckResult(Section):
     since: Name | None = None
     hour: Name | None = None
     impact: UndefinableNumber = None
+
+
+@dataclass(frozen=True)
+class RuleDetails:
+    """ids: the first records that break an expectation, if records have ids. labels: of a rule in DQDL. metrics: its numbers
+    by name, with which later runs compare theirs.
+    """
+
     ids: tuple[Name, ...] | None = None
     labels: Mapping[Name, str] | None = None
     metrics: Mapping[Name, Number] | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The rows that a change comes from.
+
+    segment: the segment that was checked, or has the change. where: in words. parts: each segment's part of a distance.
+    guess: for a violation, the most likely explanation. cause: what its rows have in common, the clearest first.
+    """
+
     segment: Name | None = None
     where: Name | None = None
     parts: tuple[SegmentPart, ...] | None = None
     guess: Name | None = None
     cause: tuple[Cause, ...] | None = None
+
+
+# As frozen as its parts by the configuration of sections, which mypy doesn't read
+class CheckResult(  # type: ignore[misc]
+    Section, Origin, RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision, Subject
+):
+    """The result of one check of one feature or metric: an entry of checks.json, whose members are those of its parts."""
 
     @property
     def is_violation(self) -> bool:

@@ -67,27 +67,38 @@ CAUSES = "What the changed rows have in common, the clearest first."
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureLine:
+    """What a table has of a feature. before, now: its typical value. missing: the share of missing values. note: why it has
+    no verdict.
+    """
+
+    type_name: str = ""
+    before: str = "–"
+    now: str = "–"
+    missing: str = "–"
+    trend: Hours | None = None
+    note: str = ""
+
+
+NO_LINE = FeatureLine()  # of a feature that has a card
+
+
+@dataclass(frozen=True, slots=True)
 class PageFeature:
     """A feature or metric of a page.
 
     name: as in histories. check_results: all of its own. shown_name: with its model, if there are several. picture: of both
-    sides. before, now: its typical value. missing: the share of missing values. hints: for whoever looks for the cause.
-    since, hours: of its card. trend: of its line. note: why it has no verdict. was_violated: in an earlier window.
+    sides. hints: for whoever looks for the cause. since, hours: of its card. was_violated: in an earlier window.
     """
 
     name: str
     check_results: Sequence[CheckResult]
     shown_name: str = ""
-    type_name: str = ""
     picture: Picture | None = None
-    before: str = "–"
-    now: str = "–"
-    missing: str = "–"
     hints: Sequence[str] = ()
     since: str = ""
     hours: Hours | None = None
-    trend: Hours | None = None
-    note: str = ""
+    line: FeatureLine = NO_LINE
     is_output: bool = False
     was_violated: bool = False
 
@@ -215,10 +226,11 @@ def _create_table(
         picture: Cell = "–"
         if isinstance(feature.picture, Overlay):
             picture = feature.picture
-        unseen = feature.note or format_largest_unseen_change(feature.check_results)
+        line = feature.line
+        unseen = line.note or format_largest_unseen_change(feature.check_results)
         name = feature.shown_name or feature.name
-        trend = feature.trend or "–"
-        cells = (name, feature.type_name, picture, feature.before, feature.now, unseen, feature.missing, trend)
+        trend = line.trend or "–"
+        cells = (name, line.type_name, picture, line.before, line.now, unseen, line.missing, trend)
         lines.append(TableLine(cells, mark, of=feature.name))
     # Whatever the page has nothing for is left out
     columns = (

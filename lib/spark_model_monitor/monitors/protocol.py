@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 from spark_model_monitor.data.reading.formats import BaselineValues
 from spark_model_monitor.documents.check_results import (
     LOWER_LIMIT,
+    AlarmDetails,
     BudgetLedger,
+    CheckDecision,
+    CheckNumbers,
+    CheckReasons,
     CheckResult,
     CheckStatus,
+    DriftEvidence,
     Hint,
     Summary,
     Violation,
@@ -375,48 +380,13 @@ NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's o
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A check's result, with the members of `CheckResult`. It stores only the members given, since most are not."""
-
-    status: CheckStatus
-    threshold: float | None
-    observed: float | None = None
-    interval: tuple[float, float] | None = None
-    decided_by: str | None = None
-    level: float | None = None
-    least_effect: float | None = None
-    limit: float | None = None
-    limits: tuple[float | None, float | None] | None = None
-    n: int | None = None
-    m: int | None = None
-    formula: str | None = None
-    method: str | None = None
-    ties: str | None = None
-    statistic: float | None = None
-    degrees_of_freedom: int | None = None
-    p: float | None = None
-    adjusted_p: float | None = None
-    component: str | None = None
-    effect: float | None = None
-    direction: str | None = None
-    distance: float | None = None
-    distance_low: float | None = None
-    distance_high: float | None = None
-    smallest_change: float | None = None
-    fewest: int | None = None
-    change: str | None = None
-    reason: str | None = None
-    advice: str | None = None
-    possible_change: bool | None = None
-    description: str | None = None
-    against: str | None = None
-    since: str | None = None
-    hour: str | None = None
+class Finding(AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision):
+    """A check's result before it has a subject. It stores only the members given, since most are not."""
 
     if not TYPE_CHECKING:
 
-        def __init__(self, status, threshold, observed=None, interval=None, **members):
-            self.__dict__.update(status=status, threshold=threshold, observed=observed, interval=interval, **members)
+        def __init__(self, status, **members):
+            self.__dict__.update(status=status, **members)
 
     def but(self, **members: Any) -> Finding:
         """The same finding with other members."""
@@ -428,7 +398,7 @@ class Finding:
 
     @classmethod
     def not_judged(cls, threshold: float | None, reason: str | None) -> Finding:
-        return cls(CheckStatus.NOT_JUDGED, threshold, reason=reason)
+        return cls(CheckStatus.NOT_JUDGED, threshold=threshold, reason=reason)
 
     def unsure(self, reason: str, advice: str | None = None, *, is_change_seen: bool = False) -> Finding:
         """The same numbers; a change that matters may have gone unseen. advice: what to do about it. is_change_seen:
@@ -450,35 +420,25 @@ class Finding:
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
         """The entry in checks.json. whose: members that say what was checked, such as `feature` or `metric`."""
-        members_with_value = {name: value for name, value in self.__dict__.items() if value is not None}
+        members = {name: value for name, value in self.__dict__.items() if value is not None}
         try:
-            members = {**whose, "check": check, "threshold": None, **members_with_value}
-            return CheckResult.model_validate(members)
+            return CheckResult.model_validate({**whose, "check": check, "threshold": None, **members})
         except ValueError:
-            endless: dict[str, Any] = {
-                name: None for name, value in members_with_value.items() if not _is_finite(value)
-            }
+            endless: dict[str, Any] = {name: None for name, value in members.items() if not _is_finite(value)}
             if not endless:
                 raise
             return self.unjudged(TOO_LARGE).but(**endless).result(check, **whose)
 
     def unjudged(self, reason: str, hour: str | None = None) -> Finding:
         """The same numbers, without a verdict."""
-        return self.but(
-            status=CheckStatus.NOT_JUDGED,
-            decided_by=None,
-            reason=reason,
-            advice=None,
-            possible_change=None,
-            description=None,
-            hour=hour or self.hour,
-        )
+        unjudged = self.but(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
+        return unjudged.but(advice=None, possible_change=None, description=None)
 
 
 def _is_finite(value: object) -> bool:
-    return all(
-        isfinite(number) for number in (value if isinstance(value, tuple) else (value,)) if isinstance(number, float)
-    )
+    if isinstance(value, tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def judge_share(
@@ -497,7 +457,7 @@ def judge_share(
     if not total:
         return Finding.not_judged(threshold, no_values)
     share = matching / total
-    finding = Finding(CheckStatus.PASSED, threshold, share, m=total, formula=formula)
+    finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=share, m=total, formula=formula)
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if share < threshold:
         return finding.but(status=CheckStatus.VIOLATED, description=description(share))
@@ -516,17 +476,19 @@ def select_violations(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
 
 def create_violations(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
     """The violations among the results, in their order. displayed: the name of a metric in the file."""
-    return Violations(
-        violations=tuple(
-            Violation(
-                feature_name=result.feature,
-                constraint_check_type=result.check,
-                description=result.description or "",
-                metric_name=None if result.metric is None else displayed(result.metric),
-            )
-            for result in select_violations(results)
+    violations = []
+    for result in select_violations(results):
+        metric_name = None
+        if result.metric is not None:
+            metric_name = displayed(result.metric)
+        violation = Violation(
+            feature_name=result.feature,
+            constraint_check_type=result.check,
+            description=result.description or "",
+            metric_name=metric_name,
         )
-    )
+        violations.append(violation)
+    return Violations(violations=tuple(violations))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def test_an_alarm_of_earlier_days_says_so():
 def test_the_hour_excuses_no_limit_that_the_user_wrote(check, limit, is_excused):
     feature = SimpleNamespace(suggested_limits={limit: 0.9} if limit else {})
     season = Season(stands_out=True, learnt=True)
-    finding = Finding(CheckStatus.VIOLATED, 0.9, 0.5)
+    finding = Finding(CheckStatus.VIOLATED, threshold=0.9, observed=0.5)
     # A learnt hour, whose window is as usual
     findings = excuse_findings({check: finding}, feature, season, is_usual=True)
 
@@ -63,15 +63,15 @@ def test_the_hour_excuses_no_limit_that_the_user_wrote(check, limit, is_excused)
 
 
 OPEN = {
-    "baseline_drift_check": Finding(CheckStatus.CANNOT_TELL, 0.1, reason="hours differ"),
-    "completeness_check": Finding(CheckStatus.VIOLATED, 0.9),
-    "data_type_check": Finding(CheckStatus.CANNOT_TELL, 0.9, reason="few rows"),
+    "baseline_drift_check": Finding(CheckStatus.CANNOT_TELL, threshold=0.1, reason="hours differ"),
+    "completeness_check": Finding(CheckStatus.VIOLATED, threshold=0.9),
+    "data_type_check": Finding(CheckStatus.CANNOT_TELL, threshold=0.9, reason="few rows"),
 }
 
 
 @pytest.mark.parametrize("status", [CheckStatus.PASSED, CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL])
 def test_what_the_whole_baseline_leaves_open_is_left_to_the_hour(status):
-    judged = leave_to_hour(OPEN, {CLOCK_DAY: Finding(status, 0.1)}, Season(learnt=True))
+    judged = leave_to_hour(OPEN, {CLOCK_DAY: Finding(status, threshold=0.1)}, Season(learnt=True))
 
     assert judged["baseline_drift_check"].status is CheckStatus.NOT_JUDGED
     assert "same hour of earlier days" in judged["baseline_drift_check"].reason
@@ -81,7 +81,7 @@ def test_what_the_whole_baseline_leaves_open_is_left_to_the_hour(status):
 @pytest.mark.parametrize(
     ("by_reference", "season"),
     [
-        pytest.param({CLOCK_DAY: Finding(CheckStatus.PASSED, 0.1)}, Season(), id="not known for a week"),
+        pytest.param({CLOCK_DAY: Finding(CheckStatus.PASSED, threshold=0.1)}, Season(), id="not known for a week"),
         pytest.param(
             {CLOCK_DAY: Finding.not_judged(0.1, "no data")}, Season(learnt=True), id="an hour without a verdict"
         ),

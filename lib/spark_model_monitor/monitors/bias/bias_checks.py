@@ -54,7 +54,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     if unjudged is not None or value is None or metric.baseline is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
-    finding = Finding(CheckStatus.PASSED, metric.baseline, formula=f"{measured} against that of the baseline")
+    finding = Finding(CheckStatus.PASSED, threshold=metric.baseline, formula=f"{measured} against that of the baseline")
     description = DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
     distance = abs(value - metric.neutral)
     allowed = abs(metric.baseline - metric.neutral)
@@ -112,7 +112,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
     formula = f"{low} <= value <= {high}"
     # An open end is no limit, and JSON has no infinity
     minimum, maximum = (end if math.isfinite(end) else None for end in allowed)
-    passed = Finding(CheckStatus.PASSED, None, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
+    passed = Finding(CheckStatus.PASSED, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
         return passed
     description = OUT_OF_RANGE.format(current=format_number(value), low=low, high=high)
@@ -141,7 +141,7 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
     if min(metric.rows) < min_rows:
         rows_in_words = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
         reason = f"{rows_in_words}; at least {min_rows:,} of each are asked for"
-        return Finding(CheckStatus.PASSED, threshold).unsure(reason, LONGER_WINDOWS)
+        return Finding(CheckStatus.PASSED, threshold=threshold).unsure(reason, LONGER_WINDOWS)
     return None
 
 

@@ -564,7 +564,7 @@ def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration
     observed, expected, variance = map(float, _measure_change(table, window))
     n = int(table.sum())
     m = int(window.sum())
-    finding = Finding(CheckStatus.PASSED, expected, observed, n=n, m=m, formula=STRENGTH)
+    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
     phi = _find_overdispersion(compared, m, calibration)
     if phi is None:
         return finding.unjudged(NO_HISTORY)
@@ -586,7 +586,12 @@ def _judge_independence(compared: ComparedRelation, calibration: NoiseCalibratio
     n = int(table.sum())
     m = int(window.sum())
     finding = Finding(
-        CheckStatus.PASSED, _measure_strength(table), _measure_strength(window), n=n, m=m, formula=STRENGTH
+        CheckStatus.PASSED,
+        threshold=_measure_strength(table),
+        observed=_measure_strength(window),
+        n=n,
+        m=m,
+        formula=STRENGTH,
     )
     phi = _find_overdispersion(compared, m, calibration)
     if phi is None:

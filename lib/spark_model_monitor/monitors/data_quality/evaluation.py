@@ -200,7 +200,9 @@ def _judge_row_count(rows: float, volume: RowCountHistory) -> tuple[Finding, str
     # In log rows, relative to the expected deviation
     p = expected.p_value(rows)
     formula = "rows compared with those of n windows"
-    finding = Finding(CheckStatus.PASSED, expected.rows, rows, n=expected.windows, formula=formula, p=p)
+    finding = Finding(
+        CheckStatus.PASSED, threshold=expected.rows, observed=rows, n=expected.windows, formula=formula, p=p
+    )
     change = expected.change_to(rows)
     finding = finding.but(statistic=change / expected.deviation, effect=change, least_effect=LEAST_CHANGE)
     return finding, messages.unusual(rows, expected.rows)
@@ -216,7 +218,7 @@ def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, st
         return Finding.not_judged(expected, NO_TIME), ""
     p = freshness.p_value(gap, rows)
     formula = "minutes compared with those of n windows"
-    finding = Finding(CheckStatus.PASSED, expected, gap, n=len(freshness.gaps), formula=formula, p=p)
+    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=gap, n=len(freshness.gaps), formula=formula, p=p)
     finding = finding.but(effect=gap - expected, least_effect=freshness.least_delay)
     return finding, messages.stale(gap, expected)
 

@@ -322,10 +322,12 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> Judged:
 
 def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:
     if not total:
-        return Finding(CheckStatus.NOT_JUDGED, rule.allowed, component=rule.label, reason=NO_VALUES)
+        return Finding(CheckStatus.NOT_JUDGED, threshold=rule.allowed, component=rule.label, reason=NO_VALUES)
     share = offending / total
     formula = "offending / judged"
-    finding = Finding(CheckStatus.PASSED, rule.allowed, share, m=total, formula=formula, component=rule.label)
+    finding = Finding(
+        CheckStatus.PASSED, threshold=rule.allowed, observed=share, m=total, formula=formula, component=rule.label
+    )
     finding = finding.but(decided_by=UPPER_LIMIT, limit=rule.allowed)
     if share > rule.allowed:
         return _report_violation(finding, f"{offending:,} of {total:,} {rule.unit} {rule.fault}")
@@ -350,7 +352,14 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
         if rows < low or highest is None:
             bound = float(low)
         limits = (float(low), highest)
-        finding = Finding(CheckStatus.PASSED, bound, float(rows), decided_by=LIMITS, limits=limits, component="rows")
+        finding = Finding(
+            CheckStatus.PASSED,
+            threshold=bound,
+            observed=float(rows),
+            decided_by=LIMITS,
+            limits=limits,
+            component="rows",
+        )
         if not low <= rows <= high:
             maximum = ""
             if highest is not None:
@@ -360,12 +369,12 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
     # Columns that are missing, and columns too many
     for name, level in plan.lacking:
         if level is Severity.ERROR:
-            finding = Finding(CheckStatus.PASSED, None, decided_by=PRESENCE, component="column")
+            finding = Finding(CheckStatus.PASSED, decided_by=PRESENCE, component="column")
             yield _report_violation(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra:
         names = [*map(repr, plan.extra)]
         named = list_names(names, MOST_LISTED_NAMES)
-        finding = Finding(CheckStatus.PASSED, 0.0, float(len(plan.extra)), component="columns")
+        finding = Finding(CheckStatus.PASSED, threshold=0.0, observed=float(len(plan.extra)), component="columns")
         finding = finding.but(decided_by=UPPER_LIMIT, limit=0.0)
         yield _report_violation(finding, f"{named}, of which there is no rule").result(
             EXPECTATION, feature=EXTRA_COLUMNS

@@ -33,7 +33,7 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
         unjudged = replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
         check_results.append(unjudged.describe(analyzer))
     for skipped in rule_set.skipped:
-        finding = Finding(CheckStatus.PASSED, None, component="dqdl")
+        finding = Finding(CheckStatus.PASSED, component="dqdl")
         finding = finding.unsure(f"{NOT_CHECKED}{skipped.reason}", "check it where it can be evaluated")
         check_results.append(finding.result(EXPECTATION, feature=skipped.text))
     return check_results
@@ -54,7 +54,7 @@ class RuleVerdict:
 
     def describe(self, rule: AnyRule) -> CheckResult:
         """The result in checks.json."""
-        finding = Finding(self.status, None, self.observed, m=self.rows, component="dqdl")
+        finding = Finding(self.status, observed=self.observed, m=self.rows, component="dqdl")
         if self.reason:
             finding = finding.but(reason=self.reason)
         if self.status is not CheckStatus.NOT_JUDGED:

@@ -41,7 +41,7 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
         return
     ndcg, (n, m) = output.ndcg, output.rows
     interval = output.ndcg_interval
-    finding = Finding(CheckStatus.PASSED, threshold, ndcg, interval, n=n, m=m, formula=GAIN)
+    finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
         finding = finding.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
@@ -82,7 +82,9 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         before = output.before.get(name, 0.0)
         (low, high), (n, m) = (output.changes or {})[name], output.rows
         limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
-        finding = Finding(CheckStatus.PASSED, limit, now - before, (low, high), n=n, m=m, formula=formula)
+        finding = Finding(
+            CheckStatus.PASSED, threshold=limit, observed=now - before, interval=(low, high), n=n, m=m, formula=formula
+        )
         finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
         # Violated only if the whole interval of the change lies beyond the limit
         if low > limit or high < -limit:
@@ -111,7 +113,7 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
         else:
             note_on_groups = ""
         reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
-        return Finding(CheckStatus.PASSED, threshold, m=rows).unsure(reason, MORE_ROWS)
+        return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
     return None
 
 

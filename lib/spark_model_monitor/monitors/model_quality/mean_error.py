@@ -57,8 +57,8 @@ def judge_mean_error(
     low, high = (now.end(direction, 0.025) for direction in Side)
     finding = Finding(
         CheckStatus.PASSED,
-        before.value,
-        now.value,
+        threshold=before.value,
+        observed=now.value,
         interval=None if low is None or high is None else (low, high),
         n=before.n,
         m=now.n,

@@ -309,8 +309,8 @@ class _Judge:
         has_group_estimate = name in self.known.likeness.rows and name in self.tested
         finding = Finding(
             CheckStatus.PASSED,
-            constraint.threshold,
-            measured.value if measured is not None else None,
+            threshold=constraint.threshold,
+            observed=measured.value if measured is not None else None,
             interval=confidence_interval(measured.estimate) if measured is not None else None,
             n=self.tested[name].n if has_group_estimate else self.known.rows,
             m=measured.estimate.n if measured is not None else None,

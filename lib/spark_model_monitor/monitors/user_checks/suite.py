@@ -152,7 +152,7 @@ def convert_to_results(suite_results: SuiteResults) -> tuple[tuple[CheckResult, 
         message = constraint.constraint_message
         # Only checks of level Error decide; those of level Warning are hints
         if constraint.check_level == Level.ERROR.value:
-            finding = Finding(CheckStatus.PASSED, None, constraint.metric, decided_by=ASSERTION, component="deequ")
+            finding = Finding(CheckStatus.PASSED, observed=constraint.metric, decided_by=ASSERTION, component="deequ")
             if constraint.constraint_status == FAILURE:
                 reason = message or "does not hold"
                 finding = finding.mark_unmet(reason, f"is not met: {reason}", f"{name}: {reason}")

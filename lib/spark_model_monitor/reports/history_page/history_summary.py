@@ -33,7 +33,7 @@ from spark_model_monitor.documents.page import (
     list_names,
 )
 from spark_model_monitor.documents.run_description import RunWindow, format_moment
-from spark_model_monitor.monitors.change_cards import PageFeature, create_change_sections
+from spark_model_monitor.monitors.change_cards import FeatureLine, PageFeature, create_change_sections
 from spark_model_monitor.monitors.data_quality.report.charts import create_overlay
 from spark_model_monitor.reports.history_page.history import History, Series, create_feature_map
 from spark_model_monitor.reports.history_page.over_time import (
@@ -251,19 +251,22 @@ def _create_feature(
         note = "not in the last window"
     elif results and all(check_result.status is CheckStatus.NOT_JUDGED for check_result in results):
         note = results[0].reason or "not judged"
+    line = FeatureLine(
+        before=format_number(before),
+        now=format_number(run.number(column, name)),
+        # One number if the share of missing values is the baseline's
+        missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
+        trend=create_hours(series, row, (), MOST_TICKS),
+        note=note,
+    )
     return PageFeature(
         name=name,
         check_results=results,
         shown_name=_name_with_model(history, series, name),
         picture=picture,
-        before=format_number(before),
-        now=format_number(run.number(column, name)),
-        # One number if the share of missing values is the baseline's
-        missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
         since=when,
         hours=hours,
-        trend=create_hours(series, row, (), MOST_TICKS),
-        note=note,
+        line=line,
         is_output=name in context.outputs,
         was_violated=num_violated > 0,
     )

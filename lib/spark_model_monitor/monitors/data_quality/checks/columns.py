@@ -11,8 +11,8 @@ from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS
 from spark_model_monitor.monitors.protocol import Finding
 
 FORMULA = "columns of the current data, against those of constraints.json"
-GONE = Finding(CheckStatus.VIOLATED, None, change="is not in the data any more")
-NEW = Finding(CheckStatus.VIOLATED, None, change="is in the data but not in the baseline")
+GONE = Finding(CheckStatus.VIOLATED, change="is not in the data any more")
+NEW = Finding(CheckStatus.VIOLATED, change="is in the data but not in the baseline")
 OF_COLUMNS = "leave {current:,} columns where the baseline has {baseline:,}, so no feature was compared"
 
 
@@ -45,7 +45,7 @@ def extra_columns(comparison: WindowComparison) -> Iterator[tuple[str, Finding]]
     baseline = comparison.num_baseline_columns
     if comparison.foreign_keys:
         description = comparison.foreign_keys
-        violation = Finding(CheckStatus.VIOLATED, 0.0, decided_by=PRESENCE, description=description)
+        violation = Finding(CheckStatus.VIOLATED, threshold=0.0, decided_by=PRESENCE, description=description)
         yield messages.EXTRA_COLUMNS, violation.but(reason=description, change=f"are not read: {description}")
         if not comparison.extra:
             return

@@ -60,7 +60,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     lowest_share, highest_share = (count / present for count in bounds)
     # Even the most that may be in the domain is too little
     if highest_share < threshold:
-        finding = Finding(CheckStatus.VIOLATED, threshold, highest_share, m=present, formula=FORMULA)
+        finding = Finding(CheckStatus.VIOLATED, threshold=threshold, observed=highest_share, m=present, formula=FORMULA)
         finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
         reason = None
         if lowest_share < highest_share:
@@ -80,7 +80,9 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         reason = None
         if lowest_share < highest_share:
             reason = AT_LEAST
-        passed = Finding(CheckStatus.PASSED, threshold, lowest_share, m=present, formula=FORMULA, reason=reason)
+        passed = Finding(
+            CheckStatus.PASSED, threshold=threshold, observed=lowest_share, m=present, formula=FORMULA, reason=reason
+        )
         return passed.but(decided_by=LOWER_LIMIT, limit=threshold)
     return Finding.not_judged(threshold, NOT_EXACT.format(least=lowest_share, most=highest_share))
 
@@ -188,7 +190,7 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     """
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN:
-        return Finding(CheckStatus.PASSED, threshold, reason=TYPE_UNKNOWN)
+        return Finding(CheckStatus.PASSED, threshold=threshold, reason=TYPE_UNKNOWN)
     types = feature.current.data_types
     exact = feature.comparison.exact_classes
     name = expected.value
@@ -275,7 +277,9 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     observed = None
     if math.isfinite(minimum):
         observed = minimum
-    finding = Finding(CheckStatus.PASSED, threshold, observed, m=current.num_present, formula="minimum")
+    finding = Finding(
+        CheckStatus.PASSED, threshold=threshold, observed=observed, m=current.num_present, formula="minimum"
+    )
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if minimum < threshold:
         return finding.but(status=CheckStatus.VIOLATED, description=messages.negative(minimum))

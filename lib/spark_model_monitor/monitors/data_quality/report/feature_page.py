@@ -22,7 +22,7 @@ from spark_model_monitor.documents.page import (
     shorten_name,
 )
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.change_cards import PageFeature, create_change_sections
+from spark_model_monitor.monitors.change_cards import FeatureLine, PageFeature, create_change_sections
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -91,16 +91,13 @@ def create_page(
             picture = draw_overlay(before, current, most_named)
         if feature.is_unsure and not feature.violations:
             hints += _describe_findable_change(feature.check_results, before)
-        feature = replace(
-            feature,
+        line = FeatureLine(
             type_name=(current or before or FeatureDistribution(InferredType.UNKNOWN)).type_name,
-            picture=picture,
             before=_format_typical_value(before),
             now=_format_typical_value(current),
             missing=" → ".join(dict.fromkeys(map(_format_missing, (before or current, current)))),
-            hints=hints,
         )
-        page_features.append(feature)
+        page_features.append(replace(feature, picture=picture, hints=hints, line=line))
     sections = create_change_sections({"": page_features})
     rows = max((distribution.num_rows for distribution in baseline.distributions.values()), default=0)
     if not rows:

@@ -192,7 +192,7 @@ def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float
 def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Finding:
     pairs = pair_scores(before, now)
     drift = find_worst_drift(pairs, level, groups)
-    finding = Finding(CheckStatus.PASSED, 0.0, n=before.rows, m=now.rows)
+    finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
     if drift is None:
         rows = max((min(uncertain_rows(pair[0], counts) for counts in pair) for pair in pairs), default=0.0)
         return finding.unjudged(TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN))

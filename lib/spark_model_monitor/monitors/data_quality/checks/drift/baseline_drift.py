@@ -174,8 +174,8 @@ def judge_by_threshold(
     status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
     finding = Finding(
         CheckStatus(status.value),
-        threshold,
-        compared.distance,
+        threshold=threshold,
+        observed=compared.distance,
         n=compared.n,
         m=compared.m,
         formula=compared.formula,

@@ -95,7 +95,7 @@ def judge_comparators(feature: FeatureComparison) -> Iterator[tuple[str, Finding
         if before is not None and before.reason == NOT_IN_BASELINE and feature.settings.perform_comparison:
             if reference not in missing:
                 text = messages.control_data_missing(reference)
-                finding = Finding(CheckStatus.VIOLATED, None, decided_by=PRESENCE, against=reference, description=text)
+                finding = Finding(CheckStatus.VIOLATED, decided_by=PRESENCE, against=reference, description=text)
                 yield CONTROL_DATA_MISSING, finding
             missing.add(reference)
             continue
@@ -124,7 +124,7 @@ def _judge_comparator(
     if baseline is None or reason is not None:
         return Finding.not_judged(threshold, reason)
     if are_numbers and not takes_numbers:
-        passed = Finding(CheckStatus.PASSED, threshold, 0.0, reason=NO_COUNTS_OF_NUMBERS)
+        passed = Finding(CheckStatus.PASSED, threshold=threshold, observed=0.0, reason=NO_COUNTS_OF_NUMBERS)
         return passed.but(decided_by=UPPER_LIMIT, limit=threshold)
     finding = judge_by_threshold(
         compare_distributions(baseline, current, distance, distance), threshold, baseline, current

@@ -116,15 +116,15 @@ class FactEvidence:
     def judge(self, calibration: NoiseCalibration) -> Finding:
         """The verdict at the level of the family's tests."""
         if self.reason is not None:
-            return Finding(CheckStatus.NOT_JUDGED, None, n=self.n, m=self.m, formula=self.quantity, reason=self.reason)
+            return Finding(CheckStatus.NOT_JUDGED, n=self.n, m=self.m, formula=self.quantity, reason=self.reason)
         family_level, tests = calibration.level_and_tests(self.family)
         if self.family == NEW_KINDS and not self.has_values:
             tests += 1  # it would count if the window had such values
         level = family_level / tests
         finding = Finding(
             CheckStatus.PASSED,
-            self.expected,
-            self.observed,
+            threshold=self.expected,
+            observed=self.observed,
             n=self.n,
             m=self.m,
             formula=self.quantity,
