@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
-from spark_model_monitor.data.profiling.scan_plan import ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, JsonFormat, MergedFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
@@ -37,7 +37,7 @@ def account(dataset):
             cells=dataset.cells,
             partitions_at_most=1,
         ),
-        ScanPlan(reasons=len(Refusal)),
+        ScanPlan(rows=RowPlan(reasons=len(Refusal))),
     )
     return findings.profile, dataset.ledger(findings.rows)
 

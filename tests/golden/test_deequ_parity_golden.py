@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
-from spark_model_monitor.data.profiling.scan_plan import ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.formats import CsvFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
@@ -39,7 +39,7 @@ def test_metrics_are_those_of_a_scan_by_deequ(spark, golden, case):
             reason=dataset.reason,
             partitions_at_most=2,
         ),
-        ScanPlan(reasons=len(Refusal)),
+        ScanPlan(rows=RowPlan(reasons=len(Refusal))),
     ).profile
     cells = spark.read.csv(path, header=True).cache()
     numeric = [feature.name for feature in scan_findings.features if feature.is_numeric]

@@ -19,7 +19,7 @@ from tests.spark_lines import explain_plan
 
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
 from spark_model_monitor.data.profiling.scan import UNKNOWN_PARTITIONS, RowSource, choose_folds, scan
-from spark_model_monitor.data.profiling.scan_plan import ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
 from spark_model_monitor.statistics.states import DataTypeCounts, RowRepeats
@@ -134,7 +134,7 @@ def test_rows_and_predicates_are_counted_once_however_many_groups_there_are(spar
 
     names = ["age", "share", "plan"]
     source = RowSource(SparkPartitions(frame), names, reason="reason", predicates=above, column_groups=3)
-    scan_findings = scan(source, ScanPlan(reasons=1))
+    scan_findings = scan(source, ScanPlan(rows=RowPlan(reasons=1)))
 
     assert (scan_findings.rows.kept, scan_findings.rows.refused, scan_findings.matches) == (3, (1,), {"above 3": 1})
     assert [feature.num_present for feature in scan_findings.profile.features] == [2, 2, 3]

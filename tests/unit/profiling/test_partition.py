@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.profiling.partition import choose_block_rows, compute_partition_states, split_into_blocks
-from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, REASON, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, REASON, ColumnPlan, RowPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, Moments, RowCounts
 
 
@@ -49,7 +49,7 @@ def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
     )
 
     partition_states = compute_partition_states(
-        ScanPlan(columns, frequency_limit=1, reasons=1), None, rows.to_batches(max_chunksize=1)
+        ScanPlan(columns, frequency_limit=1, rows=RowPlan(reasons=1)), None, rows.to_batches(max_chunksize=1)
     )
 
     states = {(row.feature, row.kind): row.state for row in partition_states}
@@ -81,7 +81,7 @@ def test_numeric_columns_have_the_states_that_each_has_alone():
     }
 
     def states(*some: ColumnPlan, rows: int) -> dict[tuple[int, str], bytes]:
-        plan = ScanPlan(some, frequency_limit=9, counts_rows=False, all_columns=99, run_rows=8)
+        plan = ScanPlan(some, frequency_limit=9, rows=RowPlan(counted=False), all_columns=99, run_rows=8)
         partition_states = compute_partition_states(plan, None, pa.table(named).slice(0, rows).to_batches())
         return {(row.feature, row.kind): row.blob for row in partition_states}
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from spark_model_monitor.data.profiling import partition
 from spark_model_monitor.data.profiling.partition import compute_partition_states
-from spark_model_monitor.data.profiling.scan_plan import ColumnPlan, LineMetadata, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import ColumnPlan, LineMetadata, RowPlan, ScanPlan
 from spark_model_monitor.data.records.capture_documents import read_request_metadata
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states import ColumnType, Requests, RowCounts
@@ -16,9 +16,7 @@ LINE = "the line"
 PLAN = ScanPlan(
     (ColumnPlan(0, ColumnType.TEXT, hashed_by_spark=False),),
     frequency_limit=10,
-    reasons=len(Refusal),
-    counts_cells=True,
-    metadata=LineMetadata(LINE, read_request_metadata),
+    rows=RowPlan(reasons=len(Refusal), counts_cells=True, metadata=LineMetadata(LINE, read_request_metadata)),
 )
 
 
@@ -73,7 +71,8 @@ def test_the_newest_time_is_that_of_the_lines_of_kept_records():
     def longest(lines):
         return max(map(len, lines.to_pylist()), default=0)
 
-    plan = replace(PLAN, metadata=LineMetadata(LINE, None), newest=longest, read_times=lambda lines: lines)
+    rows = replace(PLAN.rows, metadata=LineMetadata(LINE, None), newest=longest, read_times=lambda lines: lines)
+    plan = replace(PLAN, rows=rows)
     for batches, decoder in (([rows_with_lines(0, 2), rows_with_lines(2, len(ROWS))], None), ([lines_only()], decoded)):
         states = [row.state for row in compute_partition_states(plan, decoder, batches)]
 
@@ -118,7 +117,8 @@ def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_no
 
 
 def test_nobody_asks_for_requests_without_metadata():
-    plan = ScanPlan(PLAN.columns, 0, 10, reasons=len(Refusal), counts_cells=True)
+    rows = RowPlan(reasons=len(Refusal), counts_cells=True)
+    plan = ScanPlan(PLAN.columns, rows=rows)
     batch = rows_with_lines(0, len(ROWS)).drop_columns([LINE])
     kinds = [row.kind for row in compute_partition_states(plan, None, [batch])]
 

@@ -9,7 +9,7 @@ import pytest
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.profiling.scan import RowSource, scan
-from spark_model_monitor.data.profiling.scan_plan import ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.formats import CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.scripts import Script
 from spark_model_monitor.data.records.refusals import REASON, Refusal
@@ -34,7 +34,7 @@ def read_account(dataset):
             cells=dataset.cells,
             partitions_at_most=dataset.partitions_at_most,
         ),
-        ScanPlan(reasons=dataset.refusable * len(Refusal)),
+        ScanPlan(rows=RowPlan(reasons=dataset.refusable * len(Refusal))),
     )
     dataset.require_one_layout(scan_findings.rows)
     return scan_findings.profile, dataset.ledger(scan_findings.rows), scan_findings.rows

@@ -40,6 +40,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
     VALUE,
     Block,
     ColumnPlan,
+    RowPlan,
     ScanPlan,
     make_keys,
 )
@@ -78,14 +79,14 @@ def compute_partition_states(
     times = list[int]()
     if decode is not None:
         batches = _combine_small_batches(batches)
-    batches = (_read_rows(batch, plan, decode, requests, times) for batch in batches)
+    batches = (_read_rows(batch, plan.rows, decode, requests, times) for batch in batches)
     # Gatherers of columns run before those that reuse what they computed
     numbers, gatherers = build_gatherers(plan)
-    if plan.rules is not None:
+    if plan.rows.rules is not None:
         from spark_model_monitor.data.profiling.rule_scan import RulesGatherer
 
         gatherers.append((FEATURE_OF_ROWS, RulesGatherer(plan)))
-    rows = RowCounts.zero(reasons=plan.reasons, predicates=plan.predicates)
+    rows = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
     partition: int | None = None
     for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
         if partition is None:
@@ -105,7 +106,7 @@ def compute_partition_states(
                 segments = Segments(plan, partition)
                 gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
             row_times = None
-            if plan.read_times is not None or plan.time_column is not None:
+            if plan.rows.read_times is not None or plan.time_column is not None:
                 row_times = RowTimes(plan)
             for column in plan.run_columns:
                 ages_from = None if column == plan.time_column else row_times
@@ -120,24 +121,25 @@ def compute_partition_states(
         # Refused rows are counted by reason; only accepted ones have states
         accepted_pieces = []
         for piece in pieces:
-            accepted_rows, counted = _select_accepted_rows(piece, plan)
+            accepted_rows, counted = _select_accepted_rows(piece, plan.rows)
             rows += counted
             if accepted_rows.num_rows:
                 accepted_pieces.append(accepted_rows)
         if accepted_pieces:
             block = Block(accepted_pieces)
-            if plan.newest and not plan.read_times and plan.time_column is not None and plan.time_column.is_text:
-                times.append(plan.newest(block.cells(plan.time_column)))
+            time = plan.time_column
+            if plan.rows.newest and not plan.rows.read_times and time is not None and time.is_text:
+                times.append(plan.rows.newest(block.cells(time)))
             numbers.update(block)
             for _, gatherer in gatherers:
                 gatherer.update(block)
     if partition is None:
         return
     # The states of rows, then those of each column
-    if plan.counts_rows:
+    if plan.rows.counted:
         rows = replace(rows, newest=max(times, default=0))
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
-    if plan.metadata is not None:
+    if plan.rows.metadata is not None:
         yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
     column_states = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
     for position, state in chain(numbers.states(), column_states):
@@ -193,7 +195,7 @@ def _combine_small_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Rec
 
 
 def _read_rows(
-    batch: pa.RecordBatch, plan: ScanPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
+    batch: pa.RecordBatch, row_plan: RowPlan, decode: Decode | None, requests: RequestsBuilder, times: list[int]
 ) -> pa.RecordBatch:
     """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
     newest time of kept rows.
@@ -201,56 +203,56 @@ def _read_rows(
     if decode is None:
         rows = batch
     else:
-        rows = _decode_lines(batch, decode, plan)
-    if plan.metadata is None:
+        rows = _decode_lines(batch, decode, row_plan)
+    if row_plan.metadata is None:
         return rows
-    lines = batch.column(plan.metadata.line)
+    lines = batch.column(row_plan.metadata.line)
     reasons = rows.column(REASON).to_numpy(zero_copy_only=False)
     # a record is counted by its first row: a kept record has its number of cells there, a refused one has only one row
     is_first = (reasons > 0) | (rows.column(CELLS).to_numpy(zero_copy_only=False) > 0)
     if decode is None:
         lines = lines.filter(pa.array(is_first))
-        rows = rows.drop_columns([plan.metadata.line])
-    if plan.metadata.read is not None:
-        requests.update(*plan.metadata.read(lines, reasons[is_first]))
-    if plan.read_times is None:
+        rows = rows.drop_columns([row_plan.metadata.line])
+    if row_plan.metadata.read is not None:
+        requests.update(*row_plan.metadata.read(lines, reasons[is_first]))
+    if row_plan.read_times is None:
         return rows
-    record_times = plan.read_times(batch.column(plan.metadata.line))
+    record_times = row_plan.read_times(batch.column(row_plan.metadata.line))
     if len(record_times) != rows.num_rows:  # some lines have several rows
         record_times = record_times.take(pa.array(np.cumsum(is_first) - 1))
-    if plan.newest is not None:
-        times.append(plan.newest(record_times.filter(pa.array(reasons == 0))))
+    if row_plan.newest is not None:
+        times.append(row_plan.newest(record_times.filter(pa.array(reasons == 0))))
     return rows.append_column(TIME, record_times)
 
 
-def _decode_lines(lines: pa.RecordBatch, decode: Decode, plan: ScanPlan) -> pa.RecordBatch:
+def _decode_lines(lines: pa.RecordBatch, decode: Decode, row_plan: RowPlan) -> pa.RecordBatch:
     """A batch of lines as rows, as Spark would prepare them. lines: with their partition number as the first column."""
     rows = decode(lines)
     file_columns = select_file_columns(rows)
     *texts, last = rows.drop_columns([*file_columns]).columns  # the decoder's own
     partition = pa.array(np.full(rows.num_rows, lines.column(PARTITION)[0].as_py() if lines.num_rows else 0, np.int32))
     columns = {PARTITION: partition, REASON: last}
-    if plan.counts_cells:
+    if row_plan.counts_cells:
         columns[REASON] = texts.pop()
         columns[CELLS] = last
     columns |= {f"{VALUE}{position}": make_keys(cells) for position, cells in enumerate(texts)}
-    columns |= {f"{UNCUT_TEXT}{position}": texts[position] for position in plan.whole_texts}
+    columns |= {f"{UNCUT_TEXT}{position}": texts[position] for position in row_plan.whole_texts}
     columns |= file_columns
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _select_accepted_rows(piece: pa.RecordBatch, plan: ScanPlan) -> tuple[pa.RecordBatch, RowCounts]:
+def _select_accepted_rows(piece: pa.RecordBatch, row_plan: RowPlan) -> tuple[pa.RecordBatch, RowCounts]:
     """The kept rows of a piece, and the counts of refused rows by reason. Never a filter before the parse (P4)."""
     accepted = piece
-    refused = [0] * plan.reasons
+    refused = [0] * row_plan.reasons
     if REASON in piece.schema.names:
         reasons = piece.column(REASON).to_numpy(zero_copy_only=False)
-        refused = np.bincount(reasons, minlength=plan.reasons + 1)[1:].tolist()
+        refused = np.bincount(reasons, minlength=row_plan.reasons + 1)[1:].tolist()
         if any(refused):
             accepted = piece.filter(pa.array(reasons == 0))
-    predicates = (accepted.column(f"{PREDICATE}{index}") for index in range(plan.predicates))
+    predicates = (accepted.column(f"{PREDICATE}{index}") for index in range(row_plan.predicates))
     matches = tuple(pc.sum(predicate, min_count=0).as_py() or 0 for predicate in predicates)
-    widths = count_widths(piece.column(CELLS)) if plan.counts_cells else ()
+    widths = count_widths(piece.column(CELLS)) if row_plan.counts_cells else ()
     return accepted, RowCounts(kept=accepted.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
 
@@ -306,16 +308,16 @@ def prepare_batches(
         columns = {PARTITION: batch.column(PARTITION)}
         if reason:
             columns[REASON] = batch.column(reason)
-        if cells and plan.counts_cells:
+        if cells and plan.rows.counts_cells:
             columns[CELLS] = batch.column(cells)
-        if plan.metadata:
-            columns[plan.metadata.line] = batch.column(plan.metadata.line)
+        if plan.rows.metadata:
+            columns[plan.rows.metadata.line] = batch.column(plan.rows.metadata.line)
         if plan.file_order is not None:
             columns |= select_file_columns(batch)
         for column in plan.columns:
             values = batch.column(f"c{column.position}")
             columns |= _prepare_column(values, column)
-            if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
+            if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
                 columns[f"{UNCUT_TEXT}{column.position}"] = values.cast(pa.string())
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 

@@ -284,7 +284,7 @@ class RulesGatherer:
     """Counts, block by block, the rows that don't meet each condition, and sums up the numbers of each rule about them."""
 
     def __init__(self, plan: ScanPlan) -> None:
-        self._rules: Rules = plan.rules
+        self._rules: Rules = plan.rows.rules
         self._columns = {column.position: column for column in plan.columns}
         self._accept_exponents = plan.accept_exponents
         self._counts = RuleCounts.zero(len(self._rules.conditions), len(self._rules.numbers))

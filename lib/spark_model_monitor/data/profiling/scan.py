@@ -129,9 +129,9 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
 
     # The states of the rows themselves
     row_states = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
-    rows = row_states.get(RowCounts, RowCounts.zero(reasons=requested.reasons, predicates=len(source.predicates)))
+    rows = row_states.get(RowCounts, RowCounts.zero(reasons=requested.rows.reasons, predicates=len(source.predicates)))
     requests = row_states.get(Requests)
-    rules = requested.rules
+    rules = requested.rows.rules
     rule_counts = None
     if rules is not None:
         rule_counts = row_states.get(RuleCounts, RuleCounts.zero(len(rules.conditions), len(rules.numbers)))
@@ -164,8 +164,7 @@ def build_plans(
     plan = replace(
         requested,
         frequency_limit=choose_frequency_limit(len(names)),
-        predicates=len(source.predicates),
-        counts_cells=source.cells is not None,
+        rows=replace(requested.rows, predicates=len(source.predicates), counts_cells=source.cells is not None),
         all_columns=len(names),
     )
     # Executors decode lines; columns come as they are, in groups if there are many
@@ -244,7 +243,7 @@ def prepare_typed_columns(
 
     def states(plan: ScanPlan) -> States:
         # Only the columns that this group of features needs are read
-        line = None if plan.metadata is None else plan.metadata.line
+        line = None if plan.rows.metadata is None else plan.rows.metadata.line
         names = {*filter(None, (reason, cells, line)), *(f"c{column.position}" for column in plan.columns)}
         if plan.file_order is not None:
             names |= {FILE_KEY, BLOCK_START}

@@ -84,21 +84,45 @@ class LineMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class RowPlan:
+    """The states of the rows themselves.
+
+    counted: whether this plan counts them; otherwise another plan for the same rows does. reasons: number of reasons for
+    refusing a row. predicates: number of boolean columns to count. counts_cells: whether a column has the number of cells
+    of each record, to be counted. rules: the user's rules, whose offending rows are counted (`rule_scan.Rules`); None
+    without rules. metadata: how to read the requests behind the lines; None if not requested. newest: computes the latest
+    time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested. read_times:
+    reads the times in captured lines, which rows get as a column TIME; None for other rows.
+    """
+
+    counted: bool = True
+    reasons: int = 0
+    predicates: int = 0
+    counts_cells: bool = False
+    rules: Any = None
+    metadata: LineMetadata | None = None
+    newest: Callable[[pa.Array], int] | None = None
+    read_times: Callable[[pa.Array], pa.Array] | None = None
+
+    @property
+    def whole_texts(self) -> frozenset[int]:
+        """The positions of columns whose long texts are also needed uncut."""
+        return self.rules.whole_texts if self.rules is not None else frozenset()
+
+
+ROWS = RowPlan()  # which are counted, and nothing else
+
+
+@dataclass(frozen=True, slots=True)
 class ScanPlan:
     """The states that one scan computes.
 
     frequency_limit: maximum number of values that are counted individually per column.
-    accept_exponents: whether `1e-5` is a number. reasons: number of reasons for refusing a row. predicates: number of
-    boolean columns to count. counts_cells: whether a column has the number of cells of each record, to be counted.
-    metadata: how to read the requests behind the lines; None if not requested. counts_rows: whether this plan counts
-    the rows themselves; otherwise another plan for the same rows does.
+    accept_exponents: whether `1e-5` is a number. rows: states of the rows themselves.
     run_rows: minimum rows of a kept run; 0 for no runs. time_position: position of the column that orders a block's
     rows for runs; None for the order in the data. group_position: position of the column that names groups of rows, of
-    which some are kept instead of runs. all_columns: number of columns of all plans for the rows. newest: computes the
-    latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested.
-    read_times: reads the times in captured lines, which rows get as a column TIME; None for other rows. rules: the user's
-    rules, whose offending rows are counted (`rule_scan.Rules`); None without rules. cuts: ways to cut the rows into
-    segments (`segment_scan.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
+    which some are kept instead of runs. all_columns: number of columns of all plans for the rows. cuts: ways to cut the rows
+    into segments (`segment_scan.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
     columns, and their positions (`pair_scan.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
     file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the
     order in the data.
@@ -107,18 +131,11 @@ class ScanPlan:
     columns: tuple[ColumnPlan, ...] = ()
     frequency_limit: int = 0
     accept_exponents: bool = True
-    reasons: int = 0
-    predicates: int = 0
-    counts_cells: bool = False
-    metadata: LineMetadata | None = None
-    counts_rows: bool = True
+    rows: RowPlan = ROWS
     run_rows: int = 0
     time_position: int | None = None
     group_position: int | None = None
     all_columns: int = 1
-    newest: Callable[[pa.Array], int] | None = None
-    read_times: Callable[[pa.Array], pa.Array] | None = None
-    rules: Any = None
     cuts: tuple[Any, ...] = ()
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     value_by_value: bool = False
@@ -127,12 +144,7 @@ class ScanPlan:
     @property
     def needs_whole_rows(self) -> bool:
         """Whether all columns have to be read together."""
-        return bool(self.rules or self.cuts or self.pairs)
-
-    @property
-    def whole_texts(self) -> frozenset[int]:
-        """The positions of columns whose long texts are also needed uncut."""
-        return self.rules.whole_texts if self.rules is not None else frozenset()
+        return bool(self.rows.rules or self.cuts or self.pairs)
 
     @property
     def has_whole_rows(self) -> bool:
@@ -165,7 +177,8 @@ class ScanPlan:
 
     def drop_row_states(self) -> ScanPlan:
         """The same plan without states of the rows, which another plan computes."""
-        return replace(self, predicates=0, counts_cells=False, metadata=None, counts_rows=False, rules=None)
+        rows = replace(self.rows, counted=False, predicates=0, counts_cells=False, rules=None, metadata=None)
+        return replace(self, rows=rows)
 
 
 KEY_BYTES = 256

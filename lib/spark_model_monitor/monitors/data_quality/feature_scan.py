@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.data.engine.engine_protocol import Partitions
 from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.scan import RowSource, Scan, scan
-from spark_model_monitor.data.profiling.scan_plan import ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
@@ -95,16 +95,19 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     rules = None
     if measures.expected:
         rules = measures.expected.table.rules
+    row_plan = RowPlan(
+        reasons=len(Refusal) if dataset.refusable else 0,
+        rules=rules,
+        metadata=dataset.metadata,
+        newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
+        read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
+    )
     plan = ScanPlan(
         accept_exponents=measures.accept_exponents,
-        reasons=len(Refusal) if dataset.refusable else 0,
-        metadata=dataset.metadata,
+        rows=row_plan,
         run_rows=measures.run_rows,
         time_position=time_position,
         group_position=group_position,
-        newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
-        read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
-        rules=rules,
         cuts=tuple(cuts),
         pairs=pairs,
         value_by_value=measures.value_by_value,

@@ -209,7 +209,7 @@ class QualityJudgement(MetricJudgement):
         if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
             hints += (LIMITS_ALONE,)
         if baseline.has_fewer_names(outcomes):
-            now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.named))
+            now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.names_of_groups.share))
             hints += (
                 _hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=baseline_percent)),
             )

@@ -39,6 +39,14 @@ WINDOWS_JUDGED = 8
 
 
 @dataclass(frozen=True, slots=True)
+class GroupNames:
+    """How the rows of a baseline are named. share: of its rows with a name. rows_by_block: how many have one in each block."""
+
+    share: float = 0.0
+    rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelBaseline(StoredBaseline):
     """What later outcomes are compared with. measurement: of its states; None if unavailable, or if chance is not
     allowed for. classes: of the baseline; None if unknown. rows: number in the baseline.
@@ -46,9 +54,8 @@ class ModelBaseline(StoredBaseline):
     suggested_limits: the metrics whose limit allows for chance; all others decide alone. reported: metrics as in
     statistics.json, empty without one. groups: how many rows of the window count as one, estimated from neighbours.
     segments: by cut and segment the measurement of the baseline's rows. group_column: column of the rows that belong
-    together. likeness: the baseline's. named: the share of its rows with a name. rows_by_block: how many have a name in
-    each block. source: opens its rows again; None if unknown. earlier: the outcomes of the windows that are judged
-    together with the next one.
+    together. likeness: the baseline's. names_of_groups: how its rows are named. source: opens its rows again; None if
+    unknown. earlier: the outcomes of the windows that are judged together with the next one.
     """
 
     constraints: ModelQualityConstraints
@@ -61,8 +68,7 @@ class ModelBaseline(StoredBaseline):
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
     group_column: str | None = None
     likeness: Likeness = field(default_factory=Likeness)
-    named: float = 0.0
-    rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
+    names_of_groups: GroupNames = field(default_factory=GroupNames)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     earlier: tuple[Outcomes, ...] = field(default=(), repr=False, compare=False)
 
@@ -97,14 +103,16 @@ class ModelBaseline(StoredBaseline):
 
     def has_fewer_names(self, outcomes: Outcomes) -> bool:
         """Whether the share of rows with a group's name is below half the baseline's, or lower by more than 0.1."""
-        return outcomes.share_named < max(self.named / 2, self.named - 0.1)
+        share = self.names_of_groups.share
+        return outcomes.share_named < max(share / 2, share - 0.1)
 
     def misses_names(self, outcomes: Outcomes) -> bool:
         """The same, or whether each row has a name of its own, unlike the baseline's."""
         # Without named groups in the baseline nothing can be missing
         if self.group_column is None:
             return False
-        return self.has_fewer_names(outcomes) or has_one_row_per_name(outcomes.rows_by_block, self.rows_by_block)
+        rows_by_block = self.names_of_groups.rows_by_block
+        return self.has_fewer_names(outcomes) or has_one_row_per_name(outcomes.rows_by_block, rows_by_block)
 
     def tested_metrics(self, problem_type: ProblemType) -> list[str]:
         """The metrics with a suggested limit of whose error in the baseline something is known.
@@ -202,8 +210,8 @@ class ModelBaseline(StoredBaseline):
             baseline = replace(baseline, segments=measure_segments(outcomes))
         if group_column is None:
             return baseline
-        named = outcomes.share_named
-        return replace(baseline, group_column=group_column, named=named, rows_by_block=outcomes.rows_by_block)
+        names = GroupNames(outcomes.share_named, outcomes.rows_by_block)
+        return replace(baseline, group_column=group_column, names_of_groups=names)
 
     def _find_suggested_limits(self) -> frozenset[str]:
         values = {name: [estimate.value] for name, estimate in self.estimates.items()}

@@ -290,10 +290,10 @@ def prepare_frame(
     selected: list[str | Column] = [*locations]
     if reason:
         selected.append(f"CAST({reason} AS INT) AS {REASON_OF_ROW}")
-    if cells and plan.counts_cells:
+    if cells and plan.rows.counts_cells:
         selected.append(f"CAST({cells} AS INT) AS {CELLS}")
-    if plan.metadata:
-        selected.append(F.col(plan.metadata.line))
+    if plan.rows.metadata:
+        selected.append(F.col(plan.rows.metadata.line))
     lists: dict[str, list[str]] = {}
     fields = frame.schema.fields
     # A single column by its expressions; the cells of a list wait until all its columns are known
@@ -304,10 +304,10 @@ def prepare_frame(
         else:
             lists.setdefault(column.listed, []).append(f"`{field.name}`")
     for column in plan.columns:
-        if column.position in plan.whole_texts and column.column_type is ColumnType.TEXT:
+        if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
             selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {UNCUT_TEXT}{column.position}")
     selected += [f"{_list_expression(names, listed)} AS {listed}" for listed, names in lists.items()]
-    if plan.predicates:
+    if plan.rows.predicates:
         # Predicates are numbered, since their names may be any text
         selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
     in_sql = [expression for expression in selected if isinstance(expression, str)]
