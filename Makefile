@@ -118,6 +118,7 @@ build/leaderboard/%/.made: benchmarks/hashed/requirements-%.txt | $(VENV)/.uv
 docs: $(VENV)/.test ## draw the pictures, write the help, run the notebooks, build the site, and check the links and the commands of the documentation
 	@$(PY) -m tests.history_picture docs
 	@$(PY) -m tests.help_texts
+	@$(PY) -m tests.capabilities
 	@$(PY) -m tests.notebooks
 	@$(MAKE) site
 	@$(PY) -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_sources.py
