@@ -83,32 +83,31 @@ AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 class ColumnDrift:
     """What two samples of a feature show of its drift. samples, distance: None if a side has no values. share: of the
     baseline's most frequent value, for texts and flags. unseen: the share of values that the baseline lacks, beyond the
-    share that is new by nature. present: the share of the baseline's rows that have a value.
+    share that is new by nature.
     windows: number of earlier ones, or parts of the baseline, that show how much the column varies; phi: by what factor
-    more than independent rows; freedom: the degrees of freedom of that. groups: how many rows count as one. group_column: the
-    column that explains why they are alike, if nobody named it. group_advice: what would tell then. unfit: why there are no
-    windows. family: the family whose level it shares.
+    more than independent rows; freedom: the degrees of freedom of that. groups: how many rows count as one.
     """
 
+    request: ColumnRequest
     components: tuple[Component, ...] = ()
     samples: Samples | None = None
     distance: float | None = None
     share: float | None = None
     unseen: float = 0.0
-    present: float = 1.0
     adjusted_p: float = 1.0
     windows: int = 0
     phi: float = 1.0
     freedom: float = math.inf
     groups: float = 1.0
-    group_column: str | None = None
-    group_advice: str = LONGER_OR_INDEPENDENT
-    unfit: str | None = None
-    family: str = DRIFT
 
     @cached_property
     def p(self) -> float:
         return combine_p_values(self.components)
+
+    @property
+    def present(self) -> float:
+        """The share of the baseline's rows that have a value."""
+        return self.request.baseline.completeness
 
     @property
     def rarest(self) -> Component | None:
@@ -285,16 +284,10 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     current = request.current
     if baseline.reason or current.reason or not baseline.rows or not current.rows:
         return None
-    column = ColumnDrift(
-        unfit=request.unfit,
-        family=request.family,
-        group_column=request.group_column,
-        group_advice=request.group_advice,
-    )
+    column = ColumnDrift(request)
     # The threshold decides: only the window's own rows show how they are grouped
     if request.past is None and not request.tested:
         column.phi = column.groups = request.groups.of_values
-    column.present = baseline.completeness
     if not (baseline.present and current.present):
         return column
     column.samples = Samples(baseline.present, current.present)
@@ -327,8 +320,8 @@ def _count_values(distribution: FeatureDistribution) -> int:
 
 def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:
     """The columns with their p-values adjusted within each family."""
-    for family in {column.family for column in columns.values()}:
-        members = [column for column in columns.values() if column.family == family]
+    for family in {column.request.family for column in columns.values()}:
+        members = [column for column in columns.values() if column.request.family == family]
         for column, p in zip(members, adjust_p_values([column.p for column in members]), strict=True):
             column.adjusted_p = p
     return dict(columns)
@@ -375,7 +368,7 @@ def judge_drift(
     matters: the change that the window must be able to show.
     """
     # Parts of a sorted column differ whatever its windows do
-    is_sorted = column.unfit == LOOKS_SORTED and not calibration.rows_are_independent
+    is_sorted = column.request.unfit == LOOKS_SORTED and not calibration.rows_are_independent
     if is_sorted and finding.status is not CheckStatus.VIOLATED:
         # Rows in another order would vary less than its parts do
         column = replace(column, windows=0, phi=column.groups)
@@ -393,10 +386,10 @@ def judge_drift(
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
     elif finding.status is CheckStatus.VIOLATED:
-        finding = finding.but(distance=column.distance, reason=column.unfit or NO_HISTORY)
+        finding = finding.but(distance=column.distance, reason=column.request.unfit or NO_HISTORY)
         finding = _allow_for_groups(finding, threshold, column)
     elif finding.status is CheckStatus.PASSED and column.samples is not None:
-        finding = finding.but(**members, reason=column.unfit or NO_HISTORY)
+        finding = finding.but(**members, reason=column.request.unfit or NO_HISTORY)
     else:
         finding = finding.but(distance=column.distance)
     if finding.status is not CheckStatus.PASSED or column.samples is None:
@@ -406,7 +399,7 @@ def judge_drift(
 
 def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> Finding:
     """The verdict of the column's own tests, which independent rows or earlier windows allow."""
-    level, _ = calibration.level_and_tests(column.family)
+    level, _ = calibration.level_and_tests(column.request.family)
     rarest = column.rarest
     distance = column.distance
     samples = column.samples
@@ -425,8 +418,8 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     why = INDEPENDENT
     if column.windows:
         why = LEARNT.format(windows=column.windows)
-    if column.unfit:
-        why += f"; {column.unfit}"
+    if column.request.unfit:
+        why += f"; {column.request.unfit}"
     if column.groups > 1:
         why += IN_GROUPS.format(rows=column.groups)
     if rarest is not None:
@@ -448,7 +441,7 @@ def _allow_for_groups(finding: Finding, threshold: float, column: ColumnDrift) -
         low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
         if low <= threshold:
             reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
-            return finding.unsure(reason, column.group_advice)
+            return finding.unsure(reason, column.request.group_advice)
     return finding
 
 
@@ -467,7 +460,7 @@ def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCal
             return gap
         return math.inf
     # By the tests, each of whose columns has its part of the level
-    level, tests = calibration.level_and_tests(column.family)
+    level, tests = calibration.level_and_tests(column.request.family)
     if column.share is None:
         return smallest_shift(samples, level, tests, phi=phi, freedom=column.freedom)
     share = max(min(column.share, 1 - column.share), RARE)
@@ -498,8 +491,8 @@ def _check_unseen_changes(
     if gap > gap_that_matters:
         reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
         return finding.unsure(reason, _write_advice(column), is_change_seen=True)
-    if column.group_column is not None:
-        return finding.unsure(SCATTERED.format(column=column.group_column), column.group_advice)
+    if column.request.group_column is not None:
+        return finding.unsure(SCATTERED.format(column=column.request.group_column), column.request.group_advice)
     # values that so few rows have can't change that many rows
     is_in_enough_rows = column.present >= matters.value
     if is_in_enough_rows and smallest > size:
@@ -533,8 +526,8 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
 def _write_advice(column: ColumnDrift) -> str:
     """The step that would tell."""
     if column.groups > 1:
-        return column.group_advice
-    if column.unfit is not None:
+        return column.request.group_advice
+    if column.request.unfit is not None:
         return NAME_TIME
     return LONGER_WINDOWS
 
