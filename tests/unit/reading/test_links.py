@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.running_jobs import JobsHere
 
 from spark_model_monitor import read_data
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.captures import list_captures
+from spark_model_monitor.data.reading.formats import TableFormat
 from spark_model_monitor.data.reading.listing import following_links, list_dataset
+from spark_model_monitor.data.reading.readers import read_table
 from spark_model_monitor.data.request_logs.capture_folder import _list_log
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.running.merging.sources import list_hours
@@ -66,6 +70,34 @@ def test_a_link_out_of_the_folder_is_refused_with_the_flag_to_write(folder, list
         list_files(str(folder / "data"))
     with following_links(True):
         assert len(list_files(str(folder / "data"))) == 2
+
+
+@pytest.mark.parametrize("kind", ["parquet", "delta"])
+def test_a_table_with_a_file_behind_a_link_is_refused(folder, kind):
+    rows = pa.table({"x": [1, 2]})
+    table = TableFormat(f"{kind}.`{folder / 'table'}`")
+    if kind == "delta":
+        pytest.importorskip("deltalake").write_deltalake(folder / "table", rows)
+        file = next((folder / "table").glob("*.parquet"))
+    else:
+        (folder / "table").mkdir()
+        file = folder / "table" / "a.parquet"
+        pq.write_table(rows, file)
+    assert read_table(LocalEngine(), table).names == ("x",)
+    file.rename(folder / "private" / file.name)
+    file.symlink_to(folder / "private" / file.name)
+
+    with pytest.raises(BadInput, match=r"is behind a link that leads out of .*write --follow-links"):
+        read_table(LocalEngine(), table)
+    with following_links(True):
+        assert read_table(LocalEngine(), table).names == ("x",)
+
+
+def test_what_a_command_follows_is_followed_by_all_that_it_reads(folder):
+    add_link_to_file(folder)
+
+    with following_links(True):
+        assert read_data(str(folder / "data"), engine="local").listing.files[1].name == "b.csv"
 
 
 def test_a_link_by_way_of_another_one_is_refused(folder):

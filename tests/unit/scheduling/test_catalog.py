@@ -103,6 +103,17 @@ def test_tables_that_are_gone_or_closed_are_lines_and_the_others_go_on(warehouse
     assert len(warehouse.jobs.commands) == 4 + 2
 
 
+def test_a_table_behind_a_link_out_of_the_warehouse_takes_the_flag(warehouse, tmp_path):
+    (tmp_path / "private").mkdir()
+    (warehouse.top / "hr" / "linked").symlink_to(tmp_path / "private")
+
+    faults = {table.name: str(table.fault) for table in warehouse.fleet("hr.*").entries if table.fault}
+    followed = make_table_fleet("hr.*", str(warehouse.top), warehouse.output, make_time(4, 20), follow_links=True)
+    assert list(faults) == ["hr.linked"]
+    assert "is behind a link that leads out of" in faults["hr.linked"]
+    assert [table.plan.entry.jobs[0].variables["follow_links"] for table in followed.entries] == ["true"] * 2
+
+
 def test_a_table_with_a_name_that_no_file_can_have_is_a_line(warehouse):
     warehouse.table("hr/a b")
     assert "not checked: hr.a b: " in warehouse.look("hr.*")

@@ -284,6 +284,21 @@ def test_variants_of_an_endpoint_are_entries_of_their_own(watch):
     ]
 
 
+@pytest.mark.parametrize("follow_links", [False, True])
+def test_a_variant_behind_a_link_out_of_the_captures_takes_the_flag(watch, follow_links):
+    captures = watch.folder / "captures" / "churn"
+    (captures / "blue" / "2024").mkdir(parents=True)
+    (watch.folder / "elsewhere" / "2024").mkdir(parents=True)
+    (captures / "green").symlink_to(watch.folder / "elsewhere")
+    watch.write({"name": "churn", "variables": {"follow_links": follow_links}})
+    _, printed, _ = watch.run(make_time(4, 20, 5))
+
+    sources = [job.flags["--dataset-source"] for job in watch.jobs.commands]
+    assert sources == ["captures/churn/blue", *(["captures/churn/green"] if follow_links else [])]
+    assert ("not checked: churn-green: " in printed) != follow_links
+    assert ("write --follow-links" in printed) != follow_links
+
+
 def test_a_folder_of_entries_is_a_fleet(schedule):
     schedule.write(owner="anna", tags=["eu"])
     (schedule.folder / "broken.schedule.json").write_text("{")

@@ -98,6 +98,9 @@ def _add_challenge_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--design", choices=("shadow", "split"), help=design_help)
     parser.add_argument("--share", type=float, metavar="SHARE", help="for a split: planned share of the challenger")
+    parser.add_argument(
+        "--follow-links", action="store_true", help="also read what links lead to outside of these folders"
+    )
     parser.add_argument("--json", action="store_true", help="print challenge.json")
     parser.add_argument("--gate", action="store_true", help="end with 0 for promote, 4 for keep, 5 for cannot tell")
 
@@ -107,6 +110,7 @@ def challenge(options: argparse.Namespace) -> int:
     """Report whether a challenger is better than the champion: promote, keep, or cannot tell, with the number of rows needed. You
     may look as often as you like.
     """
+    from spark_model_monitor.data.reading.listing import following_links
     from spark_model_monitor.running.runs.challenge import Trial, challenge, describe_challenge
     from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
 
@@ -132,7 +136,8 @@ def challenge(options: argparse.Namespace) -> int:
         prediction=options.inference_attribute,
         probability=options.probability_attribute,
     )
-    trial_result = challenge(options.champion, options.challenger, trial, ground_truth=options.ground_truth)
+    with following_links(options.follow_links):
+        trial_result = challenge(options.champion, options.challenger, trial, ground_truth=options.ground_truth)
     if options.output_path is not None:
         trial_result.write(options.output_path)
     sys.stdout.write(

@@ -113,12 +113,16 @@ def _add_rows_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_path", metavar="RUN", help="the run's output path")
     parser.add_argument("feature", metavar="FEATURE", help="a violated feature")
     parser.add_argument("--source", metavar="PATH", help="the data that the run read: also print the rows")
+    parser.add_argument(
+        "--follow-links", action="store_true", help="as the run did: also read what links lead to elsewhere"
+    )
     _add_values_flag(parser)
 
 
 @register_verb("rows", group="look", flags=_add_rows_flags)
 def rows(options: argparse.Namespace) -> int:
     """Print the ids of rows behind a violation, or the rows themselves."""
+    from spark_model_monitor.data.reading.listing import following_links
     from spark_model_monitor.errors import BadConfiguration
     from spark_model_monitor.reports.examples import read_rows_behind
 
@@ -127,7 +131,7 @@ def rows(options: argparse.Namespace) -> int:
         raise BadConfiguration(
             "rows prints records, and its output is no terminal or --values hides them; write --values send"
         )
-    with open_paths([options.run_path, options.source or ""]):
+    with open_paths([options.run_path, options.source or ""]), following_links(options.follow_links):
         for line in read_rows_behind(options.run_path, options.feature, options.source):
             sys.stdout.write(line + "\n")
     return 0

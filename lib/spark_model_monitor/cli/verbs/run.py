@@ -160,6 +160,7 @@ def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
     add("--output", default="tables", metavar="DIRECTORY", help="folder of the results (default: tables)")
     add("--sink", metavar="SINKS", help="where to send one message for each cause (docs/reference/alerts.md)")
     add("--at-once", type=int, metavar="NUMBER", help="tables to check at once (default: two per core)")
+    add("--follow-links", action="store_true", help="also read what links of --warehouse lead to outside of it")
 
 
 @register_verb("watch-tables", group="run", flags=_watch_tables_flags)
@@ -178,4 +179,5 @@ def watch_tables(options: argparse.Namespace) -> int:
         sinks=options.sink or "",
         at_once=options.at_once,
         of_spark=options.catalog is not None,
+        follow_links=options.follow_links,
     )

@@ -93,7 +93,7 @@ def list_captures(
         return replace(listing, request_log=folder)
     storage = engine.storage(path)
     folders, files = find_capture_files(storage, path, window, lenient_window=lenient_window)
-    require_within(path, files)
+    require_within(path, (file.path for file in files))
     if not files:
         raise make_no_captures_error(path, window)
     coverage = read_coverages(storage, files, _drop_later_folders(folders, path, window))

@@ -40,19 +40,19 @@ _FOLLOWS_LINKS: ContextVar[bool] = ContextVar("follows_links", default=False)
 
 @contextmanager
 def following_links(is_requested: bool) -> Iterator[None]:
-    """While this is open, whether links below a data set's path may lead out of it."""
-    token = _FOLLOWS_LINKS.set(is_requested)
+    """While this is open, links below a data set's path may lead out of it if that is requested, or was already."""
+    token = _FOLLOWS_LINKS.set(is_requested or _FOLLOWS_LINKS.get())
     try:
         yield
     finally:
         _FOLLOWS_LINKS.reset(token)
 
 
-def require_within(path: str, files: Iterable[StoredFile]) -> None:
+def require_within(path: str, names: Iterable[str]) -> None:
     """Check that no link below the path that a person gave leads out of it: whoever may write there could have any file read.
 
-    Links of the path itself are the person's own. Raises BadInput for the first file behind another one, unless links are
-    followed.
+    names: of files and folders below it. Links of the path itself are the person's own.
+    Raises BadInput for the first name behind another link, unless links are followed.
     """
     if _FOLLOWS_LINKS.get() or not is_local(path):
         return
@@ -64,13 +64,12 @@ def require_within(path: str, files: Iterable[StoredFile]) -> None:
     # A file may be a link itself; files of a folder have the same links above them
     if os.path.isfile(root):
         return
-    files_by_location: dict[str, str] = {}
-    for file in files:
-        name = str(local_path(file.path))
-        files_by_location.setdefault(os.path.dirname(name), name)
+    names_by_location: dict[str, str] = {}
+    for name in (str(local_path(name)) for name in names):
+        names_by_location.setdefault(os.path.dirname(name), name)
         if os.path.islink(name):
-            files_by_location[name] = name
-    for location, name in files_by_location.items():
+            names_by_location[name] = name
+    for location, name in names_by_location.items():
         if os.path.commonpath((root, os.path.realpath(location))) != root:
             raise BadInput(
                 f"{name}: is behind a link that leads out of {path}; remove the link, or if you trust whoever made it, write "
@@ -246,7 +245,7 @@ def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
         with _awaiting_data():
             stored_files = [file for location in matching_paths for file in storage.list_files(location)]
         listed = tuple(file for file in stored_files if file.size_bytes)
-        require_within(given_path, listed)
+        require_within(given_path, (file.path for file in listed))
         paths += matching_paths
         files += listed
     if not files:

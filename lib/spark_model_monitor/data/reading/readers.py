@@ -27,6 +27,7 @@ from spark_model_monitor.data.reading.formats import (
     SparkFormat,
     TableFormat,
     format_csv_option,
+    parse_table_path,
 )
 from spark_model_monitor.data.reading.headers import (
     find_first_with_line,
@@ -40,13 +41,14 @@ from spark_model_monitor.data.reading.headers import (
     require_records,
 )
 from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
-from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files
+from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files, require_within
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, PLACE_FIELDS
 from spark_model_monitor.data.records.missing_values import replace_missing_in_batches
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
+from spark_model_monitor.storage import is_local, storage_of
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
@@ -104,12 +106,15 @@ def _read_format(engine: Engine, listing: Listing, dataset_format: DatasetFormat
 def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAULT_OPTIONS) -> Dataset:
     """A table of a catalog or at a path as a data set, or the rows appended to it.
 
-    Raises BadConfiguration if the table or its version doesn't exist; NoData if nothing was appended.
+    Raises BadConfiguration if the table or its version doesn't exist; NoData if nothing was appended; as `require_within`.
     """
     from spark_model_monitor.data.reading.versioned_tables import (
         read_catalog_table,  # imports Parquet readers, which are rarely needed
     )
 
+    location = parse_table_path(table.name)
+    if location is not None and is_local(location[1]) and storage_of(location[1]).exists(location[1]):
+        require_within(location[1], (file.path for file in storage_of(location[1]).list_files(location[1])))
     read_rows = engine.implementation(read_catalog_table)
     return read_rows(engine, table.name, options.as_of, options.since, in_order=options.as_service)
 

@@ -189,7 +189,7 @@ def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listi
         moments = [EPOCH + hour * MICROSECONDS_OF_AN_HOUR * MICROSECOND for hour in sorted(later)]
         folders = list_hour_folders(storage, path, moments)
     files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
-    require_within(path, files)
+    require_within(path, (file.path for file in files))
     return Listing(storage.resolved(path), tuple(sorted(files)), tuple(map(storage.resolved, folders)))
 
 

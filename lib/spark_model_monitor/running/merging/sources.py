@@ -326,7 +326,7 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
     else:
         folders = list_hour_folders(storage, path, map(hour_start, sorted(hours)))
     listed = [file for folder in folders for file in storage.list_files(folder) if file.size_bytes]
-    require_within(path, listed)
+    require_within(path, (file.path for file in listed))
     files = [_locate_file(file, root) for file in listed]
     return HourlySource(
         root, tuple(sorted(files, key=lambda file: file.order)), tuple(storage.resolved(folder) for folder in folders)

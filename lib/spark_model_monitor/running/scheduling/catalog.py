@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spark_model_monitor.data.reading.listing import following_links, require_within
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.schedule import Executions, Schedule, ScheduledJob
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, needing
@@ -33,6 +34,8 @@ def make_table_fleet(
     now: datetime,
     sinks: tuple[SinkDestination, ...] = (),
     spark: SparkSession | None = None,
+    *,
+    follow_links: bool = False,
 ) -> Fleet:
     """Every table with a matching name, each an entry that is due now.
 
@@ -43,7 +46,8 @@ def make_table_fleet(
     # By table: how jobs name it, or why it can't be read
     listed: dict[str, str | MonitorError]
     if warehouse:
-        listed = dict(_list_folder_tables(warehouse, pattern))
+        with following_links(follow_links):
+            listed = dict(_list_folder_tables(warehouse, pattern))
     elif spark is not None:
         listed = dict(plugin("spark").list_catalog_tables(spark, pattern))
     else:
@@ -57,11 +61,13 @@ def make_table_fleet(
         where = warehouse or ("Spark's catalog" if spark else "the catalog")
         write = "write SCHEMA.TABLE, with * for any, such as 'sales.*'"
         raise BadConfiguration(f"{pattern!r} fits no table of {where}; {write}")
-    table_entries = tuple(_make_entry(name, table, output, now) for name, table in sorted(tables.items()))
+    table_entries = tuple(
+        _make_entry(name, table, output, now, follow_links=follow_links) for name, table in sorted(tables.items())
+    )
     return Fleet(pattern, table_entries, sinks, noun="table")
 
 
-def _make_entry(name: str, table: str | MonitorError, output: Path, now: datetime) -> Entry:
+def _make_entry(name: str, table: str | MonitorError, output: Path, now: datetime, *, follow_links: bool) -> Entry:
     if isinstance(table, MonitorError):
         return Entry(name, fault=table)
     # Each new commit is judged, so that the table needs no column of times
@@ -71,6 +77,8 @@ def _make_entry(name: str, table: str | MonitorError, output: Path, now: datetim
         "each_commit": "true",
         MODEL: name,
     }
+    if follow_links:
+        variables["follow_links"] = "true"
     schedule = Schedule(
         name=name,
         monitoring_type="DataQuality",
@@ -100,12 +108,13 @@ def _list_folder_tables(warehouse: str, pattern: str) -> Iterator[tuple[str, str
             continue
         for table in tables:
             if fnmatchcase(name := f"{schema}.{table}", pattern):
-                yield name, _recognise_table(storage, join(warehouse, f"{folder}/{table}"))
+                yield name, _recognise_table(storage, warehouse, join(warehouse, f"{folder}/{table}"))
 
 
-def _recognise_table(storage: Storage, path: str) -> str | MonitorError:
-    """A folder as a table, named with its format."""
+def _recognise_table(storage: Storage, warehouse: str, path: str) -> str | MonitorError:
+    """A folder of a warehouse as a table, named with its format."""
     try:
+        require_within(warehouse, [path])
         within = storage.list_folders(path)
     except MonitorError as fault:
         return fault

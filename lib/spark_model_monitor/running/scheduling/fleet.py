@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from spark_model_monitor.data.reading.listing import following_links, require_within
 from spark_model_monitor.data.records.decoding import WITHOUT_MODEL
 from spark_model_monitor.data.records.windows import HOUR_NAME
 from spark_model_monitor.documents.document import describe_unknown_name
@@ -24,6 +25,7 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, 
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
 from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.configuration.option_types import YES
 from spark_model_monitor.running.scheduling import target_models
 from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
@@ -262,7 +264,11 @@ def _expand_entry(
             variant_name = name
         else:
             variant_name = f"{name}-{variant}"
-        split = _split_variant(variant, variant_name, jobs[0]["variables"], path.parent, past)
+        try:
+            split = _split_variant(variant, variant_name, jobs[0]["variables"], path.parent, past)
+        except BadInput as fault:
+            yield Entry(variant_name, fault=fault)
+            continue
         for model in split.models:
             # The same jobs, with a name and folders of their own
             full_name = target_models.model_entry_name(variant_name, model)
@@ -283,8 +289,12 @@ def _expand_entry(
 def _split_variant(
     variant: str, name: str, variables: Mapping[str, str], folder: Path, past: target_models.PastEntries
 ) -> target_models.ModelSplit:
-    """How the records of a variant are split by model. name: of its entry."""
+    """How the records of a variant are split by model. name: of its entry. Raises as `require_within`."""
     captures = _top_of_captures(variables, folder)
+    # To the job the variant's folder is the path that a person gave
+    if captures is not None and variant:
+        with following_links(variables.get("follow_links") in YES):
+            require_within(captures, [join(captures, variant)])
     if captures is None or "target_model" in variables:
         return target_models.ModelSplit()
     return target_models.split_by_model(name, join(captures, variant) if variant else captures, past)

@@ -144,6 +144,7 @@ def watch_tables(
     sinks: str = "",
     at_once: int | None = None,
     of_spark: bool = False,
+    follow_links: bool = False,
     now: Clock = utc_now,
 ) -> int:
     """Monitor new rows of every matching table, and write the page of all. Raises as `make_table_fleet`."""
@@ -153,7 +154,8 @@ def watch_tables(
     page = output / "index.html"
     with plugin("spark").open_session() if of_spark else nullcontext() as spark:
         try:
-            fleet = make_table_fleet(pattern, warehouse, output, now(), read_destinations(sinks), spark)
+            destinations = read_destinations(sinks)
+            fleet = make_table_fleet(pattern, warehouse, output, now(), destinations, spark, follow_links=follow_links)
         except ValueError as error:
             raise BadConfiguration(f"--sink {error}") from error
         # One session reads all tables, one after the other
