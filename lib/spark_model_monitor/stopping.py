@@ -3,7 +3,8 @@
 What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
 step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
 left behind, also when its time is over (`leave_after_grace`), and the same signal again waits for nothing, unless it comes with
-the first. What others are asked for is left behind as well, when it takes too long as a whole (`run_within`).
+the first. A thread counts the signals, as the main one may be in a library's call that takes longer. What others are asked for
+is left behind as well, when it takes too long as a whole (`run_within`).
 
 Standard library only.
 """
@@ -16,8 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from types import FrameType
 from typing import NoReturn, Protocol, TypeVar
@@ -32,7 +33,8 @@ AS_ONE_SECONDS = 0.1  # `timeout` and shells signal a process, and then its grou
 BY_SIGNAL = 128  # added to its number: the status of what it ended, as shells have it
 
 _reasons: list[BaseException] = []
-_received: dict[int, float] = {}  # the time of each signal's first coming
+_received: set[int] = set()  # signals that were raised in the main thread
+_arrived: dict[int, float] = {}  # the time of each signal's first coming
 _exit_steps: list[Callable[[], object]] = []
 _exit = os._exit  # a script's own is replaced
 
@@ -63,19 +65,24 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
     if not is_main or any(signal.getsignal(number) is _receive for number in numbers):
         yield
         return
-    before = {number: signal.signal(number, _receive) for number in numbers}
-    try:
-        yield
-    finally:
-        # From here on only the exit is left, and a second Ctrl-C would print a trace
-        if is_whole_process and _received:
-            for number in before:
-                signal.signal(number, signal.SIG_IGN)
-        else:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            _reasons.clear()
-            _received.clear()
+    with ExitStack() as counting:
+        counting.enter_context(_count_arriving(numbers))
+        before = {number: signal.signal(number, _receive) for number in numbers}
+        try:
+            yield
+        finally:
+            # From here on only the exit is left, and a second Ctrl-C would print a trace
+            if is_whole_process and _received:
+                counting.pop_all()
+                for number in before:
+                    signal.signal(number, signal.SIG_IGN)
+            else:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+                counting.close()
+                _reasons.clear()
+                _received.clear()
+                _arrived.clear()
 
 
 def stop(reason: BaseException) -> NoReturn:
@@ -215,17 +222,47 @@ def _raise_exit(status: int) -> NoReturn:
 
 
 def _receive(number: int, frame: FrameType | None) -> None:
+    is_first = not _received
+    _received.add(number)
+    if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
+        stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + number))
+
+
+@contextmanager
+def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
+    """A thread counts these signals as they come: what is to be raised waits until the main one is back from a library's call."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def count_signals() -> None:
+        while arrived := os.read(reading, 1):
+            if arrived[0] in numbers:
+                _count(arrived[0])
+        os.close(reading)
+
+    thread = threading.Thread(target=count_signals, daemon=True)
+    thread.start()
+    # An event loop may have one, which hears of its signals as long as it can
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writing)
+        thread.join()
+
+
+def _count(number: int) -> None:
     now = time.monotonic()
-    if number in _received:
+    if number in _arrived:
         # A second signal after a while is somebody's impatience, at once it is an echo of the first
-        if now - _received[number] > AS_ONE_SECONDS:
+        if now - _arrived[number] > AS_ONE_SECONDS:
             _leave_by_signal(number)
         return
-    is_first = not _received
-    _received[number] = now
-    if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
-        _start_timer(GRACE_SECONDS, lambda: _leave_if_received(number))
-        stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + number))
+    is_first = not _arrived
+    _arrived[number] = now
+    if is_first:
+        _start_timer(GRACE_SECONDS, lambda: _leave_if_arrived(number))
 
 
 def _start_timer(seconds: float, step: Callable[[], None]) -> None:
@@ -234,8 +271,8 @@ def _start_timer(seconds: float, step: Callable[[], None]) -> None:
     timer.start()
 
 
-def _leave_if_received(number: int) -> None:
-    if number in _received:
+def _leave_if_arrived(number: int) -> None:
+    if number in _arrived:
         _leave_by_signal(number)
 
 

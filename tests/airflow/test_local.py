@@ -95,6 +95,34 @@ def test_what_a_process_started_ends_with_it(tmp_path):
     assert has_ended(int(ready.read_text()), waiting)
 
 
+NEVER_BACK = """
+import time
+def preprocess_handler(record):
+    while True:
+        try:
+            open("begun", "w").close()
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+
+
+def test_a_script_that_never_comes_back_is_left_behind_when_its_task_is_ended(tmp_path):
+    (tmp_path / "data.csv").write_text("age\n1\n")
+    (tmp_path / "script.py").write_text(NEVER_BACK)
+    flags = {"dataset_source": "data.csv", "output_path": "out", "record_preprocessor_script": "script.py"}
+    local_spark = LocalSpark(python=PRODUCT_PYTHON, folder=str(tmp_path), environment={"MODEL_MONITOR_ENGINE": "local"})
+    process = local_spark.begin(JobCall("baseline", "churn", flags))
+    waiting = threading.Event()
+    while not (tmp_path / "begun").exists():
+        waiting.wait(0.05)
+
+    process.stop()
+
+    assert process.wait() == 143
+    assert "ended by signal 15 in the midst of its work" in process.lines[-1], "it has ended by itself, before SIGKILL"
+
+
 def has_ended(pid, waiting):
     """Whether a process is gone, or a zombie that nobody asks for, within ten seconds."""
     for _ in range(200):

@@ -9,6 +9,8 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 from tests.clocks import StoppedClock
+from tests.jobs.test_signals import NEVER_BACK
+from tests.waiting import wait_for
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic, write_data_set
@@ -173,6 +175,25 @@ def test_a_job_that_is_not_waited_for_is_in_progress_and_can_be_stopped(folder):
     assert job.describe()["ProcessingJobStatus"] == "InProgress"
     job.stop()
     assert job.describe()["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_script_that_never_comes_back_is_left_behind_when_its_job_is_stopped(folder):
+    begun = folder / "begun"
+    (folder / "never_back.py").write_text(NEVER_BACK.replace('"begun"', repr(str(begun))))
+    job = DefaultModelMonitor().suggest_baseline(
+        str(folder / "baseline.csv"),
+        CSV,
+        record_preprocessor_script=str(folder / "never_back.py"),
+        wait=False,
+        job_name="never-back",
+    )
+    wait_for(begun.exists, "the first record")
+
+    job.stop()
+
+    assert job.describe()["ProcessingJobStatus"] == "Stopped"
+    log = (folder / "home" / "jobs" / "never-back.log").read_text()
+    assert "ended by signal 15 in the midst of its work" in log
 
 
 def test_a_model_quality_schedule_merges_the_labels_and_holds_the_metrics_against_the_baseline(folder):

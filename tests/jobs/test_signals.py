@@ -43,6 +43,13 @@ def preprocess_handler(record):
         except BaseException:
             open("swallowed", "w").close()
 """
+IN_A_LIBRARY = """
+import hashlib
+def preprocess_handler(record):
+    open("begun", "w").close()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+"""
+"""A call of many minutes, in which no handler of Python's is called."""
 OUT_OF_TIME = f"""
 {NEVER_BACK}
 import os, signal
@@ -131,8 +138,9 @@ def test_a_time_limit_that_a_script_swallows_ends_the_job(data):
     assert "as --max-runtime says; nothing was published" in printed
 
 
-def test_a_script_that_never_comes_back_is_left_behind_and_its_rerun_is_as_quiet_as_any(data):
-    status_found, printed = signalled(data, baseline(data, NEVER_BACK), signal.SIGTERM)
+@pytest.mark.parametrize("script", [NEVER_BACK, IN_A_LIBRARY], ids=["swallows signals", "in a library"])
+def test_a_script_that_never_comes_back_is_left_behind_and_its_rerun_is_as_quiet_as_any(data, script):
+    status_found, printed = signalled(data, baseline(data, script), signal.SIGTERM)
 
     assert status_found == 143, printed
     assert "ended by signal 15 in the midst of its work" in printed
