@@ -33,6 +33,17 @@ def bring_new_value(random, table, share):
     return table.assign(x=table["x"].mask(random.random(ROWS) < share, 999.0))
 
 
+def write_infinities(random, table, share):
+    return table.assign(x=table["x"].mask(random.random(ROWS) < share, np.inf))
+
+
+def bring_new_text(random, table, share):
+    return table.assign(plan=table["plan"].mask(random.random(ROWS) < share, "e"))
+
+
+FAULTS = [lose_values, multiply_values, bring_new_value, write_infinities, bring_new_text]
+
+
 def find_violated_features(table, baseline):
     findings = run_monitoring(table, MONITOR, baseline, engine="local")
     return {check.feature for check in findings.results if check.is_violation}
@@ -48,18 +59,28 @@ def make_baseline(random, own_share):
     return run_baseline(pd.concat(windows, ignore_index=True), MONITOR, engine="local")
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("fault", [lose_values, multiply_values, bring_new_value])
-def test_a_fault_in_three_percent_of_rows_is_found_among_sessions(own_share, fault):
-    tries = finds = 0
-    for seed in range(8):
+def count_finds(own_share, fault, seeds):
+    """Of four windows of each seed."""
+    finds = 0
+    for seed in range(seeds):
         random = np.random.default_rng([seed, 41])
         baseline = make_baseline(random, own_share)
         for _ in range(4):
             table = fault(random, draw_sessions(random, own_share), 0.03)
-            finds += "x" in find_violated_features(table, baseline)
-            tries += 1
-    assert finds >= 0.8 * tries
+            changed = "plan" if fault is bring_new_text else "x"
+            finds += changed in find_violated_features(table, baseline)
+    return finds
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_three_percent_of_rows_is_found_among_sessions(own_share, fault):
+    assert count_finds(own_share, fault, 8) >= 0.8 * 32
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_single_rows_is_found_among_sessions(own_share, fault):
+    assert count_finds(own_share, fault, 1) >= 3
 
 
 @pytest.mark.parametrize(("first", "rows"), [(0, 6), (0, 9), (200, 30), (506, 6)])
@@ -71,3 +92,13 @@ def test_one_user_whose_values_are_missing_is_no_fault(own_share, first, rows):
         table = draw_sessions(random, own_share)
         is_missing = (table.index >= first) & (table.index < first + rows)
         assert not find_violated_features(table.assign(x=table["x"].mask(is_missing)), baseline)
+
+
+@pytest.mark.parametrize(("first", "rows"), [(0, 6), (200, 30), (506, 6)])
+def test_one_user_whose_value_is_far_away_is_no_fault(first, rows):
+    random = np.random.default_rng([first, rows, 47])
+    baseline = make_baseline(random, 0.0)
+    for _ in range(4):
+        table = draw_sessions(random, 0.0)
+        is_far = (table.index >= first) & (table.index < first + rows)
+        assert not find_violated_features(table.assign(x=table["x"].mask(is_far, 50.0)), baseline)

@@ -11,8 +11,6 @@ import pytest
 from spark_model_monitor.statistics.verdicts.seasonality import (
     BACK,
     CLOCK_DAY,
-    CLOCK_EARLIER,
-    CLOCK_LATER,
     CLOCK_WEEK,
     DAY,
     FORWARD,
@@ -22,6 +20,8 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
 )
 
 JUNE = datetime(2026, 6, 22)
+CLOCK_LATER = CLOCK_DAY + FORWARD
+CLOCK_EARLIER = CLOCK_DAY + BACK
 # of a day, when they ended
 LAST_HOUR = datetime(2026, 6, 20)
 FIRST_HOUR = datetime(2026, 6, 20, 1)

@@ -27,6 +27,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import (
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
     FeatureDesignEffect,
+    FindValues,
     WindowDesignEffects,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -239,6 +240,15 @@ class FeatureComparison:
         if math.isnan(effect):
             effect = float(np.mean(past["value1"] ** 2))
         return max(1.0, effect)
+
+    def limit_groups(self, rows_of_group: float, is_of_kind: FindValues) -> float:
+        """How many rows with values of a kind count as one: so many, or fewer by where they lie if neighbours are groups, too."""
+        standstill = self.baseline_feature.largest_in_parts("standstill")
+        if rows_of_group > 2 * max(
+            standstill, self.window_design_effect.of_values
+        ):  # the rows of a group lie scattered
+            return rows_of_group
+        return self.comparison.design_effects.count_rows_as_one(self.name, rows_of_group, is_of_kind)
 
     @property
     def window_design_effect(self) -> FeatureDesignEffect:

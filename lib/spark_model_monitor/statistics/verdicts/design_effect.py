@@ -43,7 +43,7 @@ SIGNIFICANT = 0.005  # of tables of independent rows, at most this share has a c
 PROBABLE = 0.05  # of windows with one dependent column, at most this share has another that is taken to be
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
 FEWEST_ROWS = 16  # for an estimate
-FEWEST_FLAGGED_BLOCKS = 6  # effective number of blocks with flagged rows from which these are scattered
+FEWEST_FLAGGED_GROUPS = 3  # of flagged rows, from which these are scattered
 # changes of level that are no dependence, and what both explain relative to one
 CHANGES = 2
 OF_TWO_CHANGES = 1.5
@@ -352,7 +352,7 @@ def combine_design_effects(
     effects: Sequence[DesignEffect],
     rows: int,
     group_estimates: Sequence[float] = (),
-    limits: Sequence[float] | None = None,
+    limits: Sequence[float] = (),
 ) -> list[float]:
     """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
     group_estimates: see `find_group_estimates`. limits: the largest design effect that each column can have, if known.
@@ -369,7 +369,7 @@ def combine_design_effects(
             largest = _compute_upper_limit(effect, rows)
             if are_dependent[index] or largest >= smallest_group:
                 counts[index] = max(effect.rows, min(typical, largest))
-            if limits is not None and limits[index] < smallest_group:
+            if limits and limits[index] < smallest_group:
                 counts[index] = max(effect.rows, 1.0)
     return [add_margin_for_cut_groups(count) for count in counts]
 
@@ -386,35 +386,29 @@ def _compute_upper_limit(effect: DesignEffect, rows: int) -> float:
 
 
 def limit_flag_design_effect(flags: NDArray[np.bool_], run_sizes: Sizes, group_size: float) -> float:
-    """The largest design effect that flagged rows can have in groups of neighbours; infinite if they are in too few blocks.
+    """The largest design effect that flagged rows can have in groups of neighbours; infinite if they are in too few places.
 
-    Groups with g(1), g(2), … flagged rows have the design effect (g(1)² + g(2)² + …) / flagged rows. A group that is no longer
-    than a block lies in two blocks at most, so that its square is at most twice the sum of theirs. flags: of the rows, run
-    after run; a group that lies in two runs is a group in each. group_size: the design effect of other columns; groups are
-    taken to be no longer than twice that, which those whose rows are partly alike may be.
+    Groups with g(1), g(2), … flagged rows have the design effect (g(1)² + g(2)² + …) / flagged rows, of which the numerator is
+    at most the number of pairs of flagged rows that are nearer than a group is long. flags: of the rows, run after run; a group
+    that lies in two runs is a group in each. group_size: the design effect of other rows; groups are taken to be no longer than
+    twice that, which those whose rows are partly alike may be.
     """
-    block_size = next((size for size in BLOCK_SIZES if size >= 2 * group_size), None)
-    flagged_rows = np.count_nonzero(flags)
-    if block_size is None or not flagged_rows:
+    longest = math.ceil(2 * group_size)
+    if not flags.any() or longest > run_sizes.max():
         return math.inf
-    # Blocks begin anew in each run; what is left at its end belongs to the last one
-    starts = run_sizes.cumsum() - run_sizes
-    row_in_run = np.arange(len(flags)) - np.repeat(starts, run_sizes)
-    last_start = np.repeat(np.maximum(run_sizes - block_size, 0), run_sizes)
-    is_start = (row_in_run == 0) | ((row_in_run % block_size == 0) & (row_in_run <= last_start))
-    block_index = np.cumsum(is_start) - 1
-    flagged_squared = float((np.bincount(block_index[flags]) ** 2).sum())
+    # Rows of two runs lie apart; a row makes one pair with itself, and two with each later one that is near
+    rows = np.flatnonzero(flags) + (longest * np.repeat(np.arange(len(run_sizes)), run_sizes))[flags]
+    near_rows = rows.searchsorted(rows + longest) - np.arange(len(rows))
+    limit = float((2 * near_rows - 1).mean())
     # A few rows in one or two places may be one group, or what is left of one at the window's begin
-    if flagged_rows**2 < FEWEST_FLAGGED_BLOCKS * flagged_squared:
+    if len(rows) < FEWEST_FLAGGED_GROUPS * limit:
         return math.inf
-    return 2 * flagged_squared / flagged_rows
+    return limit
 
 
 def typical_design_effect(group_estimates: Sequence[float]) -> float:
     """How many rows count as one in a column that is as alike as most that show groups; 1 if none do."""
-    if len(group_estimates):
-        return float(np.median(group_estimates))
-    return 1.0
+    return float(np.median(group_estimates or (1.0,)))
 
 
 def add_margin_for_cut_groups(rows: float) -> float:

@@ -98,7 +98,7 @@ def standstill_tail(standstill: float, rows: int, baseline_standstill: float, ba
 
 
 def count_outside(values: Values, sizes: Sizes) -> Values:
-    """The rows of each run outside the range of all other runs, on one side of it."""
+    """The stretches of equal neighbours of each run outside the range of all other runs, on one side of it."""
     starts = sizes.cumsum() - sizes
     outside = np.zeros(len(sizes))
     for numbers in (values, -values):
@@ -106,5 +106,6 @@ def count_outside(values: Values, sizes: Sizes) -> Values:
         run = int(lowest.argmin())
         limit = np.delete(lowest, run).min()
         rows = numbers[starts[run] : starts[run] + sizes[run]]
-        outside[run] = max(outside[run], np.count_nonzero(rows < limit))
+        is_new = np.diff(rows, prepend=np.nan) != 0
+        outside[run] = max(outside[run], np.count_nonzero(is_new & (rows < limit)))
     return outside

@@ -18,7 +18,7 @@ Source: D4.21, D4.23.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -115,15 +115,12 @@ class NameShares:
     counted: the share of each value whose count is known. uncounted_names: how many other values share the remaining rows.
     """
 
-    counted: Values = field(default_factory=lambda: np.empty(0))
+    counted: Values
     uncounted_names: float = 0.0
 
     @property
     def share_of_uncounted(self) -> float:
-        remaining = max(0.0, 1 - float(self.counted.sum()))
-        if self.uncounted_names:
-            return remaining / self.uncounted_names
-        return 0.0
+        return max(0.0, 1 - float(self.counted.sum())) / max(self.uncounted_names, 1.0)
 
     @property
     def diversity(self) -> float:

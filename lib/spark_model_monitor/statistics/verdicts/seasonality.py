@@ -52,8 +52,6 @@ CLOCK_DAY = "clock:day"
 CLOCK_WEEK = "clock:week"
 FORWARD = "+1h"
 BACK = "-1h"
-CLOCK_LATER = CLOCK_DAY + FORWARD
-CLOCK_EARLIER = CLOCK_DAY + BACK
 CLOCK = tuple(reference + suffix for suffix in ("", FORWARD, BACK) for reference in (CLOCK_DAY, CLOCK_WEEK))
 """References of the same hour: the days before, the weekday, and both shifted by a clock change since then."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
 
+import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.documents.check_results import LOWER_LIMIT, CheckStatus
@@ -17,6 +18,7 @@ from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import why_lacking
+from spark_model_monitor.monitors.data_quality.distribution.window_history import hash_texts
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
@@ -69,7 +71,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         counts = feature.baseline.categories
         if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
             return finding
-        groups = feature.baseline_design_effect
+        hashes_of_domain = hash_texts(sorted(feature.baseline_feature.domain))
+        groups = feature.limit_groups(feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain))
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         rows = feature.baseline.present
         lacking = max(round(rare * groups), math.ceil(rows * feature.baseline_feature.largest_in_parts("unseen")))

@@ -12,9 +12,9 @@ Used by: `DataQualityMonitor.grouped`, for every window. Source: D4.16, D4.21, D
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +48,13 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
     group_design_effect,
 )
 
-NEIGHBOURS = 8192  # rows that are compared with their neighbours: more say little more
 FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
 CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
 LEAST_DISPERSED = 2.0  # the mean squared score of features whose rows are few groups: of independent rows 1
 NEARLY = 0.9  # of what the column explains that explains most: one that explains as much, but for noise
+
+
+FindValues: TypeAlias = Callable[[NDArray[Any]], NDArray[np.bool_]]  # of a kind, among numbers or hashes of texts
 
 
 class FeatureDesignEffect(NamedTuple):
@@ -68,11 +70,23 @@ INDEPENDENT_ROWS = FeatureDesignEffect()
 @dataclass(frozen=True, slots=True)
 class WindowDesignEffects:
     """by_feature: of the features whose rows are dependent. group_column: the column whose values explain why rows that lie
-    scattered over the window are alike, if nobody named it.
+    scattered over the window are alike, if nobody named it. neighbours: the sampled rows of each feature, unless there is
+    such a column, or one was named.
     """
 
     by_feature: Mapping[str, FeatureDesignEffect] = field(default_factory=dict)
     group_column: str | None = None
+    neighbours: Mapping[str, SampledColumn] = field(default_factory=dict)
+
+    def count_rows_as_one(self, feature: str, rows_of_group: float, is_of_kind: FindValues) -> float:
+        """How many rows with values of a kind count as one, by where they lie: at most so many, if groups are neighbours."""
+        column = self.neighbours.get(feature)
+        if column is None:
+            return rows_of_group
+        # Of all sampled rows, also those without a value
+        flags = np.zeros(column.rows, bool)
+        flags[... if column.has_value is None else column.has_value] = is_of_kind(column.values)
+        return min(rows_of_group, limit_flag_design_effect(flags, np.array(column.run_sizes), rows_of_group))
 
 
 def estimate_window_design_effects(
@@ -87,18 +101,20 @@ def estimate_window_design_effects(
     if any(isinstance(row_runs, RowGroups) for row_runs in runs):
         effects = _estimate_named_groups(profile, runs)
         return WindowDesignEffects({**effects, **_estimate_filled_columns(effects, profile, baseline)})
-    effects = _estimate_neighbours([*_sample_columns(profile, runs, NEIGHBOURS)], unfit_features or {})
+    columns = [*_sample_columns(profile, runs)]
+    neighbours = {column.name: column for column in columns}
+    effects = _estimate_neighbours(columns, unfit_features or {})
     # A column that explains more than neighbours do counts for the features that it explains
     group = None
     if baseline is not None:
-        group = _find_group_column(profile, baseline, runs)
+        group = _find_group_column(profile, baseline, columns)
     scattered: dict[str, FeatureDesignEffect] = {}
     for name, effect in group.effects.items() if group is not None else ():
-        neighbours = effects.get(name, INDEPENDENT_ROWS)
-        if max(effect) > LARGEST_GROWTH * max(neighbours):  # else neighbours show these groups already
-            scattered[name] = FeatureDesignEffect(*map(max, effect, neighbours))
+        of_neighbours = effects.get(name, INDEPENDENT_ROWS)
+        if max(effect) > LARGEST_GROWTH * max(of_neighbours):  # else neighbours show these groups already
+            scattered[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
     if group is None or not scattered:
-        return WindowDesignEffects(effects)
+        return WindowDesignEffects(effects, None, neighbours)
     scattered |= _estimate_filled_columns(scattered, profile, baseline)
     # The names themselves are as new as the groups are
     effects_of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
@@ -177,14 +193,14 @@ class SampledColumn:
         return 0.5
 
 
-def _sample_columns(profile: Profile, runs: Sequence[RowRuns], most_rows: float = math.inf) -> Iterator[SampledColumn]:
-    """The columns of so many rows, at most. Runs of a small window, which follow each other, become longer runs."""
+def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> Iterator[SampledColumn]:
+    """The sampled rows of each feature. Runs of a small window, which follow each other, become longer runs."""
     layouts: dict[tuple[tuple[float, int], ...], tuple[list[int], tuple[int, ...]]] = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
         # Most columns have the same runs
         layout = tuple([(run.lot, run.rows) for run in row_runs.runs])
         if layout not in layouts:
-            layouts[layout] = _order_runs(row_runs.runs, most_rows)
+            layouts[layout] = _order_runs(row_runs.runs)
         order, run_sizes = layouts[layout]
         in_order = [row_runs.runs[index] for index in order]
         values, _ = read_values(in_order, numeric=feature.is_numeric)
@@ -240,12 +256,16 @@ def _estimate_neighbours(
         group_estimates = find_group_estimates(
             [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
         )
-        limits = _limit_missing_values(scored_columns, features, sizes, group_estimates)
+        typical_rows = typical_design_effect(group_estimates)
+        # Missing values by where they lie
+        limits = [math.inf] * len(features)
+        for index, (_, member, _) in enumerate(features):
+            if member == "of_missing":
+                is_missing = scored_columns[index].scores[0] > 0  # its score less the mean
+                limits[index] = limit_flag_design_effect(is_missing, sizes, typical_rows)
         counts = combine_design_effects(estimates, sum(run_sizes), group_estimates, limits)
         # Columns without missing values here, which may be missing in whole groups elsewhere
-        typical_effect = FeatureDesignEffect(
-            of_missing=add_margin_for_cut_groups(typical_design_effect(group_estimates))
-        )
+        typical_effect = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_rows))
         if typical_effect != INDEPENDENT_ROWS:
             effects |= {column.name: typical_effect for column in columns if column.run_sizes == run_sizes}
         for (name, member, _), rows in zip(features, counts, strict=True):
@@ -254,35 +274,10 @@ def _estimate_neighbours(
     return effects
 
 
-def _limit_missing_values(
-    scored_columns: Sequence[ScoredColumn],
-    features: Sequence[tuple[str, str, bool]],
-    run_sizes: NDArray[np.int64],
-    group_estimates: Sequence[float],
-) -> list[float] | None:
-    """The largest design effect of each column's missing values, by where they lie; None if no columns show groups."""
-    if not group_estimates:
-        return None
-    group_size = typical_design_effect(group_estimates)
-    limits = [math.inf] * len(features)
-    for index, (_, member, _) in enumerate(features):
-        if member == "of_missing":
-            is_missing = scored_columns[index].scores[0] > 0  # its score less the mean
-            limits[index] = limit_flag_design_effect(is_missing, run_sizes, group_size)
-    return limits
-
-
-def _order_runs(runs: Sequence[RowRun], most_rows: float) -> tuple[list[int], tuple[int, ...]]:
-    """The indices of the runs with so many rows, at most, in order; and their sizes, those that follow each other joined."""
-    # As many runs as the limit allows, at least one
-    rows = 0
-    indices: list[int] = []
-    for index, run in enumerate(runs):
-        rows += run.rows
-        if rows <= most_rows or not indices:
-            indices.append(index)
-    indices.sort(key=lambda index: runs[index].place)
-    # Their sizes, neighbours joined
+def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
+    """The indices of the runs in order; and their sizes, those that follow each other joined."""
+    indices = sorted(range(len(runs)), key=lambda index: runs[index].place)
+    # Neighbours joined
     sizes: list[int] = []
     end = -1
     for run in [runs[index] for index in indices]:
@@ -307,7 +302,7 @@ class GroupColumn:
     columns_of_names: tuple[str, ...]
 
 
-def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRuns]) -> GroupColumn | None:
+def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[SampledColumn]) -> GroupColumn | None:
     """The column that explains most, of those whose values name groups of rows. Source: D4.23."""
     shares = {feature.name: feature for feature in baseline.features if _compute_name_shares(feature) is not None}
     # Columns whose values the window shares with the baseline less than independent rows would
@@ -320,7 +315,7 @@ def _find_group_column(profile: Profile, baseline: Profile, runs: Sequence[RowRu
         return None
     groups = [
         group
-        for group in _explain_by_groups(names, profile.item_count, [*_sample_columns(profile, runs)])
+        for group in _explain_by_groups(names, profile.item_count, columns)
         if _has_differences_of_groups(group, profile, baseline)
     ]
     # Of columns that explain as much, such as a user and the user's postcode, the finest names the groups
@@ -344,30 +339,38 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
 
 
 @cache_with_feature
-def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
-    """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
-    present = baseline.num_present
-    is_whole = not baseline.is_numeric or has_whole_numbers(baseline)
-    if not present or baseline.distinct is None or not is_whole or why_always_new(baseline) is not None:
-        return None
-    if baseline.is_numeric:
-        sketch = baseline.kll
-        if sketch is None:
-            return None
+def compute_value_shares(feature: FeatureProfile) -> NameShares | None:
+    """How the rows are spread over the values of a feature; None if unknown."""
+    sketch = feature.kll
+    frequencies = feature.frequencies
+    present = feature.num_present
+    if feature.is_numeric and sketch is not None:
+        present = feature.num_numbers
         counts = np.diff(sketch.step_cdf()[1], prepend=0)
         if sketch.error:  # the count of a value is known if it is kept often
             counts = counts[counts > 2 ** len(sketch.levels)]
-    else:
-        frequencies = baseline.frequencies
-        if frequencies is None:
-            return None
+    elif not feature.is_numeric and frequencies is not None:
         counts = np.fromiter(frequencies.counts.values(), np.int64)
-    # Names that a sketch doesn't keep one by one are rare ones
-    unseen_names = 0.0
+    else:
+        return None
+    # Values that aren't kept one by one are rare ones
+    if feature.distinct is None or not present:
+        return None
+    unseen_values = 0.0
     if counts.sum() < present:
-        unseen_names = max(float(baseline.distinct.estimate() - len(counts)), 1.0)
-    shares = NameShares(counts / present, unseen_names)
-    repeats = present >= FEWEST_ROWS_PER_NAME * (len(counts) + unseen_names)
+        unseen_values = max(float(feature.distinct.estimate() - len(counts)), 1.0)
+    return NameShares(counts / present, unseen_values)
+
+
+@cache_with_feature
+def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
+    """How the baseline's rows are spread over the values of a feature; None if these can't be names of groups."""
+    shares = compute_value_shares(baseline)
+    is_whole = not baseline.is_numeric or has_whole_numbers(baseline)
+    if shares is None or not is_whole or why_always_new(baseline) is not None:
+        return None
+    names = len(shares.counted) + shares.uncounted_names
+    repeats = baseline.num_present >= FEWEST_ROWS_PER_NAME * names
     if repeats and shares.diversity >= FEWEST_NAMES:
         return shares
     return None

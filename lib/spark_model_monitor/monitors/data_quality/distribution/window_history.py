@@ -190,10 +190,10 @@ def _compute_changes(before: FeatureDistribution, after: FeatureDistribution) ->
     elif before.categories is not None and after.categories is not None:
         # Texts in the order of their hashes
         names = np.array(sorted(before.categories.keys() | after.categories.keys()), object)
-        hashes = hash_keys(pa.array(names, pa.string()))
+        hashes = hash_texts(names)
         order = hashes.argsort()
         counts = np.array(category_cells(before.categories, after.categories))[:, order]
-        changes += compare_values(hashes[order], counts, hash_keys(pa.array(before.frequent_values, pa.string())))
+        changes += compare_values(hashes[order], counts, hash_texts(before.frequent_values))
     else:
         return {}
     return {change.field: change for change in changes}
@@ -260,7 +260,12 @@ def _find_frequent_in_runs(feature: FeatureDistribution) -> Part:
     """The most frequent values of a feature, as runs of its rows have them."""
     if feature.numbers is not None:
         return np.array(feature.frequent_values, float)
-    return hash_keys(pa.array(feature.frequent_values, pa.string()))
+    return hash_texts(feature.frequent_values)
+
+
+def hash_texts(texts: Sequence[str] | Part) -> Part:
+    """The hashes of texts, as runs of rows have them."""
+    return hash_keys(pa.array(texts, pa.string()))
 
 
 def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Values] | None:

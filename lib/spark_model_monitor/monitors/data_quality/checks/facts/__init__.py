@@ -26,10 +26,10 @@ from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckSta
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import compute_value_shares
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry, RegistryEntry
-from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies, State
 from spark_model_monitor.statistics.states.moments import ROUNDING
@@ -69,8 +69,7 @@ def collect_evidence(feature: FeatureComparison) -> Mapping[str, FactEvidence]:
 @cache_with_feature
 def _select_facts(before: FeatureProfile) -> tuple[RegistryEntry[CollectEvidence], ...]:
     """The facts that apply to a feature with these states."""
-    needs = {fact.name: fact.facts["needs"] for fact in FACTS.values()}
-    return tuple(fact for fact in FACTS.values() if needs[fact.name] is None or before.state(needs[fact.name]))
+    return tuple(fact for fact in FACTS.values() if not fact.facts["needs"] or before.state(fact.facts["needs"]))
 
 
 # The evidence of a fact on one column and its baseline, and the verdict on it.
@@ -290,36 +289,19 @@ def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -
     where the rows of a user lie scattered in both; else 1.
     """
     current = feature.current
-    if before.distinct is None or current.distinct is None or not current.num_present:
+    shares = compute_value_shares(before)
+    if shares is None or current.distinct is None or not current.num_present:
         return 1.0
-    frequent, num_others = _find_frequent_shares(before)
-    share_of_others = max(0.0, 1 - float(frequent.sum())) / max(num_others, 1.0)
     rows = current.num_present
-    expected = (1 - np.exp(-rows * frequent)).sum() - num_others * math.expm1(-rows * share_of_others)
     observed = max(current.distinct.estimate(), 1)
-    return rows / observed if expected >= 2 * observed else 1.0
-
-
-@cache_with_feature
-def _find_frequent_shares(before: FeatureProfile) -> tuple[Values, float]:
-    """The shares of the numbers that a sketch counts, and how many other ones there are."""
-    sketch = before.kll
-    assert sketch is not None
-    assert before.distinct is not None
-    counts = np.diff(sketch.step_cdf()[1], prepend=0)
-    if sketch.error:  # the count of a value is known if it is kept often
-        counts = counts[counts > 2 ** len(sketch.levels)]
-    num_others = 0.0
-    if counts.sum() < before.num_numbers:
-        num_others = max(1.0, float(before.distinct.estimate() - len(counts)))
-    return counts / max(before.num_numbers, 1), num_others
+    if shares.expected_names(rows) < 2 * observed:
+        return 1.0
+    return rows / observed
 
 
 def exact_counts(feature: FeatureProfile) -> Frequencies | None:
     """The counts of a text's values, if all of them were counted."""
-    counts = None
-    if not feature.is_numeric:
-        counts = feature.frequencies
-    if counts is not None and counts.exact:
-        return counts
-    return None
+    counts = feature.frequencies
+    if feature.is_numeric or counts is None or not counts.exact:
+        return None
+    return counts

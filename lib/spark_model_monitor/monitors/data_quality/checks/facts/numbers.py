@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
@@ -37,7 +38,8 @@ def infinity(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
         return None
     baseline = _count_infinities(before.moments)
     current = _count_infinities(feature.current.moments)
-    return compare_shares("share of infinities", baseline, current, feature.baseline_design_effect)
+    groups = feature.limit_groups(feature.baseline_design_effect, np.isinf)
+    return compare_shares("share of infinities", baseline, current, groups)
 
 
 def _count_infinities(moments: Moments | None) -> tuple[int, int]:
@@ -88,19 +90,26 @@ def _judge_outside(
     old = before.moments
     assert old is not None
     count, rows = count_beyond(current, below=below, above=above)
-    # Rows that belong together in the baseline; below 2, equal neighbours are chance
-    baseline_feature = feature.baseline_feature
-    standstill = max(1, int(baseline_feature.largest_in_parts("standstill")))
-    outside = baseline_feature.largest_in_parts("outside")
-    cluster = max(standstill, feature.baseline_design_effect, outside)
+    # Rows that belong together in the baseline, and no more than lie together here; below 2, equal neighbours are chance
+    standstill = max(1, int(feature.baseline_feature.largest_in_parts("standstill")))
+    outside = feature.baseline_feature.largest_in_parts("outside")
+    groups = max(standstill, feature.baseline_design_effect)
     ends = current.state(Ends)
+    cluster = 1
     rows_within = 0.0
+
+    def is_outside(values: Values) -> NDArray[np.bool_]:
+        return np.asarray((values < below) | (values > above))
+
     if ends is not None and count:
         numbers = np.concatenate((ends.smallest[ends.smallest < below], ends.largest[ends.largest > above]))
         # One number that is repeated: as neighbours of the baseline are, whatever its groups have in common
         if len(numbers) and (numbers == numbers[0]).all():
-            cluster = standstill
-        cluster = int(max(cluster, estimate_rows_of_value(feature, before)))
+            groups = standstill
+            outside = 1.0
+        groups = max(groups, estimate_rows_of_value(feature, before))
+        groups = feature.limit_groups(groups, is_outside)
+        cluster = int(max(groups, outside))
         rows_within = _count_within(before, numbers, cluster)
 
     def compute_tail(number: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -228,8 +229,8 @@ def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -
     # Each value occurs once; what repeats more often than those of the baseline is a fact
     repeats = max(0, int(counts_now[index]) - 1)
     usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
-    rows_of_value = estimate_rows_of_value(feature, before)
-    return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), rows_of_value)
+    groups = feature.limit_groups(estimate_rows_of_value(feature, before), partial(np.equal, values[index]))
+    return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), groups)
 
 
 def _count_numbers(sketch: KllSketch, numbers: Values) -> Values:
