@@ -102,7 +102,7 @@ def test_a_value_of_few_users_is_as_uncertain_as_they_are_few(make_unnamed_group
 
     maximum = max(evaluation.baseline.likeness["sex"].values())
     assert 8 <= maximum <= 20
-    assert compared.freedom <= min(compared.rows) / maximum
+    assert compared.freedom <= min(compared.group.rows) / maximum
 
 
 def test_what_neighbours_have_in_common_in_one_facet_says_nothing_of_another():

@@ -107,7 +107,7 @@ def test_the_segments_have_half_of_the_budget(baseline):
         [*compare_with_baseline(analysis, reference, monitor.tolerances)]
         for reference in (bias_baseline, replace(bias_baseline, groups=()))
     )
-    tests = {finding.segment is None: finding.tests for finding in cut}
+    tests = {finding.group.segment is None: finding.tests for finding in cut}
 
     assert tests == {True: 2 * 2, False: 2 * 2 * len(PLANS)}
     assert {finding.tests for finding in uncut_findings} == {*tests.values()}

@@ -68,16 +68,16 @@ def drift(metric: MetricComparison) -> Finding | None:
     if metric.score is not None and math.isfinite(metric.score):
         score = metric.score
     finding = finding.but(decided_by=STUDENT, statistic=score, p=p, level=metric.level)
-    if round(metric.likeness) > 1:
-        groups = IN_GROUPS.format(rows=metric.likeness)
+    if round(metric.noise.likeness) > 1:
+        groups = IN_GROUPS.format(rows=metric.noise.likeness)
     else:
         groups = ""
-    if metric.spread is None or metric.interval is None:
+    if metric.noise.spread is None or metric.noise.interval is None:
         return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
         return finding.but(status=CheckStatus.VIOLATED, description=description)
     # Not violated, but a change that matters may have gone unseen, or may be chance
-    low, high = metric.interval
+    low, high = metric.noise.interval
     if metric.neutral - allowed <= low and high <= metric.neutral + allowed:
         return finding
     if metric.current.name in UNBOUNDED:
@@ -138,8 +138,8 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
             return unjudged.unsure(metric.current.error or NO_INTERVAL, LONGER_WINDOWS)
         return unjudged
     min_rows = metric.tolerances.min_rows
-    if min(metric.rows) < min_rows:
-        rows_in_words = f"{metric.rows[0]:,} rows of the group and {metric.rows[1]:,} of the rest"
+    if min(metric.group.rows) < min_rows:
+        rows_in_words = f"{metric.group.rows[0]:,} rows of the group and {metric.group.rows[1]:,} of the rest"
         reason = f"{rows_in_words}; at least {min_rows:,} of each are asked for"
         return Finding(CheckStatus.PASSED, threshold=threshold).unsure(reason, LONGER_WINDOWS)
     return None

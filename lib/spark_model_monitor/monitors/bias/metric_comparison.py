@@ -191,34 +191,50 @@ class Tolerances:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricComparison:
-    """A metric of one group.
-
-    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
-    is_requested: whether a person wrote this value into the baseline's file, or insists on it.
-    interval: None if there is none, or if not requested. spread:
-    how far noise moves the value. of_baseline: the same for the baseline's value, None if its counts, or those of its
-    flip test, are unavailable. tests: number of tests that share the budget. segment: the segment of the rows; None for
-    all rows. likeness: how many rows of the window count as one. groups: of the smaller side, of window or baseline.
-    reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
-    is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
-    """
+class ComparedGroup:
+    """Whose metrics are compared. rows: of the group, and of the rest. segment: of the rows; None for all rows."""
 
     stage: str
     facet: str
     facet_value: str
+    rows: tuple[int, int]
+    segment: Segment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricNoise:
+    """How far noise moves a metric.
+
+    interval: None if there is none, or if not requested. spread: of the window's value. of_baseline: the same for the
+    baseline's value, None if its counts, or those of its flip test, are unavailable. likeness: how many rows of the window
+    count as one. groups: of the smaller side, of window or baseline.
+    """
+
+    interval: Interval | None = None
+    spread: Spread | None = None
+    of_baseline: Spread | None = None
+    likeness: float = 1.0
+    groups: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """A metric of one group.
+
+    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
+    is_requested: whether a person wrote this value into the baseline's file, or insists on it. tests: number of tests that
+    share the budget.
+    reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
+    is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
+    """
+
+    group: ComparedGroup
     current: BiasMetric
     baseline: float | None
     in_baseline: bool
-    rows: tuple[int, int]
-    interval: Interval | None
+    noise: MetricNoise
     tolerances: Tolerances
-    spread: Spread | None = None
-    of_baseline: Spread | None = None
     tests: int = 1
-    segment: Segment | None = None
-    likeness: float = 1.0
-    groups: float = math.inf
     is_requested: bool = False
     reason_empty: str | None = None
     is_label_unknown: bool = False
@@ -236,10 +252,11 @@ class MetricComparison:
     @property
     def errors(self) -> tuple[float, float]:
         """By how much the value may be too high and too low, 19 times in 20, with the baseline's own error."""
-        assert self.spread is not None
-        of_baseline = self.of_baseline or self.spread  # assumes the same error if the counts are unknown
+        spread = self.noise.spread
+        assert spread is not None
+        of_baseline = self.noise.of_baseline or spread  # assumes the same error if the counts are unknown
         past = max(of_baseline.below, of_baseline.above)  # the larger one, as a distance ends at 0
-        return math.hypot(self.spread.below, past), math.hypot(self.spread.above, past)
+        return math.hypot(spread.below, past), math.hypot(spread.above, past)
 
     @property
     def level(self) -> float:
@@ -251,11 +268,12 @@ class MetricComparison:
         """How far the value is beyond the baseline's distance, in standard errors; None if unknown. Source: B5.3."""
         name = self.current.name
         value = self.current.value
-        if value is None or self.spread is None or self.baseline is None or math.isinf(value):
+        spread = self.noise.spread
+        if value is None or spread is None or self.baseline is None or math.isinf(value):
             return None
         # A ratio of 0 has no logarithm; the value of the counts with a prior stands for it
         if name in RATIOS:
-            value = value or self.spread.value
+            value = value or spread.value
         allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
         highest = self.neutral + allowed
         lowest = self.neutral - allowed
@@ -278,7 +296,8 @@ class MetricComparison:
     @property
     def freedom(self) -> int:
         """Degrees of freedom of Student's t: effective rows of the smaller side, or groups if fewer, less one."""
-        return int(max(min(min(self.rows) / self.likeness, self.groups) - 1, 1))
+        rows = min(self.group.rows) / self.noise.likeness
+        return int(max(min(rows, self.noise.groups) - 1, 1))
 
 
 RARELY = 0.001
@@ -392,45 +411,54 @@ def compare_with_baseline(
         groups = min(
             fewest_groups(measured_rows.counts) for measured_rows in (window_rows, past) if measured_rows is not None
         )
+        groups = min(groups, min(rows) / max((neighbours or {}).values(), default=1.0))
         for stage in STAGES:
+            group = ComparedGroup(stage, facet, configured, rows, segment)
             # The file's values; one that a person edited differs from the run's own and its copy
             limits = baseline.values(baseline.constraints, stage, facet, choice, segment)
             copied_values = baseline.values(baseline.copy, stage, facet, choice, segment)
             requested = baseline.requested_metrics(limits, own_values, copied_values)
-            comparisons += [
-                MetricComparison(
-                    *(stage, facet, configured, metric),
+            for metric in getattr(window_rows, stage) or ():
+                noise = MetricNoise(
+                    intervals.get(metric.name),
+                    spreads.get(metric.name),
+                    of_baseline.get(metric.name),
+                    likeness.get(metric.name, 1.0),
+                    groups,
+                )
+                reason_no_label = None
+                if metric.name not in WITHOUT_LABELS:
+                    reason_no_label = reason_no_positive
+                comparison = MetricComparison(
+                    group,
+                    metric,
                     baseline=limits.get(metric.name),
                     in_baseline=metric.name in limits,
-                    is_requested=metric.name in requested,
-                    rows=rows,
-                    interval=intervals.get(metric.name),
+                    noise=noise,
                     tolerances=tolerances,
-                    spread=spreads.get(metric.name),
-                    of_baseline=of_baseline.get(metric.name),
-                    segment=segment,
-                    likeness=likeness.get(metric.name, 1.0),
-                    groups=min(groups, min(rows) / max((neighbours or {}).values(), default=1.0)),
-                    reason_empty=reason_empty or (reason_no_positive if metric.name not in WITHOUT_LABELS else None),
-                    is_label_unknown=reason_no_positive is not None and metric.name not in WITHOUT_LABELS,
+                    is_requested=metric.name in requested,
+                    reason_empty=reason_empty or reason_no_label,
+                    is_label_unknown=reason_no_label is not None,
                 )
-                for metric in getattr(window_rows, stage) or ()
-            ]
+                comparisons.append(comparison)
     # All rows are one family of tests, their segments another with as much of the budget
     families = [
-        [comparison for comparison in comparisons if (comparison.segment is None) is is_of_all_rows]
+        [comparison for comparison in comparisons if (comparison.group.segment is None) is is_of_all_rows]
         for is_of_all_rows in (True, False)
     ]
-    if any(comparison.interval is not None and comparison.in_baseline for comparison in families[1]):
+    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in families[1]):
         share = 2
     else:
         share = 1
     for family in families:
         tests = share * max(
-            1, sum(comparison.interval is not None and not comparison.is_requested for comparison in family)
+            1, sum(comparison.noise.interval is not None and not comparison.is_requested for comparison in family)
         )
         yield from (
-            replace(comparison, tests=tests) for stage in STAGES for comparison in family if comparison.stage == stage
+            replace(comparison, tests=tests)
+            for stage in STAGES
+            for comparison in family
+            if comparison.group.stage == stage
         )
 
 
@@ -486,16 +514,14 @@ def compare_lost_groups(
     for group in find_lost_groups(analysis, baseline):
         for stage in STAGES:
             limits = baseline.values(baseline.constraints, stage, group.facet, group.choice)
+            compared = ComparedGroup(stage, group.facet, group.choice.configured, (0, analysis.rows))
             for metric in getattr(group, stage) or ():
                 yield MetricComparison(
-                    stage,
-                    group.facet,
-                    group.choice.configured,
+                    compared,
                     metric.model_copy(update={"value": None, "error": LOST}),
                     baseline=limits.get(metric.name),
                     in_baseline=metric.name in limits,
-                    rows=(0, analysis.rows),
-                    interval=None,
+                    noise=MetricNoise(),
                     tolerances=tolerances,
                     reason_empty=LOST,
                 )

@@ -109,20 +109,20 @@ def metric_key(result: CheckResult) -> tuple[str, ...]:
 def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
     ends = None
     # JSON has no infinity, so such an interval is left out
-    if metric.interval and all(map(math.isfinite, metric.interval)):
-        ends = metric.interval
+    if metric.noise.interval and all(map(math.isfinite, metric.noise.interval)):
+        ends = metric.noise.interval
     value = metric.current.value
-    n, m = metric.rows
+    n, m = metric.group.rows
     finding = finding.but(observed=value, interval=ends, n=n, m=m)
     # A group lacks what the metric divides by; the reason says so where no other is given
     if value is not None and math.isinf(value):
         finding = finding.but(reason=finding.reason or "the value is infinite")
         if finding.status is CheckStatus.VIOLATED and finding.decided_by == LIMITS:
             finding = finding.but(decided_by=INFINITE, limits=None)
-    group_members = {FACET_VALUE: metric.facet_value, STAGE: metric.stage}
+    group_members = {FACET_VALUE: metric.group.facet_value, STAGE: metric.group.stage}
     name = metric.current.name
     return finding.result(
-        check, feature=metric.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **group_members
+        check, feature=metric.group.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **group_members
     )
 
 
@@ -239,7 +239,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
             (check.name, metric, finding)
             for metric in compared
             for check in CHECKS.values()
-            if metric.segment is None and (finding := check(metric)) is not None
+            if metric.group.segment is None and (finding := check(metric)) is not None
         ]
         unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in findings)
         if unjudged:
@@ -247,8 +247,8 @@ class BiasJudgement(Judgement[BiasBaseline]):
         # A segment's own result tells where the change is
         by_segment: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
         for metric in compared:
-            if metric.segment is not None and (finding := drift(metric)) is not None:
-                cut, name = metric.segment
+            if metric.group.segment is not None and (finding := drift(metric)) is not None:
+                cut, name = metric.group.segment
                 drift_result = _build_result(DRIFT_CHECK, metric, finding)
                 segment_result = locate_result(drift_result, f"{IN_SEGMENT}{cut}", format_segment_label(cut, name))
                 by_segment.setdefault(metric_key(drift_result), {})[cut, name] = segment_result
