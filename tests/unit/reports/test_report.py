@@ -421,10 +421,10 @@ def test_what_clarify_and_a_model_quality_run_left_are_pages_and_sides_to_compar
         for name in ("clarify-explainability", "clarify-bias-no-group-variable", "quality")
     ]
 
-    assert [run.analysis_type for run in runs] == ["MODEL_EXPLAINABILITY", "MODEL_BIAS", "MODEL_QUALITY"]
+    assert [run.identity.analysis_type for run in runs] == ["MODEL_EXPLAINABILITY", "MODEL_BIAS", "MODEL_QUALITY"]
     assert runs[0].number("value", "vehicle_claim (label0)") == 0.002683572276857348
     assert any(name.startswith("DPL (") for name in runs[1].names)
-    assert (runs[2].names, runs[2].number("value", "recall"), runs[2].rows) == (("recall",), 0.5, 9)
+    assert (runs[2].names, runs[2].number("value", "recall"), runs[2].identity.rows) == (("recall",), 0.5, 9)
     for folder in map(str, (tmp_path / name for name in ("clarify-explainability", "quality"))):
         assert cli(["report", folder, "--output", str(tmp_path / "page.html")]) == 0
         assert cli(["compare", folder, folder]) == 0

@@ -524,9 +524,9 @@ def _create_side_with_metrics(path: str, run: PastRun) -> ComparedSide:
     rows: Rows = {name: {"value": values[index]} for name, index in run.places.items()}
     # The groups of a bias analysis always have names
     segment_names: frozenset[str] = frozenset()
-    if run.analysis_type == AnalysisType.MODEL_QUALITY.value:
+    if run.identity.analysis_type == AnalysisType.MODEL_QUALITY.value:
         segment_names = frozenset(name for name in run.names if SEGMENT_START in name)
-    return ComparedSide(path, run.rows, _collect_values(rows), {}, segment_names=segment_names)
+    return ComparedSide(path, run.identity.rows, _collect_values(rows), {}, segment_names=segment_names)
 
 
 def _read_baseline(before: ComparedSide) -> QualityBaseline:

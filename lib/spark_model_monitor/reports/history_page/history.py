@@ -184,7 +184,8 @@ def read_history(
             unread.append(Unread(folder, str(fault).splitlines()[0]))
             continue
         # Runs without a window pass here, since nobody can say that they lie outside
-        if run.start is None or ((since is None or run.start >= since) and (until is None or run.start < until)):
+        start = run.identity.start
+        if start is None or ((since is None or start >= since) and (until is None or start < until)):
             runs.append(run)
     # Tell an empty folder, limits that fit nothing, and damaged files from each other
     if not runs:
@@ -200,23 +201,28 @@ def read_history(
         raise BadInput(f"{', '.join(folders)}: {problem}{damaged}")
     # A window counts once for each monitor, however many folders have it
     timed: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
+    without_window = []
     for run in runs:
-        if run.start and run.end:
-            key = (run.start, run.end, run.analysis_type, run.model)
+        identity = run.identity
+        if identity.start and identity.end:
+            key = (identity.start, identity.end, identity.analysis_type, identity.model)
             if key in timed:
-                shown = show_end_of_path(run.folder)
-                unread.append(Unread(timed[key].folder, f"is left out: {shown} is of the same window"))
+                shown = show_end_of_path(identity.folder)
+                unread.append(Unread(timed[key].identity.folder, f"is left out: {shown} is of the same window"))
             timed[key] = run
+        else:
+            without_window.append(Unread(identity.folder, "is left out: the run has no window"))
     # No run has a window: made-up hours keep the order, labels show the folders instead
     labels = None
     if not timed:
-        labels = {_make_up_window(index): run.folder.rpartition("/")[2] for index, run in enumerate(runs)}
-        timed = {(*_make_up_window(index), run.analysis_type, run.model): run for index, run in enumerate(runs)}
+        labels = {}
+        for index, run in enumerate(runs):
+            start, end = _make_up_window(index)
+            labels[start, end] = run.identity.folder.rpartition("/")[2]
+            timed[start, end, run.identity.analysis_type, run.identity.model] = run
     else:
         # Some have windows and some don't: there is no place in time for the latter
-        unread += [
-            Unread(run.folder, "is left out: the run has no window") for run in runs if not (run.start and run.end)
-        ]
+        unread += without_window
     # Gaps count as windows, so --last 24 is a day of hours even after an outage
     windows = _fill_gaps(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
     indices = {window: index for index, window in enumerate(windows)}
@@ -287,7 +293,7 @@ def create_feature_map(
     detailed, left_out = _pick_detailed_cells(series, rows, most_bytes)
     shares, means = _collect_cells(series, rows, detailed)
     _, last = series.last
-    baseline = baselines.get(last.baseline_run_id or "")
+    baseline = baselines.get(last.identity.baseline_run_id or "")
     # Bytes in base64, small integers: JSON of the same numbers would be ten times as large
     data = {
         "names": [series.names[row] for row in rows],

@@ -130,7 +130,7 @@ def create_history_page(
         span = format_window(run_window)
     else:
         span = " to ".join(dict.fromkeys((times[0], times[-1])))
-    links = context.links.get(_find_latest_run(history).folder)
+    links = context.links.get(_find_latest_run(history).identity.folder)
     return Page(
         *("history", title, _list_facts(history), tuple(sections), _write_headline(history, judged, context.outputs)),
         trail=(title, span, ", ".join(kinds)),
@@ -204,7 +204,7 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     if any(count is not None for count in records):
         facts.append(("records", format_count(sum(count or 0 for count in records))))
     # Several baselines one after another are a number; ids of dozens would fill the line
-    ids = [dict.fromkeys(run.baseline_run_id for run in series.runs.values()) for series in history.series]
+    ids = [dict.fromkeys(run.identity.baseline_run_id for run in series.runs.values()) for series in history.series]
     baseline_ids = [present_ids for run_ids in ids if (present_ids := list(filter(None, run_ids)))]
     if baseline_ids:
         facts.append(
@@ -223,7 +223,7 @@ def _create_feature(
     history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
 ) -> PageFeature:
     (_, run), name = series.last, series.names[row]
-    baseline = context.baselines.get(run.baseline_run_id or "")
+    baseline = context.baselines.get(run.identity.baseline_run_id or "")
     # Since when, and how often
     since = series.since(row)
     num_violated = int(series.is_violated[row].sum())

@@ -88,9 +88,13 @@ def count_records(history: History) -> list[float | None]:
     """Rows of data by window, from the first monitor that has them."""
     # Monitors of one model read the same rows, so their sum would count them twice
     for series in history.series:
-        counts = [series.runs[index].rows if index in series.runs else None for index in range(len(history.windows))]
+        # A gap, and a run that doesn't say, have no number
+        counts: list[float | None] = [None] * len(history.windows)
+        for index, run in series.runs.items():
+            if run.identity.rows is not None:
+                counts[index] = float(run.identity.rows)
         if any(count is not None for count in counts):
-            return [None if count is None else float(count) for count in counts]
+            return counts
     return []
 
 
@@ -121,8 +125,8 @@ def _find_page(history: History, index: int, links: Mapping[str, str]) -> str:
     """The page of one of a window's runs, to which a click leads; empty if none has one."""
     # Monitors in their order: the first one that has a page
     for series in history.series:
-        if index in series.runs and series.runs[index].folder in links:
-            return links[series.runs[index].folder]
+        if index in series.runs and series.runs[index].identity.folder in links:
+            return links[series.runs[index].identity.folder]
     return ""
 
 
@@ -133,11 +137,11 @@ def _find_new_baselines(history: History, num_windows: int) -> Iterator[int]:
     for index in range(num_windows):
         runs = [series.runs[index] for series in history.series if index in series.runs]
         # By the first monitor that ran
-        if not runs or not runs[0].baseline_run_id:
+        if not runs or not runs[0].identity.baseline_run_id:
             continue
-        if previous_id is not None and runs[0].baseline_run_id != previous_id:
+        if previous_id is not None and runs[0].identity.baseline_run_id != previous_id:
             yield index
-        previous_id = runs[0].baseline_run_id
+        previous_id = runs[0].identity.baseline_run_id
 
 
 def mark_window(violations: int | None, outcome: Outcome | None) -> Highlight:

@@ -60,8 +60,21 @@ UNCONSTRAINED = "_best_constant_classifier", "au_prc"  # how metrics end that th
 
 
 @dataclass(frozen=True)
+class RunIdentity:
+    """Which run it is, and of what. folder: its location. start, end: of its window; None if unknown."""
+
+    folder: str
+    analysis_type: str
+    start: datetime | None = None
+    end: datetime | None = None
+    rows: int | None = None
+    model: str | None = None
+    baseline_run_id: str | None = None
+
+
+@dataclass(frozen=True)
 class PastRun:
-    """The results of a run. folder: its location. start, end: of its window; None if unknown.
+    """The results of a run.
 
     names: features, metrics, `metric (facet=value)` for bias. is_metric: which of them are metrics. numbers: COLUMNS,
     with NaN for missing numbers. statuses: indexes into WORST_FIRST, NONE without a check. violated: violated checks by
@@ -70,21 +83,13 @@ class PastRun:
     are_violations_alone: whether no file says what else was examined.
     """
 
-    folder: str
-    analysis_type: str
+    identity: RunIdentity
     names: tuple[str, ...]
     is_metric: NDArray[np.bool_]
     numbers: Mapping[str, Numbers]
     statuses: NDArray[np.uint8]
     violated: Mapping[str, tuple[str, ...]]
     violations: int
-    start: datetime | None = None
-    end: datetime | None = None
-    rows: int | None = None
-    model: str | None = None
-    schedule: str | None = None
-    run_id: str | None = None
-    baseline_run_id: str | None = None
     shares: NDArray[np.float32] | None = None
     bins: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     outcome: Outcome | None = None
@@ -99,7 +104,7 @@ class PastRun:
     @property
     def place(self) -> str:
         """The end of its folder's path, which shows the window and nothing about the machine."""
-        return show_end_of_path(self.folder)
+        return show_end_of_path(self.identity.folder)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -173,7 +178,7 @@ def read_run(folder: str) -> PastRun:
         described = read_document(run, RunDescription)
     if run and described:
         path = join(run_folder, SUMMARY)
-        return parse_summary(storage_of(path).read(path), path, folder, described, run.run_id)
+        return parse_summary(storage_of(path).read(path), path, folder, described)
     return _read_documents(folder, run_folder, run.run_id if run else None)
 
 
@@ -182,7 +187,6 @@ def parse_summary(
     path: str,
     folder: str,
     described: RunDescription,
-    run_id: str | None = None,
     *,
     as_drawn: bool = False,
 ) -> PastRun:
@@ -217,22 +221,23 @@ def parse_summary(
     if window:
         start = parse_moment(window.start)
         end = parse_moment(window.end)
-    return PastRun(
+    identity = RunIdentity(
         folder,
         described.analysis_type,
+        start,
+        end,
+        described.rows,
+        described.model,
+        described.baseline_run_id,
+    )
+    return PastRun(
+        identity,
         names,
         np.array([kind not in ("number", "category") for kind in table.column("kind").to_pylist()], bool),
         numbers,
         _decode_statuses(table),
         {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
         described.violations or 0,
-        start,
-        end,
-        described.rows,
-        described.model,
-        described.schedule,
-        run_id,
-        described.baseline_run_id,
         shares,
         bins,
         described.outcome,
@@ -298,19 +303,15 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
             row |= {"distance": check_result.observed, "threshold": check_result.threshold}
     # What no file says is left at its default: model, schedule, baseline and distributions
     start, end = _find_window(folder, dataset, is_of_service=run_id is None)
+    analysis_type = _infer_analysis_type(rows, analysed, explains=explains)
     return PastRun(
-        folder,
-        _infer_analysis_type(rows, analysed, explains=explains),
+        RunIdentity(folder, analysis_type, start, end, dataset.item_count),
         tuple(rows),
         np.array([row.get("value") is not None for row in rows.values()], bool),
         {name: np.array([_convert_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
         np.array([statuses[name] for name in rows], np.uint8),
         violated,
         sum(map(len, violated.values())),
-        start,
-        end,
-        dataset.item_count,
-        run_id=run_id,
         outcome=outcome,
         violation_results=tuple(filter(_is_violation, check_results)) if checks is None else (),
         are_violations_alone=are_violations_alone,

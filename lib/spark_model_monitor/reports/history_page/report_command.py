@@ -161,7 +161,9 @@ def _name_of_folders(folders: Sequence[str]) -> str:
 
 
 def _report(history: History, request: HistoryRequest, links: Mapping[str, str] | None = None) -> Report:
-    models = dict.fromkeys(run.model for series in history.series for run in series.runs.values() if run.model)
+    models = dict.fromkeys(
+        run.identity.model for series in history.series for run in series.runs.values() if run.identity.model
+    )
     title = request.title or ", ".join(models) or _name_of_folders(request.folders)
     # Only the last runs' checks are read in full: earlier runs show what their summary has
     judged = [_select_checks(series, request.features) for series in history.series]
@@ -175,16 +177,16 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     links = {}
     for series in history.series:
         for run in series.runs.values():
-            path = join(run.folder, PAGE)
+            path = join(run.identity.folder, PAGE)
             # Links are relative, so that the page works after its folder is copied, and none leads out of it
             if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
-                links[run.folder] = path.removeprefix(f"{top}/")
+                links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
 
 
 def _select_checks(series: Series, patterns: Sequence[str]) -> CheckResults:
     """The check results of the last run; empty for runs without checks.json, or with one that can't be read."""
-    check_results = _read_published(series.last[1].folder, CheckResults) or CheckResults(checks=())
+    check_results = _read_published(series.last[1].identity.folder, CheckResults) or CheckResults(checks=())
     named = (
         check
         for check in check_results.checks
@@ -236,13 +238,13 @@ def _read_baselines(history: History) -> dict[str, PastRun]:
     runs: dict[str, PastRun | None] = {}
     for series in history.series:
         for run in series.runs.values():
-            if run.baseline_run_id and run.baseline_run_id not in runs:
-                runs[run.baseline_run_id] = _read_baseline_run(run)
+            if run.identity.baseline_run_id and run.identity.baseline_run_id not in runs:
+                runs[run.identity.baseline_run_id] = _read_baseline_run(run)
     return {run_id: run for run_id, run in runs.items() if run is not None}
 
 
 def _read_baseline_run(run: PastRun) -> PastRun | None:
-    reference = _read_reference(run.folder)
+    reference = _read_reference(run.identity.folder)
     if reference is None or not reference.folder:
         return None
     try:
@@ -256,7 +258,7 @@ def _find_outputs(history: History) -> frozenset[str]:
     output_names: set[str] = set()
     for series in history.series:
         # The last run's baseline decides: the roles of features don't change from window to window
-        reference = _read_reference(series.last[1].folder)
+        reference = _read_reference(series.last[1].identity.folder)
         if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
             constraints = _read_published(find_output_path(reference.folder), Constraints)
             output_names |= (
