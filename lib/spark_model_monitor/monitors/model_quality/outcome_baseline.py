@@ -40,8 +40,11 @@ WINDOWS_JUDGED = 8
 
 @dataclass(frozen=True, slots=True)
 class GroupNames:
-    """How the rows of a baseline are named. share: of its rows with a name. rows_by_block: how many have one in each block."""
+    """How the rows of a baseline are named. column: of the rows that belong together; None without one. share: of its rows
+    with a name. rows_by_block: how many have one in each block.
+    """
 
+    column: str | None = None
     share: float = 0.0
     rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
 
@@ -53,9 +56,9 @@ class ModelBaseline(StoredBaseline):
 
     suggested_limits: the metrics whose limit allows for chance; all others decide alone. reported: metrics as in
     statistics.json, empty without one. groups: how many rows of the window count as one, estimated from neighbours.
-    segments: by cut and segment the measurement of the baseline's rows. group_column: column of the rows that belong
-    together. likeness: the baseline's. names_of_groups: how its rows are named. source: opens its rows again; None if
-    unknown. earlier: the outcomes of the windows that are judged together with the next one.
+    segments: by cut and segment the measurement of the baseline's rows. likeness: the baseline's. names_of_groups: how its
+    rows are named. source: opens its rows again; None if unknown. earlier: the outcomes of the windows that are judged
+    together with the next one.
     """
 
     constraints: ModelQualityConstraints
@@ -66,11 +69,15 @@ class ModelBaseline(StoredBaseline):
     reported: Mapping[str, Metric] = field(default_factory=dict)
     groups: float = 1.0
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
-    group_column: str | None = None
     likeness: Likeness = field(default_factory=Likeness)
     names_of_groups: GroupNames = field(default_factory=GroupNames)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     earlier: tuple[Outcomes, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def group_column(self) -> str | None:
+        """The column of the rows that belong together."""
+        return self.names_of_groups.column
 
     @property
     def evidence(self) -> Evidence | None:
@@ -210,8 +217,8 @@ class ModelBaseline(StoredBaseline):
             baseline = replace(baseline, segments=measure_segments(outcomes))
         if group_column is None:
             return baseline
-        names = GroupNames(outcomes.share_named, outcomes.rows_by_block)
-        return replace(baseline, group_column=group_column, names_of_groups=names)
+        names = GroupNames(group_column, outcomes.share_named, outcomes.rows_by_block)
+        return replace(baseline, names_of_groups=names)
 
     def _find_suggested_limits(self) -> frozenset[str]:
         values = {name: [estimate.value] for name, estimate in self.estimates.items()}
