@@ -54,7 +54,10 @@ def did_you_mean(
     name: str, names: Iterable[str], otherwise: str, *, max_names: int = 1, shown: Callable[[str], str] = repr
 ) -> str:
     """The question that names what is nearest to an unknown name; what else to say where nothing is near."""
-    near = get_close_matches(name, list(names), n=max_names)
+    candidates = list(names)
+    # What differs in capitals alone is nearer than any other
+    near = [candidate for candidate in candidates if candidate.strip().casefold() == name.strip().casefold()]
+    near = near[:max_names] or get_close_matches(name, candidates, n=max_names)
     if near:
         return f"did you mean {' or '.join(map(shown, near))}?"
     return otherwise

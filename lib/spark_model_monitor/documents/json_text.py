@@ -233,11 +233,43 @@ def _format_position(text: str, position: int) -> str:
 
 
 def _describe_syntax_fault(text: str, fault: json.JSONDecodeError) -> str:
-    if fault.pos >= len(text.rstrip()) or fault.msg.startswith("Unterminated string"):
-        return f"the text ends within the JSON value that is open at {_format_position(text, fault.pos)}; is the file cut off?"
+    position = _format_position(text, fault.pos)
+    if is_cut_off(fault):
+        return f"the text ends within the JSON value that is open at {position}; is the file cut off?"
     if fault.msg == "Extra data":
-        return (
-            f"{_format_position(text, fault.pos)}: text follows the end of the JSON value; keep one value in the file"
-        )
-    look = "look for a comma, bracket or quote missing or too many"
-    return f"{_format_position(text, fault.pos)} is not JSON ({fault.msg}); {look}"
+        return f"{position}: text follows the end of the JSON value; keep one value in the file"
+    return f"{position} is not JSON: {explain_syntax_fault(fault)}"
+
+
+def is_cut_off(fault: json.JSONDecodeError) -> bool:
+    """Whether a text ends too early."""
+    return fault.pos >= len(fault.doc.rstrip()) or fault.msg.startswith("Unterminated string")
+
+
+FAULTS_BY_BEGINNING: Mapping[tuple[str, ...], str] = {
+    ("'",): "single quotes, as Python prints them; write texts by json.dumps",
+    ("None", "True", "False"): "a word of Python; write null, true and false, as json.dumps does",
+    ("undefined", "nan", "inf"): "a word that JSON doesn't have; write null",
+    ("//", "/*", "#"): "a comment; leave it out",
+    (",",): "a comma too many; leave it out",
+}
+"""What is wrong by what stands at the first place that is no JSON."""
+
+
+def explain_syntax_fault(fault: json.JSONDecodeError) -> str:
+    """What is wrong at the first place that is no JSON, without its values, and what to write."""
+    before = fault.doc[: fault.pos].rstrip()
+    following = fault.doc[fault.pos :].lstrip()
+    if fault.msg.startswith("Extra data"):
+        return "something stands after the object; leave it out"
+    if "control character" in fault.msg:
+        return r"a tab or a line break within a text; write it as \t or \n"
+    # Python names the comma itself since 3.13
+    if (before.endswith(",") and following.startswith(("]", "}"))) or fault.msg.startswith("Illegal trailing comma"):
+        return "a comma stands before the end; leave it out"
+    for beginnings, words in FAULTS_BY_BEGINNING.items():
+        if following.startswith(beginnings):
+            return words
+    if fault.msg.startswith("Expecting property name"):
+        return "a name without quotes; write it in double quotes"
+    return f"{fault.msg}; look for a comma, bracket or quote missing or too many"

@@ -123,6 +123,11 @@ def test_words_for_missing_numbers_are_named_where_they_make_texts(word):
         ("\u20137", "a minus that is no hyphen"),
         ("9'876", "apostrophes for thousands"),
         ("12.50-", "a minus at the end"),
+        ("np.float64(12.5)", "the signs of a program around them"),
+        ("Decimal('12.50')", "the signs of a program around them"),
+        ("[13.5]", "the signs of a program around them"),
+        ("b'12'", "the signs of a program around them"),
+        ("'12", "the signs of a program around them"),
         ("9_876", "underscores for thousands"),
         ("1.5D+03", "an exponent of Fortran"),
         ("1\u2019234.5", "apostrophes for thousands"),
@@ -324,6 +329,15 @@ def test_texts_among_numbers_are_counted_and_not_shown():
     assert (hint.hint, hint.features) == ("nearly_numbers", ("age",))
     assert "'age' (5 of 95)" in hint.description
     assert "secret" not in hint.description
+
+
+@pytest.mark.parametrize(
+    ("words", "hint_names"),
+    [(["k.A.", "leer"], ["nearly_numbers"]), (["A1", "B2", "C3", "D4"], [])],
+    ids=["words", "codes"],
+)
+def test_a_few_words_among_many_different_numbers_are_counted_and_codes_are_not(words, hint_names):
+    assert list_hint_names(texts(age=[*map(str, range(60)), *words * 10])) == hint_names
 
 
 @pytest.mark.parametrize(

@@ -76,4 +76,4 @@ def test_no_lines_are_no_rows():
 
 def test_files_of_another_encoding_are_reported_with_what_to_write():
     assert describe_remedy({Refusal.NOT_UTF_8.text: 20}).startswith("write the files as UTF-8, as iconv")
-    assert describe_remedy({Refusal.WRONG_NUMBER_OF_CELLS.text: 20}) == "correct them"
+    assert describe_remedy({Refusal.NO_PAYLOAD.text: 20}) == "correct them"

@@ -9,23 +9,68 @@ from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor import BadInput, CaptureFormat, DataQualityMonitor, run_baseline
 from spark_model_monitor.data.reading.ledger import describe_first_rejected
-from spark_model_monitor.data.records.refusals import describe_fault
+from spark_model_monitor.data.records.record_faults import describe_fault
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.storage import storage_of
 
 
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        pytest.param('{"a": 1},', "a comma stands after the object", id="comma"),
-        pytest.param("[1, 2]", "an array stands", id="array"),
-        pytest.param('{"a": 1', "character 8 is no JSON", id="truncated"),
-        pytest.param("{'a': 1}", "character 2 is no JSON", id="quotes of Python"),
-        pytest.param('{"captureData": {"endpointInput": {}}}', "the record has no output", id="no answer"),
-        pytest.param('{"captureData": {"endpointOutput": {}}}', "the record has no input", id="no request"),
+        ('{"a": 1},', "a comma stands after the object"),
+        ("[1, 2]", "an array stands"),
+        ('{"a": 1', "character 8 is no JSON"),
+        ('{"a": "b', "the object doesn't end in this line"),
+        ("{", "goes over several lines; write --dataset-format json"),
+        ("{'a': 1}", "character 2 is no JSON: single quotes"),
+        ('{"a": None}', "a word of Python; write null"),
+        ('{"a": 1, "b": nan}', "write null"),
+        ("{a: 1}", "a name without quotes"),
+        ('{"a": 1} {"a": 2}', "another value follows"),
+        ('{"a": 1};', "something stands after the object"),
+        ('INFO {"a": 1}', "something stands before the object"),
+        ('"{\\"a\\": 1}"', "encoded twice"),
+        ('{"a": [1,], "b": 2}', "a comma stands before the end"),
+        ('{"a": "x\ty"}', "write it as \\t"),
+        ('{"captureData": {"endpointInput": {"data": "1"}, "endpointOutput": {}}}', "has no encoding"),
+        ('{"captureData": {"endpointInput": {}}}', "the record has no output"),
+        ('{"captureData": {"endpointOutput": {}}}', "the record has no input"),
     ],
 )
 def test_a_fault_says_what_is_wrong(line, fault):
     assert fault in describe_fault(line)
+
+
+HALF = {"observedContentType": "text/csv", "mode": "INPUT", "data": "1,2,3", "encoding": "CSV"}
+ANSWER = {**HALF, "data": "0.5", "mode": "OUTPUT"}
+
+
+def write_capture(request: dict[str, str], answer: dict[str, str]) -> str:
+    halves = {"endpointInput": request}
+    halves["endpointOutput"] = answer
+    return json.dumps({"captureData": halves})
+
+
+CAPTURE = write_capture(HALF, ANSWER)
+TWO_ROWS = write_capture({**HALF, "data": "1\n2"}, ANSWER)
+NO_ROW = write_capture(HALF, {**ANSWER, "data": ""})
+JSON_HALF = {**HALF, "encoding": "JSON"}
+PYTHON = write_capture({**JSON_HALF, "data": "{'a': 1}"}, ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("reason", "line", "fault"),
+    [
+        (Refusal.WRONG_NUMBER_OF_CELLS, '1,"2,3",4,5', "the number of cells is 4, not 3"),
+        (Refusal.WRONG_NUMBER_OF_CELLS, CAPTURE, "the number of cells is 4, not 3"),
+        (Refusal.NOT_A_CAPTURE, '{"a": 1}', "the object has no captureData"),
+        (Refusal.UNEQUAL_NUMBERS_OF_ROWS, TWO_ROWS, "the number of rows is 2 in the input and 1 in the output"),
+        (Refusal.UNEQUAL_NUMBERS_OF_ROWS, NO_ROW, "the output's data is empty"),
+        (Refusal.PAYLOAD_NOT_JSON, PYTHON, "the input's encoding is JSON, but its data isn't: character 2 is no JSON"),
+    ],
+)
+def test_a_fault_says_what_its_reason_means_in_the_line(reason, line, fault):
+    assert fault in describe_fault(line, reason.text, width=3)
 
 
 @pytest.mark.parametrize(

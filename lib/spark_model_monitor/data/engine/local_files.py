@@ -87,6 +87,11 @@ def open_source(path: str) -> Path | BinaryIO:
     return _storage(path).open(path)
 
 
+def read_beginning(path: str, size_bytes: int) -> bytes:
+    """The first bytes of a file."""
+    return _storage(path).read(path, size_bytes)
+
+
 def _storage(path: str) -> Storage:
     # Only local files and S3 are opened here
     storage = open_without_spark(path)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import cast_batch, find_common_type, map_to_spark_type
-from spark_model_monitor.data.engine.local_files import File, Piece, open_source, split_file
+from spark_model_monitor.data.engine.local_files import File, Piece, open_source, read_beginning, split_file
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class TableFiles:
         return pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
 
 
+PARQUET_BEGINNING = b"PAR1"
 FIELD_ID = b"PARQUET:field_id"
 CHANGE = "_change_type"  # in Delta's change files
 
@@ -215,6 +216,8 @@ def read_schema(path: str, reader: str) -> pa.Schema:
             return schema
         return _open_parquet(path).schema_arrow.remove_metadata()
     except (pa.ArrowException, OSError) as fault:
+        if reader == "parquet" and read_beginning(path, len(PARQUET_BEGINNING)) == PARQUET_BEGINNING:
+            raise BadInput(f"{path}: is damaged, its end is missing; copy it again") from fault
         raise BadInput(
             f"{path}: can't be read as {reader} ({str(fault).strip().splitlines()[0]}); "
             "write the --dataset-format that the files have"

@@ -69,6 +69,7 @@ NOT_READ = (
     (b"FEA1", "a Feather file", "write Parquet, as pandas.read_feather(…).to_parquet(…) does"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save its sheet as CSV"),
     (b"\x89HDF", "an HDF5 file", "write Parquet, as pandas.read_hdf(…).to_parquet(…) does"),
+    (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself, as git lfs pull does"),
     (b"SQLite format 3", "an SQLite database", "write the table as CSV or Parquet"),
     (b"\x80\x04\x95", "a pickle", "write Parquet, as pandas.read_pickle(…).to_parquet(…) does"),
     (b"\x80\x05\x95", "a pickle", "write Parquet, as pandas.read_pickle(…).to_parquet(…) does"),
@@ -149,7 +150,8 @@ def _decompress(file: StoredFile, reader: BufferedIOBase, read_bytes: int) -> by
     except (zlib.error, OSError) as fault:
         if not text:  # otherwise the beginning is sound, and the full read decides
             raise BadInput(
-                f"{file.path}: its name says that it is compressed, but it can't be decompressed ({type(fault).__name__})"
+                f"{file.path}: its name says that it is compressed, but it can't be decompressed ({type(fault).__name__}); "
+                "compress it, or take the ending off its name"
             ) from fault
     return bytes(text).removeprefix(BYTE_ORDER_MARK)
 

@@ -22,7 +22,8 @@ from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.records import RECORD, REQUEST_LOG
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, format_uri
-from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal, describe_fault
+from spark_model_monitor.data.records.record_faults import describe_fault
+from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -317,15 +318,18 @@ def write_quarantine(
     return folder
 
 
-def describe_first_rejected(storage: Storage, folder: str) -> str:
-    """Where the first record of a quarantine came from, and what is wrong with it, as far as one line shows that."""
+def describe_first_rejected(storage: Storage, folder: str, *, separator: str = ",", width: int = 0) -> str:
+    """Where the first record of a quarantine came from, and what is wrong with it, as far as one line shows that.
+
+    separator, width: of the cells of its rows, and how many they should be.
+    """
     first_file = storage.read(join(folder, "00000.jsonl"))
     record: Record = json.loads(first_file.partition(b"\n")[0])
     # A number that isn't that of its line in the file
     if record.get("block_start") or record["line_number"] == LINE_IN_LOG:
         return ""
     location = f", the first from line {record['line_number']:,} of {record['file']}"
-    fault = describe_fault(record.get("line", ""))
+    fault = describe_fault(record.get("line", ""), record.get("reason", ""), separator=separator, width=width)
     if fault:
         return f"{location}, where {fault}"
     return location

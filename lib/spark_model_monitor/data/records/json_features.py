@@ -32,7 +32,8 @@ from spark_model_monitor.data.records.json_lines import (
     parse_json,
 )
 from spark_model_monitor.data.records.locations import FILE_KEY
-from spark_model_monitor.data.records.refusals import Refusal, describe_fault
+from spark_model_monitor.data.records.record_faults import describe_fault, describe_json_fault
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.errors import BadInput
 
@@ -502,12 +503,13 @@ def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int
 
 
 def _describe_broken_document(text: str, file: str) -> str:
-    where = "; is it JSON Lines?"
+    where = ""
     try:
         json.loads(text)
-    except (ValueError, RecursionError) as fault:
-        if isinstance(fault, json.JSONDecodeError) and not fault.msg.startswith("Extra data"):
-            where = f": line {fault.lineno:,}, character {fault.colno:,} is no JSON ({fault.msg}); is it cut off?"
+    except json.JSONDecodeError as fault:
+        where = f": line {fault.lineno:,}, {describe_json_fault(fault)}"
+    except (ValueError, RecursionError):
+        where = ", or it is nested too deep"
     return f"{file}: is not one JSON document (an object or an array of objects){where}"
 
 

@@ -130,10 +130,26 @@ def format_spark_reader(options: Mapping[str, bool | str]) -> str:
 
 _IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a JSON member"
 
+_LABEL = (
+    'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "…"}, '
+    '"eventVersion": "0"}, with the inferenceId of the capture as eventId'
+)
+_NUMBER = "write one number, with a point; for classes write another --problem-type"
+
 REMEDIES = {
+    Refusal.WRONG_NUMBER_OF_CELLS: "write the same number of cells in each row, those with a separator in quotes, and "
+    "no line above the header",
+    Refusal.NOT_A_JSON_OBJECT: "write a JSON object in each line",
+    Refusal.NOT_A_CAPTURE: "write a captured record in each line",
+    Refusal.UNREADABLE_TIME: "write inferenceTime as 2026-05-06T22:00:00Z",
+    Refusal.UNKNOWN_ENCODING: 'write "encoding" beside the data of input and output',
+    Refusal.ANOTHER_ENCODING: "to accept CSV beside JSON write --allow-mixed-encodings",
+    Refusal.BAD_BASE64: "write the encoding that the data has",
+    Refusal.PAYLOAD_NOT_JSON: "write JSON objects as data, or the encoding that it has",
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",
     Refusal.UNFINISHED_QUOTE: f"if cells have line breaks write {format_spark_reader({'multiLine': True})}",
-    Refusal.UNEQUAL_NUMBERS_OF_ROWS: "if payloads begin with a header line take it off by a --record-preprocessor-script",
+    Refusal.UNEQUAL_NUMBERS_OF_ROWS: "write a row of output for each of input; if payloads begin with a header line "
+    "take it off by a --record-preprocessor-script",
     Refusal.CAPTURED_HEADER: "if requests need their header line take it off by a --record-preprocessor-script",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
     "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
@@ -145,9 +161,13 @@ REMEDIES = {
     Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
     Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",
     Refusal.TOO_MANY_NAMES: "if members are called by values, such as ids, write them as values",
-    Refusal.ANOTHER_SHAPE: "if objects are meant write --flatten-json",
-    Refusal.NOT_GROUND_TRUTH: 'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": '
-    '{"eventId": "…"}, "eventVersion": "0"}, with the inferenceId of the capture as eventId',
+    Refusal.ANOTHER_SHAPE: "write a member as a value, an array of values or an object in all records, or under "
+    "--no-flatten-json as a value",
+    Refusal.NOT_GROUND_TRUTH: _LABEL,
+    Refusal.NO_ID: _LABEL,
+    Refusal.NO_LABEL: "join captures with their labels by merge, which writes groundTruthData into each record",
+    Refusal.LABEL_NOT_A_NUMBER: _NUMBER,
+    Refusal.PREDICTION_NOT_A_NUMBER: _NUMBER,
     Refusal.NO_PREDICTION: f"say where the prediction is by inference_attribute: {_IN_A_RECORD}",
     Refusal.NO_PROBABILITY: f"say where the probability is by probability_attribute: {_IN_A_RECORD}",
     Refusal.LABEL_WITHOUT_PATH: "name the member that is the label by ground_truth_attribute",
@@ -158,32 +178,6 @@ REMEDIES = {
     Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
 }
 """Remedies by reason, where there is another remedy than to correct the records."""
-
-
-def describe_fault(line: str) -> str:
-    """What is wrong with a line of JSON, without its values; empty if nothing is, or if it is no JSON at all."""
-    text = line.strip()
-    if not text.startswith(("{", "[")):
-        return ""
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        if text.endswith(","):
-            return "a comma stands after the object; leave out the commas between lines"
-        return f"character {error.colno:,} is no JSON ({error.msg})"
-    except RecursionError:
-        return ""
-    if isinstance(document, list):
-        return "an array stands; write one object a line, or --dataset-format json for an array in a file"
-    halves = document.get("captureData")
-    if not isinstance(halves, dict):
-        return ""
-    # A request that failed has no answer
-    for half in ("Input", "Output"):
-        if not any(name.endswith(half) for name in halves):
-            instead = "leave such records out, or choose the half that all have by captureIndexNames (docs/data.md)"
-            return f"the record has no {half.lower()}; {instead}"
-    return ""
 
 
 def describe_remedy(reasons: Collection[str]) -> str:

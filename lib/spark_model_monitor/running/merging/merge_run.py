@@ -22,7 +22,7 @@ from hashlib import sha256
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, find_request_log
-from spark_model_monitor.data.reading.headers import find_first_line, measure_longest_line, read_head
+from spark_model_monitor.data.reading.headers import find_first_line, measure_longest_line, read_first_lines, read_head
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records.decoding import CSV, JSON
@@ -35,10 +35,17 @@ from spark_model_monitor.running.merging.captured import (
     Outputs,
     RequestDecoder,
     detect_format,
+    parse_captured_record,
 )
 from spark_model_monitor.running.merging.choosing import TO_LABEL, choose_ids, format_to_label
 from spark_model_monitor.running.merging.joining import Join
-from spark_model_monitor.running.merging.labels import ARRAY_FILES, REFUSED_LABELS, GroundTruth, LabelAccount
+from spark_model_monitor.running.merging.labels import (
+    ARRAY_FILES,
+    REFUSED_LABELS,
+    GroundTruth,
+    LabelAccount,
+    parse_label_line,
+)
 from spark_model_monitor.running.merging.merge_ledger import (
     RESTATEMENT,
     MergeLedger,
@@ -62,6 +69,7 @@ from spark_model_monitor.running.merging.sources import (
     select_manifest_outputs,
 )
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
+from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.storage import Storage, holding, join
 
 log = logging.getLogger(__name__)
@@ -392,9 +400,24 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
     if not ledger.counts.labelled and not ledger.counts.absent:
         raise BadInput(
             f"none of {ledger.labels.ids:,} labels has the id of one of {ledger.counts.captures:,} captures"
-            f"{_in_window(request)}; the eventId of a label has to be the capture's inferenceId, or its eventId where it has "
-            "none; write --late-labels P7D to wait for labels"
+            f"{_in_window(request)}; {_compare_spellings(window)}"
         )
+
+
+def _compare_spellings(window: _Hours) -> str:
+    """Why no label has the id of a capture, by the first ids on both sides, and what to write."""
+    # Ids as they are written
+    label_lines = read_first_lines(window.engine, window.labels.stored_files[0])
+    labels = [label.event_id for line in label_lines for label in parse_label_line(line)]
+    capture_lines = read_first_lines(window.engine, window.captures.stored_files[0])
+    captures = [parse_captured_record(line).key for line in capture_lines]
+    spellings = match_spellings(set(filter(None, labels)), set(filter(None, captures)))
+    if spellings:
+        return f"ids differ in {describe_difference(spellings)} alone; write them alike"
+    return (
+        "the eventId of a label has to be the capture's inferenceId, or its eventId where it has none; write "
+        "--late-labels P7D to wait for labels"
+    )
 
 
 def _publish(

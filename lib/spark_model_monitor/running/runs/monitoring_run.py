@@ -585,7 +585,9 @@ def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str:
     """Where the refused records are, and what is wrong with the first; empty if there are none, or if they are no lines."""
     if ledger.quarantined and dataset.has_lines:
         folder = write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
-        return f"; they are in {folder}{describe_first_rejected(dataset.engine.storage(folder), folder)}"
+        storage = dataset.engine.storage(folder)
+        first = describe_first_rejected(storage, folder, separator=dataset.separator, width=len(dataset.names))
+        return f"; they are in {folder}{first}"
     clear_quarantine(dataset.engine, output_path)
     return ""
 

@@ -437,8 +437,8 @@ def judge_unseen(share_of_window: float, unseen: float, rows: float, past: Value
     p = share_of_window ** (unseen * rows / rows_of_group)
     if len(past):
         # Half a row is known where none is
-        known = 1 - np.minimum([unseen, *past], 1 - 0.5 / rows)
-        losses = -np.log(known)
+        known_shares = 1 - np.minimum([unseen, *past], 1 - 0.5 / rows)
+        losses = -np.log(known_shares)
         p = max(p, lomax_upper_tail(float(losses[0]), losses[1:], 1 / rows))
     return Component(
         "unseen", min(1.0, p), unseen, statistic=unseen * rows, least_effect=max(0.0, LEAST_EFFECT - error)

@@ -85,6 +85,13 @@ NUMBER_FORMS = (
         re.compile(rf"[<>≤≥~≈]{BLANKS}=?{BLANKS}{SIGN}{DIGITS}"),
         "the number, and into a column of its own that it is a limit",
     ),
+    (
+        "the signs of a program around them",
+        re.compile(
+            rf"[A-Za-z_][\w.]{{0,30}}\(['\"]?{SIGN}{DIGITS}['\"]?\)|\[{SIGN}{DIGITS}\]|b?(['\"]){SIGN}{DIGITS}\1?",
+        ),
+        "12.5 for [12.5]",
+    ),
     (DECIMAL_COMMAS, re.compile(rf"{SIGN}\d{{0,20}},\d{{1,20}}"), "1.5 for 1,5"),
 )
 """How people write numbers that no program takes for one: what it is, its form without blanks around, what to write."""
@@ -133,6 +140,7 @@ FAR_OUTSIDE = 5
 """Times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer."""
 LEAST_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
 MOST_CLASSES = 20  # different values of a column that may be classes
+MOST_WORDS = 3  # different texts that stand for something among numbers
 MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
 
 
@@ -418,7 +426,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
             continue
         if expected.get(feature.name) is InferredType.STRING:
             continue
-        if feature.num_numbers < MOST_NUMBERS * feature.num_present:
+        if feature.num_numbers < MOST_NUMBERS * feature.num_present and not _are_few_words(feature):
             continue
         # Texts that no other hint names
         num_words = sum(_count_missing_words(feature).values())
@@ -428,6 +436,15 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
     if counts:
         finding = f"most cells are numbers, and some are texts, which make texts of all: {list_columns(counts)}"
         yield counts, f"{finding}; correct them, or name what stands for a missing value by --missing-values"
+
+
+def _are_few_words(feature: FeatureProfile) -> bool:
+    """Whether half of a column's cells are numbers of many values, and the others a few words, which no code is."""
+    if feature.frequencies is None or feature.num_numbers < LEAST_NUMBERS * feature.num_present:
+        return False
+    texts = feature.frequencies.counts
+    num_words = sum(not PLAIN_NUMBER.fullmatch(text) for text in texts)
+    return num_words <= MOST_WORDS and len(texts) > MOST_CLASSES
 
 
 def _has_forms(feature: FeatureProfile) -> bool:

@@ -1,0 +1,114 @@
+"""What is wrong with the first record that is refused, in words and without its values."""
+
+from __future__ import annotations
+
+import json
+
+from spark_model_monitor.data.records.csv_rows import split_row
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
+from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.json_text import explain_syntax_fault, is_cut_off
+
+NOT_IN_ONE_LINE = "the object doesn't end in this line; is it cut off?"
+
+MEMBERS_OF_CAPTURES = (("encoding", '"CSV", "JSON" or "BASE64"'), ("data", "the payload"))
+
+
+def describe_json_fault(
+    fault: json.JSONDecodeError, cut_off: str = "the text ends within a value; is it cut off?"
+) -> str:
+    """What is wrong at the first place that is no JSON. cut_off: the words for a text that ends too early."""
+    if is_cut_off(fault):
+        words = cut_off
+    elif fault.msg.startswith("Extra data") and fault.doc[fault.pos] in '{["':
+        words = "another value follows; write one in each line, or all in one array"
+    else:
+        words = explain_syntax_fault(fault)
+    return f"character {fault.colno:,} is no JSON: {words}"
+
+
+def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: int = 0) -> str:
+    """What is wrong with a line, as far as it shows that; empty if it doesn't.
+
+    reason: why it was refused. separator, width: of the cells of rows, and how many they should be.
+    """
+    text = line.strip()
+    if not text.startswith(("{", "[")):
+        if reason == Refusal.WRONG_NUMBER_OF_CELLS.text and width:
+            return _describe_width(len(split_row(line, separator=separator)), width)
+        return _describe_beginning(text)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as fault:
+        if text.endswith(","):
+            return "a comma stands after the object; leave out the commas between lines"
+        if text in ("{", "["):
+            return "a document begins that goes over several lines; write --dataset-format json"
+        return describe_json_fault(fault, NOT_IN_ONE_LINE)
+    except RecursionError:
+        return ""
+    if isinstance(document, list):
+        instead = "write one object a line"
+        if reason != Refusal.NOT_A_CAPTURE.text:
+            instead += ", or --dataset-format json for an array in a file"
+        return f"an array stands; {instead}"
+    # An object, which is a captured record or should be one
+    halves = document.get("captureData")
+    if isinstance(halves, dict):
+        return _describe_capture(halves, reason, width)
+    if reason == Refusal.NOT_A_CAPTURE.text:
+        return "the object has no captureData; if these are no captures, write the --dataset-format that they have"
+    return ""
+
+
+def _describe_beginning(text: str) -> str:
+    """What stands before an object that a line has."""
+    if text.startswith('"{'):
+        return "the object is a text in quotes, as encoded twice; decode it once"
+    if "{" in text and text.endswith("}"):
+        return "something stands before the object; leave it out"
+    return ""
+
+
+def _describe_width(cells: int, width: int) -> str:
+    return f"the number of cells is {cells:,}, not {width:,}"
+
+
+def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
+    """What is wrong with a captured record. width: the cells of a row of input and output together."""
+    instead = "leave such records out, or choose the half that all have by captureIndexNames (docs/data.md)"
+    # A request that failed has no answer
+    half_by_name = {name: find_half(halves, name) for name in ("input", "output")}
+    for name, half in half_by_name.items():
+        if half is None:
+            return f"the record has no {name}; {instead}"
+    # Members that each half needs
+    payloads = {}
+    for name, half in half_by_name.items():
+        if not isinstance(half, dict):
+            return ""
+        for member, values in MEMBERS_OF_CAPTURES:
+            if member not in half:
+                return f"the {name} has no {member}; write it: {values}"
+        if half["data"] == "":
+            return f"the {name}'s data is empty; {instead}"
+        payloads[name] = str(half["data"])
+    # What its reason says of the payloads
+    rows = {name: payload.strip().splitlines() for name, payload in payloads.items()}
+    if reason == Refusal.UNEQUAL_NUMBERS_OF_ROWS.text:
+        counts = " and ".join(f"{len(lines):,} in the {name}" for name, lines in rows.items())
+        return f"the number of rows is {counts}"
+    if reason == Refusal.WRONG_NUMBER_OF_CELLS.text and width:
+        return _describe_width(sum(len(split_row(lines[0])) for lines in rows.values() if lines), width)
+    if reason == Refusal.PAYLOAD_NOT_JSON.text:
+        for name, payload in payloads.items():
+            try:
+                json.loads(payload)
+            except json.JSONDecodeError as fault:
+                return f"the {name}'s encoding is JSON, but its data isn't: {describe_json_fault(fault)}"
+    return ""
+
+
+def find_half(halves: JsonMembers, name: str) -> JsonValue:
+    """The input or the output of a captured record, under whatever name; None if it has none."""
+    return next((half for member, half in halves.items() if member.lower().endswith(name)), None)
