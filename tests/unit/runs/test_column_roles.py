@@ -290,6 +290,15 @@ def test_the_label_may_be_given(model):
     assert "--label is 'default', which the baseline lacks; did you mean 'defaulted'?" in wrong.said
 
 
+def test_a_window_that_has_the_given_label_is_compared_without_it(model):
+    model.make_baseline()
+    flags = ["--baseline", "baseline", "--output-path", "out", "--label", "defaulted", "--fail-on-violations"]
+    window = model.jobs("monitor", "training.csv", *flags)
+
+    assert window.status == 0
+    assert "4 features" in window.said
+
+
 def test_a_baseline_of_captures_has_no_label(model):
     model.capture(0)
     model.make_baseline("captures")

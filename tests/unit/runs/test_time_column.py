@@ -129,12 +129,12 @@ def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path
 def test_flags_that_the_data_gives_nothing_to_are_reported(tmp_path, caplog):
     (tmp_path / "orders.csv").write_text("at,x\n1,2\n")
     options = {"dataset-source": tmp_path / "orders.csv", "dataset-format": "csv", "output-path": "out"}
-    options |= {"time-column": "when", "sample": "0.5"}
+    options |= {"time-column": "when", "sample": "0.5", "allow-mixed-encodings": "true"}
     sources = read_sources([f"--{name}={text}" for name, text in options.items()], {})
 
     read_columns(LocalEngine(), build_config("monitor", sources, in_container=False))
 
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        "--sample and --target-model are of captures; all rows of this data are read",
+        "without effect on this data, as of captures alone: --sample, --allow-mixed-encodings; all of its rows are read",
         "--time-column: 'when' is no column of this data; nothing is judged by the time of rows",
     ]

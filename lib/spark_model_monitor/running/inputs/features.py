@@ -13,9 +13,12 @@ from spark_model_monitor.data.reading.readers import select_window, set_for_widt
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.inputs.run_inputs import unused_window
 
 log = logging.getLogger(__name__)
+
+OF_CAPTURES = ("sample", "target_model", "allow_mixed_encodings")
 
 
 def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -28,7 +31,11 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
         dataset = read_columns(engine, config)
     else:
         dataset = read_columns(engine, config, baseline.names, baseline)
-    return set_for_width(engine, drop_features(dataset, config.exclude_features_attribute))
+    dataset = drop_features(dataset, config.exclude_features_attribute)
+    # Known later, a label is no column of captures, but may be one of other windows
+    if config.label in dataset.names and not config.replays_service:
+        dataset = drop_features(dataset, (config.label,))
+    return set_for_width(engine, dataset)
 
 
 def read_columns(
@@ -56,8 +63,9 @@ def read_columns(
     # An option that has no effect is said, not refused: configurations are shared by jobs
     if warning := unused_window(config):
         log.warning("%s", warning)
-    if not captured and (config.sample is not None or config.target_model is not None):
-        log.warning("--sample and --target-model are of captures; all rows of this data are read")
+    of_captures = ", ".join(flag_name(name) for name in OF_CAPTURES if getattr(config, name))
+    if not captured and of_captures:
+        log.warning("without effect on this data, as of captures alone: %s; all of its rows are read", of_captures)
     is_cut = captured or isinstance(config.dataset_format, QueryFormat)
     if options.window is None or config.time_column is None or is_cut:
         if not captured and config.time_column not in (None, *dataset.names):
