@@ -19,7 +19,8 @@ pytestmark = [
 PASSWORD = "o4d/rs"
 TABLE = """
 CREATE TABLE orders AS
-SELECT hour AS amount, timestamptz '2026-03-01 00:00Z' + hour * interval '1 hour' AS at FROM generate_series(0, 23) AS hour
+SELECT hour::numeric(9, 2) AS amount, '{"a": 1}'::jsonb AS note,
+       timestamptz '2026-03-01 00:00Z' + hour * interval '1 hour' AS at FROM generate_series(0, 23) AS hour
 """
 
 
@@ -61,7 +62,7 @@ def orders(tmp_path, monkeypatch):
 
 
 def test_a_window_of_a_postgresql_table_is_cut_by_its_query(orders, capsys):
-    words = [orders, "--query", "SELECT * FROM orders WHERE amount <> 11", "--engine", "local", "--output-path"]
+    words = [orders, "--query", "SELECT * FROM orders WHERE amount <> 11;", "--engine", "local", "--output-path"]
     window = ["--time-column", "at", "--start-time", "2026-03-01T10:00:00Z", "--end-time", "2026-03-01T14:00:00Z"]
 
     assert baseline.main([*words, "out"]) == 0
@@ -70,6 +71,10 @@ def test_a_window_of_a_postgresql_table_is_cut_by_its_query(orders, capsys):
         json.loads(Path(name, "statistics.json").read_text())["dataset"]["item_count"] for name in ("out", "window")
     ]
     assert rows == [23, 3]
+    # Decimals and JSON have types of PostgreSQL's own
+    features = json.loads(Path("out", "statistics.json").read_text())["features"]
+    types = {feature["name"]: feature["inferred_type"] for feature in features}
+    assert (types["amount"], types["note"]) == ("Fractional", "String")
     uri = os.environ["ORDERS"]
     texts = [
         path.read_text(errors="replace") for path in Path().rglob("*") if path.is_file() and path.name != "password"

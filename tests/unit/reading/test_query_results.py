@@ -18,6 +18,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 
 ROWS = [(hour, f"2026-03-01 {hour:02}:00:00") for hour in range(24)]
+DATABASES = {"sqlite": sqlite3, "duckdb": duckdb}
 SCHEMAS = {"duckdb": '"at" TIMESTAMP', "sqlite": '"at" TEXT', "zoned": '"at" TIMESTAMPTZ'}
 WINDOW = ("--start-time", "2026-03-01T10:00:00Z", "--end-time", "2026-03-01T14:00:00Z", "--time-column", "at")
 QUERY = ("--query", 'SELECT amount, "at" FROM orders WHERE amount <> 11; ')
@@ -26,7 +27,7 @@ QUERY = ("--query", 'SELECT amount, "at" FROM orders WHERE amount <> 11; ')
 def make_database(kind):
     """A file with a row for each hour of a day: its URI."""
     name = "sqlite" if kind == "sqlite" else "duckdb"
-    connection = sqlite3.connect("orders.db") if name == "sqlite" else duckdb.connect("orders.db")
+    connection = DATABASES[name].connect("orders.db")
     if name == "duckdb":
         connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"CREATE TABLE orders (amount INTEGER, {SCHEMAS[kind]})")
@@ -58,6 +59,36 @@ def test_a_window_is_cut_by_the_parameters_of_the_query(kind, monkeypatch):
     source = make_database(kind)
     assert run_job(baseline, source) == (0, 23)
     assert run_job(monitor, source, *WINDOW, "--baseline", baseline.__name__)[1] == 3
+
+
+# Half an hour after each hour of a day, as programs write it
+WRITTEN_TIMES = [
+    "2026-03-01T{:02}:30:00",
+    "2026-03-01T{:02}:30:00Z",
+    "2026-03-01 {:02}:30:00.123",
+    "2026-03-01T{:02}:30:00+00:00",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN_TIMES)
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_window_takes_times_that_are_texts_in_any_form(kind, written):
+    connection = DATABASES[kind].connect("orders.db")
+    connection.execute('CREATE TABLE orders (amount INTEGER, "at" VARCHAR)')
+    rows = [(hour, written.format(hour)) for hour in range(24)]
+    connection.executemany("INSERT INTO orders VALUES (?, ?)", rows)
+    connection.commit()
+    connection.close()
+    assert run_job(baseline, f"adbc:{kind}:orders.db") == (0, 23)
+    assert run_job(monitor, f"adbc:{kind}:orders.db", *WINDOW, "--baseline", baseline.__name__)[1] == 3
+
+
+@pytest.mark.parametrize("ending", [";", " ; \n", " -- all orders", "\n-- all orders\n"])
+def test_a_query_may_end_in_a_semicolon_or_a_comment(ending):
+    source = make_database("sqlite")
+    query = ("--query", "SELECT * FROM orders" + ending)
+    assert run_job(baseline, source, *query)[1] == 24
+    assert run_job(monitor, source, *query, *WINDOW, "--baseline", baseline.__name__)[1] == 4
 
 
 def test_the_uri_may_come_from_a_variable_whose_password_nobody_sees(monkeypatch, capsys):

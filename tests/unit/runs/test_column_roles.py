@@ -170,6 +170,29 @@ def test_the_label_is_found_wherever_training_has_it(model, write_request, write
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
 
 
+def test_rows_of_csv_with_answers_in_json_are_read_where_both_are_allowed(model):
+    """As JumpStart's models answer."""
+    model.make_baseline()
+    model.capture(0)
+    path = model.folder / "captures/credit/AllTraffic/2024/03/04/00/00-00.jsonl"
+    lines = []
+    for number, line in enumerate(path.read_text().splitlines()):
+        record = json.loads(line)
+        cells = draw_person(random.Random(number)).values()
+        record["captureData"]["endpointInput"] = {"encoding": "CSV", "data": ",".join(map(str, cells))}
+        answer = {"probabilities": [[0.25, 0.75]], "labels": [0, 1], "predicted_label": [1]}
+        record["captureData"]["endpointOutput"] = describe_half(answer)
+        lines.append(json.dumps(record))
+    path.write_text("\n".join(lines))
+    message, violations = model.monitor(0, "--allow-mixed-encodings")
+
+    assert violations == set()
+    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    refused = model.jobs("monitor", "captures", "--baseline", "baseline", "--output-path", "other")
+    assert refused.status == 2
+    assert "--allow-mixed-encodings reads both" in refused.said
+
+
 def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(model):
     """The baseline has predictions in front, as captures have."""
     rng = random.Random(3)

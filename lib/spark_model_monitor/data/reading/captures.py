@@ -179,7 +179,8 @@ def read_captures(
         if spellings:
             report_spellings(spellings)
         reading = replace(reading, spellings={**outer_names, **spellings})
-        if roles is None and options.script is None and _are_mostly_json(engine, source, reading):
+        has_json = _are_mostly_json(engine, source, reading, may_be_mixed=options.allow_mixed_encodings)
+        if roles is None and options.script is None and has_json:
             roles = find_roles(samples, reading, options.values)
         if roles is not None:
             reading = replace(reading, names=roles.list_columns(reading.names), answers=tuple(roles.answers))
@@ -221,10 +222,14 @@ def read_captures(
     )
 
 
-def _are_mostly_json(engine: Engine, source: Listing, reading: Reading) -> bool:
-    """Whether most of the first records are JSON: a few among CSV have no columns of their own."""
+def _are_mostly_json(engine: Engine, source: Listing, reading: Reading, *, may_be_mixed: bool) -> bool:
+    """Whether most of the first records are JSON: a few among CSV have no columns of their own. may_be_mixed: or have one half
+    in JSON.
+    """
     first_record = _find_first_record(engine, source, reading)
-    return first_record is not None and first_record[0] == JSON
+    if first_record is None:
+        return may_be_mixed
+    return first_record[0] == JSON
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:

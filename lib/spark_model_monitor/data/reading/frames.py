@@ -110,6 +110,8 @@ NO_TYPE_OF_SPARK = {
 """Types that Spark columns can't have, by name prefix, and what to write instead."""
 
 
+TEXTS = (pa.string(), pa.large_string(), pa.string_view())
+
 VIEW = "list_view"  # in the names of types that are, or contain, list views
 
 
@@ -117,6 +119,9 @@ def map_to_spark_type(name: str, data_type: pa.DataType) -> pa.DataType:
     """The Spark type in which a column's values are stored. Raises BadInput if there is none."""
     if pa.types.is_dictionary(data_type):
         return map_to_spark_type(name, data_type.value_type)
+    # Such as JSON, or decimals of any length, of a database
+    if isinstance(data_type, pa.BaseExtensionType) and data_type.storage_type in TEXTS:
+        return map_to_spark_type(name, data_type.storage_type)
     if pa.types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)  # Spark's times have microseconds
     if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):

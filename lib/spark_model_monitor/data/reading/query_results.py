@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
 
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
-_SECRETS = re.compile(r"pass|pwd|secret|token|private_?key|credential", re.IGNORECASE)
+_SECRETS = re.compile(r"pass|pwd|secret|token|(private|api|access)_?key|credential", re.IGNORECASE)
 """In the names of a URI's parameters whose values nobody else should see."""
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -72,6 +72,8 @@ def read_query(engine: Engine, source: str, query: str, time_column: str | None,
     InputUnavailable if the database refuses.
     """
     uri = _read_uri(source)
+    # It may be put between parentheses, also by a driver, and end with a comment
+    query = query.rstrip().rstrip(";") + "\n"
     with _translate_errors(source, uri), open_connection(uri) as connection, connection.cursor() as cursor:
         if window is None or time_column is None:
             cursor.execute(query)
@@ -138,7 +140,7 @@ def open_connection(uri: str) -> Connection:
 
 def _execute_window(cursor: Cursor, query: str, time_column: str, window: Window, scheme: str) -> None:
     """Run a query for the rows of a window. Raises BadConfiguration for a time column that the query lacks."""
-    rows = f"SELECT * FROM ({query.rstrip().rstrip(';')}) AS rows"
+    rows = f"SELECT * FROM ({query}) AS query_rows"
     # Its columns and their types, without its rows; SQLite knows types by values alone
     first_row = "LIMIT 1" if scheme == "sqlite" else "WHERE 1 = 0"
     cursor.execute(f"{rows} {first_row}")
@@ -151,12 +153,17 @@ def _execute_window(cursor: Cursor, query: str, time_column: str, window: Window
     ends: list[Any] = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
     if not pa.types.is_timestamp(column_type) or column_type.tz is None:
         ends = [end.replace(tzinfo=None) for end in ends]
-    if pa.types.is_string(column_type) or pa.types.is_large_string(column_type):
+    is_text = pa.types.is_string(column_type) or pa.types.is_large_string(column_type)
+    if is_text and scheme == "sqlite":
         ends = [end.isoformat(" ") for end in ends]
-    elif not pa.types.is_timestamp(column_type) and not pa.types.is_date(column_type):
+    elif not is_text and not pa.types.is_timestamp(column_type) and not pa.types.is_date(column_type):
         raise BadConfiguration(
             f"time_column: {time_column!r} is of type {column_type}; a window needs a timestamp or a date"
         )
-    column = '"' + time_column.replace('"', '""') + '"'
+    quote = "`" if scheme == "bigquery" else '"'
+    column = quote + time_column.replace(quote, 2 * quote) + quote
+    # Texts have many forms of one time
+    if is_text:
+        column = f"datetime({column})" if scheme == "sqlite" else f"CAST({column} AS TIMESTAMP)"
     first, second = ("$1", "$2") if scheme in _NUMBERED_PARAMETERS else ("?", "?")
     cursor.execute(f"{rows} WHERE {column} >= {first} AND {column} < {second}", parameters=ends)

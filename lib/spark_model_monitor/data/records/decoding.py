@@ -153,15 +153,15 @@ def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonVal
 
 
 def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonObject]]:
-    """The rows of the halves with JSON of a captured line; empty if it is no capture that can be read."""
+    """The rows of the halves of a captured line; empty if none is JSON, or if it is no capture that can be read."""
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
         return {}
     try:
         halves = read_halves(record, reading.ordered_halves, opens_base64=reading.opens_base64)
-        rows = {name: _parse_rows(name, half, reading) for name, half in halves.items() if half.encoding == JSON}
-        if not rows:
+        if not any(half.encoding == JSON for half in halves.values()):
             return {}
+        rows = {name: _parse_rows(name, half, reading) for name, half in halves.items()}
         split_rows = _split_answers(rows, [*rows.values()], lambda row: [JsonObject([cell]) for cell in row])
         return dict(zip(rows, _join_request(rows, split_rows), strict=True))
     except Exception:  # it is refused, with the reason, when all records are read

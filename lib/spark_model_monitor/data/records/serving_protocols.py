@@ -194,7 +194,8 @@ def _name_probabilities(members: dict[str, JsonValue]) -> list[JsonValue]:
     labels = labels if type(labels) is list else [labels]
     if type(rows) is not list or type(labels) is not list or len(rows) != len(labels):
         raise ValueError("probabilities and labels are of different numbers of rows")
-    names = members["labels"]
+    # Labels of training may be numbers
+    names = [label if isinstance(label, str) else json.dumps(label) for label in members["labels"]]
     if not all(_are_names(names, row) for row in rows):
         raise ValueError("a row has another number of probabilities than there are labels")
     return [
