@@ -73,7 +73,8 @@ class Reading:
     halves: names of the members of `captureData` that become columns. names: the feature names. columns: required
     number of cells per row; None for any. encoding: required encoding of all payloads; None allows CSV and JSON.
     exact_keys: whether, as in the service, a JSON object that lacks a feature has fewer cells, instead of a missing value,
-    a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row. escape: the character before a quote within quotes in CSV.
+    a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row.
+    escape: the character before a quote within quotes in CSV.
     opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
     endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
     opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
