@@ -71,6 +71,7 @@ CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
 NOTHING_COMPARED = "Nothing was compared."
+NONE_REPORTED = "No violation is reported; how much was checked, no file says."
 NOTHING_ELSE = "nothing else was compared"
 NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row", RELATIONS, TIMES)
@@ -131,6 +132,8 @@ def _write_judged_headline(
     window_alarms = [alarm for alarm in alarms if _is_of_all(alarm.results[0])]
     also = [f"{_make_capital(alarm.sentence())}." for alarm in window_alarms]
     if not bad and not also:
+        if are_violations_alone:
+            return Headline(NONE_REPORTED)
         return _write_unchanged_headline(check_results, compared, unit, fewer)
     # Every column missing and every one new: that is another table, not a change
     if _has_no_common_column(check_results):

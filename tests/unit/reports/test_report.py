@@ -448,6 +448,16 @@ def test_a_single_file_of_the_service_counts_only_what_it_knows(golden, tmp_path
     assert "✓" not in words(html)
 
 
+def test_a_report_of_the_service_without_violations_says_so_and_claims_no_count(tmp_path):
+    (tmp_path / "constraint_violations.json").write_text('{"violations": []}')
+
+    text = words(create_report(HistoryRequest([str(tmp_path)])).html)
+
+    assert "No violation is reported; how much was checked, no file says." in text
+    for untrue in ("Nothing was checked", "There is nothing to do", "Only metrics", "0 features"):
+        assert untrue not in text
+
+
 def test_reports_of_the_service_lie_where_their_folders_say_and_one_left_out_is_named(tmp_path):
     """The service writes the times of the captures that it was given, which reports of many hours may have in common."""
     times = {"start_time": "2022-04-18T00:00:00Z", "end_time": "2022-04-18T03:00:00Z"}

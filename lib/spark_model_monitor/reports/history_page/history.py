@@ -284,7 +284,9 @@ def create_feature_map(
     """The map of the monitor of features, and what it leaves out; only a sentence if no run examined features."""
     series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)
     if series is None:
-        return ["Only metrics were looked at; the tables have them all."]
+        if any(series_of_kind.names for series_of_kind in all_series):
+            return ["Only metrics were looked at; the tables have them all."]
+        return ["No file names what was looked at."]
     # The rows that matter most are kept if the page has no room for all
     order = _sort_rows(series)
     rows = order[:MOST_ROWS]
