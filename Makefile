@@ -38,7 +38,7 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help pins advisories publish-check setup demo test compiled-tests smoke smoke-4.0 smoke-connect nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site package environment licences release-notes release clean java jar classes always
+.PHONY: help pins advisories publish-check setup demo test compiled-tests smoke smoke-4.0 smoke-connect nightly environments airflow quick unit mutants lint types bench bench-marks leaderboard leaderboard-peers docs site publish-site package environment licences release-notes release clean java jar classes always
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -125,7 +125,15 @@ docs: $(VENV)/.test ## draw the pictures, write the help, run the notebooks, bui
 
 site: .venv-docs/.made ## build the documentation into build/site, where a warning is an error
 	@.venv-docs/bin/python -m sphinx -q -W -c docs -d build/site-state . build/site
-	@echo "the site begins at build/site/docs/index.html"
+	@echo "the site begins at build/site/index.html"
+
+publish-site: site ## push the site to the branch gh-pages of GITHUB_REPOSITORY, with TOKEN
+	@touch build/site/.nojekyll
+	@git init --quiet --initial-branch gh-pages build/site
+	@git -C build/site add --all
+	@git -C build/site -c user.name=site -c user.email=site@users.noreply.github.com commit --quiet --message "The site"
+	@git -C build/site -c credential.helper='!f() { echo username=x-access-token; echo "password=$$TOKEN"; }; f' \
+		push --quiet --force "https://github.com/$(GITHUB_REPOSITORY)" gh-pages
 
 package: $(VENV)/.made ## build into dist/: the wheel, and the zip for --py-files
 	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

@@ -32,6 +32,7 @@ html_theme = "furo"
 html_title = f"{spark_model_monitor.__title__}: {project} {release}"
 html_copy_source = False
 html_static_path = ["static"]
+html_extra_path = ["site"]  # the doors, and what a server shows for a page that isn't there
 html_css_files = ["site.css"]
 
 myst_heading_anchors = 4

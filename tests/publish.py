@@ -74,6 +74,8 @@ OTHER_FILES = {
     "CITATION.cff": "the authors, and the address of the repository",
     ".github/CODEOWNERS": "who is asked to review",
     ".github/MAINTAINERS.md": "who reviews and releases",
+    "docs/site/index.html": "the address of the site",
+    "requirements/conda/meta.yaml": "the address of the repository, and the digest of the source distribution",
 }
 """Other files with placeholders, and what to write instead."""
 

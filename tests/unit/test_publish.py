@@ -77,7 +77,9 @@ COMMUNITY = (
     ".github/ISSUE_TEMPLATE/bug.yml",
     ".github/ISSUE_TEMPLATE/config.yml",
     ".github/CODEOWNERS",
+    ".github/MAINTAINERS.md",
     ".github/dependabot.yml",
+    "MANIFEST.in",
     "CITATION.cff",
     "NOTICE",
 )
@@ -128,3 +130,18 @@ def test_the_description_is_the_readme_with_other_targets_of_links_alone():
     targets = TARGET.findall(description)
     assert len(targets) > 10
     assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+
+
+def test_the_doors_of_the_site_lead_to_pages_that_it_has():
+    page = (ROOT / "docs" / "site" / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a href="([^"]+)">', page)
+    made_by_the_generator = {"search.html"}
+
+    assert [
+        link for link in links if link not in made_by_the_generator and not (ROOT / f"{link[:-5]}.md").is_file()
+    ] == []
+    assert {"docs/index.html", "docs/leaving.html", "CONTRIBUTING.html"} <= set(links)
+    assert f"<h1>{spark_model_monitor.__title__}</h1>" in page
+    [picture] = re.findall(r'<img src="_images/([^"]+)"', page)
+    assert (ROOT / "docs" / picture).is_file()
+    assert f"/_images/{picture}" in re.findall(r'og:image" content="([^"]+)"', page)[0]

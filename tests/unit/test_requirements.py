@@ -18,6 +18,7 @@ LISTS = tuple(
 INSTALLING = {
     "Makefile",
     "docker/Dockerfile",
+    "requirements/conda/meta.yaml",
     "README.md",
     "docs/first-data-set.md",
     "examples/airflow/README.md",
