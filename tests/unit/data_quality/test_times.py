@@ -210,3 +210,20 @@ def test_hours_of_the_day_and_one_day_are_no_change():
         for window in (seconds, *windows):
             findings = run_monitoring(write_times(window, "typed"), monitor, baseline, engine="local")
             assert not findings.violations.violations
+
+
+@pytest.mark.parametrize("shown", ["text", "times", "milliseconds", "seconds as texts"])
+def test_the_newest_time_is_known_in_whatever_form_a_time_column_is(shown):
+    window = table(500, 9, shown=shown)
+    newest = pd.to_datetime(table(500, 9, shown="times")["seen"]).max()
+
+    monitor = DataQualityMonitor(time_column="seen")
+    findings = run_monitoring(window, monitor, run_baseline(window, monitor, engine="local"), engine="local")
+    assert findings.current.ledger.newest == newest.tz_localize("UTC")
+
+
+def test_days_have_no_newest_time():
+    days = pd.DataFrame({"day": BEGAN.timestamp() + 86_400 * np.arange(30), "x": np.arange(30)})
+    monitor = DataQualityMonitor(time_column="day")
+    findings = run_monitoring(days, monitor, run_baseline(days, monitor, engine="local"), engine="local")
+    assert findings.current.ledger.newest is None

@@ -415,18 +415,19 @@ def test_the_step_that_is_named_ends_what_cannot_be_told(seed, table):
 # 6. Times may come late, and not from after their window
 
 
-def draw_late_times(laws, random, windows):
+def draw_late_times(laws, random, windows, dtype):
     for number in range(windows):
         columns = laws.draw_late_records(random, number, 1_000)
-        yield {**columns, "seen": columns["seen"].astype("datetime64[s]")}
+        yield {**columns, "seen": columns["seen"].astype(dtype)}
 
 
-def test_late_times_are_healthy_and_times_after_the_window_are_not(contestants, laws):
-    windows = [*draw_late_times(laws, np.random.default_rng(88), 41)]
+@pytest.mark.parametrize(("dtype", "six_hours"), [("datetime64[s]", np.timedelta64(6, "h")), ("int64", 21_600)])
+def test_late_times_are_healthy_and_times_after_the_window_are_not(contestants, laws, dtype, six_hours):
+    windows = [*draw_late_times(laws, np.random.default_rng(88), 41, dtype)]
     product = contestants.Product(laws.LAWS["late records"], windows[:28])
 
     for number in range(28, 40):
         assert product.judge(windows[number], number) == set()
         product.remember()
-    six_hours_later = {**windows[40], "seen": windows[40]["seen"] + np.timedelta64(6, "h")}
+    six_hours_later = {**windows[40], "seen": windows[40]["seen"] + six_hours}
     assert "seen" in product.judge(six_hours_later, 40)

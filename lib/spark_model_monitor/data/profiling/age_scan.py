@@ -103,6 +103,13 @@ class RowTimes:
             return None
         return parse_times(cells)
 
+    def find_newest(self, block: Block) -> int:
+        """In microseconds since 1970; 0 if there is none, or if all are days, without hours."""
+        times = self.read(block)
+        if times is None or not np.nan_to_num(times % DAY).any():
+            return 0
+        return round(1e6 * float(np.nanmax(times)))
+
 
 class TimesGatherer:
     """Counts a column's times, and their ages if rows have times. Runs after the gatherer of the column."""

@@ -87,6 +87,7 @@ def compute_partition_states(
 
         gatherers.append((FEATURE_OF_ROWS, RulesGatherer(plan)))
     rows = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
+    row_times = RowTimes(plan)
     partition: int | None = None
     for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
         if partition is None:
@@ -105,11 +106,9 @@ def compute_partition_states(
 
                 segments = Segments(plan, partition)
                 gatherers += [(column.position, SegmentsGatherer(column, plan, segments)) for column in plan.columns]
-            row_times = None
-            if plan.rows.read_times is not None or plan.time_column is not None:
-                row_times = RowTimes(plan)
+            has_times = plan.rows.read_times is not None or plan.time_column is not None
             for column in plan.run_columns:
-                ages_from = None if column == plan.time_column else row_times
+                ages_from = row_times if has_times and column != plan.time_column else None
                 gatherers.append((column.position, TimesGatherer(column, ages_from)))
             if plan.has_whole_rows:
                 gatherers.append((plan.columns[0].position, RowRepeatsGatherer(plan)))
@@ -128,8 +127,11 @@ def compute_partition_states(
         if accepted_pieces:
             block = Block(accepted_pieces)
             time = plan.time_column
-            if plan.rows.newest and not plan.rows.read_times and time is not None and time.is_text:
-                times.append(plan.rows.newest(block.cells(time)))
+            if plan.rows.newest and not plan.rows.read_times and time is not None:
+                newest = 0
+                if time.is_text:
+                    newest = plan.rows.newest(block.cells(time))
+                times.append(newest or row_times.find_newest(block))
             numbers.update(block)
             for _, gatherer in gatherers:
                 gatherer.update(block)
