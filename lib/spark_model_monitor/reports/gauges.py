@@ -26,10 +26,10 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
     # Numbers, since gauges have no texts: 1 for yes
     labels = _create_run_labels(report)
     is_alert = report.alert.status is AlertStatus.IN_ALERT
-    is_unsure = report.outcome is Outcome.CANNOT_TELL
+    is_unsure = report.verdict.outcome is Outcome.CANNOT_TELL
     unsure_text = "1 if the last monitoring run could not tell whether something changed."
     numbers = {
-        "violations": ("Violations of the last monitoring run.", float(report.violations)),
+        "violations": ("Violations of the last monitoring run.", float(report.verdict.violations)),
         "alert": ("1 while the alert is InAlert.", float(is_alert)),
         "cannot_tell": (unsure_text, float(is_unsure)),
         "last_run_timestamp_seconds": ("When the last monitoring run ended.", report.time.timestamp()),
@@ -48,9 +48,9 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
 
 def _create_run_labels(report: Report) -> dict[str, str]:
     return {
-        "analysis_type": report.analysis_type,
-        "endpoint": report.model or "",
-        "monitoring_schedule": report.schedule or "",
+        "analysis_type": report.run.analysis_type,
+        "endpoint": report.run.model or "",
+        "monitoring_schedule": report.run.schedule or "",
     }
 
 

@@ -60,45 +60,44 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One monitoring run; without a `run_id` only notices, about a schedule without runs.
+class ReportedRun:
+    """The run of a report; without a `run_id` there was none, and only notices about a schedule are reported.
 
-    analysis_type: which monitor. namespace: the last part of the service's own namespace for its metrics; None if there is
-    none. endpoint, schedule: None outside one. start, end: the window; None if the whole source was read. violations:
-    their number. worst: at most `MOST_VIOLATIONS` of them as in constraint_violations.json, the worst first. paths:
-    full paths of the run's files, by kind. alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count:
-    number of all alarms. metrics: as CloudWatch's objects (C9.1). time: time of the report. notices: messages besides
-    the alert. said: the sentence of the run's page. outcome: of the run, None if nothing was judged. unsure: the
-    features or metrics of which nobody can tell whether they changed. data: the name of the data set. page: renders the
-    page without values of the data, for sinks that send it; None if the run's own may be sent.
+    analysis_type: which monitor. endpoint, schedule: None outside one. data: the name of the data set. start, end: the
+    window; None if the whole source was read.
     """
 
     analysis_type: str
-    run_id: str
-    time: datetime
-    alert: AlertReport
-    violations: int = 0
-    namespace: str | None = None
-    worst: tuple[Mapping[str, Json], ...] = ()
+    run_id: str = ""
     endpoint: str | None = None
     schedule: str | None = None
+    data: str | None = None
     start: datetime | None = None
     end: datetime | None = None
-    paths: Mapping[str, str] = field(default_factory=dict)
-    metrics: tuple[Mapping[str, Json], ...] = ()
-    notices: tuple[Notice, ...] = ()
-    alarms: tuple[str, ...] = ()
-    alarm_count: int = 0
-    said: Headline | None = None
-    outcome: Outcome | None = None
-    unsure: tuple[FeatureOutcome, ...] = ()
-    data: str | None = None
-    page: Callable[[], bytes] | None = field(default=None, compare=False, repr=False)
 
     @property
     def model(self) -> str | None:
         """Whose report it is: the model's name, else the data set's."""
         return self.endpoint or self.data
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedVerdict:
+    """What a run says of its window.
+
+    violations: their number. worst: at most `MOST_VIOLATIONS` of them as in constraint_violations.json, the worst first.
+    alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count: number of all alarms. said: the sentence of
+    the run's page. outcome: of the run, None if nothing was judged. unsure: the features or metrics of which nobody can
+    tell whether they changed.
+    """
+
+    violations: int = 0
+    worst: tuple[Mapping[str, Json], ...] = ()
+    alarms: tuple[str, ...] = ()
+    alarm_count: int = 0
+    said: Headline | None = None
+    outcome: Outcome | None = None
+    unsure: tuple[FeatureOutcome, ...] = ()
 
     @property
     def largest(self) -> str | None:
@@ -113,23 +112,47 @@ class Report:
         return self.outcome.value
 
     @property
-    def is_of_a_run(self) -> bool:
-        """Whether there was a run that decided about the alert."""
-        return bool(self.run_id)
-
-    @property
     def status(self) -> str:
         """The status of the execution."""
         if self.violations:
             return COMPLETED_WITH_VIOLATIONS
         return COMPLETED
 
+
+NO_VERDICT = ReportedVerdict()  # of a report without a run
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What sinks send of a monitoring run, or of a schedule without runs.
+
+    time: of the report. notices: messages besides the alert. namespace: the last part of the service's own namespace for
+    its metrics; None if there is none. metrics: as CloudWatch's objects (C9.1). paths: full paths of the run's files, by
+    kind. page: renders the page without values of the data, for sinks that send it; None if the run's own may be sent.
+    """
+
+    run: ReportedRun
+    time: datetime
+    alert: AlertReport
+    verdict: ReportedVerdict = NO_VERDICT
+    namespace: str | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Mapping[str, Json], ...] = ()
+    notices: tuple[Notice, ...] = ()
+    page: Callable[[], bytes] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_of_a_run(self) -> bool:
+        """Whether there was a run that decided about the alert."""
+        return bool(self.run.run_id)
+
     @property
     def delivery_id(self) -> str:
         """The same id for every attempt to send the same report, so that a receiver can drop duplicates."""
-        window = f"{self.start}/{self.end}" if self.start else ""
+        run = self.run
+        window = f"{run.start}/{run.end}" if run.start else ""
         parts = (
-            *(self.analysis_type, self.endpoint, self.schedule, window, self.run_id, self.alert.status.value),
+            *(run.analysis_type, run.endpoint, run.schedule, window, run.run_id, self.alert.status.value),
             *(notice.kind for notice in self.notices),
             # Without a run nothing else differs between two notices of one kind
             *(() if self.is_of_a_run else (self.time.isoformat(),)),
@@ -176,24 +199,27 @@ VERSION = 1  # version of the JSON document; within a version, members are only 
 
 def write_headline(report: Report) -> str:
     """One line: the state of the alert, its model, the number of violations, and the notices."""
+    verdict = report.verdict
+    run = report.run
     noted = "; ".join(notice.text for notice in report.notices)
     # Only notices: there is no verdict that could lead the line
     if not report.is_of_a_run:
         return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_name_owner(report)}, {noted}")
-    if report.violations == 1:
+    if verdict.violations == 1:
         violation_count = "1 violation"
     else:
-        violation_count = f"{report.violations:,} violations"
+        violation_count = f"{verdict.violations:,} violations"
     line = f"{report.alert.status.value}: {_name_owner(report)}, {violation_count}"
-    if report.start and report.end:
-        line += f" from {format_moment(report.start)} to {format_moment(report.end)}"
-    if report.said is not None:
-        line += f": {report.said.text}"
+    if run.start and run.end:
+        line += f" from {format_moment(run.start)} to {format_moment(run.end)}"
+    if verdict.said is not None:
+        line += f": {verdict.said.text}"
     return printable(f"{line}; {noted}" if noted else line)
 
 
 def write_text(report: Report) -> str:
     """The report as text: headline, alert, what happened, paths."""
+    verdict = report.verdict
     path_lines = [f"{description}: {printable(path)}" for description, path in report.paths.items()]
     if not report.is_of_a_run:
         return "\n".join([write_headline(report), "", *path_lines]) + "\n"
@@ -208,34 +234,34 @@ def write_text(report: Report) -> str:
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
         # The page's own sentence, so that mail and page say the same
-        *([printable(str(report.said)), ""] if report.said is not None else []),
-        *(f"- {printable(alarm)}" for alarm in report.alarms),
+        *([printable(str(verdict.said)), ""] if verdict.said is not None else []),
+        *(f"- {printable(alarm)}" for alarm in verdict.alarms),
     ]
-    if report.alarm_count > len(report.alarms):
-        lines.append(f"and {report.alarm_count - len(report.alarms):,} more")
+    if verdict.alarm_count > len(verdict.alarms):
+        lines.append(f"and {verdict.alarm_count - len(verdict.alarms):,} more")
     # Why, below what happened
-    if report.said is not None and report.said.detail:
-        lines += ["", printable(report.said.detail)]
-    lines += ["", *path_lines, f"run: {report.run_id}"]
+    if verdict.said is not None and verdict.said.detail:
+        lines += ["", printable(verdict.said.detail)]
+    lines += ["", *path_lines, f"run: {report.run.run_id}"]
     return "\n".join(lines) + "\n"
 
 
 def create_document(report: Report) -> dict[str, Json]:
     """The report as a JSON object; docs/reference/alerts.md describes its members. Chat servers show `text`."""
+    verdict = report.verdict
+    run = report.run
     return {
         "version": VERSION,
         # The only member that chat servers show, so it has to make sense alone
         "text": write_headline(report)
-        + (f"; the largest: {printable(report.largest)}" if report.largest and not report.said else ""),
-        **_describe_headline(report.said),
-        "analysis_type": report.analysis_type,
-        "model": report.model,
-        "schedule": report.schedule,
-        "window": {"start": format_moment(report.start), "end": format_moment(report.end)}
-        if report.start and report.end
-        else None,
-        "status": report.status if report.is_of_a_run else None,
-        "outcome": report.outcome_name,
+        + (f"; the largest: {printable(verdict.largest)}" if verdict.largest and not verdict.said else ""),
+        **_describe_headline(verdict.said),
+        "analysis_type": run.analysis_type,
+        "model": run.model,
+        "schedule": run.schedule,
+        "window": {"start": format_moment(run.start), "end": format_moment(run.end)} if run.start and run.end else None,
+        "status": verdict.status if report.is_of_a_run else None,
+        "outcome": verdict.outcome_name,
         "unsure": _describe_unsure(report),
         "notices": [{"kind": notice.kind, "text": notice.text} for notice in report.notices],
         "alert": {
@@ -245,11 +271,14 @@ def create_document(report: Report) -> dict[str, Json]:
             "datapoints_to_alert": report.alert.datapoints_to_alert,
             "evaluation_period": report.alert.evaluation_period,
         },
-        "violations": {"count": report.violations, "worst": [dict(violation) for violation in report.worst]},
-        "largest": report.largest,
-        "alarms": {"count": report.alarm_count, "largest": list(report.alarms)},
+        "violations": {
+            "count": verdict.violations,
+            "worst": [dict(violation) for violation in verdict.worst],
+        },
+        "largest": verdict.largest,
+        "alarms": {"count": verdict.alarm_count, "largest": list(verdict.alarms)},
         "paths": dict(report.paths),
-        "run_id": report.run_id or None,
+        "run_id": run.run_id or None,
     }
 
 
@@ -261,11 +290,12 @@ def _describe_headline(headline: Headline | None) -> dict[str, str | None]:
 
 def _describe_unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:
     """The number of features or metrics of which nobody can tell, and the first of them."""
+    verdict = report.verdict
     first = []
-    for feature in report.unsure[:MOST_VIOLATIONS]:
+    for feature in verdict.unsure[:MOST_VIOLATIONS]:
         members = {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
         first.append(members)
-    return {"count": len(report.unsure), "first": first}
+    return {"count": len(verdict.unsure), "first": first}
 
 
 def encode_document(report: Report) -> bytes:
@@ -274,7 +304,8 @@ def encode_document(report: Report) -> bytes:
 
 
 def _name_owner(report: Report) -> str:
-    names = " / ".join(name for name in (report.model, report.schedule) if name)
+    run = report.run
+    names = " / ".join(name for name in (run.model, run.schedule) if name)
     if names:
-        return f"{report.analysis_type} of {names}"
-    return report.analysis_type
+        return f"{run.analysis_type} of {names}"
+    return run.analysis_type

@@ -15,7 +15,15 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.integrations.demo import demo_run as demo
 from spark_model_monitor.reports.derivation import Explanation, as_text
 from spark_model_monitor.reports.mails import create_mail
-from spark_model_monitor.reports.notices import AlertReport, Report, encode_document, write_headline, write_text
+from spark_model_monitor.reports.notices import (
+    AlertReport,
+    Report,
+    ReportedRun,
+    ReportedVerdict,
+    encode_document,
+    write_headline,
+    write_text,
+)
 from spark_model_monitor.reports.outputs.printable import error_lines, format_table, printable, printable_lines
 from spark_model_monitor.reports.page.page_files import render_html, render_notebook, render_part
 from spark_model_monitor.reports.page.pdf import render_pdf
@@ -68,17 +76,17 @@ def test_a_command_that_can_not_go_on_shows_the_name_in_its_way_by_numbers(comma
 
 
 def report():
-    return Report(
-        analysis_type="DATA_QUALITY",
-        run_id="ab",
-        time=datetime(2026, 1, 31, tzinfo=timezone.utc),
-        alert=AlertReport(AlertStatus.IN_ALERT),
+    verdict = ReportedVerdict(
         violations=1,
         worst=({"feature_name": NAME, "constraint_check_type": "data_type_check", "description": "…"},),
-        endpoint=NAME,
-        schedule=NAME,
-        paths={"output": NAME},
         alarms=(f"{NAME} drifted",),
+    )
+    return Report(
+        ReportedRun("DATA_QUALITY", "ab", endpoint=NAME, schedule=NAME),
+        datetime(2026, 1, 31, tzinfo=timezone.utc),
+        AlertReport(AlertStatus.IN_ALERT),
+        verdict,
+        paths={"output": NAME},
     )
 
 

@@ -283,7 +283,7 @@ def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
 
     assert monitored_window(findings(0), run, job_config, now).window == "2026-01-31T22:00:00Z/2026-01-31T23:00:00Z"
     report = make_report(findings(0), run, job_config, now, AlertReport(AlertStatus.OK))
-    assert (report.start, report.end) == (
+    assert (report.run.start, report.run.end) == (
         datetime(2026, 1, 31, 22, tzinfo=timezone.utc),
         datetime(2026, 1, 31, 23, tzinfo=timezone.utc),
     )

@@ -71,8 +71,8 @@ def find_namespace(report: Report) -> str:
     Raises SinkFailed for an analysis without a namespace of the service.
     """
     if report.namespace is None:
-        raise SinkFailed(f"the service has no namespace for {report.analysis_type}; write cloudwatch:NAMESPACE")
-    if report.endpoint:
+        raise SinkFailed(f"the service has no namespace for {report.run.analysis_type}; write cloudwatch:NAMESPACE")
+    if report.run.endpoint:
         source = "Endpoints"
     else:
         source = "ModelMonitoring"
@@ -102,15 +102,17 @@ def _add_violation_count(report: Report) -> list[Mapping[str, Json]]:
     Second comes the time of the run, stamped with that time: its absence raises an alarm, whatever the window.
     """
     violation_metric = next((metric for metric in report.metrics if metric["MetricName"] == NUMBER_OF_VIOLATIONS), None)
-    violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.violations), "Count")
+    violations = PublishedMetric(NUMBER_OF_VIOLATIONS, float(report.verdict.violations), "Count")
     # Alarms on this metric exist, so 0 is sent, too: its absence would look like missing data
-    total = violation_metric or _create_metric(report, violations, report.start or report.time)
+    total = violation_metric or _create_metric(report, violations, report.run.start or report.time)
     last_run = _create_metric(report, PublishedMetric(LAST_RUN, report.time.timestamp(), "Seconds"), report.time)
     return [total, last_run, *(metric for metric in report.metrics if metric is not total)]
 
 
 def _create_metric(report: Report, metric: PublishedMetric, time: datetime) -> Mapping[str, Json]:
-    [cloudwatch_metric] = create_cloudwatch_metrics([metric], MetricContext(time, report.endpoint, report.schedule))
+    [cloudwatch_metric] = create_cloudwatch_metrics(
+        [metric], MetricContext(time, report.run.endpoint, report.run.schedule)
+    )
     return cloudwatch_metric
 
 

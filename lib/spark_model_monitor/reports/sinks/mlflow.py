@@ -89,21 +89,24 @@ def _start_run(client: MlflowClient, name: str, report: Report) -> str:
         experiment_id = client.create_experiment(name)
     else:
         experiment_id = experiment.experiment_id
-    run_name = f"{report.schedule or report.analysis_type} {format_moment(report.start or report.time)}"
+    run = report.run
+    run_name = f"{run.schedule or run.analysis_type} {format_moment(run.start or report.time)}"
     return str(client.create_run(experiment_id, run_name=run_name).info.run_id)
 
 
 def _create_tags(report: Report) -> dict[str, str]:
+    run = report.run
+    verdict = report.verdict
     tags = {
-        "run_id": report.run_id,
-        "analysis_type": report.analysis_type,
-        "model": report.model,
-        "schedule": report.schedule,
-        "window": f"{format_moment(report.start)}/{format_moment(report.end)}" if report.start and report.end else None,
-        "status": report.status,
+        "run_id": run.run_id,
+        "analysis_type": run.analysis_type,
+        "model": run.model,
+        "schedule": run.schedule,
+        "window": f"{format_moment(run.start)}/{format_moment(run.end)}" if run.start and run.end else None,
+        "status": verdict.status,
         "alert": report.alert.status.value,
-        "outcome": report.outcome_name,
-        "headline": None if report.said is None else str(report.said),
+        "outcome": verdict.outcome_name,
+        "headline": None if verdict.said is None else str(verdict.said),
         "report": report.paths.get("page"),
     }
     return {name: text for name, text in tags.items() if text}

@@ -69,22 +69,22 @@ def _make_event(report: Report, namespace: str) -> RunEvent:
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as facet
 
     # The whole run first: what nobody can tell is no success
-    is_good = not report.violations and report.outcome is not Outcome.CANNOT_TELL
+    is_good = not report.verdict.violations and report.verdict.outcome is not Outcome.CANNOT_TELL
     assertions = [facet.Assertion(NO_CHANGE, is_good)]
     # Names of features may have line breaks
-    for violation in report.worst:
+    for violation in report.verdict.worst:
         column = printable(str(violation["feature_name"]))
         assertions.append(facet.Assertion(str(violation["constraint_check_type"]), False, column))
     facets: dict[str, InputDatasetFacet] = {}
     facets["dataQualityAssertions"] = facet.DataQualityAssertionsDatasetFacet(assertions)
     # A data set is called as its model is, where it has one
-    name = report.model or report.schedule or report.analysis_type
+    name = report.run.model or report.run.schedule or report.run.analysis_type
     return RunEvent(
         eventTime=report.time.isoformat(),
         producer=f"urn:spark-model-monitor:{__version__}",
         # Another attempt, or a rerun of the window, is the same run
         run=Run(str(uuid.uuid5(uuid.NAMESPACE_URL, report.delivery_id))),
-        job=Job(namespace, f"spark-model-monitor.{report.analysis_type}.{report.schedule or name}"),
+        job=Job(namespace, f"spark-model-monitor.{report.run.analysis_type}.{report.run.schedule or name}"),
         eventType=RunState.COMPLETE,
         inputs=[InputDataset(namespace, name, facets)],
     )

@@ -42,11 +42,11 @@ def _create_message(report: Report) -> dict[str, Json]:
     bodies = {"default": encode_document(report).decode(), "email": write_text(report), "sms": write_headline(report)}
     attributes = {
         "alert": report.alert.status.value,
-        "status": report.status if report.is_of_a_run else report.notices[0].kind,
-        "analysis_type": report.analysis_type,
+        "status": report.verdict.status if report.is_of_a_run else report.notices[0].kind,
+        "analysis_type": report.run.analysis_type,
     }
-    if report.outcome_name is not None:
-        attributes["outcome"] = report.outcome_name
+    if report.verdict.outcome_name is not None:
+        attributes["outcome"] = report.verdict.outcome_name
     return {
         # SNS refuses the whole message for one letter that isn't ASCII
         "Subject": write_headline(report).encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
@@ -60,7 +60,7 @@ def _create_ordering(report: Report, arn: str) -> dict[str, str]:
     """Parameters that a FIFO topic requires: one group per schedule, and an id by which it drops duplicates."""
     if not arn.endswith(".fifo"):
         return {}
-    return {"MessageGroupId": report.analysis_type, "MessageDeduplicationId": report.delivery_id}
+    return {"MessageGroupId": report.run.analysis_type, "MessageDeduplicationId": report.delivery_id}
 
 
 def _parse_region(arn: str) -> str:

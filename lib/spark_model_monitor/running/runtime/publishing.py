@@ -50,6 +50,8 @@ from spark_model_monitor.reports.notices import (
     AlertReport,
     Notice,
     Report,
+    ReportedRun,
+    ReportedVerdict,
     select_worst,
 )
 from spark_model_monitor.reports.outputs.cloudwatch_metrics import (
@@ -364,27 +366,33 @@ def make_report(
     window = config.find_window()
     violations = [violation.plain() for violation in findings.violations.violations]
     alarms = collect_alarms(findings.results)
-    return Report(
-        analysis_type=config.analysis_type.value,
-        namespace=KINDS[config.analysis_type].type.NAMESPACE,
-        run_id=run.run_id,
-        time=now,
-        alert=alert,
+    reported_run = ReportedRun(
+        config.analysis_type.value,
+        run.run_id,
+        config.sagemaker_endpoint_name,
+        config.sagemaker_monitoring_schedule_name,
+        findings.current.context.data,
+        window.start if window else None,
+        window.end if window else None,
+    )
+    verdict = ReportedVerdict(
         violations=findings.count,
         worst=select_worst(violations, findings.results),
-        endpoint=config.sagemaker_endpoint_name,
-        schedule=config.sagemaker_monitoring_schedule_name,
-        start=window.start if window else None,
-        end=window.end if window else None,
-        paths=_list_paths(run, config),
         alarms=tuple(alarm.sentence() for alarm in alarms[:MOST_VIOLATIONS]),
         alarm_count=len(alarms),
-        metrics=tuple(collect_metrics(findings, config)),
-        notices=notices,
         said=findings.headline(),
         outcome=findings.outcome,
         unsure=findings.unsure,
-        data=findings.current.context.data,
+    )
+    return Report(
+        reported_run,
+        now,
+        alert,
+        verdict,
+        namespace=KINDS[config.analysis_type].type.NAMESPACE,
+        paths=_list_paths(run, config),
+        metrics=tuple(collect_metrics(findings, config)),
+        notices=notices,
         page=page,
     )
 

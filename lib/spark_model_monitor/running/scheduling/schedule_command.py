@@ -21,7 +21,7 @@ from spark_model_monitor.documents.schedule import Execution, ExecutionStatus
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.reports.alerts import deliver, read_destinations
-from spark_model_monitor.reports.notices import GIVEN_UP, ON_TIME, OVERDUE, AlertReport, Notice, Report
+from spark_model_monitor.reports.notices import GIVEN_UP, ON_TIME, OVERDUE, AlertReport, Notice, Report, ReportedRun
 from spark_model_monitor.reports.outputs.sql_tables import compact
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
@@ -402,12 +402,9 @@ def _report(plan: Plan, record: Record, notices: Sequence[Notice], now: datetime
     else:
         latest_run = {}
     return Report(
-        analysis_type=plan.analysis_type,
-        run_id="",
-        time=now,
-        alert=AlertReport(AlertStatus.OK),
-        endpoint=find_model(plan),
-        schedule=plan.name,
+        ReportedRun(plan.analysis_type, endpoint=find_model(plan), schedule=plan.name),
+        now,
+        AlertReport(AlertStatus.OK),
         paths={**latest_run, "schedule": str(plan.file)},
         notices=tuple(notices),
     )

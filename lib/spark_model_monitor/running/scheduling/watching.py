@@ -28,7 +28,7 @@ from spark_model_monitor.reports.history_page.fleet_page import (
     create_fleet_page,
     group_by_cause,
 )
-from spark_model_monitor.reports.notices import ALERTS, ALERTS_RESOLVED, AlertReport, Notice, Report
+from spark_model_monitor.reports.notices import ALERTS, ALERTS_RESOLVED, AlertReport, Notice, Report, ReportedRun
 from spark_model_monitor.reports.outputs.run_files import PAGE
 from spark_model_monitor.reports.page.page_files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
@@ -237,7 +237,7 @@ def _notify_changes(
     for kinds, status, notice in notices:
         alert = AlertReport(status, changed=True)
         paths = {"page": str(page.absolute())}
-        report = Report(kinds, "", now, alert, schedule=fleet.name, notices=(notice,), paths=paths)
+        report = Report(ReportedRun(kinds, schedule=fleet.name), now, alert, paths=paths, notices=(notice,))
         failures += deliver(report, fleet.sinks, environment).failures
     # Written last: a sink that failed is tried again with everything
     if notices and not failures:

@@ -9,14 +9,14 @@ from tests.servers import http_server
 
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.reports.alerts import deliver, read_destinations
-from spark_model_monitor.reports.notices import AlertReport, Report
+from spark_model_monitor.reports.notices import AlertReport, Report, ReportedRun
 from spark_model_monitor.reports.sinks import Environment
 
 
 @pytest.fixture
 def report():
     time = datetime(2026, 1, 31, 23, 5, tzinfo=timezone.utc)
-    return Report("DATA_QUALITY", "0123456789abcdef", time, AlertReport(AlertStatus.IN_ALERT))
+    return Report(ReportedRun("DATA_QUALITY", "0123456789abcdef"), time, AlertReport(AlertStatus.IN_ALERT))
 
 
 def test_the_others_are_reported_when_one_fails(report, tmp_path):

@@ -13,7 +13,7 @@ from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import http
 from spark_model_monitor.reports.alerts import deliver, read_destinations
-from spark_model_monitor.reports.notices import AlertReport, Report
+from spark_model_monitor.reports.notices import AlertReport, Report, ReportedRun
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.storage import s3_storage
 
@@ -40,9 +40,8 @@ SMTP = (b"220-here\r\n", b"220-still here\r\n")
 def test_a_delivery_ends_in_time(lines, target, variables):
     with dripping(*lines) as port:
         settings = {name: text.format(port=port) for name, text in variables.items()}
-        report = Report(
-            "DATA_QUALITY", "0123456789abcdef", datetime.now(timezone.utc), AlertReport(AlertStatus.IN_ALERT)
-        )
+        run = ReportedRun("DATA_QUALITY", "0123456789abcdef")
+        report = Report(run, datetime.now(timezone.utc), AlertReport(AlertStatus.IN_ALERT))
         environment = Environment(settings, pause=lambda seconds: None, whole_seconds=0.5)
         delivery = deliver(report, read_destinations(target.format(port=port)), environment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timezone
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 from tests.servers import aws_emulator
 
 from spark_model_monitor.documents.alert_files import AlertStatus
-from spark_model_monitor.reports.notices import AlertReport, Report
+from spark_model_monitor.reports.notices import AlertReport, Report, ReportedRun, ReportedVerdict
 from spark_model_monitor.reports.sinks import Environment
 
 
@@ -51,7 +52,12 @@ def report():
             "end": datetime(2026, 1, 31, 23, tzinfo=timezone.utc),
             "paths": {"output": "reports/2026/01/31/22"},
         }
-        return Report(**{**report_members, **members})
+        report_members |= members
+        for name, part in (("run", ReportedRun), ("verdict", ReportedVerdict)):
+            own_names = {member.name for member in fields(part)}
+            own_members = {member: report_members.pop(member) for member in own_names & report_members.keys()}
+            report_members[name] = part(**own_members)
+        return Report(**report_members)
 
     return reporting
 
