@@ -269,13 +269,13 @@ def _failing(batches):
 @pytest.mark.parametrize(
     "needs_spark",
     [
-        pytest.param(lambda folder: (folder / "day=1").mkdir(), id="folders that are columns"),
+        pytest.param(lambda folder: (folder / "at=2026-01-01 08:00:00").mkdir(), id="folders that are times"),
         pytest.param(lambda folder: write(folder, "0.parquet", y=pa.array([1])), id="files of other columns"),
     ],
 )
 def test_what_only_spark_reads_is_one_sentence(tmp_path, needs_spark):
     needs_spark(tmp_path)
-    folder = next(tmp_path.glob("day=*"), tmp_path)
+    folder = next(tmp_path.glob("at=*"), tmp_path)
     if not (folder / "data.parquet").exists():
         write(folder, x=pa.array([1]))
 

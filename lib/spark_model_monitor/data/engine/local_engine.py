@@ -92,12 +92,21 @@ class LocalEngine:
         in_order: bool = False,
         left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], LocalPartitions]:
-        if reader.lower() not in TABLES or options or by_folders:
-            raise NeedsSpark(f"{paths[0]}: the reader {reader!r}{' of folders like day=1' if by_folders else ''}")
+        if by_folders and reader.lower() != "parquet":
+            raise NeedsSpark(f"{paths[0]}: the reader {reader!r} of folders like day=1")
+        if reader.lower() not in TABLES or options:
+            raise NeedsSpark(f"{paths[0]}: the reader {reader!r}")
         from spark_model_monitor.data.engine import local_tables
 
         files = local_files.list_files(paths)
         names, schema = local_tables.read_table_schema(files, reader.lower(), left_out)
+        # Folders give columns to the files below them
+        if by_folders:
+            table, schema = local_tables.add_folder_columns(files, paths, names, schema, left_out)
+            read_rows = partial(local_tables.read_table_piece, table=replace(table, files=()))
+            return tuple(table.schema.names), self._read_files(
+                files, local_files.split_file, read_rows, schema, in_order=in_order
+            )
         cut = partial(local_tables.split_table_file, reader.lower())
         # Sizes are taken when rows are read, since later settings count
         read = partial(local_tables.read_piece, reader.lower())

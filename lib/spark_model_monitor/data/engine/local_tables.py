@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import cast_batch, find_common_type, map_to_spark_type
+from spark_model_monitor.data.engine.folder_columns import read_folder_columns
 from spark_model_monitor.data.engine.local_files import File, Piece, open_source, read_beginning, split_file
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
@@ -117,6 +118,29 @@ class TableFiles:
         """The columns c0, c1, … with Spark's types."""
         types = [map_to_spark_type(field.type, repr(field.name)) for field in self.schema]
         return pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
+
+
+def add_folder_columns(
+    files: Sequence[File], bases: Sequence[str], names: Sequence[str], schema: pa.Schema, left_out: Sequence[str]
+) -> tuple[TableFiles, pa.Schema]:
+    """The files with the columns of folders such as `day=2026-01-01` below the bases, and the types of all columns.
+
+    names, schema: of the files' own columns. Raises NeedsSpark if a file has a column of that name itself.
+    """
+    folder_fields, values = read_folder_columns([file.path for file in files], bases)
+    own_fields = [pa.field(name, column.type) for name, column in zip(names, schema, strict=True)]
+    table_schema = pa.schema([*own_fields, *folder_fields])
+    # Spark takes the folder's value in the file's place
+    own_names = {name.lower() for name in names}
+    if any(column.name.lower() in own_names for column in folder_fields):
+        raise NeedsSpark(f"{bases[0]}: a column of folders that files have, too,")
+    # Columns that are left out aren't read
+    types = [*table_schema.types]
+    for index, column in enumerate(table_schema):
+        if {column.name, str(index)} & {*left_out}:
+            types[index] = pa.null()
+    fields = [(f"c{index}", data_type) for index, data_type in enumerate(types)]
+    return TableFiles(tuple(files), table_schema, values), pa.schema(fields)
 
 
 PARQUET_BEGINNING = b"PAR1"

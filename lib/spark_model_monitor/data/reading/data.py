@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.folder_columns import have_values_of_spark
 from spark_model_monitor.data.engine.local_engine import TABLES, LocalEngine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
@@ -352,7 +353,9 @@ def find_reason_for_spark(
         if listing is None:
             return None
         if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
-            return "folders like day=1 are columns"
+            file_paths = [file.path for file in listing.files]
+            if isinstance(dataset_format, SparkFormat) or have_values_of_spark(file_paths):
+                return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
         if dataset_format is None and size_bytes > LARGEST_BYTES:
             from spark_model_monitor.data.reading.headers import detect_format

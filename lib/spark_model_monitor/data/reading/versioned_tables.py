@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from spark_model_monitor.data.engine.folder_columns import NO_VALUE, parse_folder_values
 from spark_model_monitor.data.engine.local_files import File, open_source
 from spark_model_monitor.data.engine.local_tables import TableFiles, read_schema
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -352,7 +353,6 @@ class _IcebergTable:
 
 
 PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
-NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def group_file_times(modified_ms: Sequence[int]) -> Versions:
@@ -360,14 +360,6 @@ def group_file_times(modified_ms: Sequence[int]) -> Versions:
     pauses = [later - earlier >= PAUSE_MS for earlier, later in pairwise(modified_ms)]
     ends = [time for time, is_end in zip(modified_ms, [*pauses, True], strict=False) if is_end]
     return [(end, end * 1000) for end in reversed(ends)]
-
-
-def _parse_folder_values(path: str) -> Iterator[tuple[str, str]]:
-    """Names and texts of the values that folders such as `day=2026-01-01` give to the rows below them."""
-    for folder in path.split("/")[:-1]:
-        name, sign, text = folder.lstrip("=").partition("=")
-        if name and sign:
-            yield name, text
 
 
 @dataclass(frozen=True)
@@ -401,7 +393,7 @@ class _ParquetFolder:
         values = {
             _resolve(file.path): {
                 name: None if text == NO_VALUE else unquote(text)
-                for name, text in _parse_folder_values(_resolve(file.path)[top:])
+                for name, text in parse_folder_values(_resolve(file.path)[top:])
             }
             for file in files
         }
