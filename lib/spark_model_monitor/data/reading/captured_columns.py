@@ -127,7 +127,7 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     are_absent_columns = False
     if not answers and answers_without_names and len(absent) == answers_without_names:
         columns = _list_columns(samples, reading, OUTPUT_INDEXES, answers_without_names)
-        are_absent_columns = all(map(values.may_be_answers, absent, columns))
+        are_absent_columns = all(map(values.match_answers, absent, columns))
     if are_absent_columns:
         # One of them may be the label, which no answer is
         log.warning(
@@ -213,7 +213,7 @@ def _name_answers(columns: int, baseline: Sequence[str]) -> list[str]:
 
 
 def match_outer_names(names: Collection[str], baseline: Collection[str]) -> dict[str, str]:
-    """The baseline's columns by the names that they have as members of one object, such as `features.age`, if most are members of
+    """The baseline's columns by the names that they have as members of one object, such as `row.age`, if most are members of
     it; empty if there is none.
     """
     counts = Counter(

@@ -232,7 +232,7 @@ class BaselineValues:
         """How far cells are from the values of a column, from 0 (alike) to 1; 0 if that is unknown."""
         return 0.0
 
-    def may_be_answers(self, name: str, cells: Sequence[str | None]) -> bool:
+    def match_answers(self, name: str, cells: Sequence[str | None]) -> bool:
         """Whether a column may have a model's answers such as these, rather than labels."""
         return True
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import measure_gap
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.hints.swapped_columns import (
-    FEW_DISTINCT,
-    FIT,
-    ColumnValues,
-)
+from spark_model_monitor.monitors.data_quality.distribution.column_values import FEW_DISTINCT
+from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FIT
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.drift.distances import l_infinity_categorical_robust, l_infinity_numeric_robust
-from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 
@@ -60,32 +54,6 @@ def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline
     if column.is_numeric and column.distinct.estimate() <= FEW_DISTINCT:
         return False
     return any(feature.name == name and measure_gap(feature, column) <= FIT for feature in profile.features)
-
-
-def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None]) -> float:
-    """How far cells are from a column of the baseline, beyond what chance explains: from 0 (alike) to 1; 0 if that is unknown."""
-    before = ColumnValues.of(distribution)
-    now = ColumnValues.from_cells(cells)
-    if before is None or now is None:
-        return 0.0
-    # Numbers of any kind are no classes
-    if before.is_text != now.is_text or (before.is_few_numbers and not now.is_few_numbers):
-        return 1.0
-    if before.numbers is not None and now.numbers is not None and now.numbers.total:
-        return l_infinity_numeric_robust(before.numbers, now.numbers)
-    if before.texts is None or now.texts is None:
-        return 0.0
-    return l_infinity_categorical_robust(*category_cells(before.texts, now.texts))
-
-
-def may_be_answers(distribution: FeatureDistribution, cells: Sequence[str | None]) -> bool:
-    """Whether a column may have a model's answers such as these. A column of classes with other shares has labels; numbers of
-    any other kind are judged when all are known.
-    """
-    before = ColumnValues.of(distribution)
-    if before is None or not (before.is_text or before.is_few_numbers):
-        return True
-    return measure_misfit(distribution, cells) == 0
 
 
 def leave_out_label(sample: ProfileSample, roles: ColumnRoles | None) -> ProfileSample:

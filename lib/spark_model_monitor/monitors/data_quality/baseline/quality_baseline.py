@@ -21,6 +21,7 @@ from spark_model_monitor.documents.constraints import (
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
+from spark_model_monitor.monitors.data_quality.distribution.column_values import match_answers, measure_misfit
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     as_counted,
@@ -285,14 +286,10 @@ class QualityBaseline(StoredBaseline):
         return replace(self, attributions=shares)
 
     def measure_misfit(self, name: str, cells: Sequence[str | None]) -> float:
-        from spark_model_monitor.monitors.data_quality.label_column import measure_misfit  # imports this module
-
         return measure_misfit(self._find_distribution(name), cells)
 
-    def may_be_answers(self, name: str, cells: Sequence[str | None]) -> bool:
-        from spark_model_monitor.monitors.data_quality.label_column import may_be_answers
-
-        return may_be_answers(self._find_distribution(name), cells)
+    def match_answers(self, name: str, cells: Sequence[str | None]) -> bool:
+        return match_answers(self._find_distribution(name), cells)
 
     def _find_distribution(self, name: str) -> FeatureDistribution:
         [feature] = [feature for feature in self.features if feature.name == name]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spark_model_monitor.documents.check_results import CheckResult
+from spark_model_monitor.monitors.data_quality.distribution.column_values import FEWEST_PRESENT
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
-from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FEWEST_PRESENT, FIT
+from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FIT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import category_cells

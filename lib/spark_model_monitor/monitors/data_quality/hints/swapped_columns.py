@@ -5,85 +5,21 @@ Each one's values fit another's baseline and not their own. Based on states and 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-import pyarrow as pa
-
-from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.column_values import ColumnValues, measure_distance
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
-from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import StepCdf
-from spark_model_monitor.statistics.states import DataTypeCounts
-
-FEWEST_PRESENT = 30  # values of a column, on either side, below which it is ignored
 
 MISFIT = 0.6
 """The smallest distance of a column from its own baseline. By chance one of 20,000 columns of 30 values has it."""
 
 FIT = 0.2  # the largest distance of a column from the other's baseline: a third of MISFIT
 
-FEW_DISTINCT = 10
-"""Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
-
-MOSTLY_TEXT = 0.9  # the smallest share of a text column's values that are not numbers; a mixed column is neither
 FEWEST_SHIFTED = 3  # columns that fit a neighbour's baseline and not their own; two have changed places, or drifted
 MOSTLY_SHIFTED = 0.8  # of them, since others may have drifted
 MOST_MISFITS = 50  # more columns than that have not changed places in pairs
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnValues:
-    """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
-
-    is_text: bool
-    numbers: StepCdf | None = None
-    texts: Mapping[str, int] | None = None
-
-    @classmethod
-    def of(cls, distribution: FeatureDistribution) -> ColumnValues | None:
-        """None for a column of unknown kind, or one with too few values."""
-        if distribution.present < FEWEST_PRESENT:
-            return None
-        if distribution.is_numeric:
-            numbers = distribution.numbers
-            if numbers is None:
-                return None
-            return cls(False, numbers=numbers.step_cdf())
-        texts = distribution.categories
-        if (
-            distribution.inferred_type is not InferredType.STRING
-            or (_compute_text_share(distribution) or 0.0) < MOSTLY_TEXT
-        ):
-            return None
-        # for dates, an id, or any feature with few repeated values, later values are new
-        if distribution.times or (texts and 2 * len(texts) > distribution.present):
-            texts = None
-        return cls(True, texts=texts or None)
-
-    @classmethod
-    def from_cells(cls, cells: Sequence[str | None]) -> ColumnValues | None:
-        """Of cells as records have them: numbers if most are. None without a value."""
-        texts = [text for text in cells if text]
-        if not texts:
-            return None
-        numbers = []
-        for text in texts:
-            with suppress(ValueError):
-                numbers.append(float(text))
-        if 2 * len(numbers) < len(texts):
-            return cls(True, texts=Counter(texts))
-        values, counts = np.unique(numbers, return_counts=True)
-        return cls(False, numbers=StepCdf(values, np.cumsum(counts)))
-
-    @property
-    def is_few_numbers(self) -> bool:
-        return self.numbers is not None and len(self.numbers.values) < FEW_DISTINCT
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,22 +113,6 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
     return "", [], []
 
 
-def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | None:
-    """From 0 (alike) to 1 (nothing in common); None if both are texts and it is unknown."""
-    if baseline.is_text != current.is_text:
-        return 1.0
-    if baseline.numbers is not None and current.numbers is not None:
-        if baseline.is_few_numbers and current.is_few_numbers:
-            weights = np.diff(current.numbers.cumulative, prepend=0)
-            is_new = ~np.isin(current.numbers.values, baseline.numbers.values)
-            return float(weights[is_new].sum() / current.numbers.total)
-        return l_infinity_numeric(baseline.numbers, current.numbers)
-    if baseline.texts is None or current.texts is None:
-        return None
-    new = sum(count for value, count in current.texts.items() if value not in baseline.texts)
-    return new / sum(current.texts.values())
-
-
 def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
     if data.compared is None or not data.layout.by_position:
         return
@@ -216,12 +136,3 @@ def _measure_gap(first: MatchedColumn, second: MatchedColumn) -> float | None:
     if not gaps:
         return None
     return sum(gaps)
-
-
-def _compute_text_share(distribution: FeatureDistribution) -> float | None:
-    """The share of the present values that are not numbers; None if unknown."""
-    if distribution.text_share is not None or not distribution.categories:
-        return distribution.text_share
-    values, counts = zip(*distribution.categories.items(), strict=True)
-    types = DataTypeCounts.of(pa.array(values, pa.string()), np.array(counts, dtype=np.int64))
-    return (types.present - types.integral - types.fractional) / types.present

@@ -1,0 +1,131 @@
+"""The values of a column as they are compared where it isn't known which column they are: numbers, or texts. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.statistics.drift.distances import (
+    l_infinity_categorical_robust,
+    l_infinity_numeric,
+    l_infinity_numeric_robust,
+)
+from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
+from spark_model_monitor.statistics.states import DataTypeCounts
+
+FEWEST_PRESENT = 30  # values of a column, on either side, below which it is ignored
+
+FEW_DISTINCT = 10
+"""Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
+
+MOSTLY_TEXT = 0.9  # the smallest share of a text column's values that are not numbers; a mixed column is neither
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnValues:
+    """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
+
+    is_text: bool
+    numbers: StepCdf | None = None
+    texts: Mapping[str, int] | None = None
+
+    @classmethod
+    def of(cls, distribution: FeatureDistribution) -> ColumnValues | None:
+        """None for a column of unknown kind, or one with too few values."""
+        if distribution.present < FEWEST_PRESENT:
+            return None
+        if distribution.is_numeric:
+            numbers = distribution.numbers
+            if numbers is None:
+                return None
+            return cls(False, numbers=numbers.step_cdf())
+        texts = distribution.categories
+        if (
+            distribution.inferred_type is not InferredType.STRING
+            or (_compute_text_share(distribution) or 0.0) < MOSTLY_TEXT
+        ):
+            return None
+        # for dates, an id, or any feature with few repeated values, later values are new
+        if distribution.times or (texts and 2 * len(texts) > distribution.present):
+            texts = None
+        return cls(True, texts=texts or None)
+
+    @classmethod
+    def from_cells(cls, cells: Sequence[str | None]) -> ColumnValues | None:
+        """Of cells as records have them: numbers if most are. None without a value."""
+        texts = [text for text in cells if text]
+        if not texts:
+            return None
+        numbers = []
+        for text in texts:
+            with suppress(ValueError):
+                numbers.append(float(text))
+        # A few texts among numbers are their missing values
+        if 2 * len(numbers) < len(texts):
+            return cls(True, texts=Counter(texts))
+        # Step by step, as a sketch has them
+        values, counts = np.unique(numbers, return_counts=True)
+        return cls(False, numbers=StepCdf(values, np.cumsum(counts)))
+
+    @property
+    def is_few_numbers(self) -> bool:
+        return self.numbers is not None and len(self.numbers.values) < FEW_DISTINCT
+
+
+def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | None:
+    """From 0 (alike) to 1 (nothing in common); None if both are texts and it is unknown."""
+    if baseline.is_text != current.is_text:
+        return 1.0
+    if baseline.numbers is not None and current.numbers is not None:
+        if baseline.is_few_numbers and current.is_few_numbers:
+            weights = np.diff(current.numbers.cumulative, prepend=0)
+            is_new = ~np.isin(current.numbers.values, baseline.numbers.values)
+            return float(weights[is_new].sum() / current.numbers.total)
+        return l_infinity_numeric(baseline.numbers, current.numbers)
+    if baseline.texts is None or current.texts is None:
+        return None
+    new = sum(count for value, count in current.texts.items() if value not in baseline.texts)
+    return new / sum(current.texts.values())
+
+
+def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None]) -> float:
+    """How far cells are from a column of the baseline, beyond what chance explains: from 0 (alike) to 1; 0 if that is unknown."""
+    before = ColumnValues.of(distribution)
+    now = ColumnValues.from_cells(cells)
+    if before is None or now is None:
+        return 0.0
+    # Numbers of any kind are no classes
+    if before.is_text != now.is_text or (before.is_few_numbers and not now.is_few_numbers):
+        return 1.0
+    if before.numbers is not None and now.numbers is not None and now.numbers.total:
+        return l_infinity_numeric_robust(before.numbers, now.numbers)
+    if before.texts is None or now.texts is None:
+        return 0.0
+    return l_infinity_categorical_robust(*category_cells(before.texts, now.texts))
+
+
+def match_answers(distribution: FeatureDistribution, cells: Sequence[str | None]) -> bool:
+    """Whether a column may have a model's answers such as these. A column of classes with other shares has labels; numbers of
+    any other kind are judged when all are known.
+    """
+    # Scores and numbers to predict may have any values
+    before = ColumnValues.of(distribution)
+    if before is None or not (before.is_text or before.is_few_numbers):
+        return True
+    return measure_misfit(distribution, cells) == 0
+
+
+def _compute_text_share(distribution: FeatureDistribution) -> float | None:
+    """The share of the present values that are not numbers; None if unknown."""
+    if distribution.text_share is not None or not distribution.categories:
+        return distribution.text_share
+    values, counts = zip(*distribution.categories.items(), strict=True)
+    types = DataTypeCounts.of(pa.array(values, pa.string()), np.array(counts, dtype=np.int64))
+    return (types.present - types.integral - types.fractional) / types.present
