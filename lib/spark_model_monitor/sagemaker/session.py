@@ -334,7 +334,7 @@ _FILTER = re.compile(
     "(Equals|Contains|Before|After|)"
 )
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
-    "Contains": lambda there, asked: asked in there,
+    "Contains": lambda there, asked: asked.lower() in there.lower(),  # names have no case
     "Before": lambda there, asked: there < read_time(asked),
     "After": lambda there, asked: there > read_time(asked),
     **dict.fromkeys(("Equals", ""), lambda there, asked: there == asked),

@@ -124,7 +124,7 @@ def test_listings_are_of_what_is_asked_for_page_by_page():
         ]
 
     assert names(EndpointName="churn") == ["three", "one"]  # a notebook deletes what it lists of an endpoint
-    assert names(MonitoringJobDefinitionName="two") == names(NameContains="wo") == ["two"]
+    assert names(MonitoringJobDefinitionName="two") == names(NameContains="WO") == ["two"]
     assert names(CreationTimeBefore=created) == names(CreationTimeBefore=created.isoformat()) == ["one"]
     assert names(SortBy="Name", SortOrder="Ascending") == ["one", "three", "two"]
     assert names(MonitoringTypeEquals="ModelBias") == names(StatusEquals="Stopped") == []
