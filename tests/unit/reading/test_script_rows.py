@@ -171,6 +171,126 @@ def test_the_form_of_2019_and_base64(read):
     assert sort_rows(dataset) == [("1", "2"), ("3", "4")]
 
 
+CSV_RECORD = captured("1,2", "0.5\n")
+JSON_RECORD = captured('{"a": 1, "b": 2}', '{"p": 0.5}', encoding="JSON")
+PUBLIC_PATTERNS = {
+    "members of both JSON halves": (
+        """
+        import json
+        def preprocess_handler(record):
+            row = json.loads(record.endpoint_input.data)
+            row["class"] = json.loads(record.endpoint_output.data)["p"]
+            return row
+        """,
+        [JSON_RECORD],
+        {"a": "1", "b": "2", "class": "0.5"},
+    ),
+    "the input by short positions, with a logger that may be absent": (
+        """
+        def preprocess_handler(record, logger=None):
+            logger.info(f"input {record.endpoint_input.data}")
+            return {str(i).zfill(2): cell for i, cell in enumerate(record.endpoint_input.data.split(","))}
+        """,
+        [CSV_RECORD],
+        {"00": "1", "01": "2"},
+    ),
+    "a frame of a payload with a header": (
+        """
+        from io import StringIO
+        import pandas as pd
+        def preprocess_handler(record, logger):
+            frame = pd.read_csv(StringIO(record.endpoint_input.data))[["a", "b"]]
+            logger.info(frame.shape)
+            return frame.to_dict(orient="records")
+        """,
+        [captured("b,a\n2,1", "0.5")],
+        {"a": "1", "b": "2"},
+    ),
+    "arrays within answers": (
+        """
+        import json
+        def preprocess_handler(record):
+            values = json.loads(record.endpoint_input.data)
+            answer = json.loads(record.endpoint_output.data)["predictions"][0][0]
+            return {**{f"feature{i}": value for i, value in enumerate(values)}, "prediction0": answer}
+        """,
+        [captured("[1, 2]", '{"predictions": [[0.5]]}', encoding="JSON")],
+        {"feature0": "1", "feature1": "2", "prediction0": "0.5"},
+    ),
+    "traffic of tests, by a custom attribute": (
+        """
+        import json
+        def preprocess_handler(record):
+            attributes = record.event_metadata.custom_attribute
+            if json.loads(attributes[0])["testIndicator"] == "true" if attributes is not None else True:
+                return []
+            if record.endpoint_input.encoding == "CSV":
+                return {f"_c{i}": cell for i, cell in enumerate(record.endpoint_input.data.split(","))}
+            raise ValueError(record.endpoint_input.encoding)
+        """,
+        [
+            CSV_RECORD,
+            *(captured("1,2", customAttributes=[f'{{"testIndicator": "{flag}"}}']) for flag in ("true", "false")),
+        ],
+        {"_c0": "1", "_c1": "2"},
+    ),
+    "missing numbers where a payload can't be read": (
+        """
+        import math
+        def read_attribute(part, *names):
+            return next((getattr(part, name) for name in names if getattr(part, name, None) is not None), "")
+        def preprocess_handler(record, logger=None):
+            content_type = read_attribute(record.endpoint_input, "content_type", "observedContentType")
+            try:
+                cells = [float(cell) for cell in record.endpoint_input.data.split(",")]
+            except ValueError:
+                cells = [math.nan, math.nan]
+            return {"a": cells[0], "b": cells[1], "csv": "csv" in content_type.lower()}
+        """,
+        [captured("x,y", "0.5")],
+        {"a": None, "b": None, "csv": "true"},
+    ),
+    "numbers of one kind each, and one answer of a list": (
+        """
+        import json
+        def preprocess_handler(record):
+            cells = record.endpoint_input.data.split(",")
+            row = {}
+            for i, name in enumerate("ab"):
+                row[name] = float(cells[i]) if cells[i].find(".") >= 0 else int(cells[i])
+            return {**row, "Target": int(json.loads(record.endpoint_output.data)[0])}
+        """,
+        [captured("1,2.5", "[1]")],
+        {"Target": "1", "a": "1", "b": "2.5"},
+    ),
+    "the label and the answer, if they are there": (
+        """
+        def preprocess_handler(inference_record):
+            row = {}
+            if hasattr(inference_record, "endpoint_output"):
+                row["endpointOutput_prediction"] = float(inference_record.endpoint_output.data.strip())
+            label = inference_record.ground_truth
+            row["groundTruthData_0"] = float(label.data.strip()) if label is not None else None
+            return row
+        """,
+        [CSV_RECORD],
+        {"endpointOutput_prediction": "0.5", "groundTruthData_0": None},
+    ),
+}
+"""What published scripts do, in words of ours, on records, and the row that comes of them."""
+
+
+@pytest.mark.parametrize(
+    ("script", "records", "row"), PUBLIC_PATTERNS.values(), ids=[name.replace(" ", "-") for name in PUBLIC_PATTERNS]
+)
+def test_a_pattern_of_public_scripts_runs(read, script, records, row):
+    dataset = read(script, records)
+    _, ledger, _ = read_account(dataset)
+
+    assert dict(zip(dataset.names, *sort_rows(dataset), strict=True)) == row
+    assert ledger.refused == {}
+
+
 def test_a_script_that_returns_the_record_has_it_read_as_without_a_script(read):
     script = "def preprocess_handler(inference_record, logger):\n    logger.info(inference_record)\n    return inference_record\n"
     dataset = read(script, [captured("1,2\n3,4", "5\n6")], names=["p", "a", "b"])

@@ -91,10 +91,13 @@ def load_handler(script: Script) -> Handler:
 
 
 def has_logger_parameter(handler: Handler) -> bool:
-    """Whether a handler has a second positional parameter without a default, for the logger (C8a)."""
+    """Whether a handler's second positional parameter is called `logger`, or has no default (C8a)."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(handler).parameters.values()
-    return sum(parameter.kind in kinds and parameter.default is parameter.empty for parameter in parameters) > 1
+    parameters = [*inspect.signature(handler).parameters.values()][1:2]
+    return any(
+        parameter.kind in kinds and (parameter.name == "logger" or parameter.default is parameter.empty)
+        for parameter in parameters
+    )
 
 
 def run_on_bytes(handler: Handler, line: bytes, script: Script) -> list[ScriptResult]:

@@ -45,8 +45,8 @@ LISTINGS = {
 }
 """A member of an answer that lists resources -> their kind, the member with their names, and what becomes of them."""
 
-_STEPS = {"QualityCheck": "monitor", "ClarifyCheck": "monitor --analysis-type MODEL_BIAS"}
-"""Types of steps that check a model, with the command that does it here."""
+_STEPS = {"QualityCheck": "DATA_QUALITY", "ClarifyCheck": "MODEL_BIAS"}
+"""Types of steps that check a model, with what they analyse if their CheckType doesn't say it."""
 
 _BASELINES = ("ModelMetrics", "DriftCheckBaselines")
 OTHER_MEMBERS = (*LISTINGS, "PipelineDefinition", *_BASELINES)
@@ -78,7 +78,9 @@ def _read_answer(answer: ApiAnswer) -> Iterator[OtherResource]:
     if "PipelineDefinition" in answer:
         pipeline = str(answer.get("PipelineName", "pipeline"))
         for step in _list_steps(json.loads(answer["PipelineDefinition"])):
-            outcome = f"is no step here: let one of your own call spark-model-monitor {_STEPS[step['Type']]}"
+            analysis = str(step.get("CheckType") or _STEPS[step["Type"]]).replace("DATA_BIAS", "MODEL_BIAS")
+            command = f"spark-model-monitor monitor --analysis-type {analysis}"
+            outcome = f"is no step here: let one of your own call {command}"
             yield OtherResource(f"{step['Type']} step", f"{pipeline}: {step['Name']}", outcome)
     # Baselines that a model was registered with
     package = str(answer.get("ModelPackageArn", "model package"))
