@@ -47,7 +47,11 @@ def monitor_windows(folder: Path) -> Path:
         draw_window(100 + hour).to_csv(data, index=False)
         output_path = folder / "reports" / "2026" / "03" / "04" / f"{hour:02}"
         # The window ends at the hour of its folder
-        times = (f"--scheduled-time=2026-03-04T{hour:02}:00:00Z", "--start-time-offset=-PT1H", "--end-time-offset=PT0S")
+        times = (
+            f"--scheduled-time=2026-03-04T{hour:02}:00:00Z",
+            "--set=start_time_offset=-PT1H",
+            "--set=end_time_offset=PT0S",
+        )
         paths = ("--baseline", str(folder / "baseline"), "--output-path", str(output_path))
         try:
             command(["monitor", str(data), *paths, *times, "--engine", "local"])

@@ -50,7 +50,8 @@ def main(argv: list[str]) -> int:
         further_outputs.note(job.config.output_path)
         run_postprocessor(job.config.post_analytics_processor_script)
         message, status = further_outputs.end(completed())
-        job.finish(message, status)
+        rows = baseline.ledger.kept
+        job.finish(message, status, summary={"rows": rows, "output_path": job.config.output_path})
     return job.exit_status
 
 

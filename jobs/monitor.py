@@ -25,6 +25,7 @@ from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
 from spark_model_monitor.running.runtime.further_outputs import SINK, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
+    describe_run,
     notify,
     put_in_place,
     remember,
@@ -78,14 +79,17 @@ def one_window(job: Job, monitor: Monitor) -> None:
     further_outputs.write("results_table", lambda: write_results(findings, run, config))
     further_outputs.write("publish_cloudwatch_metrics", lambda: write_metrics(findings, config))
     further_outputs.write("junit", lambda: write_junit(findings, config))
-    is_shown = further_outputs.write("stdout", lambda: not job.is_guest and show_findings(findings, sys.stdout))
+    is_shown: bool | None = False
+    if job.shows_findings:
+        is_shown = further_outputs.write("stdout", lambda: show_findings(findings, sys.stdout))
     further_outputs.note(config.output_path)
     run_postprocessor(config.post_analytics_processor_script)
     verdict = ""
     if not is_shown:  # otherwise it stands above
         verdict = write_verdict(findings, run, config)
     message, status = further_outputs.end(*end_of_run(findings, config))
-    job.finish(message, status, verdict=verdict)
+    summary = describe_run(findings, run, config)
+    job.finish(message, status, verdict=verdict, summary=summary)
 
 
 def each_commit(job: Job, monitor: Monitor) -> None:

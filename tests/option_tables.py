@@ -40,6 +40,8 @@ def build_option_table(analysis: AnalysisType = AnalysisType.DATA_QUALITY) -> st
 
 
 def _format_flags(name: str, option: Option) -> str:
+    if not option.has_flag:
+        return f"`--set {name}={option.placeholder or 'yes'}`"
     if option.opposite:
         return f"`{flag_name(name)}`, `{flag_name(option.opposite)}`"
     return f"`{flag_name(name)} {option.placeholder}`".replace(" `", "`")

@@ -260,7 +260,7 @@ class SinkFailed(MonitorError):
     Examples
     --------
     >>> from spark_model_monitor import MonitorError, SinkFailed
-    >>> issubclass(SinkFailed, MonitorError)  # of a job with --sink-required: another run repeats the notification
+    >>> issubclass(SinkFailed, MonitorError)  # of a job with sink_required: another run repeats the notification
     True
     """
 

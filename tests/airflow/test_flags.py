@@ -37,7 +37,7 @@ def test_values_of_python_become_the_texts_that_jobs_read():
 
 
 def test_a_flag_and_its_text_are_one_word_so_that_a_text_may_begin_with_a_dash():
-    assert flag_words({"start_time_offset": "-PT1H"}) == ["--start-time-offset=-PT1H"]
+    assert flag_words({"start_time_offset": "-PT1H"}) == ["--set=start_time_offset=-PT1H"]
 
 
 def test_who_is_reported_goes_by_the_environment_since_an_address_may_be_a_secret():

@@ -10,6 +10,7 @@ from spark_model_monitor.airflow import SparkConnection
 from spark_model_monitor.airflow.job_results import open_stored_files, read_outcome
 from spark_model_monitor.airflow.places import JobCall
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.running.configuration.command_line import write_flag
 
 LOCAL = {"conn_type": "spark", "host": "local[2]", "extra": {"deploy-mode": "client"}}
 YARN = {"conn_type": "spark", "host": "yarn", "extra": {"deploy-mode": "cluster", "queue": "monitoring"}}
@@ -60,9 +61,7 @@ def test_the_connection_says_where_and_we_say_what(spark_home, tmp_path, monkeyp
     assert settings["spark.executor.memoryOverhead"] == f"{384 + 2 * (140 + 40)}m"
     assert settings["spark.yarn.maxAppAttempts"] == "1"
     job = words.index(next(word for word in words if word.endswith("baseline.py")))
-    assert words[job + 1 : job + 4] == [
-        f"--{name.replace('_', '-')}={text}" for name, text in call(tmp_path).flags.items()
-    ]
+    assert words[job + 1 : job + 4] == [write_flag(name, text) for name, text in call(tmp_path).flags.items()]
 
 
 def test_a_job_on_a_connection_leaves_what_any_other_leaves(tmp_path, monkeypatch):

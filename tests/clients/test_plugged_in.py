@@ -35,7 +35,7 @@ def test_mlflow_has_a_run_with_the_metrics_the_verdict_and_the_page(folder):
     store = {"MLFLOW_TRACKING_URI": f"file:{folder / 'store'}", "MLFLOW_ALLOW_FILE_STORE": "true"}
     LATER.to_csv(folder / "later.csv", index=False)
     hour = ("--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z")
-    where = ("later.csv", "--baseline", "orders-baseline", "--sink", "mlflow:orders", "--sink-required")
+    where = ("later.csv", "--baseline", "orders-baseline", "--sink", "mlflow:orders", "--set=sink_required=yes")
     for _ in range(2):  # the same run again is the same run
         done = run(folder, python, "-m", "spark_model_monitor", "monitor", *where, *hour, **store)
         assert done.returncode == 0, done.stderr

@@ -42,7 +42,11 @@ def all_jobs(top, storage, jobs):
     for _ in range(2):
         for job, flags in {
             "baseline": traffic.baseline_flags(top, "baseline"),
-            "monitor": (*traffic.monitor_flags(top, "report", "baseline"), "--publish-cloudwatch-metrics", "Enabled"),
+            "monitor": (
+                *traffic.monitor_flags(top, "report", "baseline"),
+                "--set",
+                "publish_cloudwatch_metrics=Enabled",
+            ),
             "merge": (*traffic.merge_flags(top, "merged"), *traffic.WINDOW, "--late-labels", "P7D"),
         }.items():
             ended = jobs(job, *flags)

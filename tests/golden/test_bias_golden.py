@@ -114,9 +114,9 @@ def test_the_real_merged_record_gives_the_violations_of_the_service(run, golden,
         "monitor",
         *("--analysis-config", tmp_path / "analysis_config.json", "--dataset-source", case / "run" / "merge"),
         *("--baseline-constraints", case / "baseline" / "analysis.json"),
-        *("--features-attribute", "instances[*].features", "--ground-truth-attribute", "instances[*].label"),
+        *("--set", "features_attribute=instances[*].features", "--ground-truth-attribute", "instances[*].label"),
         *("--inference-attribute", "SageMakerOutput.predictions[*].predicted_label"),
-        *("--publish-cloudwatch-metrics", "Enabled", "--output-path", tmp_path / "report"),
+        *("--set", "publish_cloudwatch_metrics=Enabled", "--output-path", tmp_path / "report"),
     )
 
     document = json.loads((tmp_path / "report" / "constraint_violations.json").read_text())

@@ -62,7 +62,7 @@ def run_golden_baseline(outcome, golden, tmp_path_factory):
             _, problem_type, attributes = CASES[case]
             flags = ("--dataset-source", str(golden / case / "input.csv"), "--dataset-format", "csv")
             flags += ("--problem-type", problem_type, *attributes, *more)
-            flags += ("--metric-time", "2022-04-18T00:00:00Z")  # else statistics.json has the time of the run
+            flags += ("--set", "metric_time=2022-04-18T00:00:00Z")  # else statistics.json has the time of the run
             done[case, more] = outcome("baseline", tmp_path_factory.mktemp(case), *flags)
         return done[case, more]
 
@@ -159,7 +159,7 @@ def merged(golden, tmp_path_factory):
 
 def monitored(outcome, merged, baseline, output, *flags):
     source = ("--dataset-source", str(merged), "--dataset-format", "merged", "--problem-type", "BinaryClassification")
-    attributes = ("--probability-attribute", "0", "--probability-threshold-attribute", "0.5", *WINDOW)
+    attributes = ("--probability-attribute", "0", "--set", "probability_threshold_attribute=0.5", *WINDOW)
     return outcome("monitor", output, *source, *attributes, "--baseline", str(baseline), *flags)
 
 
@@ -167,7 +167,7 @@ def monitored(outcome, merged, baseline, output, *flags):
 def report(outcome, run_golden_baseline, merged, tmp_path_factory):
     """What the monitoring job says of that hour, as the service would."""
     baseline = run_golden_baseline("mq-churn-binary", "--compat", "service")
-    flags = ("--compat", "service", "--publish-cloudwatch-metrics", "Enabled")
+    flags = ("--compat", "service", "--set", "publish_cloudwatch_metrics=Enabled")
     return monitored(outcome, merged, baseline, tmp_path_factory.mktemp("report"), *flags)
 
 

@@ -24,7 +24,7 @@ NOW = datetime(2024, 3, 4, 22, 7, tzinfo=timezone.utc)
 LATER = datetime(2024, 3, 4, 23, 7, tzinfo=timezone.utc)
 
 BASELINE = traffic.baseline_flags(".", "out")
-MONITOR = (*traffic.monitor_flags(".", "out", "baseline"), "--publish-cloudwatch-metrics", "Enabled")
+MONITOR = (*traffic.monitor_flags(".", "out", "baseline"), "--set", "publish_cloudwatch_metrics=Enabled")
 """What a job is given that works in the folder, on either engine."""
 
 

@@ -243,7 +243,7 @@ RUNS = {
 
 
 def find_files_with_values(output, name):
-    """Files of a run that hold a value although they are not made of values: `--hide-values` keeps them out of checks.json."""
+    """Files of a run that hold a value although they are not made of values: hide_values keeps them out of checks.json."""
     return [
         path.relative_to(output).as_posix()
         for path in sorted(output.rglob("*"))
@@ -267,10 +267,10 @@ def test_what_a_run_says_has_no_value_of_a_record(folder, tmp_path, capfd, name)
     job, *flags = RUNS[name]
     with http_server(200) as server:
         if job == "monitor":
-            sink = ("--sink", f"webhook:{server.url}", "--every", "--fail-on-violations")
+            sink = ("--sink", f"webhook:{server.url}", "--set=every=yes", "--fail-on-violations")
         else:
             sink = ()
-        sink += ("--hide-values",) if job == "monitor" and "MODEL_BIAS" not in flags else ()
+        sink += ("--set=hide_values=yes",) if job == "monitor" and "MODEL_BIAS" not in flags else ()
         where = ("--output-path", tmp_path / "out")
         finished = JobsHere(folder)(job, *flags, *where, *sink, publish_cloudwatch_metrics="Enabled")
     written = capfd.readouterr()
@@ -303,7 +303,7 @@ def choose_sinks(server, folder):
     return (
         *("--sink", f"webhook:{server.url}", "--sink", f"apprise:json{server.url.removeprefix('http')}/chat"),
         *("--sink", f"prometheus:{folder / 'run.prom'}", "--junit", folder / "junit.xml"),
-        *("--results-table", folder / "tables", "--results-rows", "all", "--every"),
+        *("--results-table", folder / "tables", "--set", "results_rows=all", "--set=every=yes"),
     )
 
 
@@ -362,7 +362,7 @@ def test_values_are_sent_if_somebody_says_so_and_never_logged(folder, tmp_path, 
     }
 
 
-@pytest.mark.parametrize("flags", [["--hide-values"], ["--values", "hide"]], ids=" ".join)
+@pytest.mark.parametrize("flags", [["--set=hide_values=yes"], ["--values", "hide"]], ids=" ".join)
 def test_hidden_values_are_only_in_documents_made_of_them(folder, tmp_path, capfd, flags):
     logged, sent = run_with_sinks(folder, tmp_path, capfd, *flags)
 
@@ -375,7 +375,7 @@ def test_hidden_values_are_only_in_documents_made_of_them(folder, tmp_path, capf
 def test_what_spark_says_beside_a_job_has_no_value_of_a_record(folder, tmp_path, name):
     """A process: the JVM has a log of its own."""
     job, *flags = RUNS[name]
-    finished = JobProcesses(folder)(job, *flags, "--hide-values", "--output-path", tmp_path / "out")
+    finished = JobProcesses(folder)(job, *flags, "--set=hide_values=yes", "--output-path", tmp_path / "out")
 
     assert "exit status" in finished.said
     require_no_value(finished, tmp_path / "out", name)

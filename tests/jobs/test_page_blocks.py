@@ -81,6 +81,18 @@ def test_every_block_of_a_page_runs(page, pages_folder):
         )
 
 
+def test_the_readmes_last_page_says_what_changed(environment, tmp_path):
+    """Its steps in the shell that Debian calls sh; their last one is a gate, which fails."""
+    words = [sys.executable, "-m", "tests.page_blocks", str(tmp_path), "README.md"]
+    subprocess.run(words, cwd=ROOT, env=environment, timeout=SECONDS, check=False)
+    html = (tmp_path / "README" / "tomorrow-report" / "report.html").read_text()
+    headline = html.partition("<h1>")[2].partition("</h1>")[0]
+
+    assert (tmp_path / "README.status").read_text() == "0", (tmp_path / "README.out").read_text()
+    assert "1 of 2 features changed: country" in headline
+    assert "33.3 %" in headline
+
+
 @pytest.mark.parametrize("name", ["checks", "data", "operations"])
 def test_blocks_that_need_spark_run_where_it_is(name, environment, tmp_path):
     path = os.pathsep.join([environment["PATH"], os.environ["PATH"]])

@@ -63,7 +63,7 @@ def build_starter(root: Path) -> Callable[..., subprocess.Popen[str]]:
 
     def start(endpoint_name: str = "nothing", number: int = 1, **variables: str) -> subprocess.Popen[str]:
         flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", f"out {number}"]
-        options = ["small.py", "--master", "local[2]", *flags, "--container-root", str(root)]
+        options = ["small.py", "--master", "local[2]", *flags, "--set", f"container_root={root}"]
         return subprocess.Popen(
             [str(ROOT / "spark-submit.sh"), *options],
             env={**os.environ, "sagemaker_endpoint_name": endpoint_name, **variables},

@@ -39,7 +39,7 @@ class Pair:
 
 MONITORS = Pair(
     "monitor",
-    ("--dataset-format", "capture", "--baseline", "baseline", "--publish-cloudwatch-metrics", "Enabled"),
+    ("--dataset-format", "capture", "--baseline", "baseline", "--set", "publish_cloudwatch_metrics=Enabled"),
     (
         *("--dataset-source", "captures-of-22", "--start-time", "2026-01-31T22:00:00Z"),
         *("--end-time", "2026-01-31T23:00:00Z"),

@@ -34,7 +34,7 @@ FEWER = traffic.PEOPLE[:3000].rpartition("\n")[0] + "\n"
 
 JOBS = {
     "baseline": (*traffic.baseline_flags(PLACE, "out"),),
-    "monitor": (*traffic.monitor_flags(PLACE, "out", "baseline"), "--publish-cloudwatch-metrics", "Enabled"),
+    "monitor": (*traffic.monitor_flags(PLACE, "out", "baseline"), "--set", "publish_cloudwatch_metrics=Enabled"),
     "merge": (*traffic.merge_flags(PLACE, "out"), *traffic.WINDOW, "--late-labels", "P7D"),
 }
 

@@ -20,7 +20,7 @@ from tests.s3.weather import always, cut, denied, every, fair, late, reset, slow
 BUCKET = "s3a://storm"
 HOUR = f"{BRANCH}/{format_folder(0)}"
 OUTPUTS = ("baseline", "report", "merged")
-ENCRYPTION = ("--s3-encryption", "SSE-KMS", "--s3-kms-key", KEY)
+ENCRYPTION = ("--set", "s3_encryption=SSE-KMS", "--set", f"s3_kms_key={KEY}")
 READER = Path(__file__).with_name("sdk_reader.py")
 
 
@@ -29,7 +29,7 @@ def finished(running_s3, runner):
     """All requests of the three jobs, in fair weather, that wrote below `baseline`, `report` and `merged` of the bucket."""
     running_s3.put("storm", objects(unreadable=2))
     running_s3.proxy.requests.clear()
-    flags = (*ENCRYPTION, "--publish-cloudwatch-metrics", "Enabled")
+    flags = (*ENCRYPTION, "--set", "publish_cloudwatch_metrics=Enabled")
     statuses = (
         runner.job("baseline", *baseline_flags(BUCKET, "baseline"), *flags),
         runner.job("monitor", *monitor_flags(BUCKET, "report", "baseline"), *flags),
@@ -117,7 +117,7 @@ def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, fini
 
 def test_the_tables_of_results_have_the_last_run_of_a_window(running_s3, runner, finished):
     flags = (*monitor_flags(BUCKET, "tabled", "baseline"), "--results-table", f"{BUCKET}/tables", *ENCRYPTION)
-    flags = (*flags, "--results-rows", "all")
+    flags = (*flags, "--set", "results_rows=all")
 
     assert runner.job("monitor", *flags) == 0, runner.last_words
     first = running_s3.contents("storm", "tables/")
@@ -185,7 +185,7 @@ def test_refused_records_are_for_nobody_else(finished):
 
 
 def test_jobs_in_a_storm_write_what_they_write_in_fair_weather(s3, runner, outputs):
-    flags = (*ENCRYPTION, "--publish-cloudwatch-metrics", "Enabled")
+    flags = (*ENCRYPTION, "--set", "publish_cloudwatch_metrics=Enabled")
     s3.proxy.weather = every(torn=(17, reset), slow=(29, slow_down), cut=(11, cut), late=(5, late(0.05)))
     statuses = (
         runner.job("baseline", *baseline_flags(BUCKET, "storm/baseline"), *flags),

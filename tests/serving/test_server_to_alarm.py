@@ -62,8 +62,8 @@ def test_an_alert_arrives_once_at_the_webhook_in_the_mailbox_and_in_cloudwatch(c
     submit("baseline", "--dataset-source", "customers.csv", "--dataset-format", "csv", "--output-path", "baseline")
     flags = (
         *("--dataset-source", str(captures), "--dataset-format", "capture", "--baseline", "baseline"),
-        *("--sagemaker-endpoint-name", "churn", "--sagemaker-monitoring-schedule-name", "hourly"),
-        *("--output-path", "report", "--sink-required", *window()),
+        *("--set", "sagemaker_endpoint_name=churn", "--set", "sagemaker_monitoring_schedule_name=hourly"),
+        *("--output-path", "report", "--set=sink_required=yes", *window()),
     )
     mailbox = Mailbox()
     with http_server(503, 200) as webhook, smtp_server(mailbox) as port, aws_emulator() as aws:
@@ -128,7 +128,7 @@ def test_a_sink_that_fails_is_a_warning_unless_it_is_required(captures, submit):
             *("--sink", f"webhook:{webhook.url}", *window()),
         )
         lenient = submit("monitor", *flags, "--output-path", "lenient")
-        strict = submit("monitor", *flags, "--output-path", "strict", "--sink-required", status=255)
+        strict = submit("monitor", *flags, "--output-path", "strict", "--set=sink_required=yes", status=255)
 
     assert "the sink webhook was not notified: 127.0.0.1 answered 404" in lenient.stdout
     assert (submit.folder / "lenient" / "message").read_text().startswith("CompletedWithViolations: ")

@@ -23,8 +23,9 @@ from spark_model_monitor.machine import current_machine
 from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import MISSED, Report
 from spark_model_monitor.reports.sinks import SINKS, Environment
+from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
+from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
@@ -80,7 +81,7 @@ def located(options: Mapping[str, str]) -> dict[str, str]:
 
 def make_flags(options: Mapping[str, str]) -> list[str]:
     """Options as flags."""
-    return [f"{flag_name(name)}={text}" for name, text in located(options).items()]
+    return [write_flag(name, text) for name, text in located(options).items()]
 
 
 def write_entry(folder: Path, name: str, kind: str, began: datetime, jobs: Mapping[str, Mapping[str, str]]) -> None:

@@ -60,7 +60,7 @@ def runs(tmp_path_factory):
     """A baseline and three windows; their folders and that of the tables."""
     folder = tmp_path_factory.mktemp("runs")
     results_table = folder / "results"
-    flags_of_all = ("--results-rows", "all")
+    flags_of_all = ("--set", "results_rows=all")
     assert run(baseline, window(3_000, seed=7), folder / "baseline", results_table, *flags_of_all) == 0
     # Healthy, shifted, shifted and with holes
     windows = [window(800, seed=2), window(800, shift=40, seed=3), window(800, shift=55, without=300, seed=4)]
@@ -173,7 +173,7 @@ def read_rows(folder):
 
 def test_a_rerun_takes_the_place_of_the_run_before_it_in_every_table(tmp_path):
     results_table = tmp_path / "results"
-    flags = ("--baseline", tmp_path / "baseline", *hour_flags("10"), "--results-rows", "all")
+    flags = ("--baseline", tmp_path / "baseline", *hour_flags("10"), "--set", "results_rows=all")
     of_baseline = window(1_000)
     run(baseline, of_baseline, tmp_path / "baseline", results_table)
 
@@ -191,7 +191,7 @@ def test_a_rerun_takes_the_place_of_the_run_before_it_in_every_table(tmp_path):
     assert [len(run_ids(table)) for table in FOLDERS] == [1, 1, 1, 1]
     assert run_ids("violations") == run_ids("runs") != before
     run(monitor, window(300, without=200, seed=3), tmp_path / "w", results_table, *flags[:2], *hour_flags("11"))
-    assert [len(run_ids(table)) for table in FOLDERS] == [2, 2, 1, 1]  # without --results-rows the others get nothing
+    assert [len(run_ids(table)) for table in FOLDERS] == [2, 2, 1, 1]  # without results_rows the others get nothing
     assert sorted(path.name for path in (results_table / "runs_by_month").iterdir()) == [
         "2026-03.parquet",
         "without_window.parquet",
@@ -224,7 +224,7 @@ def test_tables_of_the_catalog_have_the_same_rows_and_replace_partitions(spark, 
     results_folder = tmp_path / "results"
     try:
         for results_table in (name, results_folder):
-            flags = ("--results-rows", "all")
+            flags = ("--set", "results_rows=all")
             assert run(baseline, window(500), tmp_path / "b", results_table, *flags, engine="spark") == 0
             flags = ("--baseline", tmp_path / "b", *hour_flags("10"), *flags)
             for seed in (2, 3, 3):

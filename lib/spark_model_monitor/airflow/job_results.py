@@ -194,7 +194,7 @@ class JobEnd:
     status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: their number;
     violated: the first of them without their texts. paths: of the documents by name, where they never change, and
     `output`, the job's output path. window: start and end. alert: OK, CannotTell or InAlert, by
-    `--datapoints-to-alert`; None for a job that compares nothing. outcome: changed, cannot tell or unchanged; None if
+    `datapoints_to_alert`; None for a job that compares nothing. outcome: changed, cannot tell or unchanged; None if
     nothing was judged. unsure: the features or metrics of which nobody can tell, with the reason and what to do.
     """
 

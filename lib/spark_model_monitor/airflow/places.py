@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from spark_model_monitor.data.records.windows import Window, format_duration
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean, needing
-from spark_model_monitor.running.configuration.command_line import option_names
+from spark_model_monitor.running.configuration.command_line import option_names, write_flag
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import is_had, provide_jar
 from spark_model_monitor.spark.launch.java import PINNED, find_line_at
@@ -97,7 +97,7 @@ def format_flags(flags: Flags) -> dict[str, str]:
 
 def flag_words(texts: Mapping[str, str]) -> list[str]:
     """The flags of a command line: `--dataset-source=…`."""
-    return [f"--{name.replace('_', '-')}={text}" for name, text in texts.items()]
+    return [write_flag(name, text) for name, text in texts.items()]
 
 
 def split_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -45,10 +45,10 @@ class NamedColumns:
         return self._names[name_or_index]
 
     def require_all_found(self, column_types: Collection[str] = ()) -> None:
-        """Raise BadConfiguration with every column that was not found, including those of `--column-types`."""
+        """Raise BadConfiguration with every column that was not found, including those of `column_types`."""
         # Names of the command line are checked here too, since nothing else knows the columns
         faults = self._faults + [
-            f"--column-types names {name!r}, which is no column of the data; {self._suggest_names(name)}"
+            f"column_types names {name!r}, which is no column of the data; {self._suggest_names(name)}"
             for name in column_types
             if name not in self._names
         ]

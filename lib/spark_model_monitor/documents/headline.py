@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -418,8 +419,12 @@ def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit
     calm = compared - num_unsure
     if calm > 0 and unit != "attribution":
         detail.append(_write_calm(calm, unit))
-    # The first reason and the first step of the first feature: the rest is further down
+    # One reason and its first step, those of most features unless a change is seen: the rest is further down
     first = unsure[0]
+    if not first.possible_change:
+        features_by_advice = Counter(feature.advice for feature in unsure)
+        common_advice = max(features_by_advice, key=lambda advice: features_by_advice[advice])
+        first = next(feature for feature in unsure if feature.advice == common_advice)
     clauses = (first.reason or "").split("; ")
     reason = clauses[0]
     for clause in clauses:

@@ -363,7 +363,8 @@ MOST_CARDS = 12  # the number of open cards; the rest fold
 MOST_LINES = 50
 LINES_SHOWN = 20
 
-EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers; FOLDER is where the run's page lies."
+WHERE_FOLDER_IS = "; FOLDER is the folder of this page."
+EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers" + WHERE_FOLDER_IS
 
 
 LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten

@@ -187,7 +187,7 @@ def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -
 
 
 def is_due(to: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
-    """Whether a destination gets a report of the window, which `alerts` already contains. every: what `--every` says.
+    """Whether a destination gets a report of the window, which `alerts` already contains. every: what `every` says.
 
     Series of numbers are due in every run, but not twice for the same run if they add up. A message is due if the last
     one to this destination had a different status of the alert, or of the traffic (OK if none was sent); or if one has

@@ -149,7 +149,7 @@ class Lease:
             if self._now() >= until:
                 raise OutputHeld(
                     f"{self.folder}: another run is writing there: {holder}; start this one again when that has ended, or "
-                    f"have it wait longer than {wait} by --lease-wait"
+                    f"have it wait longer than {wait} by --set lease_wait=DURATION"
                 )
             if not notified:
                 log.warning("%s: waiting for another run to end: %s", self.folder, holder)

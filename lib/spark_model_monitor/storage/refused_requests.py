@@ -53,7 +53,7 @@ REFUSALS: Mapping[str, str] = {
         "there is no such bucket; check its name, which follows the scheme of a path"
     ),
     r"KMS\.(NotFound|Disabled|KMSInvalidState)Exception|kms:(GenerateDataKey|Decrypt)": (
-        "the KMS key can't be used; check --s3-kms-key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it"
+        "the KMS key can't be used; check s3_kms_key, and allow the job's role kms:GenerateDataKey and kms:Decrypt on it"
     ),
     r"Status Code: 403|Error Code: AccessDenied|\((403|AccessDenied)\) when calling": (
         "access was denied; allow the job's role s3:ListBucket on the bucket, and what docs/s3.md lists on its objects"

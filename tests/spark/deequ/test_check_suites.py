@@ -152,7 +152,10 @@ def test_a_second_scan_that_is_not_allowed_is_refused_before_the_first(loaded, f
         plan_checks(checks, frame.columns)
 
     assert jobs == []
-    assert str(raised.value).count("can't be answered from one scan; allow another one by --allow-second-scan") == 6
+    assert (
+        str(raised.value).count("can't be answered from one scan; allow another one by --set allow_second_scan=yes")
+        == 6
+    )
     assert "--checks: Minimum(amount) where id > 20 can't be" in str(raised.value)
 
 
@@ -174,7 +177,7 @@ def test_more_values_than_are_counted_apart_need_a_second_scan(loaded, spark):
     refused, mean = judge_checks(checks, frame).constraints
     assert refused.constraint_status == "Failure"
     assert refused.constraint_message == (
-        "'number' has more than 4,096 distinct values, too many to count apart; allow another scan by --allow-second-scan"
+        "'number' has more than 4,096 distinct values, too many to count apart; allow another scan by --set allow_second_scan=yes"
     )
     assert mean.metric == 2499.5
 
@@ -323,7 +326,7 @@ def test_values_of_arrays_need_a_second_scan(spark):
     allowed = judge_checks(checks, frame, second_scan_allowed=True)
 
     assert refused.constraints[0].constraint_message == (
-        "the values of 'basket', a vector column, are not counted; allow another scan by --allow-second-scan"
+        "the values of 'basket', a vector column, are not counted; allow another scan by --set allow_second_scan=yes"
     )
     assert allowed.status == "Success"
 

@@ -322,7 +322,7 @@ def test_of_json_documents(spark, tmp_path):
         (tmp_path / f"{number}.json").write_text(json.dumps(records[number:]), encoding="utf-8")
     config = {"dataset_format": '{"json": {"lines": false}}'}
     require_same(*write_documents(str(tmp_path), spark, **config))
-    flags = ["--dataset-source", str(tmp_path), "--dataset-format", config["dataset_format"], "--no-flatten-json"]
+    flags = ["--dataset-source", str(tmp_path), "--dataset-format", config["dataset_format"], "--set=flatten_json=no"]
     sources = read_sources([*flags, "--output-path", str(tmp_path / "out")], {})
     job_config = build_config("baseline", sources, in_container=False)
     faults = []
@@ -642,7 +642,7 @@ def test_of_a_merge(jobs_here, tmp_path, monkeypatch, how):
     labels(tmp_path / "labels")
     source = ("--dataset-source", tmp_path / "captures", "--ground-truth-source", tmp_path / "labels")
     flags = (*source, "--max-quarantined-share", "0.3", "--output-path", tmp_path / "merged")
-    window = ("--scheduled-time", "2026-01-01T12:00:00Z", "--start-time-offset=-PT4H", "--end-time-offset=PT0H")
+    window = ("--scheduled-time", "2026-01-01T12:00:00Z", "--set=start_time_offset=-PT4H", "--set=end_time_offset=PT0H")
     more = {
         "everything": (),
         "late": ("--late-labels", "P1D"),

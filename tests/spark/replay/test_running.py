@@ -101,7 +101,7 @@ def test_what_the_verdicts_rest_on_is_not_taken_from_the_journal_when_it_changed
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.read_bytes())
     replay(engine, config(copy, tmp_path / "out"), HOURLY, None)
-    flags = ["--lenient-window"] if changed_input == "option" else []
+    flags = ["--set=lenient_window=yes"] if changed_input == "option" else []
     if changed_input == "baseline":
         path = copy / "baseline" / "constraints.json"
         path.write_text(path.read_text().replace('"comparison_threshold" : 0.1', '"comparison_threshold" : 0.2'))

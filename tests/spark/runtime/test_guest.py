@@ -109,7 +109,7 @@ def test_what_interrupts_the_host_goes_on_to_it_and_the_job_leaves_its_message(s
 
 
 def test_encryption_that_the_running_spark_does_not_ask_for_is_refused(jobs_here, flags):
-    finished = jobs_here("baseline", *flags, "out", "--s3-encryption", "SSE-S3", "--engine", "spark")
+    finished = jobs_here("baseline", *flags, "out", "--set", "s3_encryption=SSE-S3", "--engine", "spark")
 
     assert finished.status == 2
     assert (

@@ -100,4 +100,4 @@ def test_where_no_label_or_prediction_is_positive_the_log_says_what_to_write(cap
         run_baseline(frame, BiasMonitor(replace(measures, column_types=types)), engine="local")
         logged = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
         assert [text.startswith(start) for text, start in zip(logged, warnings, strict=True)] == [True] * len(warnings)
-        assert all("--column-types COLUMN=categorical" in text for text in logged)
+        assert all("--set column_types=COLUMN=categorical" in text for text in logged)

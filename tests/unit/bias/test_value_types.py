@@ -80,5 +80,7 @@ def test_merged_counts_that_leave_it_open_are_refused_with_the_remedy():
         {INTEGRAL: 100}, distinct=9, minimum=0, maximum=900
     )
 
-    with pytest.raises(BadInput, match="between 9 and 13 distinct values in 200 rows.*--column-types x=categorical"):
+    with pytest.raises(
+        BadInput, match="between 9 and 13 distinct values in 200 rows.*--set column_types=x=categorical"
+    ):
         choose_kind(ValuedColumn("x", (1,)), merged)

@@ -81,14 +81,8 @@ def test_the_place_of_the_data_may_stand_in_the_configuration(configured):
 
 def test_how_metrics_are_judged(configured):
     flags = (
-        "--bias-ci",
-        "bootstrap",
-        "--bias-min-rows",
-        "50",
-        "--bias-di-neutral",
-        "1",
-        "--bias-ranges",
-        "DPL=-0.1:0.1",
+        *("--set", "bias_ci=bootstrap", "--set", "bias_min_rows=50"),
+        *("--set", "bias_di_neutral=1", "--set", "bias_ranges=DPL=-0.1:0.1"),
     )
     tolerances = bias_tolerances(configured(*SOURCE, *flags, job="monitor"))
 
@@ -101,16 +95,16 @@ def test_how_metrics_are_judged(configured):
     assert of_attributions(configured(*SOURCE)).budget == 1 / 720
     as_service = bias_tolerances(configured(*SOURCE, "--compat", "service"))
     assert (as_service.with_intervals, as_service.neutral_di) == (False, False)
-    off = bias_tolerances(configured(*SOURCE, "--bias-ci", "none", "--bias-di-neutral", "0", job="monitor"))
+    off = bias_tolerances(configured(*SOURCE, "--set", "bias_ci=none", "--set", "bias_di_neutral=0", job="monitor"))
     assert (off.with_intervals, off.neutral_di) == (False, False)
 
 
 def test_ranges_may_be_open(configured):
-    assert configured(*SOURCE, "--bias-ranges", "DI=0.8:inf", job="monitor").bias_ranges == {"DI": (0.8, math.inf)}
+    assert configured(*SOURCE, "--set", "bias_ranges=DI=0.8:inf", job="monitor").bias_ranges == {"DI": (0.8, math.inf)}
 
 
 def test_columns_may_be_said_to_be_something(configured):
-    config = configured(*SOURCE, "--column-types", "y=categorical, a=b=continuous")
+    config = configured(*SOURCE, "--set", "column_types=y=categorical, a=b=continuous")
 
     assert config.column_types == {"y": ValueKind.CATEGORICAL, "a=b": ValueKind.CONTINUOUS}
     assert bias_measures(config).column_types["y"] is ValueKind.CATEGORICAL
@@ -119,16 +113,16 @@ def test_columns_may_be_said_to_be_something(configured):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (("--column-types", "y"), "--column-types has 'y'; write COLUMN=categorical or COLUMN=continuous"),
-        (("--bias-ranges", "DPX=0:1"), "--bias-ranges has 'DPX', which is no bias metric; they are AD, CDDPL"),
-        (("--bias-ranges", "DPL=0"), "--bias-ranges has 'DPL=0'; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1"),
-        (("--bias-ranges", "DPL=1:0"), "whose first number has to be the smaller one"),
-        (("--bias-di-neutral", "2"), "--bias-di-neutral is '2'; write 0 as the service has it, or 1"),
+        (("--set", "column_types=y"), "--set column_types has 'y'; write COLUMN=categorical or COLUMN=continuous"),
+        (("--set", "bias_ranges=DPX=0:1"), "--set bias_ranges has 'DPX', which is no bias metric; they are AD, CDDPL"),
+        (("--set", "bias_ranges=DPL=0"), "--set bias_ranges has 'DPL=0'; write METRIC=LOW:HIGH, such as DPL=-0.1:0.1"),
+        (("--set", "bias_ranges=DPL=1:0"), "whose first number has to be the smaller one"),
+        (("--set", "bias_di_neutral=2"), "--set bias_di_neutral is '2'; write 0 as the service has it, or 1"),
         (
             ("--false-alarm-budget", "0"),
             "--false-alarm-budget is '0'; it has to be above 0 and below 1 (1 in 720 is 0.0014)",
         ),
-        (("--bias-ci", "normal"), "--bias-ci is 'normal'; it is one of: none, bootstrap"),
+        (("--set", "bias_ci=normal"), "--set bias_ci is 'normal'; it is one of: none, bootstrap"),
         (("--analysis-config", "nowhere.json"), "--analysis-config is 'nowhere.json', where there is no file"),
     ],
 )

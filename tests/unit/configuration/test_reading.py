@@ -11,6 +11,7 @@ import pytest
 from spark_model_monitor.data.reading.formats import CsvFormat, TableFormat
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from spark_model_monitor.running.configuration.option_types import Compatibility, flag_name, variable_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
@@ -58,7 +59,7 @@ def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp
     )
     root = container(tmp_path, all_four)
     flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", "flag"]
-    file_flags = ["--env-file", str(env_file), "--container-root", root]
+    file_flags = ["--env-file", str(env_file), "--set", f"container_root={root}"]
 
     sources = read_sources([*flags, *file_flags], {"output_path": "environment", "features_attribute": "environment"})
     config = build_config("baseline", sources, in_container=True)
@@ -73,7 +74,7 @@ def test_flag_wins_over_environment_over_env_file_over_job_file_over_default(tmp
 def test_the_job_file_is_also_found_where_the_guide_once_puts_it(tmp_path):
     root = container(tmp_path, {"output_path": "slip"}, name="opt/ml/processing")
 
-    sources = read_sources(["--container-root", root], {})
+    sources = read_sources(["--set", f"container_root={root}"], {})
 
     assert sources.text("output_path") == "slip"
 
@@ -115,7 +116,7 @@ def test_a_line_of_the_env_file_that_is_no_variable_is_named(tmp_path):
 
 
 def test_a_blank_text_counts_as_not_given():
-    assert read("--features-attribute", "", features_attribute="environment").features_attribute == "environment"
+    assert read("--set", "features_attribute=", features_attribute="environment").features_attribute == "environment"
     assert read(categorical_drift_method=" ").categorical_drift_method is None
 
 
@@ -157,7 +158,7 @@ def test_what_is_missing_is_reported_with_flag_and_variable():
         (["--max-domain-size", "1.5"], "has to be a whole number"),
         (["--progress=maybe"], "--progress is 'maybe'; write true or false"),
         (["--compat", "servce"], "did you mean service?"),
-        (["--publish-cloudwatch-metrics", "perhaps"], "write Enabled or Disabled"),
+        (["--set", "publish_cloudwatch_metrics=perhaps"], "write Enabled or Disabled"),
         (["--record-preprocessor-script", "nowhere.py"], "is 'nowhere.py', where there is no file"),
         (["--env-file", "nowhere.env"], "--env-file is 'nowhere.env', which can't be read (No such file or directory)"),
         (["data.csv"], "'data.csv' belongs to no flag"),
@@ -177,7 +178,7 @@ def test_a_broken_job_file_is_named(tmp_path, text):
     (tmp_path / "opt/ml/config/processingjobconfig.json").write_text(text)
 
     with pytest.raises(BadConfiguration, match=r"processingjobconfig\.json can't be read as JSON"):
-        read("--container-root", root)
+        read("--set", f"container_root={root}")
 
 
 def test_foreign_variables_are_ignored_and_nearly_ours_are_reported(tmp_path):
@@ -287,17 +288,18 @@ def test_a_version_that_no_data_can_have_is_reported(flags, sentence):
     ("flags", "environment", "expected"),
     [
         ([], {}, None),
-        (["--with-sketches"], {}, True),
-        (["--without-sketches"], {}, False),
-        (["--without-sketches=no"], {}, True),
-        ([], {"MODEL_MONITOR_WITH_SKETCHES": "false"}, False),
-        ([], {"MODEL_MONITOR_WITHOUT_SKETCHES": "1"}, False),
-        (["--with-sketches"], {"MODEL_MONITOR_WITHOUT_SKETCHES": "true"}, True),
-        (["--with-sketches", "--without-sketches"], {}, False),
+        (["--with-pairs"], {}, True),
+        (["--without-pairs"], {}, False),
+        (["--without-pairs=no"], {}, True),
+        (["--set=with_pairs=no"], {}, False),
+        ([], {"MODEL_MONITOR_WITH_PAIRS": "false"}, False),
+        ([], {"MODEL_MONITOR_WITHOUT_PAIRS": "1"}, False),
+        (["--with-pairs"], {"MODEL_MONITOR_WITHOUT_PAIRS": "true"}, True),
+        (["--with-pairs", "--without-pairs"], {}, False),
     ],
 )
 def test_a_switch_can_be_said_either_way_and_the_last_flag_counts(flags, environment, expected):
-    assert read(*flags, **environment).with_sketches is expected
+    assert read(*flags, **environment).with_pairs is expected
 
 
 @pytest.mark.parametrize(
@@ -305,8 +307,8 @@ def test_a_switch_can_be_said_either_way_and_the_last_flag_counts(flags, environ
     [
         ([], True),
         (["--compat", "service"], False),
-        (["--compat", "service", "--accept-exponents"], True),
-        (["--no-exponents"], False),
+        (["--compat", "service", "--set=accept_exponents=yes"], True),
+        (["--set=accept_exponents=no"], False),
     ],
     ids=str,
 )
@@ -442,7 +444,7 @@ def test_a_configuration_can_be_made_in_python():
 def test_every_option_is_read_from_its_variable_and_from_its_flag():
     unread = []
     for name, option in OPTIONS.items():
-        from_flag = read_sources([flag_name(name), "true"] if option.placeholder else [flag_name(name)], {})
+        from_flag = read_sources([write_flag(name, "true")], {})
         from_variable = read_sources([], {variable_name(name, option): "true"})
         if not from_flag.text(name) == from_variable.text(name) == "true":
             unread.append(name)
@@ -477,24 +479,24 @@ def test_our_own_files_of_variables_can_be_read(path):
     [("1048576", 2**20), ("64MB", 64 * 2**20), ("64 mib", 64 * 2**20), ("2k", 2048), ("1GB", 2**30), ("256m", 2**28)],
 )
 def test_a_size_is_bytes_or_a_number_with_its_unit(text, size):
-    assert read("--max-record-size", text).max_record_size == size
+    assert read("--set", f"max_record_size={text}").max_record_size == size
 
 
 @pytest.mark.parametrize("text", ["0", "1023", "2GB", "64 megabytes", "-1MB", "1.5GB"])
 def test_a_size_that_is_none_or_out_of_bounds_is_refused(text):
     with pytest.raises(BadConfiguration, match="has to be a size from 1kB to 1GB, such as 256MB"):
-        read(f"--max-record-size={text}")
+        read(f"--set=max_record_size={text}")
 
 
 @pytest.mark.parametrize(
     ("text", "wait"), [("PT30M", timedelta(minutes=30)), ("PT0S", timedelta(0)), ("P1D", timedelta(days=1))]
 )
 def test_the_wait_for_another_run_is_a_duration_or_none(text, wait):
-    assert read("--lease-wait", text).lease_wait == wait
+    assert read("--set", f"lease_wait={text}").lease_wait == wait
     assert read().lease_wait == timedelta(minutes=10)
 
 
 @pytest.mark.parametrize("text", ["10", "10m", "soon", "-PT1M", "PT", "P1X", "PT1e9999S"])
 def test_another_wait_is_a_sentence(text):
-    with pytest.raises(BadConfiguration, match="--lease-wait is .*; it has to be a[n ].*, such as PT1"):
-        read("--lease-wait", text)
+    with pytest.raises(BadConfiguration, match="--set lease_wait is .*; it has to be a[n ].*, such as PT1"):
+        read("--set", f"lease_wait={text}")

@@ -21,7 +21,7 @@ def test_without_a_flag_the_buckets_default_counts():
 
 def test_sse_s3_is_called_aes256_by_s3a():
     # hadoop-aws 3.3.4, S3AEncryptionMethods.SSE_S3
-    assert settings_for("--s3-encryption", "sse-s3") == {
+    assert settings_for("--set", "s3_encryption=sse-s3") == {
         "spark.hadoop.fs.s3a.encryption.algorithm": "AES256",
         "spark.hadoop.fs.s3.enableServerSideEncryption": "true",
     }
@@ -43,15 +43,17 @@ def test_sse_kms_without_a_key_leaves_the_key_to_aws():
 
 
 @pytest.mark.parametrize(
-    ("flags", "message"), [((), "not given"), (("--s3-encryption", "SSE-S3"), "SSE-S3")], ids=["alone", "with SSE-S3"]
+    ("flags", "message"),
+    [((), "not given"), (("--set", "s3_encryption=SSE-S3"), "SSE-S3")],
+    ids=["alone", "with SSE-S3"],
 )
 def test_a_key_that_would_not_be_used_is_refused(flags, message):
     with pytest.raises(
-        BadConfiguration, match=f"s3-kms-key is given and s3_encryption is {message}; write --s3-encryption"
+        BadConfiguration, match=f"s3_kms_key is given and s3_encryption is {message}; write --set s3_encryption"
     ):
-        settings_for("--s3-kms-key", KEY, *flags)
+        settings_for("--set", f"s3_kms_key={KEY}", *flags)
 
 
 def test_an_unknown_encryption_is_named_with_those_there_are():
     with pytest.raises(BadConfiguration, match="it is one of: SSE-S3, SSE-KMS"):
-        settings_for("--s3-encryption", "AES512")
+        settings_for("--set", "s3_encryption=AES512")

@@ -4,8 +4,9 @@ import pytest
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS
-from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
+from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 
 TEXTS = {"COLUMN": "a", "NUMBER": "1", "SHARE": "0.5", "DURATION": "PT1H", "LABEL": "1", "0|1": "1", "": "true"}
@@ -49,10 +50,7 @@ def test_there_are_many():
 def test_a_flag_of_another_kind_is_an_error_and_a_variable_is_not(job, analysis, name):
     option = OPTIONS[name]
     text = TEXTS[option.placeholder]
-    flags = [flag_name(name)]
-    if option.placeholder:
-        flags.append(text)
 
     with pytest.raises(BadConfiguration, match="has no effect here; leave it out"):
-        read(job, analysis, flags, {})
+        read(job, analysis, [write_flag(name, text)], {})
     assert read(job, analysis, [], {variable_name(name, option): text}).ignored

@@ -265,7 +265,7 @@ def test_statistics_without_sketches_leave_drift_unjudged_unless_states_are_give
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert outcome.reason == (
         "baseline: statistics.json holds no sketch of it; give the states/ folder with it, "
-        "or make the baseline again --with-sketches"
+        "or make the baseline again with --set with_sketches=yes"
     )
     assert drift(baseline, ["1"], distributions=without | from_profile(baseline)).status is CheckStatus.PASSED
 

@@ -179,7 +179,9 @@ def test_without_spark_values_that_were_not_counted_apart_fail_their_own_check(t
 
     refused, mean = run_baseline(table, DataQualityMonitor(), engine="local", checks=path).checks.constraints
 
-    assert refused.constraint_message.endswith("too many to count apart; allow another scan by --allow-second-scan")
+    assert refused.constraint_message.endswith(
+        "too many to count apart; allow another scan by --set allow_second_scan=yes"
+    )
     assert mean.metric == 2499.5
 
 

@@ -69,8 +69,8 @@ def test_the_jobs_message_becomes_the_exit_status(aws, cluster, submit, state, m
     ("flags", "encryption"),
     [
         ((), (None, None)),  # nothing is asked for
-        (("--s3-encryption", "SSE-S3"), ("AES256", None)),
-        (("--s3-encryption", "SSE-KMS", "--s3-kms-key", "key-1"), ("aws:kms", "key-1")),
+        (("--set", "s3_encryption=SSE-S3"), ("AES256", None)),
+        (("--set", "s3_encryption=SSE-KMS", "--set", "s3_kms_key=key-1"), ("aws:kms", "key-1")),
     ],
     ids=["the bucket's", "SSE-S3", "SSE-KMS"],
 )

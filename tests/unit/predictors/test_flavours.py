@@ -125,7 +125,7 @@ def test_a_skops_file_with_types_of_elsewhere_needs_trust(skops):
     content = skops.dumps(Tripling().fit(ROWS))
     name = next(name for name in skops.get_untrusted_types(data=content) if name.endswith("Tripling"))
 
-    with pytest.raises(BadConfiguration, match="--trust-type .*Tripling"):
+    with pytest.raises(BadConfiguration, match="--set trust_type=.*Tripling"):
         load_model(Model("sklearn", "model.skops", content))
     np.testing.assert_array_equal(
         answers(Model("sklearn", "model.skops", content, trusted=(name,)))[:, 0], 3 * ROWS[:, 0]
@@ -147,7 +147,7 @@ def test_a_pickle_is_refused_unless_it_is_allowed():
     file = io.BytesIO()
     joblib.dump(LogisticRegression().fit(ROWS, BINARY), file)
 
-    with pytest.raises(BadConfiguration, match="a pickle runs code when it is loaded; .*--allow-pickle"):
+    with pytest.raises(BadConfiguration, match="a pickle runs code when it is loaded; .*--set allow_pickle=yes"):
         load_model(Model("sklearn", "model.joblib", file.getvalue()))
     allowed = Model("sklearn", "model.joblib", file.getvalue(), allows_pickle=True)
     expected = LogisticRegression().fit(ROWS, BINARY).predict_proba(ROWS)[:, 1]

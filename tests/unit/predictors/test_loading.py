@@ -51,7 +51,7 @@ def test_a_function_may_be_named_where_it_can_be_imported():
 
 @pytest.mark.parametrize("name", ["churn.h5", "models/churn", "s3://bucket/churn"])
 def test_a_name_that_tells_nothing_is_refused_with_what_to_write(name):
-    with pytest.raises(BadConfiguration, match=r"whose flavour is not recognised; .*--model-flavour callable\|"):
+    with pytest.raises(BadConfiguration, match=r"whose flavour is not recognised; .*--set model_flavour=callable\|"):
         infer_flavour(name)
 
 
@@ -81,12 +81,12 @@ def test_an_address_is_reported_without_its_secrets(caplog):
 
 def test_another_file_than_the_pinned_one_is_not_loaded(file):
     pinned = resolve_model(file, {}, sha256="0" * 64)
-    with pytest.raises(BadConfiguration, match=f"--model-sha256 is 0{{64}}, and {file} has {DIGEST}; it is not loaded"):
+    with pytest.raises(BadConfiguration, match=f"model_sha256 is 0{{64}}, and {file} has {DIGEST}; it is not loaded"):
         read_content(pinned, lambda path: LocalStorage())
 
 
 def test_only_a_file_is_pinned():
-    with pytest.raises(BadConfiguration, match="--model-sha256 is of a file, and operator:neg is none"):
+    with pytest.raises(BadConfiguration, match="model_sha256 is of a file, and operator:neg is none"):
         read_content(resolve_model("operator:neg", {}, sha256=DIGEST), lambda path: LocalStorage())
 
 

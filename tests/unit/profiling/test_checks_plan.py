@@ -106,8 +106,9 @@ def test_all_faults_of_a_plan_are_one_error():
     assert str(raised.value).splitlines() == [
         "--checks: Mean is of 'Amount', which is no column of the data; did you mean 'amount'?",
         "--checks: Uniqueness is of 'cod', which is no column of the data; did you mean 'code'?",
-        "--checks: MinLength(code) can't be answered from one scan; allow another one by --allow-second-scan, or leave it out",
-        "--checks: Uniqueness(id, cod) can't be answered from one scan; allow another one by --allow-second-scan, "
+        "--checks: MinLength(code) can't be answered from one scan; allow another one by --set allow_second_scan=yes, "
+        "or leave it out",
+        "--checks: Uniqueness(id, cod) can't be answered from one scan; allow another one by --set allow_second_scan=yes, "
         "or leave it out",
     ]
 

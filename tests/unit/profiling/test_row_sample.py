@@ -50,3 +50,10 @@ def test_of_few_rows_all_are_drawn():
         "a": ["x", None, "y"],
         "b": ["1.5", "2.0", None],
     }
+
+
+def test_some_texts_share_a_bin():
+    column = BinnedColumn(0, values=("a",), grouped=("b", "c"))
+
+    assert column.bins == 4
+    assert column.bin_cells(pa.array(["a", "b", "c", "d", None])).tolist() == [2, 3, 3, OTHERS, MISSING]

@@ -41,8 +41,8 @@ OF_DOCUMENTS = {
     "headers": NAMES,
 }
 OF_JSON = (
-    "--features-attribute",
-    "rows[*].f",
+    "--set",
+    "features_attribute=rows[*].f",
     "--inference-attribute",
     "out[*].p",
     "--ground-truth-attribute",
@@ -108,7 +108,7 @@ def analyse(folder, *flags, engine=ENGINE, **members):
     path = folder.parent / "analysis_config.json"
     path.write_text(json.dumps({**CONFIG, **members}))
     output_path = str(folder.parent / "out")
-    arguments = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--no-flip-test"]
+    arguments = ["--analysis-type", "MODEL_BIAS", "--analysis-config", str(path), "--set=flip_test=no"]
     arguments += ["--dataset-source", str(folder), "--output-path", output_path, *flags]
     config = build_config("baseline", read_sources(arguments, {}), in_container=False)
     share = config.max_quarantined_share
@@ -314,9 +314,9 @@ def test_a_record_or_document_that_does_not_fit_is_counted_and_put_aside_whole(f
         ),
         (
             lambda folder: write_merged(folder, "JSON"),
-            (*MERGED, "--features-attribute", "nowhere"),
+            (*MERGED, "--set", "features_attribute=nowhere"),
             {"headers": NAMES},
-            "none of the first records can be read.*--features-attribute",
+            "none of the first records can be read.*--set features_attribute=PATH",
         ),
     ],
 )

@@ -31,7 +31,7 @@ from spark_model_monitor.running.merging.merge_run import merge
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 
 MOST = 2000
-TOO_LONG = "longer than --max-record-size"
+TOO_LONG = "longer than max_record_size"
 ENGINE = LocalEngine(MOST, processes=1)
 
 
@@ -138,7 +138,7 @@ def test_merged_records_are_refused_for_every_analysis(tmp_path, analysis):
     flags += ["--output-path", str(tmp_path / "out"), "--problem-type", "BinaryClassification"]
     flags += ["--inference-attribute", "0", "--ground-truth-attribute", "0"]
     if analysis == "MODEL_BIAS":
-        flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--no-flip-test"]
+        flags += ["--analysis-config", str(tmp_path / "analysis_config.json"), "--set=flip_test=no"]
     config = build_config("baseline", read_sources(flags, {}), in_container=False)
     with read_source(ENGINE, config) as data:
         findings = run_baseline(data, monitor_for(config), max_quarantined_share=0.9, output_path=str(tmp_path / "out"))

@@ -29,11 +29,11 @@ def test_a_manifest_leads_to_the_files_that_it_names(listing, tmp_path):
 
 def test_without_a_root_a_manifest_is_data(listing, caplog):
     assert list_outputs(LocalEngine(), listing, None) == listing
-    assert "m.json: looks like a manifest and is read as data; write --manifest-root FOLDER" in caplog.text
+    assert "m.json: looks like a manifest and is read as data; write --set manifest_root=FOLDER" in caplog.text
 
 
 def test_a_manifest_that_names_something_outside_is_a_sentence(listing, tmp_path):
-    with pytest.raises(BadInput, match=r"m\.json: names a file that is not below --manifest-root .*roots") as raised:
+    with pytest.raises(BadInput, match=r"m\.json: names a file that is not below manifest_root .*roots") as raised:
         list_outputs(LocalEngine(), listing, str(tmp_path / "data" / "roots"))
     assert ORDINARY not in str(raised.value)
 

@@ -161,7 +161,7 @@ def test_rows_within_a_row_are_not_sent_to_a_flag_that_does_not_open_them(payloa
     flattened = decode_request(payload, flatten_json=True)
 
     assert reason is Refusal.ROWS_WITHIN_ROWS
-    assert "--flatten-json" not in REMEDIES[reason]
+    assert "flatten_json" not in REMEDIES[reason]
     assert flattened.reason is None
 
 

@@ -75,7 +75,7 @@ def test_captures_on_s3_are_read_where_they_are(captures_folder, monkeypatch):
         for file in captures_folder.glob("captures/**/*.jsonl"):
             store.upload_file(str(file), "team", file.relative_to(captures_folder).as_posix())
 
-        where = ("--dataset-format", "capture", "--output-path", "s3://team/history", "--s3-encryption", "SSE-KMS")
+        where = ("--dataset-format", "capture", "--output-path", "s3://team/history", "--set", "s3_encryption=SSE-KMS")
         ended = run("s3://team/captures", "--baseline", "known", *where)
         store.put_object(Bucket="team", Key="empty/2026/03/03/22/")  # which marks a folder
         empty = run("s3://team/empty", "--baseline", "known", *where[:2], "--output-path", "s3://team/nothing")

@@ -60,6 +60,9 @@ TABLES = (draw_diamonds, draw_tips, draw_flowers, draw_sensor, draw_accounts)
 
 def draw_table(table: Callable[..., pd.DataFrame], rows: int, seed: int, *, is_sorted: bool = False) -> pd.DataFrame:
     frame = table(rows, np.random.default_rng(seed))
+    offsets = np.random.default_rng([seed, 1]).integers(0, 90, rows)
+    days = pd.Timestamp(2026, 1, 1) + pd.to_timedelta(offsets, unit="D")
+    frame["day"] = days.strftime("%Y-%m-%d")
     if not is_sorted:
         return frame
     return frame.sort_values([*frame.columns[2:4]], kind="stable", ignore_index=True)
@@ -67,39 +70,45 @@ def draw_table(table: Callable[..., pd.DataFrame], rows: int, seed: int, *, is_s
 
 @dataclass(frozen=True)
 class DataError:
-    """share: of the rows of a table that have it, if it is planted evenly."""
+    """share: of the rows of a table that have it, if it is planted evenly. position: of the column that gets it."""
 
     name: str
     share: float
-    is_of_numbers: bool
+    position: int
     change: Callable[[pd.Series], Any]
 
 
 NUMBER_FAULTS = (
-    DataError("unit", 1, True, lambda values: values * 100),
-    DataError("unit in some rows", 0.15, True, lambda values: values * 100),
-    DataError("missing", 0.3, True, lambda values: np.nan),
-    DataError("shift", 1, True, lambda values: values + values.std()),
-    DataError("frozen", 1, True, lambda values: values.iloc[0]),
-    DataError("clipped", 1, True, lambda values: values.clip(upper=values.quantile(0.7))),
-    DataError("sentinel", 0.1, True, lambda values: -999),
-    DataError("text with unit", 0.3, True, lambda values: values.astype(str) + " kg"),
-    DataError("decimal comma", 0.4, True, lambda values: values.map(lambda value: f"{value:.2f}".replace(".", ","))),
-    DataError("other sign", 0.3, True, lambda values: -values),
+    DataError("unit", 1, 0, lambda values: values * 100),
+    DataError("unit in some rows", 0.15, 0, lambda values: values * 100),
+    DataError("missing", 0.3, 0, lambda values: np.nan),
+    DataError("shift", 1, 0, lambda values: values + values.std()),
+    DataError("frozen", 1, 0, lambda values: values.iloc[0]),
+    DataError("clipped", 1, 0, lambda values: values.clip(upper=values.quantile(0.7))),
+    DataError("sentinel", 0.1, 0, lambda values: -999),
+    DataError("text with unit", 0.3, 0, lambda values: values.astype(str) + " kg"),
+    DataError("decimal comma", 0.4, 0, lambda values: values.map(lambda value: f"{value:.2f}".replace(".", ","))),
+    DataError("other sign", 0.3, 0, lambda values: -values),
 )
 TEXT_FAULTS = (
-    DataError("new category", 0.15, False, lambda values: "Zzz"),
-    DataError("case", 0.5, False, lambda values: values.str.upper() + "S"),
-    DataError("cut", 0.5, False, lambda values: values.str[:2] + "."),
-    DataError("mojibake", 0.3, False, lambda values: values + "Ã¼"),
-    DataError("missing text", 0.3, False, lambda values: None),
+    DataError("new category", 0.15, 2, lambda values: "Zzz"),
+    DataError("case", 0.5, 2, lambda values: values.str.upper() + "S"),
+    DataError("cut", 0.5, 2, lambda values: values.str[:2] + "."),
+    DataError("mojibake", 0.3, 2, lambda values: values + "Ã¼"),
+    DataError("missing text", 0.3, 2, lambda values: None),
 )
-FAULTS = NUMBER_FAULTS + TEXT_FAULTS
+DATE_FAULTS = (
+    DataError("a year off", 1, -1, lambda days: days.str.replace("2026", "2025")),
+    DataError("another form", 0.5, -1, lambda days: pd.to_datetime(days).dt.strftime("%d/%m/%Y")),
+    DataError("epoch", 0.3, -1, lambda days: (pd.to_datetime(days).astype("int64") // 10**9).astype(str)),
+    DataError("one date", 0.3, -1, lambda days: "1970-01-01"),
+)
+FAULTS = NUMBER_FAULTS + TEXT_FAULTS + DATE_FAULTS
 
 
 def insert_fault(frame: pd.DataFrame, fault: DataError, chosen: np.ndarray) -> tuple[pd.DataFrame, str]:
-    """The table with the fault in its first column of numbers or texts, in the chosen rows; and the column's name."""
-    name = frame.columns[0] if fault.is_of_numbers else frame.columns[2]
+    """The table with the fault in its first column of numbers or texts, or its days, in these rows; and the column's name."""
+    name = frame.columns[fault.position]
     column = frame[name].astype(object)
     column[chosen] = fault.change(frame[name][chosen])
     return frame.assign(**{name: column.infer_objects()}), name

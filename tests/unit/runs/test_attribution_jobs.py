@@ -147,7 +147,7 @@ def test_data_quality_says_the_impact_of_what_it_finds_with_the_attributions_of_
     assert page.index(">age<") < page.index(">income<")
 
 
-@pytest.mark.parametrize("flags", ["--compat service", "--attribution-ci none"])
+@pytest.mark.parametrize("flags", ["--compat service", "--set attribution_ci=none"])
 def test_the_service_does_not_judge_single_features(jobs, flags):
     jobs.run(f"{MONITOR} captures.jsonl --model scoring:other --output-path as-service --no-report {flags}")
     document = jobs.read_checks("as-service")
@@ -158,7 +158,7 @@ def test_the_service_does_not_judge_single_features(jobs, flags):
 
 @pytest.mark.parametrize(
     ("flags", "status"),
-    [("", "cannot tell"), ("--attribution-min-rows 20", "passed"), ("--compat service", "passed")],
+    [("", "cannot tell"), ("--set attribution_min_rows=20", "passed"), ("--compat service", "passed")],
 )
 def test_a_window_of_few_rows_is_judged_as_reported(jobs, flags, status):
     jobs.run(f"{MONITOR} few.jsonl --model scoring:score --output-path few --no-report {flags}")

@@ -71,7 +71,7 @@ def test_a_window_like_the_baseline_has_an_empty_list_of_violations(jobs):
 
 
 def test_violations_are_a_success_unless_they_are_to_fail(jobs):
-    flags = "--fail-on-violations --bias-ci bootstrap --baseline baseline --output-path failed"
+    flags = "--fail-on-violations --set bias_ci=bootstrap --baseline baseline --output-path failed"
     jobs.run(f"monitor {BIAS} --dataset-source unfair.csv {flags}", status=4)
     violations = jobs.read_violations("failed")
     checks = jobs.read_checks("failed")["checks"]

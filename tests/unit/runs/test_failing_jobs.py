@@ -145,7 +145,7 @@ def folder(tmp_path_factory):
         # Estimates
         (f"{ESTIMATE} --baseline quality", 2, ["probability_attribute is missing; an estimate is made of scores"]),
         (f"{OF_SCORES} --baseline nowhere", 2, ["nowhere: there is neither a run of ours"]),
-        (f"{OF_SCORES} --cost-matrix win=4", 2, ["--cost-matrix is 'win=4'; write what outcomes are worth"]),
+        (f"{OF_SCORES} --set cost_matrix=win=4", 2, ["--set cost_matrix is 'win=4'; write what outcomes are worth"]),
         (f"{OF_SCORES} --compat service", 2, ["the service has no ESTIMATED_QUALITY"]),
         (f"{NUMBERS} --baseline quality", 2, ["an estimate of predicted numbers takes a table"]),
         (f"{LEARN} {BINARY} --inference-attribute score", 2, ["errors are learnt of predicted numbers in a table"]),

@@ -50,13 +50,13 @@ READERS = {
     "a JSON document": (write_document, ["--dataset-format", "json"]),
     "nested": (
         lambda records, path: write_lines([{"customer": record} for record in records], path),
-        ["--dataset-format", "jsonl", "--flatten-json"],
+        ["--dataset-format", "jsonl", "--set=flatten_json=yes"],
     ),
     "a script": (
         write_captures,
         ["--dataset-format", "capture", "--record-preprocessor-script", "script.py"],
     ),
-    "captures": (write_captures, ["--dataset-format", "capture", "--flatten-json"]),
+    "captures": (write_captures, ["--dataset-format", "capture", "--set=flatten_json=yes"]),
 }
 
 
@@ -98,7 +98,7 @@ def monitor(tmp_path):
         taken = jobs("baseline", "--dataset-source", "known", *flags, "--output-path", "baseline")
         assert taken.status == 0, taken.said
         with http_server(200) as server:
-            sinks = ("--sink", f"webhook:{server.url}", "--junit", "junit.xml", "--every")
+            sinks = ("--sink", f"webhook:{server.url}", "--junit", "junit.xml", "--set=every=yes")
             window = ("--dataset-source", "new", *flags, "--baseline", "baseline", "--output-path", "out")
             monitored = jobs("monitor", *window, *sinks, "--max-quarantined-share", "1")
         assert monitored.status == 0, monitored.said

@@ -20,6 +20,7 @@ from jobs import monitor as monitor_job
 from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.reports.outputs.sql_tables import DAMAGED, NEW
 from spark_model_monitor.reports.sinks import Environment
+from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.replay import replay_command
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.serverless import RunFailed, handle
@@ -62,7 +63,7 @@ class Run:
             "publish_cloudwatch_metrics": "Enabled",
             "engine": "local",
         }
-        self.flags = [f"--{name.replace('_', '-')}={text}" for name, text in self.variables.items()]
+        self.flags = [write_flag(name, text) for name, text in self.variables.items()]
 
     def monitor(self, *flags, status=4, **variables):
         words = [*self.flags, "--output-path", OUT, *traffic.WINDOW, "--fail-on-violations", *flags]
@@ -276,7 +277,7 @@ def test_a_baseline_writes_each_output_by_itself(run, tmp_path):
 def test_a_merge_says_in_its_ledger_which_output_failed(run, tmp_path):
     (tmp_path / "merged").mkdir()
     (tmp_path / "merged" / "metrics").write_text("in the way")
-    flags = (*traffic.merge_flags(".", "merged"), "--publish-cloudwatch-metrics", "Enabled")
+    flags = (*traffic.merge_flags(".", "merged"), "--set", "publish_cloudwatch_metrics=Enabled")
     run.jobs.run("merge", *flags, status=255)
 
     assert list(run.jobs.read("merged/ledger.json")["outputs"]) == ["publish_cloudwatch_metrics"]

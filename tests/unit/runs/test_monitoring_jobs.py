@@ -223,7 +223,9 @@ def test_features_can_be_left_out_by_name_or_index(jobs):
 
 
 def test_the_previous_run_is_a_baseline_and_the_first_run_needs_none(jobs):
-    words = "monitor --dataset-source people.csv --baseline previous --output-path rolling --omit-empty-violations"
+    words = (
+        "monitor --dataset-source people.csv --baseline previous --output-path rolling --set omit_empty_violations=yes"
+    )
     first = jobs.run(words)
     second = jobs.run(words)
 
@@ -342,12 +344,12 @@ def test_scripts_of_the_user_run_before_and_after_and_lines_above_the_largest_re
     )
     scripts = "--record-preprocessor-script before.py --post-analytics-processor-script after.py"
     jobs.run(
-        f"{BASELINE} few.csv --output-path scripts {scripts} --max-record-size 1kB --max-quarantined-share 0.5 --no-report"
+        f"{BASELINE} few.csv --output-path scripts {scripts} --set max_record_size=1kB --max-quarantined-share 0.5 --no-report"
     )
     records = jobs.read("scripts/ledger.json")["records"]
 
     assert jobs.read("seen.json") == ["age", "plan_is_basic"]
-    assert records["quarantined"] == {"longer than --max-record-size": 1}
+    assert records["quarantined"] == {"longer than max_record_size": 1}
     assert records["kept"] == 2
 
 

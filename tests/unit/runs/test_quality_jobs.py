@@ -67,7 +67,7 @@ def test_captures_without_labels_become_an_estimate(jobs):
     estimate = (
         f"monitor --analysis-type ESTIMATED_QUALITY {BINARY} --dataset-source captures --dataset-format capture {HOUR}"
     )
-    words = "--probability-attribute 0 --cost-matrix tp=10,fp=-5 --baseline baseline --output-path estimated"
+    words = "--probability-attribute 0 --set cost_matrix=tp=10,fp=-5 --baseline baseline --output-path estimated"
     jobs.run(f"{estimate} {words}")
     document = jobs.read("estimated/estimated_quality.json")
     values = {metric["name"]: metric["value"] for metric in document["metrics"]}

@@ -76,8 +76,11 @@ def test_a_defect_of_ours_is_reported_by_type_and_place_without_its_text():
         ("java.io.IOException: No space left on device", "the disk is full"),
         ("java.lang.OutOfMemoryError: Java heap space", "--driver-memory"),
         ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "decompress compressed files"),
-        ("java.lang.OutOfMemoryError: Java heap space", "a smaller --max-record-size"),
-        ("org.apache.arrow.vector.util.OversizedAllocationException: Memory required", "a smaller --max-record-size"),
+        ("java.lang.OutOfMemoryError: Java heap space", "a smaller --set max_record_size=SIZE"),
+        (
+            "org.apache.arrow.vector.util.OversizedAllocationException: Memory required",
+            "a smaller --set max_record_size=SIZE",
+        ),
         (
             "Parquet column cannot be converted in file file:///in/b.parquet. Column: [a], Expected: bigint, Found: INT32.",
             "file:///in/b.parquet: column a is INT32, and bigint in the first file",

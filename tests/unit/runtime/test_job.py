@@ -14,7 +14,7 @@ from spark_model_monitor.running.runtime.status import ExitStatus, completed
 @pytest.fixture(autouse=True)
 def own_logging(monkeypatch):
     """Leaves pytest's log handlers alone."""
-    monkeypatch.setattr("spark_model_monitor.running.runtime.job.start_logging", lambda: None)
+    monkeypatch.setattr("spark_model_monitor.running.runtime.job.start_logging", lambda flags: None)
     logging.getLogger("spark_model_monitor").setLevel(logging.INFO)
 
 
@@ -24,7 +24,7 @@ def run(tmp_path):
 
     def running(body, *more):
         flags = ["--dataset-source", "in", "--dataset-format", "csv", "--output-path", str(tmp_path), *more]
-        with Job("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
+        with Job("baseline", [*flags, "--set", f"container_root={tmp_path}"], {}) as job:
             body(job)
         return job.exit_status, (tmp_path / "message").read_text()
 
@@ -67,7 +67,7 @@ def test_a_trace_has_no_value_unless_it_is_asked_for(run, caplog):
     assert "ValueError" in caplog.text
     assert "Jane" not in caplog.text
 
-    run(body, "--log-values")
+    run(body, "--set=log_values=yes")
     assert "could not convert string to float: 'Jane Doe'" in caplog.text
 
 
@@ -130,7 +130,7 @@ def test_a_run_that_publishes_is_not_stopped_any_more(run):
 
 def test_a_wrong_configuration_ends_the_run_with_all_faults_in_one_line(tmp_path):
     flags = ["--dataset-format", "csv", "--output-path", str(tmp_path), "--max-domain-size", "x"]
-    with Job("baseline", [*flags, "--container-root", str(tmp_path)], {}) as job:
+    with Job("baseline", [*flags, "--set", f"container_root={tmp_path}"], {}) as job:
         job.finish(str(job.config))
 
     assert job.exit_status == 2
@@ -142,7 +142,7 @@ def test_a_wrong_configuration_ends_the_run_with_all_faults_in_one_line(tmp_path
 
 def test_a_message_that_can_not_be_written_is_a_failure(tmp_path):
     (tmp_path / "file").touch()
-    flags = ["--output-path", str(tmp_path / "file"), "--container-root", str(tmp_path)]
+    flags = ["--output-path", str(tmp_path / "file"), "--set", f"container_root={tmp_path}"]
     with Job("baseline", flags, {}) as job:
         job.finish(completed())
 

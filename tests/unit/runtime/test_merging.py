@@ -49,7 +49,7 @@ def test_a_missing_source_is_reported_with_all_that_is_missing():
             id="the hour before, started twelve minutes after it",
         ),
         pytest.param(  # the guide's example (C6.2b)
-            ["--scheduled-time", "2020-01-09T13:00:00Z", "--start-time-offset=-P8D", "--end-time-offset=-P1D"],
+            ["--scheduled-time", "2020-01-09T13:00:00Z", "--set=start_time_offset=-P8D", "--set=end_time_offset=-P1D"],
             ("2020-01-01T13:00:00Z", "2020-01-08T13:00:00Z", "2020-01-09T13:00:00Z"),
             id="a week, a day ago",
         ),
@@ -59,7 +59,7 @@ def test_a_missing_source_is_reported_with_all_that_is_missing():
             id="widened to whole hours",
         ),
         pytest.param(  # the published merge wrote the folders 19 and 20 (C6.2c)
-            ["--scheduled-time", "2024-01-19T20:00:00Z", "--start-time-offset=-PT6H", "--end-time-offset=-PT0H",
+            ["--scheduled-time", "2024-01-19T20:00:00Z", "--set=start_time_offset=-PT6H", "--set=end_time_offset=-PT0H",
              "--compat", "service"],
             ("2024-01-19T14:00:00Z", "2024-01-19T21:00:00Z", "2024-01-19T20:00:00Z"),
             id="as the service: with the hour in which the window ends",
@@ -97,7 +97,13 @@ def test_the_format_of_a_transform_can_be_stated():
         (["--late-labels", "PT0S"], "--late-labels is 'PT0S'; it has to be longer than nothing"),
         (["--start-time", "2024-03-04T20:00:00Z"], "end_time is missing"),
         (
-            ["--scheduled-time", "2024-03-04T20:00:00Z", "--start-time-offset", "PT0H", "--end-time-offset=-PT1H"],
+            [
+                "--scheduled-time",
+                "2024-03-04T20:00:00Z",
+                "--set",
+                "start_time_offset=PT0H",
+                "--set=end_time_offset=-PT1H",
+            ],
             "the start has to be before the end, such as -PT1H and PT0H",
         ),
         (

@@ -154,14 +154,14 @@ def test_a_rerun_of_the_same_window_tells_nothing_new(telling):
 def test_every_run_is_reported_if_asked_for(telling):
     with http_server(200) as server:
         for hour, violations in ((10, 0), (11, 3), (12, 4)):
-            telling(violations, "--sink", f"webhook:{server.url}", "--every", hour=hour)
+            telling(violations, "--sink", f"webhook:{server.url}", "--set=every=yes", hour=hour)
 
     assert statuses(server) == ["OK", "InAlert", "InAlert"]
 
 
 def test_two_of_three_windows_are_waited_for(telling):
     with http_server(200) as server:
-        flags = ("--sink", f"webhook:{server.url}", "--datapoints-to-alert", "2", "--evaluation-period", "3")
+        flags = ("--sink", f"webhook:{server.url}", "--set", "datapoints_to_alert=2", "--set", "evaluation_period=3")
         for hour, violations in ((10, 5), (11, 0), (12, 1), (13, 0)):
             telling(violations, *flags, hour=hour)
 
@@ -175,7 +175,7 @@ def test_runs_before_the_sink_was_named_count(telling):
     telling(1, hour=10)
     telling(1, hour=11)
     with http_server(200) as server:
-        flags = ("--datapoints-to-alert", "3", "--evaluation-period", "3")
+        flags = ("--set", "datapoints_to_alert=3", "--set", "evaluation_period=3")
         telling(1, "--sink", f"webhook:{server.url}", *flags, hour=12)
 
     assert statuses(server) == ["InAlert"]
@@ -233,7 +233,7 @@ def test_a_rerun_adds_no_second_point_where_points_add_up(telling):
 
 def test_the_report_names_five_violations_and_where_the_files_stay(telling):
     with http_server(200) as server:
-        telling(9, "--sink", f"webhook:{server.url}", "--sagemaker-endpoint-name", "churn")
+        telling(9, "--sink", f"webhook:{server.url}", "--set", "sagemaker_endpoint_name=churn")
 
     [(_, _, body)] = server.requests
     document = json.loads(body)
@@ -252,7 +252,7 @@ def notices(server):
 
 def test_traffic_that_fell_is_reported_once_and_again_when_it_is_back(telling):
     with http_server(200) as server:
-        flags = ("--sink", f"webhook:{server.url}", "--min-traffic", "0.5")
+        flags = ("--sink", f"webhook:{server.url}", "--set", "min_traffic=0.5")
         for hour, records in ((10, 100), (11, 90), (12, 110), (13, 49), (14, 48), (15, 95)):
             telling(0, *flags, hour=hour, records=records)
 
@@ -275,7 +275,9 @@ def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
     flags = ("--dataset-source", "x", "--dataset-format", "capture", "--output-path", str(tmp_path))
     job_config = build_config(
         "monitor",
-        read_sources((*flags, "--scheduled-time", "2026-01-31T23:10:00Z", "--sagemaker-endpoint-name", "churn"), {}),
+        read_sources(
+            (*flags, "--scheduled-time", "2026-01-31T23:10:00Z", "--set", "sagemaker_endpoint_name=churn"), {}
+        ),
         in_container=False,
     )
     now = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -292,7 +294,7 @@ def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
 
 def test_a_required_sink_that_fails_fails_the_run_after_all_were_reported(telling):
     with http_server(404) as broken, http_server(200) as healthy:
-        flags = ("--sink", f"webhook:{broken.url}", "--sink", f"webhook:{healthy.url}", "--sink-required")
+        flags = ("--sink", f"webhook:{broken.url}", "--sink", f"webhook:{healthy.url}", "--set=sink_required=yes")
         with pytest.raises(SinkFailed, match="answered 404(.|\n)*the documents of the run are in place"):
             telling(3, *flags)
 
@@ -332,8 +334,8 @@ def test_a_history_that_another_run_holds_is_not_written_over(telling):
     (telling.folder / f"{PREFIX}{holder.run}").write_bytes(holder.to_json())
 
     with http_server(200) as server:
-        telling(0, "--sink", f"webhook:{server.url}", "--lease-wait", "PT0S", hour=11, records=100)
-        telling(3, "--sink", f"webhook:{server.url}", "--lease-wait", "PT0S", hour=12)
+        telling(0, "--sink", f"webhook:{server.url}", "--set", "lease_wait=PT0S", hour=11, records=100)
+        telling(3, "--sink", f"webhook:{server.url}", "--set", "lease_wait=PT0S", hour=12)
 
     assert statuses(server) == ["InAlert"]
     assert file.read_bytes() == before
@@ -363,12 +365,12 @@ def test_what_sinks_lack_is_reported_before_anything_is_read(tmp_path):
     [
         pytest.param(["--sink", "webhook:x"], "--sink names the sink webhook with a target that is no URL", id="sink"),
         pytest.param(
-            ["--datapoints-to-alert", "0"], "--datapoints-to-alert is '0'; it has to be a whole number", id="0"
+            ["--set", "datapoints_to_alert=0"], "--set datapoints_to_alert is '0'; it has to be a whole number", id="0"
         ),
-        pytest.param(["--evaluation-period", "101"], "has to be a whole number from 1 to 100", id="101"),
+        pytest.param(["--set", "evaluation_period=101"], "has to be a whole number from 1 to 100", id="101"),
         pytest.param(
-            ["--datapoints-to-alert", "3", "--evaluation-period", "2"],
-            "--evaluation-period is 2, and datapoints_to_alert 3: there could be no alert; write 3 or more",
+            ["--set", "datapoints_to_alert=3", "--set", "evaluation_period=2"],
+            "--set evaluation_period is 2, and datapoints_to_alert 3: there could be no alert; write 3 or more",
             id="3 of 2",
         ),
     ],

@@ -54,8 +54,13 @@ class Jobs:
 
 
 def parse_flags(command):
-    """The flags of a job's command line by name."""
-    return dict(word.split("=", 1) for word in command.words if word.startswith("--") and "=" in word)
+    """What a job's command line sets, by flag; a setting has the flag that its name would have."""
+    values = {}
+    for word in command.words:
+        name, equals, text = word.removeprefix("--set=").partition("=")
+        if word.startswith("--") and equals:
+            values[f"--{name.removeprefix('--').replace('_', '-')}"] = text
+    return values
 
 
 class Schedule:

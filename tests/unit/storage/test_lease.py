@@ -103,7 +103,7 @@ def test_who_waits_too_long_is_reported_who_holds_it_and_leaves_no_file(lease, o
         f"{out}: another run is writing there: run {first.run}, process {os.getpid()} on host {os.uname().nodename}, "
         f"since {first.holder.since}; "
     )
-    assert "wait longer than 0:00:30 by --lease-wait" in str(raised.value)
+    assert "wait longer than 0:00:30 by --set lease_wait=DURATION" in str(raised.value)
     assert 30 <= clock.seconds - 1000 < 32
     assert raised.value.exit_status == 255
     second.release()

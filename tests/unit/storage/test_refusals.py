@@ -30,7 +30,7 @@ def raised(kind, message, status, code):
         (raised("AWSBadRequestException", "the region 'us-east-1' is wrong; expecting 'eu-west-1'", 400,
                 "AuthorizationHeaderMalformed"), "endpoint.region=eu-west-1"),
         (raised("AWSBadRequestException", "Bad Request", 400, "400 Bad Request"), "as for a bucket of another region, or with"),
-        (raised("AWSBadRequestException", "Invalid keyId 'x'", 400, "KMS.NotFoundException"), "check --s3-kms-key"),
+        (raised("AWSBadRequestException", "Invalid keyId 'x'", 400, "KMS.NotFoundException"), "check s3_kms_key"),
         (raised("java.nio.file.AccessDeniedException", "x is not authorized to perform: kms:GenerateDataKey", 403,
                 "AccessDenied"), "allow the job's role kms:GenerateDataKey"),
         (raised("java.nio.file.AccessDeniedException", "Access Denied", 403, "AccessDenied"), "s3:ListBucket"),

@@ -18,12 +18,13 @@ def demo(arguments: Sequence[str]) -> int:
 
 
 def _add_completion_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh"), help="your shell")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="your shell")
 
 
 @register_verb("completion", group="begin", flags=_add_completion_flags)
 def completion(options: argparse.Namespace) -> int:
-    """Print a script with which bash or zsh completes commands and flags: eval "$(spark-model-monitor completion bash)"."""
+    """Print a script with which bash, zsh or fish completes commands and flags: eval "$(spark-model-monitor completion bash)"; in
+    fish spark-model-monitor completion fish | source."""
     from spark_model_monitor.cli import parser
     from spark_model_monitor.running.configuration.help import completion_script
 

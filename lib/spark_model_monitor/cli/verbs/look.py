@@ -54,7 +54,7 @@ def _compare_flags(parser: argparse.ArgumentParser) -> None:
 
 @register_verb("compare", group="look", flags=_compare_flags)
 def compare(options: argparse.Namespace) -> int:
-    """Report what changed between two runs, baselines or files of them, largest change first. Needs no data, no JVM."""
+    """Report what changed between two runs or baselines, largest first. Needs no data, no JVM."""
     from spark_model_monitor.reports.history_page.compare import main
 
     settings = {
@@ -66,6 +66,38 @@ def compare(options: argparse.Namespace) -> int:
     }
     with open_paths([options.before, options.after, options.output or "", options.attributions or ""]):
         return main(options.before, options.after, sys.stdout, **settings)
+
+
+def _add_compare_files_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("before", metavar="BEFORE", help="file or folder of data: CSV, JSON, Parquet, captures")
+    add("after", metavar="AFTER", help="later data of the same kind")
+    add("--output", metavar="FILE", help="file of the page (default: AFTER-compared.html)")
+    add("--json", action="store_true", help="print a JSON object")
+    _add_values_flag(parser)
+
+
+@register_verb("compare-files", group="look", flags=_add_compare_files_flags)
+def compare_files(options: argparse.Namespace) -> int:
+    """Compare two files of data, and write a page: the first one is the baseline. Keeps nothing else, needs no JVM."""
+    from pathlib import Path
+
+    from spark_model_monitor.running.runs.two_files import compare_files
+    from spark_model_monitor.running.runtime.ending import describe_result
+
+    # The page goes where the command was started, beside no other file
+    findings = compare_files(options.before, options.after)
+    page = options.output or f"{Path(options.after).resolve().name.partition('.')[0]}-compared.html"
+    if options.values == "hide":
+        findings = findings.without_values
+    findings.report().save(page)
+    # For scripts, or for people
+    if options.json:
+        sys.stdout.write(f"{json.dumps(describe_result(findings, page=page), indent=2, ensure_ascii=False)}\n")
+        return 0
+    shown = findings if _show_values(options.values) else findings.without_values
+    sys.stdout.write(f"{shown.text()}{page}\n")
+    return 0
 
 
 def _explain_flags(parser: argparse.ArgumentParser) -> None:

@@ -57,16 +57,19 @@ class BinnedColumn:
     """A column and its bins: 0 for missing cells, 1 for others, and its own from 2.
 
     cuts: ascending, for numbers: bin 2 has those up to the first cut, the last those above the last; 1 has the others.
-    values: for texts, one bin each; bin 1 has all other texts.
+    values: for texts, one bin each; bin 1 has all other texts. grouped: texts that share the last bin.
     """
 
     position: int
     cuts: tuple[float, ...] = ()
     values: tuple[str, ...] = ()
+    grouped: tuple[str, ...] = ()
 
     @property
     def bins(self) -> int:
-        return 2 + (len(self.cuts) + 1 if self.cuts else len(self.values))
+        if self.cuts:
+            return 3 + len(self.cuts)
+        return 2 + len(self.values) + bool(self.grouped)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -94,7 +97,8 @@ class BinnedColumn:
             return np.asarray(np.where(absent, MISSING, np.where(np.isnan(numbers), 1, bins)), np.int16)
         encoded = make_keys(format_texts(cells)).dictionary_encode()
         # Flags have the bin of their value however they are written
-        bin_by_text = {FLAGS.get(value, value): number for number, value in enumerate(self.values, 2)}
+        bin_by_text = dict.fromkeys(self.grouped, 2 + len(self.values))
+        bin_by_text |= {FLAGS.get(value, value): number for number, value in enumerate(self.values, 2)}
         for spelling, flag in FLAGS.items():
             if flag in bin_by_text:
                 bin_by_text[spelling] = bin_by_text[flag]

@@ -161,7 +161,7 @@ def _count_features(
         return widths.most_common(1)[0][0]
     raise BadInput(
         f"{source.path}: none of the first records can be read ({reason.text}); name where features, label and prediction are "
-        "with features, label and predicted_label in analysis_config.json, or with --features-attribute, "
+        "with features, label and predicted_label in analysis_config.json, or with --set features_attribute=PATH, "
         "--ground-truth-attribute and --inference-attribute"
     )
 

@@ -165,7 +165,9 @@ def list_named_files(
     """
     if manifest_root is None:
         if files and _is_manifest(engine, files[0]):
-            log.warning("%s: looks like a manifest and is read as data; write --manifest-root FOLDER", files[0].path)
+            log.warning(
+                "%s: looks like a manifest and is read as data; write --set manifest_root=FOLDER", files[0].path
+            )
         return {}
     return {file: list(_read_manifest(engine, file, manifest_root)) for file in files if _is_manifest(engine, file)}
 
@@ -230,7 +232,7 @@ def _read_manifest(engine: Engine, manifest: StoredFile, root: str) -> Iterator[
 def _require_below(path: str, root: str, manifest: StoredFile) -> None:
     if not is_below(path, resolve_stand_in(root)):
         raise BadInput(
-            f"{manifest.path}: names a file that is not below --manifest-root {root}; leave the manifest out, or write the "
+            f"{manifest.path}: names a file that is not below manifest_root {root}; leave the manifest out, or write the "
             "folder of the outputs"
         )
 

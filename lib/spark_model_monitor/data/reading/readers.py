@@ -176,7 +176,8 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     if whole_files and largest.size_bytes > engine.max_line_bytes:
         raise BadInput(
             f"{largest.path}: has {largest.size_bytes:,} bytes, and a JSON document, which is read at once, may have "
-            f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger --max-record-size"
+            f"{engine.max_line_bytes:,}; write one object a line and --dataset-format jsonl, or a larger "
+            "--set max_record_size=SIZE"
         )
     from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
 

@@ -75,7 +75,7 @@ class Refusal(IntEnum):
     UNREADABLE_TYPE_ERROR = 41, "unreadable (TypeError)"
     UNREADABLE_UNICODE_ERROR = 42, "unreadable (UnicodeError)"
     UNREADABLE_VALUE_ERROR = 43, "unreadable (ValueError)"
-    TOO_LONG = 44, "longer than --max-record-size"
+    TOO_LONG = 44, "longer than max_record_size"
     ANOTHER_SHAPE = 45, "of another shape than most records"
     THIRD_CLASS = 46, "label or prediction of a third class"
     STRAY = 47, "a cell of another kind than nearly all others of its column"
@@ -158,11 +158,11 @@ REMEDIES = {
     Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
     "them apart by a --record-preprocessor-script",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
-    Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
+    Refusal.NESTED_JSON: "to read arrays within a row write --set flatten_json=yes",
     Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",
     Refusal.TOO_MANY_NAMES: "if members are called by values, such as ids, write them as values",
     Refusal.ANOTHER_SHAPE: "write a member as a value, an array of values or an object in all records, or under "
-    "--no-flatten-json as a value",
+    "--set flatten_json=no as a value",
     Refusal.NOT_GROUND_TRUTH: _LABEL,
     Refusal.NO_ID: _LABEL,
     Refusal.NO_LABEL: "join captures with their labels by merge, which writes groundTruthData into each record",
@@ -175,7 +175,7 @@ REMEDIES = {
     Refusal.PROBABILITY_NOT_A_NUMBER: "write one number, of the positive class, with a point; of many classes an object by "
     "class, or lists of probabilities beside lists of labels",
     Refusal.PROBABILITY_OUT_OF_RANGE: "write probabilities from 0 to 1 (95 % is 0.95)",
-    Refusal.TOO_LONG: "if they are no accident give a larger --max-record-size, and more --driver-memory with it",
+    Refusal.TOO_LONG: "if they are no accident give a larger --set max_record_size=SIZE, and more --driver-memory with it",
 }
 """Remedies by reason, where there is another remedy than to correct the records."""
 

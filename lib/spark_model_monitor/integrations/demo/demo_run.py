@@ -134,7 +134,7 @@ def estimate_hour(output: Path, window: Window) -> None:
         "--baseline": quality_path,
         "--output-path": str(output / ESTIMATED),
     }
-    sources = read_sources(_as_words(flags), {})
+    sources = read_sources(_as_words(flags), {}, project=None)
     config = build_config("monitor", sources, in_container=False)
     monitor = monitor_for(config)
     context = RunContext(window.start, window.end, model=DAY_MODEL)

@@ -145,8 +145,8 @@ def _check_config(request: SubmitRequest) -> JobConfig:
     """The configuration of the job's flags, checked here, before a request to a cluster."""
     # First, so that no later sentence repeats a secret
     endings.refuse_secrets([*request.job_arguments, *(word for option in request.options for word in option.words())])
-    # Without this machine's variables, which the cluster will not have
-    sources = read_sources(request.job_arguments, {})
+    # Without this machine's variables and project file, which the cluster will not have
+    sources = read_sources(request.job_arguments, {}, project=None)
     config = build_config(Path(request.job).stem, sources, in_container=False)
     config.find_window()  # raises for an incomplete one
     if sources.text("env_file"):

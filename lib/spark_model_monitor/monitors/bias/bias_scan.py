@@ -205,7 +205,7 @@ def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chose
             if not choice.keys:
                 reasons = [
                     f"no number is above the configured threshold {choice.configured}; if it is a code, write "
-                    f"--column-types {facet.name}=categorical"
+                    f"--set column_types={facet.name}=categorical"
                 ]
         elif not choice.keys or len(facet.values) > 1:
             reasons = _describe_unmatched_values(dataset, plan, facet, is_empty=not choice.keys)
@@ -245,7 +245,7 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
     label = plan.label.name
     kind = chosen.positives.kind.value
     log.info("label %r taken as %s; %s", label, kind, "; ".join(groups))
-    otherwise = "--column-types COLUMN=categorical, or continuous, says otherwise"
+    otherwise = "--set column_types=COLUMN=categorical, or continuous, says otherwise"
     if not chosen.positives.keys:
         log.warning(
             "no label is positive, so no group can differ from the rest; write label_values_or_threshold as the data has it. "

@@ -80,8 +80,8 @@ def choose_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
     if at_least is not at_most:
         raise BadInput(
             f"column {column.name!r} has between {facts.at_least:,} and {facts.at_most or facts.present:,} distinct values "
-            f"in {facts.present:,} rows, so it isn't known whether they are categories; write --column-types "
-            f"{column.name}=categorical or {column.name}=continuous"
+            f"in {facts.present:,} rows, so it isn't known whether they are categories; write --set "
+            f"column_types={column.name}=categorical or {column.name}=continuous"
         )
     return at_least
 

@@ -167,7 +167,7 @@ def infer_flavour(name: str) -> str:
     endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts["endings"])
     raise BadConfiguration(
         f"--model is {name!r}, whose flavour is not recognised; write a file that ends in {', '.join(endings)}, an address, "
-        f"module:function, or --model-flavour {'|'.join(sorted(PREDICTORS))}"
+        f"module:function, or --set model_flavour={'|'.join(sorted(PREDICTORS))}"
     )
 
 
@@ -193,7 +193,7 @@ def load_model(model: Model) -> Predict:
         except Exception as error:
             raise BadConfiguration(
                 f"the model {model.name} can't be loaded as {model.flavour} ({describe_error(error)}); save it again, or write "
-                "--model-flavour"
+                "--set model_flavour=FLAVOUR"
             ) from error
         _loaded.clear()  # only one model at a time: they may be large
         _loaded[key] = predict
@@ -220,7 +220,7 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
     # Neither has a file: nothing to read, to digest or to try
     if model.flavour in ("callable", "http"):
         if model.sha256 is not None:
-            raise BadConfiguration(f"--model-sha256 is of a file, and {model.name} is none; leave it out")
+            raise BadConfiguration(f"model_sha256 is of a file, and {model.name} is none; leave it out")
         address = model.name
         how = f"imported from {getattr(model.function, '__module__', 'nowhere')}"
         if model.flavour == "http":
@@ -235,7 +235,7 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
     digest = sha256(content).hexdigest()
     if model.sha256 not in (None, digest):
         raise BadConfiguration(
-            f"--model-sha256 is {model.sha256}, and {model.name} has {digest}; it is not loaded: name the file that was meant, "
+            f"model_sha256 is {model.sha256}, and {model.name} has {digest}; it is not loaded: name the file that was meant, "
             "or its digest"
         )
     log.info("model: %s, %s bytes, sha256 %s, loaded as %s", model.name, f"{len(content):,}", digest, model.flavour)

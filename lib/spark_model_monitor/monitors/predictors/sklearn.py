@@ -135,7 +135,8 @@ def open_skops(model: Model) -> Any:
     if unknown:
         names = sorted(unknown)
         raise BadConfiguration(
-            f"{model.name} holds {', '.join(names)}, which may run code; if you trust it, write --trust-type {','.join(names)}"
+            f"{model.name} holds {', '.join(names)}, which may run code; if you trust it, write "
+            f"--set trust_type={','.join(names)}"
         )
     return skops.loads(model.content, trusted=sorted(TRUSTED | set(model.trusted)))
 
@@ -144,7 +145,7 @@ def _load_pickle(model: Model) -> Any:
     if not model.allows_pickle:
         raise BadConfiguration(
             f"{model.name} is a pickle, and a pickle runs code when it is loaded; save the model by skops, or write "
-            "--allow-pickle if you trust whoever can write the file"
+            "--set allow_pickle=yes if you trust whoever can write the file"
         )
     import joblib
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
 
-SECOND_SCAN_FLAG = "--allow-second-scan"
+SECOND_SCAN_FLAG = "--set allow_second_scan=yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """A user's checks, which a data set can answer. second_scan_allowed: whether the user wrote --allow-second-scan."""
+    """A user's checks, which a data set can answer. second_scan_allowed: whether the user set allow_second_scan."""
 
     checks: Checks
     second_scan_allowed: bool

@@ -519,7 +519,10 @@ def _create_side_with_statistics(path: str, file: str, profile: Profile | None) 
 
 def _create_side_with_metrics(path: str, run: PastRun) -> ComparedSide:
     if not run.names:
-        raise BadInput(f"{path}: there is neither a run nor a statistics.json to compare")
+        raise BadInput(
+            f"{path}: there is neither a run nor a statistics.json to compare; for files of data write "
+            "spark-model-monitor compare-files BEFORE AFTER"
+        )
     values = run.numbers["value"].tolist()
     rows: Rows = {name: {"value": values[index]} for name, index in run.places.items()}
     # The groups of a bias analysis always have names

@@ -116,7 +116,7 @@ def register_sink(
     examined: returns the target as it will be used; raises ValueError with what to write instead.
     ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
     every_run: True for series of numbers, with a point for every run; False for messages, which are sent when the alert
-    changes unless `--every` asks for more.
+    changes unless `every` asks for more.
     adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
     """
     return SINKS.register(name, spelling=spelling, examined=examined, ready=ready, every_run=every_run, adds_up=adds_up)

@@ -23,6 +23,71 @@ def option_names() -> tuple[str, ...]:
     return tuple(OPTION_NAMES_FILE.read_text(encoding="utf-8").split())
 
 
+SETTINGS = frozenset(
+    (
+        *("start_time_offset", "end_time_offset", "metric_time", "lenient_window"),
+        *(
+            "manifest_root",
+            "allow_mixed_encodings",
+            "max_record_size",
+            "follow_links",
+            "accept_exponents",
+            "flatten_json",
+            "features_attribute",
+            "probability_threshold_attribute",
+        ),
+        *(
+            "sink_required",
+            "every",
+            "datapoints_to_alert",
+            "evaluation_period",
+            "min_traffic",
+            "publish_cloudwatch_metrics",
+            "sagemaker_endpoint_name",
+            "sagemaker_monitoring_schedule_name",
+            "omit_empty_violations",
+            "hide_values",
+            "log_values",
+        ),
+        *(
+            "run_budget",
+            "lease_wait",
+            "s3_encryption",
+            "s3_kms_key",
+            "results_rows",
+            "container_root",
+            "with_sketches",
+            "skip_unsupported",
+            "allow_second_scan",
+        ),
+        *("tolerance", "min_samples", "cost_matrix"),
+        *("column_types", "flip_test", "flip_test_rows", "bias_ci", "bias_min_rows", "bias_di_neutral", "bias_ranges"),
+        *(
+            "model_flavour",
+            "model_sha256",
+            "allow_pickle",
+            "trust_type",
+            "shap_sampled_rows",
+            "shap_algorithm",
+            "attribution_threshold",
+            "attribution_min_rows",
+            "attribution_ci",
+        ),
+    )
+)
+"""Options without a flag of their own: --set, the project file and variables set them."""
+
+
+def write_flag(name: str, text: str) -> str:
+    """The word of a command line that gives an option this text."""
+    if name in SETTINGS:
+        return f"--set={name}={text}"
+    return f"--{name.replace('_', '-')}={text}"
+
+
+LOG_FLAGS = ("--quiet", "--verbose", "--json")
+"""How a job logs, and whether it prints its result as JSON."""
+
 HELP_FLAGS = ("--help", "-h", "--help-all")
 PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
 """Possible locations of the container's configuration; the second is a typo in the guide that is accepted as well."""
@@ -39,6 +104,7 @@ def read_stored_help(job: str, arguments: Sequence[str], environment: Mapping[st
     """The requested help; None if the job must produce it, as for another analysis than the default."""
     # Help differs by analysis: stored is that of the default one, which needs no imports
     chosen = any(word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _CHOOSING)
+    chosen |= any(f"{name}=" in word for word in arguments for name in _CHOOSING)
     chosen |= any(
         environment.get(variable) for name in _CHOOSING for variable in (name, f"MODEL_MONITOR_{name.upper()}")
     )

@@ -33,6 +33,7 @@ from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.reports.alerts import SPELLINGS
 from spark_model_monitor.running.configuration import bias_options
 from spark_model_monitor.running.configuration import option_types as kinds
+from spark_model_monitor.running.configuration.command_line import SETTINGS
 from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
 from spark_model_monitor.running.configuration.offsets import full_hour
 from spark_model_monitor.running.configuration.option_types import (
@@ -248,7 +249,7 @@ class JobConfig(BaseModel):
     hide_values: kinds.Switch = _of_monitoring(
         initial=False, analyses=(*_DATA_QUALITY, *_OF_QUALITY, *_BIAS), opposite="show_values"
     )
-    """The same as --values hide; --show-values is --values show."""
+    """The same as --values hide; no is --values show."""
 
     values: Annotated[kinds.ShownValues | None, AfterValidator(kinds.not_hidden_twice)] = _of_analysis(default="show")
     """Where categories, classes and segments of the data are named: hide them everywhere, even on pages and in checks.json; show
@@ -285,7 +286,7 @@ class JobConfig(BaseModel):
     evaluation_period: Annotated[kinds.UpTo100 | None, AfterValidator(kinds.at_least_the_datapoints)] = _of_monitoring(
         "NUMBER", default="datapoints_to_alert"
     )
-    """How many of the last windows --datapoints-to-alert looks at."""
+    """How many of the last windows datapoints_to_alert looks at."""
 
     min_traffic: kinds.Share | None = _of_monitoring(default="not checked")
     """Notify the sinks if a window has less than this share of the records usual for its hour of the day."""
@@ -700,6 +701,8 @@ def find_enum(field: FieldInfo) -> type[Enum] | None:
 
 
 OPTIONS: Mapping[str, Option] = {
-    name: option for name, field in JobConfig.model_fields.items() for option in _read_declared_option(field)
+    name: replace(option, has_flag=name not in SETTINGS)
+    for name, field in JobConfig.model_fields.items()
+    for option in _read_declared_option(field)
 }
 """Every option by its attribute's name, in the order of --help."""

@@ -26,7 +26,7 @@ def require_kms(key: str | None, info: ValidationInfo) -> str | None:
         # A key that S3 then ignores would give a false feeling of safety
         encryption_text = encryption.value if encryption else "not given"
         raise ValueError(
-            f"is given and s3_encryption is {encryption_text}; write --s3-encryption SSE-KMS, or leave the key out"
+            f"is given and s3_encryption is {encryption_text}; write --set s3_encryption=SSE-KMS, or leave the key out"
         )
     return key
 

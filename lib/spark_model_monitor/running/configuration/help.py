@@ -11,6 +11,7 @@ from functools import cache
 from itertools import pairwise
 
 from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.running.configuration.command_line import LOG_FLAGS
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, find_enum
 from spark_model_monitor.running.configuration.option_types import JOBS, Option, flag_name, variable_name
 
@@ -20,8 +21,21 @@ HEADER = """\
 usage: ./spark-submit.sh jobs/{job}.py [OPTIONS OF SPARK] FLAGS
        spark-model-monitor submit {job} [OPTIONS OF SPARK] FLAGS
 
-Every flag is also a variable. The first source that sets it wins: the flag, the environment, the file of
---env-file, `Environment` in the container's processingjobconfig.json, the default. An empty value means "not set".
+Every flag is also a variable, and a key of the project file. The first source that sets it wins: the flag, the
+environment, the file of --env-file, the project file (spark-model-monitor.yaml, or [tool.spark-model-monitor] in
+pyproject.toml, of the current folder), `Environment` in the container's processingjobconfig.json, the default. An
+empty value means "not set".
+
+  --quiet, --verbose
+      Log only warnings, errors and the verdict; or also where each option is from, and what libraries do.
+  --json
+      Print the result as a JSON object on the standard output.
+  --set NAME=VALUE
+      Set any flag or setting; repeatable.
+"""
+
+OF_SETTINGS = """
+Settings have no flag. Write --set NAME=VALUE, the key in the project file, or the variable:
 """
 
 UNUSED = "Accepted, because the container's contract has them, but without effect on this job:"
@@ -37,7 +51,8 @@ Other flags{scope}:
 {groups}
 
 Example: {example}
---help-all explains these and more
+--quiet, --verbose and --json choose what is printed; --set NAME=VALUE sets more
+--help-all explains these and all settings
 {others}"""
 
 MAIN_OPTIONS = {
@@ -54,51 +69,26 @@ EXAMPLES = {
 }
 
 GROUPS = {
-    "window": ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"),
+    "window": ("start_time", "end_time", "scheduled_time"),
     "baseline": ("baseline_constraints", "baseline_statistics", "threshold", "thresholds", "columns"),
     "data": (
-        *(
-            "exclude_features_attribute",
-            "record_preprocessor_script",
-            "flatten_json",
-            "missing_values",
-            "accept_exponents",
-            "sample",
-        ),
-        *("as_of", "since", "lenient_window", "max_quarantined_share", "features_attribute", "inference_attribute"),
-        *("probability_attribute", "ground_truth_attribute", "probability_threshold_attribute"),
+        *("exclude_features_attribute", "record_preprocessor_script", "missing_values", "sample", "as_of", "since"),
+        *("max_quarantined_share", "inference_attribute", "probability_attribute", "ground_truth_attribute"),
     ),
-    "alerts": ("sink", "sink_required", "every", "datapoints_to_alert", "evaluation_period", "min_traffic", "values"),
+    "alerts": ("sink", "values"),
     "run": (
-        *(
-            "analysis_type",
-            "engine",
-            "compat",
-            "report",
-            "fail_on",
-            "junit",
-            "post_analytics_processor_script",
-            "max_runtime",
-        ),
-        *("s3_encryption", "s3_kms_key", "progress", "env_file", "remote", "results_table"),
+        *("analysis_type", "engine", "compat", "report", "fail_on", "junit", "post_analytics_processor_script"),
+        *("max_runtime", "progress", "env_file", "remote", "results_table"),
     ),
 }
 """Flags that belong together; all others are of the analysis, or of the merge."""
 
-RARE = (
-    *("metric_time", "publish_cloudwatch_metrics", "sagemaker_endpoint_name", "sagemaker_monitoring_schedule_name"),
-    *("allow_mixed_encodings", "max_record_size", "omit_empty_violations", "log_values", "lease_wait"),
-    *("container_root", "trust_type", "model_sha256", "manifest_root", "hide_values", "results_rows"),
-    "follow_links",
-)
-"""Flags that only --help-all names."""
-
 
 def short_help(job: str, analysis: AnalysisType) -> str:
     """A screen of help: the flags that people need first, and the names of the analysis's other flags."""
-    # Only flags that this analysis takes; the rare ones are left to --help-all
+    # Only flags that this analysis takes; settings are left to --help-all
     used = {name: option for name, option in OPTIONS.items() if option.is_used_by(job, analysis)}
-    further_names = [name for name in used if name not in (*MAIN_OPTIONS[job], *RARE)]
+    further_names = [name for name in used if name not in MAIN_OPTIONS[job] and used[name].has_flag]
     grouped = {heading: [name for name in further_names if name in names] for heading, names in GROUPS.items()}
     ungrouped_names = [name for name in further_names if not any(name in names for names in GROUPS.values())]
     heading = "labels" if job == "merge" else "analysis"
@@ -161,8 +151,12 @@ def help_text(job: str) -> str:
         name: option for name, option in sorted(OPTIONS.items(), key=_is_of_few_analyses) if option.list_analyses(job)
     }
     # The container's contract has flags for all jobs; those without effect are listed last, by name alone
-    unused = [flag_name(name) for name, option in OPTIONS.items() if name not in used and not option.ours]
-    blocks = [HEADER.format(job=job), *(_format_option(name, option, job) for name, option in used.items())]
+    unused = [
+        flag_name(name) for name, option in OPTIONS.items() if name not in used and option.has_flag and not option.ours
+    ]
+    with_flags = [_format_option(name, option, job) for name, option in used.items() if option.has_flag]
+    settings = [_format_option(name, option, job) for name, option in used.items() if not option.has_flag]
+    blocks = [HEADER.format(job=job), *with_flags, OF_SETTINGS, *settings]
     if unused:
         blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused), WIDTH - 2)]))
     return "\n".join(blocks) + "\n"
@@ -175,7 +169,9 @@ def _is_of_few_analyses(named: tuple[str, Option]) -> bool:
 
 def _format_option(name: str, option: Option, job: str) -> str:
     head = f"  {flag_name(name)} {option.placeholder}".rstrip()
-    if option.opposite:
+    if not option.has_flag:
+        head = f"  {name} {option.placeholder or 'yes|no'}"
+    elif option.opposite:
         head = f"  {flag_name(name)}, {flag_name(option.opposite)}"
     return "\n".join([head, *(f"      {line}" for line in _format_option_lines(name, option, job))])
 
@@ -213,6 +209,11 @@ def _format_default(name: str, option: Option, job: str) -> str:
     return f"default: {('no', 'yes')[value] if isinstance(value, bool) else value}"
 
 
+OF_FISH = """\
+complete -c spark-model-monitor -n __fish_use_subcommand -f -a "{commands}"
+{flags}
+"""
+
 OF_ZSH = "autoload -Uz compinit bashcompinit && compinit && bashcompinit\n"
 
 OF_BASH = """\
@@ -234,7 +235,9 @@ complete -o default -F _spark_model_monitor spark-model-monitor
 
 def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     """The script that a shell's start file evaluates. commands: flags by command, with or without those of jobs."""
-    flags = {job: [flag_name(name) for name in _option_names(job)] for job in JOBS}
+    flags = {job: [*map(flag_name, _option_names(job)), *LOG_FLAGS, "--set"] for job in JOBS}
+    if shell == "fish":
+        return _write_fish_completion({**commands, **flags})
     values = {flag_name(name): choices for name in OPTIONS if (choices := _option_values(name))}
     bash = OF_BASH.format(
         commands=" ".join(commands), values=_format_cases(values), flags=_format_cases({**commands, **flags})
@@ -243,15 +246,30 @@ def completion_script(shell: str, commands: Mapping[str, Sequence[str]]) -> str:
     return (OF_ZSH if shell == "zsh" else "") + bash
 
 
+def _write_fish_completion(flags_by_command: Mapping[str, Sequence[str]]) -> str:
+    lines = []
+    for command, flags in flags_by_command.items():
+        for flag in flags:
+            values = _option_values(flag.removeprefix("--").replace("-", "_"))
+            # -x: one of these values and no file
+            choices = f' -x -a "{" ".join(values)}"' if values else ""
+            lines.append(
+                f"complete -c spark-model-monitor -n '__fish_seen_subcommand_from {command}' -l {flag[2:]}{choices}"
+            )
+    return OF_FISH.format(commands=" ".join(flags_by_command), flags="\n".join(lines))
+
+
 def _format_cases(words: Mapping[str, Sequence[str]]) -> str:
     return "\n".join(f'        {name}) words="{" ".join(words_of_name)}" ;;' for name, words_of_name in words.items())
 
 
 def _option_names(job: str) -> list[str]:
-    used = {name: option for name, option in OPTIONS.items() if option.list_analyses(job)}
+    used = {name: option for name, option in OPTIONS.items() if option.list_analyses(job) and option.has_flag}
     return [*used, *(option.opposite for option in used.values() if option.opposite)]
 
 
 def _option_values(name: str) -> list[str]:
     """The values that an option takes; empty if they aren't a list."""
+    if name not in JobConfig.model_fields:
+        return []
     return [str(member.value) for member in find_enum(JobConfig.model_fields[name]) or ()]

@@ -82,7 +82,7 @@ class Option:
     repeatable: all values of a repeated flag count, as if separated by commas. required_by: jobs that require it.
     presets: by job, the text that counts where none is given. free: whether a word without a flag is its value.
     remembered: whether a baseline's run.json stores it, so that it need not be repeated for data compared with that
-    baseline.
+    baseline. has_flag: whether it has a flag of its own.
     """
 
     placeholder: str = ""
@@ -97,6 +97,7 @@ class Option:
     presets: Mapping[str, str] = field(default_factory=dict)
     free: bool = False
     remembered: bool = False
+    has_flag: bool = True
     also: tuple[tuple[str, AnalysisType], ...] = ()
 
     def is_used_by(self, job: str, analysis: AnalysisType) -> bool:

@@ -1,9 +1,9 @@
-"""Reads a job's configuration: flags, environment, --env-file and the processing-job file, all errors at once. Driver only.
+"""Reads a job's configuration: flags, environment and files, all errors at once. Driver only.
 
 For each option the text from the highest source counts, with the words that name its place in an error; a blank text
 counts as not given. `contract.py` parses the texts. For local data the format and the output are optional.
 
-Source: C1.4 for the order: --env-file is ours and comes right below the environment.
+Source: C1.4 for the order: --env-file and the project file are ours and come right below the environment.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.listing import following_links
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import RunDescription
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.bias_options import read_analysis_config
-from spark_model_monitor.running.configuration.command_line import OF_A_BASELINE, PROCESSING_JOB_FILES
+from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, OF_A_BASELINE, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
 from spark_model_monitor.running.configuration.option_types import (
     PREFIX,
@@ -46,6 +46,7 @@ from spark_model_monitor.running.configuration.option_types import (
     read_switch,
     variable_name,
 )
+from spark_model_monitor.running.configuration.project_file import PYPROJECT, TABLE, YAML_FILES, read_project_file
 from spark_model_monitor.storage import is_local, local_path, opens_here
 
 if TYPE_CHECKING:
@@ -87,10 +88,11 @@ class Sources:
         return None
 
 
-def read_sources(arguments: Sequence[str], environment: Mapping[str, str]) -> Sources:
+def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, project: Path | None = Path()) -> Sources:
     """The options as given by flags, environment and files, errors included; nothing is decided.
 
-    --env-file and --container-root name further sources, and are read from those above these.
+    env_file and container_root name further sources, and are read from those above these. project: the folder of the
+    project file; None: there is none.
     """
     # By sentence: the option that it is about, whose further errors would only repeat it
     errors: dict[str, str | None] = {}
@@ -102,6 +104,9 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str]) -> So
         variables = _read_env_file(env_file, errors)
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
+
+    if project is not None:
+        layers.append(_read_project(project, errors))
 
     root = _take_highest(layers).get("container_root", Given("/", ""))
     # Lowest of all: what a processing job was created with
@@ -119,6 +124,7 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
     """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do."""
     flags = {flag_name(name): (name, "true") for name in OPTIONS}
     flags.update({flag_name(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
+    settings = {flag: flags.pop(flag) for flag, (name, _) in [*flags.items()] if not OPTIONS[name].has_flag}
     free = next((name for name, option in OPTIONS.items() if option.free), "")
     values_by_name: dict[str, Given] = {}
     words = list(arguments)
@@ -127,6 +133,21 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
         # A single word without a flag is the data, wherever it stands
         if free and free not in values_by_name and not flag.startswith("-"):
             values_by_name[free] = Given(flag + equals + text, flag_name(free))
+            continue
+        # Read where logging starts
+        if flag in LOG_FLAGS:
+            continue
+        # Options that any name sets, and those that only this sets
+        if flag == "--set":
+            setting = text if equals else "".join(words[:1])
+            del words[: not equals]
+            _read_setting(setting, values_by_name, errors)
+            continue
+        if flag in settings:
+            name, switched = settings[flag]
+            takes_value = bool(OPTIONS[name].placeholder)
+            errors[_describe_setting(flag, name, "VALUE" if takes_value else switched)] = name
+            del words[: takes_value and not equals]
             continue
         if flag not in flags:
             # Python's spelling with underscores is the most common mistake
@@ -159,6 +180,25 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
                 before = ""
             values_by_name[name] = Given(before + text, flag)
     return values_by_name
+
+
+def _read_setting(setting: str, values_by_name: dict[str, Given], errors: dict[str, str | None]) -> None:
+    """Enters the option of `--set NAME=VALUE`."""
+    written_name, equals, text = setting.partition("=")
+    name = written_name.strip().replace("-", "_")
+    if not equals:
+        errors[f"--set is {setting!r}; write --set NAME=VALUE, such as --set lease_wait=PT1H"] = None
+    elif name not in OPTIONS:
+        hint = did_you_mean(name, OPTIONS, "--help-all lists them", shown=str)
+        errors[f"--set names {written_name!r}, which is no option; {hint}"] = None
+    elif text.strip():
+        values_by_name[name] = Given(text, f"--set {name}")
+
+
+def _describe_setting(flag: str, name: str, value: str) -> str:
+    variable = variable_name(name, OPTIONS[name])
+    locations = f"{name} in {YAML_FILES[0]} or [tool.{TABLE}] of {PYPROJECT}, or the variable {variable}"
+    return f"{flag} is no flag but a setting: write --set {name}={value}, {locations}"
 
 
 PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
@@ -231,6 +271,15 @@ def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, 
         fault = f"{env_file.place} is {env_file.text!r}, which can't be read ({reason}); write the path of a local file"
         errors[fault] = None
         return {}
+
+
+def _read_project(folder: Path, errors: dict[str, str | None]) -> dict[str, Given]:
+    try:
+        file_name, texts = read_project_file(folder, OPTIONS)
+    except BadConfiguration as error:
+        errors.update(dict.fromkeys(str(error).splitlines()))
+        return {}
+    return {name: Given(text, f"{file_name}: {name}") for name, text in texts.items() if text.strip()}
 
 
 def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
@@ -530,7 +579,7 @@ def _find_useless_flags(config: JobConfig, values: Mapping[str, Given]) -> Itera
     """Errors: flags of ours that no run of this job and kind uses. A variable may be shared by jobs, and is only ignored."""
     for name, value in values.items():
         option = OPTIONS[name]
-        is_flag = value.place in (flag_name(name), flag_name(option.opposite or name))
+        is_flag = value.place in (flag_name(name), flag_name(option.opposite or name), f"--set {name}")
         if not option.ours or not is_flag or option.is_used_by(config.job, config.analysis_type):
             continue
         # Either another job has it, or another kind of this one

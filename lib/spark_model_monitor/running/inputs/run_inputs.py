@@ -149,7 +149,7 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     if config.time_column is not None and is_table and config.find_window() is not None:
         return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
-        return "--allow-second-scan is a scan of Deequ"
+        return "allow_second_scan is a scan of Deequ"
     if config.checks is not None:
         from spark_model_monitor.monitors.user_checks.check_loading import reason_spark_is_needed as why_checks_do
 

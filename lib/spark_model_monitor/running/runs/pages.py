@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from html import escape
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from spark_model_monitor.documents.headline import KINDS, count_changes
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
+    WHERE_FOLDER_IS,
     Around,
     Block,
     Card,
@@ -38,7 +41,9 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, parse_moment
 from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
 from spark_model_monitor.statistics.states import ColumnType, Profile
+from spark_model_monitor.storage import is_local, local_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,11 +179,46 @@ def _add_context_to_section(
     return replace(section, blocks=tuple(blocks))
 
 
+OF_FOLDER = "In the commands FOLDER is the folder of this page"
+OF_NAMED_FOLDER = "Run the commands in the folder that has {}"
+IN_COMMANDS = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
+BOTH_IN_COMMANDS = "compare BASELINE FOLDER"
+
+
+def name_folders(html: str, folder: str, baseline: BaselineReference | None) -> str:
+    """A published page, whose commands have the run's and the baseline's folder instead of FOLDER and BASELINE."""
+    # Quoted for a shell, since people copy these commands
+    own_name = escape(quote(_shorten_path(folder)))
+    baseline_name = "BASELINE"
+    if baseline is not None and baseline.folder:
+        baseline_name = escape(quote(_shorten_path(baseline.folder.partition("/_runs/")[0])))
+    named = IN_COMMANDS.sub(lambda _: own_name, html)
+    named = named.replace(BOTH_IN_COMMANDS, f"compare {baseline_name} {own_name}")
+    return named.replace(OF_FOLDER, OF_NAMED_FOLDER.format(own_name)).replace(WHERE_FOLDER_IS, ".")
+
+
+def _shorten_path(path: str) -> str:
+    """A path as a command takes it that is started where the job was: of a folder elsewhere on this machine the name alone,
+    since pages don't reveal where the machine has its files.
+    """
+    if not is_local(path):
+        return path
+    absolute_path = local_path(path).absolute()
+    # Below the current folder
+    if absolute_path.is_relative_to(Path.cwd()):
+        return str(absolute_path.relative_to(Path.cwd()))
+    # The name of an hour alone says nothing
+    num_parts = 1
+    if HOUR_FOLDERS.match(str(absolute_path)):
+        num_parts += 4
+    return "/".join(absolute_path.parts[-num_parts:])
+
+
 _OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
 
 
 def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
-    """What to do about violations; FOLDER stands for the location of the page, which the page doesn't reveal."""
+    """What to do about violations. FOLDER and BASELINE stand for the folders until a page is published (`name_folders`)."""
     changed, _, unit = count_changes(results)
     bad = [*changed, *(check_result for check_result in results if check_result.is_violation)]
     if bad:
@@ -193,7 +233,7 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
             first = f"First look at where {identify_subject(bad[0])[0]} comes from"
         else:
             first = _OF_MODEL
-        note = f"{first}. In the commands FOLDER is the folder of this page"
+        note = f"{first}. {OF_FOLDER}"
         yield PageSection("What to do next", (build_table(("to", "run"), steps),), note=note)
 
 

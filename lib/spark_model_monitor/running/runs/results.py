@@ -41,9 +41,9 @@ from spark_model_monitor.monitors.protocol import (
 )
 from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
-from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, Run, publish
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, PAGE, Run, publish
 from spark_model_monitor.reports.page.page_files import Report, report_files
-from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files
+from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files, name_folders
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import is_opened_here, opened_by, opening_session
 
@@ -582,6 +582,10 @@ class Findings(AsTables):
             if context != NO_NEIGHBOUR_RUNS or (self.current.context.report and described.deequ):
                 page = replace(self._page(described, context, baseline), files=linked_files(files))
                 shown = report_files(page)
+            # Neither has the folder, which commands on the page name
+            if self.current.context.report:
+                html = shown.get(PAGE, files[PAGE]).decode()
+                shown[PAGE] = name_folders(html, path, baseline).encode()
             # The history of other paths names each run's own folder
             in_place = HOUR_FOLDERS.match(path) is not None
             return publish(files, path, shown=shown, in_place=in_place)

@@ -6,7 +6,9 @@ import os
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
+from spark_model_monitor.documents.change_description import describe_change
 from spark_model_monitor.documents.check_results import count_rules
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.running.configuration.option_types import FailOn
@@ -49,6 +51,27 @@ def show_findings(findings: Findings, stream: TextIO) -> bool:
     stream.write(text.encode(encoding, "replace").decode(encoding))
     stream.flush()
     return is_terminal
+
+
+def describe_result(findings: Findings, *, output_path: str | None = None, page: str | None = None) -> dict[str, Json]:
+    """A run for --json: outcome, sentence, next step, and each change. Without values of the data, as its file has those."""
+    # Its reader may be anywhere
+    shown = findings.without_values
+    headline = shown.headline()
+    outcome = findings.outcome
+    changes = [
+        {"name": violation.full_name, "check": violation.check, "change": describe_change(violation)}
+        for violation in shown.results
+        if violation.is_violation
+    ]
+    return {
+        "outcome": outcome.value if outcome else None,
+        "headline": headline.text,
+        "next_step": headline.next_step or None,
+        "changes": changes,
+        "output_path": output_path,
+        "page": page,
+    }
 
 
 def exit_status(outcome: Outcome | None, fail_on: FailOn | None) -> ExitStatus:

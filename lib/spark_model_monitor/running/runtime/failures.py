@@ -123,11 +123,12 @@ SENTENCES_BY_PATTERN: Mapping[str, str] = {
     **CLUSTER_FAULTS,
     r"OutOfMemoryError": (
         "Spark ran out of memory; give it more with --driver-memory (local runs) or --executor-memory, or refuse long "
-        "lines with a smaller --max-record-size"
+        "lines with a smaller --set max_record_size=SIZE"
     ),
     r"OversizedAllocationException": (
         "lines much longer than those at the beginning of the first file don't fit into an Arrow batch; "
-        "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller --max-record-size"
+        "decompress compressed files, which Spark then reads in parts, or refuse long lines with a smaller "
+        "--set max_record_size=SIZE"
     ),
     r"ChecksumException": (
         "a file was changed after Hadoop wrote it: the .crc file beside it has the checksums of the old content; delete it"
@@ -223,7 +224,7 @@ def _find_status(kind: type[MonitorError], *, as_service: bool) -> int:
 
 OUT_OF_MEMORY = (
     "this process ran out of memory; raise its limit (ulimit -v, or the container's), or refuse long lines with a smaller "
-    "--max-record-size"
+    "--set max_record_size=SIZE"
 )
 
 

@@ -16,6 +16,7 @@ leaves Spark, logging and signals to the host; an interruption of the host is pa
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import sys
@@ -34,6 +35,7 @@ from spark_model_monitor.data.engine.partitions import MAX_RECORD_SIZE
 from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
 from spark_model_monitor.data.reading.data import EngineName, get_running_session
 from spark_model_monitor.data.reading.listing import following_links
+from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import plugin
@@ -48,7 +50,7 @@ from spark_model_monitor.running.configuration.option_types import read_switch
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
 from spark_model_monitor.running.runtime import status
 from spark_model_monitor.running.runtime.failures import Failure, describe_failure, format_trace, is_interruption
-from spark_model_monitor.running.runtime.logs import LogStyle, start_logging
+from spark_model_monitor.running.runtime.logs import VERDICT_LOGGER, LogStyle, start_logging
 from spark_model_monitor.stopping import ended_by_signals, reason_to_end, require_going_on, run_at_exit
 from spark_model_monitor.storage import encrypting, holding, is_local, opened_by, opened_here, storage_of
 
@@ -101,6 +103,7 @@ class Job:
         self._tag = f"spark-model-monitor-{name}-{uuid4().hex}"
         self._message: str | None = None
         self._verdict = ""
+        self._summary: Mapping[str, Json] = {}
         self._has_failed = False
         self._began = time.monotonic()
         self._session: SparkSession | None = None
@@ -114,6 +117,16 @@ class Job:
     def is_guest(self) -> bool:
         """Whether it runs in the Spark of a notebook or a task, whose output is the host's."""
         return self._host is not None
+
+    @property
+    def prints_json(self) -> bool:
+        """Whether its result goes to the standard output as JSON."""
+        return "--json" in self._arguments
+
+    @property
+    def shows_findings(self) -> bool:
+        """Whether the standard output is for people, and not the host's or a script's."""
+        return not (self.is_guest or self.prints_json)
 
     @cached_property
     def config(self) -> JobConfig:
@@ -130,6 +143,9 @@ class Job:
         # A process in which others' code ran isn't used for another job
         if not config.leaves_no_trace:
             _WITH_TRACES.append(self.name)
+        # Of several sources one wins: --verbose says which
+        for name, value_of_option in sources.values.items():
+            log.debug("%s is set by %s", name, value_of_option.place)
         for sentence in sources.chosen:
             log.info("%s", sentence)
         self._visit.enter_context(enable_progress(config.progress))
@@ -147,7 +163,7 @@ class Job:
         """The engine that reads data: this machine's, or that of the run's Spark session, which then also opens paths.
 
         It also makes the run hold its output, and so tests it before hours are spent computing results.
-        Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `--lease-wait`.
+        Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `lease_wait`.
         """
         self._around.enter_context(following_links(self.config.follow_links))
         engine = self._local() or plugin("spark").SparkEngine(self._spark())
@@ -219,13 +235,21 @@ class Job:
             self._time_limit.lift()
             self._time_limit = None
 
-    def finish(self, message: str, exit_status: int = status.ExitStatus.COMPLETED, *, verdict: str = "") -> None:
+    def finish(
+        self,
+        message: str,
+        exit_status: int = status.ExitStatus.COMPLETED,
+        *,
+        verdict: str = "",
+        summary: Mapping[str, Json] | None = None,
+    ) -> None:
         """Set the result of the run: its exit message (`status.completed`, …). The last step of a driver.
 
-        verdict: the log's last line.
+        verdict: the log's last line. summary: what --json prints beside message and status.
         """
         self._message = message
         self._verdict = verdict
+        self._summary = summary or {}
         self.exit_status = exit_status
 
     @cached_property
@@ -243,7 +267,7 @@ class Job:
             gc.enable()
         # Logging and signals are the caller's business in a process that isn't ours
         if self._host is None:
-            start_logging()
+            start_logging(self._arguments)
             self._around.enter_context(ended_by_signals())
             self._around.enter_context(run_at_exit(self._leave_last_message))
         self._forget_message()
@@ -291,7 +315,7 @@ class Job:
 
     @property
     def _logs_values(self) -> bool:
-        """Whether `--log-values` was given, even if the rest of the configuration is invalid."""
+        """Whether `log_values` was set, even if the rest of the configuration is invalid."""
         try:
             return bool(read_switch(self._sources.text("log_values")))
         except Exception:
@@ -336,7 +360,15 @@ class Job:
         spent = time.monotonic() - self._began
         log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, spent)
         if self._verdict:
-            log.info("%s", self._verdict)
+            logging.getLogger(VERDICT_LOGGER).info("%s", self._verdict)
+        # For scripts, after all else
+        if self.prints_json:
+            document = {
+                "exit_status": int(self.exit_status),
+                "message": message if self._has_failed else outcome,
+                **self._summary,
+            }
+            sys.stdout.write(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
 
     def _cancel(self) -> None:
         """Stop what Spark is doing, through another connection than the one that waits for it."""

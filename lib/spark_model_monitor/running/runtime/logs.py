@@ -10,7 +10,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,6 +20,7 @@ FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 PACKAGE_LOGGERS = ("spark_model_monitor", "__main__")
 SUMMARY_LOGGER = "spark_model_monitor.summary"  # of the lines about a model and pass
+VERDICT_LOGGER = "spark_model_monitor.verdict"  # of a job's last line
 IN_FILES = "spark_model_monitor.running.runs"  # its warnings are in a run's files and on its page
 FACTS = "facts"  # the attribute of a log record with further members of its JSON
 VARIABLE = "SPARK_MODEL_MONITOR_LOG"  # the style of a call, for the jobs that it starts
@@ -90,9 +91,21 @@ class LogStyle:
 SUMMARY = LogStyle(Detail.SUMMARY)
 
 
-def start_logging() -> None:
-    """Log in the style of the process's environment."""
+def start_logging(flags: Collection[str] = ()) -> None:
+    """Log in the style of the process's environment. flags: of a job; --quiet leaves warnings, errors and the verdict,
+    --verbose adds where options are from, and what libraries do.
+    """
     LogStyle.read(os.environ).start()
+    if "--quiet" in flags:
+        level = logging.WARNING
+        logging.getLogger(VERDICT_LOGGER).setLevel(logging.INFO)
+    elif "--verbose" in flags:
+        level = logging.DEBUG
+        logging.getLogger().setLevel(logging.INFO)
+    else:
+        return
+    for name in PACKAGE_LOGGERS:
+        logging.getLogger(name).setLevel(level)
 
 
 class PrintableFormatter(logging.Formatter):

@@ -4,7 +4,7 @@
     …
     notify(findings, run, job.config)
 
-Works for the findings of any monitor. A failing sink is a warning, unless `--sink-required`; the run's files stay in
+Works for the findings of any monitor. A failing sink is a warning, unless `sink_required`; the run's files stay in
 any case. Driver only.
 """
 
@@ -69,6 +69,7 @@ from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import ResultRows
 from spark_model_monitor.running.inputs.run_inputs import baseline_id, identify_window
 from spark_model_monitor.running.kinds import KINDS
+from spark_model_monitor.running.runtime.ending import describe_result
 from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.running.runtime.status import IN_PASS, is_container
 from spark_model_monitor.storage import join, storage_of
@@ -249,9 +250,9 @@ def require_sinks(config: JobConfig, environment: Environment | None = None) -> 
 def notify(findings: Findings, run: Run, config: JobConfig, environment: Environment | None = None) -> None:
     """Add the window to the history of alerts, and send a report to every sink that is due.
 
-    `alerts.is_due` decides which are due. A drop in traffic (`--min-traffic`) has its own status.
+    `alerts.is_due` decides which are due. A drop in traffic (`min_traffic`) has its own status.
 
-    Raises SinkFailed if a sink fails and `--sink-required` is set.
+    Raises SinkFailed if a sink fails and `sink_required` is set.
     """
     failures: list[str] = []
     now = datetime.now(timezone.utc)
@@ -271,7 +272,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
         if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions
             _try_step(lambda: write_alerts(alerts, config.output_path), failures)
         if alerts.status is not before.status:
-            log.info("after this window the alert is %s (--datapoints-to-alert)", alerts.status.value)
+            log.info("after this window the alert is %s (datapoints_to_alert)", alerts.status.value)
 
         # Whether there are too few records, compared with earlier windows
         earlier = [earlier_window for earlier_window in alerts.windows if earlier_window.time < window.time]
@@ -304,9 +305,22 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 def write_verdict(findings: Findings, run: Run, config: JobConfig) -> str:
     """The last line of a run's log: what changed, what to do, and the page. Without values of the data."""
     verdict = str(findings.without_values.headline())
-    if (findings.count or findings.unsure) and PAGE in run.digests:
-        verdict += f" Page: {join(config.output_path, PAGE)}"
+    page = find_page(run, config)
+    if (findings.count or findings.unsure) and page is not None:
+        verdict += f" Page: {page}"
     return printable(verdict)
+
+
+def describe_run(findings: Findings, run: Run, config: JobConfig) -> dict[str, Json]:
+    """What --json prints of a run."""
+    return describe_result(findings, output_path=config.output_path, page=find_page(run, config))
+
+
+def find_page(run: Run, config: JobConfig) -> str | None:
+    """The path of a run's page; None if it has none."""
+    if PAGE not in run.digests:
+        return None
+    return join(config.output_path, PAGE)
 
 
 def _make_missed_notices(alerts: Alerts, due: Sequence[SinkDestination], window: MonitoredWindow) -> list[Notice]:

@@ -20,9 +20,10 @@ from spark_model_monitor.errors import BadConfiguration, MonitorError, did_you_m
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours, read_document, resolve_file, run_before
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
+from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
-from spark_model_monitor.running.configuration.option_types import flag_name, variable_name
+from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
@@ -154,7 +155,7 @@ class Plan:
                 variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text
                 for name, text in variables.items()
             }
-            self.read[key] = read_sources(arguments, environment)
+            self.read[key] = read_sources(arguments, environment, project=None)
         return self.read[key]
 
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
@@ -185,7 +186,7 @@ class Plan:
         if unused:
             log.warning("without effect on the %s of %s: %s", job.job, self.name, ", ".join(unused))
         # Secrets go by the environment: command lines are visible to other users of a machine
-        words = [f"{flag_name(name)}={text}" for name, text in used.items() if name not in SECRET_OPTIONS]
+        words = [write_flag(name, text) for name, text in used.items() if name not in SECRET_OPTIONS]
         return JobCommand(
             (*self.entry.spark_options, job.job, *words),
             {variable_name(name, OPTIONS[name]): options[name] for name in SECRET_OPTIONS if name in options},

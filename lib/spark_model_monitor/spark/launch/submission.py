@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import runpy
 import shlex
@@ -18,9 +19,11 @@ from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import error_lines
 from spark_model_monitor.running.configuration.command_line import read_stored_help, require_places
 from spark_model_monitor.running.product_layout import Layout
-from spark_model_monitor.spark.launch.request import SubmitRequest, read_request
+from spark_model_monitor.spark.launch.request import SparkOption, SubmitRequest, read_request
 
 SHARED = "SHARED_SPARK"  # set where a job uses a running Spark that others use, too
+
+VERBOSE = SparkOption("--verbose")
 
 LOCALLY = ("baseline", "monitor", "merge", "replay")  # jobs that may run without Spark
 
@@ -58,6 +61,10 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
             if {"--help", "-h"} & set(arguments):
                 return 0
             return 2
+        # The command's own, as a job has it; spark-submit has one of the same name
+        if is_verb and VERBOSE in request.options:
+            request.options.remove(VERBOSE)
+            request.job_arguments.append(VERBOSE.name)
         remote = flag_or_variable("remote", request.job_arguments, os.environ)
         # Paths are checked before Spark starts, which would take seconds to say the same
         if is_verb and not (request.asks_for_help or request.options or request.target or remote):
@@ -85,6 +92,9 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
         submission = build(request, layout, os.environ, Path.cwd())
     except MonitorError as error:
         sys.stderr.write(error_lines(error))
+        if is_verb and "--json" in arguments:
+            failure = {"exit_status": int(error.exit_status), "message": f"Error: {error}"}
+            sys.stdout.write(f"{json.dumps(failure, indent=2, ensure_ascii=False)}\n")
         return error.exit_status
     for remark in submission.remarks:
         sys.stderr.write(f"{remark}\n")

@@ -34,7 +34,7 @@ def samples(tmp_path_factory):
     source = ["--dataset-source", str(data), "--dataset-format", "csv", "--engine", "local"]
     assert baseline([*source, "--output-path", str(folder / "baseline")]) == 0
     flags = ["--baseline", str(folder / "baseline"), "--sink", f"prometheus:{folder / 'a.prom'}"]
-    schedule_flags = ["--sagemaker-endpoint-name", "shop", "--sagemaker-monitoring-schedule-name", "hourly"]
+    schedule_flags = ["--set", "sagemaker_endpoint_name=shop", "--set", "sagemaker_monitoring_schedule_name=hourly"]
     assert monitor([*source, *flags, *schedule_flags, "--output-path", str(folder / "report")]) == 0
     families = text_string_to_metric_families((folder / "a.prom").read_text())
     return [sample for family in families for sample in family.samples]

@@ -271,11 +271,15 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     n = sum(counts.values()) or 1
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
-    # So many new values, as of ids and times, are alike: together they are the bin of all others
-    if len(counts_now.keys() - counts.keys()) > MOST_VALUES:
+    # So many new values, as of ids and times, are alike: together, and with no other, they are the bin of all others
+    are_alike = len(counts_now.keys() - counts.keys()) > MOST_VALUES
+    if are_alike:
         changes = {value: changes[value] for value in counts}
     by_change = sorted(changes, key=lambda value: (-changes[value], value))
-    return BinnedColumn(position, values=tuple(sorted(by_change[:MOST_VALUES])))
+    grouped: tuple[str, ...] = ()
+    if are_alike:
+        grouped = tuple(by_change[MOST_VALUES:])
+    return BinnedColumn(position, values=tuple(sorted(by_change[:MOST_VALUES])), grouped=grouped)
 
 
 def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) -> Numbers:
@@ -288,7 +292,10 @@ def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) 
         shares = np.diff(shares_below, prepend=0.0, append=1.0)
     else:
         counts = before.categories or {}
-        shares = np.array([counts.get(value, 0) / (sum(counts.values()) or 1) for value in binned.values])
+        total = sum(counts.values()) or 1
+        shares = np.array([counts.get(value, 0) / total for value in binned.values])
+        if binned.grouped:
+            shares = np.append(shares, sum(counts.get(value, 0) for value in binned.grouped) / total)
     return np.concatenate([[1 - present, present * max(0.0, 1 - float(shares.sum()))], present * shares])
 
 

@@ -492,8 +492,10 @@ def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str
         name = new.most_common(1)[0][0]
         written = [text for text in before if fold_spelling(text) == fold_spelling(name)]
         if written:
-            return f"{name!r} differs from {written[0]!r} in case, spaces or form of letters alone"
-    return "new values differ from known ones in case, spaces or form of letters alone"
+            return (
+                f"{name!r} differs from {written[0]!r} in case, spaces or form of letters alone: written another way?"
+            )
+    return "new values differ from known ones in case, spaces or form of letters alone: written another way?"
 
 
 @register_guess("truncated", takes="categories")
@@ -506,6 +508,10 @@ def truncated(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> st
     cut: Counter[str] = Counter()
     for text, count in before.items():
         cut[text[:longest]] += count
+    # Of many different values most are new by chance, cut or not
+    num_known = sum(count for text, count in now.items() if text in cut)
+    if num_known <= now.total() / 2:
+        return None
     fits = _total_variation(cut, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
         len(cut)
     ) and _select_new(before, now)

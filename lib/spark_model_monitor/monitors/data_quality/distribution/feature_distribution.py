@@ -34,7 +34,8 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 )
 
 NO_SKETCH = (
-    "statistics.json holds no sketch of it; give the states/ folder with it, or make the baseline again --with-sketches"
+    "statistics.json holds no sketch of it; give the states/ folder with it, or make the baseline again with "
+    "--set with_sketches=yes"
 )
 NOT_IN_SKETCH = (
     "{missing:,} of its {present:,} values are in no sketch of statistics.json, as infinities are; "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
 from spark_model_monitor.documents.page import Overlay, format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.statistics.date_columns import LEAST_DATES, DateColumn
 from spark_model_monitor.statistics.drift.distributions import Values
 
 BINS = 20
@@ -75,6 +77,10 @@ def draw_overlay(
     """None if either side's values are not known one by one. current: None shows the baseline alone. most_named: the
     largest number of categories whose names may be shown; others are only counted.
     """
+    # Days lie on an axis, in whatever form they are written
+    days = _draw_days(baseline, current, is_named=most_named > 0)
+    if days is not None:
+        return days
     bins = choose_bins(baseline)
     if bins is None:
         return None
@@ -118,6 +124,33 @@ def draw_overlay(
     if low < high:
         shown_bins = [*range(BINS + 2)]
     return create_overlay([share[shown_bins] for share in shares], words, bins.ends)
+
+
+def _draw_days(baseline: FeatureDistribution, current: FeatureDistribution | None, *, is_named: bool) -> Overlay | None:
+    """Columns of dates on an axis of time, in bins of equal width over the days of both sides; None if they are of something
+    else. is_named: whether the first and the last day may be shown."""
+    before = DateColumn.of(baseline.categories or {})
+    columns = [before]
+    if current is not None:
+        columns.append(DateColumn.of(current.categories or {}, before))
+    if any(column.num_dates <= LEAST_DATES * column.values for column in columns):
+        return None
+    # From the first day of both to the last one; a single day has no axis
+    first = min(int(column.days[0]) for column in columns)
+    last = max(int(column.days[-1]) for column in columns)
+    if first == last:
+        return None
+    edges = np.linspace(first, last + 1, BINS + 1)
+    shares = [np.histogram(column.days, edges, weights=column.counts)[0] / max(1, column.values) for column in columns]
+    now: tuple[float, ...] = ()
+    words = "days in the baseline"
+    if current is not None:
+        now = tuple(map(float, shares[1]))
+        words += ", and now"
+    axis: tuple[str, ...] = ("first day", "last day")
+    if is_named:
+        axis = tuple(date.fromordinal(day).isoformat() for day in (first, (first + last) // 2, last))
+    return Overlay(tuple(map(float, shares[0])), now, words, axis)
 
 
 def create_overlay(

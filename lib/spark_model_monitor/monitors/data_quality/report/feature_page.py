@@ -120,9 +120,13 @@ def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | N
     """Both sides, or the one that has the feature."""
     if before:
         return draw_overlay(before, now, most_named)
-    if now:
-        return draw_overlay(now, None, most_named)
-    return None
+    if not now:
+        return None
+    # A new column has no bars of a baseline
+    overlay = draw_overlay(now, None, most_named)
+    if overlay is None:
+        return None
+    return replace(overlay, baseline=(0.0,) * len(overlay.baseline), current=overlay.baseline)
 
 
 def _write_hints(first: CheckResult) -> Iterator[str]:

@@ -45,6 +45,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 
 MOST_VALUES, LONGEST = 5, 60
+OTHER_FORMS = "share of dates that are not written as "  # the formula of date_form_check, before the forms
 SHARES_OF_ROWS = tuple(f"share of {rows} " for rows in ("dates", "times", "values", "texts", "vectors"))  # formulas
 MINUTES_OF_HOUR = 60
 MINUTES_OF_DAY = 1_440
@@ -226,8 +227,17 @@ def _describe_quantity(violation: CheckResult) -> str:
         format_quantity = format_percent
     was = format_quantity(violation.threshold)
     is_now = format_quantity(violation.observed)
+    before = f"{was} before"
+    if not violation.threshold:
+        before = "none before"
+    if violation.check == "date_form_check":
+        expected_form, _, form = violation.formula.removeprefix(OTHER_FORMS).partition(" but as ")
+        as_form = f" as {form}" * bool(form)
+        return f"has dates written another way: {is_now}{as_form}, not as {expected_form}, {before}"
+    if violation.check == "date_sentinel_check":
+        return f"has {is_now} of {violation.formula.removeprefix('share of ')}, {before}"
     if violation.formula.startswith(SHARES_OF_ROWS):
-        return f"has {is_now} {violation.formula.removeprefix('share ')}, {was} before"
+        return f"has {is_now} {violation.formula.removeprefix('share ')}, {before}"
     return f"has another {violation.formula} {was} → {is_now}"
 
 

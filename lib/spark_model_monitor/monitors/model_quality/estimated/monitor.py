@@ -249,7 +249,9 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             raise BadConfiguration("cost_matrix is of two classes; leave it out for many")
         # Own metrics are functions of label and prediction
         if self.plan.values:
-            raise BadConfiguration("metrics of your own need labels; leave --metrics out, or write --cost-matrix")
+            raise BadConfiguration(
+                "metrics of your own need labels; leave --metrics out, or write --set cost_matrix=COSTS"
+            )
 
     def plan_scan(self, request: ScanRequest[ModelBaseline]) -> Evidence:
         """The baseline's rows by score and label, or their errors."""

@@ -1,0 +1,110 @@
+"""The project file: options of all jobs that are started in its folder, beside flags and variables. Driver only.
+
+`[tool.spark-model-monitor]` in pyproject.toml, or spark-model-monitor.yaml; keys are the options' names. The first that is
+there counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TypeAlias
+
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.errors import BadConfiguration, did_you_mean
+
+PYPROJECT = "pyproject.toml"
+TABLE = "spark-model-monitor"
+Value: TypeAlias = "Json | date | datetime"
+
+YAML_FILES = ("spark-model-monitor.yaml", "spark-model-monitor.yml")
+
+
+def read_project_file(folder: Path, option_names: Collection[str]) -> tuple[str, dict[str, str]]:
+    """The file's name, and the text of each of its options; two empty ones without such a file.
+
+    Raises BadConfiguration with a line for each mistake.
+    """
+    name, table = _read_table(folder)
+    texts: dict[str, str] = {}
+    # All mistakes at once, as those of flags
+    errors = []
+    for written_key, value in table.items():
+        # Both spellings are common: fail-on and fail_on
+        key = str(written_key).replace("-", "_")
+        if key not in option_names:
+            hint = did_you_mean(key, option_names, "monitor --help-all lists them", shown=str)
+            errors.append(f"{name}: {written_key!r} is no option; {hint}")
+        elif isinstance(value, Mapping) and not all(isinstance(part, (int, float)) for part in value.values()):
+            texts[key] = json.dumps(value)  # such as a format
+        else:
+            texts[key] = _write_text(value)
+    if errors:
+        raise BadConfiguration.gathered(errors)
+    return name, texts
+
+
+def _read_table(folder: Path) -> tuple[str, Mapping[str, Value]]:
+    """The name of the file, and its table of options."""
+    try:
+        text = (folder / PYPROJECT).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    # The file is there in most projects, and is parsed only if it has such a table
+    if f"tool.{TABLE}" in text or f'tool."{TABLE}"' in text:
+        return PYPROJECT, _parse_toml(text)
+    for name in YAML_FILES:
+        if (folder / name).is_file():
+            document = _parse_yaml(name, (folder / name).read_text(encoding="utf-8"))
+            if not isinstance(document, Mapping):
+                raise BadConfiguration(f"{name} has to be OPTION: VALUE lines, such as fail_on: violations")
+            return name, document
+    return "", {}
+
+
+def _parse_toml(text: str) -> Mapping[str, Value]:
+    try:
+        tomllib = import_module("tomllib")
+    except ImportError:  # before Python 3.11
+        fault = f"{PYPROJECT} needs Python 3.11; write its [tool.{TABLE}] as {YAML_FILES[0]}"
+        raise BadConfiguration(fault) from None
+    try:
+        document: dict[str, dict[str, dict[str, Value]]] = tomllib.loads(text)
+    except ValueError as error:
+        raise BadConfiguration(f"{PYPROJECT} is no TOML: {error}") from error
+    return document.get("tool", {}).get(TABLE, {})
+
+
+def _parse_yaml(name: str, text: str) -> Value:
+    try:
+        import yaml
+    except ImportError:
+        fault = (
+            f"{name} needs PyYAML; install it: pip install 'spark-model-monitor[yaml]', or write it into {PYPROJECT}"
+        )
+        raise BadConfiguration(fault) from None
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise BadConfiguration(f"{name}: line {line} is no YAML; write OPTION: VALUE") from error
+
+
+def _write_text(value: Value) -> str:
+    """A value as flags and variables have it: lists and mappings with commas, times in ISO 8601."""
+    # A key without a value is not set
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    # Several values are as in a repeated flag
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={number}" for name, number in value.items())
+    if isinstance(value, (list, tuple)):
+        return ",".join(_write_text(part) for part in value)
+    return str(value)

@@ -1,0 +1,37 @@
+"""`spark-model-monitor compare-files A B`: one file as the baseline of another one, from two files to a page. Driver only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.running.configuration.command_line import require_places
+from spark_model_monitor.running.configuration.reading import build_config, read_sources, with_recognised_format
+from spark_model_monitor.running.kinds import read_source
+from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
+from spark_model_monitor.running.runs.results import Findings
+
+
+def compare_files(before: str, after: str) -> Findings:
+    """What changed from the rows of one file or folder to those of another; nothing is written.
+
+    Raises BadConfiguration for a path that doesn't exist, BadInput for data that can't be read.
+    """
+    require_places([before, after])
+    engine = LocalEngine()
+    monitor = DataQualityMonitor()
+    # The first file is a baseline that nobody keeps
+    flags = ["--dataset-source", before, "--output-path", "."]
+    sources = with_recognised_format("baseline", read_sources(flags, {}, project=None))
+    config = build_config("baseline", sources, in_container=False)
+    with read_source(engine, config) as data:
+        baseline = run_baseline(data, monitor)
+    # The other one is read in its format, unless they are files of two kinds
+    flags = ["--dataset-source", after, "--output-path", "."]
+    if Path(after).suffix == Path(before).suffix:
+        flags.append(f"--dataset-format={sources.text('dataset_format')}")
+    sources = with_recognised_format("monitor", read_sources(flags, {}, project=None))
+    config = build_config("monitor", sources, in_container=False)
+    with read_source(engine, config, baseline.stored_for(monitor)) as data:
+        return run_monitoring(data, monitor, baseline)
