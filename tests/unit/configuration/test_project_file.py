@@ -77,21 +77,21 @@ def test_a_setting_is_the_same_in_the_project_file_a_variable_and_on_the_command
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
-def test_the_old_flag_says_where_it_went(name):
+def test_the_old_flag_counts_and_says_where_it_went(name):
     option = OPTIONS[name]
-    flags = [[flag_name(name)]]
+    flags = {flag_name(name): "true"}
     if option.placeholder:
-        flags[0].append("text")
+        flags = {f"{flag_name(name)}={choose_text(name)}": choose_text(name)}
     if option.opposite:
-        flags.append([flag_name(option.opposite)])
-    for words in flags:
-        with pytest.raises(BadConfiguration) as raised:
-            read(*words)
+        flags[flag_name(option.opposite)] = "false"
+    for flag, text in flags.items():
+        sources = read_sources([*REQUIRED, flag], {})
 
-        assert f"write --set {name}=" in str(raised.value)
-        assert f"{name} in spark-model-monitor.yaml" in str(raised.value)
-        assert variable_name(name, option) in str(raised.value)
-        assert len(str(raised.value).splitlines()) == 1
+        assert sources.text(name) == text
+        [sentence] = sources.chosen
+        assert f"write --set {name}=" in sentence
+        assert f"{name} in spark-model-monitor.yaml" in sentence
+        assert variable_name(name, option) in sentence
 
 
 def test_flags_come_before_variables_and_variables_before_the_file(project):

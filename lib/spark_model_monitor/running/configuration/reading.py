@@ -73,7 +73,7 @@ class Sources:
     """The highest text of each option; errors of the sources themselves; names that are nearly ours.
 
     errors: text -> the option that it is about, None if it is not about a single one. chosen: sentences on values that
-    were inferred, not given.
+    were inferred, not given, and on flags that are settings now.
     """
 
     values: Mapping[str, Given]
@@ -96,7 +96,8 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, pr
     """
     # By sentence: the option that it is about, whose further errors would only repeat it
     errors: dict[str, str | None] = {}
-    layers = [_read_flags(arguments, errors), _read_variables(environment, "variable {}")]
+    moved: list[str] = []
+    layers = [_read_flags(arguments, errors, moved), _read_variables(environment, "variable {}")]
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
 
     env_file = _take_highest(layers).get("env_file")
@@ -113,18 +114,20 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, pr
     for relative in PROCESSING_JOB_FILES:
         path = Path(root.text) / relative
         layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
-    return Sources(_take_highest(layers), errors, tuple(doubtful))
+    return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(moved))
 
 
 def _take_highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
     return {name: value_of_option for layer in reversed(layers) for name, value_of_option in layer.items()}
 
 
-def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict[str, Given]:
-    """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do."""
+def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: list[str]) -> dict[str, Given]:
+    """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do.
+
+    moved: gets a sentence for each flag that is a setting now; it counts all the same, as scripts have it.
+    """
     flags = {flag_name(name): (name, "true") for name in OPTIONS}
     flags.update({flag_name(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
-    settings = {flag: flags.pop(flag) for flag, (name, _) in [*flags.items()] if not OPTIONS[name].has_flag}
     free = next((name for name, option in OPTIONS.items() if option.free), "")
     values_by_name: dict[str, Given] = {}
     words = list(arguments)
@@ -143,12 +146,6 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
             del words[: not equals]
             _read_setting(setting, values_by_name, errors)
             continue
-        if flag in settings:
-            name, switched = settings[flag]
-            takes_value = bool(OPTIONS[name].placeholder)
-            errors[_describe_setting(flag, name, "VALUE" if takes_value else switched)] = name
-            del words[: takes_value and not equals]
-            continue
         if flag not in flags:
             # Python's spelling with underscores is the most common mistake
             written = flag.replace("_", "-")
@@ -160,6 +157,8 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None]) -> dict
                 words.pop(0)  # the flag's value: not a further error
             continue
         name, switched = flags[flag]
+        if not OPTIONS[name].has_flag:
+            moved.append(_describe_setting(flag, name, "VALUE" if OPTIONS[name].placeholder else switched))
         # A flag with a placeholder takes a value, and the others are switches
         if OPTIONS[name].placeholder:
             # A value that looks like a flag has to be written behind =
@@ -198,7 +197,7 @@ def _read_setting(setting: str, values_by_name: dict[str, Given], errors: dict[s
 def _describe_setting(flag: str, name: str, value: str) -> str:
     variable = variable_name(name, OPTIONS[name])
     locations = f"{name} in {YAML_FILES[0]} or [tool.{TABLE}] of {PYPROJECT}, or the variable {variable}"
-    return f"{flag} is no flag but a setting: write --set {name}={value}, {locations}"
+    return f"{flag} is a setting now: write --set {name}={value}, {locations}"
 
 
 PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
