@@ -24,7 +24,7 @@ def test_a_table_of_predicted_numbers_becomes_an_estimate_of_their_error(tmp_pat
 
     words = f"--analysis-type MODEL_QUALITY {numbers} --ground-truth-attribute price --learn-errors errors.skops"
     jobs.run(f"baseline {words} --dataset-source priced.csv --output-path priced")
-    words = f"--analysis-type ESTIMATED_QUALITY {numbers} --baseline priced --error-model errors.skops"
+    words = f"--analysis-type ESTIMATED_QUALITY {numbers} --baseline priced --set error_model=errors.skops"
     jobs.run(f"monitor {words} --dataset-source today.csv --output-path today")
 
     rows = {name: pa.Array.from_pandas(values) for name, values in labelled.items()}

@@ -666,7 +666,7 @@ def _is_run_count(formula: Tree) -> bool:
 
 def reject_unsupported(faults: Iterable[str]) -> str:
     """The message for rules of which some can't be evaluated."""
-    return "\n".join([*faults, "--set skip_unsupported=yes evaluates the others, and no run is then without a remark"])
+    return "\n".join([*faults, "--skip-unsupported evaluates the others, and no run is then without a remark"])
 
 
 def _find_unsupported(rule: AnyRule) -> str:

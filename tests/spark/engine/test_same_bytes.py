@@ -322,7 +322,7 @@ def test_of_json_documents(spark, tmp_path):
         (tmp_path / f"{number}.json").write_text(json.dumps(records[number:]), encoding="utf-8")
     config = {"dataset_format": '{"json": {"lines": false}}'}
     require_same(*write_documents(str(tmp_path), spark, **config))
-    flags = ["--dataset-source", str(tmp_path), "--dataset-format", config["dataset_format"], "--set=flatten_json=no"]
+    flags = ["--dataset-source", str(tmp_path), "--dataset-format", config["dataset_format"], "--no-flatten-json"]
     sources = read_sources([*flags, "--output-path", str(tmp_path / "out")], {})
     job_config = build_config("baseline", sources, in_container=False)
     faults = []

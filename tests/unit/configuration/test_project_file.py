@@ -35,7 +35,7 @@ TEXTS = {
     "publish_cloudwatch_metrics": "Enabled",
     "end_time_offset": "PT1H",
 }
-TEXTS |= {"flatten_json": "false", "flip_test": "false"}  # on by default
+TEXTS |= {"flip_test": "false"}  # on by default
 BESIDE = {"s3_kms_key": {"s3_encryption": "SSE-KMS"}, "evaluation_period": {"datapoints_to_alert": "2"}}
 """What some options need."""
 

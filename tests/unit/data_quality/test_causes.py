@@ -145,11 +145,11 @@ def test_a_baseline_on_disk_is_read_again_where_it_lies(baseline, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "is_nested"),
     [
-        pytest.param(["--set=flatten_json=yes"], True, id="nested objects"),
+        pytest.param(["--flatten-json"], True, id="nested objects"),
         pytest.param(["--missing-values", "none,?"], False, id="texts of missing values"),
         pytest.param(["--exclude-features-attribute", "city"], False, id="a column less"),
         pytest.param(["--set=accept_exponents=no"], False, id="exponents are texts"),
-        pytest.param(["--set=flatten_json=yes", "--exclude-features-attribute", "user.city"], True, id="both"),
+        pytest.param(["--flatten-json", "--exclude-features-attribute", "user.city"], True, id="both"),
     ],
 )
 def test_a_baseline_is_read_again_as_its_run_read_it(tmp_path, monkeypatch, flags, is_nested):

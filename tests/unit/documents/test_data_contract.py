@@ -116,7 +116,7 @@ def test_what_can_not_be_evaluated_is_named_and_skipped_only_if_allowed(column, 
     with pytest.raises(BadDocument) as caught:
         translate(column)
     assert f"x.odcs.yaml: {name}: " in str(caught.value)
-    assert "--set skip_unsupported=yes" in str(caught.value)
+    assert "--skip-unsupported" in str(caught.value)
     assert reason in translate(column, skip_unsupported=True)[1][name]
 
 
@@ -158,14 +158,14 @@ def run_rules(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", RULE_FILES)
 def test_a_broken_rule_ends_with_4_and_a_skipped_one_is_never_a_plain_green(run_rules, name):
     assert run_rules(name, 120) == 2
-    assert run_rules(name, 121, "--set=skip_unsupported=yes") == 4
-    assert run_rules(name, 120, "--set=skip_unsupported=yes") == 0
+    assert run_rules(name, 121, "--skip-unsupported") == 4
+    assert run_rules(name, 120, "--skip-unsupported") == 0
     assert Path("out/message").read_text().endswith("3 rules hold, 1 was not checked.\n")
     checks = json.loads(Path("out/checks.json").read_text())
     assert checks["outcome"] == "cannot tell"
     [skipped] = [check for check in checks["checks"] if check.get("status") == "cannot tell"]
     assert skipped["reason"].startswith("not checked: ")
-    assert run_rules(name, 120, "--set=skip_unsupported=yes", "--fail-on", "cannot-tell") == 5
+    assert run_rules(name, 120, "--skip-unsupported", "--fail-on", "cannot-tell") == 5
 
 
 def test_a_suggested_contract_holds_for_its_baseline_and_not_for_other_data(tmp_path, monkeypatch):

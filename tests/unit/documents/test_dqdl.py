@@ -130,7 +130,7 @@ def test_all_rules_that_cannot_be_evaluated_are_named_together():
 
     *faults, remark = str(error.value).splitlines()
     assert [line.split(": ")[1] for line in faults] == ["line 2", "line 3"]
-    assert remark.startswith("--set skip_unsupported=yes")
+    assert remark.startswith("--skip-unsupported")
 
 
 @pytest.mark.parametrize("text", ["Rules = [" + "(" * 100_000, b"\xff\xfe", "Rules = [ RowCount > " + "(" * 9000])

@@ -66,7 +66,7 @@ def test_a_link_out_of_the_folder_is_refused_with_the_flag_to_write(folder, list
     assert len(list_files(str(folder / "data"))) == 1
     link(folder)
 
-    with pytest.raises(BadInput, match=r"is behind a link that leads out of .*write --set follow_links=yes"):
+    with pytest.raises(BadInput, match=r"is behind a link that leads out of .*write --follow-links"):
         list_files(str(folder / "data"))
     with following_links(True):
         assert len(list_files(str(folder / "data"))) == 2
@@ -103,7 +103,7 @@ def test_what_a_command_follows_is_followed_by_all_that_it_reads(folder):
 def test_a_link_by_way_of_another_one_is_refused(folder):
     add_link_by_another(folder)
 
-    with pytest.raises(BadInput, match="write --set follow_links=yes|is a link to a folder that it lies in"):
+    with pytest.raises(BadInput, match="write --follow-links|is a link to a folder that it lies in"):
         list_dataset(LocalEngine(), str(folder / "data"))
 
 
@@ -134,7 +134,7 @@ def test_a_cache_of_links_to_the_same_folder_is_read_and_one_beside_it_takes_the
     (tmp_path / "snapshots/1/orders.csv").symlink_to("../../blobs/0a")
 
     assert len(list_dataset(LocalEngine(), str(tmp_path)).files) == 2
-    with pytest.raises(BadInput, match="write --set follow_links=yes"):
+    with pytest.raises(BadInput, match="write --follow-links"):
         read_data(str(tmp_path / "snapshots"), engine="local")
     assert read_data(str(tmp_path / "snapshots"), engine="local", follow_links=True).names == ("x",)
 
@@ -146,7 +146,7 @@ def test_nothing_of_a_foreign_file_is_in_what_a_job_writes(folder):
 
     # The same job without and with the flag
     refused = jobs("baseline", "--dataset-source", "data", "--output-path", "out")
-    followed = jobs("baseline", "--dataset-source", "data", "--output-path", "other", "--set=follow_links=yes")
+    followed = jobs("baseline", "--dataset-source", "data", "--output-path", "other", "--follow-links")
 
     assert refused.status == BadInput.exit_status
     assert "is behind a link that leads out of data" in refused.said

@@ -161,7 +161,7 @@ def test_what_is_not_one_json_document_fails_by_name(read, tmp_path, text):
 def test_nested_objects_are_refused_by_name_unless_they_may_be_flattened(read, tmp_path):
     (tmp_path / "data.jsonl").write_text('{"id": 7, "who": {"age": 1, "Age": {"city": "Bern"}}}\n')
 
-    with pytest.raises(BadInput, match="feature 'who' is a nested object; write --set flatten_json=yes"):
+    with pytest.raises(BadInput, match="feature 'who' is a nested object; write --flatten-json"):
         read(JsonFormat(), flatten_json=False)
     flat = read(JsonFormat())
     assert (flat.names, sort_rows(flat)) == (("id", "who.Age.city", "who.age"), [(7, "Bern", 1)])

@@ -79,7 +79,7 @@ def test_joined_json_lines_give_the_models_output_first(read, tmp_path):
 def test_nested_input_is_flattened_unless_that_is_refused(read, tmp_path):
     (tmp_path / "a.jsonl.out").write_text(json.dumps(make_joined(1, who={"age": 7})) + "\n")
 
-    with pytest.raises(BadInput, match="feature 'who' is a nested object; write --set flatten_json=yes"):
+    with pytest.raises(BadInput, match="feature 'who' is a nested object; write --flatten-json"):
         read(JsonFormat(), flatten_json=False)
     assert read(JsonFormat()).names == ("predicted_label", "score", "who.age")
 

@@ -137,7 +137,7 @@ def test_a_member_called_like_a_path_is_refused_beside_it():
 
 
 def test_an_object_in_most_records_is_a_fault_of_the_data():
-    with pytest.raises(BadInput, match="feature 'a' is a nested object; write --set flatten_json=yes"):
+    with pytest.raises(BadInput, match="feature 'a' is a nested object; write --flatten-json"):
         read(['{"a": {"b": 1}}', '{"a": {"b": 1}}', '{"a": 1}'])
 
 

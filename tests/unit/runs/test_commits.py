@@ -1,4 +1,4 @@
-"""`--each-commit`: the commits of a table of Delta, Iceberg or Parquet, each a window, from what the table remembers."""
+"""`each_commit`: the commits of a table of Delta, Iceberg or Parquet, each a window, from what the table remembers."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def run_monitor(table, output, *flags):
     words = [
         "--dataset-format",
         f"table:{table}",
-        "--each-commit",
+        "--set=each_commit=yes",
         "--no-report",
         "--engine",
         "local",

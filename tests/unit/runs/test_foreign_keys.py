@@ -50,13 +50,13 @@ READERS = {
     "a JSON document": (write_document, ["--dataset-format", "json"]),
     "nested": (
         lambda records, path: write_lines([{"customer": record} for record in records], path),
-        ["--dataset-format", "jsonl", "--set=flatten_json=yes"],
+        ["--dataset-format", "jsonl", "--flatten-json"],
     ),
     "a script": (
         write_captures,
         ["--dataset-format", "capture", "--record-preprocessor-script", "script.py"],
     ),
-    "captures": (write_captures, ["--dataset-format", "capture", "--set=flatten_json=yes"]),
+    "captures": (write_captures, ["--dataset-format", "capture", "--flatten-json"]),
 }
 
 

@@ -73,7 +73,7 @@ def require_within(path: str, names: Iterable[str]) -> None:
         if os.path.commonpath((root, os.path.realpath(location))) != root:
             raise BadInput(
                 f"{name}: is behind a link that leads out of {path}; remove the link, or if you trust whoever made it, write "
-                "--set follow_links=yes (in Python read_data(…, follow_links=True))"
+                "--follow-links (in Python read_data(…, follow_links=True))"
             )
 
 

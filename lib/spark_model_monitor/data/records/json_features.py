@@ -248,7 +248,7 @@ def choose_features(
     for name, values in sorted(root.members.items()):
         if not flatten and name not in opened and 2 * values.objects > root.objects:
             raise BadInput(
-                f"{where}: feature {name!r} is a nested object; write --set flatten_json=yes to make a feature of each of its "
+                f"{where}: feature {name!r} is a nested object; write --flatten-json to make a feature of each of its "
                 f"members ({name}.…), or use a preprocessor script"
             )
 
@@ -286,7 +286,7 @@ def choose_features(
         if name in columns:
             raise BadInput(
                 f"{where}: a member {name!r} and a member of an object have one name; rename one of them, or write "
-                "--set flatten_json=no"
+                "--no-flatten-json"
             )
         columns[name] = (path, kind)
     # Of few records, 1 % is less than one: a feature of a single record is rare even so

@@ -158,11 +158,11 @@ REMEDIES = {
     Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
     "them apart by a --record-preprocessor-script",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
-    Refusal.NESTED_JSON: "to read arrays within a row write --set flatten_json=yes",
+    Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
     Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",
     Refusal.TOO_MANY_NAMES: "if members are called by values, such as ids, write them as values",
     Refusal.ANOTHER_SHAPE: "write a member as a value, an array of values or an object in all records, or under "
-    "--set flatten_json=no as a value",
+    "--no-flatten-json as a value",
     Refusal.NOT_GROUND_TRUTH: _LABEL,
     Refusal.NO_ID: _LABEL,
     Refusal.NO_LABEL: "join captures with their labels by merge, which writes groundTruthData into each record",
