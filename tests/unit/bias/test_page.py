@@ -44,7 +44,7 @@ def test_sizes_of_the_groups_are_reported():
         ("labels, sex F", 0.6),
         ("labels, the rest", 0.6),
     ]
-    assert table.lines[0].cells == ("sex", "F", "100", "16.7%", "60.0%", "60.0%")
+    assert table.lines[0].cells == ("sex", "F", "100", "16.7 %", "60 %", "60 %")
 
 
 def test_a_metric_stands_beside_the_baseline_with_its_verdict():

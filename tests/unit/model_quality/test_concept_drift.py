@@ -109,7 +109,7 @@ def test_an_accuracy_that_is_what_was_expected_says_where_the_labels_are_apart()
 
     # by hand: a quarter of the rows is surely at .1 and .9 each; of the half between, half were positive and all are now
     sentence = (
-        "accuracy is 0.7 as was to be expected, but more rows are positive than the scores promise, by 25.0% of all."
+        "accuracy is 0.7 as was to be expected, but more rows are positive than the scores promise, by 25 % of all."
     )
     assert check.reason == f"Inputs as they were, and the answer changed: the world did. {sentence}"
 

@@ -62,7 +62,7 @@ def draw_table(table: Callable[..., pd.DataFrame], rows: int, seed: int, *, is_s
     frame = table(rows, np.random.default_rng(seed))
     offsets = np.random.default_rng([seed, 1]).integers(0, 90, rows)
     days = pd.Timestamp(2026, 1, 1) + pd.to_timedelta(offsets, unit="D")
-    frame["day"] = days.strftime("%Y-%m-%d")
+    frame["date"] = days.strftime("%Y-%m-%d")
     if not is_sorted:
         return frame
     return frame.sort_values([*frame.columns[2:4]], kind="stable", ignore_index=True)

@@ -114,11 +114,11 @@ def test_a_split_that_is_not_fair_is_said_first():
     later["amount"] += 3
     result = challenge(BLUE, later[:500], Trial(BINARY, planned_rows=ROWS, identity="id", share=0.1))
 
-    assert result.document.unfair[0] == "the challenger has 45.5% of the rows, and 10.0% were planned"  # 500 of 1,100
+    assert result.document.unfair[0] == "the challenger has 45.5 % of the rows, and 10 % were planned"  # 500 of 1,100
     means = [float(table["amount"].mean()) for table in (BLUE, later[:500])]  # three were added
     assert result.document.unfair[1].startswith(f"amount is {means[1] - means[0]:.2f} higher, ")
     assert f" (mean {means[0]:.4g} → " in result.document.unfair[1]
-    assert str(result.report().page.headline).startswith("Not a fair trial: the challenger has 45.5%")
+    assert str(result.report().page.headline).startswith("Not a fair trial: the challenger has 45.5 %")
 
 
 def test_labels_may_be_a_table_of_their_own():

@@ -306,5 +306,5 @@ def _explain_reading(analysis: BiasAnalysis) -> Iterator[str]:
 
 def _format_share(part: float, total: float) -> str:
     if total:
-        return f"{part / total:.1%}"
+        return format_percent(part / total)
     return "–"

@@ -26,6 +26,7 @@ from spark_model_monitor.documents.page import (
     build_table,
     format_count,
     format_number,
+    format_percent,
 )
 from spark_model_monitor.monitors.change_cards import PageFeature, create_card
 from spark_model_monitor.monitors.explainability.attribution_results import (
@@ -194,7 +195,7 @@ def _create_table(
         if result is not None and result.status is CheckStatus.VIOLATED:
             change = "changed"
             highlight = Highlight.BAD
-        cells = (name, f"{abs(value) / total:.1%}", *numbers, limit, change)
+        cells = (name, format_percent(abs(value) / total), *numbers, limit, change)
         lines.append(TableLine(cells, highlight, f"{name} ({output.name})"))
     # What all of these are added to
     caption = f"On average, rows of the baseline get {format_number(output.expected)}."
@@ -217,7 +218,7 @@ def _create_dependence_table(dependent: Dependent) -> PageTable:
     answers_by_value = dependent.answers.T.tolist()
     rows = []
     for value, share, answers in zip(dependent.grid.values, dependent.grid.shares, answers_by_value, strict=True):
-        rows.append((str(value), f"{share:.1%}", *map(format_number, answers)))
+        rows.append((str(value), format_percent(share), *map(format_number, answers)))
     numbers = ("Share of rows", *dependent.outputs)
     caption = "The mean answer if every row had the value."
     return build_table(("Value", *numbers), rows, numbers=numbers, caption=caption)

@@ -326,7 +326,7 @@ def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overl
         return None
     bins = run.bins.get(name) or ()
     before = (baseline.bin_shares(name) if baseline else None) or [0.0] * len(now)
-    words = f"{now[-1]:.1%} beyond the last bin"
+    words = f"{format_percent(now[-1])} beyond the last bin"
     # Numbers have the ends of an axis; categories have names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):
         return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))

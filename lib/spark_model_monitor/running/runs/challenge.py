@@ -39,6 +39,7 @@ from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, NOT
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.documents.change_description import name_change
+from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.model_comparison import (
@@ -505,7 +506,8 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
     if trial.share is not None:
         z_score = abs(rows - trial.share * total_rows) / (total_rows * trial.share * (1 - trial.share)) ** 0.5
         if 2 * normal_above(z_score) < UNEVEN:
-            yield f"the challenger has {rows / total_rows:.1%} of the rows, and {trial.share:.1%} were planned"
+            share = format_percent(rows / total_rows)
+            yield f"the challenger has {share} of the rows, and {format_percent(trial.share)} were planned"
     try:
         # The inputs of one side, judged as a window beside those of the other
         inputs = [_read_inputs(data, trial) for data in both_data]

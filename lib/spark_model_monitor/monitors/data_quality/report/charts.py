@@ -98,7 +98,7 @@ def draw_overlay(
     if bins.ends is None:
         words = f"{format_noun_count(len(bins.names), 'value')} in the baseline"
         if len(distributions) > 1:
-            words += f", {shares[1][-1]:.1%} now are others"
+            words += f", {format_percent(float(shares[1][-1]))} now are others"
         # Names are values of the data, which are shown if they are few
         names = list(bins.names[:BINS])
         if len(bins.names) > most_named:

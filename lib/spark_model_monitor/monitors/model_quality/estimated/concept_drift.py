@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.check_results import HOTELLING, CheckResult, CheckStatus
 from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
-from spark_model_monitor.documents.page import format_number
+from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
@@ -54,7 +54,9 @@ LEAST_MOVED_SHARE = 0.05
 
 CHANGED = "is another one: {seen}"
 METRIC_DIFFERS = "{metric} is {real}, and {expected} was to be expected"
-ELSEWHERE = "{metric} is {real} as was to be expected, but {more} rows are {which} than the scores promise, by {shift:.1%} of all"
+ELSEWHERE = (
+    "{metric} is {real} as was to be expected, but {more} rows are {which} than the scores promise, by {shift} of all"
+)
 THE_WORLD = "Inputs as they were, and the answer changed: the world did. {seen}."
 MODEL_OR_WORLD = (
     "Inputs moved, and a score is worth something else: {seen}. Scores alone can't tell a changed world from inputs that the "
@@ -63,7 +65,7 @@ MODEL_OR_WORLD = (
 COST = "Inputs moved and cost {points:.1f} points of {metric}; the model held: a score is worth what it was."
 MODEL_HELD = "Inputs moved, the model held: a score is worth what it was."
 AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
-UNSEEN = " Flipped labels in less than {smallest:.1%} of the rows would not be seen."
+UNSEEN = " Flipped labels in less than {smallest} of the rows would not be seen."
 TOO_SURE = (
     "by their scores {rows:.0f} rows could have either label; "
     "to distinguish a changed answer from chance takes {needed:.0f}"
@@ -199,7 +201,7 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
     # The sentence compares what the labels show with what the scores promised
     metric, real, expected, interval = _compare_headline_metric(before, now)
     words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "expected": format_number(expected, 3)}
-    words |= {"shift": abs(drift.shift), "more": "more" if drift.shift > 0 else "fewer"}
+    words |= {"shift": format_percent(abs(drift.shift)), "more": "more" if drift.shift > 0 else "fewer"}
     words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
     words["seen"] = (METRIC_DIFFERS if words["real"] != words["expected"] else ELSEWHERE).format(**words)
     is_moved = any(_scores_moved(*pair) for pair in pairs)
@@ -219,7 +221,7 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
         reason = MODEL_HELD
     if not is_moved:
         reason = AS_IT_WAS
-    reason += UNSEEN.format(smallest=drift.smallest)
+    reason += UNSEEN.format(smallest=format_percent(drift.smallest))
     if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
         return finding.unsure(reason, LONGER_WINDOWS)
     return finding.but(reason=reason)
