@@ -155,6 +155,27 @@ def test_without_a_report_nothing_is_called_equal_and_captures_of_another_time_a
     assert "18 lie outside the window" in page
 
 
+def test_a_misspelt_member_of_constraints_is_named_once(golden, left, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "s3"))
+    lay_out(golden, tmp_path / "s3" / "bucket")
+    path = tmp_path / "s3" / "bucket" / "baseline" / "constraints.json"
+    path.write_text(path.read_text().replace('"emit_metrics"', '"emit_metricss"'))
+    source = export(
+        tmp_path / "exported",
+        schedule=describe_schedule(),
+        definition=describe_definition(),
+        endpoint=describe_endpoint(),
+    )
+
+    report, page, _ = left(source)
+
+    sentence = (
+        "of constraints.json nothing reads: monitoring_config.emit_metricss is unknown; did you mean emit_metrics?"
+    )
+    assert report["schedules"][0]["replay"].count(sentence) == 1
+    assert "emit_metricss" in page
+
+
 def test_what_is_written_for_other_programs_is_what_they_take(golden, left, tmp_path, monkeypatch):
     monkeypatch.setenv("MODEL_MONITOR_S3_ROOT", str(tmp_path / "nothing"))
     # The team's own middleware has begun to write

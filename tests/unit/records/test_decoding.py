@@ -8,11 +8,14 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, encode_line, some_json_lines, some_lines
 
+from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.decoding import Reading, decode, describe_mismatch, split_csv_rows
+from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, UNFORESEEN, Refusal
 from spark_model_monitor.data.records.windows import Window
 
@@ -56,6 +59,37 @@ def test_rows_of_csv(record, rows):
 
     assert record_decoded.rows == tuple(rows or ())
     assert (record_decoded.reason is None) == (rows is not None)
+
+
+@pytest.mark.parametrize(
+    ("data", "answer", "rows"),
+    [
+        pytest.param("1", "5", [("5", "1", None)], id="one row"),
+        pytest.param("1,2\n3", "5\n6", [("5", "1", "2"), ("6", "3", None)], id="one of several"),
+        pytest.param('"a\nb"', "5", [("5", "a\nb", None)], id="in quotes"),
+        pytest.param("1,2,3", "5", None, id="a longer one"),
+        pytest.param("1\n1,2,3", "5\n6", None, id="a longer one of several"),
+    ],
+)
+def test_short_rows_of_csv_have_missing_values_for_the_service_alone(data, answer, rows):
+    record = captured(data, answer)
+    as_service = replace(READING, exact_keys=True)
+    line = encode_line(record).decode()
+    batch = pa.RecordBatch.from_pydict({LINE: [line]})
+    is_refused = rows is None
+
+    decoded = decode_record(record, as_service)
+    decoded_batch = CapturedLines(as_service).rows(batch)
+
+    # Line by line, and many lines at once
+    assert decoded.rows == tuple(rows or ())
+    assert (decoded.reason is not None) == is_refused
+    assert decoded_batch.reasons.any() == is_refused
+    if not is_refused:
+        columns = [column.to_pylist() for column in decoded_batch.columns]
+        assert list(zip(*columns, strict=True)) == rows
+    by_default = decode_record(record)
+    assert by_default.reason is Refusal.WRONG_NUMBER_OF_CELLS
 
 
 @pytest.mark.parametrize(

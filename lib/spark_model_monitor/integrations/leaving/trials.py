@@ -15,7 +15,11 @@ from typing import ClassVar
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.data import choose_engine
+from spark_model_monitor.documents.check_results import Hint
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
@@ -201,7 +205,7 @@ class Trials:
                 windows = _judge_by_published_rules(windows, config)
         # Otherwise the summary counts windows in which our default equals --compat service
         summary = replayed["summary"] if reports else [without_reports]
-        return tuple(summary), tuple(windows)
+        return (*summary, *_list_unread_members(definition, config)), tuple(windows)
 
     def _build_flags(
         self, schedule: str, definition: Definition, jobs: Sequence[JobVariables], output_path: Path
@@ -286,6 +290,18 @@ class Trials:
         if ".." in bucket_and_key.split("/"):
             raise BadConfiguration(f"{uri} has '..' in its key, which would leave {self.folder}; move the object")
         return self.folder / "s3" / bucket_and_key
+
+
+def _list_unread_members(definition: Definition, config: JobConfig) -> list[str]:
+    """A sentence on members of constraints.json that nothing reads, such as misspelt ones, which no replay says."""
+    # Bias and attributions have other files
+    documents: dict[str, type[Document]] = {DATA_QUALITY: Constraints, "ModelQuality": ModelQualityConstraints}
+    document = documents.get(definition.monitoring_type)
+    path = config.baseline_constraints
+    if document is None or path is None:
+        return []
+    constraints = document.from_json(storage_of(path).read(path), path)
+    return [hint.description for hint in Hint.from_unread_members(constraints)]
 
 
 def _read_window(window: Mapping[str, Json], *, with_reports: bool) -> WindowVerdicts:
