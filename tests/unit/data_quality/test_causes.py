@@ -284,7 +284,7 @@ def test_a_file_says_from_which_row_on(tmp_path):
     data.to_csv(tmp_path / "now.csv", index=False)
     baseline = run_baseline(str(tmp_path / "before.csv"), MONITOR, engine="local")
 
-    assert "all from row 4,500 of the file on" in monitored(baseline, str(tmp_path / "now.csv")).summary()
+    assert "all from row 4,500 on" in monitored(baseline, str(tmp_path / "now.csv")).summary()
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_a_card_shows_five_ids_and_the_command_that_prints_the_rows(broken):
     page = (broken / "run" / "report.html").read_text()
 
     assert f"rows: {', '.join(data[in_business(data)].order.head(5))}<" in page
-    assert "spark-model-monitor rows FOLDER spend --source DATA" in page
+    assert "spark-model-monitor rows run spend --source DATA" in page
     assert not any(b"o-" in file.read_bytes() for file in (broken / "run").glob("c*.json"))
 
 
