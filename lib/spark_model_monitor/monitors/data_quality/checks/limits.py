@@ -69,13 +69,15 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
             reason = AT_MOST
         finding = finding.but(reason=reason, description=messages.requirement_not_met(highest_share))
         counts = feature.baseline.categories
-        if feature.calibration is None or counts is None or "domain_content_threshold" not in feature.suggested_limits:
+        is_suggested = "domain_content_threshold" in feature.suggested_limits
+        if feature.calibration is None or counts is None or not is_suggested:
             return finding
         hashes_of_domain = hash_texts(sorted(feature.baseline_feature.domain))
         groups = feature.limit_groups(feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain))
         rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
         rows = feature.baseline.present
-        lacking = max(round(rare * groups), math.ceil(rows * feature.baseline_feature.largest_in_parts("unseen")))
+        largest_share = feature.baseline_feature.largest_in_parts("unseen")
+        lacking = max(round(rare * groups), math.ceil(rows * largest_share))
         return feature.calibration.judge_suggested_limit(
             finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice
         )
@@ -83,10 +85,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         reason = None
         if lowest_share < highest_share:
             reason = AT_LEAST
-        passed = Finding(
-            CheckStatus.PASSED, threshold=threshold, observed=lowest_share, m=present, formula=FORMULA, reason=reason
-        )
-        return passed.but(decided_by=LOWER_LIMIT, limit=threshold)
+        passed = Finding(CheckStatus.PASSED, threshold=threshold, observed=lowest_share, m=present, formula=FORMULA)
+        return passed.but(decided_by=LOWER_LIMIT, limit=threshold, reason=reason)
     return Finding.not_judged(threshold, NOT_EXACT.format(least=lowest_share, most=highest_share))
 
 

@@ -35,12 +35,12 @@ class ObservedData:
     layout: ColumnLayout
     compared: WindowComparison | None = None
 
-    def texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
+    def list_texts(self) -> Iterator[tuple[FeatureProfile, Mapping[str, int]]]:
         """Text columns with the counts of their values, where most values were counted, so that their look can be judged.
 
         With a baseline, those that are a String there are left out: the baseline's own run has reported them.
         """
-        expected = self.expected_types()
+        expected = self.list_expected_types()
         for feature in self.profile.features:
             frequencies = feature.frequencies or Frequencies()
             is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
@@ -53,7 +53,7 @@ class ObservedData:
             ):
                 yield feature, frequencies.counts
 
-    def expected_types(self) -> dict[str, InferredType]:
+    def list_expected_types(self) -> dict[str, InferredType]:
         """The types of the features in the baseline; empty if there is none."""
         if self.compared is None:
             return {}

@@ -261,7 +261,7 @@ def number_forms(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.expected_types()
+    expected = data.list_expected_types()
     features = [feature for feature in data.profile.features if expected.get(feature.name) is not InferredType.STRING]
     cells_by_feature = {feature.name: _count_by_form(feature) for feature in features}
     forms = {form: instead for form, _, instead in NUMBER_FORMS} | dict(OTHER_FORMS)
@@ -380,7 +380,7 @@ def missing_in_words(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.expected_types()
+    expected = data.list_expected_types()
     # Columns of numbers and such words, and perhaps of other texts
     counts = {}
     words: dict[str, int] = {}
@@ -419,7 +419,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.expected_types()
+    expected = data.list_expected_types()
     counts = {}
     for feature in data.profile.features:
         if feature.is_numeric or feature.column_type is not ColumnType.TEXT or feature.frequencies is None:

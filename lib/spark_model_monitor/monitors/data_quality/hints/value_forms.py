@@ -35,7 +35,7 @@ def decimal_commas(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     counts_by_feature = {}
-    for feature, counts in data.texts():
+    for feature, counts in data.list_texts():
         with_comma = [value for value in counts if "," in value]
         are_enough = sum(counts[value] for value in with_comma) >= FEWEST_VALUES
         if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):
@@ -51,7 +51,7 @@ def rows_in_cells(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.expected_types()
+    expected = data.list_expected_types()
     counts = {}
     for feature in data.profile.features:
         if _are_arrays_of_objects(feature) and expected.get(feature.name) is not InferredType.STRING:
@@ -74,7 +74,7 @@ def whole_fractions(data: ObservedData) -> HintSentences:
     A column of many numbers is judged by the thousands of numbers in its sketch.
     Source: M16.
     """
-    expected = data.expected_types()
+    expected = data.list_expected_types()
     counts = {
         feature.name: (feature.data_types.fractional, feature.num_present)
         for feature in data.profile.features

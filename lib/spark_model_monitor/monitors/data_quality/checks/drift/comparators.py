@@ -126,17 +126,15 @@ def _judge_comparator(
     if are_numbers and not takes_numbers:
         passed = Finding(CheckStatus.PASSED, threshold=threshold, observed=0.0, reason=NO_COUNTS_OF_NUMBERS)
         return passed.but(decided_by=UPPER_LIMIT, limit=threshold)
-    finding = judge_by_threshold(
-        compare_distributions(baseline, current, distance, distance), threshold, baseline, current
-    )
+    compared = compare_distributions(baseline, current, distance, distance)
+    finding = judge_by_threshold(compared, threshold, baseline, current)
     if finding.status is not CheckStatus.VIOLATED or distance not in _TFDV or finding.observed is None:
         return finding
     value = None
     if not takes_numbers:
         value = _find_most_different(distance, baseline, current)
-    text = messages.comparator_high(
-        _TFDV[distance][1], finding.observed, threshold, value, reference=comparator.against
-    )
+    title = _TFDV[distance][1]
+    text = messages.comparator_high(title, finding.observed, threshold, value, reference=comparator.against)
     return finding.but(description=text)
 
 
