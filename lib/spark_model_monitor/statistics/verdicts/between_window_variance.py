@@ -27,9 +27,9 @@ from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EFFECT,
     LEAST_RATIO,
     Component,
-    chance_of_more,
     two_sided_p_value,
 )
+from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     LEVELS,
     MEANS,
@@ -159,6 +159,7 @@ class PastWindows(dict[str, Values]):
         self._size = WindowSize(math.nan)
         self._variances: dict[str, ScoreVariance] = {}
         self._joined: tuple[tuple[int, int], PastWindows] | None = None
+        self.parts = self  # before they were joined
 
     def dispersion(self, effective: float) -> Dispersion | None:
         """How much the scores vary, as a window of this size shows it; None if too few windows have any."""
@@ -188,8 +189,6 @@ class PastWindows(dict[str, Values]):
         all_rows = part_rows**2 / (part_rows - self["effective"])
         are_parts = (all_rows > reference_rows - part_rows) & (all_rows < reference_rows + 1)
         parts = int(are_parts.sum())
-        if not parts:
-            return self
         joined = max(FEWEST_WINDOWS, min(parts, round(reference_rows / rows)))
         if joined >= parts:
             return self
@@ -205,7 +204,9 @@ class PastWindows(dict[str, Values]):
         for field in ("missing", *SCORES_OF_VALUES):
             scores = np.bincount(window_of_part, roots * self[field][are_parts]) / np.sqrt(effective)
             statistics[field] = np.concatenate((scores, self[field][~are_parts]))
-        return PastWindows(statistics)
+        windows = PastWindows(statistics)
+        windows.parts = self
+        return windows
 
 
 def as_past_windows(past: WindowStatistics) -> PastWindows:
@@ -250,6 +251,8 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
     # Shrunk towards the column's other scores
     are_levels = dispersion.are_levels
     squares = dispersion.windows * dispersion.ratios
+    # Parts show more of rows than the fewer windows that they are joined to
+    of_parts = past.parts.dispersion(size.effective) or dispersion
     prior_freedom, prior_ratio = estimate_variance_prior(squares[are_levels], dispersion.windows[are_levels])
     variances = {}
     for index, name in enumerate(dispersion.names):
@@ -265,7 +268,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         # Groups of rows explain as much as they have rows
         rows_of_group = size.of_missing if name == "missing" else size.of_values
         if chance_of_dispersion(ratio / rows_of_group, freedom) > noise_level:
-            variances[name] = _predict_of_rows(min(ratio, dispersion.mean_ratio), dispersion.freedom)
+            variances[name] = _predict_of_rows(min(ratio, of_parts.mean_ratio), of_parts.freedom)
             continue
         # Else windows vary, the larger the more
         scores = dispersion.scores[index]
@@ -291,8 +294,6 @@ def _find_level_variances(variances: Mapping[str, ScoreVariance], *, levels_vary
     text each other.
     """
     levels = {name: variance for name, variance in variances.items() if name in LEVELS}
-    if not levels:
-        return {}
     widest = max(levels.values(), key=lambda variance: variance.factor)
     mean = ScoreVariance(sum(variance.factor for variance in levels.values()) / len(levels), widest.freedom)
     if not levels_vary:
@@ -416,11 +417,10 @@ def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_gr
     before, n, now, m = change.counts
     expected = min(1.0, max(before / n, float(np.max(past, initial=0.0))))
     effect = now / m - expected - change.sketch_error
-    if effect < max(LEAST_EFFECT, (LEAST_RATIO - 1) * expected):
-        return Component("largest", 1.0, max(0.0, effect))
-    groups = max(1.0, rows_of_group)
-    p = chance_of_more(math.ceil(expected * n / groups), int(n / groups), int(now / groups), int(m / groups))
     least_effect = max(LEAST_EFFECT, (LEAST_RATIO - 1) * expected)
+    if effect < least_effect:
+        return Component("largest", 1.0, max(0.0, effect))
+    p = exact_tail(now, m, math.ceil(expected * n), n, rows_of_group)
     return Component("largest", min(1.0, values * p), effect, statistic=float(now), least_effect=least_effect)
 
 
