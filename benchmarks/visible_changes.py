@@ -395,11 +395,17 @@ class Judge:
         orders = pd.concat([draw_day(random, day) for day in range(days)], ignore_index=True)
         return cls(monitor, run_baseline(write_times(orders, form), monitor, engine="local"), form)
 
-    def list_violations(self, orders: pd.DataFrame) -> dict[str, str]:
-        """The messages of violations by what they name."""
+    def compare(self, orders: pd.DataFrame) -> Findings:
         frame = write_times(orders.reset_index(drop=True), self.form)
-        findings = run_monitoring(frame, self.monitor, self.baseline, engine="local")
-        return {violation.feature_name: violation.description for violation in findings.violations.violations}
+        return run_monitoring(frame, self.monitor, self.baseline, engine="local")
+
+    def list_violations(self, orders: pd.DataFrame) -> dict[str, str]:
+        return list_messages(self.compare(orders))
+
+
+def list_messages(findings: Findings) -> dict[str, str]:
+    """The messages of violations by what they name."""
+    return {violation.feature_name: violation.description for violation in findings.violations.violations}
 
 
 def is_named(columns: tuple[str, ...], violations: dict[str, str]) -> bool:

@@ -68,6 +68,7 @@ CHECK_ROWS = "check whether all rows arrived, and each once"
 NAME_ANOTHER_BASELINE = "name the baseline of this data (--baseline)"
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
 DATE_VALUE = "date_value_check"  # each column of dates has it
+HOURS = "time_of_day_check"
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
@@ -331,6 +332,7 @@ def _write_unchanged_headline(
         # What takes several columns, or a flag of the baseline
         aspects = {find_aspect(check_result.check) for check_result in judged}
         further = [aspect for aspect in ("relations", "segments") if compared > 1 and aspect not in aspects]
+        further += _list_uncompared_hours(results)
         if not names and not further:
             return Headline(f"{text}.", detail, Highlight.GOOD)
         # The columns by name, or their number if these are too many
@@ -349,6 +351,18 @@ def _write_unchanged_headline(
     if unit == "attribution":
         detail = _write_largest_move(judged, compared)
     return Headline(f"No change seen in {count}.", detail, Highlight.GOOD)
+
+
+def _list_uncompared_hours(check_results: Sequence[CheckResult]) -> list[str]:
+    """Columns whose hours of the day weren't compared; empty if there are none."""
+    names = [
+        _format_subject(check_result)
+        for check_result in check_results
+        if check_result.check == HOURS and check_result.status is CheckStatus.NOT_JUDGED
+    ]
+    if not names:
+        return []
+    return [f"hours of {list_short_names(names)}"]
 
 
 def _write_unjudged(results: Sequence[CheckResult], judged: Sequence[CheckResult]) -> str:

@@ -54,6 +54,8 @@ LEAST_ROUNDED = 0.1  # of the times, to be relevant
 LONGEST_PAUSE = 7 * HOURS_OF_DAY  # hours without times
 LONGEST_SEASON = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
 MEAN_HOUR = "mean hour of the day"
+MAY_BE_CHANCE = 0.05  # a p-value beyond which nothing is seen
+UNKNOWN_WINDOW = "nobody said from when to when the window is; name its --start-time and --end-time"
 ONE_DAY = timedelta(days=1)
 LEAST_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
 LEAST_OF_TYPICAL = 0.25  # of the times of an hour
@@ -272,7 +274,16 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
             evidence.quantity = MEAN_HOUR
             evidence.expected = float(old.counts @ np.arange(HOURS_OF_DAY) / old.counts.sum()) + 0.5
             evidence.observed = evidence.expected + turned
-    return select_clearest(new_hours, changed_shares)
+    clearest = select_clearest(new_hours, changed_shares)
+    # Times that are all in a part of the day are those of a short window, or of one that lacks the rest
+    is_covered = new.covered > 0
+    covered_share = float(old.counts[is_covered].sum() / old.counts.sum())
+    is_window_known = volume is not None and volume.start is not None
+    if is_window_known or covered_share >= LEAST_OF_DAY:
+        return clearest
+    if clearest is not None and clearest.p > MAY_BE_CHANCE:
+        clearest.reason = UNKNOWN_WINDOW
+    return clearest
 
 
 def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None) -> HourCounts:
