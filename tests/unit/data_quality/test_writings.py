@@ -136,6 +136,7 @@ COLUMNS = make_columns()
 NUMBERS: Mapping[str, Callable[[float], str]] = {
     "repr": repr,
     "e": lambda number: f"{number:e}",
+    "g": lambda number: f"{number:g}",
     "all digits": lambda number: f"{number:.17e}",
     "single": lambda number: str(np.float32(number)),
     "single as double": lambda number: repr(float(np.float32(number))),
@@ -225,6 +226,7 @@ WRITINGS: Mapping[str, Callable[[Path, Columns], Data]] = {
     "CSV of 32 bits in doubles": lambda folder, columns: write_csv(folder / "cast.csv", columns, "single as double"),
     "CSV with all digits": lambda folder, columns: write_csv(folder / "e.csv", columns, "all digits"),
     "CSV with %e": lambda folder, columns: write_csv(folder / "short.csv", columns, "e"),
+    "CSV with %g": lambda folder, columns: write_csv(folder / "shorter.csv", columns, "g"),
     "JSON Lines": lambda folder, columns: write_lines(folder / "rows.jsonl", list_records(columns)),
     "JSON": lambda folder, columns: write_lines(folder / "rows.json", [list_records(columns)]),
     "Parquet": lambda folder, columns: write_parquet(folder / "rows.parquet", make_table(columns)),
