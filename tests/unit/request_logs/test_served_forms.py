@@ -70,7 +70,7 @@ def test_an_object_whose_members_stand_beside_columns_of_their_names_is_no_row(t
 
 
 def test_a_tensor_of_one_dimension_with_one_answer_is_a_row(tmp_path):
-    """Triton's models without batches have no dimension for rows (docs/user_guide/model_configuration.md)."""
+    """Triton's models without batches have no dimension for rows (its guide, "Model Configuration")."""
     tensor = {"name": "x", "shape": [3], "datatype": "FP32"}
     tensor["data"] = [41, 2.5, 3]
     answer = {"name": "y", "shape": [1], "datatype": "FP32"}
