@@ -1,5 +1,6 @@
 """The recipe for conda-forge and the compose file say what setup.cfg, the image and the command do."""
 
+import argparse
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import jinja2
 import yaml
 
 import spark_model_monitor
-from spark_model_monitor.cli import main as cli
+from spark_model_monitor.cli import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,16 +29,17 @@ def test_the_recipe_needs_what_the_wheel_needs():
     assert recipe["about"]["summary"] == spark_model_monitor.__title__
 
 
-def test_the_compose_file_builds_a_stage_of_the_image_and_calls_a_command_that_there_is(capsys):
+def test_the_compose_file_builds_a_stage_of_the_image_and_calls_a_command_that_there_is():
     [service] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))["services"].values()
     stages = (ROOT / service["build"]["dockerfile"]).read_text(encoding="utf-8").splitlines()
 
     assert any(line.endswith(f" AS {service['build']['target']}") for line in stages)
     assert service["entrypoint"] == ["spark-model-monitor"]
-    # The flags are understood, and the entry is looked for where it is mounted
-    assert cli(service["command"]) == 2
-    error = capsys.readouterr().err
-    assert "/etc/schedules/churn.schedule.json" in error
-    assert "usage" not in error
+    verb, *words = service["command"]
+    parser = argparse.ArgumentParser()
+    VERBS.get(verb).facts["flags"](parser)
+    flags = parser.parse_args(words)
+    assert flags.schedule == ["/etc/schedules/churn.schedule.json"]
+    assert flags.state == "/data/state"
     mounted = [volume.removesuffix(":ro").rpartition(":")[2] for volume in service["volumes"]]
     assert [word.startswith(tuple(mounted)) for word in service["command"] if word.startswith("/")] == [True, True]
