@@ -250,8 +250,10 @@ def _rows_of_json(data: str) -> list[list[tuple[str, str | None]]]:
         documents = _objects_on_lines(text)
     if not all(isinstance(document, Pairs) for document in documents):
         raise Odd(REFUSED)
-    if any(isinstance(value, list) for document in documents for _, value in document):
-        raise Odd(REFUSED)  # nested
+    nested = [value for document in documents for _, value in document if isinstance(value, list)]
+    if nested:
+        # Objects are a feature's text, unless there are arrays in them or too many levels
+        raise Odd(UNCLAIMED if all(isinstance(value, Pairs) for value in nested) else REFUSED)
     return [[(key, None if value is None else format_cell(value)) for key, value in document] for document in documents]
 
 

@@ -26,6 +26,10 @@ AS_SERVICE = Reading(BOTH, ("p", "a", "b"), 3, opens_base64=False)
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 
 
+DEEP = '{"a":' * 400 + "1" + "}" * 400
+"""Deeper than Python's own functions call themselves, not than its parser does."""
+
+
 def with_content_type(content_type, record):
     """The record with both halves of a content type."""
     for half in record["captureData"].values():
@@ -263,6 +267,10 @@ def test_one_row_of_scores_answers_all_rows():
     ("data", "output", "reason"),
     [
         ('{"a": {"inner": [1]}, "b": 2}', '{"p": 1}', Refusal.NESTED_JSON),
+        (f'{{"a": {"[" * 101 + "]" * 101}, "b": 2}}', '{"p": 1}', Refusal.TOO_DEEP),
+        (f'{{"a": {DEEP}, "b": 2}}', '{"p": 1}', Refusal.TOO_DEEP),
+        (json.loads(DEEP), '{"p": 1}', Refusal.TOO_DEEP),
+        (f'{{"a": {"[" * 3000 + "]" * 3000}, "b": 2}}', '{"p": 1}', Refusal.TOO_DEEP),
         ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [0.5, 0.1]}', Refusal.NESTED_JSON),
         ('{"a": 1, "b": 2}', '{"predictions": [3.5], "scores": [[0.5]]}', Refusal.NESTED_JSON),
         ('{"a": 1, "b": 2}', '{"predictions": [[3.5, [1]]]}', Refusal.NESTED_JSON),

@@ -23,7 +23,15 @@ from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_M
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_header, split_row
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue, has_many_names, parse_json
+from spark_model_monitor.data.records.json_lines import (
+    JsonMembers,
+    JsonObject,
+    JsonValue,
+    has_many_names,
+    is_deep,
+    is_deep_value,
+    parse_json,
+)
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.serving_protocols import (
@@ -237,6 +245,8 @@ def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedT
     encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
     if data is None:
         return None
+    if isinstance(data, (dict, list)) and is_deep_value(data):
+        raise RecordRefused(Refusal.TOO_DEEP)
     half = EncodedText(format_json_value(data), None if encoding is None else format_json_value(encoding).upper())
     if opens_base64 and half.encoding == BASE64:
         return open_base64(half, members.get("observedContentType"))
@@ -351,8 +361,12 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False
         text = f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:
         objects = json.loads(text, object_pairs_hook=JsonObject)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
+    except RecursionError:
+        raise RecordRefused(Refusal.TOO_DEEP) from None
+    if is_deep(text, objects):
+        raise RecordRefused(Refusal.TOO_DEEP)
     # A handler may return JSON as a text
     if with_arrays and not is_array and len(objects) == 1 and isinstance(objects[0], str):
         if not objects[0].lstrip().startswith(("{", "[")):

@@ -9,9 +9,10 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -208,16 +209,25 @@ def is_deep(text: str, value: JsonValue) -> bool:
     """Whether a record is nested deeper than is accepted. value: what the parser made of its text."""
     if len(text) <= DEEPEST or text.count("{") + text.count("[") <= DEEPEST:
         return False
+    return is_deep_value(value)
+
+
+def is_deep_value(value: JsonValue) -> bool:
+    """Whether an object or an array is nested deeper than is accepted."""
     # Level by level, since functions that call themselves reach Python's limit before
     containers = [value]
     for _ in range(DEEPEST):
-        containers = [
-            inner
-            for container in containers
-            for inner in (container.values() if isinstance(container, dict) else container)
-            if isinstance(inner, (dict, list))
-        ]
+        members = chain.from_iterable(map(_iterate_members, containers))
+        containers = [member for member in members if isinstance(member, (dict, list))]
     return bool(containers)
+
+
+def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Iterable[JsonValue]:
+    if isinstance(container, JsonObject):
+        return (member for _, member in container)
+    if isinstance(container, dict):
+        return container.values()
+    return container
 
 
 @dataclass(frozen=True, slots=True)
