@@ -71,6 +71,31 @@ def test_healthy_and_drifted_columns_are_not_shifted(seed):
     assert find_hints(draw_table(random, drifted), baseline) == []
 
 
+def draw_flowers(random, rows):
+    """Four lengths, which are alike, and a class."""
+    species = random.integers(0, 3, rows)
+    means = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]])
+    spreads = [0.35, 0.35, 0.3, 0.15]
+    lengths = means[species] + random.normal(size=(rows, 4)) * spreads
+    return [*lengths.clip(0.1).round(1).T, species]
+
+
+def make_flowers(columns):
+    return texts(**{f"c{number}": [f"{cell:g}" for cell in column] for number, column in enumerate(columns)})
+
+
+@pytest.mark.parametrize("positions", [1, -1])
+def test_columns_that_are_alike_are_shifted_and_longer_ones_are_not(positions):
+    random = np.random.default_rng(10)
+    baseline = make_flowers(draw_flowers(random, 2 * ROWS))
+    flowers = draw_flowers(random, ROWS)
+    moved = flowers[-positions:] + flowers[:-positions]
+    longer = [*(column + 0.7 for column in flowers[:4]), flowers[4]]
+
+    assert [hint.hint for hint in find_hints(make_flowers(moved), baseline)] == ["shifted_columns"]
+    assert find_hints(make_flowers(longer), baseline) == []
+
+
 def test_columns_with_names_are_not_shifted():
     random, laws = draw_laws(3)
     current = draw_table(random, [draw_law(random), *laws[:-1]])

@@ -32,14 +32,19 @@ class MatchedColumn:
     current: ColumnValues
 
     @property
+    def own_gap(self) -> float:
+        """The distance from its own baseline; 0 if it is unknown."""
+        return measure_distance(self.baseline, self.current) or 0.0
+
+    @property
     def is_misfit(self) -> bool:
         """Whether it is far from its own baseline."""
-        return (measure_distance(self.baseline, self.current) or 0.0) >= MISFIT
+        return self.own_gap >= MISFIT
 
     def fits(self, neighbour: MatchedColumn) -> bool:
-        """Whether it may be another column; unknown for two texts that hardly ever repeat."""
+        """Whether it may be another column, and rather than itself; unknown for two texts that hardly ever repeat."""
         gap = measure_distance(neighbour.baseline, self.current)
-        return gap is None or gap <= FIT
+        return gap is None or gap <= min(FIT, self.own_gap / 2)
 
 
 @register_hint("swapped_columns")
@@ -90,17 +95,18 @@ def shifted_columns(data: ObservedData) -> HintSentences:
 def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
     """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty if there is none.
 
-    It has to explain nearly all columns that don't fit their own baseline.
+    It has to explain nearly all columns that don't fit their own baseline, of which one at least is far from it: where columns
+    are alike, others are not.
     """
     columns = {column.number: column for column in _match_columns(data)}
-    misfits = [column for column in columns.values() if column.is_misfit]
-    if len(misfits) < FEWEST_SHIFTED:
+    moved = [column for column in columns.values() if column.own_gap > FIT]
+    if len(moved) < FEWEST_SHIFTED or not any(column.is_misfit for column in moved):
         return "", [], []
     for direction, step in (("right", -1), ("left", 1)):
         compared = 0
         names = []
         neighbours = []
-        for column in misfits:
+        for column in moved:
             neighbour = columns.get(column.number + step)
             if neighbour is None:
                 continue
