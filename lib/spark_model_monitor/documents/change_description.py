@@ -63,7 +63,7 @@ def describe_segment(check_result: CheckResult, *, is_short: bool = False) -> st
         cause_words = cause_words.replace(f"{ONE_VALUE} of {first.key}", f"{first.key} {first.value}")
     clauses = [*filter(None, (where, cause_words))]
     if is_short:
-        return "".join(clauses[:1]).replace("all of it comes ", "all ").replace(" of the file", "")
+        return "".join(clauses[:1]).replace("all of it comes ", "all ")
     return "; ".join(clauses)
 
 

@@ -216,7 +216,9 @@ def _list_change_sentences(first: CheckResult, further_names: Sequence[str], cou
     origin = describe_segment(first, is_short=True)
     located_changes = []
     if origin:
-        located_changes = [f"{words}, {origin}" for words in changes]
+        # Rows are of the file, which goes without saying where a word more is too long
+        for named_origin in (origin, origin.replace(" of the file", "")):
+            located_changes += [f"{words}, {named_origin}" for words in changes]
     sentences = []
     for words in (*located_changes, *changes):
         if not further_names:

@@ -324,7 +324,7 @@ def as_text(explanation: Explanation) -> str:
 def _write_lines(explanation: Explanation) -> Iterator[str]:
     yield f"{explanation.name} in {explanation.run}"
     if explanation.baseline:
-        yield f"held against {explanation.baseline}"
+        yield f"compared with {explanation.baseline}"
     if explanation.types:
         yield "cells: " + ", ".join(f"{count:,} {name}" for name, count in explanation.types.items())
     if explanation.lacking:

@@ -100,7 +100,7 @@ def test_the_text_shows_both_sides_the_largest_gap_and_the_verdict(runs, capsys)
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("country in ")
-    assert lines[1].startswith("held against ")
+    assert lines[1].startswith("compared with ")
     assert "cells: 100 String" in lines
     assert "categorical_values_check: violated" in lines
     assert "baseline_drift_check: violated" in lines

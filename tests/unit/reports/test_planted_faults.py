@@ -4,6 +4,8 @@ import logging
 import re
 from statistics import median
 
+import numpy as np
+import pandas as pd
 import pytest
 from tests.unit.reports.planted import (
     FAULTS,
@@ -127,3 +129,23 @@ def test_a_fault_in_some_rows_has_their_origin(compare, insert):
                 named.append(bool(cause) if insert is insert_in_stretch else bool(segment))
 
     assert sum(named) >= 0.95 * len(named)
+
+
+def test_new_spellings_in_all_rows_alike_are_of_no_segment(tmp_path):
+    """Each new spelling is in the rows of one answer alone, all of them together are everywhere."""
+    random = np.random.default_rng(5)
+    frames = []
+    for name, share in (("before", 0.0), ("now", 0.5)):
+        survived = (random.random(1_500) < 0.3).astype(int)
+        frame = pd.DataFrame({"survived": survived, "fare": random.gamma(4, 5, 1_500).round(2)})
+        answer = pd.Series(np.where(survived, "yes", "no"))
+        frame["alive"] = answer.mask(random.random(1_500) < share, answer.str.upper())
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        frames.append(str(tmp_path / f"{name}.csv"))
+    baseline = run_baseline(frames[0], DataQualityMonitor(), engine="local")
+    findings = run_monitoring(frames[1], DataQualityMonitor(), baseline, engine="local")
+    headline = findings.headline()
+
+    assert [origin for origin in list_origins(findings, "alive") if any(origin)] == []
+    assert "alive has" in headline.text
+    assert headline.next_step.endswith("written another way?")

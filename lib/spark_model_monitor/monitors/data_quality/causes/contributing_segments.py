@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NEW_VALUES = "categorical_values_check"
 CLIPPED = "clipped?"  # the end of a guess
 MOST_FEATURES = 6  # violated features that are examined, the largest alarms first
 BINS = 20  # for a violated numeric feature, with equal shares on each side
@@ -229,6 +230,11 @@ def _read_changes(
             before = None  # the baseline's rows have changed since
         missing = any(alarm.check == COMPLETENESS for alarm in alarms[name])
         tests = _create_tests(binned, missing=missing)
+        # What the sentence is about: new values together, each of which may be in some rows alone
+        is_new = was == 0
+        is_new[MISSING] = False
+        if any(alarm.check == NEW_VALUES for alarm in alarms[name]) and is_new.any():
+            tests = is_new[:, np.newaxis]
         changes[name] = BinnedChange(now.bins[:, index], was, tests, are_categories=not binned.cuts)
     if before is None:
         return changes, [], list(create_origin_keys(now))
