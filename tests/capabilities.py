@@ -20,7 +20,7 @@ TABLE = ROOT / "tests" / "capabilities.tsv"
 PACKAGE = ROOT / "lib" / "spark_model_monitor"
 TESTS = ROOT / "tests"
 ABOUT = "# Capabilities\n\n`python -m tests.capabilities` writes it.\n\n"
-TITLES = ("capability", "rooms", "lines", "tests", "request")
+TITLES = ("capability", "rooms", "lines", "tests", "in tests/", "request")
 
 
 class Capability(NamedTuple):
@@ -80,7 +80,7 @@ def format_table() -> str:
     capabilities = read_capabilities()
     lines = count_lines(capabilities)
     tests = count_tests(capabilities)
-    rows = [TITLES, ("---", "---", "---:", "---:", "---")]
+    rows = [TITLES, ("---", "---", "---:", "---:", "---", "---")]
     for capability in sorted(capabilities, key=lambda capability: -lines[capability.name]):
         request = "–"
         if capability.request:
@@ -88,7 +88,8 @@ def format_table() -> str:
             request = f"[{capability.request}](https://github.com/{repository}/issues/{number})"
         rooms = ",".join(capability.rooms) or "others"
         counts = (f"{lines[capability.name]:,}", f"{tests[capability.name]:,}")
-        rows.append((f"[{capability.name}]({capability.page}.md)", rooms, *counts, request))
+        folders = ",".join(capability.tests) or "others"
+        rows.append((f"[{capability.name}]({capability.page}.md)", rooms, *counts, folders, request))
     return "".join(f"|{'|'.join(row)}|\n" for row in rows)
 
 
