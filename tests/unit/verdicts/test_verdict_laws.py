@@ -336,6 +336,36 @@ def test_more_new_values_than_any_week_had_alarm(contestants, laws, seed, share)
     assert "product" in contestants.Product(laws.Law(None), days[:28]).judge(days[28], 28)
 
 
+def draw_cities(random, share):
+    """A day of which so large a share has a city that the baseline lacks."""
+    city = random.choice(CITIES, 800, p=[0.4, 0.3, 0.15, 0.1, 0.05])
+    return {"city": np.where(random.random(800) < share, "Fulda", city), "x": random.normal(size=800)}
+
+
+@draw_examples(0.05)
+@given(seed=SEEDS, share=st.sampled_from([0.1, 0.3]))
+def test_what_a_week_of_windows_had_no_longer_alarms_and_is_named_until_it_is_accepted(contestants, laws, seed, share):
+    random = np.random.default_rng(seed)
+    product = contestants.Product(laws.Law(None), [draw_cities(random, 0.0) for _ in range(16)])
+    for day in range(16, 23):
+        assert "city" in product.judge(draw_cities(random, share), day)
+        product.remember()
+
+    # From then on it is said, day after day
+    since = product.history.entries[0].window.partition("/")[0]
+    for day in range(23, 26):
+        assert "city" not in product.judge(draw_cities(random, share), day)
+        reasons = [check.reason or "" for check in product.findings.results if check.feature == "city"]
+        assert any(f"since {since}; accept" in reason for reason in reasons)
+        product.remember()
+
+    # More of it, another new city, other values and missing ones are changes
+    as_before = draw_cities(random, share)
+    is_changed = random.random(800) < share + 0.2
+    for city in ("Fulda", "Gera", "Bonn", None):
+        assert "city" in product.judge({**as_before, "city": np.where(is_changed, city, as_before["city"])}, 26)
+
+
 @draw_examples(0.2)
 @given(seed=SEEDS)
 def test_a_version_that_changes_each_week_is_no_alarm_and_a_lost_one_is(contestants, laws, seed):

@@ -58,6 +58,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     judge_change,
 )
 from spark_model_monitor.statistics.verdicts.components import Samples
+from spark_model_monitor.statistics.verdicts.design_effect import limit_flag_design_effect
 
 if TYPE_CHECKING:
     from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
@@ -244,11 +245,13 @@ class FeatureComparison:
     def limit_groups(self, rows_of_group: float, is_of_kind: FindValues) -> float:
         """How many rows with values of a kind count as one: so many, or fewer by where they lie if neighbours are groups, too."""
         standstill = self.baseline_feature.largest_in_parts("standstill")
-        if rows_of_group > 2 * max(
-            standstill, self.window_design_effect.of_values
-        ):  # the rows of a group lie scattered
-            return rows_of_group
-        return self.comparison.design_effects.count_rows_as_one(self.name, rows_of_group, is_of_kind)
+        column = self.comparison.design_effects.neighbours.get(self.name)
+        if column is None or rows_of_group > 2 * max(standstill, self.window_design_effect.of_values):
+            return rows_of_group  # the rows of a group lie scattered
+        # Of all sampled rows, also those without a value
+        flags = np.zeros(column.rows, bool)
+        flags[... if column.has_value is None else column.has_value] = is_of_kind(column.values)
+        return min(rows_of_group, limit_flag_design_effect(flags, np.array(column.run_sizes), rows_of_group))
 
     @property
     def window_design_effect(self) -> FeatureDesignEffect:

@@ -64,10 +64,14 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     # What is read, and what is computed from it
     cuts: Sequence[Cut] = ()
     if measures.segments:
-        cuts = _choose_cuts(measures, dataset.names)
+        from spark_model_monitor.data.profiling.segment_scan import parse_cuts
+
+        cuts = parse_cuts(measures.segments, dataset.names, measures.labels)
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     if measures.pairs:
-        pairs = _choose_pairs(measures, dataset.names)
+        from spark_model_monitor.data.profiling.pair_scan import locate_pairs
+
+        pairs = locate_pairs(measures.pairs, dataset.names)
     # Groups, and runs in the order of time, need all columns of a row together
     column_groups = 1
     if group is None and (time is None or not measures.run_rows):
@@ -146,18 +150,6 @@ def _locate_time(column: str, names: Sequence[str]) -> int:
     if column not in names:
         raise BadConfiguration(f"--time-column: {column!r} is no column; they are {', '.join(names[:20])}")
     return names.index(column)
-
-
-def _choose_cuts(measures: Measures, names: Sequence[str]) -> Sequence[Cut]:
-    from spark_model_monitor.data.profiling.segment_scan import parse_cuts
-
-    return parse_cuts(measures.segments, names, measures.labels)
-
-
-def _choose_pairs(measures: Measures, names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    from spark_model_monitor.data.profiling.pair_scan import locate_pairs
-
-    return locate_pairs(measures.pairs, names)
 
 
 def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:

@@ -228,11 +228,34 @@ class WindowHistory:
         else:
             hours = {}
             seasons = {}
+        for name, lasting_values in earlier_history.find_lasting_values(baseline).items():
+            seasons[name] = replace(seasons.get(name, Season()), lasting_values=lasting_values)
         # Relative to this baseline only: distances from another one don't compare
         past[BASELINE] = earlier_history.select_statistics(BASELINE, baseline)
         moved_references = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
         past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved_references)
         return quality_baseline.with_history({**references, **hours}, past, seasons)
+
+    def find_lasting_values(self, baseline: str) -> dict[str, tuple[str, float, float]]:
+        """The texts that had values which the baseline lacks, and were an alarm, in each window of the last week or more; with
+        what `Season` has of them.
+        """
+        is_selected = pc.and_(pc.equal(self.table["reference"], BASELINE), pc.equal(self.table["baseline"], baseline))
+        table = self.table.filter(is_selected).append_column("is_new", _have_new_values(self.table.filter(is_selected)))
+        is_last = pc.equal(table["time"], pc.max(table["time"]))
+        # Mostly none
+        lasting_values = {}
+        for name in table["feature"].filter(pc.and_(table["is_new"], is_last)).to_pylist():
+            # The windows after the last one without such values
+            windows = table.filter(pc.equal(table["feature"], name)).sort_by("time")
+            first = int(np.flatnonzero(~np.append(False, windows["is_new"].to_numpy()))[-1])
+            windows = windows.slice(first)
+            since = windows["window"][0].as_py().partition("/")[0]
+            if parse_moment(windows["time"][-1].as_py()) - parse_moment(since) >= timedelta(days=WEEK):
+                rows = windows["rows"].to_numpy()
+                new_rows = float(rows @ windows["unseen"].to_numpy())
+                lasting_values[name] = since, new_rows, float(rows.sum())
+        return lasting_values
 
     def choose_seasons(
         self, baseline: str, time: str, names: Collection[str] = ()
@@ -467,6 +490,11 @@ class WindowHistory:
 def _are_accepted(table: pa.Table) -> pa.ChunkedArray:
     """Which rows had an alarm that a person accepted."""
     return pc.equal(table[OUTCOME].fill_null(UNCHANGED), ACCEPTED)
+
+
+def _have_new_values(table: pa.Table) -> pa.Array:
+    """Which windows were an alarm and had values that the baseline lacks."""
+    return pc.and_(table["alarmed"], pc.fill_null(pc.greater(table["unseen"], 0), False))
 
 
 def _are_examples(table: pa.Table) -> NDArray[np.bool_]:

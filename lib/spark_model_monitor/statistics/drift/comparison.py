@@ -143,7 +143,7 @@ def compare_categorical(
     if entry.facts["service"] != "ChiSquared":
         return replace(nothing, distance=entry(*cells))
     test = goodness_of_fit(*cells)
-    if not test.is_computable:
+    if math.isnan(test.p_value):
         reason = "fewer than two categories of the baseline expect enough values for a chi-squared test"
         return replace(nothing, reason=reason)
     return replace(nothing, distance=test.p_value, statistic=test.statistic, degrees_of_freedom=test.degrees_of_freedom)

@@ -287,10 +287,6 @@ class ChiSquareTest:
     p_value: float
     degrees_of_freedom: int
 
-    @property
-    def is_computable(self) -> bool:
-        return not math.isnan(self.p_value)
-
 
 _NOT_COMPUTABLE = ChiSquareTest(math.nan, math.nan, 0)
 

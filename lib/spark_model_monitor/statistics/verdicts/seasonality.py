@@ -65,7 +65,8 @@ class Season:
     first began, `back` minutes before this window. learnt: whether the column has followed the clock for a week.
     stands_out: whether this hour, or weekday, differs from the others. is_new: whether too few days are known to tell an
     hour from a change. like: the closest reference of an hour, another one after a clock change. unlike: the references
-    that are certainly further away since then.
+    that are certainly further away since then. lasting_values: of values that the baseline lacks, in each window of a week:
+    since when, in how many rows, of how many.
     """
 
     days: int = 0
@@ -77,6 +78,7 @@ class Season:
     since: str | None = None
     like: str = CLOCK_DAY
     unlike: frozenset[str] = frozenset()
+    lasting_values: tuple[str, float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -141,30 +141,23 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     least_p = 0.0
     if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
         least_p = feature.chance_of_missing
-    rows_form_groups = feature.window_design_effect.of_missing > 1
+    group_advice = None
+    if feature.window_design_effect.of_missing > 1:
+        group_advice = feature.group_advice
     finding = feature.calibration.judge_suggested_limit(
         finding,
         COMPLETENESS,
         lacking,
         baseline.num_rows,
         least_p=least_p,
-        rows_form_groups=rows_form_groups,
-        group_advice=feature.group_advice,
+        group_advice=group_advice,
     )
     # What may have gone unseen, where the check has passed
     phi = 1.0
     if not feature.calibration.rows_are_independent:
         phi = feature.variance_of_missing.factor
     matters = feature.settings.change_that_matters
-    return judge_missing(
-        finding,
-        baseline,
-        feature.calibration,
-        matters,
-        phi,
-        rows_form_groups=rows_form_groups,
-        group_advice=feature.group_advice,
-    )
+    return judge_missing(finding, baseline, feature.calibration, matters, phi, group_advice)
 
 
 DATE = "date or time"

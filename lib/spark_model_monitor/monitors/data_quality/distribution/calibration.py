@@ -48,9 +48,9 @@ from spark_model_monitor.statistics.verdicts.components import (
     COLUMN_TESTS,
     Component,
     Samples,
-    chance_of_more,
     fewest_beyond_chance,
 )
+from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     adjust_p_values,
     combine_p_values,
@@ -144,29 +144,27 @@ class NoiseCalibration:
         *,
         groups: float = 1.0,
         least_p: float = 0.0,
-        rows_form_groups: bool = True,
-        group_advice: str = LONGER_OR_INDEPENDENT,
+        group_advice: str | None = LONGER_OR_INDEPENDENT,
     ) -> Finding:
         """A finding about a suggested limit: a violation only if the window is worse than the baseline by more than chance.
 
         Otherwise it has passed, with the p-value and the reason. lacking, rows: of the baseline. groups: how many rows count
-        as one. least_p: a lower bound for the p-value. rows_form_groups: whether such a bound comes from groups of rows, and not
-        only from how windows vary. group_advice: the step that would tell then.
+        as one. least_p: a lower bound for the p-value. group_advice: the step that would tell where such a bound comes from
+        groups of rows; None where it comes only from how windows vary.
         """
         if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
             return finding
         # One-sided test of equal shares, of groups of rows
         level, tests = self.level_and_tests(family)
-        current_lacking = round((1 - finding.observed) * finding.m)
-        baseline_groups = math.ceil(lacking / groups), int(rows / groups)
-        current_groups = int(current_lacking / groups), int(finding.m / groups)
-        p = max(chance_of_more(*baseline_groups, *current_groups), least_p)
+        window_rows = finding.m
+        current_lacking = round((1 - finding.observed) * window_rows)
+        p = max(exact_tail(current_lacking, window_rows, lacking, rows, groups), least_p)
         finding = finding.but(decided_by=FISHER, statistic=float(current_lacking), p=p, level=level / tests)
         if p <= level / tests:
             return finding
         passed = finding.but(status=CheckStatus.PASSED, description=None)
-        if chance_of_more(lacking, rows, current_lacking, finding.m) <= level / tests:  # for independent rows
-            if rows_form_groups:
+        if exact_tail(current_lacking, window_rows, lacking, rows) <= level / tests:  # for independent rows
+            if group_advice is not None:
                 reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
                 return passed.unsure(reason, group_advice)
             return passed.but(reason=AS_WINDOWS_VARY)
@@ -538,14 +536,12 @@ def judge_missing(
     calibration: NoiseCalibration,
     matters: ChangeThatMatters,
     phi: float = 1.0,
-    *,
-    rows_form_groups: bool = False,
-    group_advice: str = LONGER_WINDOWS,
+    group_advice: str | None = None,
 ) -> Finding:
     """A completeness check that passed, unless more or fewer missing values may have gone unseen.
 
-    phi: by what factor their number varies at least, relative to independent rows. rows_form_groups: whether this is
-    because the window's rows form groups. group_advice: the step that would tell then.
+    phi: by what factor their number varies at least, relative to independent rows. group_advice: the step that would tell, if
+    this is because the window's rows form groups.
     """
     if finding.status is not CheckStatus.PASSED or finding.observed is None or not finding.m or not baseline.rows:
         return finding
@@ -557,16 +553,24 @@ def judge_missing(
     smallest = smallest_missing(missing, baseline.num_rows, finding.m, level / tests, phi=phi)
     if math.isfinite(smallest):
         finding = finding.but(smallest_change=smallest)
-    advice = LONGER_WINDOWS
-    if rows_form_groups:
-        advice = group_advice
-    if increase > matters.missing:
-        return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
-    if -increase > matters.missing:
-        return finding.unsure(FEWER_MISSING.format(points=-100 * increase), LOOK_FOR_DEFAULT, is_change_seen=True)
+    advice = group_advice or LONGER_WINDOWS
+    doubted = doubt_missing_values(finding, increase, matters, advice)
+    if doubted is not finding:
+        return doubted
     if smallest > size and share + size <= 1:  # else so many more can't be missing
         unseen = UNSEEN_MISSING
         if not math.isfinite(smallest):
             unseen = NOTHING_SEEN
         return finding.unsure(unseen.format(rows=finding.m, points=100 * smallest), advice)
+    return finding
+
+
+def doubt_missing_values(
+    finding: Finding, increase: float, matters: ChangeThatMatters, advice: str = LONGER_WINDOWS
+) -> Finding:
+    """The finding; nobody can tell if so many more or fewer values are missing that it matters, which may be chance."""
+    if increase > matters.missing:
+        return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
+    if -increase > matters.missing:
+        return finding.unsure(FEWER_MISSING.format(points=-100 * increase), LOOK_FOR_DEFAULT, is_change_seen=True)
     return finding

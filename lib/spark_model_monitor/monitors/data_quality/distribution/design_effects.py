@@ -78,16 +78,6 @@ class WindowDesignEffects:
     group_column: str | None = None
     neighbours: Mapping[str, SampledColumn] = field(default_factory=dict)
 
-    def count_rows_as_one(self, feature: str, rows_of_group: float, is_of_kind: FindValues) -> float:
-        """How many rows with values of a kind count as one, by where they lie: at most so many, if groups are neighbours."""
-        column = self.neighbours.get(feature)
-        if column is None:
-            return rows_of_group
-        # Of all sampled rows, also those without a value
-        flags = np.zeros(column.rows, bool)
-        flags[... if column.has_value is None else column.has_value] = is_of_kind(column.values)
-        return min(rows_of_group, limit_flag_design_effect(flags, np.array(column.run_sizes), rows_of_group))
-
 
 def estimate_window_design_effects(
     profile: Profile,

@@ -285,7 +285,8 @@ def _are_meant_so(form: str, feature: FeatureProfile, cells: Counter[str]) -> bo
         return _are_decimal_commas(feature)
     # Where all are limits, they are classes
     if form == LIMITS:
-        return cells[PLAIN] < FEWEST_VALUES and _has_few_values(feature)
+        counts = feature.frequencies
+        return cells[PLAIN] < FEWEST_VALUES and counts is not None and len(counts.counts) <= MOST_CLASSES
     return False
 
 
@@ -325,11 +326,6 @@ def _find_number_form(text: str) -> str:
     if re.fullmatch(rf"{SIGN}{DIGITS}", bare) and not bare.isascii():
         return OTHER_DIGITS
     return TEXT
-
-
-def _has_few_values(feature: FeatureProfile) -> bool:
-    """Whether a column has as few different values as one of classes."""
-    return feature.frequencies is not None and len(feature.frequencies.counts) <= MOST_CLASSES
 
 
 def _are_decimal_commas(feature: FeatureProfile) -> bool:
@@ -431,7 +427,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
         # Texts that no other hint names
         num_words = sum(_count_missing_words(feature).values())
         num_texts = feature.num_present - feature.num_numbers - num_words
-        if num_texts > 0 and not _has_forms(feature):
+        if num_texts > 0 and not _count_by_form(feature).keys() - {PLAIN, TEXT}:
             counts[feature.name] = num_texts, feature.num_present
     if counts:
         finding = f"most cells are numbers, and some are texts, which make texts of all: {list_columns(counts)}"

@@ -10,14 +10,11 @@ from spark_model_monitor.monitors.data_quality.checks.drift.first_days import (
     is_of_whole_days,
     may_be_an_hour_or_day,
 )
-from spark_model_monitor.monitors.data_quality.distribution.calibration import (
-    FEWER_MISSING,
-    LONGER_WINDOWS,
-    LOOK_FOR_DEFAULT,
-    MORE_MISSING,
-)
+from spark_model_monitor.monitors.data_quality.distribution.calibration import doubt_missing_values
+from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import Finding, Violated
+from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
@@ -27,6 +24,7 @@ EXCUSED = ("baseline_drift_check", *ONE_VALUE, *SUGGESTED)
 
 AS_USUAL = "as usual at this hour: so {how}"
 NOT_ACCEPTED = "so at this hour {how}; accept it or correct it"
+LASTING = "its new values are in each window since {since}; accept them or correct them"
 ON_DAYS = "on {days} earlier days since {since}"
 A_WEEK_AGO = "a week ago"
 ON_EARLIER_DAYS = "on earlier days"
@@ -69,7 +67,12 @@ def excuse_findings(
 
     def excuse(check: str, finding: Finding) -> Finding:
         is_requested = check in SUGGESTED and SUGGESTED[check] not in feature.suggested_limits
-        if finding.status is not CheckStatus.VIOLATED or check not in EXCUSED or is_requested:
+        if finding.status is not CheckStatus.VIOLATED or is_requested:
+            return finding
+        usual_reason = None
+        if check != "completeness_check":
+            usual_reason = _explain_new_values(season, feature, finding)
+        if usual_reason is None and check not in EXCUSED:
             return finding
         # Too early to know: one hour, or one weekday, of the baseline may be like this
         if season.is_new and may_be_an_hour_or_day(feature):
@@ -79,14 +82,29 @@ def excuse_findings(
                 reason = FIRST_WEEKS
                 advice = WAIT_TWO_WEEKS
             return finding.unsure(reason, advice).but(hour=NEW)
-        if not is_usual or not season.stands_out:
+        # A week of days is needed before an hour's custom, or new values, are no alarm
+        is_custom = is_usual and season.stands_out
+        if is_custom and (season.learnt or season.weekly):
+            usual_reason = AS_USUAL.format(how=how)
+        if usual_reason is not None:
+            return finding.unjudged(usual_reason, USUAL)
+        if not is_custom:
             return finding
-        # A week of days is needed before an hour's custom is no alarm
-        if season.learnt or season.weekly:
-            return finding.unjudged(AS_USUAL.format(how=how), USUAL)
         return finding.but(reason=NOT_ACCEPTED.format(how=how), since=season.since, hour=RECURRING)
 
     return {check: excuse(check, finding) for check, finding in findings.items()}
+
+
+def _explain_new_values(season: Season, feature: FeatureComparison, finding: Finding) -> str | None:
+    """Since when values are new, if each window of a week had as many, and the change is no larger; None if not."""
+    if season.lasting_values is None:
+        return None
+    since, rows, all_rows = season.lasting_values
+    present = feature.now.present
+    changed_rows = max(count_unseen(feature.now, feature.baseline), (finding.distance or 0.0) * present)
+    if exact_tail(int(changed_rows), present, int(rows), int(all_rows)) > (finding.level or 0.0):
+        return LASTING.format(since=since)
+    return None
 
 
 def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
@@ -130,14 +148,8 @@ def judge_missing_values(
     ]
     # The smallest change of all references: if one of them explains it, nothing is said
     increase = min(increases, key=abs)
-    if abs(increase) <= feature.settings.change_that_matters.missing:
-        return dict(by_reference)
-    reason = MORE_MISSING.format(points=100 * increase)
-    advice = LONGER_WINDOWS
-    if increase < 0:
-        reason = FEWER_MISSING.format(points=-100 * increase)
-        advice = LOOK_FOR_DEFAULT
-    return {**by_reference, hour: finding.unsure(reason, advice, is_change_seen=True)}
+    doubted = doubt_missing_values(finding, increase, feature.settings.change_that_matters)
+    return {**by_reference, hour: doubted}
 
 
 def leave_to_hour(

@@ -38,8 +38,8 @@ from spark_model_monitor.statistics.states.surplus import (
 )
 from spark_model_monitor.statistics.states.time_counts import TimeCounts
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, chance_of_more
-from spark_model_monitor.statistics.verdicts.facts import compute_standstill, standstill_tail
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO
+from spark_model_monitor.statistics.verdicts.facts import compute_standstill, exact_tail, standstill_tail
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
 UNIQUE = 0.9
@@ -431,9 +431,10 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
     baseline = (repeated, old.different)
     current = (new.repeated, new.different)
     evidence = compare_shares(quantity, baseline, current)
-    if evidence is not None:
-        evidence.family = CONTENTS  # repeats are no values
-    if evidence is not None and old.repeated:
+    if evidence is None:
+        return None
+    evidence.family = CONTENTS  # repeats are no values
+    if old.repeated:
         most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
         evidence.least_effect = max(most_by_nature, LEAST_RATIO * evidence.expected) - evidence.expected
     return evidence
@@ -487,12 +488,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
     values_per_row = max(values_now / counts.total, new.sum() / rows.sum())
     values_in_past = rows.sum() * values_per_row
     values_since = (counts.total + rows_since) * values_per_row
-    p = chance_of_more(
-        int(-(-new.sum() // scatter)),
-        int(values_in_past / scatter),
-        int(num_new / scatter),
-        int(values_since / scatter),
-    )
+    p = exact_tail(num_new, int(values_since), int(new.sum()), int(values_in_past), scatter)
     return FactEvidence(
         *("number of new values", float(num_new), expected_new, before.num_present, counts.total, p),
         effect=num_new - expected_new,
