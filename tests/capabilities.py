@@ -88,6 +88,7 @@ def format_table() -> str:
             request = f"[{capability.request}](https://github.com/{repository}/issues/{number})"
         rooms = ",".join(capability.rooms) or "others"
         counts = (f"{lines[capability.name]:,}", f"{tests[capability.name]:,}")
+        # Beginnings of paths, without blanks between them
         folders = ",".join(capability.tests) or "others"
         rows.append((f"[{capability.name}]({capability.page}.md)", rooms, *counts, folders, request))
     return "".join(f"|{'|'.join(row)}|\n" for row in rows)

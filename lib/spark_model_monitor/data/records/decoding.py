@@ -584,6 +584,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     rows = [split_row(",".join(parts), reading.escape) for parts in _zip_halves(rows_by_half)]
     widths = [len(row) for row in rows]
     columns = reading.columns or 0
+    # As the service reads them: a short row lacks its last values
     if reading.exact_keys and 0 < max(widths, default=0) <= columns:
         rows = [(*row, *[None] * (columns - len(row))) for row in rows]
         return Decoded(None, tuple(rows), widths[0])
