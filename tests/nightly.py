@@ -32,6 +32,8 @@ WIDE_TESTS = "tests/unit tests/golden_open tests/spark/states tests/spark/readin
 EVERYDAY = "-m 'not nightly and not slow'"
 
 SEEDS_A_NIGHT = 1000
+SECONDS_A_NIGHT = "600"
+"""For windows, and for months of each kind."""
 
 CLOSING_LINE = re.compile(r"^=+ (.*(?:passed|failed|error).*) =+$", re.MULTILINE)
 """Pytest's last line."""
@@ -113,7 +115,8 @@ def run_step(step: NightlyStep, night: date) -> int:
     start_time = time.monotonic()
     log = LOGS / f"{step.name}.log"
     seeds = {"FUZZ_FIRST": str(first_seed(night)), "MONTHS_FIRST": str(first_seed(night))}
-    environment = os.environ | seeds | {"HYPOTHESIS_EXAMPLES": "100"} | dict(step.variables)
+    seconds = {"FUZZ_SECONDS": SECONDS_A_NIGHT, "MONTHS_SECONDS": SECONDS_A_NIGHT}
+    environment = seconds | os.environ | seeds | {"HYPOTHESIS_EXAMPLES": "100"} | dict(step.variables)
     if (ROOT.parent / "shared").is_dir():
         environment[DEMANDED] = "1"
     make = ("make", "--no-print-directory", "-C", str(ROOT))

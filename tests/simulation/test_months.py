@@ -50,6 +50,17 @@ FIRST = int(os.environ.get("MONTHS_FIRST", "0"))
 """Added to the seeds of months that a night plays; `make nightly` says which."""
 
 
+@pytest.mark.timeout(SECONDS + 3600)
+@pytest.mark.parametrize("words", [(), ("--real",)], ids=["in one process", "real"])
+def test_months_of_other_seeds_end_as_quiet_ones(words):
+    """As many as there is time for (MONTHS_SECONDS); a night has ten minutes of each, by its own seeds."""
+    tried = months(*words, "--first", FIRST + 200)
+    print(tried.stdout)
+
+    assert tried.returncode == 0, tried.stdout
+    assert re.search(r"[1-9]\d* months in", tried.stdout)
+
+
 @pytest.mark.timeout(3600)
 def test_months_whose_processes_are_really_killed_end_as_quiet_ones():
     """What strikes depends on the machine, so they are five: each time some of them are killed, half a file written or none."""
