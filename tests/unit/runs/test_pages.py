@@ -22,7 +22,15 @@ from spark_model_monitor.documents.run_description import BaselineReference, Run
 from spark_model_monitor.monitors.data_quality.distribution.calibration import LEARNT
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history_page.over_time import NO_NEIGHBOUR_RUNS, read_neighbour_runs
-from spark_model_monitor.reports.notices import AlertReport, Report, create_document, write_headline, write_text
+from spark_model_monitor.reports.notices import (
+    AlertReport,
+    Report,
+    ReportedRun,
+    ReportedVerdict,
+    create_document,
+    write_headline,
+    write_text,
+)
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runs.pages import EARLIER
@@ -89,9 +97,9 @@ def test_every_place_that_tells_of_a_run_says_the_same_sentence(violated):
 
     assert sentence == "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950)."
     assert violated.report().page.headline.text == sentence
-    report = Report(
-        "DATA_QUALITY", "r1", HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), 1, said=violated.headline()
-    )
+    verdict = ReportedVerdict(violations=1, said=violated.headline())
+    run = ReportedRun("DATA_QUALITY", "r1")
+    report = Report(run, HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), verdict)
     assert write_headline(report).endswith(sentence)
     assert sentence in write_text(report)
     assert create_document(report)["headline"] == sentence

@@ -268,7 +268,9 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         # Groups of rows explain as much as they have rows
         rows_of_group = size.of_missing if name == "missing" else size.of_values
         if chance_of_dispersion(ratio / rows_of_group, freedom) > noise_level:
-            variances[name] = _predict_of_rows(min(ratio, of_parts.mean_ratio), of_parts.freedom)
+            # A share of missing values is no score of values, which are alike
+            rows_alone = dispersion if name == "missing" else of_parts
+            variances[name] = _predict_of_rows(min(ratio, rows_alone.mean_ratio), rows_alone.freedom)
             continue
         # Else windows vary, the larger the more
         scores = dispersion.scores[index]
