@@ -10,13 +10,14 @@ A run has a baseline with labels, a window of 2,000 rows without, and the model.
           `alone`: one feature moves so by itself. Its rows are those of a broken one, its labels aren't: no estimate
           can be right of both, so that the mark is about the others; `all moved` has all of them
 The truth is the loss over all rows that the window is drawn from. The columns of the table that is printed:
-  labels      what the window's labels would say, for comparison
+  labels      what the window's labels would say, for comparison; `300`: those of 300 of its rows
   CBPE, DLE   calibrated scores, and P(y|x) that is learnt from features and scores
   robust      DLE with the residuals of baseline rows, weighted as the window's rows are distributed
   order 1, 0  baseline rows with the window's values of the feature, in the same order (1) or at random (0)
   replaced    the same, but as many rows as possible keep their value
   relation    these and more, each as likely as it gives the window's relation of the feature to the other columns
   harm        robust if other columns moved as well, otherwise relation: the mark, .8 for every model, is about this one
+  chosen      robust or relation, whichever is nearer to what 300 labels say
   missed      changes of half a point or more that `harm` calls harmless; cleared: harmless ones that it calls so
 Draws 1 and 2 were used to choose the estimates on housing and car loans. No Spark.
 """
@@ -56,6 +57,7 @@ WINDOW_ROWS = 2_000
 BASELINE_ROWS = 4_000
 MARK = 0.8
 HARM = 0.005
+FEW_LABELS = 300
 PIXELS = [10, 18, 20, 21, 26, 28, 33, 36, 42, 43, 51, 53, 59, 60]
 HOUSING = ["MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude"]
 LOAN = ["car_value", "debt_to_income_ratio", "loan_length", "driver_tenure"]
@@ -92,14 +94,19 @@ def read_sets(folder: Path) -> Iterator[tuple[str, Rows, Values]]:
 
 
 class PlantedChange(NamedTuple):
-    """column: the one that alarms. loss: of accuracy, over all rows. loss_by_labels: by those of the window."""
+    """column: the one that alarms. loss: of accuracy, over all rows. is_right: the prediction of each row of the window."""
 
     kind: str
     name: str
     column: int
     window: Rows
     loss: float
-    loss_by_labels: float
+    accuracy_before: float
+    is_right: Values
+
+    def loss_by_labels(self, rows: int) -> float:
+        """By the labels of so many rows of the window."""
+        return self.accuracy_before - self.is_right[:rows].mean()
 
 
 def put(rows: Rows, column: int, values: Values) -> Rows:
@@ -115,28 +122,6 @@ def replace_some(random: Random, values: Values, by: Values | float) -> Values:
     return np.where(is_replaced, by, values)
 
 
-def change_unit(random: Random, values: Values) -> Values:
-    """As of metres for kilometres."""
-    return values * random.choice([0.01, 0.1, 1.609, 10, 100])
-
-
-def change_unit_of_some(random: Random, values: Values) -> Values:
-    """As of one client with another unit."""
-    factor = random.choice([0.1, 10, 100])
-    return replace_some(random, values, values * factor)
-
-
-def freeze(random: Random, values: Values) -> Values:
-    """One value for all rows."""
-    value = np.quantile(values, random.uniform(0.1, 0.9))
-    return np.full(len(values), value)
-
-
-def shuffle(random: Random, values: Values) -> Values:
-    """The values of other rows."""
-    return random.permutation(values)
-
-
 def clip(random: Random, values: Values) -> Values:
     """As of a sensor at its limit."""
     limit = np.quantile(values, random.uniform(0.25, 0.75))
@@ -145,67 +130,45 @@ def clip(random: Random, values: Values) -> Values:
     return np.maximum(values, limit)
 
 
-def lose_some(random: Random, values: Values) -> Values:
-    """Missing values."""
-    return replace_some(random, values, np.nan)
-
-
-def zero_some(random: Random, values: Values) -> Values:
-    return replace_some(random, values, 0.0)
-
-
-def add_noise(random: Random, values: Values) -> Values:
-    deviation = values.std() * random.uniform(0.3, 1.5)
-    return values + random.normal(0, deviation, len(values))
-
-
-def negate(random: Random, values: Values) -> Values:
-    """The sign is wrong."""
-    return -values
-
-
-def round_values(random: Random, values: Values) -> Values:
-    """As of a coarser instrument."""
-    step = values.std() * random.uniform(0.5, 3)
-    return np.round(values / step) * step
-
-
-def shift(random: Random, values: Values) -> Values:
-    """As of an instrument that was set anew."""
-    sign = random.choice([-1, 1])
-    return values + values.std() * sign * random.uniform(0.2, 1.5)
-
-
-def take_logarithm(random: Random, values: Values) -> Values:
-    return np.log1p(values - values.min())
-
-
-def shuffle_some(random: Random, values: Values) -> Values:
-    shuffled = random.permutation(values)
-    return replace_some(random, values, shuffled)
-
-
-def put_mean_in_some(random: Random, values: Values) -> Values:
-    return replace_some(random, values, values.mean())
-
-
-def squeeze(random: Random, values: Values) -> Values:
-    """Less spread around the mean, as of values that were averaged."""
+def break_values(random: Random, values: Values) -> Iterator[tuple[str, Values]]:
+    """Each fault that needs one column only."""
     mean = values.mean()
-    return mean + random.uniform(0.1, 0.6) * (values - mean)
+    deviation = values.std()
+    yield "another unit", values * random.choice([0.01, 0.1, 1.609, 10, 100])
+    factor = random.choice([0.1, 10, 100])
+    yield "another unit in some", replace_some(random, values, values * factor)
+    value = np.quantile(values, random.uniform(0.1, 0.9))
+    yield "frozen", np.full(len(values), value)
+    yield "shuffled", random.permutation(values)
+    yield "clipped", clip(random, values)
+    yield "missing in some", replace_some(random, values, np.nan)
+    yield "zero in some", replace_some(random, values, 0.0)
+    noise_deviation = deviation * random.uniform(0.3, 1.5)
+    yield "noise", values + random.normal(0, noise_deviation, len(values))
+    yield "wrong sign", -values
+    step = deviation * random.uniform(0.5, 3)
+    yield "rounded", np.round(values / step) * step
+    sign = random.choice([-1, 1])
+    distance = sign * random.uniform(0.2, 1.5)
+    yield "set anew", values + deviation * distance
+
+    # New ones
+    yield "logarithm", np.log1p(values - values.min())
+    shuffled = random.permutation(values)
+    yield "shuffled in some", replace_some(random, values, shuffled)
+    yield "mean in some", replace_some(random, values, mean)
+    factor = random.uniform(0.1, 0.6)
+    yield "squeezed", mean + factor * (values - mean)
 
 
-FAULTS = [change_unit, change_unit_of_some, freeze, shuffle, clip, lose_some, zero_some, add_noise, negate]
-FAULTS += [round_values, shift]
-NEW_FAULTS = [take_logarithm, shuffle_some, put_mean_in_some, squeeze]
-NEW_NAMES = [*[fault.__name__ for fault in NEW_FAULTS], "swapped", "in a segment"]
+NEW_FAULTS = ["logarithm", "shuffled in some", "mean in some", "squeezed", "swapped", "in a segment"]
 
 
 def break_feature(random: Random, rows: Rows, column: int) -> Iterator[tuple[str, Rows]]:
     """Each fault, of one column."""
     values = rows[:, column]
-    for fault in FAULTS + NEW_FAULTS:
-        yield fault.__name__, put(rows, column, fault(random, values))
+    for name, broken in break_values(random, values):
+        yield name, put(rows, column, broken)
     columns = rows.shape[1]
     other_column = (column + random.integers(1, columns)) % columns
     other_values = rows[:, other_column]
@@ -270,20 +233,18 @@ def plant(random: Random, model: MonitoredModel, rows: Rows, labels: Values, law
     for column in range(rows.shape[1]):
         for name, changed in break_feature(random, rows, column):
             is_still_right = (model.score(changed) > 0.5) == labels
-            losses = is_right * 1.0 - is_still_right
+            loss = is_right.mean() - is_still_right.mean()
             drawn = random.permutation(len(rows))[:size]
-            loss_by_labels = losses[drawn].mean()
-            yield PlantedChange("broken", name, column, changed[drawn], losses.mean(), loss_by_labels)
+            yield PlantedChange("broken", name, column, changed[drawn], loss, model.accuracy, is_still_right[drawn])
 
     # Other rows come
     for name, weights in draw_weights(random, rows):
         probability = weights / weights.sum()
         drawn = random.choice(len(rows), size, p=probability)
         loss = is_right.mean() - np.average(is_right, weights=weights)
-        loss_by_labels = model.accuracy - is_right[drawn].mean()
         window = rows[drawn]
         column = find_most_changed(model, window)
-        yield PlantedChange("moved", name, column, window, loss, loss_by_labels)
+        yield PlantedChange("moved", name, column, window, loss, model.accuracy, is_right[drawn])
 
     # All rows move
     accuracy = right_probability(model.score(rows), law.predict(rows)).mean()
@@ -292,10 +253,9 @@ def plant(random: Random, model: MonitoredModel, rows: Rows, labels: Values, law
         loss = accuracy - probability.mean()
         drawn = random.permutation(len(rows))[:size]
         is_drawn_right = random.random(size) < probability[drawn]
-        loss_by_labels = accuracy - is_drawn_right.mean()
         window = changed[drawn]
         column = find_most_changed(model, window)
-        yield PlantedChange("moved", name, column, window, loss, loss_by_labels)
+        yield PlantedChange("moved", name, column, window, loss, accuracy, is_drawn_right)
 
 
 # What a run has
@@ -542,24 +502,32 @@ def find_swapped(model: MonitoredModel, column: int, window: Rows) -> int | None
     return None
 
 
-def estimate_harm(model: MonitoredModel, column: int, window: Rows) -> dict[str, float]:
-    """All estimates. Other columns say which of the two hypotheses holds: a broken feature leaves them as they are."""
+def estimate_harm(model: MonitoredModel, column: int, window: Rows, loss_by_labels: float) -> dict[str, float]:
+    """All estimates. Other columns, which a broken feature leaves as they are, or labels choose between the hypotheses."""
     estimates = estimate_moved(model, window) | estimate_broken(model, column, window)
+    robust = estimates["robust"]
+    broken = estimates["relation"]
+    other_columns_before = np.delete(model.rows, column, axis=1)
+    other_columns_after = np.delete(window, column, axis=1)
+    others_moved = have_moved(other_columns_before, other_columns_after)
+
+    # Two columns that were swapped are one fault
     other_column = find_swapped(model, column, window)
     if other_column is not None:
         swapped = model.rows.copy()
         swapped[:, [column, other_column]] = model.rows[:, [other_column, column]]
-        harm = measure_loss(model, swapped)
-    elif have_moved(np.delete(model.rows, column, axis=1), np.delete(window, column, axis=1)):
-        harm = estimates["robust"]
-    else:
-        harm = estimates["relation"]
-    return {**estimates, "harm": harm}
+        broken = measure_loss(model, swapped)
+        others_moved = False
+
+    harm = robust if others_moved else broken
+    is_broken_nearer = abs(broken - loss_by_labels) < abs(robust - loss_by_labels)
+    chosen = broken if is_broken_nearer else robust
+    return {**estimates, "harm": harm, "chosen": chosen}
 
 
 # Trials
 
-ESTIMATES = ("labels", "CBPE", "DLE", "robust", "order 1", "order 0", "replaced", "relation", "harm")
+ESTIMATES = ("labels", "300", "CBPE", "DLE", "robust", "order 1", "order 0", "replaced", "relation", "harm", "chosen")
 
 
 def play(trial: tuple[str, Rows, Values, str, int]) -> pd.DataFrame:
@@ -584,9 +552,11 @@ def play(trial: tuple[str, Rows, Values, str, int]) -> pd.DataFrame:
     law = probability_trees(n_estimators=120, max_depth=5).fit(rows, labels)
     lines = []
     for change in plant(random, model, rows[future], labels[future], law):
-        truth = {"kind": change.kind, "change": change.name, "true": change.loss, "labels": change.loss_by_labels}
-        estimates = estimate_harm(model, change.column, change.window)
-        lines.append(truth | estimates)
+        line = {"kind": change.kind, "change": change.name, "true": change.loss}
+        line["labels"] = change.loss_by_labels(WINDOW_ROWS)
+        line["300"] = change.loss_by_labels(FEW_LABELS)
+        estimates = estimate_harm(model, change.column, change.window, line["300"])
+        lines.append(line | estimates)
     changes = pd.DataFrame(lines)
     return changes.assign(set=set_name, model=model_name, draw=draw)
 
@@ -601,19 +571,28 @@ def correlate(changes: pd.DataFrame, name: str) -> float:
 def describe(changes: pd.DataFrame) -> str:
     """Correlations and the two rates, in a line."""
     correlations = " ".join(f"{correlate(changes, name):9.2f}" for name in ESTIMATES)
+    missed, cleared = harmless_rates(changes, HARM)
+    return f"{len(changes):5} {correlations} {missed:9.0%} {cleared:9.0%}"
+
+
+def harmless_rates(changes: pd.DataFrame, limit: float) -> tuple[float, float]:
+    """The share of harmful changes, and of harmless ones, whose estimate is below a limit."""
     is_harm = changes["true"] >= HARM
-    is_cleared = changes["harm"] < HARM
-    return f"{len(changes):5} {correlations} {is_cleared[is_harm].mean():9.0%} {is_cleared[~is_harm].mean():9.0%}"
+    is_below = changes["harm"] < limit
+    return is_below[is_harm].mean(), is_below[~is_harm].mean()
 
 
 def print_table(changes: pd.DataFrame) -> dict[str, float]:
     """A line for each model and kind. Returns the lowest correlation of `harm` by kind."""
     is_broken = changes["kind"] == "broken"
-    is_new = changes["change"].isin(NEW_NAMES)
+    is_new = changes["change"].isin(NEW_FAULTS)
     is_alone = changes["change"] == "alone"
     parts = {"broken": is_broken & ~is_new, "broken, new": is_new}
-    parts |= {"moved": ~is_broken & ~is_alone, "moved, alone": is_alone, "all moved": ~is_broken}
-    print(f"{'':32}{'n':>5} " + " ".join(f"{name:>9}" for name in (*ESTIMATES, "missed", "cleared")))
+    parts["moved"] = ~is_broken & ~is_alone
+    parts["moved, alone"] = is_alone
+    parts["all moved"] = ~is_broken
+    header = " ".join(f"{name:>9}" for name in (*ESTIMATES, "missed", "cleared"))
+    print(f"{'':32}{'n':>5} {header}")
 
     # A line for each model and part
     lowest = dict.fromkeys(parts, 1.0)
@@ -623,6 +602,17 @@ def print_table(changes: pd.DataFrame) -> dict[str, float]:
             print(f"{set_name:8} {model_name:8} {part:13} {describe(part_changes)}", flush=True)
             correlation = correlate(part_changes, "harm")
             lowest[part] = min(lowest[part], correlation)
+
+    # Each part over all models
+    for part, is_part in parts.items():
+        missed, cleared = harmless_rates(changes[is_part], HARM)
+        print(
+            f"{part}: correlation {lowest[part]:.2f} or more, wanted {MARK}. Called harmless: {missed:.0%} of what harms,"
+        )
+        missed, cleared_with_margin = harmless_rates(changes[is_part], 0)
+        print(
+            f"    {cleared:.0%} of what doesn't; with half a point of margin {missed:.0%} and {cleared_with_margin:.0%}"
+        )
     return lowest
 
 
@@ -639,8 +629,6 @@ def main() -> int:
     with Pool(2) as pool:
         changes = pd.concat(pool.imap(play, trials), ignore_index=True)
     lowest = print_table(changes)
-    for part, correlation in lowest.items():
-        print(f"{part}: {correlation:.2f} or more, wanted {MARK}")
     is_reached = min(lowest["broken"], lowest["broken, new"], lowest["moved"]) >= MARK
     return int(not is_reached)
 
