@@ -41,7 +41,7 @@ MEMBERS_OF_ROWS_ALONE = {
     "instances",
     "dataframe_records",
     "dataframe_split",
-}  # whatever is beside them is about the request
+}  # what is beside them without rows is about the request
 
 BYTES_MEMBER = "binData"  # of Seldon
 TEXT_MEMBER = "strData"  # of Seldon
@@ -79,9 +79,9 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     # What is beside settings says which protocol it is
     members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
-    alone = names_of_rows & MEMBERS_OF_ROWS_ALONE
-    if len(alone) == 1 and all(isinstance(members[name], list) for name in alone):
-        names_of_rows = alone
+    with_rows = {name for name in names_of_rows if _has_rows(members[name])}
+    if len(with_rows) == 1 and with_rows <= MEMBERS_OF_ROWS_ALONE:
+        names_of_rows = with_rows
     names, rows = NAMES_BESIDE_ROWS.get(frozenset(names_of_rows - {"index"}), ("", ""))
     if names and type(members[names]) is type(members[rows]) is list:
         return _name_cells(members[names], members[rows])
@@ -123,6 +123,14 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     if _are_tensors(value):
         return _combine_tensors([dict(item) for item in value])
     return value
+
+
+def _has_rows(value: JsonValue) -> bool:
+    """Whether a member is an array, or an object with one, as a transform's output beside its input."""
+    inner_values = [value]
+    if isinstance(value, JsonObject):
+        inner_values = [inner for _, inner in value]
+    return any(type(inner) is list for inner in inner_values)
 
 
 def _read_schema(schema: JsonObject) -> JsonValue:
