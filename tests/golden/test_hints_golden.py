@@ -30,15 +30,20 @@ OF_HOUSING = {"'event_time' (11,716 of 11,716)": "_c1", "'zipcode' (1,318 of 11,
 def test_half_of_a_data_set_beside_the_other_half_has_no_hint(
     engine_name, golden, tmp_path, caplog, case, dataset_format
 ):
+    # Its first half is the baseline
     header, *rows = (golden / case).read_text().splitlines()
+    middle = len(rows) // 2
+    titles = [header] * (dataset_format == "csv")
     first = tmp_path / "first.csv"
     second = tmp_path / "second.csv"
-    for path, part in ((first, rows[: len(rows) // 2]), (second, rows[len(rows) // 2 :])):
-        path.write_text("\n".join([header] * (dataset_format == "csv") + part) + "\n")
+    for path, part in ((first, rows[:middle]), (second, rows[middle:])):
+        lines = [*titles, *part]
+        path.write_text("\n".join(lines) + "\n")
     baseline = run_baseline(str(first), MONITOR, dataset_format=dataset_format, engine=engine_name)
 
     findings = run_monitoring(str(second), MONITOR, baseline, dataset_format=dataset_format, engine=engine_name)
 
+    # The baseline alone says what is true of both
     assert findings.hints == ()
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     named = OF_HOUSING if "housing" in case else {}
