@@ -77,12 +77,14 @@ NONE_REPORTED = "No violation is reported; how much was checked, no file says."
 NOTHING_ELSE = "nothing else was compared"
 NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
 OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row", RELATIONS, TIMES)
+DEEQU_METRICS = "DEEQU_METRICS"
 KINDS = {
     "DATA_QUALITY": "data quality",
     "MODEL_QUALITY": "model quality",
     "MODEL_BIAS": "bias",
     "MODEL_EXPLAINABILITY": "feature attribution",
     "ESTIMATED_QUALITY": "estimated model quality",
+    DEEQU_METRICS: "metrics of Deequ, imported and not judged",
 }
 """The names of the monitors on pages."""
 

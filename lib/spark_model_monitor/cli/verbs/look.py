@@ -12,7 +12,12 @@ from spark_model_monitor.cli.verbs import open_paths, register_verb
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folders", nargs="+", metavar="DIR", help="output paths of runs, or folders above them, ours or the service's")
+    add(
+        "folders",
+        nargs="+",
+        metavar="DIR",
+        help="output paths of runs, or folders above them, ours or the service's; or files of Deequ's metrics repository",
+    )
     add("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
     add("--until", metavar="TIME", help="windows that start before this time")
     add("--last", type=int, metavar="N", help="the last N windows")

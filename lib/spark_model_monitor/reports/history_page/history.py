@@ -17,6 +17,7 @@ from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.page import Block, FeatureMap, format_number
 from spark_model_monitor.errors import BadInput, MonitorError
 from spark_model_monitor.progress import show_progress
+from spark_model_monitor.reports.history_page.deequ_history import read_metrics_repository
 from spark_model_monitor.reports.history_page.past_run import (
     COLUMNS,
     NONE,
@@ -169,20 +170,26 @@ def find_trailing_start(flags: Sequence[bool], indices: Sequence[int]) -> int | 
 def read_history(
     folders: Sequence[str], since: datetime | None = None, until: datetime | None = None, last: int | None = None
 ) -> History:
-    """The runs at and below the folders. since, until: limits of the windows' starts. last: number of latest windows.
+    """The runs at and below the folders, and the data sets in files of Deequ's metrics repository.
 
-    Raises BadInput if there are no runs.
+    since, until: limits of the windows' starts. last: number of latest windows.
+
+    Raises BadInput if there are no runs, BadDocument for a file that is no such repository.
     """
     runs = []
     unread = []
-    places_of_runs = dict.fromkeys(run_folder for top in folders for run_folder in run_folders(top))
+    # Folders have runs, a file has the metrics of many data sets
+    files = [path for path in folders if is_file(path)]
+    tops = [top for top in folders if top not in files]
+    places_of_runs = dict.fromkeys(run_folder for top in tops for run_folder in run_folders(top))
+    read_runs = [run for path in files for run in read_metrics_repository(path)]
     # One damaged run doesn't cost the page of a thousand others; it is listed there
     for folder in show_progress(places_of_runs, len(places_of_runs), "runs"):
         try:
-            run = read_run(folder)
+            read_runs.append(read_run(folder))
         except MonitorError as fault:
             unread.append(Unread(folder, str(fault).splitlines()[0]))
-            continue
+    for run in read_runs:
         # Runs without a window pass here, since nobody can say that they lie outside
         start = run.identity.start
         if start is None or ((since is None or start >= since) and (until is None or start < until)):
@@ -193,7 +200,7 @@ def read_history(
             damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}"
         else:
             damaged = ""
-        num_outside = len(places_of_runs) - len(unread)
+        num_outside = len(read_runs)
         if num_outside:
             problem = f"none of the {num_outside} runs here is of a window in these times"
         else:
@@ -240,6 +247,15 @@ def _make_up_window(index: int) -> Window:
     """A substitute window for a run without one, used if no run has one."""
     start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=index)
     return start, start + timedelta(hours=1)
+
+
+def is_file(path: str) -> bool:
+    """Whether a path is a single file. Raises BadInput if nothing exists there."""
+    storage = storage_of(path)
+    # Listing folders is quick, where a walk sees all files of all runs
+    if storage.list_folders(path):
+        return False
+    return [file.name for file in storage.walk(path)] == [path.rpartition("/")[2]]
 
 
 def run_folders(top: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from spark_model_monitor.documents.change_description import format_window
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, format_full_name
-from spark_model_monitor.documents.headline import KINDS, find_kind_of_change, write_headline
+from spark_model_monitor.documents.headline import DEEQU_METRICS, KINDS, find_kind_of_change, write_headline
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     Headline,
@@ -155,9 +155,9 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
             results.hints or (),
             are_violations_alone=run.are_violations_alone,
         )
-        if history.has_models:
-            headline = replace(headline, text=f"{series.model}: {headline.text}")
-        headlines.append(headline)
+        if series.analysis_type == DEEQU_METRICS:
+            headline = Headline("These metrics of Deequ are imported, and not judged.")
+        headlines.append(replace(headline, text=_name_with_model(history, series, headline.text)))
     # The worst sentence leads, the others follow as details, and how often there were violations
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *further_headlines = sorted(headlines, key=lambda headline: order.index(headline.mark))
@@ -299,7 +299,7 @@ def _draw_point(series: Series, row: int, baseline: PastRun | None) -> PointChar
 
 
 def _name_with_model(history: History, series: Series, name: str) -> str:
-    if history.has_models:
+    if history.has_models and series.model:
         return f"{series.model}: {name}"
     return name
 

@@ -23,7 +23,7 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.run_description import BaselineReference, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.reports.history_page.history import History, Series, read_history
+from spark_model_monitor.reports.history_page.history import History, Series, is_file, read_history
 from spark_model_monitor.reports.history_page.history_summary import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
 from spark_model_monitor.reports.outputs.run_files import (
@@ -45,8 +45,8 @@ _POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 @dataclass(frozen=True)
 class HistoryRequest:
-    """The content of the page. folders: output paths, or folders above them. since, until: limits of the windows'
-    starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.
+    """The content of the page. folders: output paths, folders above them, or files of Deequ's metrics repository. since,
+    until: limits of the windows' starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.
     """
 
     folders: Sequence[str]
@@ -81,6 +81,7 @@ def report(
     ----------
     folders : str or os.PathLike
         Output paths of runs, or folders above their hour folders; from this package or from the service.
+        Or files of Deequ's ``FileSystemMetricsRepository``, whose metrics are shown, not judged.
     since, until : str, optional
         Only windows that start at or after `since` and before `until`: ISO 8601, in UTC unless the text has a time zone.
     last : int, optional
@@ -101,6 +102,8 @@ def report(
     ------
     BadInput
         If there is no run, or no name matches.
+    BadDocument
+        If a file is no such repository.
     BadConfiguration
         If a time or a size can't be read.
 
@@ -123,7 +126,10 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
     started = time.monotonic()
     history = _read_requested_history(request)
     # One folder is usual, so its page stands beside the runs that it shows
-    path = output or join(request.folders[0], OUTPUT)
+    first = request.folders[0]
+    if is_file(first):
+        first = os.path.dirname(first) or "."
+    path = output or join(first, OUTPUT)
     report = _report(history, request, _find_links(history, path))
     with holding(storage_of(path), os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
