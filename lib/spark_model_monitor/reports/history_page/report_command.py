@@ -126,10 +126,7 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
     started = time.monotonic()
     history = _read_requested_history(request)
     # One folder is usual, so its page stands beside the runs that it shows
-    first = request.folders[0]
-    if is_file(first):
-        first = os.path.dirname(first) or "."
-    path = output or join(first, OUTPUT)
+    path = output or _find_page(request.folders[0])
     report = _report(history, request, _find_links(history, path))
     with holding(storage_of(path), os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
@@ -141,6 +138,14 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
     if shown:
         webbrowser.open(Path(path).resolve().as_uri())
     return 0
+
+
+def _find_page(path: str) -> str:
+    """The page in a folder, or beside a file."""
+    folder = path
+    if is_file(path):
+        folder = os.path.dirname(path) or "."
+    return join(folder, OUTPUT)
 
 
 def _read_requested_history(request: HistoryRequest) -> History:
