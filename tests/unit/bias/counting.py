@@ -67,6 +67,8 @@ def typed_cell(value, *, untyped):
 
 def make_key(cell, column: ValuedColumn):
     kind, number, text = cell
+    if kind is CellKind.MISSING:
+        return None
     if not column.values:
         if kind is CellKind.FRACTIONAL and not isinstance(text, Untyped):
             return None

@@ -121,7 +121,7 @@ class _ColumnMetadataBuilder:
         self._texts: set[str] = set()
 
     def key(self, row: Counted) -> Key:
-        """The row's key in this column."""
+        """The row's key in this column; with configured values 0 for a missing cell."""
         if self._column.values:
             return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
         text: str | None = row[self._text]
@@ -135,6 +135,9 @@ class _ColumnMetadataBuilder:
         minimum = row.get(self._minimum)
         if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
             self._extremes += [minimum, row[self._maximum]]
+        # A key of its own, so that rows without a facet can be left out
+        if kind is CellKind.MISSING:
+            return None
         key = self.key(row)
         if isinstance(key, str):
             self._texts.add(key)
@@ -537,14 +540,17 @@ def select_first_runs(
     """
     # The first rows by kind
     first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
-    # The keys of these rows, as positions among all keys of their column
+    # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
     facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
         *(number_keys(table, FACET) for table in state.tables),
         *(number_keys(state.tables[0], position) for position in (LABEL, PREDICTION)),
     ]
     numbers = (
-        np.array([positions_of_keys.get(column_facts.key(row), 0) for row in first_rows], np.float64)
+        np.array(
+            [positions_of_keys.get(column_facts.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
+            np.float64,
+        )
         for column_facts, positions_of_keys in zip(facts, positions, strict=False)
     )
     return tuple(map(build_first_runs, numbers))

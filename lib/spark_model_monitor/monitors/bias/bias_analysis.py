@@ -94,16 +94,33 @@ ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
 
 @dataclass(frozen=True, slots=True)
 class MetricsOfRows:
-    """The metrics of one group in some rows, and its counts there. None: the part was not requested."""
+    """The metrics of one group in some rows, and its counts there. None: the part was not requested.
+
+    known_rows: the same without the rows whose facet is missing; None if there are none, or nothing tells which they are.
+    """
 
     counts: FacetCounts
     pre_training: tuple[BiasMetric, ...] | None
     post_training: tuple[BiasMetric, ...] | None
+    known_rows: MetricsOfRows | None = None
 
     @property
     def metrics(self) -> tuple[BiasMetric, ...]:
         """The metrics of both parts, post-training ones first as in the files."""
         return (*(self.post_training or ()), *(self.pre_training or ()))
+
+    @property
+    def unknown_share(self) -> float:
+        """The share of rows whose facet is missing; 0 if there are none, or nothing tells."""
+        if self.known_rows is None:
+            return 0.0
+        rows = float(self.counts.all.rows)
+        return (rows - float(self.known_rows.counts.all.rows)) / rows
+
+    def compute_without_unknown(self, name: str) -> float | None:
+        """The metric without the rows whose facet is missing; None if there are none, or it is undefined."""
+        metrics = self.known_rows.metrics if self.known_rows else ()
+        return next((metric.value for metric in metrics if metric.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +161,15 @@ class BiasAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet."""
+    """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet.
+
+    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones don't.
+    """
 
     positives: Choice
     predicted: Choice | None
     groups: tuple[tuple[Choice, ...], ...]
+    tells_unknown: tuple[bool, ...]
 
     @property
     def error_of_predictions(self) -> str | None:
@@ -203,11 +224,13 @@ class LabelTable:
                 blocks[keys[cell[FACET]], block, int(observed), int(prediction), int(cell[GROUP] is None)] += count
         return cls(tuple(keys), rows, cells, chosen, plan, blocks)
 
-    def count_facet(self, choice: Choice) -> FacetCounts:
-        """The counts of a sensitive group and of the rest."""
+    def count_facet(self, choice: Choice, *, with_unknown: bool = True) -> FacetCounts:
+        """The counts of a sensitive group and of the rest. with_unknown: count rows whose facet is missing as the rest."""
         is_sensitive = np.array([key in choice.keys for key in self.keys], dtype=bool)
+        # The key of a missing cell is None
+        is_counted = np.array([with_unknown or key is not None for key in self.keys], dtype=bool)
         # In the order of the axis: the rest (`a` of the metrics), then the sensitive group (`d`)
-        groups = (~is_sensitive, is_sensitive)
+        groups = (~is_sensitive & is_counted, is_sensitive)
         cells = np.stack([self.rows[is_in_group].sum(axis=0) for is_in_group in groups])
         blocks = None
         if self.blocks is not None:
@@ -271,7 +294,12 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     if plan.prediction is not None:
         prediction_metadata: ColumnMetadata = facts[len(plan.facets) + 1]
         predicted = choose_positives(plan.prediction, prediction_metadata, _keys_at(state.tables[0], PREDICTION))
-    return Chosen(positives, predicted, groups)
+    # Older counts have missing cells among those that are none of the configured values
+    tells_unknown = tuple(
+        sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
+        for table, column in zip(state.tables, state.facts, strict=False)
+    )
+    return Chosen(positives, predicted, groups, tells_unknown)
 
 
 def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
@@ -310,9 +338,12 @@ def _analyse_group(
     segment_analyses = []
     for segmentation, name, rows in segments:
         segment_counts = rows.count_facet(choice)
-        parts = _compute_parts(methods, chosen, choice, segment_counts)
+        parts = (
+            *_compute_parts(methods, chosen, choice, segment_counts),
+            _leave_out_unknown(methods, rows, facet, choice),
+        )
         segment_analyses.append(SegmentAnalysis(segment_counts, *parts, segmentation=segmentation, name=name))
-    parts = _compute_parts(methods, chosen, choice, counts)
+    parts = (*_compute_parts(methods, chosen, choice, counts), _leave_out_unknown(methods, table, facet, choice))
     facet_name = table.plan.facets[facet].name
     return GroupAnalysis(counts, *parts, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
 
@@ -321,6 +352,14 @@ def tests_flips(methods: Methods, chosen: Chosen) -> bool:
     """Whether a flip test is requested, and predictions allow one."""
     is_requested = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
     return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
+
+
+def _leave_out_unknown(methods: Methods, table: LabelTable, facet: int, choice: Choice) -> MetricsOfRows | None:
+    """The metrics without the rows whose facet is missing; None if there are none, or nothing tells which they are."""
+    if None not in table.keys or not table.chosen.tells_unknown[facet]:
+        return None
+    counts = table.count_facet(choice, with_unknown=False)
+    return MetricsOfRows(counts, *_compute_parts(methods, table.chosen, choice, counts))
 
 
 def _compute_parts(

@@ -33,6 +33,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
     PERFORMANCE,
     BiasAnalysis,
     GroupAnalysis,
+    MetricsOfRows,
     compute_performance,
 )
 from spark_model_monitor.monitors.bias.bias_metrics import POST_TRAINING
@@ -215,6 +216,12 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
         f"Value(s)/Threshold: {group.choice.shown}. "
         f"{format_count(float(d.rows))} rows in the group, {format_count(float(a.rows))} in the rest."
     )
+    # The judged metrics count rows of unknown groups, so people see how many these are
+    if group.unknown_share:
+        about += (
+            f" {group.facet} is missing in {format_percent(group.unknown_share)} of all rows: they count in the rest, "
+            "as Clarify counts them, and metrics without them are in a column of their own."
+        )
     blocks: list[Block] = [about]
     # A sample of the flip test is named, since its counts differ from the table's
     flips = group.counts.flips
@@ -225,12 +232,13 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
         )
     if with_chart and any(metric.value is not None for metric in metrics):
         blocks.append(_draw_chart(group, metrics, metric_results))
-    blocks.append(_draw_metrics(metrics, metric_results))
+    blocks.append(_draw_metrics(metrics, metric_results, group))
     # The same table for each segment that has this stage
     for segment in group.segments:
         if (measured := getattr(segment, stage)) is not None:
             label = format_segment_label(segment.segmentation, segment.name)
-            table = _draw_metrics(measured, [verdicts.get((*group_key, metric.name, label)) for metric in measured])
+            segment_results = [verdicts.get((*group_key, metric.name, label)) for metric in measured]
+            table = _draw_metrics(measured, segment_results, segment)
             rows = format_count(float(segment.counts.all.rows))
             caption = f"Segment {segment.name} of {segment.segmentation}, {rows} rows"
             blocks.append(PageTable(table.columns, table.lines, caption))
@@ -250,22 +258,25 @@ def _draw_chart(
     return PointChart(f"{group.facet}: {group.choice.shown}", tuple(points))
 
 
-def _draw_metrics(metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None]) -> PageTable:
+def _draw_metrics(
+    metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None], measured_rows: MetricsOfRows
+) -> PageTable:
     """A line for each metric; a baseline's have neither limits nor verdicts."""
     columns = (
         *(TableColumn("metric", is_name=True), TableColumn("description")),
-        *(TableColumn(title, is_number=True) for title in ("value", "baseline", "95 % interval")),
+        *(TableColumn(title, is_number=True) for title in ("value", "baseline", "95 % interval", "without unknown")),
         *(TableColumn("verdict"), TableColumn("remark")),
     )
     lines = []
     for metric, result in zip(metrics, metric_results, strict=True):
         value = format_number(metric.value)
+        without_unknown = format_number(measured_rows.compute_without_unknown(metric.name))
         if result is None:
-            cells = (metric.name, metric.description or "", value, "–", "–", "", metric.error or "")
+            cells = (metric.name, metric.description or "", value, "–", "–", without_unknown, "", metric.error or "")
             lines.append(TableLine(cells))
             continue
         mark, verdict = VERDICTS[result.status]
-        numbers = value, format_number(result.threshold), format_interval(result.interval)
+        numbers = value, format_number(result.threshold), format_interval(result.interval), without_unknown
         remark = metric.error or result.reason or ""
         cells = (metric.name, metric.description or "", *numbers, verdict, remark)
         lines.append(TableLine(cells, mark, format_full_name(result)))

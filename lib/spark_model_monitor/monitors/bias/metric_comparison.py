@@ -226,6 +226,7 @@ class MetricComparison:
     share the budget.
     reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
     is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
+    window_rows: those that were measured; None if the window lacks the group.
     """
 
     group: ComparedGroup
@@ -238,6 +239,7 @@ class MetricComparison:
     is_requested: bool = False
     reason_empty: str | None = None
     is_label_unknown: bool = False
+    window_rows: MetricsOfRows | None = None
 
     @property
     def neutral(self) -> float:
@@ -439,6 +441,7 @@ def compare_with_baseline(
                     is_requested=metric.name in requested,
                     reason_empty=reason_empty or reason_no_label,
                     is_label_unknown=reason_no_label is not None,
+                    window_rows=window_rows,
                 )
                 comparisons.append(comparison)
     # All rows are one family of tests, their segments another with as much of the budget

@@ -100,6 +100,11 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 log = logging.getLogger(__name__)
 
 
+UNKNOWN_SHARE = "unknown_share"
+WITHOUT_UNKNOWN = "observed_without_unknown"
+"""Members of a result: the share of rows whose facet is missing, and the metric without them, if it is finite."""
+
+
 def metric_key(result: CheckResult) -> tuple[str, ...]:
     """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
     members = result.model_extra or {}
@@ -121,9 +126,17 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
             finding = finding.but(decided_by=INFINITE, limits=None)
     group_members = {FACET_VALUE: metric.group.facet_value, STAGE: metric.group.stage}
     name = metric.current.name
-    return finding.result(
+    check_result = finding.result(
         check, feature=metric.group.facet, metric=name, same_as=EQUIVALENT_METRICS.get(name), **group_members
     )
+    if metric.window_rows is None or not metric.window_rows.unknown_share:
+        return check_result
+    # Not judged: how much of the metric are rows of which nobody knows the group
+    without_unknown = metric.window_rows.compute_without_unknown(name)
+    unknown = {UNKNOWN_SHARE: metric.window_rows.unknown_share}
+    if without_unknown is not None and math.isfinite(without_unknown):
+        unknown[WITHOUT_UNKNOWN] = without_unknown
+    return check_result.model_copy(update=unknown)
 
 
 def _flag_rows_with_keys(

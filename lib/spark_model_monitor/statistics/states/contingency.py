@@ -236,7 +236,7 @@ def _parse_segmentation(members: Parameters) -> Segmentation:
 
 
 Key: TypeAlias = int | str | None
-"""The key of a row in one column: a standing, a text, or None for a missing text or an absent column."""
+"""The key of a row in one column: a standing, a text, or None for a missing cell or an absent column."""
 
 Cell: TypeAlias = tuple[Key, ...]
 """The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations, or its text in those
@@ -267,7 +267,7 @@ class CellKind(IntEnum):
 
 class Standing(IntFlag):
     """How a cell stands to the configured values: whether it is one of them, as a text or as a number, and whether it is a
-    number above the only one. 0 for a missing cell."""
+    number above the only one."""
 
     SAME_TEXT = 1
     SAME_NUMBER = 2
