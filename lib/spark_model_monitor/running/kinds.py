@@ -204,7 +204,10 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     baseline: what the data is compared with, if there is one.
     Raises NoData if there is nothing to read, BadInput if it can't be read as that format.
     """
+    from spark_model_monitor.running.inputs.run_inputs import warn_of_unused_options
+
     started = time.monotonic()
+    warn_of_unused_options(config)
     dataset = KINDS[config.analysis_type].read(engine, config, baseline)
     # On Spark, opening very many small files needs other settings
     engine.implementation(before_many_files)(engine, len(dataset.files))

@@ -34,9 +34,23 @@ TEXTS = {
     "probability_threshold_attribute": "0.4",
     "publish_cloudwatch_metrics": "Enabled",
     "end_time_offset": "PT1H",
+    "container_root": ".",
 }
 TEXTS |= {"flip_test": "false"}  # on by default
+NEEDED = {
+    "scheduled_time": "2026-01-01T00:00:00Z",
+    "sink": "prometheus:metrics.prom",
+    "publish_cloudwatch_metrics": "Enabled",
+    "checks": "checks.json",
+    "results_table": "runs",
+    "model": "model.skops",
+}
 BESIDE = {"s3_kms_key": {"s3_encryption": "SSE-KMS"}, "evaluation_period": {"datapoints_to_alert": "2"}}
+BESIDE |= {
+    name: {OPTIONS[name].needs[0]: NEEDED[OPTIONS[name].needs[0]]}
+    for name in SETTINGS
+    if {*OPTIONS[name].needs} & {*NEEDED}
+}
 """What some options need."""
 
 

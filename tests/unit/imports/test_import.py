@@ -95,9 +95,9 @@ def test_a_data_quality_schedule_is_one_job_over_the_endpoints_captures(import_a
 def test_the_monitoring_job_takes_the_env_file(import_answers):
     _, _, folder = import_answers(answers.schedule(), answers.definition(), answers.endpoint())
 
-    config = build_config(
-        "monitor", read_sources(["--env-file", str(folder / "churn-hourly.env")], {}), in_container=False
-    )
+    # The schedule gives each run its time, from which the offsets count
+    flags = ["--env-file", str(folder / "churn-hourly.env"), "--scheduled-time", "2026-01-01T00:00:00Z"]
+    config = build_config("monitor", read_sources(flags, {}), in_container=False)
 
     assert config.analysis_type is AnalysisType.DATA_QUALITY
     assert config.ignored == config.doubtful == ()

@@ -12,8 +12,8 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, NeedsSpark
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.inputs.features import read_columns
 from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
+from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 ROWS = 16_000
@@ -132,9 +132,9 @@ def test_flags_that_the_data_gives_nothing_to_are_reported(tmp_path, caplog):
     options |= {"time-column": "when", "sample": "0.5", "allow-mixed-encodings": "true"}
     sources = read_sources([f"--{name}={text}" for name, text in options.items()], {})
 
-    read_columns(LocalEngine(), build_config("monitor", sources, in_container=False))
+    read_source(LocalEngine(), build_config("monitor", sources, in_container=False))
 
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        "without effect on this data, as of captures alone: --sample, --allow-mixed-encodings; all of its rows are read",
+        "without effect on this data, of another format or problem, or without a window: --sample, --allow-mixed-encodings",
         "--time-column: 'when' is no column of this data; nothing is judged by the time of rows",
     ]

@@ -169,7 +169,10 @@ def list_named_files(
                 "%s: looks like a manifest and is read as data; write --set manifest_root=FOLDER", files[0].path
             )
         return {}
-    return {file: list(_read_manifest(engine, file, manifest_root)) for file in files if _is_manifest(engine, file)}
+    manifests = [file for file in files if _is_manifest(engine, file)]
+    if not manifests:
+        log.warning("--manifest-root: none of the files is a manifest; they are read as data")
+    return {file: list(_read_manifest(engine, file, manifest_root)) for file in manifests}
 
 
 def read_transform(

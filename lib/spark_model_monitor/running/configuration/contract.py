@@ -167,7 +167,15 @@ class JobConfig(BaseModel):
     baseline_constraints: str | None = _of_contract("FILE", jobs=_MONITOR)
     """constraints.json of the baseline."""
 
-    baseline_statistics: str | None = _of_contract("FILE", jobs=_MONITOR, analyses=(*_DATA_QUALITY, *_OF_QUALITY))
+    baseline_statistics: str | None = _of_contract(
+        "FILE",
+        jobs=_MONITOR,
+        analyses=(*_DATA_QUALITY, *_OF_QUALITY),
+        needs=(
+            "baseline_constraints",
+            "baseline",
+        ),
+    )
     """statistics.json of the baseline."""
 
     baseline: str | None = _of_monitoring("PATH|previous")
@@ -182,10 +190,12 @@ class JobConfig(BaseModel):
     scheduled_time: kinds.Moment | None = _of_window()
     """Scheduled time of the run. Its full hour plus the two offsets gives the window, in place of start and end."""
 
-    start_time_offset: kinds.Duration = _of_window(initial=timedelta(hours=-1), default="-PT1H")
+    start_time_offset: kinds.Duration = _of_window(
+        initial=timedelta(hours=-1), default="-PT1H", needs=("scheduled_time",)
+    )
     """Offset from the scheduled time to the start of the window: an ISO 8601 duration, such as -P8D."""
 
-    end_time_offset: kinds.Duration = _of_window(initial=timedelta(0), default="PT0H")
+    end_time_offset: kinds.Duration = _of_window(initial=timedelta(0), default="PT0H", needs=("scheduled_time",))
     """Offset from the scheduled time to the end of the window."""
 
     late_labels: kinds.Period | None = _of_merge(default="not at all")
@@ -206,7 +216,15 @@ class JobConfig(BaseModel):
     score_attribute: str = _of_merge("PATH", initial="0")
     """Where the score is in the model's output, for --to-label: index of a CSV cell, or path of a JSON member."""
 
-    metric_time: kinds.Moment | None = _of_contract(jobs=_IN_A_WINDOW, default="start_time, or the start of the run")
+    metric_time: kinds.Moment | None = _of_contract(
+        jobs=_IN_A_WINDOW,
+        default="start_time, or the start of the run",
+        needs=(
+            "publish_cloudwatch_metrics",
+            "sink",
+            "compat",
+        ),
+    )
     """Timestamp of the metrics."""
 
     as_of: kinds.TableVersion | None = _of_analysis(default="the newest")
@@ -262,10 +280,10 @@ class JobConfig(BaseModel):
     )
     """If anything is violated, read the data again to find which segment, files, times, or clients it comes from."""
 
-    keep_examples: kinds.WholeNumber = _of_monitoring(initial=0, analyses=_DATA_QUALITY)
+    keep_examples: kinds.WholeNumber = _of_monitoring(initial=0, analyses=_DATA_QUALITY, needs=("find_causes",))
     """Number of row ids to keep in examples.parquet for each violated feature; spark-model-monitor rows prints them."""
 
-    id_column: str | None = _of_monitoring("COLUMN", analyses=_DATA_QUALITY)
+    id_column: str | None = _of_monitoring("COLUMN", analyses=_DATA_QUALITY, needs=("keep_examples",))
     """Column with the row ids; captured events have their own ids."""
 
     report: kinds.Switch = _of_analysis(initial=True, opposite="no_report")
@@ -274,10 +292,10 @@ class JobConfig(BaseModel):
     sink: kinds.Destinations = _of_monitoring(initial=(), default="nowhere", repeatable=True, choices=SPELLINGS)
     """Where to send alerts: {choices}. For several, separate them with commas or repeat the flag."""
 
-    sink_required: kinds.Switch = _of_monitoring(initial=False, opposite="sink_optional")
+    sink_required: kinds.Switch = _of_monitoring(initial=False, opposite="sink_optional", needs=("sink",))
     """Fail the job if a sink can't be notified; otherwise that is a warning."""
 
-    every: kinds.Switch = _of_monitoring(initial=False, opposite="on_transition")
+    every: kinds.Switch = _of_monitoring(initial=False, opposite="on_transition", needs=("sink",))
     """Notify webhooks, mail, and topics of every run, not only when the alert changes."""
 
     datapoints_to_alert: kinds.UpTo100 = _of_monitoring(initial=1)
@@ -383,14 +401,16 @@ class JobConfig(BaseModel):
     expectations: str | None = _of_columns_in_a_window("FILE")
     """Your own rules, in YAML, JSON, DQDL or a data contract: an unmet rule is a violation or a hint. No baseline is needed."""
 
-    skip_unsupported: kinds.Switch = _of_columns_in_a_window(initial=False, opposite="no_skip_unsupported")
+    skip_unsupported: kinds.Switch = _of_columns_in_a_window(
+        initial=False, opposite="no_skip_unsupported", needs=("expectations",)
+    )
     """Skip rules of DQDL and data contracts that can't be evaluated; the run then cannot tell, and names them."""
 
     suggest_expectations: str | None = _suggestion("FILE")
     """File for suggested rules that the baseline meets, for a person to choose from; in DQDL or as a data contract if its name
     ends in .dqdl or .odcs.yaml."""
 
-    allow_second_scan: kinds.Switch = _of_columns(initial=False, opposite="no_second_scan")
+    allow_second_scan: kinds.Switch = _of_columns(initial=False, opposite="no_second_scan", needs=("checks",))
     """Allow a check that needs it to read the data a second time."""
 
     positive_label: str | None = _of_predictions("LABEL", default="1 or true")
@@ -427,7 +447,7 @@ class JobConfig(BaseModel):
     flip_test: kinds.Switch = _of_bias(initial=True, opposite="no_flip_test")
     """Compute the flip test, the only metric that reads rows again."""
 
-    flip_test_rows: kinds.WholeNumber | None = _of_bias(default="200,000")
+    flip_test_rows: kinds.WholeNumber | None = _of_bias(default="200,000", needs=("flip_test",))
     """Rows per side above which the flip test takes a sample."""
 
     bias_ci: bias_options.IntervalMethod | None = _of_bias_in_a_window(
@@ -447,16 +467,16 @@ class JobConfig(BaseModel):
     model: str | None = _of_called("MODEL")
     """The model: its file, its address (http, https), or module:function."""
 
-    model_flavour: str | None = _of_called("|".join(FLAVOURS), default="detected from the name")
+    model_flavour: str | None = _of_called("|".join(FLAVOURS), default="detected from the name", needs=("model",))
     """Type of the model, if its name doesn't show the type."""
 
-    model_sha256: kinds.Sha256 | None = _of_called()
+    model_sha256: kinds.Sha256 | None = _of_called(needs=("model",))
     """SHA-256 that the model's file must have; a file with another one is not loaded."""
 
-    allow_pickle: kinds.Switch = _of_called(initial=False)
+    allow_pickle: kinds.Switch = _of_called(initial=False, needs=("model",))
     """Allow the model to be a pickle, which runs code when it is loaded."""
 
-    trust_type: kinds.Names = _of_called("TYPES", initial=())
+    trust_type: kinds.Names = _of_called("TYPES", initial=(), needs=("model",))
     """Types in a skops file that may be loaded in addition to the known types, comma-separated."""
 
     shap_sampled_rows: kinds.WholeNumber | None = _of_called(analyses=_EXPLAINABILITY, default="10,000")
@@ -550,7 +570,9 @@ class JobConfig(BaseModel):
     results_table: Annotated[str | None, AfterValidator(kinds.table_or_folder)] = _of_analysis("NAME|PATH")
     """Where to write runs and violations as SQL tables: a folder, or NAME_runs, NAME_violations of Spark's catalog."""
 
-    results_rows: kinds.ResultRows = _of_analysis("violations|all", initial=kinds.ResultRows.VIOLATIONS)
+    results_rows: kinds.ResultRows = _of_analysis(
+        "violations|all", initial=kinds.ResultRows.VIOLATIONS, needs=("results_table",)
+    )
     """What those tables have: a row for each run and violation, or also every check and the summary."""
 
     progress: kinds.Switch | None = _declare_option(opposite="no_progress", default="on a terminal")
@@ -706,3 +728,11 @@ OPTIONS: Mapping[str, Option] = {
     for option in _read_declared_option(field)
 }
 """Every option by its attribute's name, in the order of --help."""
+
+
+def is_without_input(name: str, texts: Mapping[str, str]) -> bool:
+    """Whether none of the options is set that this one needs. texts: those that are given, by option."""
+    needs = OPTIONS[name].needs
+    on_by_default = {need: "true" for need in needs if JobConfig.model_fields[need].default is True}
+    texts_of_needs = [text for need, text in {**on_by_default, **texts}.items() if need in needs]
+    return bool(needs) and all(text.strip().lower() in (*kinds.NO, "none") for text in texts_of_needs)

@@ -80,6 +80,7 @@ class Option:
     their own name. jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no
     effect. opposite: the flag that turns a switch off. default: the default in words, where the value does not show it.
     repeatable: all values of a repeated flag count, as if separated by commas. required_by: jobs that require it.
+    needs: options of which one must be set, or it has no effect.
     presets: by job, the text that counts where none is given. free: whether a word without a flag is its value.
     remembered: whether a baseline's run.json stores it, so that it need not be repeated for data compared with that
     baseline. has_flag: whether it has a flag of its own.
@@ -94,6 +95,7 @@ class Option:
     default: str | None = None
     repeatable: bool = False
     required_by: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     presets: Mapping[str, str] = field(default_factory=dict)
     free: bool = False
     remembered: bool = False
@@ -138,7 +140,7 @@ MOST_SIZE = 2**30
 """Limits of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
 
 YES = ("true", "yes", "1", "on", "enabled")
-_NO = ("false", "no", "0", "off", "disabled")
+NO = ("false", "no", "0", "off", "disabled")
 
 
 def read_switch(value: Any) -> Any:
@@ -147,7 +149,7 @@ def read_switch(value: Any) -> Any:
     # Values from Python are right already; texts come from flags and variables
     if value is None or isinstance(value, bool):
         return value
-    if text not in (*YES, *_NO):
+    if text not in (*YES, *NO):
         raise ValueError(f"is {value!r}; write true or false")
     return text in YES
 

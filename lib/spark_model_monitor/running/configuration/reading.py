@@ -37,7 +37,7 @@ from spark_model_monitor.reports.outputs.run_files import read_current_run, read
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, OF_A_BASELINE, PROCESSING_JOB_FILES
-from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
+from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
 from spark_model_monitor.running.configuration.option_types import (
     PREFIX,
     YES,
@@ -110,6 +110,8 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, pr
         layers.append(_read_project(project, errors))
 
     root = _take_highest(layers).get("container_root", Given("/", ""))
+    if not Path(root.text).is_dir():
+        errors[f"{root.place} is {root.text!r}, where there is no directory"] = "container_root"
     # Lowest of all: what a processing job was created with
     for relative in PROCESSING_JOB_FILES:
         path = Path(root.text) / relative
@@ -524,8 +526,9 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     reported = set(sources.errors.values())
     texts = {name: value_of_option.text for name, value_of_option in sources.values.items()}
     texts |= implied_options(sources.values, job)
-    # A job's presets give way to everything that was said
-    texts = {**{name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}, **texts}
+    # A job's presets give way to everything that was said; metrics are expected by a container's service, else nobody reads them
+    presets = {name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}
+    texts = {"publish_cloudwatch_metrics": str(in_container), **presets, **texts}
     # All errors of types and values at once
     config = None
     try:
@@ -541,7 +544,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     # Faults between options can be found only if each of them is valid
     if config is not None:
         errors += _find_baseline_faults(config, sources.values)
-        errors += _find_useless_flags(config, sources.values)
+        errors += _find_useless_flags(config, sources.values, texts)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
     # What was given but isn't used is named in the log
@@ -549,16 +552,14 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     ignored = [
         sources.values[name].place
         for name, option in OPTIONS.items()
-        if name in texts and (name in overruled or not option.is_used_by(job, config.analysis_type))
+        if name in sources.values
+        and (name in overruled or not option.is_used_by(job, config.analysis_type) or is_without_input(name, texts))
     ]
-    # In a container metrics are expected by the service; elsewhere nobody reads them
-    publish = config.publish_cloudwatch_metrics
     return config.model_copy(
         update={
             "ignored": tuple(ignored),
             "doubtful": sources.doubtful,
             "remembered": dict(_list_remembered(config, texts)),
-            "publish_cloudwatch_metrics": in_container if publish is None else publish,
             "flatten_json": config.flattens_json and not _has_format_of_service(config, sources.values),
         }
     )
@@ -574,12 +575,20 @@ def _has_format_of_service(config: JobConfig, values: Mapping[str, Given]) -> bo
     return data_format.text.lstrip().startswith("{")
 
 
-def _find_useless_flags(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
-    """Errors: flags of ours that no run of this job and kind uses. A variable may be shared by jobs, and is only ignored."""
+def _find_useless_flags(config: JobConfig, values: Mapping[str, Given], texts: Mapping[str, str]) -> Iterator[str]:
+    """Errors: flags that no run of this job and kind uses, or none with these flags. A variable may be shared by jobs, and is
+    only ignored, as are the contract's options of other kinds.
+    """
     for name, value in values.items():
         option = OPTIONS[name]
-        is_flag = value.place in (flag_name(name), flag_name(option.opposite or name), f"--set {name}")
-        if not option.ours or not is_flag or option.is_used_by(config.job, config.analysis_type):
+        if not value.place.startswith("--"):
+            continue
+        if option.is_used_by(config.job, config.analysis_type):
+            if is_without_input(name, texts):
+                needed_flags = " or ".join(map(flag_name, option.needs))
+                yield f"{value.place} has no effect without {needed_flags}; write that, too, or leave it out"
+            continue
+        if not option.ours:
             continue
         # Either another job has it, or another kind of this one
         users = option.list_analyses(config.job)

@@ -13,12 +13,8 @@ from spark_model_monitor.data.reading.readers import select_window, set_for_widt
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.option_types import flag_name
-from spark_model_monitor.running.inputs.run_inputs import unused_window
 
 log = logging.getLogger(__name__)
-
-OF_CAPTURES = ("sample", "target_model", "allow_mixed_encodings")
 
 
 def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -35,6 +31,8 @@ def read_features(engine: Engine, config: JobConfig, baseline: StoredBaseline | 
     # Known later, a label is no column of captures, but may be one of other windows
     if config.label in dataset.names and not config.replays_service:
         dataset = drop_features(dataset, (config.label,))
+    if config.id_column not in (None, *dataset.names):
+        log.warning("--id-column: %r is no column of the data; no examples are kept", config.id_column)
     return set_for_width(engine, dataset)
 
 
@@ -49,8 +47,6 @@ def read_columns(
         raise BadConfiguration(
             "--query is of a database (--dataset-source adbc:URI), and has no effect here; leave it out"
         )
-    if config.halves is not None and not isinstance(config.dataset_format, CaptureFormat):
-        log.warning("--halves is of captures; all columns of this data are read")
     options = read_options(config, names)
     if baseline is not None:
         options = replace(options, roles=baseline.roles, values=baseline)
@@ -60,12 +56,6 @@ def read_columns(
 
         options = replace(options, script=read_script(config.record_preprocessor_script, engine))
     dataset = read_path(engine, config.dataset_source, config.selected_format, options)
-    # An option that has no effect is said, not refused: configurations are shared by jobs
-    if warning := unused_window(config):
-        log.warning("%s", warning)
-    of_captures = ", ".join(flag_name(name) for name in OF_CAPTURES if getattr(config, name))
-    if not captured and of_captures:
-        log.warning("without effect on this data, as of captures alone: %s; all of its rows are read", of_captures)
     is_cut = captured or isinstance(config.dataset_format, QueryFormat)
     if options.window is None or config.time_column is None or is_cut:
         if not captured and config.time_column not in (None, *dataset.names):

@@ -35,6 +35,8 @@ from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.option_types import flag_name
+from spark_model_monitor.statistics.states.outcomes import ProblemType
 from spark_model_monitor.storage import join, opens_here, storage_of
 
 if TYPE_CHECKING:
@@ -47,7 +49,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CAPTURES = (formats.CaptureFormat, formats.MergedFormat)
+_FILES_OF_TEXT = (formats.CsvFormat, formats.JsonFormat)
+FORMATS_BY_OPTION = {
+    "halves": (formats.CaptureFormat,),
+    "sample": _CAPTURES,
+    "target_model": _CAPTURES,
+    "allow_mixed_encodings": _CAPTURES,
+    "lenient_window": (*_CAPTURES, *_FILES_OF_TEXT),
+    "manifest_root": _FILES_OF_TEXT,
+    "missing_values": (*_CAPTURES, *_FILES_OF_TEXT),
+}
+"""The formats of the options that other data can't use; files of text may be a batch transform's."""
+
+_BINARY = (ProblemType.BINARY_CLASSIFICATION,)
+PROBLEMS_BY_OPTION = {
+    "probability_attribute": (*_BINARY, ProblemType.MULTICLASS_CLASSIFICATION),
+    "probability_threshold_attribute": _BINARY,
+    "positive_label": _BINARY,
+}
+"""The problems of the options that other predictions can't use."""
+
 PREVIOUS = "previous"
+OF_WINDOWS = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset", "lenient_window")
 
 
 def unused_window(config: JobConfig) -> str | None:
@@ -57,9 +81,33 @@ def unused_window(config: JobConfig) -> str | None:
         return None
     if isinstance(config.dataset_format, (formats.CaptureFormat, formats.MergedFormat)):
         return None
+    names = ", ".join(name for name in OF_WINDOWS if name in config.model_fields_set)
     return (
-        "the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have none"
+        f"{names}: the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have "
+        "none"
     )
+
+
+def warn_of_unused_options(config: JobConfig) -> None:
+    """Log the options that this data can't use. They aren't refused: configurations are shared by jobs."""
+    if warning := unused_window(config):
+        log.warning("%s", warning)
+    # Options of formats; windows are of text only where a batch transform added times
+    unused_options = []
+    for name, formats_of_option in FORMATS_BY_OPTION.items():
+        if not isinstance(config.dataset_format, formats_of_option):
+            unused_options.append(name)
+    if config.find_window() is None and "lenient_window" not in unused_options:
+        unused_options.append("lenient_window")
+    # Options of problems
+    for name, problems in PROBLEMS_BY_OPTION.items():
+        if config.problem_type not in (None, *problems):
+            unused_options.append(name)
+    # Only what somebody asked for
+    flags = [flag_name(name) for name in unused_options if name in config.model_fields_set]
+    if flags:
+        reason = "of another format or problem, or without a window"
+        log.warning("without effect on this data, %s: %s", reason, ", ".join(flags))
 
 
 def identify_window(config: JobConfig) -> tuple[str, datetime] | None:

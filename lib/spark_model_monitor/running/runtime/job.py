@@ -149,8 +149,13 @@ class Job:
         for sentence in sources.chosen:
             log.info("%s", sentence)
         self._visit.enter_context(enable_progress(config.progress))
-        if config.ignored:
-            log.info("without effect on this job: %s", ", ".join(config.ignored))
+        # Variables are shared by jobs; a flag was meant for this one
+        for level, is_flag in ((logging.INFO, False), (logging.WARNING, True)):
+            ignored = [location for location in config.ignored if location.startswith("--") is is_flag]
+            if ignored:
+                log.log(level, "without effect on this job: %s", ", ".join(ignored))
+        if config.s3_encryption is not None and is_local(config.output_path):
+            log.warning("s3_encryption is of S3; nothing encrypts what is written to %s", config.output_path)
         if config.doubtful:
             log.warning("unknown names, not used: %s", ", ".join(config.doubtful))
         if config.max_runtime is not None:

@@ -21,7 +21,7 @@ from spark_model_monitor.reports.alerts import SinkDestination, read_destination
 from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours, read_document, resolve_file, run_before
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import write_flag
-from spark_model_monitor.running.configuration.contract import OPTIONS
+from spark_model_monitor.running.configuration.contract import OPTIONS, is_without_input
 from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.configuration.reading import BASELINE_FILES, Sources, read_sources
@@ -181,7 +181,11 @@ class Plan:
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }
         # Defaults of a fleet are those of all its models, so that what this kind doesn't use is only a warning
-        used = {name: text for name, text in flags.items() if _is_used(name, job.job, AnalysisType(self.analysis_type))}
+        used = {
+            name: text
+            for name, text in flags.items()
+            if _is_used(name, flags, job.job, AnalysisType(self.analysis_type))
+        }
         unused = [name for name in options if name not in used]
         if unused:
             log.warning("without effect on the %s of %s: %s", job.job, self.name, ", ".join(unused))
@@ -426,10 +430,10 @@ def find_attributions(plan: Plan) -> str | None:
     return next(iter(visible), None)
 
 
-def _is_used(name: str, job: str, analysis: AnalysisType) -> bool:
-    """Whether a job of this kind takes the option: those of the container's contract all do."""
+def _is_used(name: str, flags: Mapping[str, str], job: str, analysis: AnalysisType) -> bool:
+    """Whether a job of this kind takes the option with these flags: those of the container's contract all do."""
     option = OPTIONS[name]
-    return not option.ours or option.is_used_by(job, analysis)
+    return (not option.ours or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
 
 
 def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
