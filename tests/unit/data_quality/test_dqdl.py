@@ -35,6 +35,10 @@ BY_HAND = [
     ("RowCount = 10", "passed", 10),
     ('RowCount "id" < 10', "violated", 10),
     ('RowCount > 3 where "amount > 3 and flag = true"', "violated", 3),  # rows 4, 6 and 8
+    ("RowCount in [9, 10]", "passed", 10),
+    ("RowCount in [9, 11]", "violated", 10),
+    ("RowCount not in [9, 10]", "violated", 10),
+    ("RowCount not in [9, 11]", "passed", 10),
     ("ColumnCount != 10", "violated", 10),
     ('Variance "id" = 8.25', "passed", 8.25),  # (10^2 - 1) / 12
     ('StandardDeviation "id" > 2.8 where "id >= 0"', "passed", math.sqrt(8.25)),

@@ -313,6 +313,17 @@ def test_a_feature_that_has_vanished_is_drift_where_rows_are_independent():
     assert (result.component, result.distance) == ("missing", None)
 
 
+def test_values_that_are_missing_more_often_than_by_chance_are_a_violation_where_rows_are_independent():
+    """Of 1,000 and of 100 independent rows, 50 each: Fisher's p is far below any level."""
+    baseline = make_profile(number_feature("x", [None] * 50 + [1.0, 2.0] * 475))
+    window = make_profile(number_feature("x", [None] * 50 + [1.0, 2.0] * 25))
+
+    result = results(baseline, window, settings=INDEPENDENT)["x", "completeness_check"]
+
+    assert (result.status, result.observed, result.threshold) == (CheckStatus.VIOLATED, 0.5, 0.95)
+    assert result.p < 1e-20
+
+
 def test_a_method_that_somebody_chose_is_judged_by_its_threshold():
     random = np.random.default_rng(5)
     settings = replace(INDEPENDENT, comparison_method="psi", comparison_threshold=0.2)

@@ -63,6 +63,21 @@ def test_a_default_value_in_some_rows_is_said_as_the_share_of_one_value():
     assert one(before, after, **settings).change == "has one value in 10.1 % of the records, in 0.1 % before"
 
 
+@pytest.mark.parametrize(
+    ("repeated", "words"),
+    [
+        (range(10), "has more low values: 2.94 % of the records below 10, 1 % before"),
+        (range(990, 1_000), "has more high values: 2.94 % of the records above 989, 1 % before"),
+    ],
+)
+def test_a_drift_of_a_tail_says_its_shares_and_where_it_begins(repeated, words):
+    """Of each whole number below 1,000 ten before; ten of them 30 times in the window: 300 of 10,200."""
+    values = [float(value) for value in range(1_000)] * 10
+    now = values + [float(value) for value in repeated] * 20
+
+    assert one(number_feature("x", values), number_feature("x", now), rows=Rows.INDEPENDENT).change == words
+
+
 def test_a_drift_of_texts_names_the_value_whose_share_moved_most():
     before = ["a"] * 50 + ["b"] * 50
     after = ["a"] * 90 + ["b"] * 10

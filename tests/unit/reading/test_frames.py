@@ -115,8 +115,9 @@ def test_a_stream_is_held_up_to_a_bound_and_goes_on_as_a_stream_above_it():
 def test_a_stream_of_more_than_a_partition_is_read_by_a_file(monkeypatch):
     monkeypatch.setattr("spark_model_monitor.data.reading.frames.FILE_BYTES_OF_A_GROUP", 100)
     with read_data(TABLE.to_reader()) as data:
-        assert data.folder is not None
+        assert data.folder.path.exists()
         assert run_baseline(data, DataQualityMonitor()).ledger.kept_rows == len(ORDERS)
+    assert not data.folder.path.exists()
 
 
 def test_types_that_views_and_lists_of_them_are_kept_in():

@@ -632,6 +632,12 @@ def test_what_is_no_number_of_alarms_is_a_sentence(watch, allowed):
         watch.fleet()
 
 
+@pytest.mark.parametrize("allowed", [0, -1, float("inf"), float("nan")])
+def test_what_is_no_number_of_alarms_of_a_command_is_a_sentence(allowed):
+    with pytest.raises(BadConfiguration, match=r"--alarms-per-month is .*; write how many false alarms a month may"):
+        Request((), alarms_per_month=allowed)
+
+
 def test_a_run_again_has_the_share_that_it_had_when_there_were_fewer_entries(watch):
     watch.write({"name": "churn"}, alarms_per_month=0.72)
     scheduled = make_time(4, 20)

@@ -6,8 +6,10 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +26,7 @@ from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
 from spark_model_monitor.reports.outputs.sql_tables import NEW, PendingRun
 from spark_model_monitor.running.runtime.status import IN_PASS, ExitStatus
+from spark_model_monitor.running.scheduling import schedule_runs
 from spark_model_monitor.running.scheduling.record import schedule_lock
 from spark_model_monitor.running.scheduling.schedule_command import Doing, Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
@@ -502,6 +505,24 @@ def test_jobs_of_a_process_follow_each_other_until_one_fails_or_runs_code_of_oth
     assert statuses == [0, 0, ExitStatus.BAD_CONFIGURATION, 0, 0, 0]
     assert (tmp_path / "data-baseline").is_dir()
     assert [numbers.index(number) for number in numbers] == [0, 0, 0, 3, 3, 5]
+
+
+def send_process_id(connection):
+    connection.send({"process": str(os.getpid())})
+    with suppress(EOFError):
+        connection.recv()
+
+
+def test_jobs_share_one_spark_and_get_another_when_it_has_ended(monkeypatch):
+    spark = SimpleNamespace(shared_application=send_process_id)
+    monkeypatch.setattr(schedule_runs, "plugin", lambda name: spark)
+    application = schedule_runs._Application()
+    first = application.variables()
+    assert application.variables() == first
+
+    os.kill(int(first["process"]), signal.SIGKILL)
+    wait_for_end(int(first["process"]))
+    assert application.variables() != first
 
 
 def read_number(members):
