@@ -318,10 +318,10 @@ def test_values_that_are_missing_more_often_than_by_chance_are_a_violation_where
     baseline = make_profile(number_feature("x", [None] * 50 + [1.0, 2.0] * 475))
     window = make_profile(number_feature("x", [None] * 50 + [1.0, 2.0] * 25))
 
-    result = results(baseline, window, settings=INDEPENDENT)["x", "completeness_check"]
+    missing = results(baseline, window, settings=INDEPENDENT)["x", "completeness_check"]
 
-    assert (result.status, result.observed, result.threshold) == (CheckStatus.VIOLATED, 0.5, 0.95)
-    assert result.p < 1e-20
+    assert (missing.status, missing.observed, missing.threshold) == (CheckStatus.VIOLATED, 0.5, 0.95)
+    assert missing.p < 1e-20
 
 
 def test_a_method_that_somebody_chose_is_judged_by_its_threshold():
