@@ -148,7 +148,7 @@ def used_patterns(patterns_by_source: Mapping[str, Sequence[str]]) -> Iterator[U
         if IMPORT_OF_RE.search(module.text) is None:
             continue
         for name, expression in module.definitions.items():
-            if isinstance(expression, ast.expr) and "re." in ast.unparse(expression):
+            if isinstance(expression, ast.expr) and OF_RE.search(ast.unparse(expression)):
                 texts = [module.text, *importers.get((module.name, name), [])]
                 for number, pattern in enumerate(patterns_in(module.computed(expression))):
                     yield UsedPattern(f"{module.name}.{name}[{number}]", pattern, called_methods(name, texts))
@@ -181,6 +181,7 @@ def _patterns_of_call(
         yield UsedPattern(where, pattern, methods)
 
 
+OF_RE = re.compile(r"\bre\.")
 IMPORT_OF_RE = re.compile(r"^import re$", re.MULTILINE)
 IMPORT_OF_NAMES = re.compile(r"^from ([\w.]+) import ([^(\n]+|\([^)]*\))", re.MULTILINE)
 
