@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
+from spark_model_monitor.monitors.data_quality.checks.facts.dates import estimate_group_size
 from spark_model_monitor.statistics.date_columns import DateColumn, count_texts, read_window, recognise_dates
 from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.states import ColumnType, DateTextsBuilder, FeatureProfile
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.text_forms import MARK
+from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
 from .comparisons import number_feature, text_feature
 
@@ -437,6 +440,26 @@ def test_groups_of_rows_without_a_date_are_silent(share, group):
 
     for seed in range(2, 8):
         assert find_violations(baseline, draw_with_words(seed, *APRIL, share, 2_000, group=group)) == {}
+
+
+@pytest.mark.parametrize(
+    ("score", "kind", "size"),
+    [
+        # One of 20 samples of 32 parts is less dispersed than .627 of what the size makes: chi-square 20.07
+        pytest.param(2.0, "none", 4 / 0.627, id="dispersed four times as by chance"),
+        pytest.param(1.0, "none", 1.0, id="dispersed as by chance"),
+        pytest.param(2.0, "another", 3.0, id="of another kind: that of all values"),
+    ],
+)
+def test_rows_that_belong_together_are_as_many_as_the_dispersion_of_parts_may_mean(score, kind, size):
+    scores = np.array([score, -score] * 16)
+    feature_baseline = SimpleNamespace(past=lambda name: {VALUES[0]: scores})
+    texts = SimpleNamespace(is_numeric=False, frequent_values=np.array(["none"]))
+    feature = SimpleNamespace(baseline_feature=feature_baseline, baseline=texts, baseline_design_effect=3.0)
+
+    group_size = estimate_group_size(feature, lambda text: text == kind)
+
+    assert group_size == pytest.approx(size, rel=0.05)
 
 
 # Cases of ../shared/cases, b

@@ -590,3 +590,17 @@ def test_vectors_that_nobody_looks_into_are_not_judged(width, reason):
 
     assert outcome.status is CheckStatus.NOT_JUDGED
     assert reason in (outcome.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("seldom", "rows", "status"),
+    [
+        pytest.param(10, 5, CheckStatus.PASSED, id="19 of 20 windows of 5 rows have one value"),  # 0.99^5
+        pytest.param(500, 100, CheckStatus.VIOLATED, id="no window of 100 rows has one value"),
+    ],
+)
+def test_a_single_value_is_as_probable_as_the_most_frequent_one_makes_it(seldom, rows, status):
+    baseline = make_profile(text_feature("plan", ["basic"] * (1_000 - seldom) + ["plus"] * seldom))
+    window = make_profile(text_feature("plan", ["basic"] * rows))
+
+    assert results(baseline, window)["plan", "distinct_share_check"].status is status

@@ -126,6 +126,7 @@ def add_many_new_values(random, values):
         ("plan", add_many_new_values),
         ("load", lambda random, values: values + 6),
         ("load", lambda random, values: np.full(len(values), values[0])),
+        ("load", lambda random, values: values / 50),  # most rows of the baseline lie below, or above
         ("hour", lambda random, values: values + 0.5),
     ],
 )

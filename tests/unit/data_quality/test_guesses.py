@@ -146,6 +146,17 @@ def guess_numbers(before, now):
     return guess and guess[1]
 
 
+@pytest.mark.parametrize(("different", "is_named"), [(6, False), (7, True)])
+def test_a_few_whole_numbers_are_no_hours_of_the_day(different, is_named):
+    """Those of a die, or grades, are not. The first is the most frequent, the last the rarest."""
+    numbers = np.arange(1, different + 1)
+    before = numbers.repeat(10 * numbers[::-1])
+    now = before + 5
+    guess = guess_numbers(before.tolist(), now.tolist()) or ""
+
+    assert guess.startswith("the hours of the day are those of the baseline, 5 later") == is_named
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(("convert", "words"), CONVERSIONS.values(), ids=CONVERSIONS)

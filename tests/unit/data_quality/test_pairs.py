@@ -79,6 +79,19 @@ def test_what_goes_together_is_found_and_what_does_not_is_not(baseline):
     assert not [pair for pair in associations if "a" in pair and pair != ("a", "b")]
 
 
+def test_a_third_of_the_relations_are_orders_at_most():
+    """Of 16 columns each lies above those before it: 120 pairs, of 300 relations."""
+    random = np.random.default_rng(6)
+    steps = random.exponential(1, (2_000, 16)).cumsum(axis=1)
+    columns = random.uniform(0, 100, (2_000, 1)) + steps
+    frame = pd.DataFrame(columns).add_prefix("step ")
+
+    baseline = run_baseline(frame, DataQualityMonitor(pairs=True), engine="local")
+    order_relations = find_relations(baseline, "order")
+
+    assert len(order_relations) == 100
+
+
 def broken_total(window):
     window.loc[:9, "total"] += 1
     window["sum"] = window["total"] + window["fee"]

@@ -117,6 +117,23 @@ def test_every_capture_meets_its_last_label_and_everything_is_counted(period, ab
         assert {key: count for key, count in counts.items() if count} == expected, seed
 
 
+def test_captures_are_written_to_the_slice_of_their_time():
+    """Of the halves of an hour."""
+    hour = {"branch": 0, "hour": FIRST}
+    captures = [
+        {**hour, "key": f"id {minute}", "time": (FIRST * 60 + minute) * 60_000_000, "event": "event", "text": "{"}
+        for minute in (0, 29, 30, 59)
+    ]
+    lines = pa.Table.from_batches(joining.Join(PARTS)(rows(Role.CAPTURE, captures))).to_pylist()
+    slices = {
+        json.loads(line["text"])["id"]: PARTS.read(line["part"])[2]
+        for line in lines
+        if PARTS.read(line["part"])[0] is LineKind.WAITING
+    }
+
+    assert slices == {"id 0": 0, "id 29": 0, "id 30": 1, "id 59": 1}
+
+
 def outcome(capture, labels, period, absent):
     label = last_label(labels, capture["key"], capture["hour"], period)
     if label is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -22,6 +23,7 @@ from spark_model_monitor.data.reading.headers import (
 )
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
+from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 from spark_model_monitor.statistics.states.profile import Measures
@@ -222,9 +224,19 @@ def test_a_long_text_of_a_file_without_a_header_is_a_cell(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
-def test_a_first_line_without_an_end_is_a_fault_of_the_file(tmp_path, name):
+@pytest.mark.parametrize("text", [",".join(["1"] * HEAD_BYTES), "a" + "é" * HEAD_BYTES], ids=["cells", "a cut letter"])
+def test_a_first_line_without_an_end_is_a_fault_of_the_file(tmp_path, name, text):
     with pytest.raises(BadInput, match=r"a\.csv.*: line 1 is longer than 4 MiB"):
-        read(tmp_path, ",".join(["1"] * HEAD_BYTES), name=name, header=False)
+        read(tmp_path, text, name=name, header=False)
+
+
+def test_columns_that_nobody_named_are_matched_by_their_position(tmp_path):
+    dataset = read(tmp_path, "1,2\n", header=False)
+    positions = ["_c0", "_c1"]
+
+    assert dataset.match_with(positions).matched_by is Matching.POSITION
+    renamed = replace(dataset, matched_by=Matching.POSITION).match_with(["age", "label"])
+    assert (renamed.names, renamed.matched_by) == (("age", "label"), Matching.POSITION)
 
 
 def test_names_are_reported_from_their_cells():

@@ -42,6 +42,16 @@ def test_the_last_two_columns_of_csv_are_id_and_time(read, tmp_path):
     assert read(CsvFormat()).names == ("_c0", "_c1")
 
 
+def test_outputs_of_nothing_but_id_and_time_have_no_features(read, tmp_path):
+    times = ["2022-08-30T00:49:15Z", "2022-08-30T01:00:00Z"]
+    (tmp_path / "a.csv.out").write_text("".join(f"{ID.format(1)},{time}\n" for time in times))
+    dataset = read(CsvFormat(), window=WINDOW)
+    _, ledger, _ = read_account(dataset)
+
+    assert dataset.names == ()
+    assert (ledger.kept, ledger.outside_window) == (1, 1)
+
+
 def test_rows_outside_the_window_are_counted(read, tmp_path):
     times = ["2022-08-30T00:49:15Z", "2022-08-30T01:00:00Z", "never", "2022-08-29T23:59:59Z"]
     lines = [f"7,0,{ID.format(number)},{time}" for number, time in enumerate(times)]

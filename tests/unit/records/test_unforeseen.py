@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -112,6 +113,22 @@ def test_lines_of_a_chunk_are_refused_alone():
     assert rows.lines.tolist() == list(range(12))
     assert rows.columns[0].to_pylist() == [None if number in BAD else f"line {number}" for number in range(12)]
     assert np.flatnonzero(rows.reasons).tolist() == sorted(BAD)
+
+
+@pytest.mark.parametrize("numbers", [[[0, 1], [2]], [[2], [0, 0]], [[1, 2], [0]], [[0, 2], [1]], [[3], [2], [], [1]]])
+def test_rows_of_parts_are_in_the_order_of_their_lines(numbers):
+    parts = []
+    for lines in numbers:
+        texts = pa.array(map(str, lines), pa.string())
+        nothing = np.zeros(len(lines), np.int32)
+        part = DecodedRows((texts,), np.array(lines, int), nothing, nothing)
+        parts.append(part)
+    expected = sorted(chain.from_iterable(numbers))
+
+    rows = DecodedRows.in_order(parts, 1)
+
+    assert rows.lines.tolist() == expected
+    assert rows.columns[0].to_pylist() == [str(line) for line in expected]
 
 
 HALVES = ("endpointInput", "endpointOutput")

@@ -7,9 +7,14 @@ import pytest
 import scipy.stats
 
 from spark_model_monitor.statistics.verdicts.design_effect import (
+    CHANGES,
     INDEPENDENT,
     DesignEffect,
     ScoredColumn,
+    _compute_cumulative_sums,
+    _compute_squared_block_sums,
+    _estimate_share_of_changes,
+    _remove_largest_change,
     combine_design_effects,
     estimate_column_design_effects,
     estimate_neighbour_design_effect,
@@ -229,3 +234,16 @@ def test_where_groups_are_shown_flags_that_are_in_none_have_their_own_estimate()
     assert unlimited[4] > 15
     assert 1 <= limited[4] < 4
     assert combine_design_effects(effects, 1_000, estimates, [*[np.inf] * 4, 40.0]) == unlimited
+
+
+@pytest.mark.parametrize(("rows", "block_size"), [(128, 16), (512, 16), (512, 64), (2_048, 64)])
+def test_what_the_largest_changes_of_independent_rows_explain_is_known_to_a_third(rows, block_size):
+    scores = np.random.default_rng(rows + block_size).standard_normal((2_000, rows))
+    sums = _compute_cumulative_sums(scores, np.array([rows]))
+    squares_before, *_ = _compute_squared_block_sums(sums, block_size)
+    for _ in range(CHANGES):
+        _remove_largest_change(sums)
+    squares_after, *_ = _compute_squared_block_sums(sums, block_size)
+
+    explained = 1 - squares_after.sum() / squares_before.sum()
+    assert _estimate_share_of_changes(block_size, rows) == pytest.approx(explained, rel=1 / 3)

@@ -297,7 +297,7 @@ def _remove_largest_change(sums: Mapping[int, Values]) -> None:
 
 def _estimate_share_of_changes(block_size: int, rows: int) -> float:
     """The share of the variance of block sums that the largest changes of independent rows explain, by simulation of 128 to
-    4,000 rows in one to 31 runs: within a fifth for blocks of 16 rows and more. For shorter ones in several runs it may be 1.6
+    4,000 rows in one to 31 runs: within a third for blocks of 16 rows and more. For shorter ones in several runs it may be 1.6
     times as much, where it is below .08."""
     blocks = rows / block_size
     return OF_TWO_CHANGES * math.log(blocks) / blocks

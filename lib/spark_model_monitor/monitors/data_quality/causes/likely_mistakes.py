@@ -65,7 +65,7 @@ DRESSED_NUMBER = re.compile(r"[^\d\s]{0,4} ?[-+]?\d{1,3}([,' ]?\d{3})*(\.\d+)?\s
 HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
 END_TOLERANCE = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
 MOST_HOURS = 14  # of a time zone relative to another
-FEW_HOURS = 6  # with fewer different ones, numbers up to 23 are not hours of the day
+FEW_HOURS = 6  # with no more different ones, numbers up to 23 are not hours of the day
 
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
