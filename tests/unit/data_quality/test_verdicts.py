@@ -10,6 +10,7 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.evaluation import check_all
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -318,10 +319,10 @@ def test_values_that_are_missing_more_often_than_by_chance_are_a_violation_where
     baseline = make_profile(number_feature("x", [None] * 50 + [1.0, 2.0] * 475))
     window = make_profile(number_feature("x", [None] * 50 + [1.0, 2.0] * 25))
 
-    missing = results(baseline, window, settings=INDEPENDENT)["x", "completeness_check"]
+    completeness = results(baseline, window, settings=INDEPENDENT)["x", "completeness_check"]
 
-    assert (missing.status, missing.observed, missing.threshold) == (CheckStatus.VIOLATED, 0.5, 0.95)
-    assert missing.p < 1e-20
+    assert (completeness.status, completeness.observed, completeness.threshold) == (CheckStatus.VIOLATED, 0.5, 0.95)
+    assert completeness.p < 1e-20
 
 
 def test_a_method_that_somebody_chose_is_judged_by_its_threshold():
@@ -409,6 +410,7 @@ def test_what_is_new_by_nature_has_no_domain_and_no_drift(feature, reason):
         pytest.param(whole_numbers("x", [1, 2, 3, 4] * 25), id="counts"),
         pytest.param(whole_numbers("x", range(0, 10_000, 100)), id="far apart"),
         pytest.param(whole_numbers("x", range(10)), id="too few to tell"),
+        pytest.param(whole_numbers("x", [0, *range(0, 995, 5)]), id="not many more, and the least of them repeats"),
         pytest.param(whole_numbers("x", range(10**9, 10**11, 10**9)), id="not all of them in the years of today"),
         pytest.param(number_feature("x", [n + 0.5 for n in range(100)]), id="fractions"),
         pytest.param(whole_numbers("x", np.random.default_rng(1).integers(0, 250, 100)), id="drawn from not many more"),
@@ -418,6 +420,21 @@ def test_what_only_looks_like_it_is_compared(feature):
     baseline = make_profile(feature)
 
     assert results(baseline, baseline)["x", "baseline_drift_check"].status is not CheckStatus.NOT_JUDGED
+
+
+@pytest.mark.parametrize(
+    ("values", "are_keys"),
+    [
+        pytest.param(range(100), True, id="numbers of rows"),
+        pytest.param(
+            [*range(90), *[90] * 10], True, id="the last in a tenth of the rows"
+        ),  # 0.09 from even at the 90th
+        pytest.param([number**2 for number in range(100)], False, id="uneven"),
+        pytest.param([7], False, id="one row"),
+    ],
+)
+def test_evenly_spread_different_numbers_may_be_keys(values, are_keys):
+    assert may_rise(whole_numbers("x", values)) == are_keys
 
 
 def test_the_suggested_data_set_itself_is_silent():
