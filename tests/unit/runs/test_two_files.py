@@ -109,3 +109,15 @@ def test_every_shell_completes_commands_and_flags(shell, capsys):
     for word in ("compare-files", "fail-on", "violations", "quiet"):
         assert word in script
     assert "lease-wait" not in script
+
+
+@pytest.mark.parametrize(("cells", "is_said"), [(("-999", ""), True), (("-999", "-999"), False)])
+def test_the_picture_of_a_new_column_says_that_it_leaves_out_missing_values(cells, is_said, folder):
+    header, *rows = BEFORE.splitlines()
+    lines = [f"{header},added", *(f"{row},{cells[number % 2]}" for number, row in enumerate(rows))]
+    (folder / "after.csv").write_text("\n".join(lines))
+
+    assert cli.main(["compare-files", "before.csv", "after.csv"]) == 0
+
+    page = (folder / "after-compared.html").read_text()
+    assert ("the picture leaves out missing values" in page) == is_said

@@ -86,7 +86,11 @@ def create_page(
 
             first = feature.violations[0]
             picture = _draw_sides(*select_sides(first, features.get(name), baseline), most_named)
-            hints = [*_write_hints(first), *_write_row_hints(first, row_ids.get(name, ()), hide_values=hide_values)]
+            lacks_values = current is not None and current.present < current.rows
+            hints = [
+                *_write_hints(first, lacks_values and before is None),
+                *_write_row_hints(first, row_ids.get(name, ()), hide_values=hide_values),
+            ]
         elif before and current:
             picture = draw_overlay(before, current, most_named)
         if feature.is_unsure and not feature.violations:
@@ -129,11 +133,11 @@ def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | N
     return replace(overlay, baseline=(0.0,) * len(overlay.baseline), current=overlay.baseline)
 
 
-def _write_hints(first: CheckResult) -> Iterator[str]:
+def _write_hints(first: CheckResult, is_new_and_lacks_values: bool) -> Iterator[str]:
     """What may explain a change, or the picture."""
     if not first.guess and first.check == "categorical_values_check" and OUTSIDE_LIST not in (first.change or ""):
         yield "a new category, or another spelling of one?"
-    if first.check == COMPLETENESS:
+    if first.check == COMPLETENESS or is_new_and_lacks_values:
         yield "the picture leaves out missing values"
 
 
