@@ -8,7 +8,7 @@ import pytest
 from tests.unit.records.captured_lines import some_lines
 
 from spark_model_monitor.data.profiling.scan import RowSource, scan
-from spark_model_monitor.data.profiling.scan_plan import ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
@@ -43,7 +43,7 @@ def scan_features(dataset, **options):
             partitions_at_most=4,
             **options,
         ),
-        ScanPlan(reasons=len(Refusal)),
+        ScanPlan(rows=RowPlan(reasons=len(Refusal))),
     )
 
 

@@ -284,7 +284,7 @@ def test_a_file_says_from_which_row_on(tmp_path):
     data.to_csv(tmp_path / "now.csv", index=False)
     baseline = run_baseline(str(tmp_path / "before.csv"), MONITOR, engine="local")
 
-    assert "all from row 4,500 on" in monitored(baseline, str(tmp_path / "now.csv")).summary()
+    assert "all from row 4,500 of the file on" in monitored(baseline, str(tmp_path / "now.csv")).summary()
 
 
 @pytest.mark.parametrize(

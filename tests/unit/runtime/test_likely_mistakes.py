@@ -13,6 +13,7 @@ from spark_model_monitor.running.runtime.job import Job
 
 
 def run_job(tmp_path, *flags: str) -> str:
+    (tmp_path / "root").mkdir()
     with Job("baseline", [*flags, "--set", f"container_root={tmp_path / 'root'}"], {}) as job:
         job.finish(str(job.config and job.engine))
     return str(job._message)

@@ -22,7 +22,6 @@ from spark_model_monitor.data.engine.partitions import group_by_size
 from spark_model_monitor.data.records import RECORD, REQUEST_LOG
 from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, format_uri
-from spark_model_monitor.data.records.record_faults import describe_fault
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument
@@ -323,6 +322,8 @@ def describe_first_rejected(storage: Storage, folder: str, *, separator: str = "
 
     separator, width: of the cells of its rows, and how many they should be.
     """
+    from spark_model_monitor.data.records.record_faults import describe_fault
+
     first_file = storage.read(join(folder, "00000.jsonl"))
     record: Record = json.loads(first_file.partition(b"\n")[0])
     # A number that isn't that of its line in the file

@@ -81,7 +81,7 @@ def report(
     ----------
     folders : str or os.PathLike
         Output paths of runs, or folders above their hour folders; from this package or from the service.
-        Or files of Deequ's ``FileSystemMetricsRepository``, whose metrics are shown, not judged.
+        Or files of Deequ's metrics repository, whose metrics are shown, not judged.
     since, until : str, optional
         Only windows that start at or after `since` and before `until`: ISO 8601, in UTC unless the text has a time zone.
     last : int, optional
