@@ -190,7 +190,7 @@ def test_rows_of_csv_with_answers_in_json_are_read_where_both_are_allowed(model)
     assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
     refused = model.jobs("monitor", "captures", "--baseline", "baseline", "--output-path", "other")
     assert refused.status == 2
-    assert "--allow-mixed-encodings reads both" in refused.said
+    assert "--set allow_mixed_encodings=yes reads both" in refused.said
 
 
 def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(model):

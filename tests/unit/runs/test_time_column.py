@@ -135,6 +135,6 @@ def test_flags_that_the_data_gives_nothing_to_are_reported(tmp_path, caplog):
     read_source(LocalEngine(), build_config("monitor", sources, in_container=False))
 
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        "without effect on this data, of another format or problem, or without a window: --sample, --allow-mixed-encodings",
+        "without effect on this data, of another format or problem, or without a window: --sample, allow_mixed_encodings",
         "--time-column: 'when' is no column of this data; nothing is judged by the time of rows",
     ]

@@ -340,7 +340,7 @@ class Dataset:
             from spark_model_monitor.data.records.decoding import describe_mismatch
 
             if not self.one_encoding:
-                log.warning("requests and answers have different encodings; --allow-mixed-encodings reads both")
+                log.warning("requests and answers have different encodings; --set allow_mixed_encodings=yes reads both")
             raise BadInput(describe_mismatch(self._find_first_rejected(Refusal.ENCODING_MISMATCH, LINE)))
         if _count_rejected(rows, Refusal.COLUMNS_IN_ANOTHER_ORDER):
             file = self._find_first_rejected(Refusal.COLUMNS_IN_ANOTHER_ORDER, FILE)

@@ -171,7 +171,7 @@ def list_named_files(
         return {}
     manifests = [file for file in files if _is_manifest(engine, file)]
     if not manifests:
-        log.warning("--manifest-root: none of the files is a manifest; they are read as data")
+        log.warning("manifest_root: none of the files is a manifest; they are read as data")
     return {file: list(_read_manifest(engine, file, manifest_root)) for file in manifests}
 
 

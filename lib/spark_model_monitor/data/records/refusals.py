@@ -143,7 +143,7 @@ REMEDIES = {
     Refusal.NOT_A_CAPTURE: "write a captured record in each line",
     Refusal.UNREADABLE_TIME: "write inferenceTime as 2026-05-06T22:00:00Z",
     Refusal.UNKNOWN_ENCODING: 'write "encoding" beside the data of input and output',
-    Refusal.ANOTHER_ENCODING: "to accept CSV beside JSON write --allow-mixed-encodings",
+    Refusal.ANOTHER_ENCODING: "to accept CSV beside JSON write --set allow_mixed_encodings=yes",
     Refusal.BAD_BASE64: "write the encoding that the data has",
     Refusal.PAYLOAD_NOT_JSON: "write JSON objects as data, or the encoding that it has",
     Refusal.REPEATED_HEADER: "if files begin with no header line write --dataset-format csv-without-header",

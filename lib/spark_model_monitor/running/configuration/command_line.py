@@ -77,11 +77,18 @@ SETTINGS = frozenset(
 """Options without a flag of their own: --set, the project file and variables set them."""
 
 
+def name_option(name: str) -> str:
+    """What messages call an option: its flag, or the name of a setting."""
+    if name in SETTINGS:
+        return name
+    return f"--{name.replace('_', '-')}"
+
+
 def write_flag(name: str, text: str) -> str:
     """The word of a command line that gives an option this text."""
     if name in SETTINGS:
         return f"--set={name}={text}"
-    return f"--{name.replace('_', '-')}={text}"
+    return f"{name_option(name)}={text}"
 
 
 LOG_FLAGS = ("--quiet", "--verbose", "--json")

@@ -185,6 +185,7 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: 
 
 def _read_setting(setting: str, values_by_name: dict[str, Given], errors: dict[str, str | None]) -> None:
     """Enters the option of `--set NAME=VALUE`."""
+    # Flags' spelling with hyphens is understood, too
     written_name, equals, text = setting.partition("=")
     name = written_name.strip().replace("-", "_")
     if not equals:

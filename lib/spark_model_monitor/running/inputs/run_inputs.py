@@ -34,8 +34,8 @@ from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
+from spark_model_monitor.running.configuration.command_line import name_option
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.statistics.states.outcomes import ProblemType
 from spark_model_monitor.storage import join, opens_here, storage_of
 
@@ -104,10 +104,10 @@ def warn_of_unused_options(config: JobConfig) -> None:
         if config.problem_type not in (None, *problems):
             unused_options.append(name)
     # Only what somebody asked for
-    flags = [flag_name(name) for name in unused_options if name in config.model_fields_set]
-    if flags:
+    requested = [name_option(name) for name in unused_options if name in config.model_fields_set]
+    if requested:
         reason = "of another format or problem, or without a window"
-        log.warning("without effect on this data, %s: %s", reason, ", ".join(flags))
+        log.warning("without effect on this data, %s: %s", reason, ", ".join(requested))
 
 
 def identify_window(config: JobConfig) -> tuple[str, datetime] | None:

@@ -233,7 +233,7 @@ def _describe_quantity(violation: CheckResult) -> str:
     if violation.check == "date_form_check":
         expected_form, _, form = violation.formula.removeprefix(OTHER_FORMS).partition(" but as ")
         as_form = f" as {form}" * bool(form)
-        return f"has dates written another way: {is_now}{as_form}, not as {expected_form}, {before}"
+        return f"has dates written another way: {is_now}{as_form}, {before}, instead of {expected_form}"
     if violation.check == "date_sentinel_check":
         return f"has {is_now} of {violation.formula.removeprefix('share of ')}, {before}"
     if violation.formula.startswith(SHARES_OF_ROWS):
