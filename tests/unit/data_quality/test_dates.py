@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.headline import write_headline
@@ -118,10 +119,10 @@ def read_always_new(baseline):
 # Healthy windows
 
 
-@every_form
-@pytest.mark.parametrize("rows", SIZES)
-def test_a_healthy_next_month_quarter_or_year_is_silent(number, form, rows):
+@every_combination(form=FORMS, rows=SIZES)
+def test_a_healthy_next_month_quarter_or_year_is_silent(form, rows):
     """Each form with each size, and two of the periods and orders of rows; other seeds of the whole cross were silent, too."""
+    number = [*FORMS].index(form)
     names = [*PERIODS]
     for period, is_sorted in ((number, False), (number + rows // 100 + 2, True)):
         (start, days), (later, more_days) = PERIODS[names[period % len(names)]]
@@ -202,10 +203,9 @@ def make_faults(form, rows):
 every_third_fault = pytest.mark.parametrize("first", range(3))
 
 
-@every_form
-@every_third_fault
-def test_each_fault_in_each_form_is_found(number, form, first):
-    rows = SIZES[number % 3]
+@every_combination(form=FORMS, first=range(3))
+def test_each_fault_in_each_form_is_found(form, first):
+    rows = SIZES[[*FORMS].index(form) // 3 % 3]
     baseline = make_january(form, rows)
 
     for fault, window, check in islice(make_faults(form, rows), first, None, 3):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -60,9 +61,7 @@ def test_impossible_values_are_found(draw, rows, impossible):
     assert find_violated(random, baseline, changed) == {"x"}
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("draw", [draw_ages, draw_amounts])
-@pytest.mark.parametrize("factor", [-1, 10, 1_000])
+@every_combination(seed=range(4), draw=[draw_ages, draw_amounts], factor=[-1, 10, 1_000])
 def test_the_values_outside_the_range_are_counted(draw, factor, seed):
     random = np.random.default_rng([seed, 65])
     baseline = draw(random, 20_000)
@@ -91,8 +90,7 @@ def test_infinities_are_named_first_and_no_ends_where_values_are_hidden():
     assert violation.change == "has 3 of 2,000 values that are infinite, 6 above the baseline's range"
 
 
-@pytest.mark.parametrize("num_columns", [1, 10, 40])
-@pytest.mark.parametrize("impossible", [-1, 900, np.inf])
+@every_combination(num_columns=[1, 10, 40], impossible=[-1, 900, np.inf])
 def test_impossible_values_are_found_in_tables_of_any_width(num_columns, impossible):
     """Five of 2,000, beside a baseline of 20,000 from 0 to 89, and columns that have no such value."""
     random = np.random.default_rng([num_columns, 65])
@@ -112,8 +110,7 @@ def test_impossible_values_are_found_in_tables_of_any_width(num_columns, impossi
     assert {finding.feature for finding in faulty.results if finding.is_violation} == {"age"}
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("impossible", [-1, -300, 200, 5_000, np.inf])
+@every_combination(seed=range(3), impossible=[-1, -300, 200, 5_000, np.inf])
 def test_a_guard_is_violated_from_its_fewest_values_on(impossible, seed):
     """`fewest` is computed for values at the distances of those that are there."""
     random = np.random.default_rng([seed, 66])

@@ -1,8 +1,11 @@
 """The law of the outcome: a healthy window of independent rows is unchanged; a large change is never called so."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.constraints import ChangeThatMatters
@@ -101,10 +104,9 @@ def repeat_rows(frame):
     return repeated.head(len(frame)).reset_index(drop=True)
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("rows", [20, 50, 200])
-@pytest.mark.parametrize("order", ["independent", "in groups", "sorted"])
-def test_a_large_change_is_never_called_unchanged(change, rows, order):
+@every_combination(change=CHANGES, sample=[*product([20, 50, 200], ["independent", "in groups", "sorted"])])
+def test_a_large_change_is_never_called_unchanged(change, sample):
+    rows, order = sample
     name, apply = CHANGES[change]
     for seed in range(3):
         random = np.random.default_rng(seed)

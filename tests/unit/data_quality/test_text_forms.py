@@ -6,6 +6,7 @@ import uuid
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.statistics.text_forms import MARK, coarsen_form, write_form
@@ -83,9 +84,9 @@ def make_baseline(random, codes):
     return run_baseline(make_table(random, codes), MONITOR, engine="local")
 
 
-@pytest.mark.parametrize(("before", "rows"), SIZES)
-@pytest.mark.parametrize("draw", HEALTHY)
-def test_healthy_codes_are_silent(draw, before, rows):
+@every_combination(draw=HEALTHY, size=SIZES)
+def test_healthy_codes_are_silent(draw, size):
+    before, rows = size
     random = np.random.default_rng(65)
     baseline = make_baseline(random, draw(random, before))
 
@@ -133,9 +134,10 @@ COUNTERS = {
 PAIRS = [(7_000, 3_000), (9_000, 9_000), (90_000, 9_000), (27_000, 3_000), (900_000, 9_000), (3_000_000, 6_000)]
 
 
-@pytest.mark.parametrize(("first", "before"), PAIRS)
-@pytest.mark.parametrize("write", COUNTERS.values(), ids=COUNTERS)
-def test_numbers_that_go_on_are_one_form(write, first, before):
+@every_combination(name=COUNTERS, numbers=PAIRS)
+def test_numbers_that_go_on_are_one_form(name, numbers):
+    write = COUNTERS[name]
+    first, before = numbers
     random = np.random.default_rng(70)
     last = first + before
     baseline = make_baseline(random, [write(number) for number in range(first, last)])
@@ -197,10 +199,10 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("share", [0.06, 0.3, 1.0])
-@pytest.mark.parametrize(("before", "rows"), SIZES[1:])
-@pytest.mark.parametrize(("draw", "change"), FAULTS.values(), ids=FAULTS)
-def test_codes_in_another_form_are_found(draw, change, before, rows, share):
+@every_combination(fault=FAULTS, size=SIZES[1:], share=[0.06, 0.3, 1.0])
+def test_codes_in_another_form_are_found(fault, size, share):
+    draw, change = FAULTS[fault]
+    before, rows = size
     random = np.random.default_rng(67)
     baseline = make_baseline(random, draw(random, before))
     codes = draw(random, rows)
