@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from functools import cache
 from itertools import islice
@@ -38,6 +38,7 @@ from spark_model_monitor.reports.history.variation import WindowEntry, WindowHis
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component
 from spark_model_monitor.statistics.verdicts.window_statistics import StatisticChange
+from spark_model_monitor.value_class import value_class
 
 MONTH = 720  # windows
 
@@ -139,7 +140,7 @@ class StatesInMemory(StoredProfile):
         return {name: self._header[name] for name in names if name in self._header}
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class HistoryInMemory(WindowHistory):
     """A history of windows whose states are in memory."""
 

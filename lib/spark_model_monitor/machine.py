@@ -16,16 +16,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+
+from spark_model_monitor.value_class import value_class
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PROCESSES = Path("/proc/self/ns/pid")
 _STATE, _START = 0, 19  # among the fields of /proc/PID/stat behind the name: 3 and 22 in proc_pid_stat(5)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ProcessIdentity:
     """One process, and no other one that ever has its number.
 

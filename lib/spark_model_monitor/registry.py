@@ -14,16 +14,17 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.value_class import value_class
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class RegistryEntry(Generic[F]):
     """A registered function (or class) with its name and the facts declared beside it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from spark_model_monitor.documents.change_description import describe_evidence, describe_finding, name_change
@@ -17,9 +16,10 @@ from spark_model_monitor.documents.check_results import (
     rank_severity,
 )
 from spark_model_monitor.documents.page import list_names
+from spark_model_monitor.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Alarm:
     """The violations with one cause, the clearest first."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
+from spark_model_monitor.value_class import value_class
 
 
 class CheckStatus(Enum):
@@ -78,7 +79,7 @@ class Cause(Section):
     p: Number
 
 
-@dataclass(frozen=True, kw_only=True)
+@value_class(frozen=True, kw_only=True)
 class Subject:
     """What was checked.
 
@@ -91,7 +92,7 @@ class Subject:
     check: Name
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class CheckDecision:
     """The verdict, and the test that decided.
 
@@ -117,7 +118,7 @@ class CheckDecision:
     direction: Name | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class CheckNumbers:
     """What was measured, and the limits.
 
@@ -136,7 +137,7 @@ class CheckNumbers:
     formula: Name | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class DriftEvidence:
     """How far two distributions are apart, and which change would be seen.
 
@@ -157,7 +158,7 @@ class DriftEvidence:
     against: Name | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class CheckReasons:
     """Why the status is what it is.
 
@@ -173,7 +174,7 @@ class CheckReasons:
     description: Name | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class AlarmDetails:
     """What alarms, pages and mails say of a change.
 
@@ -197,7 +198,7 @@ class AlarmDetails:
     impact: UndefinableNumber = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class RuleDetails:
     """ids: the first records that break an expectation, if records have ids. labels: of a rule in DQDL. metrics: its numbers
     by name, with which later runs compare theirs.
@@ -208,7 +209,7 @@ class RuleDetails:
     metrics: Mapping[Name, Number] | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Origin:
     """The rows that a change comes from.
 
@@ -368,7 +369,7 @@ Bins = Mapping[str, Sequence[Any]]
 """The bins of a baseline's shares, by feature: the edges of 20 bins of equal width, or the most frequent values."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SummaryRow:
     """A feature, a metric, a metric of a group, or a feature's attribution.
 
@@ -394,7 +395,7 @@ class SummaryRow:
     high: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Summary:
     """The summary of a run, in rows. bins: the baseline's bins, or its own without a baseline."""
 

@@ -42,6 +42,7 @@ from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
 from spark_model_monitor.statistics.drift.distances import Distance
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+from spark_model_monitor.value_class import value_class
 
 OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
 """The guide's other names of the service's methods -> the names used here (C4.2)."""
@@ -274,7 +275,7 @@ PLAIN_DISTANCE = "Simple"
 """The method, of numbers and of texts, whose distance leaves no margin for noise: that of a limit that is written alone."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _Kind:
     """How features of one kind are compared: the members of the file that set it, the suggested method, and all methods."""
 

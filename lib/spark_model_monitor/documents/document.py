@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
 from typing import (
@@ -28,12 +27,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument, did_you_mean
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Expected:
     """What a value has to be, as the end of "it has to be …".
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
 from spark_model_monitor.documents.row_rules import BadRule, Tree, parse_sql_condition
 from spark_model_monitor.documents.rules_file import is_pattern
 from spark_model_monitor.errors import BadDocument, did_you_mean
+from spark_model_monitor.value_class import value_class
 
 Parsed = TypeVar("Parsed")
 
@@ -36,7 +37,7 @@ class OperandKind(Enum):
     SIZE = "a file size"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Operand:
     """What a condition compares with.
 
@@ -50,7 +51,7 @@ class Operand:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Condition:
     """A comparison. operator: as in the language, such as `>=`, `between`, `not in`. operands: what follows it."""
 
@@ -73,7 +74,7 @@ def count_runs(formula: Tree) -> int:
     return max(map(count_runs, arguments), default=0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DataRule:
     """One rule. parameters: columns, or what its type takes instead. where: the condition of its rows, parsed.
 
@@ -101,7 +102,7 @@ class DataRule:
         return self.condition.past_runs
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CompositeRule:
     """Rules joined by `and` or `or`."""
 
@@ -114,7 +115,7 @@ class CompositeRule:
 AnyRule: TypeAlias = "DataRule | CompositeRule"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SkippedRule:
     """A rule that is not evaluated, and why. text: as results name it."""
 
@@ -122,7 +123,7 @@ class SkippedRule:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RuleSet:
     """The rules of a file. analyzers: what is only measured. skipped: what a run can't evaluate. digest: the sha256 of the file.
 
@@ -166,7 +167,7 @@ ROW_TYPES = frozenset({"ColumnValues", "ColumnLength", "ColumnDataType", "DataFr
 _NUMBERS = frozenset({OperandKind.NUMBER})
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RuleType:
     """What a type of rule takes.
 
@@ -238,7 +239,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 _AN_OPERAND = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY, now() or a $variable"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Token:
     """A piece of the text. kind: text, number, name, sign, or end. start, end: its positions."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 from functools import lru_cache
@@ -15,6 +14,7 @@ from pydantic import AfterValidator, Strict
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
 from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.value_class import value_class
 
 
 class BaselineReference(Section):
@@ -39,7 +39,7 @@ class BaselineReference(Section):
         return name_of_place(folder)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RunContext:
     """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
     options for reading its data, which a later job may reuse. evaluation_time: when it ran, for documents that have

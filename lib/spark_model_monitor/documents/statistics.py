@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +20,7 @@ from spark_model_monitor.documents.document import (
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument, did_you_mean
 from spark_model_monitor.statistics.drift import NumericDistribution
+from spark_model_monitor.value_class import value_class
 
 
 class InferredType(Enum):
@@ -275,7 +275,7 @@ class RequestStatistics(Document, file="requests.json", meant="requests.json of 
 QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowTable:
     """Rows with the same keys. rows_are: what rows stand for, in the plural. key: the key whose values name rows."""
 

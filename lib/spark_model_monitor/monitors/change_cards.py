@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from shlex import quote
 
@@ -45,6 +44,7 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
+from spark_model_monitor.value_class import value_class
 
 VERDICTS = {
     CheckStatus.VIOLATED: (Highlight.BAD, "✗ violated"),
@@ -66,7 +66,7 @@ PARTS = "Within is what changed in a segment, mix what its share of the rows did
 CAUSES = "What the changed rows have in common, the clearest first."
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FeatureLine:
     """What a table has of a feature. before, now: its typical value. missing: the share of missing values. note: why it has
     no verdict.
@@ -83,7 +83,7 @@ class FeatureLine:
 NO_LINE = FeatureLine()  # of a feature that has a card
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PageFeature:
     """A feature or metric of a page.
 

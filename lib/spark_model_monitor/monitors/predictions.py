@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -29,11 +29,12 @@ from spark_model_monitor.monitors.predictors.model_loading import (
     simplify_type,
     without_path,
 )
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Labelling:
     """How a model's scores become labels.
 
@@ -70,7 +71,7 @@ class Labelling:
         return pa.int64()
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class PredictionTask:
     """What is done with a partition.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
@@ -37,6 +37,7 @@ from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisTy
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import Requests, RowCounts, RowRuns, State
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -67,7 +68,7 @@ LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
 """What a window leaves for later ones: reference, feature, and raw statistics relative to it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StatisticSet:
     """A summary of many numbers for a metrics platform, which can still compute their average."""
 
@@ -77,7 +78,7 @@ class StatisticSet:
     maximum: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PublishedMetric:
     """What a run publishes under one name: a number, or the spread of many.
 
@@ -96,7 +97,7 @@ FILE_SHARE_TOLERANCE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ColumnLayout:
     """How the columns of a data set got their names.
 
@@ -186,7 +187,7 @@ class StoredBaseline(BaselineValues):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Sample(Generic[StateT, MetricsT]):
     """The data of a window, or of a baseline, after the scan. metrics: of the state. layout: how its columns got their names.
 
@@ -268,7 +269,7 @@ class Judgement(ABC, Generic[BaselineT]):
         return {}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ScanRequest(Generic[BaselineT]):
     """What a scan is wanted for.
 
@@ -379,7 +380,7 @@ TOO_LARGE = "some values are too large to compute with"
 NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's own rule; the service has none
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Finding(AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision):
     """A check's result before it has a subject. It stores only the members given, since most are not."""
 
@@ -491,7 +492,7 @@ def create_violations(results: Iterable[CheckResult], displayed: Callable[[str],
     return Violations(violations=tuple(violations))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Judged:
     """The outcome of a user's own rules: results of errors, hints of warnings, and a digest of the rules."""
 
@@ -500,7 +501,7 @@ class Judged:
     digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Scanned:
     """The result of one scan: the state of the accepted rows, and the counts of all rows.
 

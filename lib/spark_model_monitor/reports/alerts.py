@@ -29,6 +29,7 @@ from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
 from spark_model_monitor.stopping import run_within
 from spark_model_monitor.storage import holding, join, storage_of
 from spark_model_monitor.storage.lease import WAIT, Lease
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def _read(text: str, position: int) -> SinkDestination:
         raise ValueError(f"names the sink {name} with a target that {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Delivery:
     """Which destinations got the report, and a sentence for each one that didn't."""
 
@@ -137,7 +138,7 @@ MOST_TRANSITIONS = 100
 MOST_MISSED = 24  # changes that could not be sent to a sink, kept until it is reachable
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AlertRule:
     """There is an alert if datapoints_to_alert of the last evaluation_period windows have violations.
 

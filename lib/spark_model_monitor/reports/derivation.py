@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 
 import numpy as np
 
@@ -33,12 +33,13 @@ from spark_model_monitor.statistics.drift.distributions import CategoryCounts, N
 from spark_model_monitor.statistics.drift.histograms import compute_decile_edges
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 WIDTH = 120  # columns of the text
 MOST_CATEGORIES = 20  # categories shown one by one in a table, largest difference first; the others are summed
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Row:
     """One row of a table.
 
@@ -59,7 +60,7 @@ class Row:
         return abs(self.baseline_share - self.current_share)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Table:
     """Two distributions, row by row.
 
@@ -163,7 +164,7 @@ class Underivable(Exception):
     """Why a number can't be recomputed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Derivation:
     """How a distance was computed.
 
@@ -179,7 +180,7 @@ class Derivation:
     quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Explanation:
     """Everything known about one feature, or metric, of a run.
 

@@ -17,6 +17,7 @@ from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.reports.outputs.printable import escape_in_json, printable
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ COMPLETED = "Completed"
 COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # the service's name for an execution's status (C1.6)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AlertReport:
     """The state of the alert after the run.
 
@@ -51,7 +52,7 @@ class AlertReport:
     evaluation_period: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Notice:
     """A message about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
 
@@ -59,7 +60,7 @@ class Notice:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReportedRun:
     """The run of a report; without a `run_id` there was none, and only notices about a schedule are reported.
 
@@ -81,7 +82,7 @@ class ReportedRun:
         return self.endpoint or self.data
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReportedVerdict:
     """What a run says of its window.
 

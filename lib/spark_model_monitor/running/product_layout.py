@@ -11,10 +11,10 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.value_class import value_class
 
 VARIABLE = "MODEL_MONITOR_CACHE"
 
@@ -82,7 +82,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
 # Where the parts of the product lie: in a clone, and where `pip install` put them.
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Layout:
     """Folders of the package, the job drivers and the settings; relative job paths may start at `root`."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.running.scheduling.fleet import Entry
 from spark_model_monitor.running.scheduling.schedule_plan import Plan
+from spark_model_monitor.value_class import value_class
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | None"
 """What an event is made of."""
@@ -22,7 +22,7 @@ SOURCES = ("dataset_source", "ground_truth_source")
 SHAPE = 'write an S3 event, {"schedule": NAME}, or a timer\'s event, as docs/serverless.md shows'
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Trigger:
     """schedule: the schedule that the event names. objects: the paths of the objects that it is about."""
 

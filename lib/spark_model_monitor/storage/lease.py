@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from uuid import uuid4
@@ -18,6 +18,7 @@ from spark_model_monitor.errors import BadInput, OutputFailed, OutputHeld
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.stopping import run_at_exit
 from spark_model_monitor.storage.file_system import Storage, is_draft, join
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 _RUN_NAME_PATTERN = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Holder:
     """One run, and its process."""
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from spark_model_monitor.statistics.states import State, add_states, decode
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -33,7 +33,7 @@ STATE_SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StateRow:
     """A state on its way to the driver, encoded when it leaves its process. feature: its column's position, or
     FEATURE_OF_ROWS.
@@ -124,7 +124,7 @@ class Broadcast(Protocol[Shared]):
     def value(self) -> Shared: ...
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class CarriedValue(Generic[Value]):
     """A value that each task carries itself, for engines that send nothing ahead (`Partitions.broadcast`)."""
 

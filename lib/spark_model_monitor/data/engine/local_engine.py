@@ -37,6 +37,7 @@ from spark_model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS,
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.storage import Storage, is_local, storage_of
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -163,7 +164,7 @@ class LocalEngine:
         return partitions.pack_pieces([piece for file in files for piece in cut(file, largest)], largest)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class LocalLines:
     """Lines of text files (`engine_protocol.Lines`)."""
 
@@ -193,7 +194,7 @@ class LocalLines:
         return _make_parts(self.engine.pack_pieces(self.files, cut), read, self.in_order)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class LocalPartitions:
     """Partitions as functions that return their batches (`engine_protocol.Partitions`).
 
@@ -302,7 +303,7 @@ class LocalPartitions:
         return run_in_processes(self.parts(), self.engine.processes)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class LocalStates:
     """States of partitions (`engine_protocol.States`)."""
 

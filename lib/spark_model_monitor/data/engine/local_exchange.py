@@ -31,6 +31,7 @@ from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, xx
 from spark_model_monitor.storage import is_local, storage_of
 from spark_model_monitor.storage.file_system import join
 from spark_model_monitor.storage.local_storage import TemporaryFolder
+from spark_model_monitor.value_class import value_class
 
 HELD_BYTES = 32 * 2**20  # bytes that a partition holds before it writes them
 
@@ -127,7 +128,7 @@ def _hash_values(values: pa.Array) -> Hashes:
     return xxhash64(values.fill_null(0))
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _GatheredPart:
     """The rows at some places as a partition. folder: the folder of their files, which lives as long as this object in
     the process that made it; other processes only read it."""

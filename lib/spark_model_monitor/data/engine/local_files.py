@@ -9,7 +9,6 @@ import bz2
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -26,6 +25,7 @@ from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.storage import is_local
 from spark_model_monitor.storage.file_system import Storage, open_without_spark, order_like_spark
+from spark_model_monitor.value_class import value_class
 
 READ_BYTES = 2**21
 BYTE_ORDER_MARK = "\ufeff".encode()
@@ -43,7 +43,7 @@ COMPRESSED_OPENERS = {
 OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # other suffixes that Hadoop decompresses
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class File:
     """A file. path: the storage's path, `file:/data/x` or `s3a://bucket/x`."""
 
@@ -51,7 +51,7 @@ class File:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Piece:
     """Bytes of a file from offset `start`."""
 

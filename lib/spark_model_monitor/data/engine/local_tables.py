@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from spark_model_monitor.data.engine.casts import cast_batch, find_common_type, 
 from spark_model_monitor.data.engine.folder_columns import read_folder_columns
 from spark_model_monitor.data.engine.local_files import File, Piece, open_source, read_beginning, split_file
 from spark_model_monitor.errors import BadInput, NeedsSpark
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -101,7 +102,7 @@ def _require_different_names(file: File, names: Sequence[str]) -> None:
         name_by_lower_case[name.lower()] = name
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TableFiles:
     """The Parquet files of a table version, which may have different columns.
 

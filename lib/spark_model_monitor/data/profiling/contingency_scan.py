@@ -7,7 +7,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -49,6 +48,7 @@ from spark_model_monitor.statistics.states.contingency import (
 from spark_model_monitor.statistics.states.contingency import parse_number as number_of_value
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.value_class import value_class
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
@@ -165,7 +165,7 @@ NOT_A_NUMBER = ("NaN", "nan")
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class TypedCells:
     """A column's cells, as `TypedColumn` for Spark's columns.
 
@@ -245,7 +245,7 @@ def assign_blocks(names: pa.StringArray) -> pa.Array:
     return pa.array(blocks, mask=~has_name)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class CountTask:
     """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
 
@@ -325,7 +325,7 @@ def sum_rows(rows: pa.Table) -> pa.Table:
     )
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class IdentityTask:
     """The distinct values of a plan's columns in each partition: keys that identify them, with the column's index."""
 
@@ -375,7 +375,7 @@ def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKi
     return frozenset()
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class StrayTask:
     """Refuses records with a stray cell. strays: stray kinds by column."""
 

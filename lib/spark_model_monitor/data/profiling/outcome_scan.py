@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.records.outcome_values import OutcomeRows
@@ -37,7 +38,7 @@ OutcomeMetric = Callable[[Any], Any]
 """A user's metric: takes a pandas frame of outcomes (label, prediction, probability), returns one value for each."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OutcomeTask:
     """Computes the states of a partition. decoder: makes outcomes from a raw block. reasons: number of reasons for
     refusing a record. metrics: the user's own, by name, in the order of `plan.values`. cuts: cuts of the rows into
@@ -193,7 +194,7 @@ PARTITIONS_ON_THE_DRIVER = 200
 """The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OutcomeScan:
     """The result of one pass: the kept outcomes, the counts of all rows, and runs of the first rows."""
 

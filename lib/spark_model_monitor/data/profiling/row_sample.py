@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +26,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import FLAGS
 from spark_model_monitor.statistics.states.hashing import mix_bits
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -52,7 +52,7 @@ class RowMark(Protocol):
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BinnedColumn:
     """A column and its bins: 0 for missing cells, 1 for others, and its own from 2.
 
@@ -110,7 +110,7 @@ class BinnedColumn:
         return np.asarray(bins, np.int16)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowSample:
     """Sampled rows, in the order of their files and positions.
 
@@ -124,7 +124,7 @@ class RowSample:
     said: Sequence[Mapping[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class HashedRowSampler:
     """Chooses rows by a hash of their position. share: share of chosen rows."""
 
@@ -134,7 +134,7 @@ class HashedRowSampler:
         return np.asarray(mix_bits(positions.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BinRowSampler:
     """Chooses each partition's first rows with cells in some bins. bins: by column. most: maximum rows per column."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache, cached_property, partial, reduce
 from typing import TypeAlias
 
@@ -23,11 +22,12 @@ from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, RuleCounts, measure_pair
+from spark_model_monitor.value_class import value_class
 
 Numbers: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowFormula:
     """What is computed from the cells of a row; its columns are positions.
 
@@ -59,7 +59,7 @@ def list_positions(tree: Tree, *, with_missing: bool = True) -> Iterator[int]:
                 yield from list_positions(part, with_missing=with_missing)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Rules:
     """All rules of a scan. conditions: whose rows are counted. numbers: whose moments are computed.
 
@@ -125,7 +125,7 @@ def _parse_times(texts: pa.Array) -> pa.Array:
     return parse_microseconds(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Value:
     """A number of each row, or of all rows; null where it is missing, NaN for a text. texts: if it may be compared as a text.
 

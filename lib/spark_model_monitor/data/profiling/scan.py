@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,6 +42,7 @@ from spark_model_monitor.statistics.states import (
     State,
 )
 from spark_model_monitor.statistics.states.rule_counts import RuleCounts
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.local_engine import LocalPartitions
@@ -64,7 +65,7 @@ KINDS_OF_RUNS = (RowRuns.KIND, RowGroups.KIND)
 UNKNOWN_PARTITIONS = 100  # assumed number of partitions of a frame if it is unknown
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Scan:
     """The result of one pass: the profile of the kept rows, and the counts of all rows.
 
@@ -81,7 +82,7 @@ class Scan:
     rule_counts: RuleCounts | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class RowSource:
     """The rows of a scan, or the lines that they are made from, and what is known about them."""
 

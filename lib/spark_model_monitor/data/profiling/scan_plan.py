@@ -6,7 +6,7 @@ Pickled to the executors. Texts up to 256 bytes are counted unchanged, longer on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +21,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, read_buffers
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -48,7 +49,7 @@ TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, Co
 """Types of columns whose cells reach the executors' Python as texts."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ColumnPlan:
     """One feature column. hashed_by_spark: whether batches have its hashes. counted: whether to count it by value.
 
@@ -71,7 +72,7 @@ NO_GROUPS = "--group-column has lists or maps, which name no groups; write anoth
 CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LineMetadata:
     """How to read the requests behind captured lines.
 
@@ -83,7 +84,7 @@ class LineMetadata:
     read: Callable[[pa.Array, NDArray[np.int32]], tuple[pa.Array, pa.Array, pa.Array]] | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowPlan:
     """The states of the rows themselves.
 
@@ -113,7 +114,7 @@ class RowPlan:
 ROWS = RowPlan()  # which are counted, and nothing else
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ScanPlan:
     """The states that one scan computes.
 
@@ -241,7 +242,7 @@ TURNED_AT_A_TIME = 64
 and few enough to stay in the processor's cache."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Texts:
     """The present cells of a block's text column, as computed by its gatherer.
 

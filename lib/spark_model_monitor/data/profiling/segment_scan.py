@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +36,7 @@ from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import decode_texts
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
 from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS, Segmented, format_rest_label
+from spark_model_monitor.value_class import value_class
 
 Codes = NDArray[np.uint8]  # shape (rows,): the segment of each row
 Numbers = NDArray[np.float64]
@@ -53,7 +54,7 @@ BUFFER_SIZE = 2  # of a sketch's buffer, in multiples of the sketch's size
 MOST_VALUES = 512  # values of a text column that are counted individually in a segment
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Part:
     """A column that cuts the rows. cuts: ascending bounds; empty to cut by value."""
 
@@ -68,7 +69,7 @@ class Part:
         return [f"{self.name}<{ends[0]}", *between, f"{self.name}>={ends[-1]}"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Cut:
     """A way to cut the rows. name: as the user wrote it. labels: segments of the baseline; all others are merged."""
 
@@ -121,7 +122,7 @@ def _parse_part(text: str, written: str, names: Sequence[str]) -> Part:
     return Part(names.index(name), name, cuts)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BlockRuns:
     """Runs of rows of a block. segments: the cut and the segment's number of each run. positions: those of its rows."""
 

@@ -7,7 +7,6 @@ keeps a pass below 256 MB. Two different texts share 128 bits once in 10^20 data
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from spark_model_monitor.data.profiling.rule_scan import ColumnCells, FormulaEva
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -31,7 +31,7 @@ PASS_BYTES = 2**28
 SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa.int64())])
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ValueQuestion:
     """Whose values are counted. positions: of one column, or of several, whose values are counted together.
 
@@ -42,7 +42,7 @@ class ValueQuestion:
     where: Tree | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ValueCounts:
     """How often values occur in the rows that have one. rows: how many have. distinct: different values. single: those that
     occur once. weighted_logs: the sum over values of n log n.

@@ -44,6 +44,7 @@ from spark_model_monitor.statistics.spellings import describe_difference, match_
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.storage.local_storage import TemporaryFolder
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -484,7 +485,7 @@ def _format_names(names: Sequence[str]) -> str:
     return list_names(names, NAMES_LISTED) or "none"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class DecodedLines:
     """Lines and how to decode them."""
 

@@ -16,6 +16,7 @@ from spark_model_monitor.arguments import require_choice
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INDEX_NAMES, OUTPUT_INDEXES
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.ledger import Version
@@ -157,7 +158,7 @@ class MergedFormat:
     index_names: tuple[str, ...] = OUTPUT_INDEXES
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TableFormat:
     """A table of Spark's catalog; it has no paths."""
 
@@ -189,7 +190,7 @@ class SparkFormat:
 DATABASE = "adbc:"  # how the source of a query begins
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class QueryFormat:
     """The rows of a query to a database."""
 
@@ -240,7 +241,7 @@ class BaselineValues:
 UNKNOWN_VALUES = BaselineValues()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReadOptions:
     """Options for reading a data set, besides its format; the same for jobs and for Python.
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from io import BufferedIOBase, BytesIO
 from itertools import chain, islice, pairwise
@@ -45,6 +45,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, InputUnavailable, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
+from spark_model_monitor.value_class import value_class
 
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
 ZSTD_BYTES = 2**16  # bytes of text read at once; of a cut file, the text behind the last whole chunk is lost
@@ -598,7 +599,7 @@ def require_records(file: StoredFile, head: bytes) -> None:
         raise BadInput(_describe_rows_within(file, within, "the document"))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _JsonMember:
     """A member of a JSON object. start: where its value begins. first: the first element of an array; None of another value,
     and of an empty array. size: number of elements; None if the text ends before.

@@ -26,6 +26,7 @@ from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, R
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.storage import Storage, StoredFile, join
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -36,7 +37,7 @@ MERGED_PART = re.compile(r"part-\d{5}-[0-9a-f-]{36}\.c000\.jsonl")
 """The file names of merged records, the service's and ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Coverage:
     """Numbers of captures: all, those with a label, and those with a label that says that none came."""
 
@@ -105,7 +106,7 @@ def _read_coverages_below(storage: Storage, folder: str) -> list[Coverage]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Ledger:
     """Counts of the records read. refused: records by the reason's text, only reasons that occurred.
 
@@ -173,7 +174,7 @@ class Ledger:
 Version: TypeAlias = int | datetime  # a version number, or a time: the version that was current then
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TableVersion:
     """The version of a table that a run read. since: only rows appended after this version were read."""
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,6 +18,7 @@ from spark_model_monitor.data.reading.ledger import Coverage, LongLine
 from spark_model_monitor.data.records.windows import A_MOMENT, HOUR, HOUR_NAME, Window, parse_hour_of_path
 from spark_model_monitor.errors import NO_DATA, BadInput, InputUnavailable, MonitorError, NoData
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join, local_path
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.request_logs.capture_folder import CaptureFolder
@@ -167,7 +167,7 @@ def _list_hours_below(storage: Storage, folder: str, name: str, is_wanted: IsReq
         yield from _list_hours_below(storage, join(folder, inner), f"{name}/{inner}", is_wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Listing:
     """The files of a data set, sorted by path, without empty and hidden ones. folders: the folders of `path` to read.
 

@@ -49,6 +49,7 @@ from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean,
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -173,7 +174,7 @@ FIELDS = (
 """The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class OutcomeSource:
     """The source of outcomes. addresses: their columns in a table, as `outcomes` takes them. columns: the same as
     `prepare_outcomes` takes them; None for lines, which are decoded directly.
@@ -184,7 +185,7 @@ class OutcomeSource:
     columns: Mapping[str, tuple[int, bool]] | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class OutcomeMark:
     """Whether a row's prediction was right, bin 2, or wrong, bin 3; for numbers the error's bin. cuts: bin edges."""
 

@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from operator import itemgetter
@@ -29,6 +29,7 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, 
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
 from spark_model_monitor.stopping import exits_refused, require_going_on
+from spark_model_monitor.value_class import value_class
 
 HANDLER = "preprocess_handler"
 
@@ -52,7 +53,7 @@ OUTCOME_SCHEMA = pa.schema(
 """The columns of `run_handler`'s output. part: 0 for the first row of a record, 1 for the second, …"""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Script:
     """A user's script. name: file name, for messages; source: the script's text."""
 
@@ -60,7 +61,7 @@ class Script:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ScriptResult:
     """One row that a handler returned for a record, or None for no row. problem: why, without any value."""
 

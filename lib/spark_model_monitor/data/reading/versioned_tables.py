@@ -9,7 +9,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from importlib.util import find_spec
@@ -38,6 +37,7 @@ from spark_model_monitor.errors import (
     NotRecorded,
 )
 from spark_model_monitor.storage import StoredFile, is_local, join, local_path, storage_of
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -98,7 +98,7 @@ def _find_version(requested: Version, versions: Versions, where: str) -> int:
     return matching[0]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Commit:
     """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
     time: commit time to the second, later than that of the previous commit.
@@ -192,7 +192,7 @@ def is_full_overwrite(parameters: Mapping[str, Json]) -> bool:
     return parameters.get("mode") == "Overwrite" and parameters.get("predicate") in (None, "", "[]")
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _DeltaTable:
     name: str
     path: str
@@ -287,7 +287,7 @@ class _DeltaTable:
             raise BadConfiguration(f"dataset_format: {problem}") from fault
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _IcebergTable:
     name: str
     table: Table
@@ -362,7 +362,7 @@ def group_file_times(modified_ms: Sequence[int]) -> Versions:
     return [(end, end * 1000) for end in reversed(ends)]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _ParquetFolder:
     """Parquet files in a folder, and in folders such as `day=2026-01-01` below it. Files that were written together are
     a version, identified by the time of the last file.

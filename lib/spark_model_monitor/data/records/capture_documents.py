@@ -11,7 +11,6 @@ request was served even if its payload is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -40,6 +39,7 @@ from spark_model_monitor.data.records.json_lines import parse_json
 from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled
+from spark_model_monitor.value_class import value_class
 
 QUOTED_METADATA_KEY = f'"{REQUEST_METADATA}"'
 
@@ -111,7 +111,7 @@ LONG_DATA = 4096  # bytes of data from which a copy costs more than a check of i
 _HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Payloads:
     """One half of each line: its data and encoding, null if it was not captured."""
 
@@ -142,7 +142,7 @@ class Payloads:
         return pc.utf8_rtrim(self.data, characters="\r\n")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Documents:
     """Parsed lines, in arrays with one element per line.
 

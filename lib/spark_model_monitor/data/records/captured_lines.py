@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +28,7 @@ from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.value_class import value_class
 
 ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once
 
@@ -138,7 +139,7 @@ def _join_halves(payloads: Sequence[pa.StringArray]) -> pa.StringArray:
     return pc.binary_join_element_wise(*payloads, ",", null_handling="skip")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CapturedLines:
     """The decoder of captured records. reading: must have a number of columns. files: the lines' files."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -26,6 +25,7 @@ from spark_model_monitor.data.records.arrays import (
     view_text_bytes,
 )
 from spark_model_monitor.data.records.missing_values import is_missing_word
+from spark_model_monitor.value_class import value_class
 
 Row: TypeAlias = tuple["str | None", ...]
 
@@ -43,7 +43,7 @@ NUMBER_CELL = r"[ \t]*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?[ \t]*"
 QUOTE, LINE_END = b'"\n'
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CsvCells:
     """The cells of some rows.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records.arrays import concat_rows, take_rows
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE, LOCATION_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
+from spark_model_monitor.value_class import value_class
 
 NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # never a column name, unless the baseline has it
 
@@ -59,7 +59,7 @@ MOST_COLUMNS = 20_000
 ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DecodedRows:
     """The rows of some lines; a refused line is one row.
 
@@ -185,7 +185,7 @@ class Decoder(Protocol):
         """The rows of a batch with the columns `inputs`, in the order of its lines."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Decoding:
     """A decoder, and a selection of its features. `decoding(batch)` gives a scan the rows of a batch of lines: the
     features c0, c1, …, REASON, CELLS if the decoder counts them, and FILE_KEY and BLOCK_START if the lines have both.
@@ -236,7 +236,7 @@ class Decoding:
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Decoded:
     """A decoded line. reason: why it is refused, None if it is kept. rows: its cells if it is kept. cells: number of
     cells of each row, also if that is the reason; 0 if not counted or if rows differ. keys: keys of JSON objects."""

@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -42,6 +42,7 @@ from spark_model_monitor.data.records.serving_protocols import (
     read_binary_tensors,
 )
 from spark_model_monitor.data.records.windows import Window, is_sampled, parse_hour_of_path, parse_time
+from spark_model_monitor.value_class import value_class
 
 CSV = "CSV"
 JSON = "JSON"
@@ -66,7 +67,7 @@ Row_ = TypeVar("Row_")
 Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class EncodedText:
     """One half of a captured record, undecoded. encoding: CSV, JSON or BASE64 in capitals, None without one."""
 
@@ -74,7 +75,7 @@ class EncodedText:
     encoding: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Reading:
     """How captured records are read.
 

@@ -36,6 +36,7 @@ from spark_model_monitor.data.records.record_faults import describe_fault, descr
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.value_class import value_class
 
 LONG = "long"
 DIGITS = "digits"
@@ -205,7 +206,7 @@ def _count_names(values: MemberValues) -> int:
     return len(values.members) + sum(_count_names(member) for member in values.members.values() if member.members)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Features:
     """columns: features by path, with kinds, in the order of Spark's columns. left_out: names of members whose records
     are refused for having them. rare: names of features that few records have. counts_of_few: the features that fewer than

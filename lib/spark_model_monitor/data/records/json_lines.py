@@ -10,7 +10,6 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
@@ -30,6 +29,7 @@ from spark_model_monitor.data.records.arrays import (
 )
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.value_class import value_class
 
 
 def parse_json(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> JsonValue:
@@ -230,7 +230,7 @@ def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Itera
     return container
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class JsonRecord:
     """An element of a JSON array. text: of it alone. reason: why it is refused, without a value; 0 if it isn't."""
 

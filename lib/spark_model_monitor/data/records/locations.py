@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import Flags
 from spark_model_monitor.statistics.states.hashing import hash_texts
+from spark_model_monitor.value_class import value_class
 
 LINE = "__line"
 FILE = "__file"
@@ -35,7 +35,7 @@ NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
 """Characters that Java percent-encodes in the path of a URI; it leaves non-ASCII letters unchanged."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class FilesByKey:
     """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
@@ -25,6 +24,7 @@ from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, 
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states.outcomes import is_positive
+from spark_model_monitor.value_class import value_class
 
 LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at other characters
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's index: `0`, or Spark's name `_c0`
@@ -35,7 +35,7 @@ Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None if missing or not requested."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ModelReply:
     """The labels and probabilities in a record's output: one for each row, a list if it has all classes.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -47,6 +47,7 @@ from spark_model_monitor.data.records.outcome_values import (
 )
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD
+from spark_model_monitor.value_class import value_class
 
 
 def decode_merged_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
@@ -272,7 +273,7 @@ def _parse_list_cell(value: JsonValue) -> JsonValue:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LineDecoder:
     """Makes outcomes from blocks of merged records. files: the lines' files."""
 
@@ -294,7 +295,7 @@ class LineDecoder:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DocumentDecoder:
     """Makes outcomes from blocks of JSON Lines with labels. columns: the needed columns of the raw frame."""
 
@@ -308,7 +309,7 @@ class DocumentDecoder:
         return _decode_by_parts(parts, lambda part: decode_documents(lines[part], self.reading), self.reading)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ColumnDecoder:
     """Makes outcomes from blocks of a table. columns: the needed columns of the raw frame."""
 
@@ -334,7 +335,7 @@ def _decode_by_parts(
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class UnlabelledDecoder:
     """Makes outcomes whose labels are their own predictions. classes: the predictions up to and above the threshold,
     for rows without a prediction."""
@@ -371,7 +372,7 @@ def decode_blocks(
         yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *locations])
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LabelledRecords:
     """The decoder of captured and merged records.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states.outcomes import ClassKey, class_key
+from spark_model_monitor.value_class import value_class
 
 Reasons: TypeAlias = NDArray[np.int32]
 Indices: TypeAlias = NDArray[np.int64]
@@ -41,7 +42,7 @@ ROWS_AT_ONCE = 2**17  # rows that are validated together: a record may have mill
 NO_RECORDS = Reading(())  # for tables, which have no records
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FeatureReading:
     """The location of a record's features.
 
@@ -54,7 +55,7 @@ class FeatureReading:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OutcomeReading:
     """The parts of each outcome to read, and their locations.
 
@@ -92,7 +93,7 @@ class OutcomeReading:
         return self.features.columns or 0
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OutcomeRows:
     """Outcomes as `outcomes.OutcomeBuilder` takes them, and refused records.
 

@@ -10,7 +10,6 @@ import logging
 import weakref
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from uuid import uuid4
@@ -56,6 +55,7 @@ from spark_model_monitor.errors import BadConfiguration, is_catalog_name
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import Storage, StoredFile, join
 from spark_model_monitor.storage.local_storage import TemporaryFolder
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ ROLE_OF_HALF = {INPUT: EventRole.REQUEST, OUTPUT: EventRole.ANSWER}
 DELTA_LOG = "_delta_log"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class CaptureFolder:
     """Captures in `path`, converted from a log. files: of the log. long_lines: of it, which readers skip.
 

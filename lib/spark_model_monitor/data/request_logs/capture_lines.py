@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from io import BytesIO
 from itertools import groupby, zip_longest
@@ -39,6 +39,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
     LogReader,
     format_moment,
 )
+from spark_model_monitor.value_class import value_class
 
 OUTPUT = "endpointOutput"
 MICROSECONDS_OF_AN_HOUR = 3_600_000_000
@@ -97,7 +98,7 @@ class EventRow(NamedTuple):
         return self._replace(role=EventRole.EXCHANGE, half="", log=f'{self.log},"reason":{int(reason)}')
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ConvertedLog:
     """The task that reads the records of a log. names: the columns of a table; empty for lines and whole files.
 

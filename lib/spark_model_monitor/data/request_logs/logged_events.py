@@ -9,7 +9,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import lru_cache
@@ -19,6 +19,7 @@ from spark_model_monitor.data.records.decoding import BASE64, CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.registry import Registry
+from spark_model_monitor.value_class import value_class
 
 LogValue: TypeAlias = "str | bytes | float | bool | Sequence[LogValue] | Mapping[str, LogValue] | None"
 Document: TypeAlias = Mapping[str, LogValue]  # a record: a JSON object, or a row of a table as one
@@ -70,7 +71,7 @@ class LoggedEvent(NamedTuple):
     left_out: Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LogReader:
     """How to read a log. read_event: pure, raises KeyError, TypeError or ValueError for a record of another kind.
 

@@ -8,13 +8,13 @@ no files; the same seed gives the same table, byte for byte, with the same numpy
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.value_class import value_class
 
 LABEL = "churned"
 SCORE = "churn_probability"
@@ -48,7 +48,7 @@ LARGEST_DEVIATION = 3.0  # a law clips a feature to this many spreads from its c
 _REFERENCE_LETTERS = np.array(list("ABCDEFGHJKLMNPQRSTUVWXYZ"))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Law:
     """A logistic law: log-odds of leaving = `intercept` + sum of `weights` times the features' standardised values.
 

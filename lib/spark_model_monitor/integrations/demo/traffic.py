@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import UUID
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, OutputFailed
 from spark_model_monitor.integrations.demo import churn
+from spark_model_monitor.value_class import value_class
 
 ENDPOINT = "churn"
 VARIANT = "AllTraffic"
@@ -32,7 +33,7 @@ CLIENTS = {"android-2.3.1": 0.7, "ios-2.3.0": 0.2, "web-7.2": 0.1}
 """The senders of the requests, and their shares: the `client` named in a request's custom attributes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Defect:
     """A feature that arrives from `client` multiplied by `factor`, from hour `first_hour` (counted from 0) of the traffic on."""
 
@@ -54,7 +55,7 @@ FAULT = Defect(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Traffic:
     """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
 
@@ -75,7 +76,7 @@ class Traffic:
         return min(self.fault.first_hour, self.hours)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LabelCounts:
     """The arrival of some requests' ground truth: `lines` = requests - never + twice; late ones are lines too."""
 
@@ -200,7 +201,7 @@ def describe_fault(traffic: Traffic) -> dict[str, Json]:
 _HOUR_MILLISECONDS = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Hour:
     """One hour's requests in the order of their times; every array and table has a row per request."""
 

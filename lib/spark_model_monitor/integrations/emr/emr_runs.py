@@ -10,7 +10,6 @@ import logging
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from spark_model_monitor.spark.launch.request import (
     option_words,
     spark_settings,
 )
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class UploadFile:
     """One local file and its key."""
 
@@ -58,7 +58,7 @@ class UploadFile:
         return cls(path, bucket.key(name), bucket.uri(name))
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class UploadSet:
     """A job's files. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all."""
 
@@ -237,7 +237,7 @@ FAILED_STATES = {
 """Final states of a step or a job run. Source: EMR's API models (StepState, JobRunState)."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class ServiceRunState:
     """The state of a run. reason: the service's reason of a failure."""
 
@@ -245,7 +245,7 @@ class ServiceRunState:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class ServiceRun:
     """A started run: of a cluster (or application), with its own identifier."""
 

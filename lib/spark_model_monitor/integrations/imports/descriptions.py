@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.schedule import MONITORING_TYPES
 from spark_model_monitor.errors import BadConfiguration, BadDocument, needing
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel, Shape
@@ -49,7 +50,7 @@ def require_image(uri: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MonitoredSource:
     """The monitored data: an endpoint, or the results of batch transforms below a prefix. None: not given.
 
@@ -64,7 +65,7 @@ class MonitoredSource:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Definition:
     """A job definition: its inputs, its baseline, its outputs. settings: of its application, by our
     options' names; "" for those not given.
@@ -86,7 +87,7 @@ class Definition:
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ScheduleDescription:
     """A schedule. definition_name: of its job definition; inline: that of an old schedule, which contains it."""
 
@@ -242,7 +243,7 @@ OPERATIONS = {
 _OF_BOTO3 = "ResponseMetadata"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Described:
     """One answer of the API. unknown: paths of members that botocore's model lacks, left out of `content`."""
 

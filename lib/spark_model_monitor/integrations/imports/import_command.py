@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -30,6 +29,7 @@ from spark_model_monitor.integrations.imports.jobs import (
     render_dag,
 )
 from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -93,7 +93,7 @@ S3_ELSEWHERE = (
 )
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class ConvertedSchedule:
     """One imported schedule: its files by name, and the remarks on it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from jinja2 import Environment
@@ -18,6 +17,7 @@ from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence
+from spark_model_monitor.value_class import value_class
 
 _COMPAT = variable_name("compat", OPTIONS["compat"])
 
@@ -52,7 +52,7 @@ _HALVES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "e
 _TRANSFORM_OUTPUT = "batchTransformOutput"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class JobVariables:
     """One job's variables. missing: variables that the description lacks, each with where its value may be found.
 

@@ -6,13 +6,13 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.value_class import value_class
 
 IsAnswered = Callable[[str], bool]
 
@@ -45,7 +45,7 @@ _OF_AN_ACCOUNT = "{name} asks an account for {others}"
 _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ImportChange:
     """An import of the SDK, or a client. cell: from 0, among the code cells. after: None if it stays. last: its last line.
 

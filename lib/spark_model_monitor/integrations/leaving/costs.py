@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from spark_model_monitor.documents.document import Document, Name, Number
@@ -17,6 +16,7 @@ from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule
 from spark_model_monitor.storage import LocalStorage, storage_of
 from spark_model_monitor.storage.stand_in import resolve_stand_in
+from spark_model_monitor.value_class import value_class
 
 DAYS = 30  # of a month
 HOURS = 24 * DAYS
@@ -33,7 +33,7 @@ class Prices(Document, file="prices.json", meant="prices of instance hours, as e
     processing: Mapping[str, Number]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Usage:
     """What a schedule uses in a month. hours_a_run: of a run; None, as instance_hours, if no execution says how long it took."""
 
@@ -86,7 +86,7 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
     )
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class StopCall:
     """A call that ends a cost, and the one that undoes it, or why none does."""
 
@@ -95,7 +95,7 @@ class StopCall:
     undo: str
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class StopCalls:
     """schedules: of schedules that have a successor here. captures: that switch captures off, by the folder that has to have a
     team's own captures before. continuing: what goes on, and why.

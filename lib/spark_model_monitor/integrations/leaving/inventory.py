@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -26,6 +26,7 @@ from spark_model_monitor.integrations.imports.descriptions import (
 from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers, make_aws_client
 from spark_model_monitor.integrations.leaving.other_resources import OTHER_MEMBERS, OtherResource, list_other_resources
 from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -45,7 +46,7 @@ OTHER_CALLS = (
 RESOURCES = ("JobResources", "MonitoringResources")
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class MonitoredSchedule:
     """One schedule with all that belongs to it. answers: its description, its job definition's and its endpoint's.
 
@@ -63,7 +64,7 @@ class MonitoredSchedule:
     endpoint: ApiAnswer = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Inventory:
     """An account's schedules, its endpoints' configurations by name, what else it has, and remarks on what could not be read."""
 

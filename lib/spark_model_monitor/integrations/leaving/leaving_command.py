@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
@@ -17,6 +16,7 @@ from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport,
 from spark_model_monitor.integrations.leaving.trials import Trials
 from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.value_class import value_class
 
 ACCOUNT = "account"
 """The source that is the account itself."""
@@ -27,7 +27,7 @@ EXPORTED = "exported"
 NOTEBOOKS = (".ipynb", ".py")
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class LeaveRequest:
     """source: a folder of exported JSON, or `account`. folder: of the report. offered, is_answered: as for `import-notebook`."""
 

@@ -14,7 +14,6 @@ aws-samples/sample-aiops-on-amazon-sagemakerai and aws-samples/amazon-sagemaker-
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.statistics.drift.distances import js_distance, wasserstein_normalised
 from spark_model_monitor.statistics.drift.distributions import Counts, StepCdf, category_cells
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, kolmogorov_above, normal_above
+from spark_model_monitor.value_class import value_class
 
 SMALL_BASELINE = 1000
 FEW_VALUES = 5
@@ -37,7 +37,7 @@ RULES = {"any column": 0.0, "more than 5 % of columns": 0.05, "more than 30 % of
 """The share of drifted columns above which each rule sends its mail."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Drifted:
     """The columns that drifted, of those that could be compared."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
@@ -23,6 +23,7 @@ from spark_model_monitor.integrations.leaving.inventory import MonitoredSchedule
 from spark_model_monitor.integrations.leaving.other_resources import OtherResource
 from spark_model_monitor.integrations.leaving.published_rules import RULES
 from spark_model_monitor.integrations.leaving.trials import NO_REPORT, NotDone, ReplayTrial, WindowVerdicts
+from spark_model_monitor.value_class import value_class
 
 VERSION = 1
 NAME = "leaving"
@@ -33,7 +34,7 @@ _NOT_MADE = (
 _MOST_DIFFERENCES = 5  # of a window, on the page; the JSON has all
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class LeavingSchedule:
     """One schedule of the report. starters: what starts it here, by kind."""
 
@@ -43,7 +44,7 @@ class LeavingSchedule:
     starters: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class LeavingReport:
     """All of it. stops: what costs money, and the calls that end it. notebooks: what `import-notebook` says, by file."""
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -43,6 +43,7 @@ from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders
 from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
 from spark_model_monitor.storage.stand_in import resolve_stand_in
+from spark_model_monitor.value_class import value_class
 
 CODE = ("record_preprocessor_script", "post_analytics_processor_script")
 FILES = ("baseline_constraints", "baseline_statistics", *CODE, "analysis_config")
@@ -56,7 +57,7 @@ class NothingToReplay(MonitorError):
     exit_status: ClassVar[int] = ExitStatus.COMPLETED
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class NotDone:
     """What was not done, and why. exit_status: 0 if it was not begun, 2 if something isn't installed, 255 if it failed."""
 
@@ -73,7 +74,7 @@ class NotDone:
         return self.reason
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class WindowVerdicts:
     """Who would have alarmed in a window: the service, our default, and each of AWS's rules; None without a verdict.
 
@@ -92,7 +93,7 @@ class WindowVerdicts:
     drifted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class ReplayTrial:
     """What became of one schedule. imported, replay: the lines of these commands."""
 
@@ -109,7 +110,7 @@ class ReplayTrial:
         return any(window.ours is not None for window in self.windows)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Trials:
     """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
     the newest capture. run_scripts: whether what the account's definitions let jobs run or send may happen on this machine.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -39,6 +39,7 @@ from spark_model_monitor.statistics.states.contingency import (
     number_keys,
 )
 from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
+from spark_model_monitor.value_class import value_class
 
 PERFORMANCE = {
     "Accuracy": "Proportion of inputs assigned the correct predicted label by the model.",
@@ -81,7 +82,7 @@ def compute_performance(outcomes: OutcomeCounts) -> dict[str, float]:
 FLIP_TEST = "FT"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Methods:
     """The requested metrics, by name and sorted. None: the part was not requested at all."""
 
@@ -92,7 +93,7 @@ class Methods:
 ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MetricsOfRows:
     """The metrics of one group in some rows, and its counts there. None: the part was not requested.
 
@@ -123,7 +124,7 @@ class MetricsOfRows:
         return next((metric.value for metric in metrics if metric.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class SegmentAnalysis(MetricsOfRows):
     """One group within one segment of a segmentation."""
 
@@ -131,7 +132,7 @@ class SegmentAnalysis(MetricsOfRows):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class GroupAnalysis(MetricsOfRows):
     """One sensitive group of a facet, in all rows."""
 
@@ -148,7 +149,7 @@ def count_segment_rows(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, i
     return rows
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BiasAnalysis:
     """The analysis of a data set. positives: of the observed label. groups: those of the first facet first."""
 
@@ -159,7 +160,7 @@ class BiasAnalysis:
     methods: Methods = field(default=ALL_METHODS)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Chosen:
     """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet.
 
@@ -185,7 +186,7 @@ class Chosen:
         return choices.NO_POSITIVE_PREDICTION
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LabelTable:
     """The rows of a facet's table with interpreted labels: by facet key, observed label, predicted label and subgroup.
 

@@ -10,7 +10,6 @@ Source: B2.2, which is what smclarify computes and real runs of the service show
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.bias import choices
 from spark_model_monitor.registry import Registry
+from spark_model_monitor.value_class import value_class
 
 Counts: TypeAlias = NDArray[np.float64]
 """Shape (): one data set; (resamples,): each of its resamples. Not negative."""
@@ -30,7 +30,7 @@ EQUIVALENT_METRICS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TV
 """Metrics that compare the same two shares of labels as another metric."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OutcomeCounts:
     """Rows of one side by observed and predicted label. Without predictions, all count as predicted negative."""
 
@@ -61,7 +61,7 @@ class OutcomeCounts:
         return self.true_negatives + self.false_negatives
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FlipTest:
     """The result of letting neighbours in group a classify rows of group d.
 
@@ -76,7 +76,7 @@ class FlipTest:
     of: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FacetCounts:
     """Rows by side, observed label, predicted label and subgroup.
 

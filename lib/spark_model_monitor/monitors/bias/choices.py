@@ -5,7 +5,6 @@ why a choice or a metric is missing. Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
-from dataclasses import dataclass
 from enum import Enum
 
 from spark_model_monitor.errors import BadInput
@@ -20,6 +19,7 @@ from spark_model_monitor.statistics.states.contingency import (
     normalize_code,
     parse_number,
 )
+from spark_model_monitor.value_class import value_class
 
 NO_THRESHOLD = "Threshold values must be provided for continuous features"
 NOT_A_THRESHOLD = "Facet/label value provided must be a single numeric threshold for continuous data"
@@ -133,7 +133,7 @@ def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
 MISSING_SHOWN = "nan"  # name of the entry of missing values for a facet without configured values
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Choice:
     """A choice of a column's values.
 

@@ -9,7 +9,6 @@ import importlib.util
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes
+from spark_model_monitor.value_class import value_class
 
 FEATURES = "features"
 POSITIVE = "positive"
@@ -49,7 +49,7 @@ NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
 DRAWS = 2**31  # resolution of the random numbers for sampling rows
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class RowsOfKeys:
     """Rows whose key in a column is one of these (`contingency_scan.compute_keys`)."""
 
@@ -57,7 +57,7 @@ class RowsOfKeys:
     keys: tuple[Key, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FlipGroup:
     """One sensitive group to test. features: indexes of the columns that define neighbours.
 
@@ -69,7 +69,7 @@ class FlipGroup:
     tested: float
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FlipRows:
     """Rows as numbers. features: shape (rows, features). sensitive: shape (rows, groups). draw: in [0, 1)."""
 
@@ -187,7 +187,7 @@ def prepare_flip_rows(
     return None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class FlipTask:
     """Prepares those rows of a partition."""
 
@@ -233,7 +233,7 @@ class FlipTask:
         return is_member
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Positive:
     """Bin 3 for a row of the group, or of the rest, that is positive, or whose label and prediction differ; else 2.
     task: identifies the group, then what is positive.
@@ -270,7 +270,7 @@ NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SensitiveGroup:
     """A group to test. sensitive: its rows. features: the columns that define neighbours.
 

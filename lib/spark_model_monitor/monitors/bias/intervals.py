@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
 from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics.verdicts.design_effect import estimate_score_design_effects
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
+from spark_model_monitor.value_class import value_class
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -56,7 +57,7 @@ def to_even_scale(name: str, value: float) -> float:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Spread:
     """The noise of a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: for `RATIOS` in
     logarithms, for `ROOTS` in roots."""

@@ -31,13 +31,14 @@ from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states.contingency import ValueKind, normalize_code, parse_number
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+from spark_model_monitor.value_class import value_class
 
 Segment = tuple[str, str]  # the cut, and the segment's name
 
 NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class BiasBaseline(StoredBaseline):
     """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
     baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
@@ -190,7 +191,7 @@ class Tolerances:
         require_share("false_alarm_budget", self.false_alarm_budget)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ComparedGroup:
     """Whose metrics are compared. rows: of the group, and of the rest. segment: of the rows; None for all rows."""
 
@@ -201,7 +202,7 @@ class ComparedGroup:
     segment: Segment | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MetricNoise:
     """How far noise moves a metric.
 
@@ -217,7 +218,7 @@ class MetricNoise:
     groups: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MetricComparison:
     """A metric of one group.
 

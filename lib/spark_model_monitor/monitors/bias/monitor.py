@@ -96,6 +96,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     estimate_neighbour_design_effect,
     is_constant_in_runs,
 )
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     return replace(baseline, likeness=likeness)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class BiasJudgement(Judgement[BiasBaseline]):
     """What a bias monitor says of a sample's groups."""
 

@@ -59,6 +59,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
 )
 from spark_model_monitor.statistics.verdicts.components import Samples
 from spark_model_monitor.statistics.verdicts.design_effect import limit_flag_design_effect
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
@@ -74,7 +75,7 @@ NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ComparedRelation:
     """A relation between columns on both sides. relation: as `Pairs` has it. before, now: the counts that it needs."""
 
@@ -84,7 +85,7 @@ class ComparedRelation:
     now: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class FeatureComparison:
     """One feature of constraints.json, in a window and in the baseline."""
 

@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,6 +31,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRu
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
+from spark_model_monitor.value_class import value_class
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 
@@ -69,7 +70,7 @@ Table: TypeAlias = NDArray[np.float64]
 # Relations in a baseline.
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class _Column:
     """A column of the sample. values: as in `data.profiling.pair_scan`. is_fit: whether its values recur."""
 
@@ -518,7 +519,7 @@ def judge_relations(
         yield finding.result(judged_relation.check, feature=judged_relation.name)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _JudgedRelation:
     """A relation's check, columns and finding. is_loose: whether it is no exact one, but an order or an association."""
 

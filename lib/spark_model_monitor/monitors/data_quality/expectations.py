@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -47,6 +46,7 @@ from spark_model_monitor.monitors.data_quality.rule_table import (
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, Judged
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import parse_numbers
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -64,7 +64,7 @@ _CASTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RequestedRule:
     """One rule, and the words for its result.
 
@@ -88,7 +88,7 @@ class RequestedRule:
         return "rows" if self.columns else "values"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 

@@ -71,6 +71,7 @@ from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, ROWS_OF_A_WINDOW
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
@@ -232,7 +233,7 @@ MOST_FEATURES_WITH_SKETCHES = 300
 ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class DataQualityJudgement(Judgement[QualityBaseline]):
     """What a data-quality monitor says of a sample's features. comparison: with the baseline; None without one. row_ids:
     of the rows behind violations that `find_causes` kept, by feature.

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
@@ -32,6 +31,7 @@ from spark_model_monitor.monitors.data_quality.rule_table import (
     parse_moment,
 )
 from spark_model_monitor.statistics.states import ColumnType
+from spark_model_monitor.value_class import value_class
 
 MICROSECONDS = 1_000_000
 
@@ -46,7 +46,7 @@ _ANY_ROW: Tree = ("==", ("constant", 0), ("constant", 0))
 _OF_ANY_COLUMN = frozenset({"Completeness", "IsComplete", "ColumnExists"})
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RuleMetric:
     """A number that a rule is about. name: under which later runs find it. type: of the rule that has it.
 
@@ -61,7 +61,7 @@ class RuleMetric:
     constant: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BoundRule:
     """A rule bound to the columns of a data set. fault: why this data can't meet it; empty if it can."""
 
@@ -81,7 +81,7 @@ def bind_rules(
     return {rule.text: binder.bind(rule) for rule in rule_set.data_rules}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _RuleBinder:
     table: RuleTable
     types: Mapping[str, ColumnType]

@@ -7,7 +7,6 @@ Driver only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Generic, TypeVar
 
@@ -17,6 +16,7 @@ from spark_model_monitor.data.reading.paths import INFERENCE_ID
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.states.rule_counts import RuleCounts
+from spark_model_monitor.value_class import value_class
 
 Counted = TypeVar("Counted")
 
@@ -113,7 +113,7 @@ class RuleTable:
         return tuple(self._questions.formulas)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Measurements:
     """What the scan and the pass over values counted. rows: of the data."""
 

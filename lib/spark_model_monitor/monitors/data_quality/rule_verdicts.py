@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, NOT_CHECKED, CheckResult, CheckStatus
 from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule, RuleSet
@@ -18,6 +18,7 @@ from spark_model_monitor.monitors.data_quality.rule_table import Measurements
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums
+from spark_model_monitor.value_class import value_class
 
 ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
 FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
@@ -39,7 +40,7 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
     return check_results
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RuleVerdict:
     """What a rule's metrics say. reason: what is wrong, or why it isn't judged. observed: the metric of a single rule, and rows
     that it rests on. metrics: by name, for later runs. ids: of the first rows that break it.
@@ -110,7 +111,7 @@ def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> 
     return replace(verdict, metrics=metrics)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PastMetric:
     """A metric in earlier runs, the newest last. alarms: as in `RuleSet.past_alarms`."""
 

@@ -24,6 +24,7 @@ from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
 from spark_model_monitor.monitors.predictors.sums import Algorithm
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +141,7 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
         raise BadConfiguration.gathered(errors)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class AttributionPlan:
     """The analysis for the columns of a data set.
 

@@ -9,7 +9,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from spark_model_monitor.statistics.states.attributions import Attributions, Att
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
 from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.explainability.baseline_rows import Cell
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 MOST_CATEGORIES = 100
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Grid:
     """The values to give a feature, and the share of rows near each. left_out: number of values beyond the maximum."""
 
@@ -117,7 +118,7 @@ PROBE_SCHEMA = pa.schema(
 SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Explained:
     """A model and the rows that its answers are compared with.
 
@@ -150,7 +151,7 @@ class Explained:
         return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class AttributionTask:
     """What to compute for a partition.
 
@@ -300,7 +301,7 @@ def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) 
     return RowCounts.from_reasons(np.where(reasons == 0, of_kept, reasons), reasons_known, widths)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class AnswerTask:
     """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
 

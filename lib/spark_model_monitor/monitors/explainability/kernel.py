@@ -6,7 +6,6 @@ The synthetic rows of all of them share one buffer and one call of the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from math import comb
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.statistics.states.scores import logarithms
+from spark_model_monitor.value_class import value_class
 
 Masks = NDArray[np.bool_]  # shape (coalitions, players)
 Weights = NDArray[np.float64]
@@ -27,7 +27,7 @@ DRAWS_PER_COALITION = 4
 """Number of draws per coalition that is still needed; a coalition drawn twice counts twice."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Design:
     """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
 
@@ -199,7 +199,7 @@ BUFFER_BYTES = 64 * 2**20
 CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Attributed:
     """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
 
@@ -207,7 +207,7 @@ class Attributed:
     exact: int
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Kernel:
     """The means to explain rows.
 
@@ -337,7 +337,7 @@ class Kernel:
         return logarithms(inside / (1 - inside))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Piece:
     """Rows that differ in the same columns, and the part of a design's coalitions to evaluate for them."""
 

@@ -63,6 +63,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     estimate_neighbour_design_effect,
     estimate_score_design_effects,
 )
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _with_design_effects(
     return replace(baseline, likeness=likeness.reshape(len(sample.state.outputs), -1))
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class AttributionJudgement(Judgement[AttributionBaseline]):
     """What an explainability monitor says of a sample's attributions."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
@@ -26,6 +26,7 @@ from spark_model_monitor.statistics.drift.special_functions import normal_quanti
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
+from spark_model_monitor.value_class import value_class
 
 IncludedBlocks = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
 Statistic = Callable[[IncludedBlocks], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
@@ -103,7 +104,7 @@ def confidence_interval(estimate: Estimate) -> tuple[float, float] | None:
     return (low, high)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FractionEstimate:
     """A metric from 0 to 1.
 
@@ -231,7 +232,7 @@ class Scale(Enum):
     COMPLEMENT = "logarithm of the complement"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class JackknifeEstimate:
     """A metric from blocks of rows.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import accumulate
 from typing import ClassVar, NamedTuple, TypeAlias, TypeVar
 
@@ -28,6 +28,7 @@ from spark_model_monitor.statistics.states.outcomes import (
     class_key,
 )
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
+from spark_model_monitor.value_class import value_class
 
 StateT = TypeVar("StateT", bound=State)
 
@@ -249,7 +250,7 @@ def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
     return predicted
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class BinaryEvidence:
     """The evidence of two classes.
 
@@ -308,7 +309,7 @@ class BinaryEvidence:
         return replace(self, matrix=_draw_rows(self.matrix, random), scores=scores)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MulticlassEvidence:
     """The evidence of many classes.
 
@@ -340,7 +341,7 @@ class MulticlassEvidence:
         return replace(self, matrix=_draw_rows(self.matrix, random))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RegressionEvidence:
     """The evidence of predicted numbers. kept: the blocks of rows that count. residuals: None if any are unknown."""
 

@@ -53,6 +53,7 @@ from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
+from spark_model_monitor.value_class import value_class
 
 _AMOUNT = re.compile(r"(absolute):(\d+(?:\.\d+)?|\.\d+)|(relative):(\d+(?:\.\d+)?|\.\d+) ?%")
 
@@ -138,7 +139,7 @@ FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5
 SEED = 20  # of the draws, so that a repeated run writes the same bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Measured:
     """One metric of a run. standard_deviation: None without one. ours: whether the service lacks this metric. likeness:
     how many rows count as one, for rows in the groups that a column names."""
@@ -165,7 +166,7 @@ class Measured:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Measurement:
     """All metrics of a run. evidence: what they were computed from. rows: their number. segments: measurements of its
     rows by cut and segment.
@@ -195,7 +196,7 @@ def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     return measurements
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Likeness:
     """How many rows count as one, by metric, if a column names groups; and the number of blocks behind that."""
 

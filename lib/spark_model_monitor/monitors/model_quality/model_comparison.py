@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +27,7 @@ from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_b
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
 from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it tak
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Answers:
     """A model's answers, one per row, and the truth.
 
@@ -224,7 +225,7 @@ def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bo
     return before, after, estimate, None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Comparison:
     """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
     there is no verdict, whatever the numbers. wholes: the evidence of each side."""

@@ -64,6 +64,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import MOST
 from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, estimate_neighbour_design_effect
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_rows_per_name
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+from spark_model_monitor.value_class import value_class
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
@@ -85,7 +86,7 @@ LIMITS_ALONE = Hint(
 )
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class QualityJudgement(MetricJudgement):
     """What a model-quality monitor says of a sample's predictions and labels."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +33,13 @@ from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import has_one_row_per_name
+from spark_model_monitor.value_class import value_class
 
 WINDOWS_JUDGED = 8
 """A window is also judged together with those before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class GroupNames:
     """How the rows of a baseline are named. column: of the rows that belong together; None without one. share: of its rows
     with a name. rows_by_block: how many have one in each block.
@@ -49,7 +50,7 @@ class GroupNames:
     rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ModelBaseline(StoredBaseline):
     """What later outcomes are compared with. measurement: of its states; None if unavailable, or if chance is not
     allowed for. classes: of the baseline; None if unknown. rows: number in the baseline.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from spark_model_monitor.documents.check_results import (
@@ -49,6 +49,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
 from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+from spark_model_monitor.value_class import value_class
 
 BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
 DEVIATION = " +/- {deviation}"
@@ -284,7 +285,7 @@ def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
     return 0.0
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _Judge:
     """Judges the metrics of one run. level: of each test. doubtful_level: at a p-value of at most this, a metric beyond its
     limit doesn't count as unchanged, though the test leaves room for chance; segments have none.

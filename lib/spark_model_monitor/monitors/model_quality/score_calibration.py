@@ -5,13 +5,14 @@ The event is the positive class in binary problems, a right prediction in proble
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above
 from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
+from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
 
@@ -24,7 +25,7 @@ LEAST_MEAN_DISTANCE = 0.02  # mean distance, besides the test's level, from whic
 LEVEL = 0.001
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Calibration:
     """The probability of each score: constant between two scores of a pair, linear to the next pair.
 
@@ -94,7 +95,7 @@ def merge_neighbouring_scores(counts: ScoreCounts, groups: int = GROUPS) -> Scor
     return replace(counts, scores=counts.scores[starts], negatives=negatives, positives=positives, limit=0)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CalibrationCheck:
     """How a baseline's scores compare with probabilities, in tenths of its rows; equal scores stay together.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.predictors.sums import Sum
 from spark_model_monitor.registry import Registry
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ Predict: TypeAlias = Callable[["pd.DataFrame"], "ArrayLike"]
 PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that run code when they are loaded
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Model:
     """The facts about a model that are needed to load it.
 

@@ -6,7 +6,6 @@ Source: E3.6; Lundberg et al. 2020, "From local explanations to global understan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache, cached_property, partial
 from math import factorial, inf, nan
@@ -14,6 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
 # Shape (…, leaves): a bit per condition of a leaf, set if it holds
@@ -40,7 +41,7 @@ class Algorithm(str, Enum):
     KERNEL = "kernel"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Linear:
     """A weight for each column, shape (outputs, columns)."""
 
@@ -53,7 +54,7 @@ class Linear:
         return lambda rows: ((rows - first) - mean)[:, None, :] * self.weights
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Tree:
     """A tree by node: its children, -1 for a leaf; the column that splits and the threshold below which a cell goes
     left; where a missing cell goes; its values, shape (nodes, outputs).
@@ -67,7 +68,7 @@ class Tree:
     values: Numbers
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Leaves:
     """Leaves by the conditions on their paths: the column, lower and upper limit, and whether a missing cell passes.
 
@@ -188,7 +189,7 @@ class Leaves:
         return blocks
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Block:
     """Leaves that are processed together: the columns of their conditions, their values, the conditions that always
     hold, and by column the block's bin for each bin of all leaves, and the conditions that hold in each.
@@ -307,7 +308,7 @@ def _shapley_weights(most_columns: int) -> Numbers:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Sum:
     """A model as a sum. names: of its columns, empty if it uses their order. of_log_odds: whether those are the sum."""
 

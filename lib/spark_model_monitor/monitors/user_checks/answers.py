@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ from spark_model_monitor.statistics.states.distinct import DistinctBuilder, Dist
 from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.statistics.states.kll import KllSketch
@@ -39,7 +40,7 @@ class NeedsSecondScan(Exception):
     """The scan's states turned out not to answer an analyzer; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowFraction:
     """Rows that an analyzer counts, and those among which it does."""
 
@@ -47,7 +48,7 @@ class RowFraction:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SketchedNumbers:
     """The distribution of a column's numbers."""
 

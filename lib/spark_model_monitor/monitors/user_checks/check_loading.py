@@ -13,7 +13,6 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from spark_model_monitor.monitors.user_checks.check_plan import (
     list_second_scan_analyzers,
     plan_checks,
 )
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.engine.engine_protocol import Engine
@@ -52,7 +52,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 _COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Assertion:
     """A condition on a metric: comparisons with numbers that all have to hold, as in ">= 0.2 and <= 0.8"."""
 
@@ -75,7 +75,7 @@ class Assertion:
         return all(COMPARISONS[sign](metric, number) for sign, number in self.comparisons)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class JsonCheck:
     """One entry of the list. data_type: of DataType, the type whose share is asserted."""
 
@@ -93,7 +93,7 @@ class JsonCheck:
         return f"{self.analyzer}{share} {self.assertion.text}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class JsonChecks:
     """The checks of a JSON file, in its order."""
 
@@ -104,7 +104,7 @@ class JsonChecks:
         return tuple(dict.fromkeys(check.analyzer for check in self.checks))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Form:
     """The members that an analyzer's entry has besides `analyzer`, `assertion`, `level` and `hint`."""
 

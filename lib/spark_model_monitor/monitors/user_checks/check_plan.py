@@ -7,16 +7,16 @@ has to gather for it is known before the scan starts; `suite.py` judges the chec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.value_class import value_class
 
 SECOND_SCAN_FLAG = "--set allow_second_scan=yes"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Analyzer:
     """One of Deequ's analyzers with its parameters; those that it does not have are None.
 
@@ -89,7 +89,7 @@ Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CheckPlan:
     """A user's checks, which a data set can answer. second_scan_allowed: whether the user set allow_second_scan."""
 
@@ -101,6 +101,7 @@ class CheckPlan:
         """SQL conditions over the user's column names, whose true rows the scan counts."""
         analyzers = self._list_analyzers(Source.PREDICATES)
         conditions = [condition for analyzer in analyzers for condition in list_conditions(analyzer)]
+        # Several analyzers may have the same condition, which is counted once
         return tuple(dict.fromkeys(condition for condition in conditions if condition is not None))
 
     @property

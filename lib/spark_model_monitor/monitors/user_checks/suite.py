@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.states.data_types import DataTypeCounts
 from spark_model_monitor.statistics.states.distinct import DistinctRegisters
 from spark_model_monitor.statistics.states.moments import Moments
 from spark_model_monitor.statistics.states.profile import ColumnType, Profile
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -44,7 +45,7 @@ FAILURE = "Failure"
 """Deequ's words: the first three are a check's status, Success and Failure a constraint's."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ConstraintResult:
     """One constraint of one check. The fields that pydeequ's `checkResultsAsDataFrame` has too have its names.
 
@@ -61,7 +62,7 @@ class ConstraintResult:
     served_by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SuiteResults:
     """The results of all checks, in the user's order."""
 

@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Pr
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def from_parquet(content: bytes, where: str) -> State:
         return _decode_profile(rows, header, where)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StoredProfile:
     """A profile in a file, which decodes only the requested features. names: of all its features, in their order."""
 

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from functools import partial
@@ -45,6 +44,7 @@ from spark_model_monitor.reports.outputs.run_files import (
 )
 from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
 from spark_model_monitor.storage.lease import PREFIX, WAIT
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ OF_A_RUN = (PrunableKind.PAGES, PrunableKind.STATES)
 """Files, or folders of them, that the commit of a run names until they go."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Prunable:
     """A file or folder that can be pruned. time: the start of its age. output: the output path of the runs that
     wrote it; None for captures."""
@@ -171,7 +171,7 @@ class Prunable:
     output: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Trees:
     """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them.
 

@@ -60,6 +60,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     select_hour_windows,
 )
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
@@ -102,7 +103,7 @@ class WindowEntry:
     alarmed: bool = False
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class WindowHistory:
     """The windows so far. folder: its location."""
 

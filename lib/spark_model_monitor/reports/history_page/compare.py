@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from functools import cached_property
 from typing import Any, TextIO
 
@@ -70,6 +70,7 @@ from spark_model_monitor.statistics.drift import compare_categorical, compare_nu
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 VIOLATED_STATUS = 4  # exit status, as for a job with --fail-on-violations. Source: C1.6.
 
@@ -83,10 +84,10 @@ BY_CHANCE = "Different by no more than chance"
 
 log = logging.getLogger(__name__)
 
-Number = Any
+Number = Any  # of a row: a number, a text, or a list of either
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class ComparedSide:
     """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states.
 
@@ -104,7 +105,7 @@ class ComparedSide:
     segment_names: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Change:
     """The change of a feature or metric from A to B.
 
@@ -119,7 +120,7 @@ class Change:
     impact: float | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Compared:
     """The changes from one to the other, the largest first. shares: each feature's share in what moves the model.
 

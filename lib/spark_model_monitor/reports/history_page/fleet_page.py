@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from spark_model_monitor.documents.headline import KINDS
@@ -29,6 +28,7 @@ from spark_model_monitor.documents.page import (
     list_short_names,
     shorten_name,
 )
+from spark_model_monitor.value_class import value_class
 
 WINDOWS = 24  # in each line, and in the drawings over time
 MOST_CAUSES = 8
@@ -57,7 +57,7 @@ class MonitorState(Enum):
         return list(MonitorState).index(self)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SeenWindow:
     """A monitored window. time: its end. causes: names whose changes were violations, the largest first. unsure: names
     of which the run could not tell whether they changed.
@@ -69,7 +69,7 @@ class SeenWindow:
     unsure: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Watched:
     """A monitor of a model. kind: `DATA_QUALITY`, …; empty for an unreadable entry. since: start of the state. fault:
     why it was not checked. windows: the last ones. page: the last run's, relative to the page of all. source: its data.
@@ -114,7 +114,7 @@ class Watched:
         return "; ".join(filter(None, (*clauses, self.fault, self.note)))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CommonCause:
     """What several monitors have in common: a column and a window, a source and a window, or one fault."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from itertools import pairwise
@@ -28,13 +28,14 @@ from spark_model_monitor.reports.history_page.past_run import (
     show_end_of_path,
 )
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 MOST_GAPS = 5_000  # the most windows to insert between runs for missing ones
 
 Window = tuple[datetime, datetime]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Unread:
     """A run that isn't shown. problem: why, a sentence without values of records."""
 
@@ -46,7 +47,7 @@ class Unread:
         return show_end_of_path(self.folder)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Series:
     """The runs of one kind of monitor of one model. runs: by the index of their window."""
 
@@ -113,7 +114,7 @@ class Series:
         return sorted(self.runs)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class History:
     """windows: by time, including inserted ones between runs. labels: their names: the start in UTC, or the run's
     folder if no run has a window. series: by kind of monitor.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from operator import attrgetter
 from shlex import quote
 
@@ -45,6 +45,7 @@ from spark_model_monitor.reports.history_page.over_time import (
     mark_window,
 )
 from spark_model_monitor.reports.history_page.past_run import PastRun
+from spark_model_monitor.value_class import value_class
 
 READING = (
     "Each column of the drawings is a window; an empty one has no run. A distance is 0 for equal distributions, and of features "
@@ -55,7 +56,7 @@ READING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PageContext:
     """Further data. baselines: by their runs' ids. outputs: features that are outputs of a model. links: to the pages
     of runs, by their folders.

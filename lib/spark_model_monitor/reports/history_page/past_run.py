@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -44,6 +44,7 @@ from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMAR
 from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, read_current_run, read_document
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
 Rows = dict[str, dict[str, float | None]]  # numbers by column, by the name of a feature or metric
@@ -59,7 +60,7 @@ COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "val
 UNCONSTRAINED = "_best_constant_classifier", "au_prc"  # how metrics end that the service never judges. Source: C5.2.
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class RunIdentity:
     """Which run it is, and of what. folder: its location. start, end: of its window; None if unknown."""
 
@@ -72,7 +73,7 @@ class RunIdentity:
     baseline_run_id: str | None = None
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class PastRun:
     """The results of a run.
 

@@ -8,7 +8,7 @@ import re
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
@@ -35,6 +35,7 @@ from spark_model_monitor.reports.outputs.run_files import (
 )
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.storage import holding, join, storage_of
+from spark_model_monitor.value_class import value_class
 
 MOST_BYTES = "5MB"
 OUTPUT = "history.html"
@@ -43,7 +44,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
 _POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class HistoryRequest:
     """The content of the page. folders: output paths, folders above them, or files of Deequ's metrics repository. since,
     until: limits of the windows' starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.

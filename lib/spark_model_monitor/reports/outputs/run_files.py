@@ -17,7 +17,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +25,7 @@ from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
 from spark_model_monitor.storage import Storage, holding, join, storage_of
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.run_description import BaselineReference
@@ -78,7 +79,7 @@ def is_ours(name: json_text.Json, kind: NameKind) -> bool:
     return re.fullmatch(kind.value, name, re.ASCII) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Run:
     """A published run: its id, the folder of its files, and their sha256 by name.
 

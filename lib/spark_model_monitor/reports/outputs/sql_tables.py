@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,7 @@ from spark_model_monitor.reports.outputs.result_tables import (
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
 from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of
 from spark_model_monitor.storage.file_system import is_draft, is_hidden
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -130,7 +130,7 @@ _FILES = {
 the other tables have its rows."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PendingRun:
     """The rows of a run by table. superseded: the run whose rows they replace, besides its own."""
 

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from spark_model_monitor.errors import BadConfiguration, SinkFailed, needing
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.storage import LocalStorage, is_local, join
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -79,7 +80,7 @@ TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for e
 DELIVERY_SECONDS = 60.0  # limit for a whole delivery, including further attempts, however slow the receiver is
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Environment:
     """variables: the environment's, with secrets and servers. aws: (service, region or None) -> client. pause: waits
     so many seconds between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and DELIVERY_SECONDS.

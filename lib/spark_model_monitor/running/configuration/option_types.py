@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -28,6 +28,7 @@ from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.statistics.drift.distances import Distance
 from spark_model_monitor.storage import is_local, local_path
+from spark_model_monitor.value_class import value_class
 
 JOBS = ("baseline", "monitor", "merge")
 
@@ -71,7 +72,7 @@ class ResultRows(str, Enum):
     ALL = "all"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Option:
     """What is declared with an option in addition to its type and default.
 
@@ -126,7 +127,7 @@ def variable_name(name: str, option: Option) -> str:
     return name
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Placeholder:
     """How --help shows a value of a type."""
 

@@ -12,7 +12,7 @@ import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,7 @@ from spark_model_monitor.running.configuration.option_types import (
 )
 from spark_model_monitor.running.configuration.project_file import PYPROJECT, TABLE, YAML_FILES, read_project_file
 from spark_model_monitor.storage import is_local, local_path, opens_here
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from dotenv.parser import Binding
@@ -60,7 +61,7 @@ OTHER_VARIABLES = (
 """Variables with our prefix that are not options of a job."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Given:
     """A text and the words that name its place: "--output-path", "conf/a.env: output_path"."""
 
@@ -68,7 +69,7 @@ class Given:
     place: str
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Sources:
     """The highest text of each option; errors of the sources themselves; names that are nearly ours.
 

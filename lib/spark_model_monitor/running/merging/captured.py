@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from json.decoder import JSONDecodeError
 from typing import TypeAlias
 
@@ -35,6 +35,7 @@ from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
+from spark_model_monitor.value_class import value_class
 
 MICROSECONDS = 1_000_000
 BLANKS = " \t\r"
@@ -48,7 +49,7 @@ EVENT = pa.struct([("eventId", pa.string()), ("inferenceId", pa.string()), ("inf
 MEMBERS = pa.schema([("captureData", pa.struct([("endpointOutput", HALF)])), ("eventMetadata", EVENT)])
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Records:
     """Some records, in arrays with one element each.
 
@@ -80,7 +81,7 @@ class Records:
 Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes, to records
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Captures:
     """The task that turns lines of captures into rows of `merge_rows.SCHEMA`.
 
@@ -150,7 +151,7 @@ class Captures:
         return pc.coalesce(hours_by_folder, hours_by_time), np.where(records.reasons == 0, misplaced, records.reasons)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RequestDecoder:
     """The decoder of captured requests. score: location of the score in the reply, None if not requested."""
 
@@ -202,7 +203,7 @@ class RequestDecoder:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CapturedRecord:
     """One captured line. reason: why it is refused, 0 if it isn't; a refused line has no other values. time, data and
     encoding are also None if they can't be written as UTF-8: the record is merged unchanged, whatever they are."""
@@ -293,7 +294,7 @@ _CELL = r'\s*(?:"|(?=[^\s",]))([^",]+)(?:"\s*)?'
 LAST_TWO_CELLS = re.compile(rf"(.*),{_CELL},{_CELL}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TransformOutput:
     """One output. inference_id, time: None without one. data: its JSON text without them. is_json: whether it is an
     object; if not, the other members have no meaning."""
@@ -304,7 +305,7 @@ class TransformOutput:
     is_json: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Outputs:
     """The decoder of a transform's outputs. encoding: CSV or JSON. score: its location in the output, if requested."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from itertools import groupby, islice
@@ -21,6 +20,7 @@ from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.running.merging.merge_rows import ID_SCHEMA, parse_id_lines
 from spark_model_monitor.running.merging.sources import Score
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
+from spark_model_monitor.value_class import value_class
 
 TO_LABEL = "to_label.jsonl"
 
@@ -29,7 +29,7 @@ NO_SCORE = 0  # the stratum of captures whose reply has no number at the score's
 DIGITS = ".3e"  # scores are sorted by four of their digits, which limits the number of distinct scores
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ToLabel:
     """How many captures are requested, the location of their score, and the seed of the choice."""
 

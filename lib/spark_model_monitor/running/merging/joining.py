@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from typing import TypeAlias
@@ -24,11 +23,12 @@ from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
 from spark_model_monitor.running.merging.sources import PART, SECONDS, LineKind, Parts
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
+from spark_model_monitor.value_class import value_class
 
 Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AbsentLabel:
     """The absent label, for captures without a label after this many hours. as_of: the hour that the run is for."""
 
@@ -50,7 +50,7 @@ CHUNK_BYTES = 8 * 2**20
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Join:
     """The task that turns a bucket into `LINES`. since: labels of earlier hours were known before."""
 

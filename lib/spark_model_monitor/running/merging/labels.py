@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import IntEnum
 from functools import partial
 
@@ -32,6 +32,7 @@ from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
+from spark_model_monitor.value_class import value_class
 
 ENCODINGS = ("CSV", "JSON", "BASE64")
 
@@ -51,7 +52,7 @@ class Repair(IntEnum):
     JOINED_BY_COMMAS = 2, "joined by commas"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Label:
     """One ground-truth record. event_id and truth, the JSON text of its `groundTruthData`, are None if it is refused.
 
@@ -244,7 +245,7 @@ ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("eventId", pa.string())]))])
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LabelAccount:
     """What became of the labels that were read, before they were matched with captures.
 
@@ -271,7 +272,7 @@ class LabelAccount:
         return cls(read, ids, repeated, contradicted, outside, refused, repaired)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Period:
     """How far a label may be from its capture, in hours, and the hours whose labels the run accounts for."""
 
@@ -285,7 +286,7 @@ class Period:
         return flags
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LabelRows:
     """The records of some lines, in arrays with one element each.
 
@@ -331,7 +332,7 @@ class LabelRows:
         return take_rows(rows, np.argsort(rows.origins, kind="stable"))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class GroundTruth:
     """The task that turns lines of ground truth into rows of `merge_rows.SCHEMA`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial, reduce
 from typing import Any
 
@@ -19,13 +19,14 @@ from spark_model_monitor.running.merging.merge_rows import Counts, Remembered
 from spark_model_monitor.running.merging.sources import HourFolder, HourlySource, format_hour
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours
 from spark_model_monitor.storage import StoredFile
+from spark_model_monitor.value_class import value_class
 
 AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7D"))
 """Hours from a capture's hour to the hour that the run is for, and their names in the ledger."""
 OLDER = "over P7D"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class MergeLedger:
     """What was read, and what became of it.
 
@@ -128,7 +129,7 @@ def _count_by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
 RESTATEMENT = "restatement.json"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RestatedHour:
     """One hour: ids that got a label, a different label, or the absent label.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
@@ -19,11 +19,12 @@ from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_ledger import MergeLedger
 from spark_model_monitor.running.merging.sources import HourFolder, Score, containing_hour, count_hours, hour_start
 from spark_model_monitor.running.runtime.publishing import write_published
+from spark_model_monitor.value_class import value_class
 
 """Largest share of the records read, on either side, that may be refused before a merge fails."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MergeRequest:
     """One run of the merge.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -22,6 +21,7 @@ from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import StoredFile, join
+from spark_model_monitor.value_class import value_class
 
 KEY = "key"
 ROLE = "role"
@@ -180,7 +180,7 @@ class Pending:
         return {hour: file for hour, file in hour_files if hour is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Remembered:
     """The task that turns lines of remembered hours into rows of `merge_rows.SCHEMA`. role: EARLIER or BEFORE."""
 

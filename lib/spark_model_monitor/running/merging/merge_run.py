@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -71,13 +71,14 @@ from spark_model_monitor.running.merging.sources import (
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
 from spark_model_monitor.storage import Storage, holding, join
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
 STAGING = "_staging"  # working folder of a run, below the output; removed at its end
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Merged:
     """The result of a run: the account of its window, the hours it restated, and how many hours it wrote or changed."""
 

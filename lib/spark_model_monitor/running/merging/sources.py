@@ -28,6 +28,7 @@ from spark_model_monitor.data.records.decoding import CSV
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.storage import StoredFile, join
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.request_logs.capture_folder import CaptureFolder
@@ -125,7 +126,7 @@ def _parse_hour(match: re.Match[str]) -> int | None:
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Score:
     """The cell `0`, or the member `predictions[0].score`, of a reply's first row."""
 
@@ -195,7 +196,7 @@ class LineKind(IntEnum):
 ID_KINDS = (LineKind.LABELLED, LineKind.ABSENT, LineKind.WAITING)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Parts:
     """The numbering scheme. branches: by number. slices: how many slices an hour has, by time."""
 
@@ -234,7 +235,7 @@ LABEL_BYTES = 256 * 2**20
 COMPRESSION = 8  # typical ratio of text to its compressed size
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class HourlyFile:
     """One file, with the branch and the hour of its records; None: the hour of each record's own time."""
 
@@ -253,7 +254,7 @@ class HourlyFile:
         return self.file.size_bytes * (COMPRESSION if self.file.is_compressed else 1)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class HourlySource:
     """The files below `path`, in order, and the part of it that Spark reads for their lines."""
 
@@ -371,7 +372,7 @@ def select_manifest_outputs(engine: Engine, source: HourlySource, manifest_root:
     return HourlySource(source.path, ordered, tuple(file.file.path for file in ordered))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class FileLocations:
     """Locations of a source's files, by the key that their lines carry. Pure; used on executors.
 

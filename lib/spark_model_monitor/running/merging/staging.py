@@ -7,7 +7,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from spark_model_monitor.running.merging.labels import GroundTruth
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Remembered
 from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFolder, HourlySource, LineKind, Parts
 from spark_model_monitor.storage import Storage, join
+from spark_model_monitor.value_class import value_class
 
 SLICE_BYTES = 128 * 2**20
 MOST_SLICES = 60  # a large hour is sorted in slices by time, which are concatenated afterwards
@@ -27,7 +28,7 @@ MOST_SLICES = 60  # a large hour is sorted in slices by time, which are concaten
 NO_PARTS = Parts(("",), 1)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class JoinInput:
     """Lines, and the task that turns them into rows of `merge_rows.SCHEMA`."""
 
@@ -39,7 +40,7 @@ class JoinInput:
         return self.lines.partitions(*self.task.inputs).mapped(task, schema)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class StagedHours:
     """The content of a staging folder, and its counts.
 

@@ -16,6 +16,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import format_noun_count
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.reports.outputs.printable import format_table
+from spark_model_monitor.value_class import value_class
 
 _DEVIATION = re.compile(r" \+/- \S+(?= was )")
 _CHECK = "constraint_check_type"
@@ -37,7 +38,7 @@ class Reported:
         return cls(subject, str(violation[_CHECK]), _DEVIATION.sub("", str(violation[_TEXT])))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Verdict:
     """The violations that one side has for a window, or the reason why it has none."""
 
@@ -80,7 +81,7 @@ class DifferenceKind(Enum):
     FAILED = "failed"  # one of the two has no verdict
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Difference:
     """One difference between two verdicts; without a subject if one side has none. text: of the side that has it."""
 
@@ -130,7 +131,7 @@ _COLUMNS = {InferredType.INTEGRAL: "discrete", InferredType.FRACTIONAL: "continu
 _NOTHING = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReplayedWindow:
     """One window in the three columns. report: the service's, None if it left none; folder: its location."""
 
@@ -141,7 +142,7 @@ class ReplayedWindow:
     folder: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Certificate:
     """All windows of a replay, in order.
 

@@ -14,7 +14,6 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -37,6 +36,7 @@ from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, p
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 from spark_model_monitor.storage import is_local, join, local_path, storage_of
+from spark_model_monitor.value_class import value_class
 
 JOB = "replay"
 # the result for programs and for people, below the output path
@@ -54,7 +54,7 @@ SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class ReplayRequest:
     """The arguments of a replay. monitoring: the flags of the monitoring job; the rest is the replay's own."""
 
@@ -171,7 +171,7 @@ OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
 """Errors in one window that would recur in the next."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class BackfillRequest:
     """config: of all windows, whose times bound them. flags: of the monitoring job, as given."""
 

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -31,6 +30,7 @@ from spark_model_monitor.running.replay.certificate import Certificate, Replayed
 from spark_model_monitor.running.runs.monitoring_run import run_monitoring
 from spark_model_monitor.running.scheduling.schedules import Recurrence, hour_folders, list_windows, run_windows
 from spark_model_monitor.storage import Storage, StoredFile, join, storage_of
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ _NOT_OF_THE_VERDICT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Journal:
     """The entries of one replay, below `folder`."""
 

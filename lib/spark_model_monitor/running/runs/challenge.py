@@ -67,6 +67,7 @@ from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.local_storage import TemporaryFolder
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -296,7 +297,7 @@ def describe_challenge(document: Challenge) -> str:
     return f"{printable(write_trial_verdict(document))}\n\n{format_table(titles, rows)}"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _Rows:
     """The answers of one side, a row each with `id`, `label`, `prediction`, `score` and `record`, its row in
     `of_classes`, which has the probabilities of many classes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property, reduce
 from itertools import accumulate, pairwise
@@ -51,6 +51,7 @@ from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, SCORES_OF_VALUES, WindowStatistics
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ EXCLUDED_OPTION = "exclude_features_attribute"
 OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _Window:
     """A scanned commit. config: the configuration of its run."""
 
@@ -324,7 +325,7 @@ def _can_be_added(profile: Profile, next_profile: Profile) -> bool:
         return False
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _BaselineCommits:
     """Commits that are compared with each other, by position."""
 

@@ -19,7 +19,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,6 +40,7 @@ from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.storage import storage_of
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -319,7 +320,7 @@ def _uncollected() -> Iterator[None]:
 MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _Reading:
     """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
 
@@ -414,7 +415,7 @@ class _Reading:
         return scanned, ledger, dataset
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _Comparison:
     """The comparison of a window with its baseline, from the scan to the findings.
 

@@ -9,7 +9,6 @@ import errno
 import re
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from spark_model_monitor import errors
@@ -17,6 +16,7 @@ from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.running.runtime.status import ExitStatus, OutOfTime
 from spark_model_monitor.stopping import Stopped
 from spark_model_monitor.storage.refused_requests import find_refusal, find_s3_path, find_sentence
+from spark_model_monitor.value_class import value_class
 
 _KILLED = 137
 _HEAP_FULL = 52
@@ -172,7 +172,7 @@ SENTENCES_BY_PATTERN: Mapping[str, str] = {
 LONGEST_FOREIGN_TEXT = 300
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Failure:
     """What to report about an exception. `is_expected`: a trace would not help the user."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from spark_model_monitor.running.runtime.failures import describe_failure, forma
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ T = TypeVar("T")
 SINK = "sink"  # the option of alerts
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FurtherOutputs:
     """failures: why an output failed, by the name of the option that asks for it."""
 

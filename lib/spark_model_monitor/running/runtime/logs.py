@@ -11,10 +11,10 @@ import sys
 import time
 import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from spark_model_monitor.reports.outputs.printable import printable_lines
+from spark_model_monitor.value_class import value_class
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
@@ -34,7 +34,7 @@ class Detail(Enum):
     QUIET = "quiet"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LogStyle:
     """How a process logs. schedule: whose job it is; its lines name it."""
 

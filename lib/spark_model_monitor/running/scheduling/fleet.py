@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from spark_model_monitor.running.scheduling.record import State, list_recorded
 from spark_model_monitor.running.scheduling.schedule_plan import ENTRIES, MODEL, Plan, make_plan, read_plan
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
+from spark_model_monitor.value_class import value_class
 
 USUAL_VARIANT = "AllTraffic"
 
@@ -41,7 +42,7 @@ _YEAR = re.compile(r"\d{4}")
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Entry:
     """An entry of a fleet. plan: None if it can't be run; fault: the reason. is_discovered: whether records of captures
     name its model, and no user does. notice: what to report about it besides its runs.
@@ -63,7 +64,7 @@ class Entry:
         return self.plan
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Fleet:
     """Schedules monitored together. name: of the file or folder. sinks: each gets one message per cause.
     alarms_per_month: expected number of false alarms of all entries together, None if each has its own budget. noun:

@@ -7,7 +7,6 @@ Age counts from the newest window: a clock that is ahead makes none old, and the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spark_model_monitor.data.records.windows import parse_hour_of_path, parse_time
@@ -21,11 +20,12 @@ from spark_model_monitor.running.configuration.offsets import full_hour, read_of
 from spark_model_monitor.running.runtime.status import NO_COMMIT, failed
 from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, scheduled_times
 from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.value_class import value_class
 
 _AGE = re.compile(r"(\d{1,5}) (day|hour)s?")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Retention:
     """What stays of a schedule's runs. num_windows: the latest ones; the others: up to an age. None: all stay."""
 

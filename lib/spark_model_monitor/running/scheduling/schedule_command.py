@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -37,6 +37,7 @@ from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Pla
 from spark_model_monitor.running.scheduling.schedules import run_windows
 from spark_model_monitor.running.scheduling.side_by_side import Turns, default_at_once, map_in_threads
 from spark_model_monitor.stopping import require_going_on, shell_status
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Doing(Enum):
     CHECK = "check"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Request:
     """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, also on
     S3; None for each entry's own.
@@ -165,7 +166,7 @@ def watch_tables(
         return run_due(request, out, launch=launch, now=now, fleet=fleet)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Calls:
     """What all schedules of a call share."""
 
@@ -176,7 +177,7 @@ class _Calls:
     environment: Environment
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _Done:
     """The result of an entry: its exit status, its record, and whether to list its runs."""
 

@@ -29,6 +29,7 @@ from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.scheduling.retention import KEEP_ALL, Retention
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, Recurrence
 from spark_model_monitor.storage import LocalStorage, join, opens_here, storage_of
+from spark_model_monitor.value_class import value_class
 
 MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
@@ -53,7 +54,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class JobCommand:
     """How a job is started: words, variables in addition to the environment, folder, and the location of its results.
 

@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from multiprocessing import connection
@@ -51,13 +51,14 @@ from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from spark_model_monitor.stopping import BY_SIGNAL, run_to_its_end
 from spark_model_monitor.storage import join, opens_here, storage_of
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
 PERIODS_UNTIL_OVERDUE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Due:
     """The times of the runs that are due, oldest first, and the number of older ones that are given up as too many."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 from typing import TypeVar
@@ -23,6 +22,7 @@ from spark_model_monitor.data.records.windows import HOUR, Window, parse_hour_of
 from spark_model_monitor.errors import BadConfiguration, NoData
 from spark_model_monitor.stopping import require_going_on
 from spark_model_monitor.storage import Storage, join
+from spark_model_monitor.value_class import value_class
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -43,7 +43,7 @@ def _iterate_times(cron: str, start: datetime, *, reverse: bool = False) -> Iter
     return CronSim(cron, start, reverse=reverse)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class CrontabTimes:
     """The times of a crontab line, minute to day of the week, in UTC."""
 
@@ -87,7 +87,7 @@ class CrontabTimes:
         return next(_iterate_times(self.cron, latest)) - latest
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Recurrence:
     """Runs at `first_hour` of each day (0 to 23, UTC) and every `every_hours` (1 to 24) after it until the day ends."""
 

@@ -18,6 +18,7 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.history.baselines import list_hours_from_latest
 from spark_model_monitor.storage import storage_of
+from spark_model_monitor.value_class import value_class
 
 MOST_MODELS = 100  # of one variant of an endpoint: each has a job in every run
 
@@ -128,7 +129,7 @@ def model_entry_name(endpoint: str, model: str) -> str:
     return f"{name[: _LONGEST_ENTRY_NAME - _DIGEST_LENGTH - 1]}-{_digest(name)}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class PastEntries:
     """The entries that were run before. names: of their records. split: names of entries that may have had models."""
 
@@ -148,7 +149,7 @@ class PastEntries:
         return cls(past_names, frozenset(split))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ModelSplit:
     """How the records of an entry are split by model. models: each has an entry of its own; "" stands for the records
     without a model. notice: what to report about the others.

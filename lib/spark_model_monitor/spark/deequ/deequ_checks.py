@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyspark.sql.functions as F
@@ -27,6 +27,7 @@ from spark_model_monitor.registry import load_function
 from spark_model_monitor.spark.deequ.jvm import Deequ, fitting_deequ, list_items
 from spark_model_monitor.spark.deequ.states import CheckMetrics, DeequStates
 from spark_model_monitor.statistics.states.kll import SHRINKING_FACTOR, SKETCH_SIZE
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaObject
@@ -159,7 +160,7 @@ def _get_where(java: JavaObject) -> str | None:
     return str(condition.get())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DeequChecks:
     """Checks made by pydeequ, alive in the JVM.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 
@@ -46,12 +46,13 @@ from spark_model_monitor.statistics.states.contingency import (
     make_exact,
     parse_number,
 )
+from spark_model_monitor.value_class import value_class
 
 INTEGER = r"^\s*[+-]?[0-9]+\s*$"
 NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class TypedColumn:
     """A column's cells: kind (a `CellKind`), number and text, both null where there is none. number is 0 or 1 for booleans.
 

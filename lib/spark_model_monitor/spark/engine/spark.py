@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -46,6 +45,7 @@ from spark_model_monitor.spark.engine.text_lines import (
 from spark_model_monitor.spark.engine.worker import hide_texts, run_in_worker
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.storage import Storage, storage_of
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
@@ -130,7 +130,7 @@ Value = TypeVar("Value")
 STATE_TYPE = from_arrow_schema(STATE_SCHEMA)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SparkEngine:
     """The engine of a session (`engine_protocol.Engine`)."""
 
@@ -229,7 +229,7 @@ class SparkEngine:
         return self.partition_by_size(total_bytes)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SparkLines:
     """Lines of text files (`engine_protocol.Lines`)."""
 
@@ -246,7 +246,7 @@ class SparkLines:
         return self.text.files_by_key()
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SparkPartitions:
     """The partitions of a frame (`engine_protocol.Partitions`)."""
 
@@ -315,7 +315,7 @@ class SparkPartitions:
             sent.unpersist()
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SparkStates:
     """The states of a frame's partitions, themselves a frame (`engine_protocol.States`)."""
 

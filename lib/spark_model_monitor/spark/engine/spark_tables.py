@@ -10,7 +10,6 @@ import fnmatch
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
@@ -44,6 +43,7 @@ from spark_model_monitor.spark.engine.text_lines import escape_globs, sort_by_fi
 from spark_model_monitor.spark.engine.worker import read_footers, unpack
 from spark_model_monitor.spark.storage import is_connect, storage_of_session
 from spark_model_monitor.storage import StoredFile
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.storage import Storage
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _SparkTable:
     """A table with versions that the session knows by name (`versioned_tables.VersionedTable`)."""
 
@@ -94,7 +94,7 @@ class _SparkTable:
         return self.spark.read.options(**options).table(self.name)
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _SparkDeltaTable(_SparkTable):
     def list_history(self, limit: str = "") -> list[Row]:
         columns = ("version", "unix_micros(timestamp)", "operationParameters AS parameters", "isBlindAppend")
@@ -125,7 +125,7 @@ class _SparkDeltaTable(_SparkTable):
         return is_blind or "Append" in (parameters.get("mode"), parameters.get("outputMode"))
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _SparkIcebergTable(_SparkTable):
     def list_history(self, limit: str = "") -> list[Row]:
         return self.spark.sql(
@@ -140,7 +140,7 @@ class _SparkIcebergTable(_SparkTable):
         return self.read_changes(**{"start-snapshot-id": start, "end-snapshot-id": version})
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class _SparkParquetTable(_SparkTable):
     """Its versions are files that were written together, as without Spark."""
 

@@ -7,7 +7,6 @@ before anything is parsed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyspark.sql.functions as F
@@ -27,6 +26,7 @@ from spark_model_monitor.data.records.locations import (
 )
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.spark.storage import is_connect
+from spark_model_monitor.value_class import value_class
 
 HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
 """Hadoop's reader silently skips longer lines; it buffers at most this much of one."""
@@ -34,7 +34,7 @@ HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
 LINE_END_BYTES = 8  # more than a line's end and a byte order mark, which Hadoop counts as its bytes
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class TextLines:
     """Lines, as frames of only the requested columns: Spark reads no location that isn't needed.
 

@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.product_layout import appearing_whole, cache_directory
 from spark_model_monitor.spark.launch.java import Java, find_java, find_line_at, find_spark_home
+from spark_model_monitor.value_class import value_class
 
 OLDEST_JAVA = 17  # of the versions that Spark 3.5 runs on, the one whose archives were tested
 
@@ -35,7 +35,7 @@ MADE_FOR = "made-for.json"  # beside the archive: the Java and the Spark that it
 TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # the data of the job whose classes are recorded
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class ClassArchive:
     """The archive of one Java and one Spark. When either of them is replaced, a new one is used."""
 

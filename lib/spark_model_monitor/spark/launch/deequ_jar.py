@@ -11,7 +11,6 @@ import ssl
 import sys
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.running.product_layout import CHUNK_BYTES, appearing_whole, cache_directory, hash_file
 from spark_model_monitor.spark.launch.java import MODULE, ORGANISATION, PINNED, SparkLine, find_line_at, find_spark_home
+from spark_model_monitor.value_class import value_class
 
 MIRROR = "MODEL_MONITOR_MAVEN_MIRROR"
 """The variable that names a repository in Maven's layout: an http(s) or file URL."""
@@ -27,7 +27,7 @@ CENTRAL = "https://repo1.maven.org/maven2"
 FETCH_SECONDS = 300
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Artifact:
     """One JAR by its Maven coordinate, with its required SHA-256. classifier: empty for the main one."""
 

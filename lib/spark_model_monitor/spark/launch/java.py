@@ -14,10 +14,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from spark_model_monitor.errors import MissingDependency
+from spark_model_monitor.value_class import value_class
 
 ORGANISATION = "com.amazon.deequ"
 MODULE = "deequ"
@@ -25,7 +25,7 @@ MODULE = "deequ"
 SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SparkLine:
     """Spark's releases of one number, "3.5".
 
@@ -141,7 +141,7 @@ _RELEASE = re.compile(r'^JAVA_VERSION="?([^"\s]+)', re.MULTILINE)
 _VERSION = re.compile(r'version "([^"]+)"')
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Java:
     """A Java home and its major version (17)."""
 

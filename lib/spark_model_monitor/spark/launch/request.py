@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.value_class import value_class
 
 S3_SCHEMES = ("s3", "s3a", "s3n")
 
@@ -39,7 +39,7 @@ TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
 """Options of ours, each with a value; they precede the job."""
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class S3Location:
     """A place on S3: `s3://NAME/PREFIX`."""
 
@@ -68,7 +68,7 @@ class S3Location:
         return f"s3://{self.name}/{self.key(name)}"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Target:
     """One cluster or application.
 
@@ -178,7 +178,7 @@ SETTING_OF = {
 _PROPERTY = re.compile(r"\s*([^\s=:#!][^\s=:]*)[\s=:]+(.*)")
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SparkOption:
     """One option as given; `value` is None for one without a value."""
 
@@ -294,7 +294,7 @@ def is_local(master: str) -> bool:
 COLUMNS = 1000  # the default number of columns in the data
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class SubmitRequest:
     """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options.
 

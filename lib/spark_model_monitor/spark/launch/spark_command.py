@@ -9,7 +9,6 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from spark_model_monitor.errors import BadConfiguration
@@ -28,6 +27,7 @@ from spark_model_monitor.spark.launch.request import (
     spark_settings,
     split_options,
 )
+from spark_model_monitor.value_class import value_class
 
 VARIABLE = "SPARK_SUBMIT_OPTS"
 LOG_SETTINGS = "-Dlog4j2.configurationFile"
@@ -92,7 +92,7 @@ SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for that JVM's op
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Submission:
     """The command and its additional environment variables; `remarks` are lines for the user."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
@@ -21,6 +21,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     StepCdf,
     category_cells,
 )
+from spark_model_monitor.value_class import value_class
 
 Samples: TypeAlias = tuple[StepCdf, StepCdf] | tuple[Counts, Counts]
 """The baseline and the current data, in the form that a distance takes."""
@@ -49,7 +50,7 @@ class Ties(Enum):
     LOST = "lost"  # once per distinct value, as in the service (`distances.build_tie_losing_cdf`)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DistanceComparison:
     """The result of a method.
 

@@ -18,6 +18,7 @@ import numpy as np
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift.distributions import Counts, Levels, StepCdf, Values, require_values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_below
+from spark_model_monitor.value_class import value_class
 
 
 def build_tie_losing_cdf(levels: Levels) -> StepCdf:
@@ -279,7 +280,7 @@ MOST_SMALL_CELLS = 0.2
 """Share of the cells that may expect less, if there are more than two. Source: Deequ's defaultPercThresholdYates."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ChiSquareTest:
     """What a test gave. statistic and p_value are NaN if the counts don't allow it."""
 

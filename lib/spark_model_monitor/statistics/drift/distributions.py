@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.statistics.states import KllSketch, Moments
 from spark_model_monitor.statistics.states.kll import find_last_equals
+from spark_model_monitor.value_class import value_class
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
@@ -42,7 +43,7 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so there is no distance."""
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class Pooled:
     """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
     cumulative counts. gap: the largest gap between the two cumulative distributions.
@@ -112,7 +113,7 @@ def _are_on_grid(scaled: Values) -> NDArray[np.bool_]:
     return are_close
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class StepCdf:
     """The number of values at or below each value of a sketch.
 
@@ -216,7 +217,7 @@ class StepCdf:
         return replace(self, values=self.values[is_finite], cumulative=np.cumsum(weights[is_finite]))
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class NumericDistribution:
     """A numeric feature: the items of its sketch, and exact numbers.
 

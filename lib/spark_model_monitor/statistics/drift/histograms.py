@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, StepCdf, Values
 from spark_model_monitor.statistics.states import HistogramBin
+from spark_model_monitor.value_class import value_class
 
 DECILES = range(1, 10)
 
 _LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Histogram:
     """Counts of ranges of values, ascending. A range of zero width is a point, possibly an infinity.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.encoding import State, register_state
+from spark_model_monitor.value_class import value_class
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -26,7 +27,7 @@ FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a min
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Ages(State):
     """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
 

@@ -6,7 +6,7 @@ Runs on executors; pure numpy.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -30,12 +30,13 @@ from spark_model_monitor.statistics.states.encoding import (
     split_parts,
 )
 from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
+from spark_model_monitor.value_class import value_class
 
 SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute value, its square
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Attributions(State):
     """Sums of the local values of features for outputs.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from spark_model_monitor.statistics.states.encoding import (
     require_equal,
 )
 from spark_model_monitor.statistics.states.hashing import hash_texts
+from spark_model_monitor.value_class import value_class
 
 Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
 Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
@@ -54,7 +55,7 @@ def assign_blocks(keys: Keys) -> Blocks:
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class BlockSums(State):
     """Sums by name and block, shape (names, blocks)."""
 
@@ -122,7 +123,7 @@ def _create_sums() -> Numbers:
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class RegressionSums(State):
     """Sums by block, each of shape (blocks,).
 

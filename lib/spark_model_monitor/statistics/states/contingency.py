@@ -9,7 +9,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import Enum, IntEnum, IntFlag
 from typing import ClassVar, TypeAlias
 
@@ -23,6 +23,7 @@ from spark_model_monitor.statistics.states.encoding import (
     register_state,
     require_equal,
 )
+from spark_model_monitor.value_class import value_class
 
 Scalar: TypeAlias = str | int | float | bool
 
@@ -37,7 +38,7 @@ class ValueKind(str, Enum):
     CONTINUOUS = "continuous"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ValuedColumn:
     """A column and the values it is compared with. values: empty if every value of the column is its own case.
 
@@ -76,7 +77,7 @@ class ValuedColumn:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Interval:
     """Numbers between two ends. Infinite ends are open."""
 
@@ -86,7 +87,7 @@ class Interval:
     with_high: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Segmentation:
     """A column whose values divide the rows into segments; the remaining rows are one more, the last.
 
@@ -100,7 +101,7 @@ class Segmentation:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ContingencyPlan:
     """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
     group_column: the column that tells which rows belong together, None if unknown.
@@ -274,7 +275,7 @@ class Standing(IntFlag):
     ABOVE = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ColumnMetadata:
     """Facts about one column besides its keys.
 
@@ -311,7 +312,7 @@ class ColumnMetadata:
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Contingency(State):
     """The rows of one data set by kind.
 

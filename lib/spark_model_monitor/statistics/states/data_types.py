@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Literal, TypeAlias
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.statistics.states.hashing import read_buffers
+from spark_model_monitor.value_class import value_class
 
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
@@ -54,7 +54,7 @@ class DataType(IntEnum):
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DataTypeCounts(State):
     """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
 
@@ -297,7 +297,7 @@ def _parse_doubles(texts: pa.Array) -> NDArray[np.float64]:
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class VectorCounts(State):
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
 

@@ -7,7 +7,7 @@ sampled, so that columns of numbers cost nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from spark_model_monitor.statistics.states.distinct import sum_counts, unique_wi
 from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
 from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts
 from spark_model_monitor.statistics.text_forms import is_like_number
+from spark_model_monitor.value_class import value_class
 
 SAMPLE_SIZE = 512  # texts; a share of them is known to about 2 %
 TESTED_TEXTS = 8  # texts of a block
@@ -28,7 +29,7 @@ Numbers = NDArray[np.int64]
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class DateTexts(State):
     """The `SAMPLE_SIZE` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look
     like a date there is its form (`write_form`). skipped: number of values in blocks that were not sampled.

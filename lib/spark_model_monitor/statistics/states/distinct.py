@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
+from spark_model_monitor.value_class import value_class
 
 LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
 
@@ -79,7 +80,7 @@ def _create_registers() -> Registers:
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class DistinctRegisters(State):
     """Registers of the values seen.
 
@@ -235,7 +236,7 @@ R = TypeVar("R", bound="Repeats")
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Repeats(State):
     """The distinct hashes below 2^53 / 2^level, ascending, with their counts: all of them while they are few.
 
@@ -308,7 +309,7 @@ class Repeats(State):
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class RowRepeats(Repeats):
     """The repeats of whole rows, kept with the first feature."""
 
@@ -320,7 +321,7 @@ class RowRepeats(Repeats):
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Words(Repeats):
     """The words in texts of several words, in lower case, with their counts."""
 

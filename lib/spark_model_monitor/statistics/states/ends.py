@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from spark_model_monitor.statistics.states.decimals import pack_numbers, unpack_
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.statistics.states.moments import Values
+from spark_model_monitor.value_class import value_class
 
 VALUES_PER_END = 64
 """Values kept at each end. Fewer would show that a window of m rows has values that n earlier rows lacked, unless it is
@@ -29,7 +30,7 @@ LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a sca
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Ends(State):
     """The `VALUES_PER_END` smallest and the `VALUES_PER_END` largest finite numbers, including repeated ones; both ascending."""
 
@@ -94,7 +95,7 @@ class Ends(State):
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TextLengths(State):
     """The number of texts of each length in characters; 61 stands for all longer ones."""
 
@@ -140,7 +141,7 @@ SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their s
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class TextShapes(State):
     """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import ClassVar
 
@@ -19,6 +19,7 @@ from spark_model_monitor.statistics.states.encoding import (
 )
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import ClassScores, ScoreCounts
+from spark_model_monitor.value_class import value_class
 
 ROWS, APART, APART_2, ERRORS_2, EXPECTED_2 = WORTH = ("rows", "apart", "apart_2", "errors_2", "expected_2")
 """Sums over rows that were held out: |error - expected| and its square, error² and expected²."""
@@ -33,7 +34,7 @@ def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) 
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class EstimatedOutcomes(State):
     """predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted
     class. reference: the baseline's rows by score and label, at the fewest scores without loss; of_classes: likewise

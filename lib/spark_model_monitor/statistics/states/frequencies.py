@@ -30,6 +30,7 @@ from spark_model_monitor.statistics.states.encoding import (
     unpack_texts,
 )
 from spark_model_monitor.statistics.states.hashing import Hashes
+from spark_model_monitor.value_class import value_class
 
 LIMIT = 4096  # P15
 
@@ -48,7 +49,7 @@ _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Frequencies(State):
     """Counts by value.
 

@@ -16,7 +16,7 @@ import itertools
 import math
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.states.encoding import (
     register_state,
     require_equal,
 )
+from spark_model_monitor.value_class import value_class
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
 
@@ -46,7 +47,7 @@ _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
 _LEVEL = struct.Struct("<QQB")  # length, compactions, offset
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class HistogramBin:
     """A range of values [lower_bound, upper_bound), closed in the last bucket, and how many values it holds."""
 
@@ -56,7 +57,7 @@ class HistogramBin:
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class KllSketch(State):
     """A finished sketch.
 

@@ -11,13 +11,13 @@ import math
 import struct
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.value_class import value_class
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,)
 
@@ -29,7 +29,7 @@ of doubles depends on the number of rows and on how they are split."""
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Moments(State):
     """Counts and moments of one feature's values.
 

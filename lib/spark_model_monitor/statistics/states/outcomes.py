@@ -48,6 +48,7 @@ from spark_model_monitor.statistics.states.scores import (
 )
 from spark_model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
 from spark_model_monitor.statistics.states.segments import add_cuts
+from spark_model_monitor.value_class import value_class
 
 ClassKey: TypeAlias = float | str  # the value that all spellings of a class share: a number, or a text
 DEFAULT_POSITIVES = ("1", "true")  # the default positive class
@@ -179,7 +180,7 @@ class OutcomePlan:
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Outcomes(State):
     """The states of one scan.
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.value_class import value_class
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Pairs(State):
     """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pair_scan`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from functools import wraps
 from typing import Any, ClassVar, TypeVar
@@ -25,6 +25,7 @@ from spark_model_monitor.statistics.states.encoding import (
 from spark_model_monitor.statistics.states.frequencies import Frequencies, unify_flags
 from spark_model_monitor.statistics.states.kll import KllSketch
 from spark_model_monitor.statistics.states.moments import Moments
+from spark_model_monitor.value_class import value_class
 
 USUAL_NUMBERS = 0.98
 """The share of a text column's present cells that are numbers in a column of numbers, unless somebody wrote another one."""
@@ -33,7 +34,7 @@ LEAST_NUMBERS = 0.5  # with fewer, a column is one of texts, whatever a type che
 NEVER = math.inf  # only if the service takes all cells for numbers
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RequiredNumbers:
     """Which text columns are columns of numbers: the share of their present cells that have to be numbers.
 
@@ -64,7 +65,7 @@ class RequiredNumbers:
         return feature.read_as_numbers()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Measures:
     """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
 
@@ -145,7 +146,7 @@ _KINDS: Mapping[str, type[State]] = {
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FeatureProfile(State):
     """The states of one feature.
 
@@ -339,7 +340,7 @@ class FeatureProfile(State):
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Profile(State):
     """The profiles of all features of a data set, in the order of its columns.
 
@@ -388,7 +389,7 @@ class Profile(State):
         return cls(parameters["item_count"], features, header)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class FeatureMetrics:
     """The metrics of Deequ's analyzers for one feature; None if not computable.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import add
 from typing import Any, ClassVar, NamedTuple
 
@@ -24,10 +24,11 @@ from spark_model_monitor.statistics.states.encoding import (
 )
 from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
+from spark_model_monitor.value_class import value_class
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowCounts(State):
     """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
 
@@ -105,7 +106,7 @@ _STATUS = struct.Struct("<2q")
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class Requests(State):
     """Requests whose records have a status.
 
@@ -308,7 +309,7 @@ def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> NDArray[np.flo
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowRuns(State):
     """The runs of a column, in order of their lots."""
 
@@ -347,7 +348,7 @@ class RowRuns(State):
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class RowGroups(RowRuns):
     """A sample of the groups that a column names, one run each: the lot comes from the name; the smallest are kept."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from operator import add, le
 from typing import ClassVar, NamedTuple
 
@@ -23,6 +22,7 @@ from spark_model_monitor.statistics.states.encoding import (
     require_equal,
     split_parts,
 )
+from spark_model_monitor.value_class import value_class
 
 MOST_IDS = 10  # ids of offending rows that are kept per condition
 
@@ -96,7 +96,7 @@ def measure_pair(x: NDArray[np.float64], y: NDArray[np.float64]) -> PairSums:
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class RuleCounts(State):
     """For each condition: the rows that don't meet it, those of which it is known, and the first ids of the former, if rows have
     ids. sums: of the numbers of each rule about them.

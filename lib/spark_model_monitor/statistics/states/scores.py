@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import ClassVar, TypeAlias
 
@@ -27,12 +27,13 @@ from spark_model_monitor.statistics.states.encoding import (
     split_parts,
     unpack_texts,
 )
+from spark_model_monitor.value_class import value_class
 
 CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are not classes but numbers or names
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ConfusionCounts(State):
     """Rows by label and prediction, for pairs that occurred.
 
@@ -125,7 +126,7 @@ _CHUNK_ROWS = 1 << 17
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class ScoreCounts(State):
     """Rows of the negative and of the positive class by score, in ascending order.
 
@@ -264,7 +265,7 @@ MOST_SCORED = 30
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class ClassScores(State):
     """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
 

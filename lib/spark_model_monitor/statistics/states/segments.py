@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, join_parts, register_state, split_parts
 from spark_model_monitor.statistics.states.profile import FeatureProfile
 from spark_model_monitor.statistics.states.row_counts import RowRuns
+from spark_model_monitor.value_class import value_class
 
 MOST_SEGMENTS = 50  # per cut; the rest form one more
 OTHER_ROWS = "(others)"
@@ -17,7 +18,7 @@ Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 
 @register_state
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Segmented(State):
     """The feature's profile in each segment, by cut; a cut's name is as the user wrote it (`plan`, `age:30:50`).
 

@@ -8,13 +8,13 @@ came from other rows than the baseline: their kinds differ, too, so `drift` has 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE, RowRepeats, first_rejected_hash
+from spark_model_monitor.value_class import value_class
 
 Counts: TypeAlias = NDArray[np.float64] | NDArray[np.int64]  # shape (kinds,), whole numbers
 
@@ -29,7 +29,7 @@ MOST_BY_NATURE = 0.1  # of the rows may repeat by nature, if some of the baselin
 LARGEST_RATIO = 5  # of natural copies in two samples, such as retries of 2 and 10 % of the requests
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SurplusRows:
     """The fractions of surplus rows in a window and its baseline. excess: their difference.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.distinct import sum_counts
 from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
+from spark_model_monitor.value_class import value_class
 
 Counts = NDArray[np.int64]
 
@@ -31,7 +32,7 @@ NEARLY_ALL = 0.99  # of the times that are multiples
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class TimeCounts(State):
     """The number of times in each bin, and of those that are round.
 

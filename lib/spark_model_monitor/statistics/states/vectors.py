@@ -7,7 +7,7 @@ change. Source: Achlioptas 2003, "Database-friendly random projections".
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar, TypeAlias
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import PRIME_1, mix_bits
+from spark_model_monitor.value_class import value_class
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ STRETCHES = (32, 256, 2048)
 
 
 @register_state
-@dataclass(frozen=True, slots=True, eq=False)
+@value_class(frozen=True, slots=True, eq=False)
 class VectorMoments(State):
     """The mean and the sum of squared deviations of several quantities of vectors of one length.
 

@@ -9,7 +9,6 @@ Used by: `distribution/window_history.py` of data quality. Source: D4.8.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -27,13 +26,14 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     score_counts,
     select_cells,
 )
+from spark_model_monitor.value_class import value_class
 
 Indices = NDArray[np.int64]
 
 STRETCHES = 4  # of a baseline: a value that one of them alone has was new there
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class ColumnBlocks:
     """A column, split into blocks, none of them empty. values: distinct, ascending: numbers, or hashes of texts.
     value_of_row: the index of each row's value, block after block. sizes: the rows of each block. frequent: the most

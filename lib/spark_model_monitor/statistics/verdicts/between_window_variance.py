@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -37,6 +36,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     StatisticChange,
     WindowStatistics,
 )
+from spark_model_monitor.value_class import value_class
 
 FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
 
@@ -51,7 +51,7 @@ LEAST_PROBABILITY = 1e-200
 CLEAR = 0.01  # a larger p-value of a count need not be exact
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ScoreVariance:
     """The variance of a score relative to independent rows, at least 1, and the degrees of freedom of its estimate."""
 
@@ -94,7 +94,7 @@ class WindowSize(NamedTuple):
     level_varies: bool | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class Dispersion:
     """How much each score of past windows varies, relative to independent rows. names: of the scores. scores: shape (scores,
     windows), NaN where unknown. ratios: chi-square per degree of freedom. windows: as many as it rests on. growths: by what

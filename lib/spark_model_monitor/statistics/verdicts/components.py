@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.value_class import value_class
 
 LARGE = 1000.0
 """Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
@@ -93,7 +93,7 @@ LEAST_EFFECT = 0.02  # d: the smallest change of a share that is reported. Sourc
 LEAST_RATIO = 2.0  # r: … or the smallest ratio, for a rare value. Source: D4.1.
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ColumnTest:
     """What is the same for all columns of one test. Another test is a line in `COLUMN_TESTS`, and fields of
     `window_statistics.FIELDS`. A weight changes how much the other tests find: D4.1 and the page on verdicts say which there are.
@@ -124,7 +124,7 @@ COLUMN_TESTS = {
 """The tests of a column by the names of their components. Source: D4.1, D4.2."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Component:
     """One test. p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share.
     direction: the direction, if it is not the mean's. statistic: of the test; of a count the window's. least_effect: what
@@ -138,7 +138,7 @@ class Component:
     least_effect: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Samples:
     """Sample sizes. n: values of the baseline. m: values of the window. error: the error of shares from both sketches."""
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,6 +31,7 @@ from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
+from spark_model_monitor.value_class import value_class
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows
@@ -206,7 +206,7 @@ def estimate_score_design_effects(scores: Values, run_sizes: Sizes) -> Values:
     return at_least_one
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ScoreMoments:
     """Moments of the scores of each answer. variance: of a row. effective_scores: how many scores of equal variance say as
     much. skewness: the sum of squared third moments, over the cube of the variance.

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TypeAlias
@@ -26,6 +25,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     estimate_variance_prior,
     lomax_upper_tail,
 )
+from spark_model_monitor.value_class import value_class
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
@@ -44,7 +44,7 @@ Season: TypeAlias = Callable[[datetime], Hashable]
 _SEASONS: tuple[Season, ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class RowCountHistory:
     """The rows and freshness of earlier windows. start, time: when the window begins, if known, and ends. fresh:
     earlier windows whose newest row is known. newest: the window's newest row.
@@ -112,7 +112,7 @@ def _select_season(now: datetime, earlier: Earlier) -> Season | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ExpectedRowCount:
     """The expected rows of a window, from earlier windows. log: the expected logarithm. deviation: its standard
     deviation, with `freedom` degrees of freedom. windows: the number of windows of the season.
@@ -184,7 +184,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
     return ExpectedRowCount(expected, deviation, total_freedom, int(windows[0]))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ExpectedFreshness:
     """Rows and gaps of earlier windows, and the length of a window; times in minutes."""
 

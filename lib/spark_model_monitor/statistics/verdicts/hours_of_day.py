@@ -10,7 +10,6 @@ Used by: the facts of times. Source: D4.9.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,12 +30,13 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     WindowStatistics,
     compare_values,
 )
+from spark_model_monitor.value_class import value_class
 
 MOST_BLOCKS = 32  # of a baseline's days
 LEAST_COVERED = 0.5  # of an hour, by which it is known
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Stretch:
     """Times between two seconds since the year 1. starts, width: of bins, in hours. counts: the times of each."""
 
@@ -72,7 +72,7 @@ def count_far(times: TimeCounts, longest_gap: float, seconds: float) -> int:
     return int(times.counts[is_apart & is_far].sum())
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class HourCounts:
     """The times at each hour of the day, and how often it is covered; shape (hours,), or (blocks, hours)."""
 

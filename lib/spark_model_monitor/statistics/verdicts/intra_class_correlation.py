@@ -18,7 +18,6 @@ Source: D4.21, D4.23.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     ScoreMoments,
     ratio_or_zero,
 )
+from spark_model_monitor.value_class import value_class
 
 FEWEST_GROUPS = 16  # to estimate how alike their rows are; with fewer, each group counts as a row
 MOST_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
@@ -108,7 +108,7 @@ def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> Desig
     return DesignEffect(max(1.0, float(effects.max())), p_value)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class NameShares:
     """How the rows of a baseline are spread over the values of a column that may name groups.
 

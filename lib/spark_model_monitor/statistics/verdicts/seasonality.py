@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from calendar import SUNDAY, monthcalendar
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spark_model_monitor.value_class import value_class
 
 Scores: TypeAlias = NDArray[np.float64]  # shape (windows, scores)
 
@@ -59,7 +61,7 @@ CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BA
 """The shift of an hour in minutes, and the Sundays (month, which) on which clocks change somewhere in the world."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Season:
     """A column's pattern at this hour. days: the number of earlier days with an alarm that stood out. since: when the
     first began, `back` minutes before this window. learnt: whether the column has followed the clock for a week.
@@ -81,7 +83,7 @@ class Season:
     lasting_values: tuple[str, float, float] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class PastHours:
     """Earlier windows of one column, compared with one reference. back: minutes before this window. alarmed: which were
     alarms. scores: their signed scores, shape (windows, scores).

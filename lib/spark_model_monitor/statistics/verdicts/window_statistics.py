@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -28,6 +27,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     compute_rank_scores,
 )
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
+from spark_model_monitor.value_class import value_class
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
 WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
@@ -54,7 +54,7 @@ standstill: the rarest stretch of equal neighbours.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class StatisticChange:
     """How one mean over rows differs between a window and its reference. field: of `FIELDS`. score: standard normal for
     independent rows. difference: of the means. error: its standard error. sketch_error: the error of the difference from

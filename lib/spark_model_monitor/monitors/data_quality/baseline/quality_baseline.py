@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,7 @@ from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, 
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -67,7 +68,7 @@ NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class QualityBaseline(StoredBaseline):
     """What later data is compared with. distributions: by feature; the drift of a feature without one is not judged.
 
@@ -340,7 +341,7 @@ class QualityBaseline(StoredBaseline):
         return replace(baseline, distributions=distributions, suggested_limits=suggested_limits, profile=profile)
 
 
-@dataclass(frozen=True, eq=False)
+@value_class(frozen=True, eq=False)
 class BaselineFeature:
     """One feature of a baseline: all that is the same for every window.
 

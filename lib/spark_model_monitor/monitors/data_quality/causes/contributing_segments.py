@@ -9,7 +9,7 @@ import itertools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.storage import join
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
@@ -97,7 +98,7 @@ def list_candidates(
 # The search, and the words for its result.
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Examples:
     """Ids of rows behind violations, in a file that only its owner may read. most: per violated feature. id_column: the
     column with the ids; None for those of captured events. ids: those that were written, by feature.

@@ -12,7 +12,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,6 +25,7 @@ from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ages import HOUR, Ages
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.value_class import value_class
 
 UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
 """Factors between units that people confuse."""
@@ -85,7 +85,7 @@ LARGEST = 1e200  # of numbers, which some units would take beyond the largest do
 Sides: TypeAlias = tuple[StepCdf, StepCdf]
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Suspect:
     """A violated feature on both sides. others: the other violated ones, by name. texts: a column's present texts.
     ages: of times, relative to those of their rows.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from spark_model_monitor.statistics.drift.distances import (
 )
 from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
 from spark_model_monitor.statistics.states import DataTypeCounts
+from spark_model_monitor.value_class import value_class
 
 FEWEST_PRESENT = 30  # values of a column, on either side, below which it is ignored
 
@@ -28,7 +28,7 @@ FEW_DISTINCT = 10
 MOSTLY_TEXT = 0.9  # the smallest share of a text column's values that are not numbers; a mixed column is neither
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ColumnValues:
     """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -47,6 +47,7 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
     estimate_group_design_effect,
     group_design_effect,
 )
+from spark_model_monitor.value_class import value_class
 
 FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
 CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
@@ -67,7 +68,7 @@ class FeatureDesignEffect(NamedTuple):
 INDEPENDENT_ROWS = FeatureDesignEffect()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WindowDesignEffects:
     """by_feature: of the features whose rows are dependent. group_column: the column whose values explain why rows that lie
     scattered over the window are alike, if nobody named it. neighbours: the sampled rows of each feature, unless there is
@@ -142,7 +143,7 @@ def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[st
     return effects
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class SampledColumn:
     """A feature in the sampled rows, run after run. values: those that are present. has_value, is_missing: of each row; None
     if all rows have a value, and if none is missing. They differ where a column of numbers has a text.
@@ -279,7 +280,7 @@ def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
     return indices, tuple(sizes)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class GroupColumn:
     """A column whose values explain why rows are alike. effects: of the features that it explains. names: how many
     values it has. explained: how much it explains of all features together. columns_of_names: all that may name groups.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     MOST_FREQUENT,
     StatisticChange,
 )
+from spark_model_monitor.value_class import value_class
 
 NO_SKETCH = (
     "statistics.json holds no sketch of it; give the states/ folder with it, or make the baseline again with "
@@ -48,7 +49,7 @@ LACKING = "its state {kind!r} is missing: not every run that was merged has it, 
 NO_VALUE_STATISTICS = "statistics.json says nothing of its values"
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class FeatureDistribution:
     """One feature's distribution.
 

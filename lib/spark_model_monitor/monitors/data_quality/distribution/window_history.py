@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
@@ -43,6 +43,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     compare_values,
     score_counts,
 )
+from spark_model_monitor.value_class import value_class
 
 BASELINE = "baseline"
 WINDOW = "window"  # the reference for what a window leaves of itself alone
@@ -74,7 +75,7 @@ Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 StatisticsByFeature: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class Variation:
     """The raw statistics of some windows, by feature. unfit: features whose parts differ by their place, with the reason.
     replaced: those of them whose parts gave way to windows. are_by_time: whether parts are of runs of neighbours in time.

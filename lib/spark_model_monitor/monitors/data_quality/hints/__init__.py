@@ -14,7 +14,6 @@ Source: M16.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
@@ -22,12 +21,13 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Window
 from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
+from spark_model_monitor.value_class import value_class
 
 MOST_LISTED_NAMES = 5  # columns that a sentence names; the rest are counted
 FEWEST_VALUES = 5  # a column with fewer values gets no hint
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ObservedData:
     """What a run knows of its data. compared: the comparison with a baseline; None if there is none."""
 

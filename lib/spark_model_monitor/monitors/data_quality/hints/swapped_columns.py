@@ -6,11 +6,11 @@ Each one's values fit another's baseline and not their own. Based on states and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
 
 from spark_model_monitor.monitors.data_quality.distribution.column_values import ColumnValues, measure_distance
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
+from spark_model_monitor.value_class import value_class
 
 MISFIT = 0.6
 """The smallest distance of a column from its own baseline. By chance one of 20,000 columns of 30 values has it."""
@@ -22,7 +22,7 @@ MOSTLY_SHIFTED = 0.8  # of them, since others may have drifted
 MOST_MISFITS = 50  # more columns than that have not changed places in pairs
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class MatchedColumn:
     """A column of the baseline with the one at its position in the current data. number: its position, from 1."""
 

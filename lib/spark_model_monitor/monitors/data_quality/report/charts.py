@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -12,12 +11,13 @@ from spark_model_monitor.documents.page import Overlay, format_noun_count, forma
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.date_columns import LEAST_DATES, DateColumn
 from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.value_class import value_class
 
 BINS = 20
 TAIL = 0.005
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Bins:
     """A baseline's bins of a feature. ends: of numbers. names: of categories, the most frequent first."""
 

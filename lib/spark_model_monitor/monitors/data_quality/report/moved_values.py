@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
@@ -26,6 +25,7 @@ from spark_model_monitor.statistics.drift.distributions import Counts, Pooled, R
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.value_class import value_class
 
 SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
 MOST_OF_FLAG = 2  # distinct numbers
@@ -41,7 +41,7 @@ FEWEST_OF_TAIL = 5  # numbers of both sides in a tail
 DIGITS = 10  # of a value, which a reader may look for
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ValueChange:
     """What changed. text: in words that follow the name, without a category. values: the categories that it mentions. ends: of
     the baseline's range, as they stand in the text.

@@ -6,7 +6,7 @@ Covariate shift: the inputs changed, and scores kept their meaning. Concept drif
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassSco
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
+from spark_model_monitor.value_class import value_class
 
 METRIC = "label_given_score"
 DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested
@@ -72,7 +73,7 @@ TOO_SURE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ConceptDrift:
     """p: probability of labels this far from what the scores promise. flips: share of labels that seem flipped. shift:
     excess of the share of positive labels over the promise. smallest: share of flips that is detected 9 times in 10.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicab
 from spark_model_monitor.monitors.model_quality.score_calibration import GROUPS, Calibration, merge_neighbouring_scores
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums
 from spark_model_monitor.statistics.states.scores import CALIBRATION_BINS, NAMES, ScoreCounts
+from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ OF_ALL_ALIKE = ("macro_auc", "weighted_auc", "macro_f1", "macro_precision", "mac
 EDGES = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Cells:
     """Rows by score and predicted class. rows: shape (2, scores), those predicted negative before those predicted positive."""
 
@@ -77,7 +78,7 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
     return BlockSums(NAMES, sums)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Estimation:
     """evidence: the expected one. estimates: by metric."""
 

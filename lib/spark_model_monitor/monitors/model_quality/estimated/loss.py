@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadConfiguration, BadInput
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ SHOWN = 3  # features in a sentence
 SMALLEST_REPORTED_LOSS = 0.002  # a fifth of a percentage point; smaller parts are not reported
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class LossByFeature:
     """What the shift of each feature costs.
 
@@ -227,7 +227,7 @@ def _integrate_parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
     return parts
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Retraining:
     """Whether a new model pays for itself. verdict: `retrain`, `keep` or `cannot tell`. lines: the arithmetic, each
     number by name; `pays_after` in days, infinite if never.

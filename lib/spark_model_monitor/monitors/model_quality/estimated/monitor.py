@@ -81,6 +81,7 @@ from spark_model_monitor.statistics.states.estimated import (
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
 from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+from spark_model_monitor.value_class import value_class
 
 PREFIX = "estimated_"
 """Prefix of estimates' names, wherever a metric from labels might appear next to them."""
@@ -109,7 +110,7 @@ MORE_PREDICTIONS = "take longer windows, with more predictions"
 """What to do where nobody can tell of an estimate."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class EstimatedMeasurement:
     """measurement: of the estimates, empty if `calibration` says why."""
 
@@ -118,7 +119,7 @@ class EstimatedMeasurement:
     reference_rows: int
 
 
-@dataclass(frozen=True)
+@value_class(frozen=True)
 class EstimateJudgement(MetricJudgement):
     """What a monitor of estimated quality says of a sample's predictions."""
 

@@ -6,7 +6,6 @@ Only where there are probabilities. Everything is made of counts by score, the s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,11 +15,12 @@ from spark_model_monitor.monitors.model_quality.metrics import BINARY, MULTICLAS
 from spark_model_monitor.monitors.model_quality.metrics.classes import LOWER_IS_WORSE
 from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.scores import ScoreCounts
+from spark_model_monitor.value_class import value_class
 
 SERVICE_BINS = 1000  # points of the curves that the service computes its areas from. Source: G20; MLlib's default.
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Curve:
     """Confusion counts at every threshold, the highest first: rows at or above it, of each class."""
 

@@ -40,6 +40,7 @@ from spark_model_monitor.statistics.verdicts.components import (
     find_smallest_sufficient_number,
 )
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
+from spark_model_monitor.value_class import value_class
 
 CollectEvidence = Callable[[FeatureComparison, FeatureProfile], "FactEvidence | None"]
 
@@ -195,7 +196,7 @@ def select_clearest(*evidences: FactEvidence | None) -> FactEvidence | None:
     return clearest
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Mean:
     """The mean of `count` numbers, and their variance."""
 
