@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.statistics.drift.distributions import (
+    DIGITS_OF_PRECISIONS,
     NumericDistribution,
     StepCdf,
     align_precision,
@@ -52,6 +53,18 @@ def test_doubles_lose_digits_beside_numbers_of_32_bits_alone(coarse, is_aligned,
         pair = pair[::-1]
 
     assert (align_precision(*pair) != pair) is is_aligned
+
+
+@pytest.mark.parametrize("position", [0, 100, 101, 499])
+def test_a_precision_is_one_of_all_numbers(position):
+    """Also of those that no sample has."""
+    values = np.arange(500) / 1000 + 100  # six digits
+    all_but_one = values.copy()
+    all_but_one[position] += 1 / 3000
+
+    precisions = [NumericDistribution([numbers]).step_cdf().precisions for numbers in (values, all_but_one)]
+
+    assert precisions == [{*DIGITS_OF_PRECISIONS}, set()]
 
 
 def test_ranks_and_shares_count_up_to_a_point():

@@ -7,9 +7,9 @@ A distance takes both sides in one of three forms: `StepCdf` (the sketch itself)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -161,6 +161,24 @@ class StepCdf:
         """How many decimals its values have."""
         return count_decimals(self.values)
 
+    @cached_property
+    def precisions(self) -> frozenset[int]:
+        """Those of `DIGITS_OF_PRECISIONS` that all its values have; a few of these settle it for most columns."""
+        sampled_values = self.values[:: max(1, len(self.values) // SAMPLED)]
+        digits = np.array(DIGITS_OF_PRECISIONS)
+        digits = digits[digits != SINGLE]
+        are_rounded = round_to_precision(sampled_values, digits[:, np.newaxis]) == sampled_values
+        candidates = [*digits[are_rounded.all(axis=1)].tolist()]
+        if _find_rounded(sampled_values, SINGLE).all():
+            candidates.append(SINGLE)
+        return frozenset(digits for digits in candidates if _find_rounded(self.values, digits).all())
+
+    @cached_property
+    def are_singles(self) -> bool:
+        """Whether all its values are numbers of 32 bits."""
+        with np.errstate(over="ignore"):
+            return bool((self.values.astype(np.float32) == self.values).all())
+
     def count_digits(self, decimals: int, *, is_exact: bool) -> tuple[Counts, float]:
         """How many values' last digit of so many decimals is even, and 0; and of how many values: those that have no more
         decimals, or all if no number of decimals is too few. Of a sketch, of as many as it keeps.
@@ -306,11 +324,11 @@ def align_precision(
         return distributions
     for digits in DIGITS_OF_PRECISIONS:
         # The first precision that all numbers of one have
-        are_coarse = [check_numbers(cdf.values, partial(_find_rounded, digits=digits)) for cdf in cdfs]
+        are_coarse = [digits in cdf.precisions for cdf in cdfs]
         if all(are_coarse):
             return distributions
         if digits == SINGLE:
-            are_singles = [check_numbers(cdf.values, _find_singles) for cdf in cdfs]
+            are_singles = [cdf.are_singles for cdf in cdfs]
             if all(are_singles):  # both have their exact values
                 return distributions
             are_coarse = [any(has_either) for has_either in zip(are_coarse, are_singles, strict=True)]
@@ -333,28 +351,16 @@ def _has_precision(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     return fine.decimals == MOST_DECIMALS or not _find_rounded(fine.values, MOST_DIGITS).all()
 
 
-def check_numbers(values: Values, match: Callable[[Values], NDArray[np.bool_]]) -> bool:
-    """Whether all numbers match; a few of them settle it for most columns."""
-    sampled_values = values[:: max(1, len(values) // SAMPLED)]
-    return bool(match(sampled_values).all() and match(values).all())
-
-
 def _find_rounded(values: Values, digits: int) -> NDArray[np.bool_]:
     """Which numbers rounding leaves as they are."""
     are_equal: NDArray[np.bool_] = round_to_precision(values, digits) == values
     return are_equal
 
 
-def _find_singles(values: Values) -> NDArray[np.bool_]:
-    with np.errstate(over="ignore"):
-        are_equal: NDArray[np.bool_] = values.astype(np.float32) == values
-    return are_equal
-
-
-def round_to_precision(values: Values, digits: int) -> Values:
+def round_to_precision(values: Values, digits: int | NDArray[np.int64]) -> Values:
     """Each number rounded to so many digits, or to 32 bits in the fewest digits that show it; the same if these are too few."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        if digits == SINGLE:
+        if np.array_equal(digits, SINGLE):
             singles = pa.array(values.astype(np.float32))
             rounded = pc.cast(pc.cast(singles, pa.string()), pa.float64()).to_numpy()
         else:
