@@ -201,17 +201,17 @@ def register_sink() -> None:
 
 def simulated(report: Report, target: str, environment: Environment) -> None:
     """What is told in a world."""
-    schedule = str(report.schedule)
-    if report.start is None:
+    schedule = str(report.run.schedule)
+    if report.run.start is None:
         start = ""
     else:
-        start = f"{report.start:%Y-%m-%dT%H}"
+        start = f"{report.run.start:%Y-%m-%dT%H}"
     missed = [notice.text for notice in report.notices if notice.kind == MISSED]
     late = [(schedule, *MISSED_TEXT.search(text).group(2, 1, 3)) for text in missed]
     for notification in late:
         get_world().tell(notification)
     if not late or late[-1][2] != report.alert.status.value:
-        get_world().tell((schedule, start, report.alert.status.value, str(report.violations)))
+        get_world().tell((schedule, start, report.alert.status.value, str(report.verdict.violations)))
 
 
 MISSED_TEXT = re.compile(r"(\w+) after (.{13}).*, (\d+) violations")
