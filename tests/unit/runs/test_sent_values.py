@@ -169,6 +169,38 @@ def test_commands_that_print_runs_name_values_in_a_pipe_only_if_requested(case, 
         assert with_values
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_page_of_a_comparison_names_values_unless_they_are_hidden(case, tmp_path, capsys):
+    compare_rows(case, baseline_path=tmp_path / "before").write(tmp_path / "after")
+    page = tmp_path / "page.html"
+    command = ["compare", str(tmp_path / "before"), str(tmp_path / "after"), "--output", str(page)]
+
+    assert main([*command, "--values", "hide"]) == 0
+    assert MARKER not in page.read_text()
+    assert main(command) == 0
+    assert (MARKER in page.read_text()) == (case in WITH_VALUES_IN_SENTENCES)
+
+
+def test_a_trial_names_values_on_its_page_and_in_its_document_and_in_a_pipe_only_if_requested(tmp_path, capsys):
+    champion = draw_answers(2_000, 3).assign(id=range(2_000))
+    # Both models disagree in one plan
+    prediction = champion["prediction"].mask(champion["plan"] == PLANS[0], f"{MARKER}maybe")
+    paths = [str(tmp_path / name) for name in ("champion.csv", "challenger.csv")]
+    champion.to_csv(paths[0], index=False)
+    champion.assign(prediction=prediction).to_csv(paths[1], index=False)
+    command = ["challenge", *paths, "--problem-type", "MulticlassClassification", "--id-attribute", "id", "--json"]
+    command += ["--ground-truth-attribute", "label", "--inference-attribute", "prediction"]
+
+    printed = {}
+    for values in ("hide", "show", "send"):
+        assert main([*command, "--output-path", str(tmp_path / values), "--values", values]) == 0
+        printed[values] = capsys.readouterr().out
+    assert [values for values, text in printed.items() if MARKER in text] == ["send"]
+    for name in ("challenge.html", "challenge.json"):
+        assert MARKER not in (tmp_path / "hide" / name).read_text()
+        assert MARKER in (tmp_path / "show" / name).read_text()
+
+
 @pytest.mark.parametrize("case", WITH_VALUES_IN_SENTENCES)
 def test_values_leave_a_run_that_may_send_them(case, tmp_path):
     leaving = collect_what_leaves(compare_rows(case, sends_values=True), tmp_path, CASES[case][2])

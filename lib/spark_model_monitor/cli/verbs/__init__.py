@@ -6,6 +6,8 @@ needs it imports when it is called, so that `spark-model-monitor --help` takes n
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -35,6 +37,20 @@ def start_job(name: str, arguments: Sequence[str]) -> int:
     from spark_model_monitor.spark.launch import submission
 
     return submission.main([name, *arguments], program="spark-model-monitor", is_verb=True)
+
+
+def add_values_flag(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--values",
+        choices=("hide", "show", "send"),
+        default=os.environ.get("MODEL_MONITOR_VALUES") or "show",
+        help="name values of the data nowhere, on a terminal (default), or in pipes and files, too",
+    )
+
+
+def show_values(values: str) -> bool:
+    """Whether the standard output may name values of the data."""
+    return values == "send" or (values == "show" and sys.stdout.isatty())
 
 
 def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from spark_model_monitor.cli.verbs import open_paths, register_verb
+from spark_model_monitor.cli.verbs import add_values_flag, open_paths, register_verb, show_values
 
 
 def _add_accept_flags(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +102,7 @@ def _add_challenge_flags(parser: argparse.ArgumentParser) -> None:
         "--follow-links", action="store_true", help="also read what links lead to outside of these folders"
     )
     parser.add_argument("--json", action="store_true", help="print challenge.json")
+    add_values_flag(parser)
     parser.add_argument("--gate", action="store_true", help="end with 0 for promote, 4 for keep, 5 for cannot tell")
 
 
@@ -138,11 +139,17 @@ def challenge(options: argparse.Namespace) -> int:
     )
     with following_links(options.follow_links):
         trial_result = challenge(options.champion, options.challenger, trial, ground_truth=options.ground_truth)
+    if options.values == "hide":
+        trial_result = trial_result.without_values
     if options.output_path is not None:
         trial_result.write(options.output_path)
-    sys.stdout.write(
-        trial_result.document.to_json() + "\n" if options.json else describe_challenge(trial_result.document)
-    )
+    # A pipe may lead anywhere
+    if not show_values(options.values):
+        trial_result = trial_result.without_values
+    if options.json:
+        sys.stdout.write(trial_result.document.to_json() + "\n")
+    else:
+        sys.stdout.write(describe_challenge(trial_result.document))
     # 0, 4 or 5, by which a pipeline goes on or stops; without --gate any verdict is a success
     if options.gate:
         return STATUSES[trial_result.verdict]

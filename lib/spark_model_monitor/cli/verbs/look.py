@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 
-from spark_model_monitor.cli.verbs import open_paths, register_verb
+from spark_model_monitor.cli.verbs import add_values_flag, open_paths, register_verb, show_values
 
 
 def _report_flags(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +53,7 @@ def _compare_flags(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print a JSON object")
     add("--output", metavar="FILE", help="also write the comparison as a page")
     add("--attributions", metavar="PATH", help="analysis.json of the model: list influential features first")
-    _add_values_flag(parser)
+    add_values_flag(parser)
 
 
 @register_verb("compare", group="look", flags=_compare_flags)
@@ -67,7 +66,8 @@ def compare(options: argparse.Namespace) -> int:
         "judge": options.judge,
         "output": options.output,
         "attributions": options.attributions,
-        "names_values": _show_values(options.values),
+        "names_values": show_values(options.values),
+        "page_names_values": options.values != "hide",
     }
     with open_paths([options.before, options.after, options.output or "", options.attributions or ""]):
         return main(options.before, options.after, sys.stdout, **settings)
@@ -79,7 +79,7 @@ def _add_compare_files_flags(parser: argparse.ArgumentParser) -> None:
     add("after", metavar="AFTER", help="later data of the same kind")
     add("--output", metavar="FILE", help="file of the page (default: AFTER-compared.html)")
     add("--json", action="store_true", help="print a JSON object")
-    _add_values_flag(parser)
+    add_values_flag(parser)
 
 
 @register_verb("compare-files", group="look", flags=_add_compare_files_flags)
@@ -100,7 +100,7 @@ def compare_files(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(f"{json.dumps(describe_result(findings, page=page), indent=2, ensure_ascii=False)}\n")
         return 0
-    shown = findings if _show_values(options.values) else findings.without_values
+    shown = findings if show_values(options.values) else findings.without_values
     sys.stdout.write(f"{shown.text()}{page}\n")
     return 0
 
@@ -111,21 +111,7 @@ def _explain_flags(parser: argparse.ArgumentParser) -> None:
     add("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
     add("--baseline", metavar="DIRECTORY", help="the baseline's output path (default: the one named by the run)")
     add("--json", action="store_true", help="print a JSON object")
-    _add_values_flag(parser)
-
-
-def _add_values_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--values",
-        choices=("hide", "show", "send"),
-        default=os.environ.get("MODEL_MONITOR_VALUES") or "show",
-        help="name values of the data nowhere, on a terminal (default), or in pipes and files, too",
-    )
-
-
-def _show_values(values: str) -> bool:
-    """Whether the standard output may name values of the data."""
-    return values == "send" or (values == "show" and sys.stdout.isatty())
+    add_values_flag(parser)
 
 
 @register_verb("explain", group="look", flags=_explain_flags)
@@ -136,7 +122,7 @@ def explain(options: argparse.Namespace) -> int:
     with open_paths([options.run_path, options.baseline or ""]):
         explanation = explain(options.feature, options.run_path, options.baseline)
     # Somebody looks at a terminal; a pipe may lead anywhere
-    if not _show_values(options.values):
+    if not show_values(options.values):
         explanation = explanation.without_values
     # JSON keeps every digit; the text is rounded for reading
     plain = None
@@ -153,7 +139,7 @@ def _add_rows_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow-links", action="store_true", help="as the run did: also read what links lead to elsewhere"
     )
-    _add_values_flag(parser)
+    add_values_flag(parser)
 
 
 @register_verb("rows", group="look", flags=_add_rows_flags)
@@ -164,7 +150,7 @@ def rows(options: argparse.Namespace) -> int:
     from spark_model_monitor.reports.examples import read_rows_behind
 
     # All that it prints is of records
-    if not _show_values(options.values):
+    if not show_values(options.values):
         raise BadConfiguration(
             "rows prints records, and its output is no terminal or --values hides them; write --values send"
         )

@@ -296,8 +296,8 @@ def write_trial_verdict(document: Challenge) -> str:
     return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{rows_needed}"
 
 
-def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Page:
-    """The page of a trial. wholes: the evidence of champion and challenger."""
+def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence], *, hide_values: bool = False) -> Page:
+    """The page of a trial. wholes: the evidence of champion and challenger. hide_values: as in `create_page`."""
     deciding_metric = document.metrics[0]
     sentence = write_trial_verdict(document).replace(TrialVerdict.CANNOT_TELL.value, "not decided yet")
     values = (
@@ -311,7 +311,7 @@ def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence]) ->
     table = PageTable(COLUMNS_OF_TRIAL, tuple(map(_create_trial_line, document.metrics)))
     sections += [
         PageSection("Side by side", (*_draw_difference(deciding_metric), table), note=f"{document.metric} decides"),
-        PageSection("What both answered", tuple(_create_answer_blocks(document, wholes))),
+        PageSection("What both answered", tuple(_create_answer_blocks(document, wholes, hide_values=hide_values))),
         PageSection("How to read this", READING_OF_TRIAL, folded=True),
     ]
     facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
@@ -354,7 +354,9 @@ def _create_trial_line(metric: MetricDifference) -> TableLine:
     )
 
 
-def _create_answer_blocks(document: Challenge, wholes: tuple[Evidence, Evidence]) -> Iterator[Block]:
+def _create_answer_blocks(
+    document: Challenge, wholes: tuple[Evidence, Evidence], *, hide_values: bool
+) -> Iterator[Block]:
     is_regression = isinstance(wholes[0], RegressionEvidence)
     titles = ("rows", "refused", "without a pair", "repeated")
     models = (("champion", document.champion), ("challenger", document.challenger))
@@ -381,4 +383,4 @@ def _create_answer_blocks(document: Challenge, wholes: tuple[Evidence, Evidence]
         yield build_table(titles_of_segment, segment_rows, numbers=numbers_of_segment, names=("feature",))
     for name, evidence in zip(("Champion", "Challenger"), wholes, strict=True):
         if not isinstance(evidence, RegressionEvidence):
-            yield from create_confusion_tables(evidence, name, hide_values=False)
+            yield from create_confusion_tables(evidence, name, hide_values=hide_values)

@@ -265,10 +265,11 @@ def main(
     output: str | None = None,
     attributions: str | None = None,
     names_values: bool = True,
+    page_names_values: bool = True,
 ) -> int:
     """Print what changed; write it as a page if `output` is given. judge: exit with 4 if B violates A's constraints.
 
-    names_values: whether what is printed names categories and segments.
+    names_values, page_names_values: whether what is printed, and the page, name categories and segments.
     """
     comparison = compare(before, after, attributions, names_values=names_values)
     judged = comparison.judge() if judge else ()
@@ -280,9 +281,10 @@ def main(
         if check_result.status is CheckStatus.NOT_JUDGED and comparison.after.profile is None
     ]
     unsure = find_unsure_features(judged)
-    # The page comes first, with all names: it exists also if the reader of standard output stops early
+    # The page comes first: it exists also if the reader of standard output stops early
     if output is not None:
-        page = create_comparison_page(compare(before, after, attributions), results)
+        shown = compare(before, after, attributions, names_values=page_names_values)
+        page = create_comparison_page(shown, results)
         Report(page).save(output)
     if as_json:
         plain = comparison.plain()
@@ -360,7 +362,9 @@ def _create_card(comparison: Compared, change: Change, broken: CheckResult | Non
     # A feature that is only in one of the two is drawn alone
     first, second = (before, after) if before else (after, None)
     # Distributions if known, a number with its former value for metrics
-    picture: Picture | None = draw_overlay(first, second, MAX_DOMAIN_SIZE) if first else None
+    # Without names categories are only counted
+    most_named = MAX_DOMAIN_SIZE if comparison.names_values else 0
+    picture: Picture | None = draw_overlay(first, second, most_named) if first else None
     value = change.changes.get("value")
     if picture is None and value is not None and all(isinstance(number, (int, float)) for number in value):
         picture = PointChart.from_zero(change.name, (Point("after", value[1], value[0]),), reference_label="before")

@@ -39,6 +39,7 @@ from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, NOT
 from spark_model_monitor.data.records.windows import Window, parse_time
 from spark_model_monitor.documents.challenge_file import Challenge, ChallengeSide, Segment, TrialDesign
 from spark_model_monitor.documents.change_description import name_change
+from spark_model_monitor.documents.check_results import HIDDEN
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError, NoData
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -154,6 +155,8 @@ class TrialResult:
         challenge.json.
     comparison : Comparison
         The comparison behind the document.
+    names_values : bool, default True
+        Whether the page names classes.
 
     Examples
     --------
@@ -164,6 +167,13 @@ class TrialResult:
 
     document: Challenge
     comparison: Comparison
+    names_values: bool = True
+
+    @property
+    def without_values(self) -> TrialResult:
+        """The same without classes and segments of the data."""
+        hidden = tuple(segment.model_copy(update={"value": HIDDEN}) for segment in self.document.segments)
+        return TrialResult(self.document.model_copy(update={"segments": hidden}), self.comparison, names_values=False)
 
     @property
     def verdict(self) -> str:
@@ -178,7 +188,7 @@ class TrialResult:
 
     def report(self) -> Report:
         """A page that compares both."""
-        return Report(create_trial_page(self.document, self.comparison.wholes))
+        return Report(create_trial_page(self.document, self.comparison.wholes, hide_values=not self.names_values))
 
     def write(self, output_path: str) -> None:
         """Write challenge.json and challenge.html.
