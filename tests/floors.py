@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lib" / "spark_model_monitor"
@@ -121,12 +122,15 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     return groups
 
 
-def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+@cache  # each law of imports asks for those of all files
+def _imports(path: Path) -> list[tuple[str, list[str]]]:
+    imports: list[tuple[str, list[str]]] = []
     for node in _running(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
+            imports += [(alias.name, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, [alias.name for alias in node.names]
+            imports.append((node.module, [alias.name for alias in node.names]))
+    return imports
 
 
 def _name(path: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 from spark_model_monitor.statistics.states.contingency import normalize_code
@@ -55,8 +56,7 @@ def outcomes(monitor: BiasMonitor, baseline: pd.DataFrame, window: pd.DataFrame)
     return outcome.value
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("configured", CONFIGURED, ids=repr)
+@every_combination(form=FORMS, configured=CONFIGURED)
 def test_a_window_with_the_same_codes_in_another_type_is_judged(configured, form):
     monitor = make_monitor([configured])
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -112,13 +113,12 @@ def alarms(outcomes):
 
 
 @pytest.mark.long
-@BOTH
-@pytest.mark.parametrize(("n", "m"), [(10_000, 2_000), (2_000, 2_000)])
-def test_forty_healthy_windows_are_silent(settings, n, m):
+@every_combination(settings=[DEFAULT_SETTINGS, INDEPENDENT], n=[10_000, 2_000])
+def test_forty_healthy_windows_are_silent(settings, n):
     random = np.random.default_rng(24)
     baselines = [table(random, n) for _ in range(4)]
 
-    assert [alarms(results(baselines[seed % 4], table(random, m), settings)) for seed in range(40)] == [set()] * 40
+    assert [alarms(results(baselines[seed % 4], table(random, 2_000), settings)) for seed in range(40)] == [set()] * 40
 
 
 MONITOR = DataQualityMonitor(find_causes=False)

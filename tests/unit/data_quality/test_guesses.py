@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import Suspect, guess_mistake
@@ -235,9 +236,7 @@ def test_whole_hours_that_can_not_be_distinguished_from_others_are_no_time_zone(
     assert guess_numbers(exact, random.permutation(exact) + 5 * 3600).startswith("all of them are about 5 hours later")
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("size", [0.0, 0.4, 0.9, -1.7, 3.1, 6.2])
+@every_combination(law=LAWS, size=[0.0, 0.4, 0.9, -1.7, 3.1, 6.2], seed=range(3))
 def test_a_plain_shift_of_all_rows_or_a_part_is_no_unit(law, size, seed):
     random = np.random.default_rng([seed, 67])
     before = LAWS[law](random, 2_000)

@@ -2,12 +2,14 @@
 
 import json
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.rotation import every_combination
 from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import (
@@ -99,10 +101,9 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("changed_side", ["window", "baseline", "both"])
-@pytest.mark.parametrize("odd_cell", ["n/a", "NaN", "true"])
-@pytest.mark.parametrize("form", FORMS)
-def test_one_cell_that_is_no_number_is_counted_and_the_others_are_compared(tmp_path, form, odd_cell, changed_side):
+@every_combination(form=FORMS, cell=[*product(["n/a", "NaN", "true"], ["window", "baseline", "both"])])
+def test_one_cell_that_is_no_number_is_counted_and_the_others_are_compared(tmp_path, form, cell):
+    odd_cell, changed_side = cell
     write, dataset_format = FORMS[form]
     suffix = "jsonl" if form == "captures" else form
     options = {"engine": "local", "dataset_format": dataset_format}

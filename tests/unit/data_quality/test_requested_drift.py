@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -124,9 +125,9 @@ METHODS = [("amount", "Simple"), ("amount", "Robust"), ("flag", "Robust"), ("pla
 METHODS += [("plan", "ChiSquared")]
 
 
-@pytest.mark.parametrize("write", [by_settings, by_editing_the_file, by_editing_features])
-@pytest.mark.parametrize(("name", "method"), METHODS)
-def test_a_window_is_violated_if_and_only_if_its_distance_is_above_the_limit(tmp_path, write, name, method):
+@every_combination(write=[by_settings, by_editing_the_file, by_editing_features], comparison=METHODS)
+def test_a_window_is_violated_if_and_only_if_its_distance_is_above_the_limit(tmp_path, write, comparison):
+    name, method = comparison
     random = np.random.default_rng(METHODS.index((name, method)))
     is_p_value = method == "ChiSquared"
     baseline = table(random, ROWS)
@@ -156,8 +157,7 @@ def test_a_distance_equal_to_the_limit_is_no_violation(tmp_path):
     assert (drift.observed, drift.status) == (0.25, CheckStatus.PASSED)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("shift", [0.0, 0.1, 1.0])
+@every_combination(seed=range(3), shift=[0.0, 0.1, 1.0])
 def test_a_limit_alone_is_one_of_the_plain_distance_and_the_file_says_so(tmp_path, seed, shift):
     random = np.random.default_rng([seed, 64])
     baseline = table(random, ROWS)

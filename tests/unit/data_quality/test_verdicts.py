@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
@@ -57,9 +58,9 @@ def count_violations(outcomes):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("settings", [DEFAULT_SETTINGS, INDEPENDENT], ids=["clustered", "independent"])
-@pytest.mark.parametrize(("n", "m"), [(1_000, 1_000), (2_000, 200), (300, 3_000)])
-def test_healthy_windows_are_silent(settings, n, m):
+@every_combination(settings=[DEFAULT_SETTINGS, INDEPENDENT], sizes=[(1_000, 1_000), (2_000, 200), (300, 3_000)])
+def test_healthy_windows_are_silent(settings, sizes):
+    n, m = sizes
     # at a budget of 1/720 two of 60 would be a chance of 1 in 300
     random = np.random.default_rng(11)
     runs = [results(table(random, n), table(random, m), settings=settings) for _ in range(60)]

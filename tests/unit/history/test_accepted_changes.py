@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import cli
 from spark_model_monitor.errors import BadConfiguration
@@ -87,8 +88,7 @@ def test_the_opposite_change_is_an_alarm(folder, accepted, opposite):
     assert violated(monitor(folder, NEXT_DAY, seed=21, factor=opposite)) == {"amount"}
 
 
-@pytest.mark.parametrize("factor", [1.2, 100, 1000, 0.01])
-@pytest.mark.parametrize("seed", [21, 22])
+@every_combination(factor=[1.2, 100, 1000, 0.01], seed=[21, 22])
 def test_the_same_change_is_not_judged_whichever_test_decides(folder, factor, seed):
     monitor(folder, ACCEPTED_DAY, seed=20, factor=factor)
     accept(folder)

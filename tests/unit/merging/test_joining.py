@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.rotation import every_combination
 from tests.unit.merging.lines import joined
 
 from spark_model_monitor.running.merging import joining
@@ -92,8 +93,7 @@ def last_label(labels, key, hour, period):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("period", [None, Period(2, FIRST, LAST)], ids=["no period", "two hours"])
-@pytest.mark.parametrize("absent", [None, AbsentLabel("9", 1, LAST)], ids=["waits", "absent after an hour"])
+@every_combination(period=[None, Period(2, FIRST, LAST)], absent=[AbsentLabel("9", 1, LAST), None])
 def test_every_capture_meets_its_last_label_and_everything_is_counted(period, absent):
     for seed in range(150):
         captures, labels, remembered = some_bucket(seed)

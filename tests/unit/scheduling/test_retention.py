@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
+from tests.rotation import every_combination
 from tests.unit.scheduling.conftest import make_time, parse_flags
 
 from spark_model_monitor.data.records.windows import parse_hour_of_path
@@ -101,8 +102,7 @@ def select_hours(published, windows):
     return {hour for hour in published if published[-1] - hour <= age}
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("windows", [8, "10 hours"])
+@every_combination(seed=range(3), windows=[8, "10 hours"])
 def test_windows_are_old_by_the_newest_one_and_by_no_clock(schedule, windows, seed):
     random = Random(seed)
     jobs = schedule.jobs = Outages(schedule.folder, random)

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from tests.faults import identify_ended_process
+from tests.rotation import every_combination
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, make_time
 
@@ -65,8 +66,7 @@ def call_handle(schedule, now):
         handle({}, schedule.file, schedule.folder, launch=schedule.jobs, now=lambda: now)
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("call", [call_run_due, call_handle])
+@every_combination(call=[call_run_due, call_handle], seed=range(20))
 def test_no_hour_is_lost_by_stops(schedule, call, seed):
     random = Random(seed)
     fates = draw_fates(random)

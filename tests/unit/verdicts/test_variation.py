@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from tests.rotation import every_combination
 
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks, estimate_between_share
@@ -86,8 +87,7 @@ def wandering(random, rows, levels):
     return random.normal(levels[-1], 1, rows)
 
 
-@pytest.mark.parametrize("law", [sessions, independent, wobbling])
-@pytest.mark.parametrize("rows", [100, 900])
+@every_combination(law=[sessions, independent, wobbling], rows=[100, 900])
 def test_healthy_windows_of_any_size_are_silent(law, rows):
     alarms = 0
     # Each past says something else of how much windows vary

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import ALTERNATIVE
@@ -283,8 +284,7 @@ def arrange(columns, order, pressure):
     return frame.iloc[rows]
 
 
-@pytest.mark.parametrize("fact", FACTS)
-@pytest.mark.parametrize("order", ORDERS)
+@every_combination(fact=FACTS, order=ORDERS)
 @draw_examples(0.06)
 @given(seed=SEEDS)
 def test_a_fact_of_the_shuffled_table_is_one_in_any_order(seed, fact, order):
