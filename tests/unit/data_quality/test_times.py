@@ -227,3 +227,30 @@ def test_days_have_no_newest_time():
     monitor = DataQualityMonitor(time_column="day")
     findings = run_monitoring(days, monitor, run_baseline(days, monitor, engine="local"), engine="local")
     assert findings.current.ledger.newest is None
+
+
+def draw_weeks(weeks, seed, first=0):
+    """Times of office hours on workdays, and of some evenings at weekends."""
+    random = np.random.default_rng(seed)
+    days = []
+    for day in range(7 * first, 7 * (first + weeks)):
+        hours = random.uniform(8, 16, 150) if day % 7 < 5 else random.uniform(14, 23, 60)
+        days.append(FIRST_DAY + day * DAY + (hours * HOUR).round())
+    return np.concatenate(days)
+
+
+def test_weekdays_are_compared_with_themselves():
+    """Weekends that differ from workdays hide no change of all days, and a single one of either is healthy."""
+    monitor = DataQualityMonitor(find_causes=False)
+    baseline = run_baseline(write_times(draw_weeks(5, 1), "typed"), monitor, engine="local")
+
+    def list_checks(seconds):
+        findings = run_monitoring(write_times(seconds, "typed"), monitor, baseline, engine="local")
+        return [violated.check for violated in findings.results if violated.is_violation]
+
+    week = draw_weeks(1, 2, 5)
+    days = (week - FIRST_DAY) // DAY % 7
+    assert list_checks(week[days < 5] + 3 * HOUR) == ["time_of_day_check"]
+    assert list_checks(leave_two_hours_out(week)) == ["time_of_day_check"]
+    assert list_checks(week) == []
+    assert not any(list_checks(week[days == day]) for day in range(7))

@@ -1,7 +1,8 @@
 """At which hours of the day times are, compared with a baseline. Pure.
 
-Model: the times of each day fall into its hours with shares that vary from day to day. A window may cover some hours more
-often than others, so it is compared with as many of the baseline's times at each hour as it covers.
+Model: the times of each day fall into its hours with shares that vary from day to day, and from one weekday to another. A
+window may cover some hours more often than others, so it is compared with as many of the baseline's times at each hour as it
+covers: each hour of the week, if the baseline has two weeks.
 Statistic: the scores of `window_statistics.py`, of the hours. How much they vary is estimated from the baseline's own days.
 Assumptions: a stretch covers all the time from its begin to its end; whoever knows of late times says when a window was.
 Used by: the facts of times. Source: D4.9.
@@ -32,6 +33,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 )
 from spark_model_monitor.value_class import value_class
 
+HOURS_OF_WEEK = 7 * HOURS_OF_DAY
 MOST_BLOCKS = 32  # of a baseline's days
 LEAST_COVERED = 0.5  # of an hour, by which it is known
 
@@ -74,14 +76,29 @@ def count_far(times: TimeCounts, longest_gap: float, seconds: float) -> int:
 
 @value_class(frozen=True, slots=True)
 class HourCounts:
-    """The times at each hour of the day, and how often it is covered; shape (hours,), or (blocks, hours)."""
+    """The times at each hour of the day or the week, and how often it is covered; shape (hours,), or (blocks, hours)."""
 
     counts: Values
     covered: Values
 
+    def merge_weekdays(self) -> HourCounts:
+        """The same at each hour of the day. Of all blocks together."""
+        return HourCounts(_merge_weekdays(self.counts), _merge_weekdays(self.covered))
 
-def count_hours(stretch: Stretch) -> tuple[HourCounts, HourCounts]:
-    """The times at each hour of the day: of all, and by blocks of whole days. stretch: of bins of an hour."""
+
+def _merge_weekdays(hours: Values) -> Values:
+    return hours.reshape(-1, HOURS_OF_DAY).sum(axis=0)
+
+
+def choose_period(stretch: Stretch) -> int:
+    """The hours of a week, if each of its days is covered twice; else those of a day."""
+    if stretch.end - stretch.begin >= 2 * HOURS_OF_WEEK * SECONDS_OF_HOUR:
+        return HOURS_OF_WEEK
+    return HOURS_OF_DAY
+
+
+def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
+    """The times at each hour of a period: of all, and by blocks of whole days. stretch: of bins of an hour."""
     # Every hour from the first to the last one, with how much of it is covered
     first = int(stretch.begin // SECONDS_OF_HOUR)
     last = math.ceil(stretch.end / SECONDS_OF_HOUR) - 1
@@ -90,14 +107,14 @@ def count_hours(stretch: Stretch) -> tuple[HourCounts, HourCounts]:
     ends = np.minimum((hours + 1) * SECONDS_OF_HOUR, stretch.end)
     covered = (ends - begins) / SECONDS_OF_HOUR
     counts = np.bincount(stretch.starts - first, stretch.counts, minlength=len(hours))
-    # By block of days and hour of the day
-    days, hours_of_day = np.divmod(hours, HOURS_OF_DAY)
+    # By block of days and hour of the period
+    days = hours // HOURS_OF_DAY
     days -= days[0]
     days_of_block = math.ceil((int(days[-1]) + 1) / MOST_BLOCKS)
     blocks = days // days_of_block
-    cells = blocks * HOURS_OF_DAY + hours_of_day
-    size = (int(blocks[-1]) + 1) * HOURS_OF_DAY
-    shape = (-1, HOURS_OF_DAY)
+    cells = blocks * period + hours % period
+    size = (int(blocks[-1]) + 1) * period
+    shape = (-1, period)
     counts_by_block = np.bincount(cells, counts, minlength=size).reshape(shape)
     covered_by_block = np.bincount(cells, covered, minlength=size).reshape(shape)
     by_block = HourCounts(counts_by_block.astype(float), covered_by_block.astype(float))
@@ -105,16 +122,17 @@ def count_hours(stretch: Stretch) -> tuple[HourCounts, HourCounts]:
 
 
 def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
-    """The baseline's times, of each hour as many as the window covers it; and the window's, at hours that both cover."""
+    """By hour of the day: of the baseline's times as many as the window covers their hours; and the window's that both cover."""
     is_known = (before.covered >= LEAST_COVERED) & (now.covered > 0)
     ratios = now.covered / np.maximum(before.covered, LEAST_COVERED)
     weights = np.where(is_known, ratios, 0.0)
     largest = float(weights.max(initial=0.0))
     if not largest:
-        nothing = np.zeros(len(weights))
+        nothing = np.zeros(HOURS_OF_DAY)
         return nothing, nothing
     as_covered = np.rint(before.counts * weights / largest)
-    return as_covered, np.where(is_known, now.counts, 0.0)
+    counts_now = np.where(is_known, now.counts, 0.0)
+    return _merge_weekdays(as_covered), _merge_weekdays(counts_now)
 
 
 def compare_hours(before: HourCounts, now: HourCounts) -> list[StatisticChange]:
@@ -136,31 +154,34 @@ def score_days(before: HourCounts, blocks: HourCounts) -> WindowStatistics:
         other_blocks = HourCounts(before.counts - counts, before.covered - covered)
         changes = compare_hours(other_blocks, block)
         if changes:
-            size = float(counts.sum())
-            effective = size * (1 - size / float(before.counts.sum()))
+            # Both sides have so many times at the hours that both cover
+            n, m = (float(hours.sum()) for hours in align(other_blocks, block))
             scores = {change.field: change.score for change in changes}
-            rows.append({"rows": size, "effective": effective} | scores)
+            rows.append({"rows": m, "effective": n * m / (n + m)} | scores)
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in FIELDS}
 
 
-def judge_hours(changes: list[StatisticChange], past: WindowStatistics, rows: int) -> list[Component]:
-    """The test of each change, given how the baseline's blocks vary; none if there is one block. rows: of the window."""
+def judge_hours(changes: list[StatisticChange], past: WindowStatistics, now: HourCounts) -> list[Component]:
+    """The test of each change, given how the baseline's blocks vary; none if there is one block. now: of the window."""
     blocks = len(past["rows"])
     if blocks < 2:
         return []
     if blocks >= FEWEST_WINDOWS:
+        # Each of the window's days varies as the baseline's do
+        days = max(1.0, float(now.covered.sum()) / HOURS_OF_DAY)
+        rows_of_day = WindowSize(float(now.counts.sum()) / days)
         windows = PastWindows(past)
-        return [judge_change(change, _find_variance(windows, change.field, rows)) for change in changes]
+        return [judge_change(change, _find_variance(windows, change.field, rows_of_day)) for change in changes]
     # Of a few blocks only the mean variance of all scores is known
     scores = np.array([past[name] for name in LEVELS])
     factor = max(1.0, float(np.nanmean(scores**2)))
     return [judge_change(change, ScoreVariance(factor, blocks - 1.0)) for change in changes]
 
 
-def _find_variance(past: PastWindows, field: str, rows: int) -> ScoreVariance:
+def _find_variance(past: PastWindows, field: str, size: WindowSize) -> ScoreVariance:
     """That of a score, or the mean one of all if it is larger."""
-    score_variance = past.variance(field, WindowSize(rows))
-    mean_variance = past.variance("", WindowSize(rows))
+    score_variance = past.variance(field, size)
+    mean_variance = past.variance("", size)
     if score_variance.factor < mean_variance.factor:
         return mean_variance
     return score_variance

@@ -261,12 +261,14 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
         return _compare_with_one_day(before, stretch_before, stretch)
     volume = feature.comparison.volume
     # The baseline's hours, and how much its days vary
-    old, past = _count_hours(before)
-    new = _count_hours_of_window(stretch, volume)
-    new_hours = _count_new_hours(before, old, new)
+    hours_before, past = _count_hours(before)
+    hours_now = _count_hours_of_window(stretch, volume, len(hours_before.counts))
     changed_shares = None
     if volume is None or volume.length >= ONE_DAY:
-        changed_shares = _compare_hours(old, new, past)
+        changed_shares = _compare_hours(hours_before, hours_now, past)
+    old = hours_before.merge_weekdays()
+    new = hours_now.merge_weekdays()
+    new_hours = _count_new_hours(before, old, new)
     # In words, the same change of all times
     turned = hours_of_day.find_turned_hours(old.counts, new.counts)
     for evidence in (new_hours, changed_shares):
@@ -286,8 +288,8 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     return clearest
 
 
-def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None) -> HourCounts:
-    """The times at each hour of the day, which the window covers as often as it lasts.
+def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None, period: int) -> HourCounts:
+    """The times at each hour of the period, which the window covers as often as it lasts.
 
     What comes late is counted at its hour, as it is in a baseline of many days.
     """
@@ -297,8 +299,8 @@ def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None) -> 
     starts = stretch.starts[is_covered]
     counts = stretch.counts[is_covered]
     covered = replace(stretch, starts=starts, counts=counts, begin=begin, end=end)
-    hours, _ = hours_of_day.count_hours(covered)
-    counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)
+    hours, _ = hours_of_day.count_hours(covered, period)
+    counts = np.bincount(stretch.starts % period, stretch.counts, minlength=period)
     return replace(hours, counts=counts.astype(float))
 
 
@@ -331,14 +333,15 @@ def _are_within(stretch: Stretch, begin: float, end: float) -> NDArray[np.bool_]
 
 @cache_with_feature
 def _count_hours(before: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
-    """The baseline's hours of the day, with the scores of its days."""
-    counts, days = hours_of_day.count_hours(_find_stretch(before))
+    """The baseline's hours of the day or the week, with the scores of its days."""
+    stretch = _find_stretch(before)
+    counts, days = hours_of_day.count_hours(stretch, hours_of_day.choose_period(stretch))
     return counts, hours_of_day.score_days(counts, days)
 
 
 def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> FactEvidence | None:
     """Whether the times are distributed over the hours as before; None if one day shows nothing of how others vary."""
-    components = hours_of_day.judge_hours(hours_of_day.compare_hours(old, new), past, int(new.counts.sum()))
+    components = hours_of_day.judge_hours(hours_of_day.compare_hours(old, new), past, new)
     if not components:
         return None
     rarest = min(components, key=lambda component: component.p)
@@ -376,6 +379,6 @@ def _compare_with_one_day(before: FeatureProfile, one_day: Stretch, now: Stretch
         return None
     # The whole day is covered
     day = one_day.begin // DAY * DAY
-    old, _ = hours_of_day.count_hours(replace(one_day, begin=day, end=day + DAY))
-    new, _ = hours_of_day.count_hours(now)
+    old, _ = hours_of_day.count_hours(replace(one_day, begin=day, end=day + DAY), HOURS_OF_DAY)
+    new, _ = hours_of_day.count_hours(now, HOURS_OF_DAY)
     return _count_new_hours(before, old, new)
