@@ -337,8 +337,8 @@ class MonitoringSettings:
     comparators : tuple of Comparator, optional
         Ours: distances that replace the ones above, each with its own threshold.
     segments : tuple of str, optional
-        Ours: how rows are cut into segments: `plan` by value, `age:30:50` by range, `plan*age:40` by both. Drift is also judged
-        in each segment.
+        Ours: how rows are cut into segments: `plan` by value, `age:30:50` by range, `ordered:hour` by hour of the day,
+        `plan*age:40` by both. Drift is also judged in each segment.
     group_column : str, optional
         Ours: the column that groups rows of a window that belong together, such as the user's id: its groups count, not its
         rows. By default estimated from neighbouring rows.

@@ -336,6 +336,8 @@ def _write_unchanged_headline(
         # What takes several columns, or a flag of the baseline
         aspects = {find_aspect(check_result.check) for check_result in judged}
         further = [aspect for aspect in ("relations", "segments") if compared > 1 and aspect not in aspects]
+        if "segments" in aspects and not _has_segments_by_hour(results):
+            further.append("segments by hour")
         further += _list_uncompared_hours(results)
         if not names and not further:
             return Headline(f"{text}.", detail, Highlight.GOOD)
@@ -355,6 +357,15 @@ def _write_unchanged_headline(
     if unit == "attribution":
         detail = _write_largest_move(judged, compared)
     return Headline(f"No change seen in {count}.", detail, Highlight.GOOD)
+
+
+def _has_segments_by_hour(check_results: Sequence[CheckResult]) -> bool:
+    """Whether rows are compared by hour, or there are no times that cut them so."""
+    from spark_model_monitor.statistics.states.segments import BY_HOUR
+
+    if not any(check_result.check == HOURS for check_result in check_results):
+        return True
+    return any(part.cut.endswith(BY_HOUR) for check_result in check_results for part in check_result.parts or ())
 
 
 def _list_uncompared_hours(check_results: Sequence[CheckResult]) -> list[str]:

@@ -58,6 +58,61 @@ def test_a_change_of_one_small_segment_is_found_where_the_whole_shows_none(basel
     assert "one segment of plan" in str(findings.headline(with_values=False))
 
 
+def visits(days, seed, form):
+    """Visits from 8 to 18 o'clock, and the temperature outside, which has nothing to do with the hour."""
+    random = np.random.default_rng(seed)
+    seconds = np.concatenate([day * 86_400 + np.sort(random.uniform(8, 18, 1_000)) * 3_600 for day in days]).round()
+    times = pd.Timestamp("2026-03-02") + pd.to_timedelta(seconds, unit="s")
+    forms = {
+        "typed": times,
+        "zone": times.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
+        "milliseconds": times.astype("int64") // 10**6,
+    }
+    frame = pd.DataFrame({"came": forms[form], "plan": random.choice(PLANS, len(times), p=SHARES)})
+    frame["outside"] = random.normal(20, 3, len(times)).round(1)
+    return frame, times.hour
+
+
+@pytest.mark.parametrize("form", ["typed", "zone", "milliseconds"])
+def test_changes_of_single_hours_are_found_in_the_hours_of_a_time_column(form):
+    monitor = DataQualityMonitor(settings=MonitoringSettings(segments=("plan",)), time_column="came")
+    rows, _ = visits(range(10), 1, form)
+    baseline = run_baseline(rows, monitor, engine="local")
+    healthy, hours = visits([12], 2, form)
+    ramp = healthy.assign(outside=np.sort(healthy["outside"]))
+    # The rows of one plan are all at noon, and as many as before
+    plans = healthy["plan"].to_numpy().copy()
+    noon = np.flatnonzero(hours == 12)
+    others_at_noon = noon[plans[noon] != "basic"]
+    elsewhere = np.flatnonzero((plans == "basic") & (hours != 12))[: len(others_at_noon)]
+    plans[elsewhere], plans[others_at_noon] = plans[others_at_noon], plans[elsewhere]
+
+    def list_segments(window):
+        findings = run_monitoring(window, monitor, baseline, engine="local")
+        return {violated.feature: violated.segment for violated in findings.results if violated.is_violation}
+
+    assert baseline.constraints.monitoring.segments == ("plan", "came:hour")
+    assert list_segments(healthy.assign(plan=plans)) == {"plan": "came at 12 o'clock"}
+    assert list_segments(ramp)["outside"] in ("came at 08 o'clock", "came at 17 o'clock")
+    assert list_segments(healthy) == {}
+
+
+@pytest.mark.parametrize(
+    ("cuts", "not_compared"),
+    [((), "relations, segments"), (("plan",), "relations, segments by hour"), (("plan", "came:hour"), "relations")],
+)
+def test_the_headline_says_whether_segments_and_hours_are_compared(cuts, not_compared):
+    monitor = DataQualityMonitor(settings=MonitoringSettings(segments=cuts))
+    rows, _ = visits(range(10), 1, "typed")
+    baseline = run_baseline(rows, monitor, engine="local")
+    window, _ = visits([12], 2, "typed")
+    findings = run_monitoring(window, monitor, baseline, engine="local")
+
+    for with_values in (True, False):
+        headline = findings.headline(with_values=with_values)
+        assert headline.text == f"No change seen in 3 features; not compared: {not_compared}."
+
+
 @pytest.mark.parametrize("window", [{"business": 40.0}, {"missing": 0.9}, {"shares": [0.1, 0.06, 0.84]}], ids=str)
 def test_the_parts_of_a_change_add_up_to_it(baseline, window):
     data = users(5_000, seed=3, **window)

@@ -37,12 +37,13 @@ def parse_times(cells: pa.Array) -> Seconds | None:
         text and TIME_PATTERN.match(text) for text in first_cells.to_pylist()
     ):
         return None  # decided without parsing
-    if np.isfinite(_parse_seconds(first_cells)).any():
-        return _parse_seconds(cells)
+    if np.isfinite(parse_seconds(first_cells)).any():
+        return parse_seconds(cells)
     return None
 
 
-def _parse_seconds(cells: pa.Array) -> Seconds:
+def parse_seconds(cells: pa.Array) -> Seconds:
+    """Numbers or texts as times."""
     if not pa.types.is_string(cells.type):
         return _convert_numbers(convert_to_doubles(cells))
     micros = _cast_to_micros(cells)

@@ -1,6 +1,7 @@
 """Segments: assigns a block's rows to segments, and computes a column's states in each segment. Runs on executors.
 
-`parse_cuts` parses the user's cuts: `plan` by value, `age:30:50` by range, `plan*has_roaming` by both.
+`parse_cuts` parses the user's cuts: `plan` by value, `age:30:50` by range, `ordered:hour` by hour of the day, `plan*has_roaming`
+by both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
+from spark_model_monitor.data.profiling.age_scan import parse_seconds
 from spark_model_monitor.data.profiling.gathering import RunStarts, extract_runs, keep_lowest_lots, rank_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
 from spark_model_monitor.data.records.arrays import drop_nulls
@@ -32,10 +34,19 @@ from spark_model_monitor.statistics.states import (
     RowRun,
     State,
 )
+from spark_model_monitor.statistics.states.ages import DAY, HOUR
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import decode_texts
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
-from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS, Segmented, format_rest_label
+from spark_model_monitor.statistics.states.segments import (
+    BY_HOUR,
+    MISSING,
+    MOST_SEGMENTS,
+    O_CLOCK,
+    Segmented,
+    format_rest_label,
+)
+from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY
 from spark_model_monitor.value_class import value_class
 
 Codes = NDArray[np.uint8]  # shape (rows,): the segment of each row
@@ -56,11 +67,12 @@ MOST_VALUES = 512  # values of a text column that are counted individually in a 
 
 @value_class(frozen=True, slots=True)
 class Part:
-    """A column that cuts the rows. cuts: ascending bounds; empty to cut by value."""
+    """A column that cuts the rows. cuts: ascending bounds; empty to cut by value. by_hour: whether to cut by hour of the day."""
 
     position: int
     name: str
     cuts: tuple[float, ...] = ()
+    by_hour: bool = False
 
     def ranges(self) -> list[str]:
         """The names of the ranges between the cuts: `age<30`, `30<=age<50`, `age>=50`."""
@@ -109,8 +121,10 @@ def _parse_part(text: str, written: str, names: Sequence[str]) -> Part:
     if name not in names:
         raise BadConfiguration(
             f"segments: {name!r} of {written!r} is no column of the data; they are {', '.join(names[:20])}; write a column, "
-            "COLUMN:30:50 for ranges, or COLUMN*COLUMN for combinations"
+            "COLUMN:30:50 for ranges, COLUMN:hour for hours of the day, or COLUMN*COLUMN for combinations"
         )
+    if text == f"{name}{BY_HOUR}":
+        return Part(names.index(name), name, by_hour=True)
     try:
         cuts = tuple(float(bound) for bound in bounds)
     except ValueError:
@@ -219,6 +233,12 @@ class Segments:
         column = self._columns[part.position]
         missing = f"{part.name}={MISSING}"
         cells = block.cells(column)
+        if part.by_hour:
+            hours = np.floor(parse_seconds(cells) % DAY / HOUR)
+            hours[np.isnan(hours)] = HOURS_OF_DAY
+            return [*(f"{part.name} at {hour:02}{O_CLOCK}" for hour in range(HOURS_OF_DAY)), missing], hours.astype(
+                np.int64
+            )
         if part.cuts:
             numbers = _parse_numbers(cells, column)
             codes = np.searchsorted(np.array(part.cuts), numbers, side="right").astype(np.int64)

@@ -295,6 +295,8 @@ def _segmentation_from_cut(cut: Cut) -> Segmentation:
     if len(cut.parts) > 1:
         raise BadConfiguration(f"segments: {cut.name!r} has several columns; of bias rows are cut by one column each")
     [part] = cut.parts
+    if part.by_hour:
+        raise BadConfiguration(f"segments: {cut.name!r} are hours; of bias rows are cut by values or ranges")
     if not part.cuts:
         return Segmentation(cut.name, part.name, (), ())
     ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *part.cuts, math.inf)))

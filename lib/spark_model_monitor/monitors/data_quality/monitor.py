@@ -494,6 +494,18 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         )
 
     @property
+    def segments(self) -> tuple[str, ...]:
+        """The requested segments, and beside them the hours of the time column."""
+        segments = self.settings.segments
+        if not segments or self.time_column is None:
+            return segments
+        from spark_model_monitor.statistics.states.segments import BY_HOUR
+
+        # The column itself has too many values
+        other_segments = [cut for cut in segments if cut != self.time_column]
+        return tuple(dict.fromkeys([*other_segments, self.time_column + BY_HOUR]))
+
+    @property
     def required_numbers(self) -> RequiredNumbers:
         """Which text columns are columns of numbers, without a baseline that says so."""
         if self.as_service:
@@ -540,7 +552,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return replace(
             self.measures(),
             run_rows=FEWEST_ROWS,
-            segments=self.settings.segments,
+            segments=self.segments,
             finds_pairs=bool(self.pairs),
             group_column=self.settings.group_column,
         )
@@ -603,7 +615,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         return close_buckets_as_service(list_as_service(statistics), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
-        settings = self.settings
+        settings = replace(self.settings, segments=self.segments)
         if self.as_service:
             settings = replace(settings, verdicts=Verdicts.NONE)
         constraints = suggest_constraints(

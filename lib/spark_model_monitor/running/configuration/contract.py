@@ -366,8 +366,8 @@ class JobConfig(BaseModel):
     segments: kinds.Names = _suggestion(
         "CUTS", initial=(), also=(("baseline", AnalysisType.MODEL_QUALITY), ("baseline", AnalysisType.MODEL_BIAS))
     )
-    """How to cut rows into segments: plan by value, age:30:50 by range, plan*age:40 by both, comma-separated. Each segment's
-    drift, or model metrics or bias, is judged, too; written into the suggested constraints."""
+    """How to cut rows into segments: plan by value, age:30:50 by range, ordered:hour by hour of the day, plan*age:40 by both,
+    comma-separated. Each segment's drift, or model metrics or bias, is judged, too; written into the suggested constraints."""
 
     group_column: str | None = _suggestion(
         "COLUMN",

@@ -14,6 +14,8 @@ from spark_model_monitor.value_class import value_class
 MOST_SEGMENTS = 50  # per cut; the rest form one more
 OTHER_ROWS = "(others)"
 MISSING = "(missing)"
+BY_HOUR = ":hour"  # after the name of a column of times
+O_CLOCK = " o'clock"  # at the end of the name of an hour
 Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 
