@@ -68,7 +68,8 @@ if TYPE_CHECKING:
     from spark_model_monitor.running.runs.results import Baseline, Findings
     from spark_model_monitor.spark.spark_session import local_session
     from spark_model_monitor.statistics.states import decode as decode_state
-    from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+    from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+    from spark_model_monitor.statistics.user_choices import ProblemType
 else:
     from spark_model_monitor.lazy import load_lazily
 
@@ -108,8 +109,10 @@ else:
         "spark_model_monitor.running.runs.monitoring_run": ["run_baseline", "run_monitoring"],
         "spark_model_monitor.spark.spark_session": ["local_session"],
         "spark_model_monitor.statistics.states": ["decode as decode_state"],
-        "spark_model_monitor.statistics.states.outcomes": ["OutcomePlan", "ProblemType"],
+        "spark_model_monitor.statistics.states.outcomes": ["OutcomePlan"],
+        "spark_model_monitor.statistics.user_choices": ["ProblemType"],
     }
+    # Nothing is loaded before somebody asks for a name
     __getattr__, __dir__ = load_lazily(__name__, _PLACES)
 
 __all__ = [

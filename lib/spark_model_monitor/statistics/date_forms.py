@@ -98,16 +98,14 @@ _OTHER_PATTERNS = (
     r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)(?P<h>\d\d)(?P<m>\d\d)(?P<s>\d\d)?",
     rf"(?P<A>[A-Za-z]{{3}}) {_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
 )
-_PATTERNS = (
-    *(re.compile(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}") for pattern in _DAY_PATTERNS),
-    *map(re.compile, _OTHER_PATTERNS),
-)
+_PATTERNS = (*(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}" for pattern in _DAY_PATTERNS), *_OTHER_PATTERNS)
+"""As texts, since most data has no dates: a pattern is compiled when it is first tried."""
 
-_BEGINNING = re.compile(
-    rf"(?=.{{4,{LONGEST_DATE}}}$)"
+_BEGINNING = (
+    rf"(?=.{{4,{LONGEST_DATE}}}$)(?!\d*\.\d*$)"
     r"(?:\d{4}[-/.,_ ]{0,3}[\dWQqA-Z]|\d\d?(?:[-/.,_ ]{0,3}(?:\d|[A-Z])|st|nd|rd|th|[qQ])|[QA-Z])"
 )
-"""How the texts of all patterns begin: cheaper than these, and most other texts don't."""
+"""How the texts of all patterns begin, none a number with decimals: cheaper than these, and most other texts don't."""
 
 _DATE_NAMES = {"Y": "YYYY", "y": "YY", "M": "MM", "D": "DD", "B": "MON", "Q": "n", "W": "ww", "V": "D", "J": "DDD"}
 _TIME_NAMES = {"h": "hh", "m": "mm", "s": "ss", "p": "AM", "A": "Day", "th": "", "fraction": "", "zone": "±hh:mm"}
@@ -149,9 +147,9 @@ def swap_day_and_month(form: str) -> str:
 @lru_cache(2048)
 def _layouts(shape: str) -> tuple[DateLayout, ...]:
     """The layouts of texts that only differ in their digits; none if they are no dates. shape: the text with 0 for each digit."""
-    if not _BEGINNING.match(shape):
+    if not re.match(_BEGINNING, shape):
         return ()
-    return tuple(layout for pattern in _PATTERNS if (match := pattern.fullmatch(shape)) for layout in _name(match))
+    return tuple(layout for pattern in _PATTERNS if (match := re.fullmatch(pattern, shape)) for layout in _name(match))
 
 
 def _name(match: re.Match[str]) -> Iterator[DateLayout]:

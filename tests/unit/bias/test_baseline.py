@@ -14,7 +14,7 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, GroupMetrics
 from spark_model_monitor.monitors.bias.choices import Choice
 from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline
-from spark_model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 
 def baseline(*shown):

@@ -6,7 +6,8 @@ import pytest
 
 from spark_model_monitor.monitors.bias import choices
 from spark_model_monitor.monitors.bias.bias_analysis import choose_groups
-from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn, ValueKind
+from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 from .counting import counted
 

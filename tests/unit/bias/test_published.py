@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupA
 from spark_model_monitor.monitors.bias.bias_metrics import FacetCounts
 from spark_model_monitor.monitors.bias.choices import Choice
 from spark_model_monitor.monitors.bias.monitor import published_metrics
-from spark_model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 
 def metric(name, value, error=None):

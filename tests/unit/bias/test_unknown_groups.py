@@ -13,7 +13,8 @@ import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.page import PageTable
-from spark_model_monitor.statistics.states.contingency import Contingency, ValueKind
+from spark_model_monitor.statistics.states.contingency import Contingency
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 # The group in each form in which a facet may be configured, and its cells for women and men
 FACETS = {

@@ -12,7 +12,7 @@ from spark_model_monitor.running.configuration.reading import build_config, read
 from spark_model_monitor.running.inputs.job_measures import attribution_measures, bias_measures, bias_tolerances
 from spark_model_monitor.running.inputs.job_measures import attribution_tolerances as of_attributions
 from spark_model_monitor.running.kinds import monitor_for
-from spark_model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 ANALYSIS = {
     "dataset_type": "text/csv",

@@ -17,8 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors import FLAVOURS, PREDICTORS, Model
+from spark_model_monitor.monitors.predictors import PREDICTORS, Model
 from spark_model_monitor.monitors.predictors.model_loading import Caller, load_model
+from spark_model_monitor.statistics.user_choices import FLAVOURS
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 BINARY = (ROWS[:, 0] > 0).astype(int)

@@ -14,8 +14,9 @@ from spark_model_monitor.monitors.explainability.kernel import Kernel
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
 from spark_model_monitor.monitors.predictors import Model, sums
 from spark_model_monitor.monitors.predictors.model_loading import Caller
-from spark_model_monitor.monitors.predictors.sums import Algorithm, Leaves, Tree
+from spark_model_monitor.monitors.predictors.sums import Leaves, Tree
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
+from spark_model_monitor.statistics.user_choices import Algorithm
 
 FEATURES = ("a", "b", "c", "d", "e")
 FOUR = np.array([[0.0], [0.0], [0.0], [0.0], [4.0]])

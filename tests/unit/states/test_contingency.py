@@ -13,9 +13,9 @@ from spark_model_monitor.statistics.states.contingency import (
     Interval,
     Segmentation,
     ValuedColumn,
-    ValueKind,
     parse_number,
 )
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 PLAN = ContingencyPlan(
     (

@@ -54,13 +54,14 @@ from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMe
 from spark_model_monitor.statistics.states.encoding import pack
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, ProblemType
+from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
 from spark_model_monitor.statistics.states.pairs import Pairs
 from spark_model_monitor.statistics.states.rule_counts import RuleCounts, measure_pair
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from spark_model_monitor.statistics.states.segments import Segmented
 from spark_model_monitor.statistics.states.time_counts import TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments, VectorMomentsBuilder
+from spark_model_monitor.statistics.user_choices import ProblemType
 
 
 def part(seed: int, pairs: int) -> np.ndarray:

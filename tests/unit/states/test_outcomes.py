@@ -18,8 +18,8 @@ from spark_model_monitor.statistics.states.outcomes import (
     OutcomeBuilder,
     OutcomePlan,
     Outcomes,
-    ProblemType,
 )
+from spark_model_monitor.statistics.user_choices import ProblemType
 
 RANDOM = np.random.default_rng(4)
 ROWS = 5_000

@@ -113,7 +113,8 @@ def challenge(options: argparse.Namespace) -> int:
     """
     from spark_model_monitor.data.reading.listing import following_links
     from spark_model_monitor.running.runs.challenge import Trial, challenge, describe_challenge
-    from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+    from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+    from spark_model_monitor.statistics.user_choices import ProblemType
 
     problem_type = ProblemType(options.problem_type)
     # A score of a regression is its prediction, so there are no scores beside it

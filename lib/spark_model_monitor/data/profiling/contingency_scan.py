@@ -41,13 +41,13 @@ from spark_model_monitor.statistics.states.contingency import (
     Segmentation,
     Standing,
     ValuedColumn,
-    ValueKind,
     make_exact,
     number_keys,
 )
 from spark_model_monitor.statistics.states.contingency import parse_number as number_of_value
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
 COLUMN_BITS = 6

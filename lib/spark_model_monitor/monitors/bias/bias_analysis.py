@@ -35,10 +35,10 @@ from spark_model_monitor.statistics.states.contingency import (
     Contingency,
     ContingencyPlan,
     Key,
-    ValueKind,
     number_keys,
 )
 from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
+from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
 PERFORMANCE = {

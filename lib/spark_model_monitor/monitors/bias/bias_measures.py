@@ -28,10 +28,10 @@ from spark_model_monitor.statistics.states.contingency import (
     Scalar,
     Segmentation,
     ValuedColumn,
-    ValueKind,
     join_texts,
 )
 from spark_model_monitor.statistics.states.segments import MISSING
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.predictors import ModelSource

@@ -57,8 +57,8 @@ from spark_model_monitor.statistics.states.contingency import (
     Contingency,
     ContingencyPlan,
     ValuedColumn,
-    ValueKind,
 )
+from spark_model_monitor.statistics.user_choices import ValueKind
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan

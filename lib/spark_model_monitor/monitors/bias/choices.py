@@ -14,11 +14,11 @@ from spark_model_monitor.statistics.states.contingency import (
     Key,
     Standing,
     ValuedColumn,
-    ValueKind,
     join_texts,
     normalize_code,
     parse_number,
 )
+from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
 NO_THRESHOLD = "Threshold values must be provided for continuous features"

@@ -28,8 +28,9 @@ from spark_model_monitor.monitors.bias.intervals import (
 )
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.states.contingency import ValueKind, normalize_code, parse_number
+from spark_model_monitor.statistics.states.contingency import normalize_code, parse_number
 from spark_model_monitor.statistics.states.segments import MISSING
+from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 

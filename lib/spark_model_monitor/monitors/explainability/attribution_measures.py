@@ -23,7 +23,7 @@ from spark_model_monitor.errors import BadConfiguration, make_no_group_column_er
 from spark_model_monitor.monitors.explainability.kernel import count_samples
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
-from spark_model_monitor.monitors.predictors.sums import Algorithm
+from spark_model_monitor.statistics.user_choices import Algorithm
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:

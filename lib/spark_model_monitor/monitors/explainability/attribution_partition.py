@@ -28,12 +28,12 @@ from spark_model_monitor.errors import UnansweredRows
 from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Kernel
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
-from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
 from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
+from spark_model_monitor.statistics.user_choices import Algorithm
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:

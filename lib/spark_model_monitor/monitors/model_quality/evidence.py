@@ -24,10 +24,10 @@ from spark_model_monitor.statistics.states.outcomes import (
     ClassKey,
     OutcomePlan,
     Outcomes,
-    ProblemType,
     class_key,
 )
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.value_class import value_class
 
 StateT = TypeVar("StateT", bound=State)

@@ -51,7 +51,8 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS, Metric, 
 from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
 from spark_model_monitor.registry import RegistryEntry
 from spark_model_monitor.statistics.states.blocks import BlockSums
-from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
+from spark_model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 from spark_model_monitor.value_class import value_class
 

@@ -31,7 +31,8 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.states.outcomes import Outcomes, ProblemType
+from spark_model_monitor.statistics.states.outcomes import Outcomes
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import has_one_row_per_name
 from spark_model_monitor.value_class import value_class
 

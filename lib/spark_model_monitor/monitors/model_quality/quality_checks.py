@@ -47,7 +47,8 @@ from spark_model_monitor.monitors.protocol import (
     Finding,
 )
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
-from spark_model_monitor.statistics.states.outcomes import ProblemType, class_key
+from spark_model_monitor.statistics.states.outcomes import class_key
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 

@@ -84,8 +84,6 @@ class Summing:
         return self.found()
 
 
-FLAVOURS = ("callable", "http", "sklearn", "xgboost")  # the kinds of models
-
 LoadModel = Callable[[Model], Predict]
 
 PREDICTORS: Registry[LoadModel] = Registry("flavour of models")

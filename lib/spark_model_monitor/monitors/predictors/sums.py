@@ -6,7 +6,6 @@ Source: E3.6; Lundberg et al. 2020, "From local explanations to global understan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import Enum
 from functools import cache, cached_property, partial
 from math import factorial, inf, nan
 from typing import Any, TypeAlias
@@ -32,13 +31,6 @@ MOST_COLUMNS = 64  # on the path to a leaf, one bit each; with more, coalitions 
 MOST_BITS = 6
 MOST_ENTRIES = 2**21
 """Limits of a leaf whose shares are looked up by what holds in a row, and of all leaves' tables: some 100 MB."""
-
-
-class Algorithm(str, Enum):
-    """How attributions are computed: without coalitions if a model is a sum with equal results, or always with them."""
-
-    AUTO = "auto"
-    KERNEL = "kernel"
 
 
 @value_class(frozen=True, slots=True)

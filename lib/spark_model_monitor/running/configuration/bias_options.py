@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from spark_model_monitor.data.reading.formats import split_names
 from spark_model_monitor.errors import BadDocument, BadInput
 from spark_model_monitor.running.configuration.option_types import Placeholder, parse_text_by
-from spark_model_monitor.statistics.states.contingency import ValueKind
+from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.storage import storage_here
 
 if TYPE_CHECKING:

@@ -28,8 +28,6 @@ from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS
-from spark_model_monitor.monitors.predictors import FLAVOURS
-from spark_model_monitor.monitors.predictors.sums import Algorithm
 from spark_model_monitor.reports.alerts import SPELLINGS
 from spark_model_monitor.running.configuration import bias_options
 from spark_model_monitor.running.configuration import option_types as kinds
@@ -44,7 +42,7 @@ from spark_model_monitor.running.configuration.option_types import (
     read_name,
 )
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, NUMERIC_METHODS
-from spark_model_monitor.statistics.states.outcomes import ProblemType
+from spark_model_monitor.statistics.user_choices import FLAVOURS, Algorithm, ProblemType
 from spark_model_monitor.storage.lease import WAIT
 
 _WITH_FEATURES = (AnalysisType.MODEL_BIAS, AnalysisType.MODEL_EXPLAINABILITY)

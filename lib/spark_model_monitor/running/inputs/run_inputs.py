@@ -24,7 +24,6 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.new_columns import add_new_columns
-from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.registry import load_function
@@ -36,7 +35,7 @@ from spark_model_monitor.reports.history.variation import read_history
 from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import name_option
 from spark_model_monitor.running.configuration.contract import JobConfig
-from spark_model_monitor.statistics.states.outcomes import ProblemType
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.storage import join, opens_here, storage_of
 
 if TYPE_CHECKING:
@@ -283,12 +282,19 @@ def _leave_out_label(baseline: QualityBaseline, label: str | None) -> QualityBas
 
 def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline with the history of earlier windows, and with the references that are made of their states."""
-    if isinstance(baseline, ModelBaseline) and not config.replays_service:
+    if baseline is None or config.replays_service:
+        return baseline
+    if not isinstance(baseline, QualityBaseline):
+        # Of models alone, which a data set's window doesn't need
+        from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
+
+        if not isinstance(baseline, ModelBaseline):
+            return baseline
         reference = reference_to_baseline(config, monitor)
         states = baselines.read_earlier_states(config.output_path, monitor, reference, WINDOWS_JUDGED - 1)
         return baseline.with_earlier(states)
     window_identity = identify_window(config)
-    if window_identity is None or not isinstance(baseline, QualityBaseline) or config.replays_service:
+    if window_identity is None:
         return baseline
     time = format_moment(window_identity[1])
     # Only windows before this one: a rerun comes to the same verdict

@@ -42,10 +42,10 @@ from spark_model_monitor.statistics.states.contingency import (
     Segmentation,
     Standing,
     ValuedColumn,
-    ValueKind,
     make_exact,
     parse_number,
 )
+from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
 INTEGER = r"^\s*[+-]?[0-9]+\s*$"

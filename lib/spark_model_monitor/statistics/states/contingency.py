@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from enum import Enum, IntEnum, IntFlag
+from enum import IntEnum, IntFlag
 from typing import ClassVar, TypeAlias
 
 from spark_model_monitor.errors import BadState
@@ -23,19 +23,13 @@ from spark_model_monitor.statistics.states.encoding import (
     register_state,
     require_equal,
 )
+from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
 Scalar: TypeAlias = str | int | float | bool
 
 TRUTHS = ("true", "True", "TRUE")
 FALSEHOODS = ("false", "False", "FALSE")  # texts that pandas reads as booleans
-
-
-class ValueKind(str, Enum):
-    """How a column is interpreted, if that is configured and not inferred from its values."""
-
-    CATEGORICAL = "categorical"
-    CONTINUOUS = "continuous"
 
 
 @value_class(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from enum import Enum
 from operator import add
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
@@ -48,6 +47,7 @@ from spark_model_monitor.statistics.states.scores import (
 )
 from spark_model_monitor.statistics.states.scores import NAMES as PROBABILITY_NAMES
 from spark_model_monitor.statistics.states.segments import add_cuts
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.value_class import value_class
 
 ClassKey: TypeAlias = float | str  # the value that all spellings of a class share: a number, or a text
@@ -88,21 +88,6 @@ NOT_ABOVE_THRESHOLD = "not above"
 THRESHOLD = 0.5  # the score above which the positive class is predicted. Source: C5.4.
 _CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so groups have this fixed size
 _PARTS_OF_A_KEY = 40  # bits for the row within a part
-
-
-class ProblemType(Enum):
-    """Type of prediction, named as in the contract.
-
-    Examples
-    --------
-    >>> from spark_model_monitor import ProblemType
-    >>> [problem.value for problem in ProblemType]
-    ['BinaryClassification', 'MulticlassClassification', 'Regression']
-    """
-
-    BINARY_CLASSIFICATION = "BinaryClassification"
-    MULTICLASS_CLASSIFICATION = "MulticlassClassification"
-    REGRESSION = "Regression"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,9 @@ from spark_model_monitor.statistics.states.estimated import (
     ROWS,
     EstimatedOutcomes,
 )
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, ProblemType, class_key
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, class_key
 from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 

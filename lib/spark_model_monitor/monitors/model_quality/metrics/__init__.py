@@ -14,7 +14,7 @@ from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.monitors.model_quality.estimates import Estimate
 from spark_model_monitor.monitors.model_quality.evidence import Evidence
 from spark_model_monitor.registry import Registry, RegistryEntry, import_all
-from spark_model_monitor.statistics.states.outcomes import ProblemType
+from spark_model_monitor.statistics.user_choices import ProblemType
 
 Metric = Callable[[Any], Estimate]
 Condition = Callable[[Any], bool]
