@@ -12,12 +12,14 @@ import argparse
 import cProfile
 import gc
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -44,6 +46,13 @@ FILES = 4_000
 RECORDS_OF_A_FILE = 5
 WINDOWS_OF_A_PAGE = 720
 FEATURES_OF_A_PAGE = 100
+BACKFILL_ROWS = 150
+BACKFILL_COLUMNS = 4
+BACKFILL_HOURS = (12, 60)
+CAPTURED = datetime(2026, 1, 31, 22, 10, tzinfo=timezone.utc)
+COMMAND = ("-m", "spark_model_monitor")
+LIBRARIES = "import numpy, pyarrow, pyarrow.compute, pyarrow.parquet"
+MONITORING = "import runpy; runpy.run_path(sys.argv[1])"
 TIMES_DESCRIBE = 1.5
 """Times pandas' own description of the same frame, which judges nothing."""
 
@@ -191,7 +200,8 @@ def small_file() -> float:
         baseline = folder / "baseline"
         _command("baseline", folder / "before.csv", "--output-path", baseline)
         # The same captures in many files, and in one
-        captures = [_capture(number, cells) for number, cells in enumerate(_write_cells(before))]
+        cells = _write_cells(before, FILES * RECORDS_OF_A_FILE)
+        captures = [_capture(number, line) for number, line in enumerate(cells)]
         took = []
         for files in (FILES, 1):
             source = folder / f"{files}-files"
@@ -206,21 +216,48 @@ def small_file() -> float:
     return 1000 * (of_files - of_one) / FILES
 
 
-def _write_cells(rows: pd.DataFrame) -> list[str]:
-    """The rows as lines of CSV, again and again, for all files."""
+def _write_cells(rows: pd.DataFrame, line_count: int) -> list[str]:
+    """The rows as so many lines of CSV, again and again."""
     lines = rows.to_csv(index=False, header=False).splitlines()
-    return [lines[number % len(lines)] for number in range(FILES * RECORDS_OF_A_FILE)]
+    return [lines[number % len(lines)] for number in range(line_count)]
 
 
-def _capture(number: int, cells: str) -> str:
+def _capture(number: int, cells: str, time_of_capture: datetime = CAPTURED) -> str:
     """A captured request, as an endpoint writes it; its output is the first cell."""
     prediction, _, features = cells.partition(",")
     halves = {
         "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": features, "encoding": "CSV"},
         "endpointOutput": {"observedContentType": "text/csv", "mode": "OUTPUT", "data": prediction, "encoding": "CSV"},
     }
-    metadata = {"eventId": f"event-{number}", "inferenceTime": "2026-01-31T22:10:00Z"}
+    metadata = {"eventId": f"event-{number}", "inferenceTime": f"{time_of_capture:%Y-%m-%dT%H:%M:%SZ}"}
     return json.dumps({"captureData": halves, "eventMetadata": metadata, "eventVersion": "0"}) + "\n"
+
+
+def window_of_a_backfill() -> float:
+    """Milliseconds of an hour of a backfill, from the difference of a longer one and a shorter one; without its page."""
+    with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
+        folder = Path(name)
+        before = frame(500, BACKFILL_COLUMNS, 1)
+        before.to_csv(folder / "before.csv", index=False)
+        baseline = folder / "baseline"
+        _command("baseline", folder / "before.csv", "--output-path", baseline)
+        # The hours of the longer backfill; the shorter one ends after its own
+        start = datetime(2026, 1, 31, tzinfo=timezone.utc)
+        for hour in range(max(BACKFILL_HOURS)):
+            time_of_hour = start + timedelta(hours=hour)
+            cells = _write_cells(frame(BACKFILL_ROWS, BACKFILL_COLUMNS, 2 + hour), BACKFILL_ROWS)
+            lines = [_capture(number, line, time_of_hour) for number, line in enumerate(cells)]
+            captures = folder / f"captures/{time_of_hour:%Y/%m/%d/%H}/all.jsonl"
+            captures.parent.mkdir(parents=True)
+            captures.write_text("".join(lines))
+        took = []
+        for hours in BACKFILL_HOURS:
+            end = f"{start + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+            flags = ("--dataset-format", "capture", "--end-time", end, "--no-report", "--baseline", baseline)
+            output = folder / f"report-{hours}"
+            took.append(measure_program(*COMMAND, "backfill", folder / "captures", *flags, "--output-path", output))
+    few, many = BACKFILL_HOURS
+    return 1000 * (took[1] - took[0]) / (many - few)
 
 
 def window_of_a_page() -> float:
@@ -247,16 +284,18 @@ def compare_with_describe(rows: int) -> tuple[float, float]:
 
 
 def _command(*words: str | Path) -> float:
-    return measure_program("-m", "spark_model_monitor", *words)
+    return measure_program(*COMMAND, *words)
 
 
 def measure_program(*words: str | Path) -> float:
     """Core seconds of a Python with these arguments, the least of some rounds."""
+    # As an installed package is: its modules are compiled, by the first round
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     took = []
     for _ in range(ROUNDS + 1):  # the first start reads modules from the disk
         began = _measure_children()
         command = [sys.executable, *map(str, words)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         took.append(_measure_children() - began)
     return min(took)
 
@@ -278,6 +317,7 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     ("a command: monitor --help", help_of_a_verb, 0.15, "s"),
     (f"a command: monitor of {COMMAND_ROWS} rows", command_of_few_rows, 0.35, "s"),
     (f"a file of {RECORDS_OF_A_FILE} captures, of {FILES:,}", small_file, 1.0, "ms"),
+    (f"a window of a backfill, {BACKFILL_ROWS} x {BACKFILL_COLUMNS}", window_of_a_backfill, 40.0, "ms"),
     (f"a window on a page of {WINDOWS_OF_A_PAGE} x {FEATURES_OF_A_PAGE}", window_of_a_page, 1.0, "ms"),
 )
 """What is measured, how, and what it may take."""

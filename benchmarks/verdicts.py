@@ -55,7 +55,8 @@ from spark_model_monitor.statistics.states import (
     RowRuns,
 )
 from spark_model_monitor.statistics.states.kll import KllBuilder
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.between_window_variance import WindowSize, as_past_windows, judge_change
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
