@@ -178,7 +178,7 @@ WHEN = {
     "day and month swapped": (swap_day_and_month, "time_range_check"),
     "all seconds 0": (lambda seconds: seconds - seconds % 60, "time_precision_check"),
     "all at midnight": (lambda seconds: seconds - seconds % DAY, "time_precision_check"),
-    "ten times": (lambda seconds: seconds[np.arange(len(seconds)) % 10], "distinct_share_check"),
+    "ten times": (lambda seconds: seconds[np.arange(len(seconds)) % 10], "time_of_day_check"),
 }
 
 

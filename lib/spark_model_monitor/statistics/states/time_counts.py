@@ -83,14 +83,6 @@ class TimeCounts(State):
                 return unit
         return None
 
-    def count_expected_times(self, resolution: int | None) -> float:
-        """How many times would be different, if they fell anywhere into their bins, on multiples of so many seconds."""
-        if resolution is None:
-            return float(self.total)
-        seconds_of_bin = min(self.width * SECONDS_OF_HOUR, self.last - self.first + 1)
-        times_of_bin = max(1.0, seconds_of_bin / resolution)
-        return float((-times_of_bin * np.expm1(-self.counts / times_of_bin)).sum())
-
     def _widen(self, width: int) -> TimeCounts:
         """The same in bins of the next width, as long as there are too many."""
         wider = next((wider for wider in WIDTHS if wider > width), None)

@@ -441,8 +441,3 @@ def _are_few_words(feature: FeatureProfile) -> bool:
     texts = feature.frequencies.counts
     num_words = sum(not PLAIN_NUMBER.fullmatch(text) for text in texts)
     return num_words <= MOST_WORDS and len(texts) > MOST_CLASSES
-
-
-def _has_forms(feature: FeatureProfile) -> bool:
-    """Whether a column has numbers that `number_forms` names."""
-    return bool(_count_by_form(feature).keys() - {PLAIN, TEXT})

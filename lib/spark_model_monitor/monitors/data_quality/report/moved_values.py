@@ -231,24 +231,6 @@ def describe_new_kind(
     return _describe_value(0.0, float(shares[0]), values, name_denominator(before, now))
 
 
-def describe_repeated_values(share: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> ValueChange:
-    """Fewer values differ: the number that repeats, if one does, else the share of different values, which is an estimate."""
-    # The number whose share grew by half of what is lost, if there is one
-    if before.numbers is not None and now.numbers is not None:
-        pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
-        shares_before, shares_now, clearest = _compare_shares(pooled)
-        was = shares_before[clearest]
-        is_now = shares_now[clearest]
-        lost_share = (share.threshold or 0.0) - (share.observed or 0.0)
-        if is_now - was >= COMPARABLE * lost_share:
-            name = format_number(float(pooled.values[clearest]), DIGITS)
-            return _describe_value(was, is_now, [name], name_denominator(before, now))
-    # Estimates, to two digits
-    different_before = format_percent(float(f"{share.threshold or 0.0:.2g}"))
-    different_now = format_percent(float(f"{share.observed or 0.0:.2g}"))
-    return ValueChange(f"repeats values: about {different_now} of its values differ, about {different_before} did")
-
-
 def _compare_shares(pooled: Pooled) -> tuple[Values, Values, int]:
     """The share of each number before and now, and the index of the number to name."""
     counts_before = np.diff(pooled.before, prepend=0).astype(float)

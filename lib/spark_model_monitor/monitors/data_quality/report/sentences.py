@@ -37,7 +37,6 @@ from spark_model_monitor.monitors.data_quality.report.moved_values import (
     describe_missing,
     describe_moved_value,
     describe_new_kind,
-    describe_repeated_values,
     describe_unusual,
     name_denominator,
 )
@@ -206,8 +205,6 @@ def describe_change(
         change_of_kind = describe_unusual(before, current)
     elif violation.check in NEW_KINDS:
         change_of_kind = describe_new_kind(violation, before, now, max_domain_size)
-    elif violation.check == "distinct_share_check":
-        change_of_kind = describe_repeated_values(violation, before, now)
     return change_of_kind or ValueChange(_describe_quantity(violation))
 
 

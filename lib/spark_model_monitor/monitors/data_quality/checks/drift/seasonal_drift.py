@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
 SUGGESTED = {"completeness_check": "completeness", "categorical_values_check": "domain_content_threshold"}
-ONE_VALUE = ("distinct_share_check", "frequent_value_check", "standstill_check")
+ONE_VALUE = ("frequent_value_check", "standstill_check")
 EXCUSED = ("baseline_drift_check", *ONE_VALUE, *SUGGESTED)
 """Checks that see the same changes as the drift tests; none with a limit that a person wrote."""
 

@@ -1,4 +1,4 @@
-"""Values differ as before: nearly all are distinct, or more than one is; none is newly frequent, repeated or unseen."""
+"""Values differ as before: none is newly frequent, repeated or unseen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from spark_model_monitor.documents.check_results import GEOMETRIC, NORMAL, STUDENT
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
-    FEWEST_OF_MEAN,
     FactEvidence,
     compare_shares,
     estimate_rows_of_value,
@@ -19,32 +18,26 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
     widened_tail,
 )
-from spark_model_monitor.monitors.data_quality.checks.facts.times import DATE_CHECKS, read_times
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_above, student_above
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, KllSketch, Repeats, RowRepeats
-from spark_model_monitor.statistics.states.ages import DAY
-from spark_model_monitor.statistics.states.profile import cache_with_feature
+from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
     MOST_BY_NATURE,
     compute_fraction_of_copies,
     estimate_surplus_rows,
 )
-from spark_model_monitor.statistics.states.time_counts import TimeCounts
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO
 from spark_model_monitor.statistics.verdicts.facts import compute_standstill, exact_tail, standstill_tail
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
-UNIQUE = 0.9
-LEAST_DROP = 0.2
-ESTIMATED = 0.05  # relative standard deviation of an estimated number of distinct values
 MOST_REPEATED_SHARE = (
     0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
 )
@@ -54,112 +47,6 @@ SURPLUS = "share of surplus rows"
 ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
 LEAST_COPIES = 0.01  # the share of rows that are copies in a baseline of which some repeat by nature
 SELDOM = 0.05  # the probability that counts of independent new values vary so much
-
-
-@register_fact("distinct_share_check", same_as=("repeated_rows_check", "time_precision_check", *DATE_CHECKS))
-def distinct_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """The share of distinct values does not fall if nearly all values differ; other columns have more than one value.
-
-    The share is not judged in a window more than twice as large as the baseline: more of its values repeat by nature. Of times
-    as many differ as would at random seconds of their hours.
-    Source: D4.9.
-    """
-    current = feature.current
-    n = before.num_present
-    m = current.num_present
-    old = _count_different(before)
-    new = _count_different(current)
-    if not old or not new:
-        return None
-    share = min(old / n, 1.0)
-    after = min(new / m, 1.0)
-    times = read_times(before, current, TimeCounts)
-    if times is not None and times[0].find_resolution() != DAY:
-        # In a shorter window more times fall on the same second
-        resolution = times[0].find_resolution()
-        expected = times[0].count_expected_times(resolution)
-        share = min(old / expected, 1.0) * times[1].count_expected_times(resolution) / times[1].total
-        if old < UNIQUE * expected:
-            return None
-    elif recognise_dates(before):
-        return None
-    elif share < UNIQUE:
-        if old > 1:
-            return _compare_single_value(feature, before)
-        return None
-    if m > LARGEST * n or m < FEWEST_OF_MEAN:
-        return None
-    # Both shares are estimates, and half a value more or less is rounding
-    error = math.hypot(ESTIMATED * share, ESTIMATED * after, 0.5 / math.sqrt(m))
-    score = (share - after) / error
-    p = normal_above(score)
-    return FactEvidence(
-        *("share of different values", after, share, n, m, p),
-        effect=share - after,
-        least_effect=LEAST_DROP,
-        test=NORMAL,
-        statistic=score,
-    )
-
-
-def _compare_single_value(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """The rows of the most frequent value, if the window has no other; None if a person's own limit of drift decides, or if
-    values come and go.
-    """
-    if feature.baseline_feature.has_own_drift_limit or feature.why_new_values_are_usual is not None:
-        return None
-    current = feature.current
-    n = before.num_present
-    m = current.num_present
-    # A window with another value has no single value
-    often = n
-    if _is_constant(current):
-        often = _count_most_frequent(before)
-    rows_of_single_value = 0
-    if often < n:
-        rows_of_single_value = m
-    evidence = compare_shares(
-        "share of the most frequent value",
-        (min(often, n), n),
-        (rows_of_single_value, m),
-        feature.baseline_design_effect,
-    )
-    if evidence is not None:
-        evidence.least_effect = 0.0  # the other values vanished, however few they were
-        evidence.tail = None
-    return evidence
-
-
-def _is_constant(feature: FeatureProfile) -> bool:
-    if feature.is_numeric:
-        moments = feature.moments
-        return moments is not None and moments.count == moments.present and moments.minimum == moments.maximum
-    counts = exact_counts(feature)
-    return counts is not None and len(counts.counts) == 1
-
-
-@cache_with_feature
-def _count_different(feature: FeatureProfile) -> int:
-    """The number of distinct values; 0 if unknown."""
-    counts = exact_counts(feature)
-    if counts is not None:
-        return len(counts.counts)
-    if feature.is_numeric and feature.kll is not None and not feature.kll.error:
-        return len(feature.kll.step_cdf()[0])
-    if feature.distinct is not None:
-        return feature.distinct.estimate()
-    return 0
-
-
-@cache_with_feature
-def _count_most_frequent(feature: FeatureProfile) -> int:
-    """The largest possible number of rows with one value."""
-    if feature.is_numeric and feature.kll is not None:
-        weights = np.diff(feature.kll.step_cdf()[1], prepend=0)
-        return int(weights.max() + feature.kll.error * feature.num_present)
-    if feature.frequencies:
-        return max(feature.frequencies.counts.values(), default=0) + feature.frequencies.bound
-    return 0
 
 
 @register_fact("frequent_value_check", same_as=("baseline_drift_check", "range_check", "sign_check"))
@@ -304,15 +191,17 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     half_a_row = 0.5 / new.total
     shares = np.append(largest, share).clip(half_a_row, 1 - half_a_row)
     logits = np.log(shares / (1 - shares))
-    deviation = max(float(logits[:-1].std(ddof=1)) * math.sqrt(1 + 1 / windows), half_a_row)
-    score = float(logits[-1] - logits[:-1].mean()) / deviation
+    past_logits = logits[:-1]
+    deviation = float(past_logits.std(ddof=1)) * math.sqrt(1 + 1 / windows)
+    score = float(logits[-1] - past_logits.mean()) / max(deviation, half_a_row)
     # A new value is the largest one as seldom as new ones are; any other may be the largest of many
     p = student_above(score, windows - 1)
     new_ones = find_new_values(feature.now, feature.baseline, feature.baseline_feature.references.get(PREVIOUS))
     if value in new_ones:
         p *= len(new_ones) / len(new.counts)
     else:
-        p = max(p, -math.expm1(-math.exp(-math.pi / math.sqrt(6) * score - EULER)))
+        gumbel_score = math.pi / math.sqrt(6) * score + EULER
+        p = max(p, -math.expm1(-math.exp(-gumbel_score)))
     expected = float(largest.mean())
     return FactEvidence(
         *("share of one text", share, expected, feature.baseline.present, new.total, p),
@@ -331,10 +220,10 @@ def _bound_count(frequencies: Frequencies, value: str) -> int:
 @register_fact(
     "repeated_value_check",
     same_as=(
-        "distinct_share_check",
         "frequent_value_check",
         "repeated_rows_check",
         "text_length_check",
+        "time_of_day_check",
         "time_precision_check",
     ),
 )
@@ -346,7 +235,20 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     """
     if recognise_dates(before):
         return None
-    return _compare_repeats("share of values that repeat", before.state(Repeats), feature.current.state(Repeats))
+    quantity = "share of values that repeat"
+    old = before.state(Repeats)
+    new = feature.current.state(Repeats)
+    distinct = feature.current.distinct
+    if old is None or new is None or distinct is None or new.level < LEVEL_OF_NONE:
+        return _compare_repeats(quantity, old, new)
+    # So many of the window's values repeat that none of them was kept
+    rows = feature.current.num_present
+    is_larger = rows > LARGEST * before.num_present
+    if is_larger or old.repeated > MOST_REPEATED_SHARE * old.different:
+        return None
+    repeated = max(0, rows - distinct.estimate())
+    baseline = (old.repeated, old.different)
+    return compare_shares(quantity, baseline, (repeated, rows))
 
 
 def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
@@ -457,7 +359,8 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
     # New values so far: in parts of the baseline's second half, and in earlier windows
     new = growth[0]
     rows = np.full(len(new), before.num_present / 2 / len(new))
-    new_value_counts = count_new_values(feature.comparison.baseline.history.get(PREVIOUS), feature.name)
+    windows = feature.comparison.baseline.history.get(PREVIOUS)
+    new_value_counts = count_new_values(windows, feature.name)
     if new_value_counts is not None:
         new_in_windows, rows_of_windows = new_value_counts
         new = np.concatenate((new, new_in_windows))
@@ -466,8 +369,14 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
     earlier = feature.baseline_feature.references.get(PREVIOUS)
     new_ones = find_new_values(feature.now, feature.baseline, earlier)
     values_now = len(counts.counts)
-    values_before = _count_different(before)
-    are_most_new = 2 * sum(counts.counts[value] for value in new_ones) > counts.total and 2 * values_now > values_before
+    counts_before = exact_counts(before)
+    values_before = 0
+    if counts_before is not None:
+        values_before = len(counts_before.counts)
+    elif before.distinct is not None:
+        values_before = before.distinct.estimate()
+    new_rows = sum(counts.counts[value] for value in new_ones)
+    are_most_new = 2 * new_rows > counts.total and 2 * values_now > values_before
     num_new = len(new_ones)
     # Rows since the baseline that nobody saw: up to its length, unless windows were seen or most rows are new now, which they
     # also are where values come and go, so that a window has few of the baseline's

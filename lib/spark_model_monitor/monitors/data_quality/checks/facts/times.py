@@ -239,7 +239,7 @@ def _find_stretch(before: FeatureProfile) -> Stretch:
 @register_fact(
     "time_of_day_check",
     needs=TimeCounts,
-    same_as=(*DATE_CHECKS, "distinct_share_check", "time_age_check", "time_precision_check", "time_range_check"),
+    same_as=(*DATE_CHECKS, "time_age_check", "time_precision_check", "time_range_check"),
 )
 def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The times are at the baseline's hours of the day. Of hours that a window does not cover nothing is said, nor of windows of
