@@ -3,8 +3,9 @@
 What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
 step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
 left behind, also when its time is over (`leave_after_grace`), and the same signal again waits for nothing, unless it comes with
-the first. A thread counts the signals, as the main one may be in a library's call that takes longer. What others are asked for
-is left behind as well, when it takes too long as a whole (`run_within`).
+the first. A thread counts the signals, as the main one may be in a library's call that takes longer. A call that lets no thread
+of Python's go on is ended from outside (`watch_from_outside`). What others are asked for is left behind as well, when it takes
+too long as a whole (`run_within`).
 
 Standard library only.
 """
@@ -12,6 +13,7 @@ Standard library only.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -37,6 +39,26 @@ _received: set[int] = set()  # signals that were raised in the main thread
 _arrived: dict[int, float] = {}  # the time of each signal's first coming
 _exit_steps: list[Callable[[], object]] = []
 _exit = os._exit  # a script's own is replaced
+_pipes: dict[int, int] = {}  # by process: the pipe with the numbers of its signals
+_watchers: list[subprocess.Popen[bytes]] = []
+
+IN_ITS_MIDST = "ended by signal {} in the midst of its work; start it again"
+WATCHER = """
+import os, select, signal, sys, time
+pipe, watched = int(sys.argv[1]), int(sys.argv[2])
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+signals = select.poll()
+signals.register(pipe, select.POLLIN)
+# The pipe hangs up when the process has ended
+while not signals.poll()[0][1] & select.POLLHUP:
+    time.sleep(float(sys.argv[3]))
+    # Nobody has read the signal's number
+    if [event for _, event in signals.poll(0)] == [select.POLLIN]:
+        number = os.read(pipe, 1)[0]
+        os.kill(watched, signal.SIGKILL)
+        sys.exit("Error: " + sys.argv[4].format(number))
+"""
 
 
 class Process(Protocol):
@@ -207,6 +229,22 @@ def run_within(seconds: float, talk: Callable[[], T]) -> T:
     raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
+def watch_from_outside() -> None:
+    """Have this process killed, once for all, if it is told to end and then reads no signal for `GRACE_SECONDS`.
+
+    Call before a user's code is loaded: while a function in C keeps Python's lock, none of our threads goes on.
+    """
+    pipe = _pipes.pop(os.getpid(), None)
+    if pipe is None:
+        return
+    command = [sys.executable, "-I", "-S", "-c", WATCHER, str(pipe), str(os.getpid()), str(GRACE_SECONDS), IN_ITS_MIDST]
+    # Its own session, as Ctrl-C reaches all processes of a terminal's
+    watcher = subprocess.Popen(
+        command, pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    _watchers.append(watcher)
+
+
 @contextmanager
 def exits_refused() -> Iterator[None]:
     """While a user's code runs, `os._exit` raises as `sys.exit` does: it would end the job with its status, and no word."""
@@ -235,19 +273,24 @@ def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
     os.set_blocking(writing, False)
 
     def count_signals() -> None:
-        while arrived := os.read(reading, 1):
+        signals = select.poll()
+        signals.register(reading, select.POLLIN)
+        # While this thread may not go on, the number stays in the pipe for a watcher to see
+        while signals.poll() and (arrived := os.read(reading, 1)):
             if arrived[0] in numbers:
                 _count(arrived[0])
         os.close(reading)
 
     thread = threading.Thread(target=count_signals, daemon=True)
     thread.start()
+    _pipes[os.getpid()] = reading
     # An event loop may have one, which hears of its signals as long as it can
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
+        _pipes.pop(os.getpid(), None)
         os.close(writing)
         thread.join()
 
@@ -277,8 +320,7 @@ def _leave_if_arrived(number: int) -> None:
 
 
 def _leave_by_signal(number: int) -> NoReturn:
-    sentence = f"ended by signal {number} in the midst of its work; start it again"
-    _leave(BY_SIGNAL + number, sentence)
+    _leave(BY_SIGNAL + number, IN_ITS_MIDST.format(number))
 
 
 def _leave(status: int, sentence: str) -> NoReturn:

@@ -50,6 +50,13 @@ def preprocess_handler(record):
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 """
 """A call of many minutes, in which no handler of Python's is called."""
+HOLDS_PYTHON = """
+import itertools
+def preprocess_handler(record):
+    open("begun", "w").close()
+    return {"age": sum(itertools.repeat(1))}
+"""
+"""A call that never ends, in which no thread of Python's goes on."""
 OUT_OF_TIME = f"""
 {NEVER_BACK}
 import os, signal
@@ -157,6 +164,30 @@ def test_a_script_that_never_comes_back_is_left_behind_when_its_time_is_over(dat
     left = {path.name for path in (data / "out").rglob("*")}
     assert left == {"message"}, "nothing is held, nothing half-written"
     assert "as --max-runtime says" in (data / "out" / "message").read_text()
+
+
+def test_a_librarys_call_is_left_behind_when_the_time_is_over():
+    program = "import hashlib, time; from datetime import timedelta\n"
+    program += "from spark_model_monitor.running.runtime.status import TimeLimit\n"
+    program += "limit = TimeLimit(timedelta(seconds=0.1), time.monotonic(), bool)\n"
+    program += "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    status, printed = ended(process)
+
+    assert status == 143, printed
+    assert "as --max-runtime says; nothing was published; what went on regardless was left behind" in printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGALRM], ids=["signal", "time limit"])
+def test_a_script_that_lets_no_thread_go_on_is_ended_from_outside(data, number):
+    status, printed = signalled(data, baseline(data, HOLDS_PYTHON, "--max-runtime", "PT1H"), number)
+
+    assert status == -signal.SIGKILL
+    assert f"ended by signal {number:d} in the midst of its work" in printed
+    assert ended(baseline(data, QUIET))[0] == 0
+    assert not [path for path in (data / "out").rglob("*") if path.name.startswith((".", "_lease", "_unfinished"))]
 
 
 def test_a_second_signal_waits_for_nothing(data):

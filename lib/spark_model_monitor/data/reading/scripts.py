@@ -78,6 +78,7 @@ def load_handler(script: Script) -> Handler:
 
     Raises whatever the script raises while it is loaded, and ValueError if it has no handler.
     """
+    stopping.watch_from_outside()
     # The script's own globals; nothing of ours is in them
     namespace: dict[str, Any] = {"__name__": "preprocessor", "__file__": script.name}
     with exits_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.errors import MESSAGE, NO_DATA, SCRIPT_FAILED, MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.stopping import leave_after_grace, stop, take_back
+from spark_model_monitor.stopping import STEP_SECONDS, leave_after_grace, stop, take_back
 from spark_model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
@@ -39,27 +40,36 @@ class TimeLimit:
     """
 
     def __init__(self, limit: timedelta, began: float, cancel: Callable[[], None], *, may_leave: bool = True) -> None:
-        self._limit = limit
         self._may_leave = may_leave
         self._cancel = cancel
+        self._error = OutOfTime(f"{OUT_OF_TIME.format(limit=limit)}; nothing was published")
         self._handler: Any = signal.signal(signal.SIGALRM, self._end)
         # From the job's start: imports and Spark's start count, too
-        left = limit.total_seconds() - (time.monotonic() - began)
-        signal.setitimer(signal.ITIMER_REAL, max(left, SOONEST_SECONDS))
+        left = max(limit.total_seconds() - (time.monotonic() - began), SOONEST_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, left)
+        # The alarm waits until the main thread is back from a library's call; this timer doesn't, and comes second
+        self._timer = threading.Timer(left + STEP_SECONDS, self._leave)
+        self._timer.daemon = True
+        self._timer.start()
 
     def lift(self) -> None:
         """Remove the time limit."""
         signal.setitimer(signal.ITIMER_REAL, 0)
+        self._timer.cancel()
         take_back(OutOfTime)
         signal.signal(signal.SIGALRM, self._handler)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        error = OutOfTime(f"{OUT_OF_TIME.format(limit=self._limit)}; nothing was published")
-        # A call into the JVM may not come back: after a grace period the process ends regardless
-        if self._may_leave:
-            leave_after_grace(error, ExitStatus.TERMINATED, f"{error}; what went on regardless was left behind")
+        self._timer.cancel()
+        self._leave()
         self._cancel()
-        stop(error)
+        stop(self._error)
+
+    def _leave(self) -> None:
+        """Whatever goes on regardless, as a call into the JVM, is left behind after a grace period."""
+        if self._may_leave:
+            sentence = f"{self._error}; what went on regardless was left behind"
+            leave_after_grace(self._error, ExitStatus.TERMINATED, sentence)
 
 
 class ExitStatus(IntEnum):
