@@ -75,6 +75,33 @@ def test_a_command_that_can_not_go_on_shows_the_name_in_its_way_by_numbers(comma
     assert not set(SIGNS) & set(message.replace("\n", ""))
 
 
+def list_prunable(folder):
+    hour = folder / "a\x1b\u202e/2020/01/01/00"
+    hour.mkdir(parents=True)
+    (hour / "a.jsonl").touch()
+    return ["prune", "--captures", str(folder / "a\x1b\u202e"), "--older-than", "P30D", "--dry-run"]
+
+
+def watch_nothing(folder):
+    return ["watch", str(folder / NAME)]
+
+
+def import_notebook(folder):
+    (folder / "a.py").write_bytes("from sagemaker.model_monitor import ModelMonitor  # \x1b\u202e".encode())
+    return ["import-notebook", str(folder / "a.py")]
+
+
+@pytest.mark.parametrize("make_command", [list_prunable, watch_nothing, import_notebook])
+def test_a_command_lists_names_of_others_by_numbers(make_command, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    cli.main(make_command(tmp_path))
+
+    printed = capsys.readouterr().out
+    assert "\\x1b" in printed
+    assert [sign for sign in SIGNS if sign in printed.replace("\n", "")] == []
+    assert "\nCompleted:" not in printed
+
+
 def report():
     verdict = ReportedVerdict(
         violations=1,

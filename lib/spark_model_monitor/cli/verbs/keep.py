@@ -67,6 +67,7 @@ def prune(options: argparse.Namespace) -> int:
     from spark_model_monitor.errors import BadConfiguration
     from spark_model_monitor.machine import current_machine
     from spark_model_monitor.reports.history.maintenance import Trees, count_totals, find_prunable, prune
+    from spark_model_monitor.reports.outputs.printable import printable
     from spark_model_monitor.running.configuration.offsets import read_offset
     from spark_model_monitor.running.scheduling.record import YEARS
 
@@ -95,9 +96,9 @@ def prune(options: argparse.Namespace) -> int:
     with open_paths([*options.captures, *options.merged, *options.reports]):
         # What a dry run lists and a real one deletes is the same list
         items = find_prunable(trees, now - age)
-        # Paths on lines of their own, for other programs to read
+        # Paths on lines of their own, for other programs to read; a line break in a name would make two of one
         for item in items if options.dry_run else ():
-            sys.stdout.write(f"{item.path}\n")
+            sys.stdout.write(f"{printable(item.path)}\n")
         if not options.dry_run:
             # Outputs are named so that a prune which was killed there earlier is finished, too
             prune(items, outputs=(*options.merged, *options.reports))

@@ -28,6 +28,7 @@ from spark_model_monitor.integrations.imports.jobs import (
     get_window,
     render_dag,
 )
+from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.storage import LocalStorage
 from spark_model_monitor.value_class import value_class
 
@@ -104,7 +105,7 @@ class ConvertedSchedule:
     def __str__(self) -> str:
         """The lines for people."""
         lines = [self.name, f"  wrote {', '.join(self.files)}", *(f"  {remark}" for remark in self.remarks)]
-        return "".join(f"{line}\n" for line in lines)
+        return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def import_schedules(

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.storage import LocalStorage
 from spark_model_monitor.value_class import value_class
 
@@ -75,7 +76,7 @@ def import_notebook(
     for change in changes:
         out.write(f"cell {change.cell}, line {change.first}\n")
         for mark, text in (("-", change.before), ("+", change.after or ""), ("!", change.reason)):
-            out.write("".join(f"  {mark} {line}\n" for line in text.splitlines()))
+            out.write("".join(f"  {mark} {printable(line)}\n" for line in text.splitlines()))
     if not changes:
         out.write(f"{path} imports nothing of the SDK\n")
     # Without an output this is a preview, and the notebook stays as it is

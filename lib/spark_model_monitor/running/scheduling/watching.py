@@ -29,6 +29,7 @@ from spark_model_monitor.reports.history_page.fleet_page import (
     group_by_cause,
 )
 from spark_model_monitor.reports.notices import ALERTS, ALERTS_RESOLVED, AlertReport, Notice, Report, ReportedRun
+from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.run_files import PAGE
 from spark_model_monitor.reports.page.page_files import Report as PageFile
 from spark_model_monitor.reports.sinks import Environment
@@ -179,7 +180,9 @@ def notify_and_write_page(
     lines = [f"{monitor.state.value[2:]}: {monitor.name}: {monitor.said}" for monitor in watched if monitor.said]
     bad = (state for state in MonitorState if state is not MonitorState.OK)
     counts = ", ".join(f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in bad)
-    text = "".join(f"{line}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}"))
+    text = "".join(
+        f"{printable(line)}\n" for line in (*lines[:WINDOWS], f"{page}: {len(watched):,} monitors, {counts}")
+    )
     return text, status
 
 
