@@ -49,10 +49,10 @@ FEATURES_OF_A_PAGE = 100
 BACKFILL_ROWS = 150
 BACKFILL_COLUMNS = 4
 BACKFILL_HOURS = (12, 60)
-CAPTURED = datetime(2026, 1, 31, 22, 10, tzinfo=timezone.utc)
-COMMAND = ("-m", "spark_model_monitor")
+CAPTURED = datetime(2026, 1, 31, tzinfo=timezone.utc)
+ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = "import numpy, pyarrow, pyarrow.compute, pyarrow.parquet"
-MONITORING = "import runpy; runpy.run_path(sys.argv[1])"
+MONITORING = "import runpy, sys; runpy.run_path(sys.argv[1])"
 TIMES_DESCRIBE = 1.5
 """Times pandas' own description of the same frame, which judges nothing."""
 
@@ -237,27 +237,36 @@ def window_of_a_backfill() -> float:
     """Milliseconds of an hour of a backfill, from the difference of a longer one and a shorter one; without its page."""
     with tempfile.TemporaryDirectory(prefix="spark-model-monitor-benchmark-") as name:
         folder = Path(name)
-        before = frame(500, BACKFILL_COLUMNS, 1)
-        before.to_csv(folder / "before.csv", index=False)
+        frame(500, BACKFILL_COLUMNS, 1).to_csv(folder / "before.csv", index=False)
         baseline = folder / "baseline"
         _command("baseline", folder / "before.csv", "--output-path", baseline)
-        # The hours of the longer backfill; the shorter one ends after its own
-        start = datetime(2026, 1, 31, tzinfo=timezone.utc)
-        for hour in range(max(BACKFILL_HOURS)):
-            time_of_hour = start + timedelta(hours=hour)
-            cells = _write_cells(frame(BACKFILL_ROWS, BACKFILL_COLUMNS, 2 + hour), BACKFILL_ROWS)
-            lines = [_capture(number, line, time_of_hour) for number, line in enumerate(cells)]
-            captures = folder / f"captures/{time_of_hour:%Y/%m/%d/%H}/all.jsonl"
-            captures.parent.mkdir(parents=True)
-            captures.write_text("".join(lines))
+        write_hours(folder / "captures")
+        # The shorter one ends after its own hours
         took = []
         for hours in BACKFILL_HOURS:
-            end = f"{start + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+            end = f"{CAPTURED + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
             flags = ("--dataset-format", "capture", "--end-time", end, "--no-report", "--baseline", baseline)
-            output = folder / f"report-{hours}"
-            took.append(measure_program(*COMMAND, "backfill", folder / "captures", *flags, "--output-path", output))
-    few, many = BACKFILL_HOURS
-    return 1000 * (took[1] - took[0]) / (many - few)
+            report = folder / f"report-{hours}"
+            took.append(_command("backfill", folder / "captures", *flags, "--output-path", report))
+    shorter, longer = BACKFILL_HOURS
+    return 1000 * (took[1] - took[0]) / (longer - shorter)
+
+
+def write_hours(captures: Path) -> None:
+    """Captures of the hours of the longer backfill, each in its folder."""
+    for hour in range(max(BACKFILL_HOURS)):
+        time_of_hour = CAPTURED + timedelta(hours=hour)
+        cells = _write_cells(frame(BACKFILL_ROWS, BACKFILL_COLUMNS, 2 + hour), BACKFILL_ROWS)
+        lines = [_capture(number, line, time_of_hour) for number, line in enumerate(cells)]
+        folder = captures / f"{time_of_hour:%Y/%m/%d/%H}"
+        folder.mkdir(parents=True)
+        (folder / "all.jsonl").write_text("".join(lines))
+
+
+def import_of_monitoring() -> float:
+    """Core seconds of loading what `monitor` needs for files of this machine, beside the libraries alone."""
+    own_modules = measure_program("-c", f"{LIBRARIES}; {MONITORING}", ROOT / "jobs" / "monitor.py")
+    return own_modules - measure_program("-c", LIBRARIES)
 
 
 def window_of_a_page() -> float:
@@ -284,7 +293,7 @@ def compare_with_describe(rows: int) -> tuple[float, float]:
 
 
 def _command(*words: str | Path) -> float:
-    return measure_program(*COMMAND, *words)
+    return measure_program("-m", "spark_model_monitor", *words)
 
 
 def measure_program(*words: str | Path) -> float:
@@ -316,6 +325,7 @@ WORK: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     ("a column of 5,000 beside one of 1,000", more_columns, 1.1, "times"),
     ("a command: monitor --help", help_of_a_verb, 0.15, "s"),
     (f"a command: monitor of {COMMAND_ROWS} rows", command_of_few_rows, 0.35, "s"),
+    ("an import of what monitor needs, beside its libraries", import_of_monitoring, 0.15, "s"),
     (f"a file of {RECORDS_OF_A_FILE} captures, of {FILES:,}", small_file, 1.0, "ms"),
     (f"a window of a backfill, {BACKFILL_ROWS} x {BACKFILL_COLUMNS}", window_of_a_backfill, 40.0, "ms"),
     (f"a window on a page of {WINDOWS_OF_A_PAGE} x {FEATURES_OF_A_PAGE}", window_of_a_page, 1.0, "ms"),

@@ -9,6 +9,7 @@ import sys
 
 from spark_model_monitor.monitors.protocol import Monitor
 from spark_model_monitor.running.inputs.run_inputs import (
+    ReadBaseline,
     decisions_for,
     load_check_plan,
     read_baseline,
@@ -38,23 +39,25 @@ from spark_model_monitor.running.runtime.publishing import (
 )
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], read_named: ReadBaseline | None = None) -> int:
+    """read_named: reads the baseline, where the caller has many windows of one."""
     with started("monitor", argv) as job:
         monitor = monitor_for(job.config)
         require_sinks(job.config)
         if job.config.each_commit:
             each_commit(job, monitor)
         else:
-            one_window(job, monitor)
+            one_window(job, monitor, read_named)
     return job.exit_status
 
 
-def one_window(job: Job, monitor: Monitor) -> None:
+def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> None:
     engine = job.engine
     config = job.config
     rules = read_expectations(config.expectations, skip_unsupported=config.skip_unsupported)
     rules = with_past_metrics(rules, config)
-    baseline = with_history(read_baseline(config, monitor), config, monitor)
+    baseline = read_baseline(config, monitor, read_named)
+    baseline = with_history(baseline, config, monitor)
     with read_source(engine, config, baseline) as data:
         checks = load_check_plan(config, data)
         findings = run_monitoring(

@@ -322,18 +322,19 @@ def _record_source(value_read: Any, source: Json) -> None:
             stated = source
         else:
             stated = dict.fromkeys(value_read.model_fields_set)
-        nulls = {name: value for name, value in stated.items() if members.get(name) is None}
-        ints = {
-            name: tuple(member) if type(member) is list else member
-            for name, member in stated.items()
-            if type(member) in (int, list) and _has_integers(member, members.get(name))
-        }
-        object.__setattr__(value_read, _AS_READ, _AsRead(tuple(stated), nulls, ints))
+        nulls = {}
+        ints = {}
         for name, value in stated.items():
             member = members.get(name)
+            if member is None:
+                nulls[name] = value
+                continue
+            if type(value) in (int, list) and _has_integers(value, member):
+                ints[name] = tuple(value) if type(value) is list else value
             # Nothing lies within scalars, of which a record of runs has thousands
             if type(member) not in _SCALARS:
                 _record_source(member, value)
+        object.__setattr__(value_read, _AS_READ, _AsRead(tuple(stated), nulls, ints))
     # An object without declared members, or a list: what lies in it
     elif isinstance(value_read, dict) and isinstance(source, Mapping):
         for name, value in source.items():

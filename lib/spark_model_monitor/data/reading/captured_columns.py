@@ -51,6 +51,7 @@ def sample_rows(engine: Engine, source: Listing, reading: Reading) -> SampledRow
         (line, file.path)
         for file in files
         for line in islice(read_first_lines(engine, file), SAMPLED_RECORDS // len(files))
+        if may_have_json(line)
     ]
     samples: list[dict[str, list[JsonObject]]] = []
     for window in (reading.window, None):
@@ -58,6 +59,12 @@ def sample_rows(engine: Engine, source: Listing, reading: Reading) -> SampledRow
         if not samples:
             samples = [*filter(None, (read_rows(line, selection, path) for line, path in first_lines))]
     return samples
+
+
+def may_have_json(line: bytes) -> bool:
+    """Whether a half of a captured line may be JSON, by the words for its encoding. Most lines are CSV, and need no decoding."""
+    words = line.lower()
+    return b"json" in words or b"base64" in words or b"\\u" in words
 
 
 def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozenset[str]:

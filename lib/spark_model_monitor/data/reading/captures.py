@@ -16,6 +16,7 @@ from itertools import islice
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.profiling.scan_plan import LineMetadata
 from spark_model_monitor.data.reading.captured_columns import (
+    SampledRows,
     find_nested_texts,
     find_opened_arrays,
     find_roles,
@@ -45,6 +46,7 @@ from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
+from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import MESSAGE, NO_DATA, NoData
 from spark_model_monitor.statistics.spellings import match_spellings
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -179,9 +181,8 @@ def read_captures(
         if spellings:
             report_spellings(spellings)
         reading = replace(reading, spellings={**outer_names, **spellings})
-        has_json = _are_mostly_json(engine, source, reading, may_be_mixed=options.allow_mixed_encodings)
-        if roles is None and options.script is None and has_json:
-            roles = find_roles(samples, reading, options.values)
+        if roles is None and options.script is None:
+            roles = _find_roles_in_json(engine, source, reading, samples, options)
         if roles is not None:
             reading = replace(reading, names=roles.list_columns(reading.names), answers=tuple(roles.answers))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
@@ -222,14 +223,21 @@ def read_captures(
     )
 
 
-def _are_mostly_json(engine: Engine, source: Listing, reading: Reading, *, may_be_mixed: bool) -> bool:
-    """Whether most of the first records are JSON: a few among CSV have no columns of their own. may_be_mixed: or have one half
-    in JSON.
-    """
+def _find_roles_in_json(
+    engine: Engine, source: Listing, reading: Reading, samples: SampledRows, options: ReadOptions
+) -> ColumnRoles | None:
+    """The roles of the columns, if most of the first records are JSON: a few among CSV have no columns of their own."""
+    may_be_mixed = options.allow_mixed_encodings  # or have one half in JSON
+    if not samples and not may_be_mixed:
+        return None
     first_record = _find_first_record(engine, source, reading)
     if first_record is None:
-        return may_be_mixed
-    return first_record[0] == JSON
+        is_json = may_be_mixed
+    else:
+        is_json = first_record[0] == JSON
+    if not is_json:
+        return None
+    return find_roles(samples, reading, options.values)
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:

@@ -129,8 +129,7 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: 
 
     moved: gets a sentence for each flag that is a setting now; it counts all the same, as scripts have it.
     """
-    flags = {flag_name(name): (name, "true") for name in OPTIONS}
-    flags.update({flag_name(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite})
+    flags = _list_flags()
     free = next((name for name, option in OPTIONS.items() if option.free), "")
     values_by_name: dict[str, Given] = {}
     words = list(arguments)
@@ -218,7 +217,9 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
 
 
 def _read_variables(variables: Mapping[str, str], location_template: str) -> dict[str, Given]:
-    values_by_name = {}
+    values_by_name: dict[str, Given] = {}
+    if not variables:
+        return values_by_name
     for variable, (name, positive) in _list_variables().items():
         # Containers set variables to empty texts, which means not at all
         if (text := variables.get(variable, "")).strip():
@@ -226,6 +227,13 @@ def _read_variables(variables: Mapping[str, str], location_template: str) -> dic
                 text if positive else _resolve_switch(text, positive), location_template.format(variable)
             )
     return values_by_name
+
+
+@cache
+def _list_flags() -> Mapping[str, tuple[str, str]]:
+    """The option of each flag, and the text that it stands for without a value."""
+    flags = {flag_name(name): (name, "true") for name in OPTIONS}
+    return flags | {flag_name(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite}
 
 
 @cache

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor.data.reading import formats
 from spark_model_monitor.data.reading.data import find_reason_for_spark, require_opener
@@ -237,14 +237,18 @@ WITHOUT_STATISTICS = (
 )
 
 
-def read_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+ReadBaseline: TypeAlias = Callable[[JobConfig, Monitor], StoredBaseline | None]
+
+
+def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline | None = None) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
+    read_named: instead of `read_named_baseline`, by a caller that has read it for another window.
     None for `--baseline previous` without an earlier run, as this one must be the first; and for expectations alone.
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
-        baseline = _read_named_baseline(config, monitor)
+        baseline = (read_named or read_named_baseline)(config, monitor)
     except BadInput as fault:
         raise BadConfiguration(f"the baseline can't be read: {fault}") from fault
     if baseline is None and config.baseline is None:
@@ -378,7 +382,8 @@ def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineRefere
     return None
 
 
-def _read_named_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+def read_named_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
+    """The baseline as it is stored. Raises BadInput if it can't be read, BadConfiguration if none is named."""
     known: StoredBaseline | None = None
     if config.baseline == PREVIOUS:
         known = baselines.read_previous_baseline(config.output_path, monitor)

@@ -21,6 +21,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, MergedFormat
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, NoData
+from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import flag_name
@@ -30,6 +31,7 @@ from spark_model_monitor.running.configuration.reading import (
     with_default_output,
     with_recognised_format,
 )
+from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, read_named_baseline
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.runtime.status import SUCCESSFUL, ExitStatus, parse_published_without, read_message
@@ -234,12 +236,21 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     # The job's own driver, run in this process: a process for each window would import everything anew
     monitor = runpy.run_path(str(Layout.here().job_file("monitor", Path.cwd())))["main"]
 
+    stored_baseline: StoredBaseline | None = None
+
+    def read_once(window_config: JobConfig, monitor_of_window: Monitor) -> StoredBaseline | None:
+        nonlocal stored_baseline
+        # Each window may have another one before it
+        if stored_baseline is None or window_config.baseline == PREVIOUS:
+            stored_baseline = read_named_baseline(window_config, monitor_of_window)
+        return stored_baseline
+
     def output(window: Window) -> str:
         return join(config.output_path, f"{window.end:%Y/%m/%d/%H}")  # C1.5
 
     def run(window: Window) -> int:
         times = ("--start-time", format_moment(window.start), "--end-time", format_moment(window.end))
-        status: int = monitor([*request.flags, *times, "--output-path", output(window)])
+        status: int = monitor([*request.flags, *times, "--output-path", output(window)], read_once)
         return status
 
     has_runs = False

@@ -367,6 +367,10 @@ def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
             )
 
 
+OPTION_NAMES = frozenset({*OPTIONS, *(variable_name(name, option) for name, option in OPTIONS.items())})
+"""A variable of a job may be written as the option or as its environment variable."""
+
+
 def _list_job_errors(plan: Plan, where: str) -> list[str]:
     if not plan.entry.jobs:
         return [f'{where}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
@@ -375,10 +379,8 @@ def _list_job_errors(plan: Plan, where: str) -> list[str]:
     for index, job in enumerate(plan.entry.jobs):
         if job.job not in jobs:
             errors.append(f"{where}: jobs[{index}].job is {job.job!r}; it is one of {', '.join(jobs)}")
-        # A variable may be written as the option or as its environment variable
-        option_names = {name for pair in OPTIONS.items() for name in (pair[0], variable_name(*pair))}
-        for name in sorted(set(job.variables or {}) - option_names):
-            hint = did_you_mean(name, sorted(option_names), "docs/jobs.md lists them", shown=str)
+        for name in sorted(set(job.variables or {}) - OPTION_NAMES):
+            hint = did_you_mean(name, sorted(OPTION_NAMES), "docs/jobs.md lists them", shown=str)
             errors.append(f"{where}: jobs[{index}].variables: {name!r} is no option; {hint}")
         env_file = plan.env_file(job)
         if env_file is None and not job.variables:
