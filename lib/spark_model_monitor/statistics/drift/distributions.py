@@ -319,6 +319,9 @@ def align_precision(
     """
     distributions = (before, now)
     cdfs = [distribution.step_cdf().drop_infinite() for distribution in distributions]
+    # Most numbers have all digits of a double
+    if not any(cdf.precisions or cdf.are_singles for cdf in cdfs):
+        return distributions
     is_either_empty = not all(len(cdf.values) for cdf in cdfs)
     if is_either_empty or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
         return distributions
