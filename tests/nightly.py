@@ -83,7 +83,7 @@ def list_steps() -> tuple[NightlyStep, ...]:
         NightlyStep("connect-4.0", ("test", "SPARK=4.0", "REMOTE=1", f"ARGS=tests/spark --dist load {EVERYDAY}")),
         NightlyStep("spark-4.1", ("test", "SPARK=4.1")),
         *wide,
-        NightlyStep("leaderboard", ("leaderboard", "ARGS=--seconds 60 --laws 2")),
+        NightlyStep("leaderboard", ("leaderboard", "ARGS=--trial --hours .02 --laws normal SEA")),
         NightlyStep("advisories", ("advisories",)),
         NightlyStep("slow", ("test", "ARGS=tests -m slow"), ("environments",), by_name=True),
     )

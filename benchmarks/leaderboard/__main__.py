@@ -1,9 +1,12 @@
-"""The leaderboard of drift detectors: plays every entrant on every stream, and writes the page. README.md says how to add one.
+"""The leaderboard of drift detectors: plays every entrant on every law, and writes the page. README.md says how to add one.
 
-python benchmarks/leaderboard [--seconds N] [--laws N] [--entrants NAME ...] [--date YYYY-MM-DD] [--page FOLDER]
+python benchmarks/leaderboard [--hours N] [--laws NAME ...] [--entrants NAME ...] [--add NAME=FILE.py:CLASS ...] [--page FOLDER]
+python benchmarks/leaderboard --check N    # replays N published streams, drawn at random, and compares
+python benchmarks/leaderboard --trial [...]    # few windows, below build/leaderboard/trials
 
-A run goes on where it stopped: what the results of its date hold isn't played again. An entrant with an environment of its own
-takes part if that is there (make leaderboard-peers). With --laws it is a trial of few windows, below build/leaderboard/trials.
+The commit that is played draws the laws, the cells and the seeds; played.tsv lists all of them. A run goes on where it stopped,
+law by law: each has windows that set the limits, three sets of seeds, and more while cells are open. An entrant with an
+environment of its own takes part if that is there (make leaderboard-peers), one of a file if that is.
 """
 
 from __future__ import annotations
@@ -11,42 +14,75 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
 from functools import cache
-from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 BUILD = ROOT / "build" / "leaderboard"
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 
-from detectors import ENTRANTS, OURS  # noqa: E402 - the folder is on the path by now
-from page import write_pages  # noqa: E402
-from scores import Row  # noqa: E402
-from streams import AS_THEY_ARE, HEALTHY_WINDOWS, STREAM_LAWS, list_tables  # noqa: E402
+import pandas as pd  # noqa: E402 - the folder is on the path by now
+from entrants import ENTRANTS, OURS, Entrant  # noqa: E402
+from page import PARQUET, read_published, write_pages  # noqa: E402
+from play import CALIBRATION, PLAY, Line, Task, find_entrant  # noqa: E402
+from published_laws import ERRORS  # noqa: E402
+from scores import apply_limits, compare_cells, list_windows  # noqa: E402
+from streams import HEALTHY_WINDOWS, draw_laws, draw_number  # noqa: E402
 
-WIDTHS = (20, 100)
-SEEDS = 12  # 720 healthy windows of a law; one for dear entrants and real tables, and the smaller width
-FAULTY_SEEDS = 8  # in which faults are tried, in tables of the smaller width
-TRIAL_WINDOWS = 6
+PLAYED = FOLDER / "played.tsv"
+NO_PART = ("__main__", "page", "scores", "real_tables")
+CODE = (
+    "lib",
+    "benchmarks/*laws.py",
+    "benchmarks/contestants.py",
+    "benchmarks/leaderboard/*.py",
+    *(f":!benchmarks/leaderboard/{name}.py" for name in NO_PART),
+)
+"""What a play depends on."""
+SETS = 3  # of seeds, whose orders are compared
+MOST_SEEDS = 9  # of a law
+CALIBRATION_WINDOWS = 2_000
+TRIAL_WINDOWS = 20
+ENOUGH = 0.75  # of a law's cells are resolved
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class Batch(NamedTuple):
-    """Streams of some laws that an entrant plays one after the other."""
+def run_git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
-    entrant: str
-    columns: int
-    seed: int
-    has_faults: bool
-    laws: list[str]
+
+def list_played() -> list[str]:
+    """The commits whose boards were played, the last one last."""
+    lines = PLAYED.read_text(encoding="utf-8").splitlines()[1:] if PLAYED.exists() else []
+    return [line.split("\t")[0] for line in lines]
+
+
+def has_commit(commit: str) -> bool:
+    return run_git("cat-file", "-t", commit) == "commit"
+
+
+def find_commit(*, is_trial: bool) -> str:
+    """The last one played if neither the package nor the board has changed since; else today's, which is written down first."""
+    commit = run_git("rev-parse", "HEAD")
+    if is_trial:
+        return commit
+    if run_git("status", "--porcelain", "--", *CODE):
+        raise SystemExit("commit what is changed below lib and benchmarks: the commit draws what is played")
+    for played in list_played()[-1:]:
+        if has_commit(played) and not run_git("diff", "--name-only", played, "HEAD", "--", *CODE):
+            return played
+    today = datetime.now(timezone.utc).date()
+    table = PLAYED.read_text(encoding="utf-8") if PLAYED.exists() else "commit\tfirst played\n"
+    PLAYED.write_text(f"{table}{commit}\t{today}\n", encoding="utf-8")
+    return commit
 
 
 def start_python(environment: str | None, *words: str) -> subprocess.Popen[str]:
@@ -70,109 +106,172 @@ def find_package_version(environment: str | None, package: str) -> str:
         return ""
 
 
-@cache
-def find_version(name: str) -> str | None:
-    """The version of an entrant; None if it isn't installed. Ours has that of the tree, not what is released."""
-    entrant = ENTRANTS[name]
-    version = find_package_version(entrant.environment, entrant.package)
-    if version and entrant.package == "spark_model_monitor":
-        command = ["git", "rev-parse", "--short=10", "HEAD:lib"]
-        tree = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-        return f"{version} ({tree.stdout.strip() or 'no git'})"
-    return f"{entrant.package} {version}" if version else None
+def find_absence(name: str, entrant: Entrant) -> str:
+    """Why an entrant doesn't take part; nothing if it does."""
+    if not all(file.exists() for file in entrant.files):
+        return f"{name}: no file {entrant.files[0].name}"
+    if not find_package_version(entrant.environment, entrant.package):
+        return f"{name}: {entrant.package} is not installed (make leaderboard-peers)"
+    return ""
 
 
-def list_batches(laws: list[str], entrants: list[str], first_seed: int, is_trial: bool) -> Iterator[Batch]:
-    """All laws with one seed before the next seed; a real table is played once, as it is."""
-    for index, columns, name in product(range(SEEDS), WIDTHS, entrants):
-        entrant = ENTRANTS[name]
-        is_first = index == 0 and columns == WIDTHS[0]
-        is_wide_again = columns > WIDTHS[0]
-        played = [law for law in laws if law in (entrant.laws or laws)]
-        if not is_first:
-            is_once = is_trial or entrant.is_dear
-            played = [law for law in played if law in STREAM_LAWS and not is_once]
-        if is_wide_again:
-            played = [law for law in played if law not in AS_THEY_ARE]
-        has_faults = index < FAULTY_SEEDS and not is_wide_again
-        yield Batch(name, columns, first_seed + index, has_faults, played)
+@dataclass
+class BoardPlay:
+    """What is played of a commit, line by line in a file. processes end when `ends` comes."""
+
+    commit: str
+    laws: int
+    file: Path
+    ends: float
+    entrants: dict[str, Entrant]
+    healthy: int = HEALTHY_WINDOWS
+    calibration: int = CALIBRATION_WINDOWS
+    maximum_seeds: int = MOST_SEEDS
+    added: dict[str, str] = field(default_factory=dict)
+
+    def read_lines(self) -> list[Line]:
+        if not self.file.exists():
+            return []
+        return [json.loads(line) for line in self.file.read_text(encoding="utf-8").splitlines()]
+
+    def list_entrants(self, law: str) -> list[str]:
+        """Those for a model's errors play these alone, dear ones a third of the laws."""
+        is_of_errors = law in ERRORS
+        is_drawn = draw_number(self.commit, law, "dear") % 3 == 0
+        return [
+            name
+            for name, entrant in self.entrants.items()
+            if (is_of_errors or not entrant.of_errors) and (is_drawn or not entrant.is_dear)
+        ]
+
+    def play_law(self, law: str) -> None:
+        """First the windows that set the limits, then three seeds, then more until enough cells are resolved."""
+        names = self.list_entrants(law)
+        scored = [name for name in names if self.entrants[name].has_scores]
+        self.play(law, CALIBRATION, [*range(-(-self.calibration // self.healthy))], scored)
+        self.play(law, PLAY, [*range(min(SETS, self.maximum_seeds))], names)
+        for seed in range(SETS, self.maximum_seeds):
+            if not (faults := self.list_open_faults(law)):
+                break
+            self.play(law, PLAY, [seed], names, faults)
+
+    def list_open_faults(self, law: str) -> list[str]:
+        """The kinds whose cells are open, if there are too many of them."""
+        lines = [line for line in self.read_lines() if line["law"] == law]
+        cells = compare_cells(apply_limits(list_windows(lines)))
+        open_faults = cells.loc[cells["outcome"] == "open", "fault"].tolist()
+        return open_faults if len(open_faults) > (1 - ENOUGH) * len(cells) else []
+
+    def play(self, law: str, part: str, seeds: list[int], names: list[str], faults: list[str] | None = None) -> None:
+        """Play what is not played yet, in a process for each environment."""
+        done = [
+            [line["entrant"], line["seed"]] for line in self.read_lines() if (line["law"], line["part"]) == (law, part)
+        ]
+        for environment in dict.fromkeys(self.entrants[name].environment for name in names):
+            group = [name for name in names if self.entrants[name].environment == environment]
+            is_waiting = any([name, seed] not in done for name in group for seed in seeds)
+            left = self.ends - time.monotonic()
+            if is_waiting and left > 0:
+                task = Task(self.commit, law, self.laws, part, seeds, group, done, faults or [])
+                self.run_task(environment, replace(task, healthy=self.healthy, seconds=left, added=self.added))
+
+    def run_task(self, environment: str | None, task: Task) -> None:
+        process = start_python(environment, str(FOLDER / "play.py"), json.dumps(asdict(task)))
+        for line in process.stdout or ():
+            if line.startswith("{"):
+                with self.file.open("a", encoding="utf-8") as file:
+                    file.write(line)
+
+    def check(self, count: int) -> int:
+        """Replay streams of the published rows, and compare all but seconds."""
+        # Draw some
+        published = read_published(ROOT / "docs" / PARQUET)
+        stream = ["law", "part", "seed", "entrant"]
+        keys = published[stream].drop_duplicates()
+        keys = keys[keys["entrant"].isin([*self.entrants])]
+        chosen = keys.sample(min(count, len(keys)), random_state=random.randrange(2**32))
+        differing = 0
+        for law, part, seed, name in chosen.itertuples(index=False):
+            # As they were published
+            rows = published[(published[stream] == [law, part, seed, name]).all(axis=1)]
+            faults = sorted({*rows["fault"]} - {""}) if seed >= SETS else []
+            task = Task(self.commit, law, self.laws, part, [int(seed)], [name], faults=faults, healthy=self.healthy)
+            # And again
+            process = start_python(self.entrants[name].environment, str(FOLDER / "play.py"), json.dumps(asdict(task)))
+            lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
+            replayed = list_windows(lines)
+            is_equal = compare_windows(rows, replayed)
+            differing += not is_equal
+            print(
+                f"{'equal' if is_equal else 'DIFFERENT'}: {name} on {law}, {part} {seed}, {len(rows)} windows",
+                flush=True,
+            )
+        print(f"{len(chosen) - differing} of {len(chosen)} streams are equal")
+        return int(differing > 0)
 
 
-def run_batch(batch: Batch, windows: int, ends: float, file: Path) -> None:
-    """Append the rows of each law to the file as soon as it is played."""
-    seconds = ends - time.monotonic()
-    if not batch.laws or seconds <= 0:
-        return
-    numbers = (batch.columns, batch.seed, windows, int(batch.has_faults), seconds)
-    words = [str(FOLDER / "play.py"), batch.entrant, *map(str, numbers), *batch.laws]
-    process = start_python(ENTRANTS[batch.entrant].environment, *words)
-    version = find_version(batch.entrant)
-    for line in process.stdout or ():
-        if line.startswith("{"):
-            row = {**json.loads(line), "version": version}
-            with file.open("a", encoding="utf-8") as row_file:
-                row_file.write(json.dumps(row) + "\n")
-
-
-def read_rows(file: Path) -> list[Row]:
-    """The rows of today's versions."""
-    if not file.exists():
-        return []
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    return [row for row in rows if find_version(row["entrant"]) in (None, row["version"])]
-
-
-def find_day() -> str:
-    """The day of the last run, today if there is none."""
-    days = sorted(path.stem for path in (BUILD / "results").glob("????-??-??.jsonl"))
-    return days[-1] if days else date.today().isoformat()
+def compare_windows(published: pd.DataFrame, replayed: pd.DataFrame) -> bool:
+    order = ["fault", "size", "first", "window"]
+    names = [*order, "alarm", "named", "score", "error"]
+    tables = [table.sort_values(order)[names].reset_index(drop=True) for table in (published, replayed)]
+    try:
+        pd.testing.assert_frame_equal(*tables, check_dtype=False, rtol=1e-4)
+    except AssertionError:
+        return False
+    return True
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8 * 3600.0, help="after which nothing more is played")
-    parser.add_argument("--laws", type=int, metavar="N", help="the first N laws alone, and no real tables")
-    parser.add_argument("--streams", nargs="+", metavar="NAME", help="these laws and real tables alone")
+    parser.add_argument("--hours", type=float, default=8.0, help="after which nothing more is played")
+    parser.add_argument("--laws", nargs="+", metavar="NAME", help="these alone")
     parser.add_argument("--entrants", nargs="+", choices=ENTRANTS, default=[*ENTRANTS], metavar="NAME")
+    parser.add_argument("--add", nargs="+", default=[], metavar="NAME=FILE.py:CLASS", help="an entrant of a file")
+    parser.add_argument(
+        "--calibration", type=int, default=CALIBRATION_WINDOWS, help="windows that set a limit on a law"
+    )
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument(
-        "--date", default=find_day(), help="of the run that goes on or begins; its seeds follow from it"
-    )
-    parser.add_argument(
-        "--page", type=Path, default=BUILD, help="the folder of leaderboard.md and static/leaderboard.html"
-    )
+    parser.add_argument("--trial", action="store_true", help="few windows of one seed, below build/leaderboard/trials")
+    parser.add_argument("--trials", type=Path, default=BUILD / "trials", help="the folder of trials")
+    parser.add_argument("--check", type=int, metavar="N", help="replay so many of the published streams")
+    parser.add_argument("--page", type=Path, default=BUILD, help="the folder of leaderboard.md and static/")
     arguments = parser.parse_args()
     # Who plays
-    ends = time.monotonic() + arguments.seconds
-    absent = [name for name in ENTRANTS if find_version(name) is None]
+    added = dict(word.split("=", 1) for word in arguments.add)
+    chosen = {
+        **{name: ENTRANTS[name] for name in arguments.entrants},
+        **{name: find_entrant(name, added) for name in added},
+    }
+    absent = [reason for name, entrant in chosen.items() if (reason := find_absence(name, entrant))]
     if absent:
-        print(f"not installed, so left out: {', '.join(absent)} (make leaderboard-peers)", file=sys.stderr)
+        print(f"left out: {'; '.join(absent)}", file=sys.stderr)
+    entrants = {name: entrant for name, entrant in chosen.items() if not find_absence(name, entrant)}
     # And what
-    is_trial = arguments.laws is not None
-    laws = (arguments.streams or [*STREAM_LAWS, *list_tables()])[: arguments.laws]
-    file = BUILD / ("trials" if is_trial else "results") / f"{arguments.date}.jsonl"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if is_trial:
+    commit = find_commit(is_trial=arguments.trial) if arguments.check is None else list_played()[-1]
+    laws = draw_laws(commit)
+    folder = arguments.trials if arguments.trial else BUILD / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{commit}.jsonl"
+    run = BoardPlay(commit, len(laws), file, time.monotonic() + 3_600 * arguments.hours, entrants, added=added)
+    run.calibration = arguments.calibration
+    if arguments.check is not None:
+        return run.check(arguments.check)
+    if arguments.trial:
         file.unlink(missing_ok=True)
-    # Play what is not played yet
-    done = {(row["entrant"], row["columns"], row["seed"], row["law"]) for row in read_rows(file)}
-    entrants = [name for name in arguments.entrants if name not in absent]
-    first_seed = 100 * int(arguments.date.replace("-", ""))
-    batches = list_batches(laws, entrants, first_seed, is_trial)
-    windows = TRIAL_WINDOWS if is_trial else HEALTHY_WINDOWS
-    # Each batch in a process of its own
+        run.healthy = run.calibration = TRIAL_WINDOWS
+        run.maximum_seeds = 1
+    # Some laws at a time
     with ThreadPoolExecutor(arguments.processes) as pool:
-        playing = []
-        for batch in batches:
-            waiting = [law for law in batch.laws if (*batch[:3], law) not in done]
-            playing.append(pool.submit(run_batch, batch._replace(laws=waiting), windows, ends, file))
-    for played in playing:
-        played.result()  # raises what it has raised
+        for _ in pool.map(run.play_law, arguments.laws or laws):
+            pass
     # What came out
-    rows = read_rows(file)
-    write_pages(file.parent if is_trial else arguments.page, rows, arguments.date, absent)
-    has_played = any(row["entrant"] == OURS and "error" not in row for row in rows)
-    return int(not has_played)
+    lines = run.read_lines()
+    for line in lines:
+        if "error" in line:
+            print(f"{line['entrant']} failed on {line['law']}: {line['error']}", file=sys.stderr)
+    versions = {name: find_package_version(entrant.environment, entrant.package) for name, entrant in entrants.items()}
+    write_pages(folder if arguments.trial else arguments.page, lines, commit, versions, absent)
+    return int(not any(line["entrant"] == OURS and line["rows"] for line in lines))
 
 
 if __name__ == "__main__":

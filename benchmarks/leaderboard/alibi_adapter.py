@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from alibi_detect import cd
-from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window
+from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window, transform_p_value
 from laws import Columns, Values, concatenate
 
 MOST_ROWS = 500  # of the baseline, for MMD, whose cost grows with their square
@@ -19,24 +19,27 @@ class Alibi(Detector):
         table = concatenate(baseline)
         self.codes = IntegerCodes(table)
         self.names = [*table]
-        rows = self.tabulate(table)
+        rows = self.make_table(table)
         if self.maker == "MMDDrift":
             rows = rows[:: max(1, len(rows) // MOST_ROWS)]
             self.detector = cd.MMDDrift(rows, backend="pytorch", p_val=0.05)
         else:
             self.detector = cd.KSDrift(rows, p_val=0.05)
 
-    def tabulate(self, columns: Columns) -> Values:
+    def make_table(self, columns: Columns) -> Values:
         numbers = np.column_stack([*self.codes.encode(columns).values()])
         return np.nan_to_num(numbers, nan=-1.0).astype(np.float32)
 
     def check(self, window: Window) -> Alarms:
-        prediction = self.detector.predict(self.tabulate(window.columns))["data"]
-        drifted = set()
-        if self.maker == "KSDrift":
-            p_values = zip(self.names, prediction["p_val"], strict=True)
-            drifted = {name for name, p_value in p_values if p_value < prediction["threshold"]}
-        return Alarms(bool(prediction["is_drift"]), drifted)
+        """Of MMD one score for all columns: its distance."""
+        prediction = self.detector.predict(self.make_table(window.columns))["data"]
+        if self.maker == "MMDDrift":
+            distance = float(prediction["distance"]) - float(prediction["distance_threshold"])
+            return Alarms(bool(prediction["is_drift"]), set(), {"x": distance})
+        p_values = dict(zip(self.names, map(float, prediction["p_val"]), strict=True))
+        scores = {name: transform_p_value(p_value) for name, p_value in p_values.items()}
+        drifted = {name for name, p_value in p_values.items() if p_value < prediction["threshold"]}
+        return Alarms(bool(prediction["is_drift"]), drifted, scores)
 
     def fork(self) -> Alibi:
         return self

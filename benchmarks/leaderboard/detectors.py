@@ -1,15 +1,15 @@
-"""What an entrant of the leaderboard is: a detector of drift, and the table of all of them. numpy alone.
+"""What a detector of drift is here: made for a stream, fitted to its baseline, it checks windows in the order of time.
 
-A detector is made for a stream, fitted to its baseline, and checks its windows in the order of time.
+numpy alone. README.md says how to add one; entrants.py has the table of all.
 """
 
 from __future__ import annotations
 
 import copy
-import importlib
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +37,9 @@ class Window(NamedTuple):
 
 
 class Alarms(NamedTuple):
-    """Whether a window alarms, and which columns are named. scores: of columns, if there are rules that have a limit for them."""
+    """Whether a window alarms by its authors' defaults, and which columns are named. scores: how far columns are from usual, the
+    higher the farther, if there are such numbers: the leaderboard then also judges them by a limit of its own.
+    """
 
     window: bool
     columns: set[str]
@@ -48,6 +50,7 @@ class Detector:
     """What judges the windows of a stream. takes_times: whether it is given the column with the times of the rows.
 
     `fit(baseline)` takes the windows of the baseline. `check(window)` gives its Alarms, and remembers it if the detector learns.
+    `accept()` follows a healthy window that has alarmed.
     """
 
     takes_times = False
@@ -61,15 +64,24 @@ class Detector:
         """A copy that goes on by itself."""
         return copy.deepcopy(self)
 
+    def accept(self) -> None:
+        pass
+
 
 class ScoreDetector(Detector):
-    """A detector that scores each column alone; rules of its entrant alarm."""
+    """A detector that scores each column alone. default: the limit above which its authors alarm."""
 
+    default: float
     compute_score: Callable[[str, Values], float]
 
     def check(self, window: Window) -> Alarms:
         scores = {name: self.compute_score(name, values) for name, values in window.columns.items()}
-        return Alarms(False, set(), scores)
+        return make_alarms(scores, self.default)
+
+
+def make_alarms(scores: Mapping[str, float], limit: float) -> Alarms:
+    named = {name for name, score in scores.items() if score > limit}
+    return Alarms(bool(named), named, scores)
 
 
 class ColumnDetector(Detector):
@@ -111,88 +123,6 @@ class IntegerCodes:
         return np.array([np.nan if text is None else codes.get(text, len(codes)) for text in values], dtype=float)
 
 
-Rule = Callable[
-    [Alarms, int], Alarms
-]  # from what a detector says of so many columns; entrants share a computation by rules
-
-
-def share_above(limit: float) -> Rule:
-    """Alarms if more than this share of the columns is named."""
-    return lambda alarms, columns: Alarms(len(alarms.columns) > limit * columns, alarms.columns)
-
-
-def score_above(limit: float) -> Rule:
-    """Names the columns with a higher score, and alarms if there is one."""
-
-    def judge(alarms: Alarms, columns: int) -> Alarms:
-        named = {name for name, score in alarms.scores.items() if score > limit}
-        return Alarms(bool(named), named)
-
-    return judge
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """maker: the detector's module and name. package: whose version it has. environment: below build/leaderboard, None for
-    this one. rules: names and rules of the entrants that share a computation. is_dear: above .1 core s a window.
-    laws: the only ones it plays, if it is very dear.
-    """
-
-    maker: str
-    settings: Mapping[str, object] = field(default_factory=dict)
-    package: str = "numpy"
-    environment: str | None = None
-    rules: Mapping[str, Rule] = field(default_factory=dict)
-    is_dear: bool = False
-    laws: tuple[str, ...] = ()
-
-    def make(self, stream: StreamDescription) -> Detector:
-        module, name = self.maker.split(":")
-        detector: Detector = getattr(importlib.import_module(module), name)(stream, **self.settings)
-        return detector
-
-
-# The rules that AWS publishes for Evidently, beside the preset's own
-EVIDENTLY_RULES = {
-    "Evidently: preset": lambda alarms, columns: alarms,
-    "Evidently: any column": share_above(0.0),
-    "Evidently: above 5 % of columns": share_above(0.05),
-    "Evidently: above 30 % of columns": share_above(0.3),
-}
-KS_RULES = {"KS, Bonferroni, .05": score_above(-0.05), "KS, Bonferroni, 1/720": score_above(-1 / 720)}
-TFDV_RULES = {"TFDV, .3": score_above(0.3), "TFDV, .01": score_above(0.01)}
-OURS = "ours"
-Z_TEST = "z-test"
-ENTRANTS: dict[str, Entrant] = {
-    OURS: Entrant("ours_adapter:Ours", package="spark_model_monitor"),
-    "ours, --rows independent": Entrant("ours_adapter:Ours", {"rows": "independent"}, "spark_model_monitor"),
-    "ours, --with-pairs": Entrant("ours_adapter:Ours", {"pairs": True}, "spark_model_monitor"),
-    Z_TEST: Entrant("ours_adapter:StudentTest"),
-    "PSI": Entrant("rule_adapters:PopulationStability", rules={"PSI > .2": score_above(0.2)}),
-    "KS": Entrant("rule_adapters:KolmogorovSmirnov", package="scipy", rules=KS_RULES),
-    "TFDV": Entrant("rule_adapters:DataValidation", rules=TFDV_RULES),
-    "Deequ: BatchNormal": Entrant("rule_adapters:MetricSeries", {"strategy": "batch normal"}),
-    "Deequ: OnlineNormal": Entrant("rule_adapters:MetricSeries", {"strategy": "online normal"}),
-    "Deequ: RelativeRateOfChange": Entrant("rule_adapters:MetricSeries", {"strategy": "rate of change"}),
-    "River: ADWIN": Entrant("river_adapter:River", {"detector": "ADWIN"}, "river", "river"),
-    "River: Page-Hinkley": Entrant("river_adapter:River", {"detector": "PageHinkley"}, "river", "river"),
-    "River: KSWIN": Entrant(
-        "river_adapter:River",
-        {"detector": "KSWIN"},
-        "river",
-        "river",
-        is_dear=True,
-        laws=("normal, 50 rows", "normal, 200 rows", "normal"),
-    ),
-    "NannyML": Entrant("nannyml_adapter:NannyML", {}, "nannyml", "nannyml"),
-    "alibi-detect: KS": Entrant("alibi_adapter:Alibi", {}, "alibi-detect", "alibi"),
-    "alibi-detect: MMD": Entrant(
-        "alibi_adapter:Alibi",
-        {"detector": "MMDDrift"},
-        "torch",
-        "alibi",
-        is_dear=True,
-        laws=("normal", "embeddings", "means vary"),
-    ),
-    "Evidently": Entrant("evidently_adapter:Evidently", {}, "evidently", "evidently", EVIDENTLY_RULES, is_dear=True),
-}
+def transform_p_value(p_value: float) -> float:
+    """As a score: the higher the farther from usual."""
+    return -math.log(max(p_value, 1e-300))

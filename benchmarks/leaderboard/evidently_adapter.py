@@ -1,4 +1,4 @@
-"""Evidently's DataDriftPreset with its defaults; rules of entrants say which share of drifted columns sends a mail."""
+"""Evidently's DataDriftPreset: by default half of the columns have to drift; a score is how far a column is above its limit."""
 
 from __future__ import annotations
 
@@ -22,21 +22,26 @@ class Evidently(Detector):
     def check(self, window: Window) -> Alarms:
         table = pd.DataFrame(window.columns)
         dataset = Dataset.from_pandas(table)
-        drifted = {name for name in table if self.has_drifted(table, name, dataset.column(name).type)}
+        scores = {str(name): self.compute_score(table, name, dataset.column(name).type) for name in table}
+        drifted = {name for name, score in scores.items() if score >= 0}
         if not self.is_compared:
             report = Report([DataDriftPreset()])
             share, *_ = report.run(table, self.reference).dict()["metrics"]
             assert share["value"]["count"] == len(drifted), "the preset counts other columns"
             self.is_compared = True
-        return Alarms(len(drifted) >= 0.5 * table.shape[1], drifted)
+        return Alarms(len(drifted) >= 0.5 * table.shape[1], drifted, scores)
 
-    def has_drifted(self, table: pd.DataFrame, name: str, column_type: str) -> bool:
+    def compute_score(self, table: pd.DataFrame, name: str, column_type: str) -> float:
+        """The logarithm of the distance over its limit, or of the limit over the p-value."""
         reference = keep_finite(self.reference[name])
         current = keep_finite(table[name])
         if current.empty:
             raise ValueError("a column without values")  # as the preset does
         test = get_stattest(reference, current, column_type, None)
-        return bool(test(reference, current, column_type, None).drifted)
+        answer = test(reference, current, column_type, None)
+        score = np.log(max(float(answer.drift_score), 1e-300) / float(answer.actual_threshold))
+        is_p_value = answer.drifted == (answer.drift_score < answer.actual_threshold)
+        return float(-score if is_p_value else score)
 
     def fork(self) -> Evidently:
         return self

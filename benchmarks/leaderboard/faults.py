@@ -1,6 +1,7 @@
-"""The ten kinds of fault, each in sizes: what becomes of a window's columns, and which column an alarm should name. numpy alone.
+"""The kinds of fault, each in sizes: what becomes of a window's columns, and which column an alarm should name. numpy alone.
 
-Faults are made in the column x, in a pair of related columns, in the times of the rows, or in all rows.
+Faults are made in the column x, in a pair of related columns, in the times of the rows, in all rows, or in what a model with its
+errors is given and learns.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from laws import (
     replace_some,
     vanish,
 )
-from streams import LONGEST_FAULT, USUAL_FAULT
+from published_laws import SHIFT_SIZES, SHIFTS
+from streams import LONGEST_FAULT, USUAL_FAULT, draw_number
 
+MOST_CELLS = 200  # of a board
 RELATED = 0.6  # the least correlation of a pair
 X = "x"
 
@@ -33,7 +36,8 @@ X = "x"
 @dataclass(frozen=True)
 class Sites:
     """Where faults are made. x: in the baseline. unit: its deviation. partner: the column that x is swapped with. segment: a
-    column and the value of some rows. pair: two related columns. times: the column of times.
+    column and the value of some rows. pair: two related columns. times: the column of times. feature: of a model whose errors
+    are x.
     """
 
     x: Values
@@ -43,6 +47,7 @@ class Sites:
     pair: tuple[str, str] | None
     times: str | None
     window_seconds: float
+    feature: str | None
 
 
 Change = Callable[[Random, Columns, Sites, float], Columns]  # of a window, in an amount
@@ -72,6 +77,9 @@ class Perturbation(NamedTuple):
         """What an alarm should name; nothing if the fault can't be made."""
         if self.texts is not None and self.texts != is_text(sites.x):
             return set()
+        is_of_model = self.kind in SHIFTS
+        if is_of_model != (sites.feature is not None):
+            return set()
         times = {sites.times, NEWEST_ROW} if sites.times else set()
         records = {X, ROW_COUNT} if sites.times else set()
         targets = {
@@ -83,6 +91,9 @@ class Perturbation(NamedTuple):
             "partner": {X, sites.partner} if sites.partner else set(),
             "segment": {X} if sites.segment else set(),
             "pair": {*(sites.pair or ())},
+            "covariate": {X, sites.feature or X},
+            "label": {X, "label", "prediction"},
+            "concept": {X, "label"},
         }
         return targets[self.site]
 
@@ -96,7 +107,8 @@ def find_sites(baseline: Columns, stream: StreamDescription) -> Sites:
     unit = estimate_unit(x)
     segment = find_segment(other_columns)
     pair = find_pair(numbers)
-    return Sites(x, unit, partner, segment, pair, times, 3_600.0 * stream.hours)
+    feature = next(iter(other_columns)) if "prediction" in baseline else None
+    return Sites(x, unit, partner, segment, pair, times, 3_600.0 * stream.hours, feature)
 
 
 def find_partner(x: Values, other_columns: Columns) -> str | None:
@@ -218,6 +230,10 @@ def break_relation(random: Random, columns: Columns, sites: Sites, share: float)
     return {**columns, second: values}
 
 
+def shift_model(random: Random, columns: Columns, sites: Sites, size: float, shift: str) -> Columns:
+    return SHIFTS[shift](random, columns, sites.feature or X, size)
+
+
 FAULTS = [
     Perturbation("unit", "all rows x 1.609", 1.609, change_unit, texts=False),  # miles in kilometres
     Perturbation("unit", "3 % x 1,000", 0.03, multiply_some, texts=False),
@@ -240,4 +256,20 @@ FAULTS = [
     Perturbation("one segment", "3 sd", 3.0, shift_segment, "segment"),
     Perturbation("correlation", "30 %", 0.3, break_relation, "pair"),
     Perturbation("correlation", "all", 1.0, break_relation, "pair"),
+    *(
+        Perturbation(name, size, amount, partial(shift_model, shift=name), name.split()[0])
+        for name, sizes in SHIFT_SIZES.items()
+        for size, amount in sizes.items()
+    ),
 ]
+
+
+def choose_faults(commit: str, name: str, sites: Sites, laws: int) -> list[Perturbation]:
+    """Some kinds that are possible on a law, each in one size, so that so many laws have at most 200 cells."""
+    by_kind: dict[str, list[Perturbation]] = {}
+    for fault in FAULTS:
+        if fault.list_targets(sites):
+            by_kind.setdefault(fault.kind, []).append(fault)
+    kinds = sorted(by_kind, key=lambda kind: draw_number(commit, name, kind))
+    sizes = [by_kind[kind] for kind in kinds[: MOST_CELLS // laws]]
+    return [faults[draw_number(commit, name, faults[0].kind, "size") % len(faults)] for faults in sizes]

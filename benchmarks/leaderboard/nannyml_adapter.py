@@ -1,4 +1,4 @@
-"""NannyML's univariate drift with its defaults: Jensen-Shannon distances, beyond three deviations of the baseline's chunks."""
+"""NannyML's univariate drift Jensen-Shannon distances, by default beyond three deviations of the baseline's chunks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ class NannyML(Detector):
     """A window is a chunk: a day."""
 
     def fit(self, baseline: list[Columns]) -> None:
-        reference = pd.concat([self.tabulate(Window(number, columns)) for number, columns in enumerate(baseline)])
+        reference = pd.concat([self.make_table(Window(number, columns)) for number, columns in enumerate(baseline)])
         self.calculator = nannyml.UnivariateDriftCalculator(
             [*baseline[0]], timestamp_column_name=TIME, chunk_period="D"
         )
         self.calculator.fit(reference)
 
-    def tabulate(self, window: Window) -> pd.DataFrame:
+    def make_table(self, window: Window) -> pd.DataFrame:
         return pd.DataFrame(window.columns).assign(**{TIME: START.replace(tzinfo=None) + timedelta(days=window.number)})
 
     def check(self, window: Window) -> Alarms:
-        chunks = self.calculator.calculate(self.tabulate(window)).filter(period="analysis").to_df()
+        chunks = self.calculator.calculate(self.make_table(window)).filter(period="analysis").to_df()
         alerts = {name for name in window.columns if chunks[name, "jensen_shannon", "alert"].any()}
-        return Alarms(bool(alerts), alerts)
+        # Distances over their limits
+        scores = {}
+        for name in window.columns:
+            distances = chunks[name, "jensen_shannon"]
+            scores[name] = float((distances["value"] / distances["upper_threshold"]).max())
+        return Alarms(bool(alerts), alerts, scores)
 
     def fork(self) -> NannyML:
         return self

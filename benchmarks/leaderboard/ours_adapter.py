@@ -1,14 +1,25 @@
-"""Ours, and the z-test of thirty lines, as contestants.py has them."""
+"""Ours, the z-test of thirty lines and a prototype, as contestants.py and their file have them."""
 
 from __future__ import annotations
 
 import copy
+import importlib
+import sys
 from dataclasses import replace
 
-from contestants import CALIBRATION, MONITOR, MONTH, Product, ZTest, compute_least_p_values, find_level
-from detectors import NEWEST_ROW, REPEATED_ROWS, ROW_COUNT, Alarms, Detector, StreamDescription, Window
+from contestants import MONITOR, MONTH, Product, ZTest
+from detectors import (
+    NEWEST_ROW,
+    REPEATED_ROWS,
+    ROW_COUNT,
+    Alarms,
+    Detector,
+    StreamDescription,
+    Window,
+    transform_p_value,
+)
+from entrants import ROOT
 from laws import Columns
-from streams import HEALTHY_WINDOWS, STREAM_LAWS, TABLES, draw_law
 
 from spark_model_monitor import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import messages
@@ -18,9 +29,6 @@ TABLE_FAULTS = {
     messages.REPEATED_ROWS: REPEATED_ROWS,
     messages.NEWEST_ROW: NEWEST_ROW,
 }
-
-
-LEVELS = TABLES.parent / "levels"  # of the z-test
 
 
 class HistoryDetector(Detector):
@@ -51,46 +59,52 @@ class HistoryDetector(Detector):
 
 
 class Ours(HistoryDetector):
-    """With the defaults of a schedule, and the times of the rows if there are any. rows, pairs: its settings."""
+    """With the defaults of a schedule, and the times of the rows if there are any. rows, pairs: its settings. accepts: whether
+    somebody accepts each healthy window that alarms.
+    """
 
     takes_times = True
 
-    def __init__(self, stream: StreamDescription, rows: str = "clustered", *, pairs: bool | None = None) -> None:
+    def __init__(
+        self, stream: StreamDescription, rows: str = "clustered", *, pairs: bool | None = None, accepts: bool = False
+    ) -> None:
         super().__init__(stream)
         self.monitor = replace(MONITOR, settings=MonitoringSettings(rows=rows), pairs=pairs)
+        self.accepts = accepts
 
     def fit(self, baseline: list[Columns]) -> None:
         self.contestant = Product(self.stream, baseline, monitor=self.monitor)
 
+    def accept(self) -> None:
+        if self.accepts:
+            self.remember()
+            product = self.contestant
+            product.history = product.history.with_accepted(product.window)
+
+
+class Prototype(HistoryDetector):
+    """A contestant of a file."""
+
+    def __init__(self, stream: StreamDescription, file: str) -> None:
+        super().__init__(stream)
+        self.file = ROOT / file
+
+    def fit(self, baseline: list[Columns]) -> None:
+        sys.path.insert(0, str(self.file.parent))
+        self.contestant = importlib.import_module(self.file.stem).Simple(self.stream, baseline)
+
 
 class StudentTest(HistoryDetector):
-    """At the level at which it alarms once a month on the law; on a real table at 1/720, divided by the statistics."""
+    """The z-test, by default at 1/720, divided by the statistics."""
 
     def fit(self, baseline: list[Columns]) -> None:
         self.contestant = ZTest(baseline, level=0.0)
-        if self.stream.name in STREAM_LAWS:
-            self.contestant.level = calibrate_level(self.stream.name, self.stream.columns)
-        else:
-            self.contestant.level = 1 / MONTH / len(self.contestant.past[0])
+        self.contestant.level = 1 / MONTH / len(self.contestant.past[0])
 
-
-def calibrate_level(name: str, columns: int) -> float:
-    """From streams as short as those that are played: traffic that grows for a year is another law. Kept in a file, because it
-    takes longer than to play a stream.
-    """
-    title = name.replace("/", " ")
-    file = LEVELS / f"{title}, {columns} columns"
-    if file.exists():
-        return float(file.read_text(encoding="utf-8"))
-    least_p_values: list[float] = []
-    for seed in range(CALIBRATION // HEALTHY_WINDOWS):
-        stream = draw_law(name, columns, seed, HEALTHY_WINDOWS)
-        # As the test sees them: finished, and without the times
-        times = stream.description.time_column
-        windows = (stream.finish(number, window) for number, window in enumerate(stream.windows))
-        shown = ({column: values for column, values in window.items() if column != times} for window in windows)
-        least_p_values += compute_least_p_values(shown, stream.law.baseline)
-    level = find_level(least_p_values)
-    LEVELS.mkdir(parents=True, exist_ok=True)
-    file.write_text(repr(level), encoding="utf-8")
-    return level
+    def check(self, window: Window) -> Alarms:
+        alarms = super().check(window)
+        p_values: dict[str, float] = {}
+        for (name, _), p_value in zip(self.contestant.now, self.contestant.p_values(window.columns), strict=True):
+            p_values[name] = min(p_value, p_values.get(name, 1.0))
+        scores = {TABLE_FAULTS.get(name, name): transform_p_value(p_value) for name, p_value in p_values.items()}
+        return alarms._replace(scores=scores)

@@ -1,33 +1,47 @@
-"""River's detectors, one for each column, fed value by value; texts as integer codes, without missing values."""
+"""River's detectors, fed a model's errors one by one."""
 
 from __future__ import annotations
 
-from detectors import ColumnDetector, IntegerCodes, StreamDescription, drop_missing
+from typing import Any
+
+from detectors import Alarms, Detector, StreamDescription, Window
 from laws import Columns, Values, concatenate
 from river import drift
 
+LADDERS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "ADWIN": ("delta", (0.002, 1e-4, 1e-6, 1e-9, 1e-13, 1e-18)),
+    "PageHinkley": ("threshold", (50.0, 80.0, 120.0, 200.0, 320.0, 500.0)),
+    "DDM": ("drift_threshold", (3.0, 4.0, 5.0, 6.0, 8.0, 10.0)),
+    "KSWIN": ("alpha", (0.005, 1e-4, 1e-7, 1e-12)),
+}
+"""Settings of the one parameter that says how sure a detector has to be; the first is the default."""
 
-class River(ColumnDetector):
-    """With its defaults. Drifted if it fired within the window."""
+
+class River(Detector):
+    """Its score is the strictest step of the ladder at which it fires within the window."""
 
     def __init__(self, stream: StreamDescription, detector: str) -> None:
         super().__init__(stream)
-        self.maker = getattr(drift, detector)
+        parameter, self.ladder = LADDERS[detector]
+        maker = getattr(drift.binary if detector == "DDM" else drift, detector)
+        seed = {"seed": 1} if detector == "KSWIN" else {}
+        self.detectors: list[Any] = [maker(**{parameter: value}, **seed) for value in self.ladder]
 
     def fit(self, baseline: list[Columns]) -> None:
-        self.codes = IntegerCodes(concatenate(baseline))
-        self.detectors = {name: self.maker() for name in baseline[0]}
-        for columns in baseline:
-            self.find_drifted(columns)
+        self.update_detectors(concatenate(baseline)["x"])
 
-    def find_drifted(self, columns: Columns) -> set[str]:
-        numbers = self.codes.encode(columns)
-        return {name for name, values in numbers.items() if self.has_fired(name, drop_missing(values))}
-
-    def has_fired(self, name: str, values: Values) -> bool:
-        detector = self.detectors[name]
-        fired = False
-        for value in values.tolist():
-            detector.update(value)
-            fired = fired or detector.drift_detected
+    def update_detectors(self, errors: Values) -> list[bool]:
+        """Of each step, whether it has fired."""
+        values = errors.tolist()
+        fired = [False] * len(self.detectors)
+        for step, detector in enumerate(self.detectors):
+            for value in values:
+                detector.update(value)
+                fired[step] = fired[step] or detector.drift_detected
         return fired
+
+    def check(self, window: Window) -> Alarms:
+        fired = self.update_detectors(window.columns["x"])
+        steps = [step + 1 for step, is_fired in enumerate(fired) if is_fired]
+        score = float(max(steps, default=0))
+        return Alarms(fired[0], {"x"} if fired[0] else set(), {"x": score})

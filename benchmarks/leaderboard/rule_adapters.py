@@ -14,6 +14,8 @@ from detectors import (
     Window,
     drop_missing,
     is_text,
+    make_alarms,
+    transform_p_value,
 )
 from laws import Columns, Values, concatenate
 from scipy import stats
@@ -29,7 +31,9 @@ def align_counts(before: Counter[str], after: Counter[str]) -> Values:
 
 
 class PopulationStability(ScoreDetector):
-    """PSI between the deciles of the baseline, of texts over the values; missing values are a cell."""
+    """PSI between the deciles of the baseline, of texts over the values; missing values are a cell. Above .2 it is large."""
+
+    default = 0.2
 
     def fit(self, baseline: list[Columns]) -> None:
         self.baseline = concatenate(baseline)
@@ -50,7 +54,9 @@ class PopulationStability(ScoreDetector):
 
 
 class KolmogorovSmirnov(ScoreDetector):
-    """SciPy's two-sample test of numbers and chi-square test of texts: the p-value times the columns, negative."""
+    """SciPy's two-sample test of numbers and chi-square test of texts: the p-value times the columns, below .05 by Bonferroni."""
+
+    default = transform_p_value(0.05)
 
     def fit(self, baseline: list[Columns]) -> None:
         self.baseline = {name: drop_missing(values) for name, values in concatenate(baseline).items()}
@@ -58,8 +64,8 @@ class KolmogorovSmirnov(ScoreDetector):
     def compute_score(self, name: str, values: Values) -> float:
         present = drop_missing(values)
         if not len(present):
-            return -1.0
-        return -self.compute_p_value(name, present) * self.stream.columns
+            return 0.0
+        return transform_p_value(self.compute_p_value(name, present) * self.stream.columns)
 
     def compute_p_value(self, name: str, values: Values) -> float:
         before = self.baseline[name]
@@ -72,7 +78,12 @@ class KolmogorovSmirnov(ScoreDetector):
 
 
 class DataValidation(ScoreDetector):
-    """TFDV's skew comparators: Jensen-Shannon divergence of numbers' histograms of ten buckets, L-infinity of texts."""
+    """TFDV's skew comparators: Jensen-Shannon divergence of numbers' histograms of ten buckets, L-infinity of texts.
+
+    Its guide has limits of .01.
+    """
+
+    default = 0.01
 
     def fit(self, baseline: list[Columns]) -> None:
         self.baseline = concatenate(baseline)
@@ -107,9 +118,6 @@ class MetricSeries(Detector):
 
     def fit(self, baseline: list[Columns]) -> None:
         self.series = np.array([self.measure(window) for window in baseline])
-        self.count = len(self.series)
-        self.mean = self.series.mean(axis=0)
-        self.squares = self.series.var(axis=0) * self.count
 
     def measure(self, columns: Columns) -> list[float]:
         metrics = {(ROW_COUNT, "Size"): float(len(columns["x"]))}
@@ -126,30 +134,29 @@ class MetricSeries(Detector):
 
     def check(self, window: Window) -> Alarms:
         now = np.nan_to_num(np.array(self.measure(window.columns)))
-        is_anomalous = {
-            "batch normal": self.check_batch,
-            "online normal": self.check_online,
-            "rate of change": self.check_rate,
+        ratios = {
+            "batch normal": self.compare_batch,
+            "online normal": self.compare_online,
+            "rate of change": self.compare_rate,
         }[self.strategy](now)
         self.series = np.vstack((self.series, now))
-        return Alarms(bool(is_anomalous.any()), {self.names[index] for index in np.flatnonzero(is_anomalous)})
+        scores = dict.fromkeys(self.names, 0.0)
+        for name, ratio in zip(self.names, ratios, strict=True):
+            scores[name] = max(scores[name], float(np.nan_to_num(ratio, posinf=1e9)))
+        return make_alarms(scores, 1.0)
 
-    def check_batch(self, now: Values) -> Values:
-        """Three deviations of all windows before."""
+    def compare_batch(self, now: Values) -> Values:
+        """Distances from the mean of all windows before, in three of their deviations."""
         room = 3 * self.series.std(axis=0, ddof=1)
-        return np.abs(now - self.series.mean(axis=0)) > room + 1e-9 * np.abs(now)
+        return np.abs(now - self.series.mean(axis=0)) / (room + 1e-9 * np.abs(now) + 1e-300)
 
-    def check_online(self, now: Values) -> Values:
-        """Three deviations of the windows so far with this one; anomalies are forgotten. Source: Welford 1962."""
-        count = self.count + 1
-        mean = self.mean + (now - self.mean) / count
-        squares = self.squares + (now - self.mean) * (now - mean)
-        is_anomalous = np.abs(now - mean) > 3 * np.sqrt(squares / count) + 1e-9 * np.abs(now)
-        self.count = count
-        self.mean = np.where(is_anomalous, self.mean, mean)
-        self.squares = np.where(is_anomalous, self.squares, squares)
-        return is_anomalous
+    def compare_online(self, now: Values) -> Values:
+        """The same of all windows and this one. It forgets anomalies in the interval that it is asked for: the newest alone."""
+        series = np.vstack((self.series, now))
+        room = 3 * series.std(axis=0)
+        return np.abs(now - series.mean(axis=0)) / (room + 1e-9 * np.abs(now) + 1e-300)
 
-    def check_rate(self, now: Values) -> Values:
+    def compare_rate(self, now: Values) -> Values:
+        """Logarithms of the rate, in that of 2; of a sign that changes infinitely many."""
         rate = now / self.series[-1]
-        return (rate < 0.5) | (rate > 2.0)
+        return np.where(rate > 0, np.abs(np.log2(np.where(rate > 0, rate, 1.0))), np.where(np.isnan(rate), 0.0, np.inf))

@@ -1,4 +1,7 @@
-"""Streams: healthy windows of a seeded law, or of a real table, in the order of time. numpy alone."""
+"""Streams: healthy windows of a seeded law, or of a public table, in the order of time. numpy alone.
+
+Seeds, and which laws and cells are played, are numbers that follow from the played commit: nobody chooses them.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from pathlib import Path
 import numpy as np
 from detectors import StreamDescription, is_text
 from laws import LAWS, PLAN_SHARES, PLANS, Columns, Law, Random, choose, lose, stateless
+from published_laws import PUBLISHED
 
 TABLES = Path(__file__).resolve().parents[2] / "build" / "leaderboard" / "tables"
-HEALTHY_WINDOWS = 60  # of a law and seed
+HEALTHY_WINDOWS = 40  # of a law and seed
+COLUMNS = 12  # of a table of ours, at least
+TABLE_BASELINE = 28  # windows
 USUAL_FAULT = 4  # windows
 LONGEST_FAULT = 24
 SEGMENTS = [f"segment {index}" for index in range(10)]
@@ -37,8 +43,21 @@ wandering neighbours; devices; late records; hours; nulls at night; traffic of h
 growing traffic; 500 columns, 200 rows"""
 STREAM_LAWS: dict[str, Law] = {name: LAWS[name] for name in " ".join(LAW_NAMES.split()).split("; ")}
 STREAM_LAWS["embeddings"] = stateless(embeddings, is_independent=True)
-AS_THEY_ARE = ("retries", "500 columns, 200 rows")
+AS_THEY_ARE = ("retries", "500 columns, 200 rows", *PUBLISHED)
 """Laws whose tables get no ordinary columns: rows would no longer repeat, or there are enough of them."""
+
+
+def draw_number(*words: object) -> int:
+    """The same number for the same words, of which the first is the commit."""
+    text = " ".join(map(str, words))
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
+def draw_laws(commit: str) -> list[str]:
+    """All that others published, and as many of ours, in turn; the order, and which of ours, follow from the commit."""
+    published = sorted((*PUBLISHED, *list_tables()), key=lambda name: draw_number(commit, name))
+    ours = sorted(STREAM_LAWS, key=lambda name: draw_number(commit, name))
+    return [name for pair in zip(published, ours, strict=False) for name in pair]
 
 
 @dataclass(frozen=True)
@@ -94,8 +113,8 @@ def add_ordinary_columns(random: Random, columns: Columns, count: int) -> Column
     return table
 
 
-def draw_law(name: str, columns: int, seed: int, healthy: int) -> Stream:
-    law = STREAM_LAWS[name]
+def draw_law(name: str, seed: int, healthy: int = HEALTHY_WINDOWS, columns: int = COLUMNS) -> Stream:
+    law = {**STREAM_LAWS, **PUBLISHED}[name]
     healthy = max(1, round(healthy * law.effort))
     random = np.random.default_rng([seed, *name.encode()])
     count = law.baseline + law.warm_up + healthy + LONGEST_FAULT
@@ -113,8 +132,8 @@ def list_tables() -> list[str]:
     return sorted(path.stem for path in TABLES.glob("*.npz"))
 
 
-def read_table(name: str, seed: int, maximum: int) -> Stream:
-    """A real table, as real_tables.py has written it: the first 40 % of its windows are the baseline."""
+def read_table(name: str, seed: int, maximum: int = HEALTHY_WINDOWS) -> Stream:
+    """A public table, as real_tables.py has written it, from a window on that follows from the seed."""
     with np.load(TABLES / f"{name}.npz") as file:
         columns = dict(file)
     hours = int(columns.pop("hours"))
@@ -126,15 +145,18 @@ def read_table(name: str, seed: int, maximum: int) -> Stream:
             values = np.where(values == "", None, values.astype(object))
         table[column] = np.split(values, borders)
     windows = [{column: parts[index] for column, parts in table.items()} for index in range(len(borders) + 1)]
-    baseline = len(windows) * 2 // 5
-    healthy = min(maximum, len(windows) - baseline - USUAL_FAULT)
-    # Of which the last ones are left to faults
+    # So many that there are other stretches for other seeds, and windows for faults that last
+    baseline = min(TABLE_BASELINE, len(windows) * 2 // 5)
+    healthy = min(maximum, (len(windows) - baseline) * 2 // 3)
+    last_start = len(windows) - baseline - healthy - USUAL_FAULT
+    start = seed % (last_start + 1)
+    stretch = windows[start : start + baseline + healthy + LONGEST_FAULT]
     time_column = "at" if "at" in table else None
     law = replace(STREAM_LAWS["normal"], baseline=baseline, hours=hours, time_column=time_column)
-    return Stream(StreamDescription(name, len(table), hours, time_column), law, seed, windows, healthy)
+    return Stream(StreamDescription(name, len(table), hours, time_column), law, seed, stretch, healthy)
 
 
-def draw_stream(name: str, columns: int, seed: int, healthy: int) -> Stream:
-    if name in STREAM_LAWS:
-        return draw_law(name, columns, seed, healthy)
+def draw_stream(name: str, seed: int, healthy: int = HEALTHY_WINDOWS) -> Stream:
+    if name in STREAM_LAWS or name in PUBLISHED:
+        return draw_law(name, seed, healthy)
     return read_table(name, seed, healthy)

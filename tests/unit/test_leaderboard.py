@@ -1,14 +1,31 @@
 """benchmarks/leaderboard: streams, faults, what is counted of an entrant, its intervals, and where ours loses."""
 
+import hashlib
 import importlib
+import os
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-MODULES = ("laws", "detectors", "streams", "faults", "play", "scores", "page", "rule_adapters")
+ROOT = BENCHMARKS.parent
+MODULES = (
+    "laws",
+    "published_laws",
+    "detectors",
+    "entrants",
+    "streams",
+    "faults",
+    "play",
+    "scores",
+    "real_tables",
+    "page",
+    "rule_adapters",
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +75,7 @@ def test_alarms_of_a_month_have_the_exact_interval(board, count, low, high):
 def test_there_are_thirty_laws_and_ten_faults(board):
     assert len(board["streams"].STREAM_LAWS) >= 30
     kinds = {fault.kind for fault in board["faults"].FAULTS}
-    assert len(kinds) >= 10
+    assert len(kinds) >= 13
 
 
 def find_changed_columns(before, after):
@@ -73,12 +90,13 @@ def find_changed_columns(before, after):
     return changed
 
 
-@pytest.mark.parametrize("law", ["normal", "four texts", "changing catalogue"])
+@pytest.mark.parametrize("law", ["normal", "four texts", "changing catalogue", "SEA", "STAGGER"])
 def test_every_fault_changes_what_an_alarm_should_name_and_nothing_else(board, law):
-    stream = board["streams"].draw_law(law, 12, 1, 1)
+    stream = board["streams"].draw_law(law, 1, 1)
     window = stream.windows[-1]
     baseline = board["laws"].concatenate(stream.baseline)
     sites = board["faults"].find_sites(baseline, stream.description)
+    shifts = {*board["published_laws"].SHIFTS}
     impossible = set()
 
     for fault in board["faults"].FAULTS:
@@ -87,7 +105,7 @@ def test_every_fault_changes_what_an_alarm_should_name_and_nothing_else(board, l
             impossible.add(fault.kind)
             continue
         # Rows of all columns, or some columns
-        if fault.site in ("rows", "repeated", "records"):
+        if fault.site in ("rows", "repeated", "records", "covariate", "label"):
             targets = {*window}
         changed = fault.make(np.random.default_rng(1), window, sites, 5)
         differing = find_changed_columns(window, changed)
@@ -96,15 +114,50 @@ def test_every_fault_changes_what_an_alarm_should_name_and_nothing_else(board, l
         has_fewer_rows = len(changed["x"]) < len(window["x"])
         assert has_fewer_rows == (fault.site == "rows" or fault.size == "a gap of 6 hours"), fault
 
-    assert impossible <= {"vanished value", "late rows", "unit"}, "only texts vanish, only with times rows are late"
+    if law in board["published_laws"].ERRORS:
+        assert not impossible & shifts
+    else:
+        assert impossible <= {"vanished value", "late rows", "unit", *shifts}, (
+            "only texts vanish, times are late, models err"
+        )
+
+
+@pytest.mark.parametrize("law", ["SEA", "STAGGER", "hyperplane", "sine", "mixed", "Agrawal", "waveform", "Friedman"])
+def test_shifts_do_to_a_model_what_they_are_called(board, law):
+    """Covariates: the first feature. Labels: how many are high. Concept: errors alone, and no feature."""
+    stream = board["streams"].draw_law(law, 1, 1)
+    window = stream.windows[-1]
+    sites = board["faults"].find_sites(board["laws"].concatenate(stream.baseline), stream.description)
+    shifts = board["published_laws"].SHIFTS
+
+    def show(shift, size):
+        changed = shifts[shift](np.random.default_rng(1), window, sites.feature, size)
+        return stream.finish(1, changed)
+
+    # As detectors see them
+    healthy = stream.finish(1, window)
+    of_covariate = show("covariate shift", 2.0)
+    of_label = show("label shift", 1.0)
+    of_concept = show("concept shift", 0.4)
+
+    # Rows with a high feature
+    feature = sites.feature
+    is_text = window[feature].dtype == object
+    high = max(window[feature]) if is_text else np.median(window[feature])
+    is_high = (lambda values: values == high) if is_text else (lambda values: values > high)
+    assert is_high(of_covariate[feature]).mean() > is_high(healthy[feature]).mean() + 0.1
+    assert of_label["label"].mean() > healthy["label"].mean() * 1.05
+    assert of_concept["x"].mean() > healthy["x"].mean() * 1.1
+    assert np.array_equal(of_concept[feature], healthy[feature])
+    assert len(of_covariate["x"]) == len(healthy["x"]) == len(window["x"]) // 2
 
 
 def test_a_stream_follows_from_its_seed_and_wider_tables_keep_its_law(board):
     draw = board["streams"].draw_law
-    stream = draw("hours", 20, 1, 2)
-    repeated = draw("hours", 20, 1, 2)
-    another = draw("hours", 20, 2, 2)
-    wider = draw("hours", 30, 1, 2)
+    stream = draw("hours", 1, 2, 20)
+    repeated = draw("hours", 1, 2, 20)
+    another = draw("hours", 2, 2, 20)
+    wider = draw("hours", 1, 2, 30)
 
     assert repeated.digest == stream.digest
     assert another.digest != stream.digest
@@ -115,33 +168,88 @@ def test_a_stream_follows_from_its_seed_and_wider_tables_keep_its_law(board):
     assert np.array_equal(last["x"], last_of_wider["x"])
 
 
-def test_of_an_entrant_alarms_delays_and_names_are_counted(board, monkeypatch):
-    """A detector that alarms if two of fifty x are missing, and names x; its second rule never alarms."""
-    detectors = board["detectors"]
+def test_a_commit_draws_the_laws_the_seeds_and_at_most_200_cells_each_in_one_size(board):
+    streams = board["streams"]
+    faults = board["faults"]
+    laws = streams.draw_laws("a commit")
+    of_ours = [name for name in laws if name in streams.STREAM_LAWS]
+    stream = streams.draw_law("normal", 1, 1)
+    sites = faults.find_sites(stream.windows[0], stream.description)
+    chosen = [faults.choose_faults(commit, "normal", sites, len(laws)) for commit in ("a commit", "another")]
+    text = "a commit normal play"
+
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert streams.draw_number("a commit", "normal", "play") == int(digest[:12], 16)
+    assert len(of_ours) * 2 == len(laws), "half of them are from others"
+    assert laws != streams.draw_laws("another commit")
+    assert len({fault.kind for fault in chosen[0]}) == len(chosen[0]) >= 1
+    assert len(chosen[0]) * len(laws) <= 200
+    assert chosen[0] != chosen[1]
+
+
+class NullCounter:
+    """Alarms if three of a hundred x are missing; its score is their share."""
+
+    takes_times = False
+
+    def __init__(self, stream):
+        self.has_accepted = False
+
+    def fit(self, baseline):
+        self.windows = len(baseline)
+
+    def check(self, window):
+        share = float(np.isnan(window.columns["x"]).mean())
+        return importlib.import_module("detectors").make_alarms({"x": share, "y": 0.0}, 0.03)
+
+    def fork(self):
+        return self
+
+    def accept(self):
+        self.has_accepted = True
+
+
+def make_task(board, **settings):
+    task = board["play"].Task("a", "1 % nulls", 20, "play", [0], ["nulls"])
+    return replace(task, **settings)
+
+
+def test_of_an_entrant_each_window_is_written_down(board, monkeypatch):
+    """A detector that alarms if three of a hundred x are missing, and names x."""
+    monkeypatch.setattr(board["detectors"], "NullCounter", NullCounter, raising=False)
     play = board["play"]
+    stream = board["streams"].draw_law("1 % nulls", 1, 20)
+    entrant = board["entrants"].Entrant("detectors:NullCounter")
+    # With faults of two kinds
+    player = play.Player(entrant, stream, make_task(board))
+    player.faults = [fault for fault in board["faults"].FAULTS if fault.kind in ("nulls", "swap")]
+    rows = [*player.play()]
+    healthy = [row for row in rows if not row[0]]
+    nulls = [row for row in rows if row[1] == "15 % more"]
+    swapped = [row for row in rows if row[0] == "swap"]
 
-    class NullCounter(detectors.ColumnDetector):
-        def fit(self, baseline):
-            self.windows = len(baseline)
+    assert [row[3] for row in healthy] == [*range(16, 36)]
+    assert not any(row[4] for row in healthy)
+    assert [row[2:4] for row in nulls] == [(32, 32), (32, 33), (32, 34), (32, 35)], (
+        "with scores a fault is played to its end"
+    )
+    assert all(row[4] and row[5] for row in nulls)
+    assert all(row[6] == pytest.approx(0.16, abs=0.05) for row in nulls)
+    assert not any(row[4] for row in swapped)
 
-        def find_drifted(self, columns):
-            return {"x"} if np.isnan(columns["x"]).mean() > 0.03 else set()
 
-    rules = {"any": detectors.share_above(0.0), "half": detectors.share_above(0.5)}
-    monkeypatch.setattr(detectors, "NullCounter", NullCounter, raising=False)
-    monkeypatch.setitem(detectors.ENTRANTS, "nulls", detectors.Entrant("detectors:NullCounter", rules=rules))
-    stream = board["streams"].draw_law("normal, 50 rows", 12, 1, 3)
-    rows = [*play.Player("nulls", stream).play(has_faults=True)]
-    healthy = [row for row in rows if row["fault"] is None]
-    many_nulls = [row for row in rows if row.get("size") == "15 % more"]
-    swapped = [row for row in rows if row["fault"] == "swap"]
+def test_calibration_has_no_faults_and_other_seeds(board):
+    play = board["play"]
+    stream = board["streams"].draw_law("normal", 1, 20)
+    entrant = board["entrants"].ENTRANTS["PSI"]
 
-    assert [row["rule"] for row in healthy] == ["any", "half"]
-    assert [row["alarms"] for row in healthy] == [0, 0]
-    assert [row["windows"] for row in healthy] == [3, 3]
-    assert [row["delay"] for row in many_nulls] == [1, None]
-    assert [row["named"] for row in many_nulls] == [True, False]
-    assert [row["delay"] for row in swapped] == [None, None]
+    calibration = make_task(board, part="calibration")
+    played = make_task(board, part="play")
+    other_faults = make_task(board, faults=["no such kind"])
+
+    assert not play.Player(entrant, stream, calibration).faults
+    assert play.Player(entrant, stream, played).faults
+    assert not play.Player(entrant, stream, other_faults).faults
 
 
 def test_psi_of_shifted_deciles(board):
@@ -159,39 +267,164 @@ def test_psi_of_shifted_deciles(board):
     assert psi == pytest.approx(lowest + highest, rel=0.02)
 
 
-def list_rows(rule, delays, alarms=0):
-    facts = {"rule": rule, "law": "normal", "columns": 20, "seed": 1}
-    facts |= {"version": "1", "entrant": rule}
-    healthy = {"windows": 2_000, "alarms": alarms, "errors": {}}
-    healthy |= {"seconds": 1.0, "megabytes": 1, "digest": "a"}
-    tries = [{**facts, "fault": "nulls", "size": "3 %", "delay": delay, "named": False} for delay in delays]
-    return [{**facts, "fault": None, **healthy}, *tries]
+@pytest.mark.parametrize(
+    ("distribution", "quantile"),
+    [
+        pytest.param("exponential", np.log(720), id="exponential"),
+        pytest.param("uniform", 1 - 1 / 720, id="bounded"),
+    ],
+)
+def test_a_limit_is_what_one_window_in_a_month_exceeds(board, distribution, quantile):
+    random = np.random.default_rng(1)
+    limits = [board["scores"].fit_limit(getattr(random, distribution)(size=2_000)) for _ in range(20)]
+
+    assert np.mean(limits) == pytest.approx(quantile, rel=0.1)
+
+
+def make_line(entrant, seed, is_alarm, score=None, part="play", healthy=20, alarms=0, law="normal"):
+    """A stream with a try of a fault, of which each window has this score."""
+    facts = {"law": law, "part": part, "seed": seed, "entrant": entrant, "faults": [], "digest": "a", "megabytes": 1}
+    rows = []
+    for window in range(healthy):
+        usual_score = score and 0.01 * window
+        rows.append(["", "", -1, window, window < alarms, False, usual_score, 0.1, ""])
+    if part == "play":
+        rows.append(["nulls", "3 %", 32, 32, is_alarm, is_alarm, score, 0.1, ""])
+    facts["rows"] = rows
+    return facts
+
+
+def list_lines(ours, rival, alarms=0):
+    """Twenty tries, of which ours and a rival, which promises a rate, find so many."""
+    lines = []
+    for seed in range(20):
+        of_ours = make_line("ours", seed, seed < ours)
+        of_rival = make_line("one variance, 5", seed, seed < rival, alarms=alarms)
+        lines += [of_ours, of_rival]
+    return lines
 
 
 @pytest.mark.parametrize(
-    ("ours", "peer", "alarms", "is_lost"),
+    ("ours", "rival", "alarms", "outcome"),
     [
-        pytest.param(0, 20, 0, True, id="never found, always by another"),
-        pytest.param(18, 20, 0, False, id="within the interval of the first"),
-        pytest.param(0, 20, 50, False, id="the other alarms too often"),
+        pytest.param(0, 20, 0, "behind", id="never found, always by another"),
+        pytest.param(18, 20, 0, "level", id="within the interval of the rival"),
+        pytest.param(20, 5, 0, "first", id="above the interval of the rival"),
+        pytest.param(0, 0, 0, "nobody", id="found by neither"),
+        pytest.param(10, 10, 0, "level", id="by half of both"),
     ],
 )
-def test_the_page_says_where_ours_loses(board, tmp_path, ours, peer, alarms, is_lost):
-    of_ours = [1] * ours + [None] * (20 - ours)
-    of_peer = [1] * peer + [None] * (20 - peer)
-    rows = list_rows("ours", of_ours)
-    rows += list_rows("peer", of_peer, alarms)
-    board["page"].write_pages(tmp_path, rows, "2026-11-28", ["NannyML"])
-    page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
-    all_figures = (tmp_path / "static" / "leaderboard.html").read_text(encoding="utf-8")
+def test_a_cell_says_where_ours_is(board, ours, rival, alarms, outcome):
+    scores = board["scores"]
+    windows = scores.list_windows(list_lines(ours, rival, alarms))
+    verdicts = scores.apply_limits(windows)
+    cells = scores.compare_cells(verdicts)
 
-    assert ("|normal, nulls, 3 %|20|" in page) == is_lost
-    assert "NannyML" in all_figures
-    assert "http" not in all_figures
+    assert cells["outcome"].tolist() == [outcome]
+    assert cells["tries"].tolist() == [20]
+
+
+def test_a_cell_of_few_tries_is_open_and_a_loud_entrant_is_no_rival(board):
+    scores = board["scores"]
+    three_tries = [line for line in list_lines(0, 20) if line["seed"] < 3]
+    loud = list_lines(0, 20, alarms=5)
+
+    verdicts = scores.apply_limits(scores.list_windows(three_tries))
+    assert scores.compare_cells(verdicts)["outcome"].tolist() == ["open"]
+    verdicts = scores.apply_limits(scores.list_windows(loud))
+    assert scores.compare_cells(verdicts).empty
+
+
+def test_an_entrant_with_scores_plays_at_a_limit_of_other_seeds_and_at_its_defaults(board):
+    """Its calibration has scores up to .19; tries have 1, at which it alarms by no default."""
+    scores = board["scores"]
+    calibration = [make_line("PSI", seed, False, score=1.0, part="calibration") for seed in range(20)]
+    played = [make_line("PSI", seed, False, score=1.0) for seed in range(5)]
+    verdicts = scores.apply_limits(scores.list_windows([*calibration, *played]))
+    tries = scores.list_tries(verdicts).set_index("entrant")
+    without = scores.apply_limits(scores.list_windows(played))
+
+    assert tries.loc["PSI", "delay"].tolist() == [1.0] * 5
+    assert tries.loc["PSI, defaults", "delay"].isna().all()
+    assert without.empty, "nobody plays at defaults only"
+
+
+@pytest.mark.parametrize(("ours", "rival", "outcome"), [(0, 20, "behind"), (18, 20, "level"), (20, 5, "first")])
+def test_the_page_says_where_ours_is_first_level_and_behind(board, tmp_path, ours, rival, outcome):
+    lines = list_lines(ours, rival)
+    board["page"].write_pages(tmp_path, lines, "a commit", {}, ["NannyML: nannyml is not installed"])
+    page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    all_tables = (tmp_path / "static" / "leaderboard.html").read_text(encoding="utf-8")
+    windows = board["page"].read_published(tmp_path / "static" / "leaderboard.parquet")
+
+    assert f"{outcome} in 1: nulls (1)" in page
+    assert "Resolved: 1 of 1 cells (100% without 0" in page
+    assert ("Behind in nulls (1): it would take" in all_tables) == (outcome == "behind")
+    assert "NannyML" in all_tables
+    assert "http" not in all_tables
+    assert len(windows) == sum(len(line["rows"]) for line in lines)
+    assert windows["alarm"].sum() == ours + rival
+
+
+def test_a_cell_that_nobody_finds_or_that_is_open_is_not_counted(board, tmp_path):
+    board["page"].write_pages(tmp_path, list_lines(0, 0), "a commit", {}, [])
+    page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+
+    assert "Of 0 resolved cells, ours is first in none; level in none; behind in none." in page
+    assert "without 1 that nobody finds" in page
+
+
+def test_each_entrant_has_a_limit_or_a_promise_and_each_port_its_equality_test(board):
+    """Packages that are installed are themselves; all that is written anew names a test that compares it."""
+    entrants = board["entrants"].ENTRANTS
+    for name, entrant in entrants.items():
+        is_written_anew = entrant.has_scores and entrant.package == "numpy" and name != "z-test"
+        assert bool(entrant.equality) == is_written_anew, name
+        if entrant.equality:
+            file, _, test = entrant.equality.partition("::")
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), name
+        if not entrant.has_scores:
+            assert "a month" in entrant.promise, name
+
+
+def test_kinds_of_fault_have_a_sentence_on_what_they_would_take(board):
+    notes = (BENCHMARKS / "leaderboard" / "notes.md").read_text(encoding="utf-8")
+    for fault in board["faults"].FAULTS:
+        assert f"\n* {fault.kind}: " in notes
+
+
+def test_published_laws_and_tables_say_where_they_are_from(board):
+    rows = (BENCHMARKS / "leaderboard" / "sources.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    sources = dict(row.split("\t") for row in rows)
+    tables = board["real_tables"].read_list()
+
+    assert {*sources} == {*board["published_laws"].PUBLISHED}
+    assert len(tables) >= 6
+    for row in tables.values():
+        assert "(" in row["source"], "the licence"
+
+
+def test_an_entrant_is_added_by_the_page_alone(tmp_path):
+    """README.md's detector, in a file, by README.md's command; in a folder of its own, so that no other trial is in its way."""
+    page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    program = page.split("```python\nimport math", 1)[1].split("```", 1)[0]
+    command = page.split("make leaderboard ARGS='--trial --entrants ours --add", 1)[1].split("'", 1)[0]
+    (tmp_path / "mine.py").write_text(f"import math{program}", encoding="utf-8")
+    added = f"--trial --entrants ours --add {command}".replace("mine.py", str(tmp_path / "mine.py")).split()
+    words = [*added, "--page", str(tmp_path), "--trials", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": ""}
+    process = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "leaderboard"), *words], env=environment, cwd=ROOT, check=False
+    )
+    table = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+
+    assert process.returncode == 0
+    assert "|ours|1|" in table
+    assert "|mine|1|" in table
 
 
 def test_windows_of_all_laws_can_be_drawn_and_have_numbers_and_texts(board):
-    laws = board["streams"].STREAM_LAWS
+    laws = {**board["streams"].STREAM_LAWS, **board["published_laws"].PUBLISHED}
     for name, law in laws.items():
         random = np.random.default_rng(1)
         window = next(law.windows(random))
