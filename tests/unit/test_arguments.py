@@ -26,7 +26,9 @@ def quality(**arguments):
         pytest.param(
             DataQualityMonitor, {"predictions": (3,)}, "predictions has 3; .* a text", id="a number among names"
         ),
-        pytest.param(DataQualityMonitor, {"window_rows": -5}, "window_rows is -5; .* 1 or more", id="negative rows"),
+        pytest.param(
+            DataQualityMonitor, {"keep_examples": -5}, "keep_examples is -5; .* 0 or more", id="negative rows"
+        ),
         pytest.param(
             DataQualityMonitor, {"max_domain_size": 2.5}, "max_domain_size is 2.5; .*whole", id="half a value"
         ),

@@ -70,6 +70,25 @@ def test_a_catalog_in_no_order_is_not_known_to_grow():
     assert "new_values_check" not in results(rows.head(ROWS), run_baseline(rows, DataQualityMonitor(), engine="local"))
 
 
+@pytest.mark.parametrize("ahead", [0.0, 0.1])
+def test_of_the_next_of_versions_that_followed_one_another_nobody_can_tell(ahead):
+    """A part of the rows tries the next version before the others."""
+    random = np.random.default_rng(5)
+
+    def draw(week):
+        is_ahead = random.random(3_000) < ahead
+        versions = np.where(is_ahead, f"v{week + 2}", f"v{week + 1}")
+        return pd.DataFrame({"product": versions, "x": random.normal(size=3_000)})
+
+    baseline = run_baseline(pd.concat([draw(week) for week in range(6)]), DataQualityMonitor(), engine="local")
+    outcomes = results(draw(6), baseline)
+
+    assert outcomes["baseline_drift_check"].status is CheckStatus.CANNOT_TELL
+    assert not any(check_result.is_violation for check_result in outcomes.values())
+    # An old version that comes back did not follow
+    assert results(draw(1), baseline)["baseline_drift_check"].is_violation
+
+
 def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_columns_are_not():
     """From the ninth window on there is a reference, from the 17th on its past is known, too."""
     monitor = DataQualityMonitor()

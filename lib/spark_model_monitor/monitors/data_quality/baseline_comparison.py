@@ -33,7 +33,6 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     align_distributions,
-    find_new_values,
     from_feature_profile,
     restrict_to_lasting_values,
 )
@@ -145,7 +144,7 @@ class FeatureComparison:
     @cached_property
     def why_new_values_are_usual(self) -> str | None:
         """Why the window may have values that the baseline lacks: because these grew in number along the baseline's rows, or
-        followed one another, and the window has mostly new ones and as few as a stretch of the baseline. None if it may not.
+        followed one another, and the window has mostly later ones and as few as a stretch of the baseline. None if it may not.
         """
         if self.baseline_feature.growth:
             return GROWS
@@ -154,8 +153,10 @@ class FeatureComparison:
         values = self.now.categories
         if parts is None or parts.unfit.get(self.name) != LOOKS_SORTED or not values_before or not values:
             return None
-        new_rows = sum(values[value] for value in find_new_values(self.now, self.baseline))
-        if 2 * new_rows > self.now.present and 2 * len(values) < len(values_before):
+        # New values, and the one that began at the baseline's end
+        fewest = self.baseline.present / len(values_before) / 2
+        later_rows = sum(count for value, count in values.items() if values_before.get(value, 0) < fewest)
+        if 2 * later_rows > self.now.present and 2 * len(values) < len(values_before):
             return FOLLOW
         return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -420,8 +419,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         Whether text such as `1e-5` counts as a number.
     as_service : bool, default False
         Check like the service: exact type classes, and its distance, which loses ties. Categories are listed in its order.
-    window_rows : int, optional
-        Deprecated, without effect: suggested limits have no margin that depends on it.
     columns : {"name", "exact"}
         `name`: a column that only one side has is a violation, and the others are judged. `exact`, as in the service and with
         `as_service`: with a different number of columns, nothing is judged; names that differ are matched by position.
@@ -460,7 +457,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     max_domain_size: int = MAX_DOMAIN_SIZE
     accept_exponents: bool = True
     as_service: bool = False
-    window_rows: int | None = None
     columns: str = "name"
     predictions: tuple[str, ...] = ()
     hide_values: bool = False
@@ -475,9 +471,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         require_names("predictions", self.predictions)
         require_count("max_domain_size", self.max_domain_size)
         require_count("keep_examples", self.keep_examples)
-        if self.window_rows is not None:
-            require_count("window_rows", self.window_rows, minimum=1)
-            warnings.warn("window_rows has no effect on data quality", DeprecationWarning, stacklevel=3)
 
     @property
     def exact_columns(self) -> bool:

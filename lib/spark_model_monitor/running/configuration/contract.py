@@ -418,9 +418,6 @@ class JobConfig(BaseModel):
     """Thresholds: interval, the baseline's own values, with allowance for noise; absolute:0.02 or relative:5%, so much worse,
     without allowance; none, as interval, in the service's file."""
 
-    window_rows: kinds.WholeNumber | None = _declare_option(jobs=())
-    """Without effect: verdicts allow for the noise of windows of any size."""
-
     min_samples: kinds.WholeNumber | None = _of_monitoring(analyses=_OF_QUALITY)
     """Minimum number of rows for a verdict on a metric; with fewer, checks.json says 'cannot tell'."""
 
