@@ -10,6 +10,7 @@ import pytest
 from tests.running_jobs import JobsHere
 
 from spark_model_monitor import read_data
+from spark_model_monitor.cli import main
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.captures import list_captures
 from spark_model_monitor.data.reading.formats import TableFormat
@@ -153,3 +154,13 @@ def test_nothing_of_a_foreign_file_is_in_what_a_job_writes(folder):
     assert [path for path in (folder / "out").rglob("*.json") if "hunter2" in path.read_text()] == []
     assert followed.status == 0, followed.said
     assert "password" in json.dumps(json.loads((folder / "other/statistics.json").read_text()))
+
+
+def test_two_files_are_compared_by_the_flag_that_the_refusal_names(folder, capsys):
+    (folder / "data" / HOUR / "b.csv").symlink_to(folder / "private" / "passwords.csv")
+    (folder / "data" / HOUR / "a.csv").write_text(SECRET)
+    command = ["compare-files", str(folder / "private"), str(folder / "data"), "--output", str(folder / "page.html")]
+
+    assert main(command) == BadInput.exit_status
+    assert "write --follow-links" in capsys.readouterr().err
+    assert main([*command, "--follow-links"]) == 0

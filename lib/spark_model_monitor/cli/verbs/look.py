@@ -78,6 +78,7 @@ def _add_compare_files_flags(parser: argparse.ArgumentParser) -> None:
     add("before", metavar="BEFORE", help="file or folder of data: CSV, JSON, Parquet, captures")
     add("after", metavar="AFTER", help="later data of the same kind")
     add("--output", metavar="FILE", help="file of the page (default: AFTER-compared.html)")
+    add("--follow-links", action="store_true", help="also read what links lead to outside of these folders")
     add("--json", action="store_true", help="print a JSON object")
     add_values_flag(parser)
 
@@ -87,11 +88,13 @@ def compare_files(options: argparse.Namespace) -> int:
     """Compare two files of data, and write a page: the first one is the baseline. Keeps nothing else, needs no JVM."""
     from pathlib import Path
 
+    from spark_model_monitor.data.reading.listing import following_links
     from spark_model_monitor.running.runs.two_files import compare_files
     from spark_model_monitor.running.runtime.ending import describe_result
 
     # The page goes where the command was started, beside no other file
-    findings = compare_files(options.before, options.after)
+    with following_links(options.follow_links):
+        findings = compare_files(options.before, options.after)
     page = options.output or f"{Path(options.after).resolve().name.partition('.')[0]}-compared.html"
     if options.values == "hide":
         findings = findings.without_values
