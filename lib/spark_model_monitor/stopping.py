@@ -237,10 +237,15 @@ def watch_from_outside() -> None:
     pipe = _pipes.pop(os.getpid(), None)
     if pipe is None:
         return
-    command = [sys.executable, "-I", "-S", "-c", WATCHER, str(pipe), str(os.getpid()), str(GRACE_SECONDS), IN_ITS_MIDST]
+    program = [sys.executable, "-I", "-S", "-c", WATCHER]
+    words = [str(pipe), str(os.getpid()), str(GRACE_SECONDS), IN_ITS_MIDST]
     # Its own session, as Ctrl-C reaches all processes of a terminal's
     watcher = subprocess.Popen(
-        command, pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        [*program, *words],
+        pass_fds=[pipe],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     _watchers.append(watcher)
 
@@ -276,9 +281,13 @@ def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
         signals = select.poll()
         signals.register(reading, select.POLLIN)
         # While this thread may not go on, the number stays in the pipe for a watcher to see
-        while signals.poll() and (arrived := os.read(reading, 1)):
-            if arrived[0] in numbers:
-                _count(arrived[0])
+        while signals.poll():
+            arrived = os.read(reading, 1)
+            if not arrived:
+                break
+            number = arrived[0]
+            if number in numbers:
+                _count(number)
         os.close(reading)
 
     thread = threading.Thread(target=count_signals, daemon=True)

@@ -41,7 +41,9 @@ def _list_members(value: DataclassInstance) -> tuple[Hashable, ...]:
 
 
 def _is_equal(value: DataclassInstance, other_value: DataclassInstance) -> bool:
-    return type(value) is type(other_value) and _list_members(value) == _list_members(other_value)
+    if type(value) is not type(other_value):
+        return False
+    return _list_members(value) == _list_members(other_value)
 
 
 def _hash(value: DataclassInstance) -> int:
@@ -49,5 +51,8 @@ def _hash(value: DataclassInstance) -> int:
 
 
 def _describe(value: DataclassInstance) -> str:
-    members = [f"{member.name}={getattr(value, member.name)!r}" for member in fields(value) if member.repr]
+    members = []
+    for member in fields(value):
+        if member.repr:
+            members.append(f"{member.name}={getattr(value, member.name)!r}")
     return f"{type(value).__qualname__}({', '.join(members)})"

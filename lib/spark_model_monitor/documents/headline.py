@@ -365,6 +365,7 @@ def _has_segments_by_hour(check_results: Sequence[CheckResult]) -> bool:
 
     if not any(check_result.check == HOURS for check_result in check_results):
         return True
+    # Beside the hours of a column of times
     return any(part.cut.endswith(BY_HOUR) for check_result in check_results for part in check_result.parts or ())
 
 
