@@ -120,11 +120,19 @@ def test_a_file_with_another_ending_needs_the_flag(tmp_path, name, words):
         recognised(tmp_path)
 
 
-@pytest.mark.parametrize("beginning", ["<!DOCTYPE html>\n<html>", "\n<html lang=en>", "\ufeff<HTML>"])
-def test_a_page_is_no_data(tmp_path, beginning):
+@pytest.mark.parametrize(
+    ("beginning", "kind"),
+    [
+        ("<!DOCTYPE html>\n<html>", "HTML"),
+        ("\n<html lang=en>", "HTML"),
+        ("\ufeff<HTML>", "HTML"),
+        ('<?xml version="1.0" encoding="UTF-8"?>\n<Error>', "XML"),
+    ],
+)
+def test_a_page_is_no_data(tmp_path, beginning, kind):
     (tmp_path / "a.csv").write_text(f"{beginning}<p>Please sign in, S3CRET</p>\n", encoding="utf-8")
 
-    with pytest.raises(BadInput, match=r"a\.csv: is HTML, a page and not data") as refusal:
+    with pytest.raises(BadInput, match=rf"a\.csv: is {kind}, a page and not data") as refusal:
         recognised(tmp_path)
     assert "S3CRET" not in str(refusal.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import zlib
 from collections import Counter
@@ -47,6 +48,8 @@ from spark_model_monitor.errors import NO_DATA, BadConfiguration, BadInput, Inpu
 from spark_model_monitor.storage import Storage, StoredFile, is_local, join
 from spark_model_monitor.value_class import value_class
 
+log = logging.getLogger(__name__)
+
 HEAD_BYTES = 4 * 2**20  # more than any header line: 20,480 columns (Spark's limit) with names of 200 characters
 ZSTD_BYTES = 2**16  # bytes of text read at once; of a cut file, the text behind the last whole chunk is lost
 FORMAT_SAMPLE_RECORDS = 31  # first readable records, whose majority determines the format of all
@@ -78,7 +81,7 @@ NOT_READ = (
 """Beginnings of other files, what they are, and what to write instead."""
 
 
-PAGE_BEGINNING = re.compile(rb"[\xef\xbb\xbf\s]{0,64}<(!doctype html|html)[\s>]", re.IGNORECASE)
+PAGE_BEGINNING = re.compile(rb"[\xef\xbb\xbf\s]{0,64}<(?:!doctype |\?)?(?P<kind>html|xml)[\s>]", re.IGNORECASE)
 
 
 def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) -> bytes:
@@ -110,10 +113,10 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
 
 
 def _reject_other_kinds(file: StoredFile, head: bytes) -> None:
-    if PAGE_BEGINNING.match(head):
-        raise BadInput(
-            f"{file.path}: is HTML, a page and not data; download the file itself (a page to sign in is a common cause)"
-        )
+    if page := PAGE_BEGINNING.match(head):
+        kind = page["kind"].decode().upper()
+        instead = "download the file itself (a page to sign in, or that says why it can't be had, is a common cause)"
+        raise BadInput(f"{file.path}: is {kind}, a page and not data; {instead}")
     for beginning, kind, instead in NOT_READ:
         if head.startswith(beginning):
             raise BadInput(f"{file.path}: is {kind}, which is not read; {instead}")
@@ -724,6 +727,20 @@ def _recognize_record(line: str) -> str | None:
     if isinstance(record, dict):
         return "jsonl"
     return "json"
+
+
+def require_no_header(file: StoredFile, head: bytes, csv_format: CsvFormat, names: Sequence[str]) -> None:
+    """Check that a CSV that has no header line by its format begins with none: a warning, or an error if it has the baseline's
+    names. names: these, empty without a baseline.
+    """
+    rows = [_split_cells(line, csv_format.separator) for line in _select_whole_lines(head)]
+    if not is_header(rows, names):
+        return
+    finding = f"{file.path}: line 1 looks like the names of columns, and by its format the file has none"
+    sentence = f"{finding}; write --dataset-format '{format_csv_option(replace(csv_format, header=True))}'"
+    if not {*names}.isdisjoint(rows[0]):
+        raise BadInput(sentence)
+    log.warning("%s", sentence)
 
 
 def _is_header_line(first: Sequence[str], second: Sequence[str | None]) -> bool:

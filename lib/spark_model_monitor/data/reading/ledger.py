@@ -307,15 +307,21 @@ def write_quarantine(
     storage = dataset.engine.storage(output_path)
     # Files of an earlier run would seem to be of this one
     storage.delete(folder)
-    refused = refused or dataset.engine.implementation(find_rejected_lines)
-    rows: Iterable[Record] = () if only_long_lines else refused(dataset)
-    if dataset.listing.request_log is not None:
-        rows = map(_trace_to_log, rows)
-    records = _merge_records(map(_format_record, rows), dataset.long_lines)
+    records = _read_quarantine(dataset, refused, only_long_lines=only_long_lines)
     lines = ((json.dumps(record, ensure_ascii=False) + "\n").encode() for record in records)
     for index, chunk in enumerate(group_by_size(lines, CHUNK_BYTES, len)):
         storage.write(join(folder, f"{index:05d}.jsonl"), b"".join(chunk), private=True)
     return folder
+
+
+def _read_quarantine(
+    dataset: Dataset, refused: RejectedLines | None = None, *, only_long_lines: bool = False
+) -> Iterator[Record]:
+    refused = refused or dataset.engine.implementation(find_rejected_lines)
+    rows: Iterable[Record] = () if only_long_lines else refused(dataset)
+    if dataset.listing.request_log is not None:
+        rows = map(_trace_to_log, rows)
+    return _merge_records(map(_format_record, rows), dataset.long_lines)
 
 
 def describe_first_rejected(storage: Storage, folder: str, *, separator: str = ",", width: int = 0) -> str:
@@ -323,10 +329,21 @@ def describe_first_rejected(storage: Storage, folder: str, *, separator: str = "
 
     separator, width: of the cells of its rows, and how many they should be.
     """
+    first_file = storage.read(join(folder, "00000.jsonl"))
+    return _describe_rejected(json.loads(first_file.partition(b"\n")[0]), separator, width)
+
+
+def describe_first_unwritten(dataset: Dataset) -> str:
+    """The same of the first refused record of a run that writes no quarantine."""
+    record = next(_read_quarantine(dataset), None)
+    if record is None:
+        return ""
+    return _describe_rejected(record, dataset.separator, len(dataset.names))
+
+
+def _describe_rejected(record: Record, separator: str, width: int) -> str:
     from spark_model_monitor.data.records.record_faults import describe_fault
 
-    first_file = storage.read(join(folder, "00000.jsonl"))
-    record: Record = json.loads(first_file.partition(b"\n")[0])
     # A number that isn't that of its line in the file
     if record.get("block_start") or record["line_number"] == LINE_IN_LOG:
         return ""

@@ -38,6 +38,7 @@ from spark_model_monitor.data.reading.headers import (
     read_first_cells,
     read_head,
     read_names,
+    require_no_header,
     require_records,
 )
 from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
@@ -143,6 +144,8 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
         names = read_names(cells, f"{first.path}: line 1")
     else:
         names = tuple(f"_c{position}" for position in range(len(cells)))
+        if not options.as_service:
+            require_no_header(first, head, dataset_format, options.names or ())
     # How to decode the lines
     if options.as_service:
         escape = SPARK_ESCAPE
@@ -168,7 +171,8 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
 
 def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, options: ReadOptions) -> Dataset:
     head = read_head(engine.storage(listing.path), listing.files[0])
-    if not options.opened:  # outputs of a batch transform hold the rows of a request
+    # Outputs of a batch transform may hold the rows of a request
+    if not any(f'"{name}"'.encode() in head for name in options.opened):
         require_records(listing.files[0], head)
     whole_files = not dataset_format.lines
     # A document has to fit into memory, in the reader as in Spark

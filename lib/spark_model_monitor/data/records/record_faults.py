@@ -11,6 +11,8 @@ from spark_model_monitor.documents.json_text import explain_syntax_fault, is_cut
 
 NOT_IN_ONE_LINE = "the object doesn't end in this line; is it cut off?"
 
+ENCODINGS = ("CSV", "JSON", "BASE64")
+LONGEST_SHOWN = 24  # characters of a word that is none of these
 MEMBERS_OF_CAPTURES = (("encoding", '"CSV", "JSON" or "BASE64"'), ("data", "the payload"))
 
 
@@ -90,6 +92,8 @@ def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
         for member, values in MEMBERS_OF_CAPTURES:
             if member not in half:
                 return f"the {name} has no {member}; write it: {values}"
+        if reason == Refusal.UNKNOWN_ENCODING.text and str(half["encoding"]).upper() not in ENCODINGS:
+            return f"the {name}'s encoding is {str(half['encoding'])[:LONGEST_SHOWN]!r}"
         if half["data"] == "":
             return f"the {name}'s data is empty; {instead}"
         payloads[name] = str(half["data"])

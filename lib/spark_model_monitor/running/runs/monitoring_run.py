@@ -28,7 +28,13 @@ from spark_model_monitor import errors
 from spark_model_monitor.data.reading.data import Data, EngineName, read_data, read_with_options
 from spark_model_monitor.data.reading.dataset import Dataset, require_columns
 from spark_model_monitor.data.reading.formats import DatasetFormat, ReadOptions
-from spark_model_monitor.data.reading.ledger import Ledger, clear_quarantine, describe_first_rejected, write_quarantine
+from spark_model_monitor.data.reading.ledger import (
+    Ledger,
+    clear_quarantine,
+    describe_first_rejected,
+    describe_first_unwritten,
+    write_quarantine,
+)
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records.refusals import MAX_QUARANTINED_SHARE, Refusal, describe_remedy
 from spark_model_monitor.data.records.windows import Window
@@ -411,6 +417,8 @@ class _Reading:
         quarantine = ""
         if self.output_path:
             quarantine = _quarantine(dataset, ledger, self.output_path)
+        elif ledger.quarantined_share > self.max_quarantined_share and dataset.has_lines:
+            quarantine = describe_first_unwritten(dataset)
         _require_enough(ledger, self.max_quarantined_share, quarantine)
         return scanned, ledger, dataset
 
