@@ -71,6 +71,7 @@ DATE_VALUE = "date_value_check"  # each column of dates has it
 HOURS = "time_of_day_check"
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
+SHIFTED_COLUMNS = "shifted_columns"  # a hint
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
 NOTHING_COMPARED = "Nothing was compared."
 NONE_REPORTED = "No violation is reported; how much was checked, no file says."
@@ -93,7 +94,7 @@ def write_headline(
     results: Sequence[CheckResult],
     window: RunWindow | None = None,
     outputs: Collection[str] = (),
-    hints: Iterable[Hint] = (),
+    hints: Sequence[Hint] = (),
     *,
     are_violations_alone: bool = False,
 ) -> Headline:
@@ -121,7 +122,7 @@ def _write_judged_headline(
     check_results: Sequence[CheckResult],
     window: RunWindow | None,
     output_names: Collection[str],
-    hints: Iterable[Hint],
+    hints: Sequence[Hint],
     *,
     are_violations_alone: bool,
 ) -> Headline:
@@ -154,6 +155,9 @@ def _write_judged_headline(
     count = format_noun_count(len(bad), unit)
     if not are_violations_alone:
         count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
+    shift = next((hint.description for hint in hints if hint.hint == SHIFTED_COLUMNS), "")
+    if shift:
+        return _write_shift(shift, f"{count} changed", also)
     text = _write_changes(bad, first, count, window)
     detail = list(also)
     change = f"{_format_subject(first)} {describe_change(first)}."
@@ -172,6 +176,13 @@ def _write_judged_headline(
     has_violations = any(check_result.is_violation for check_result in check_results)
     mark = Highlight.BAD if has_violations else Highlight.NONE
     return Headline(text, " ".join(detail), mark, write_next_step(first, unit))
+
+
+def _write_shift(description: str, count: str, also: Sequence[str]) -> Headline:
+    """The one reason of all changes. description: of the hint that names it."""
+    finding, _, step = description.partition("; ")
+    shift, _, example = finding.partition(": ")
+    return Headline(f"{count}: {shift}.", " ".join([*also, f"{_make_capital(example)}."]), Highlight.BAD, step)
 
 
 def write_next_step(first: CheckResult, unit: str) -> str:

@@ -96,12 +96,28 @@ def test_columns_that_are_alike_are_shifted_and_longer_ones_are_not(positions):
     assert find_hints(make_flowers(longer), baseline) == []
 
 
-def test_columns_with_names_are_not_shifted():
-    random, laws = draw_laws(3)
-    current = draw_table(random, [draw_law(random), *laws[:-1]])
-    baseline = draw_table(random, laws)
+@pytest.mark.parametrize("positions", [1, -1], ids=["right", "left"])
+def test_a_shift_below_a_header_is_one_sentence(positions, tmp_path):
+    random = np.random.default_rng(11)
 
-    assert [hint.hint for hint in list_hints(current, baseline) if hint.hint == "shifted_columns"] == []
+    def write(name, columns):
+        rows = zip(*([f"{cell:g}" for cell in column] for column in columns), strict=True)
+        path = tmp_path / name
+        path.write_text("\n".join(map(",".join, [("sepal", "width", "petal", "petal_width", "species"), *rows])))
+        return str(path)
+
+    monitor = DataQualityMonitor()
+    baseline = run_baseline(write("baseline.csv", draw_flowers(random, 2 * ROWS)), monitor, engine="local")
+    flowers = draw_flowers(random, ROWS)
+    findings = run_monitoring(
+        write("window.csv", flowers[-positions:] + flowers[:-positions]), monitor, baseline, engine="local"
+    )
+
+    direction = "right" if positions == 1 else "left"
+    sentence = f"5 of 5 features changed: the columns look shifted by one to the {direction}."
+    assert f"{sentence} Next: write each value below its own name" in str(findings)
+    healthy = run_monitoring(write("healthy.csv", draw_flowers(random, ROWS)), monitor, baseline, engine="local")
+    assert "shifted" not in str(healthy)
 
 
 def test_captures_with_the_output_first_beside_a_baseline_with_the_label_last(tmp_path):

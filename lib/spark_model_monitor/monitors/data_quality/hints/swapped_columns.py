@@ -1,4 +1,4 @@
-"""swapped_columns, shifted_columns: columns that are matched by position have changed places, or moved by one.
+"""swapped_columns, shifted_columns: columns that are matched by position have changed places, or columns moved by one.
 
 Each one's values fit another's baseline and not their own. Based on states and the baseline's distributions; no scan.
 """
@@ -56,6 +56,8 @@ def swapped_columns(data: ObservedData) -> HintSentences:
     only as texts; the other column must then have numbers that fit.
     Source: M15.
     """
+    if not data.layout.by_position:
+        return
     misfits = [column for column in _match_columns(data) if column.is_misfit]
     if len(misfits) > MOST_MISFITS or find_shift(data)[1]:
         return
@@ -76,9 +78,10 @@ def swapped_columns(data: ObservedData) -> HintSentences:
 
 @register_hint("shifted_columns")
 def shifted_columns(data: ObservedData) -> HintSentences:
-    """Columns that are matched by position hold the values of their neighbours, all on the same side.
+    """Columns hold the values of their neighbours, all on the same side.
 
-    Captures have the output first and then the input, training data often the label last.
+    Captures have the output first and then the input, training data often the label last; a file may have an index before the
+    cells that its header names.
     Source: M15.
     """
     direction, columns, neighbours = find_shift(data)
@@ -86,9 +89,9 @@ def shifted_columns(data: ObservedData) -> HintSentences:
         shift = f"the columns look shifted by one to the {direction}"
         neighbour = f"{len(columns):,} of them hold the values of their neighbour"
         example = f"{columns[0]!r} those of {neighbours[0]!r}"
-        advice = (
-            "write the baseline's columns in the order of these records; captures have the output first, then the input"
-        )
+        advice = "write each value below its own name; the rows may have an index that the header lacks"
+        if data.layout.by_position:
+            advice = "write the baseline's columns in the order of these records; captures have the output first, then the input"
         yield columns, f"{shift}: {neighbour} ({example}); {advice}"
 
 
@@ -120,7 +123,7 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
 
 
 def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
-    if data.compared is None or not data.layout.by_position:
+    if data.compared is None:
         return
     for number, feature in enumerate(data.compared.features, start=1):
         if feature.unmatched is None:
