@@ -42,6 +42,9 @@ FREQUENT = 0.01  # a text of so many values is frequent
 TYPED = (ColumnType.DATE, ColumnType.TIMESTAMP)
 # Midnight beside a day says nothing
 ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?)?")
+# Times without a zone are of UTC
+ZONE = "±hh:mm"
+IN_UTC = re.compile(r"(?:Z|UTC|GMT|[-+]00:?00)(?:\[[\w/]+\])?$", re.IGNORECASE)
 ISO_FORM = "YYYY-MM-DD"  # in which Spark, pandas and Arrow write typed dates as texts
 
 
@@ -53,7 +56,8 @@ class DateColumn:
     of the first form may be in each other's place. sentinels: counts by day. days, counts: the different days of the
     other dates, ascending. not_dates: number of values that are none. counts_of_texts: how often each different text of
     these dates occurs, the most frequent one first. is_typed: whether the column's type is one of dates. tried_forms: the forms
-    that any of the texts can have, in the order in which they were tried.
+    that any of the texts can have, in the order in which they were tried. are_iso_days, are_in_utc: whether all of them are days
+    as ISO 8601 has them, or midnights; whether none has another zone than UTC.
     """
 
     values: int = 0
@@ -67,6 +71,7 @@ class DateColumn:
     is_typed: bool = False
     tried_forms: tuple[str, ...] = ()
     are_iso_days: bool = False
+    are_in_utc: bool = False
 
     @classmethod
     def of(cls, texts: Mapping[str, int], baseline: DateColumn | None = None, *, is_typed: bool = False) -> DateColumn:
@@ -87,8 +92,11 @@ class DateColumn:
         ranks = _rank_forms(texts, readings_by_text, baseline)
         forms: Counter[str] = Counter()
         count_by_day: Counter[int] = Counter()
+        are_in_utc = True
         for text, readings in readings_by_text.items():
             form, day = min(readings, key=lambda reading: ranks[reading.form])
+            if ZONE in form and not IN_UTC.search(text.rstrip()):
+                are_in_utc = False
             forms[form] += texts[text]
             count_by_day[day] += texts[text]
         days = sorted(count_by_day)
@@ -106,6 +114,7 @@ class DateColumn:
             is_typed,
             tuple(sorted(ranks, key=lambda form: ranks[form])),
             bool(readings_by_text) and all(ISO_DAY.fullmatch(text.strip()) for text in readings_by_text),
+            are_in_utc,
         )
 
     def list_expected_forms(self) -> set[str]:
@@ -154,7 +163,7 @@ class DateColumn:
 
     def other_forms(self, baseline: DateColumn) -> dict[str, int]:
         """The dates by form that are not in the baseline's most frequent form, or that of typed dates as texts. Typed dates have
-        no form of their own, and a T before the time is a blank.
+        no form of their own, a T before the time is a blank, and UTC says nothing where no other zone is.
         """
         if self.is_typed or (self.are_iso_days and baseline.are_iso_days):
             return {}
@@ -163,8 +172,14 @@ class DateColumn:
         expected = baseline.form
         if baseline.is_ambiguous and self.form == swap_day_and_month(expected):
             expected = self.form
+        ignored_zone = ""
+        if self.are_in_utc and baseline.are_in_utc:
+            ignored_zone = ZONE
+        expected = expected.replace("T", " ").replace(ignored_zone, "")
         return {
-            form: count for form, count in self.forms.items() if form.replace("T", " ") != expected.replace("T", " ")
+            form: count
+            for form, count in self.forms.items()
+            if form.replace("T", " ").replace(ignored_zone, "") != expected
         }
 
 

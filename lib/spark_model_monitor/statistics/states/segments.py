@@ -7,6 +7,7 @@ from dataclasses import field, replace
 from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, join_parts, register_state, split_parts
+from spark_model_monitor.statistics.states.flags import read_like
 from spark_model_monitor.statistics.states.profile import FeatureProfile
 from spark_model_monitor.statistics.states.row_counts import RowRuns
 from spark_model_monitor.value_class import value_class
@@ -124,8 +125,8 @@ def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
 
 
 def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfile:
-    """A segment of a column of numbers is of numbers, too, whatever else it holds."""
-    segment = segment.unify_flags()
+    """A segment of a column of numbers is of numbers, too, whatever else it holds, and one of flags is of flags."""
+    segment = read_like(segment.unify_flags(), column.column_type)
     if segment.as_numbers == column.as_numbers:
         return segment
     return replace(segment, as_numbers=column.as_numbers)

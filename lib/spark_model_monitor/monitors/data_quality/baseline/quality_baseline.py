@@ -49,6 +49,7 @@ from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBE
 from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
+from spark_model_monitor.statistics.states.flags import are_bits, are_flags, read_bits_as_flags, read_flags_as_bits
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
@@ -126,15 +127,28 @@ class QualityBaseline(StoredBaseline):
         return RequiredNumbers(by_feature, USUAL_NUMBERS)
 
     def read(self, profile: Profile) -> Profile:
-        """A profile with the values that are compared, whatever form they had: numbers in texts, and flags."""
+        """A profile with the values that are compared, whatever form they had: numbers in texts, and flags, which are true and
+        false or 1 and 0."""
         if self.exact_classes:
             return profile
         profile = self.required_numbers.read(profile)
         # The same object if nothing changes, with what is cached
-        features = tuple(feature.unify_flags() for feature in profile.features)
+        features = tuple(self._read_flags(feature.unify_flags()) for feature in profile.features)
         if all(feature is before for feature, before in zip(features, profile.features, strict=True)):
             return profile
         return replace(profile, features=features)
+
+    def _read_flags(self, feature: FeatureProfile) -> FeatureProfile:
+        before = self.distributions.get(feature.name)
+        if before is None:
+            return feature
+        if feature.is_numeric and are_flags(before.categories or ()):
+            return read_bits_as_flags(feature)
+        # Numbers stay, texts become what they stand for
+        has_bits = before.numbers is not None and are_bits(before.numbers.step_cdf().values)
+        if has_bits and not feature.is_numeric:
+            return read_flags_as_bits(feature)
+        return feature
 
     @cached_property
     def features(self) -> tuple[BaselineFeature, ...]:

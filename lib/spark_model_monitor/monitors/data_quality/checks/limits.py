@@ -210,7 +210,9 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
             finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells
         )
         is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
-        if is_violated and has_whole_numbers(feature.current):
+        # Columns of dates have checks of their own for what is no date
+        has_others = feature.current.num_others > 0 and feature.dates is None
+        if is_violated and not has_others and has_whole_numbers(feature.current):
             # Their kind decides, no number
             finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
             return finding.but(status=CheckStatus.PASSED, reason=ALL_WHOLE_NUMBERS, description=None)

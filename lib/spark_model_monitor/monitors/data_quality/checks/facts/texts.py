@@ -4,6 +4,10 @@ content. code_length_check and empty_text_check: codes keep their length, and te
 
 from __future__ import annotations
 
+from collections import Counter
+
+import numpy as np
+
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
     FactEvidence,
@@ -15,8 +19,16 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     select_clearest,
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_grown_counters, are_mixed_codes
+from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, TextLengths, TextShapes, Words
+from spark_model_monitor.statistics.states import (
+    ColumnType,
+    FeatureProfile,
+    Frequencies,
+    TextLengths,
+    TextShapes,
+    Words,
+)
 from spark_model_monitor.statistics.states.ends import LONG, SHARES
 
 FEWEST_WORDS = 10  # distinct ones
@@ -119,6 +131,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
 @register_fact("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
 def code_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """No text has a different length if all of the baseline's texts, such as codes, have one; empty_text_check has empty texts.
+    Whole numbers in a column of numbers are as long as their digits.
 
     Numbers are codes if they are padded with zeros, as in 00501. Counters in codes that aren't padded may get a digit more.
     Source: D4.9.
@@ -159,9 +172,25 @@ def _get_text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tup
     """The text lengths of both sides; None if a side has none, they are unknown, or values are dates."""
     old = before.state(TextLengths)
     new = feature.current.state(TextLengths)
-    if old is None or new is None or not feature.are_texts or recognise_dates(before):
+    are_texts = feature.are_texts
+    # Codes may have become numbers
+    if before.is_numeric and feature.current.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
+        new = _measure_digits(feature.current)
+        are_texts = before.column_type is ColumnType.TEXT
+    if old is None or new is None or not are_texts or recognise_dates(before):
         return None
     return old, new
+
+
+def _measure_digits(current: FeatureProfile) -> TextLengths | None:
+    """The lengths of whole numbers as texts; None of other numbers."""
+    if current.kll is None or not has_whole_numbers(current):
+        return None
+    values, cumulative = current.kll.step_cdf()
+    lengths: Counter[int] = Counter()
+    for value, count in zip(values.tolist(), np.diff(cumulative, prepend=0).tolist(), strict=True):
+        lengths[len(f"{value:.0f}")] += count
+    return TextLengths(lengths)
 
 
 def _get_free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
