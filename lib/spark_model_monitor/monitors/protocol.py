@@ -14,6 +14,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 from spark_model_monitor.data.reading.formats import BaselineValues
+from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.documents.check_results import (
     LOWER_LIMIT,
     AlarmDetails,
@@ -102,19 +103,23 @@ class ColumnLayout:
     """How the columns of a data set got their names.
 
     header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no names, so
-    that their columns match the baseline's only by position. is_matched: whether columns are matched with the baseline's.
-    newest: the time of the latest row, if known. inputs_fit, foreign_keys, roles: as in `reading.dataset.Dataset`.
+    that their columns match the baseline's only by position. newest: the time of the latest row, if known. matched_by,
+    foreign_keys, roles: as in `reading.dataset.Dataset`.
     file_sizes: bytes of the files that were read, by path; empty for data that doesn't come from files.
     """
 
     header: tuple[str, ...] = ()
     by_position: bool = False
-    is_matched: bool = True
+    matched_by: Matching | None = Matching.NAME
     newest: datetime | None = None
-    inputs_fit: bool = False
     file_sizes: Mapping[str, int] = field(default_factory=dict)
     foreign_keys: str = ""
     roles: ColumnRoles | None = None
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether it is known which column of the baseline each of these is."""
+        return self.matched_by is not None
 
     def find_files(self, share: float, error: float = 0.0) -> list[str]:
         """The files that each hold about this share of the data; if some of them have one size, those.

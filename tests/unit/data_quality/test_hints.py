@@ -46,7 +46,7 @@ def test_every_file_of_hints_is_found_and_has_its_sentence_in_its_docstring():
     assert {rule.function.__module__ for rule in HINTS.values()} == files
     assert {*HINTS} >= {
         *("swapped_columns", "decimal_commas", "dates_as_texts", "header_is_data", "whole_fractions"),
-        "inputs_alone",
+        "column_roles",
     }
     assert all(rule.summary.endswith(".") for rule in HINTS.values())
 

@@ -87,7 +87,9 @@ def test_encodings_that_differ_are_refused_with_the_services_sentence_or_allowed
 
 
 def test_the_windows_column_count_is_the_most_frequent_one(read):
-    dataset = read([captured("1,2,3"), captured("4,5,6"), captured("7,8"), captured("1,2\n3", "5\n6")])
+    lines = [captured("1,2,3"), captured("4,5,6"), captured("7,8"), captured("1,2\n3", "5\n6")]
+    # An earlier window had the baseline's columns
+    dataset = read(lines, roles=ColumnRoles())
     _, ledger, counts = read_account(dataset)
     reread = dataset.read_with_columns(4)
     profile, reread_account, _ = read_account(reread)
@@ -101,7 +103,7 @@ def test_the_windows_column_count_is_the_most_frequent_one(read):
 
 
 def test_a_tie_of_column_counts_is_the_baselines(read):
-    dataset = read([captured("1,2,3"), captured("7,8"), captured("7")])
+    dataset = read([captured("1,2,3"), captured("7,8"), captured("7")], roles=ColumnRoles())
     _, _, counts = read_account(dataset)
 
     assert dataset.column_count(counts) == 3

@@ -178,7 +178,7 @@ def shaped(*sizes):
         pytest.param({"dataframe_split": {"columns": [1, 2], "data": [[1, 2]]}}, id="names are numbers"),
         pytest.param({"inputs": [shaped(3)]}, id="another shape"),
         pytest.param({"inputs": [shaped(10**30, 10**30)]}, id="a huge shape"),
-        pytest.param({"inputs": [shaped("2")]}, id="a shape of texts"),
+        pytest.param({"inputs": [shaped("two")]}, id="a shape of texts"),
         pytest.param({"inputs": [TENSOR_A, TENSOR_A]}, id="one name twice"),
         pytest.param({"inputs": [shaped(1, 2), TENSOR_B]}, id="different numbers of rows"),
         pytest.param({"examples": [1, 2], "context": {"a": 1}}, id="examples are numbers"),

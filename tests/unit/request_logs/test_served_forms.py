@@ -1,17 +1,21 @@
 """Requests and answers of public model servers are read beside a baseline of training data, and columns have their names.
 
 The forms are in request_logs/served_forms.jsonl: two rows and their scores, as the server's documents or its test suite, which
-`source` names, have them.
+`source` names, have them. `encodings` are of request and answer, where one is no JSON; `inputs` are beside the rows' columns.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import random
+import re
 import struct
+from functools import partial
 
 import pytest
 from tests.request_log_samples import FOLDER
+from tests.running_jobs import JobsHere
 from tests.unit.reading.read_data_sets import ENGINE, read_account, sort_rows
 from tests.unit.records.captured_lines import captured, encode_line
 
@@ -24,24 +28,92 @@ ROWS = [("41", "2.5", "3"), ("52", "7.5", "3")]
 FORMS = [json.loads(line) for line in (FOLDER / "served_forms.jsonl").read_text().splitlines()]
 
 
-def read_form(folder, lines):
+def read_form(folder, lines, *, are_mixed=False):
     (folder / "a.jsonl").write_bytes(b"\n".join(map(encode_line, lines)))
-    return read_captures(ENGINE, list_captures(ENGINE, str(folder)), CaptureFormat(), ReadOptions(NAMES))
+    options = ReadOptions(NAMES, allow_mixed_encodings=are_mixed)
+    return read_captures(ENGINE, list_captures(ENGINE, str(folder)), CaptureFormat(), options)
+
+
+def write_form(form):
+    """A form's request and answer as texts, with their encodings."""
+    encodings = form.get("encodings", ["JSON", "JSON"])
+    payloads = [form["request"], form["answer"]]
+    for index, encoding in enumerate(encodings):
+        if encoding == "JSON":
+            payloads[index] = json.dumps(payloads[index])
+    return payloads, encodings
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form["name"])
 def test_a_form_gives_the_columns_of_training_and_names_its_answers(form, tmp_path):
-    request = json.dumps(form["request"])
-    answer = json.dumps(form["answer"])
-    dataset = read_form(tmp_path, [captured(request, answer, encoding="JSON")] * 3)
+    (request, answer), (encoding, output_encoding) = write_form(form)
+    line = captured(request, answer, encoding=encoding, output_encoding=output_encoding)
+    dataset = read_form(tmp_path, [line] * 3, are_mixed=encoding != output_encoding)
     _, ledger, _ = read_account(dataset)
-    rows = [row[: len(NAMES)] for row in sort_rows(dataset)]
+    rows = [tuple(cell.removesuffix(".0") for cell in row[: len(NAMES)]) for row in sort_rows(dataset)]
 
     # Every row is read, and its cells stand where training had them
     assert ledger.refused == {}
-    assert dataset.names == (*NAMES, *form["answers"])
+    assert dataset.names == (*NAMES, *form["answers"], *form.get("inputs", []))
     assert rows == sorted(ROWS * 3)
     assert form["source"]
+
+
+# Numbers of the forms in whose place each record has its own
+PLACE = re.compile(r"(?<![\d.])(41|52|2\.5|7\.5|0\.25|0\.75)(?![\d.])")
+
+
+def draw_value(rng, text, factor=1):
+    if text in ("41", "52"):
+        return rng.randint(20, 70)
+    if text in ("2.5", "7.5"):
+        return round(factor * rng.lognormvariate(0, 0.5), 4)
+    return round(rng.random(), 4)
+
+
+def replace_value(rng, factor, match):
+    return str(draw_value(rng, match[0], factor))
+
+
+@pytest.fixture(scope="module")
+def credit(tmp_path_factory):
+    """The folder of a model's baseline, whose label stands last."""
+    folder = tmp_path_factory.mktemp("credit")
+    rng = random.Random(7)
+    lines = ["age,income,plan,defaulted"]
+    for _ in range(1500):
+        age = draw_value(rng, "41")
+        income = draw_value(rng, "2.5")
+        label = int(rng.random() < 0.2)
+        lines.append(f"{age},{income},3,{label}")
+    (folder / "training.csv").write_text("\n".join(lines))
+    assert JobsHere(folder, "local")("baseline", "training.csv", "--output-path", "baseline").status == 0
+    return folder
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("form", [form for form in FORMS if "rawData" not in str(form)], ids=lambda form: form["name"])
+def test_a_form_is_quiet_beside_training_data_and_its_broken_column_is_the_one_that_is_named(form, credit, tmp_path):
+    texts, (encoding, output_encoding) = write_form(form)
+    flags = ["--baseline", credit / "baseline", "--output-path", tmp_path / "out"]
+    if encoding != output_encoding:
+        flags.append("--allow-mixed-encodings")
+    # An hour as training, and one whose income is a hundred times that
+    rng = random.Random(7)
+    features = []
+    for hour, factor in enumerate([1, 100]):
+        lines = []
+        for _ in range(200):
+            halves = [PLACE.sub(partial(replace_value, rng, factor), text) for text in texts]
+            lines.append(encode_line(captured(*halves, encoding=encoding, output_encoding=output_encoding)))
+        captures = tmp_path / f"{hour}.jsonl"
+        captures.write_bytes(b"\n".join(lines))
+        run = JobsHere(tmp_path, "local")("monitor", captures, "--dataset-format", "capture", *flags)
+        assert run.status == 0, run.said
+        document = json.loads((tmp_path / "out" / "constraint_violations.json").read_text())
+        features.append({violation["feature_name"] for violation in document["violations"]})
+
+    assert features == [set(), {"income"}]
 
 
 # One row, in an object that a client, a function's argument or a model names

@@ -39,6 +39,8 @@ def draw_answer(rng):
 
 
 def describe_half(members):
+    if isinstance(members, str):
+        return {"encoding": "CSV", "data": members}
     return {"encoding": "JSON", "data": json.dumps(members)}
 
 
@@ -74,6 +76,12 @@ class Model:
         for cells in lines:
             cells.insert(position, cells.pop())
         (self.folder / "training.csv").write_text("\n".join(map(",".join, lines)))
+
+    def drop_column(self, name):
+        lines = [line.split(",") for line in (self.folder / "training.csv").read_text().splitlines()]
+        position = lines[0].index(name)
+        rows = [",".join((*cells[:position], *cells[position + 1 :])) for cells in lines]
+        (self.folder / "training.csv").write_text("\n".join(rows))
 
     def make_baseline(self, source="training.csv"):
         assert self.jobs("baseline", source, "--output-path", "baseline").status == 0
@@ -131,6 +139,18 @@ def write_instances(request):
 
 def write_records(request):
     return {"dataframe_records": [{name: request[name] for name in PERSON}]}
+
+
+def write_csv(request):
+    return ",".join(str(request[name]) for name in PERSON)
+
+
+def write_csv_answer(answer):
+    return str(answer["score"])
+
+
+def write_csv_class(answer):
+    return str(int(answer["score"] > 0.5))
 
 
 def answer_score(answer):
@@ -206,6 +226,69 @@ def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(
     message, violations = model.monitor(0)
     assert (violations, "taken for the label" in message) == (set(), False)
     assert {name for name, _ in model.monitor(1)[1]} == {"score"}
+
+
+@pytest.mark.parametrize("write_answer", [write_csv_answer, write_csv_class], ids=["a score", "a class"])
+@pytest.mark.parametrize(
+    ("position", "sentence"),
+    [
+        pytest.param(0, "answers stand in the place of 'defaulted' and have other values: not compared", id="first"),
+        pytest.param(1, "'defaulted' is in the baseline and never in traffic: taken for the label", id="within"),
+        pytest.param(4, "'defaulted' is in the baseline and never in traffic: taken for the label", id="last"),
+    ],
+)
+def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, position, sentence, write_answer):
+    """As XGBoost's container takes and gives it."""
+    # Numbers alone
+    model.move_label(position)
+    model.drop_column("plan")
+    model.make_baseline()
+    model.capture(0, write_csv, write_answer)
+    model.capture(1, write_csv, write_answer)
+    model.capture(2, lambda request: write_csv(multiply_income(request)), write_answer)
+    message, violations = model.monitor(0)
+
+    assert violations == set()
+    assert sentence in message
+    assert model.monitor(1)[1] == set()
+    assert {name for name, _ in model.monitor(2)[1]} == {"income"}
+
+
+def test_a_column_of_csv_without_a_value_is_no_label(model):
+    """Rows of CSV have a cell for each column: one that is empty is there."""
+    model.drop_column("defaulted")
+    model.make_baseline()
+    names = ("age", "income", "plan")
+    model.capture(0, lambda request: ",".join([*(str(request[name]) for name in names), ""]), write_csv_answer)
+    message, violations = model.monitor(0)
+
+    assert violations == {("debt", "completeness_check")}
+    assert "taken for the label" not in message
+
+
+@pytest.mark.parametrize(
+    ("position", "label", "income"),
+    [
+        pytest.param(0, "answers stand in the place of '_c0'", "_c2", id="first"),
+        pytest.param(4, "'_c3' is in the baseline and never in traffic: taken for the label", "_c1", id="last"),
+    ],
+)
+def test_the_label_of_training_data_without_a_header_is_found(model, position, label, income):
+    """As SageMaker's XGBoost wants training data."""
+    # Numbers alone
+    model.move_label(position)
+    model.drop_column("plan")
+    _, *rows = (model.folder / "training.csv").read_text().splitlines()
+    (model.folder / "training.csv").write_text("\n".join(rows))
+    flags = ("--dataset-format", "csv-without-header", "--output-path", "baseline")
+    assert model.jobs("baseline", "training.csv", *flags).status == 0
+    model.capture(0, write_csv, write_csv_answer)
+    model.capture(1, lambda request: write_csv(multiply_income(request)), write_csv_answer)
+    message, violations = model.monitor(0)
+
+    assert violations == set()
+    assert label in message
+    assert {name for name, _ in model.monitor(1)[1]} == {income}
 
 
 def rename_columns(request):

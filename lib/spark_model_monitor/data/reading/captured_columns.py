@@ -19,7 +19,15 @@ from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.data.records.decoding import Reading, list_cells, number_elements, read_rows
+from spark_model_monitor.data.records.decoding import (
+    CSV,
+    Path,
+    Reading,
+    list_cells,
+    number_elements,
+    open_members,
+    read_rows,
+)
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names
@@ -44,15 +52,18 @@ ANSWER = "answer"
 POSITION = re.compile(r"\.\d+(?=\.|$)")
 
 
-def sample_rows(engine: Engine, source: Listing, reading: Reading) -> SampledRows:
-    """The rows of the first records with JSON; of the window, unless none of them is."""
+def sample_lines(engine: Engine, source: Listing) -> list[tuple[bytes, str]]:
+    """The first lines of the first files, each with the path of its file."""
     files = source.files[:FORMAT_SAMPLE_FILES]
-    first_lines = [
+    return [
         (line, file.path)
         for file in files
         for line in islice(read_first_lines(engine, file), SAMPLED_RECORDS // len(files))
-        if may_have_json(line)
     ]
+
+
+def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> SampledRows:
+    """The rows of these lines' records; of the window, unless none of them is."""
     samples: list[dict[str, list[JsonObject]]] = []
     for window in (reading.window, None):
         selection = replace(reading, window=window, sample=None)
@@ -61,10 +72,97 @@ def sample_rows(engine: Engine, source: Listing, reading: Reading) -> SampledRow
     return samples
 
 
-def may_have_json(line: bytes) -> bool:
-    """Whether a half of a captured line may be JSON, by the words for its encoding. Most lines are CSV, and need no decoding."""
-    words = line.lower()
-    return b"json" in words or b"base64" in words or b"\\u" in words
+def find_row_layout(samples: SampledRows, reading: Reading) -> Reading:
+    """How the rows of records are found that are in no known protocol's members."""
+    members = {INPUT: _find_request_arrays(samples, reading.names)}
+    members |= dict.fromkeys(OUTPUT_INDEXES, _find_answer_arrays(samples, members[INPUT]))
+    return replace(reading, members_with_rows=members, are_numbered=_are_numbered(samples, reading.names))
+
+
+def _find_request_arrays(samples: SampledRows, names: Collection[str]) -> tuple[Path, ...]:
+    """The one array beside members about the request that has rows of the baseline's columns, or is such a row."""
+    first_rows = [rows_by_half[INPUT][0] for rows_by_half in samples if rows_by_half.get(INPUT)]
+    # Rows with names are surer than those as wide as the baseline, and those than a row
+    for holds_rows in (_has_named_rows, _has_nameless_rows, _is_row):
+        counts = Counter[Path]()
+        for row in first_rows:
+            # Columns of the baseline outside make arrays features
+            if not _has_columns(_list_member_names(row), names):
+                arrays = dict(_iterate_arrays(row))
+                counts.update(path for path, values in arrays.items() if holds_rows(values, names))
+        paths = [path for path, count in counts.items() if 2 * count >= len(first_rows)]
+        if len(paths) == 1 and not any(name.startswith(".".join((*paths[0], ""))) for name in names):
+            return (paths[0],)
+    return ()
+
+
+def _has_named_rows(values: list[JsonValue], names: Collection[str]) -> bool:
+    return any(isinstance(value, JsonObject) and _has_columns(_list_member_names(value), names) for value in values)
+
+
+def _has_nameless_rows(values: list[JsonValue], names: Collection[str]) -> bool:
+    return all(type(value) is list and _is_row(value, names) for value in values)
+
+
+def _is_row(values: list[JsonValue], names: Collection[str]) -> bool:
+    """Whether an array may be a row of the baseline's columns, of which the label may be absent."""
+    has_width = len(names) - 1 <= len(values) <= len(names)
+    return has_width and not any(isinstance(value, list) for value in values)
+
+
+def _has_columns(members: Collection[str], names: Collection[str]) -> bool:
+    """Whether most of the baseline's columns are members."""
+    return 2 * len({*names}.intersection(members)) >= len(names) > 0
+
+
+def _list_member_names(value: JsonValue) -> list[str]:
+    """The names of an object's members, and of those within its objects."""
+    if not isinstance(value, JsonObject):
+        return []
+    return [name for key, inner in value for name in (key, *_list_member_names(inner))]
+
+
+def _iterate_arrays(row: JsonObject, outer: Path = ()) -> Iterator[tuple[Path, list[JsonValue]]]:
+    """The arrays of an object with elements, and of the objects within it, by path."""
+    for name, value in row:
+        if isinstance(value, JsonObject):
+            yield from _iterate_arrays(value, (*outer, name))
+        elif type(value) is list and value and name:
+            yield (*outer, name), value
+
+
+def _find_answer_arrays(samples: SampledRows, request_paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The arrays of answers that always have an element for each row of the request."""
+    common_paths: dict[Path, None] | None = None
+    sizes = set()
+    for rows_by_half in samples:
+        rows = [inner for row in rows_by_half.get(INPUT, ()) for inner in open_members(row, request_paths)]
+        answers = [row for half in OUTPUT_INDEXES for row in rows_by_half.get(half, ())]
+        # Those of known protocols are rows already
+        if not rows or len(answers) != 1:
+            return ()
+        sizes.add(len(rows))
+        paths = {path: None for path, values in _iterate_arrays(answers[0]) if len(values) == len(rows)}
+        common_paths = {path: None for path in common_paths or paths if path in paths}
+    # An array of one element beside a single row may be a feature
+    if common_paths is None or (sizes == {1} and not request_paths):
+        return ()
+    return tuple(common_paths)
+
+
+def _are_numbered(samples: SampledRows, names: Collection[str]) -> bool:
+    """Whether rows of requests and answers begin with their number, as those of Snowflake's functions do."""
+    widths: set[int] = set()
+    for rows_by_half in samples:
+        for rows in rows_by_half.values():
+            for index, row in enumerate(rows):
+                if len(row) < 2 or row[0] != ("", index):
+                    return False
+        widths.update(len(row) for row in rows_by_half.get(INPUT, ()))
+        if len(rows_by_half) < 2:
+            return False
+    # A row of one object has its own names
+    return bool(widths) and widths <= {2, len(names), len(names) + 1}
 
 
 def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozenset[str]:
@@ -117,18 +215,22 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     baseline = reading.names
     if not baseline:
         return ColumnRoles()
-    if not have_names(baseline) or not (inputs or answers or inputs_without_names):
+    if not (inputs or answers or inputs_without_names):
         return None
-    if inputs and set(inputs).isdisjoint(baseline):
+    if not have_names(baseline) and (inputs or answers):
+        return None
+    if inputs and {*inputs, *answers}.isdisjoint(baseline):
         return None
     # Nameless inputs are the baseline's columns by position: all of them, or all but an answer or the label
     absent = [name for name in baseline if name not in inputs]
     lacks_one = not inputs and inputs_without_names == len(baseline) - 1 > 0
+    may_be_answer = answers_without_names == 1
     if lacks_one:
         columns = _list_columns(samples, reading, (INPUT,), inputs_without_names)
-        may_be_answer = answers_without_names == 1
         absent = [_find_absent_column(baseline, columns, values, prefers_first=may_be_answer)]
-    elif not inputs and inputs_without_names not in (0, len(baseline)):
+    elif inputs_without_names == len(baseline) and not inputs:
+        absent = []
+    elif inputs_without_names and not inputs:
         return None
     # Nameless answers are the columns that no input has, if they are as many and have such values; else they get names
     are_absent_columns = False
@@ -141,6 +243,13 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
             "answers without names are compared with %s, which no input has; if one is the label, write --label and its name",
             list_names([*map(repr, absent)]),
         )
+    elif lacks_one and may_be_answer and reading.encoding == CSV and absent[0] == baseline[0]:
+        # The place that captures' answers have in a baseline
+        log.warning(
+            "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
+            *(absent[0], absent[0]),
+        )
+        return ColumnRoles(label=absent[0], answers={absent[0]: 1.0})
     elif not answers and answers_without_names:
         answers = dict.fromkeys(_name_answers(answers_without_names, baseline), 1.0)
     new_answers = {name: share for name, share in answers.items() if name not in (*baseline, *inputs)}
@@ -191,22 +300,25 @@ def _find_absent_column(
 
 
 def _count_columns(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> tuple[dict[str, float], int]:
-    """The named columns of a half, with the share of its records that have them; and the number of columns of most of its
-    records, if these have no names, else 0.
+    """The named columns of a half, with the share of its records that have a value of them; and the number of columns of most of
+    its records, if these have no names, else 0.
     """
     # The first row of each record says what all of them have
     first_rows = [
         (half, rows_by_half[half][0]) for rows_by_half in samples for half in halves if rows_by_half.get(half)
     ]
     counts = Counter[str]()
+    value_counts = Counter[str]()
     widths = Counter[int]()
     for half, row in first_rows:
-        keys = [key for key, _ in list_cells(row, reading, half)]
+        cells = list_cells(row, reading, half)
+        keys = [key for key, _ in cells]
         counts.update([*dict.fromkeys(filter(None, keys))])
+        value_counts.update({key for key, value in cells if value is not None})
         widths[0 if any(keys) else len(keys)] += 1
     # A key of few records is a value of theirs
     records = len(first_rows)
-    shares = {name: count / records for name, count in counts.items() if count >= FEWEST_SHARE * records}
+    shares = {name: value_counts[name] / records for name, count in counts.items() if count >= FEWEST_SHARE * records}
     width = widths.most_common(1)[0][0] if widths else 0
     return shares, width
 

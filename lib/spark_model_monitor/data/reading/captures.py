@@ -16,12 +16,13 @@ from itertools import islice
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.profiling.scan_plan import LineMetadata
 from spark_model_monitor.data.reading.captured_columns import (
-    SampledRows,
     find_nested_texts,
     find_opened_arrays,
     find_roles,
+    find_row_layout,
     list_sampled_names,
     match_outer_names,
+    sample_lines,
     sample_rows,
 )
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
@@ -166,25 +167,9 @@ def read_captures(
     as_service = options.as_service
     reading = select_records(capture_format.index_names, options)
     reading = replace(reading, names=tuple(names or ()), missing_values=options.missing_values)
-    # Which arrays are columns, and which columns the baseline lacks, has to be known before records are decoded
     roles = options.roles
     if not as_service:
-        samples = sample_rows(engine, source, reading)
-        all_names = roles.list_columns(reading.names) if roles else reading.names
-        reading = replace(reading, opened_arrays=find_opened_arrays(samples, all_names))
-        texts = find_nested_texts(samples, reading)
-        if texts:
-            log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
-        sampled_names = list_sampled_names(samples, reading)
-        outer_names = match_outer_names(sampled_names, all_names)
-        spellings = match_spellings(sampled_names, all_names)
-        if spellings:
-            report_spellings(spellings)
-        reading = replace(reading, spellings={**outer_names, **spellings})
-        if roles is None and options.script is None:
-            roles = _find_roles_in_json(engine, source, reading, samples, options)
-        if roles is not None:
-            reading = replace(reading, names=roles.list_columns(reading.names), answers=tuple(roles.answers))
+        reading, roles = _find_columns(engine, source, reading, options)
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     if options.script is not None:
         with naming_faulty_files(engine, source):
@@ -205,17 +190,17 @@ def read_captures(
     if names:
         matched_by = _choose_matching(reading.names, reading.encoding)
     dataset = _build_dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
-    # What a scan counts besides the features
+    # Columns in the baseline's order, and what a scan counts besides them
+    if roles is not None and names:
+        dataset = dataset.select_features(roles.list_columns(names))
     metadata = None
     if _has_metadata(engine, source):
         metadata = LineMetadata(LINE, read_request_metadata)
     elif not as_service:
         metadata = LineMetadata(LINE, None)
-    width = len(reading.names)
     return replace(
         dataset,
         roles=roles,
-        inputs_fit=0 < width < first.cells and len(find_input_columns(engine, source, reading)) == width,
         partitions_at_most=at_most,
         metadata=metadata,
         tells_times=reading.window is not None and not as_service,
@@ -223,21 +208,42 @@ def read_captures(
     )
 
 
-def _find_roles_in_json(
-    engine: Engine, source: Listing, reading: Reading, samples: SampledRows, options: ReadOptions
-) -> ColumnRoles | None:
-    """The roles of the columns, if most of the first records are JSON: a few among CSV have no columns of their own."""
-    may_be_mixed = options.allow_mixed_encodings  # or have one half in JSON
-    if not samples and not may_be_mixed:
-        return None
+def _find_columns(
+    engine: Engine, source: Listing, reading: Reading, options: ReadOptions
+) -> tuple[Reading, ColumnRoles | None]:
+    """Where the columns of records are, as the first ones show it before all are decoded, and which are the baseline's."""
+    # Where the rows are, and which arrays in them are columns
+    encoding = _find_encoding(engine, source, reading, may_be_mixed=options.allow_mixed_encodings)
+    first_lines = sample_lines(engine, source)
+    reading = find_row_layout(sample_rows(first_lines, replace(reading, encoding=encoding)), reading)
+    samples = sample_rows(first_lines, replace(reading, encoding=encoding))
+    roles = options.roles
+    all_names = roles.list_columns(reading.names) if roles else reading.names
+    reading = replace(reading, opened_arrays=find_opened_arrays(samples, all_names))
+    texts = find_nested_texts(samples, reading)
+    if texts:
+        log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
+    # What they are called
+    sampled_names = list_sampled_names(samples, reading)
+    outer_names = match_outer_names(sampled_names, reading.names)
+    spellings = match_spellings(sampled_names, all_names)
+    if spellings:
+        report_spellings(spellings)
+    reading = replace(reading, spellings={**outer_names, **spellings})
+    # Which of them the baseline lacks
+    if roles is None and options.script is None:
+        roles = find_roles(samples, replace(reading, encoding=encoding), options.values)
+    if roles is not None:
+        reading = replace(reading, names=roles.list_captured(reading.names), answers=tuple(roles.answers))
+    return reading, roles
+
+
+def _find_encoding(engine: Engine, source: Listing, reading: Reading, *, may_be_mixed: bool) -> str | None:
+    """The encoding of most of the first records: a few of another one have no columns of their own. None if it may be any."""
     first_record = _find_first_record(engine, source, reading)
-    if first_record is None:
-        is_json = may_be_mixed
-    else:
-        is_json = first_record[0] == JSON
-    if not is_json:
+    if first_record is None or may_be_mixed:
         return None
-    return find_roles(samples, reading, options.values)
+    return first_record[0]
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:

@@ -92,7 +92,6 @@ class Dataset:
     metadata: how a scan identifies the requests behind captured lines; None if the scan reads no lines.
     tells_times: whether all accepted records have a time.
     roles: of captured columns; None if they aren't known.
-    inputs_fit: whether captured inputs have as many cells as the baseline has features, while records have more.
     by_columns: whether columns can be read separately, as in Parquet.
     column_groups: number of groups in which a scan reads the columns, one after the other.
     folder: location of the rows for the lifetime of the data set.
@@ -121,7 +120,6 @@ class Dataset:
     metadata: LineMetadata | None = field(default=None, repr=False)
     tells_times: bool = False
     roles: ColumnRoles | None = None
-    inputs_fit: bool = False
     by_columns: bool = False
     column_groups: int = 1
     folder: TemporaryFolder | None = field(default=None, repr=False)
@@ -282,9 +280,10 @@ class Dataset:
             if by_name:
                 return replace(self, matched_by=self.matched_by or Matching.NAME)
             return self
-        renamed = self._rename_by_position(names)
-        if renamed is self and self.matched_by is not None:
+        # Captures have the baseline's names already
+        if self.matched_by is not None:
             return self
+        renamed = self._rename_by_position(names)
         return replace(renamed, matched_by=choose_matching(self.names, names))
 
     def _rename_by_position(self, names: Sequence[str]) -> Dataset:
@@ -306,8 +305,9 @@ class Dataset:
         own_names = {*self.names}
         baseline_names = {*names}
         new_columns = self.roles.list_new_columns(names) if self.roles else {}
+        label = self.roles.label if self.roles else None
         more = [name for name in self.names if name not in baseline_names and name not in new_columns]
-        fewer = [name for name in names if name not in own_names]
+        fewer = [name for name in names if name not in own_names and name != label]
         # Names that have nothing in common are no names: columns are matched by position without a word
         if not (more or fewer) or (len(more) == len(self.names) and not by_name):
             return

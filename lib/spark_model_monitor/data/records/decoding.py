@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import chain
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
@@ -64,6 +64,8 @@ COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 
 Row_ = TypeVar("Row_")
 
+Path: TypeAlias = tuple[str, ...]  # names of members, each within the one before
+
 Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
 
@@ -88,7 +90,8 @@ class Reading:
     endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
     opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
     arrays are texts. answers: the names of the output's columns, if it names none. spellings: the baseline's names of cells
-    that are nearly called so.
+    that are nearly called so. members_with_rows: by half, the paths of the arrays that are its rows, or their columns; what
+    stands beside these is about the request. are_numbered: whether the first cell of each row is its number.
     """
 
     halves: tuple[str, ...]
@@ -106,6 +109,8 @@ class Reading:
     opened_arrays: frozenset[str] = frozenset()
     answers: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
+    members_with_rows: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    are_numbered: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -163,17 +168,18 @@ def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonVal
 
 
 def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonObject]]:
-    """The rows of the halves of a captured line; empty if none is JSON, or if it is no capture that can be read."""
+    """The rows of the halves of a captured line; empty if it is no capture that can be read."""
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
         return {}
     try:
         halves = read_halves(record, reading.ordered_halves, opens_base64=reading.opens_base64)
-        if not any(half.encoding == JSON for half in halves.values()):
-            return {}
+        _require_encodings([*halves.values()], reading)
         rows = {name: _parse_rows(name, half, reading) for name, half in halves.items()}
-        split_rows = _split_answers(rows, [*rows.values()], lambda row: [JsonObject([cell]) for cell in row])
-        return dict(zip(rows, _join_request(rows, split_rows), strict=True))
+        rows_by_half = _split_answers(rows, [*rows.values()], _split_nameless_cells)
+        if reading.encoding != CSV:
+            rows_by_half = _join_request(rows, rows_by_half)
+        return dict(zip(rows, rows_by_half, strict=True))
     except Exception:  # it is refused, with the reason, when all records are read
         return {}
 
@@ -181,12 +187,49 @@ def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonOb
 def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObject]:
     """The rows of a half; cells of CSV have no name."""
     if half.encoding != JSON:
-        csv_rows = [split_row(row, reading.escape) for row in split_csv_rows(half.data)]
-        return [JsonObject(("", cell) for cell in cells) for cells in csv_rows]
+        if reading.encoding == CSV:
+            csv_rows = _read_csv_rows(half, reading)
+        else:
+            csv_rows = split_csv_rows(half.data)
+        return [JsonObject(("", cell) for cell in split_row(row, reading.escape)) for row in csv_rows]
     is_lenient = not reading.exact_keys
     if is_lenient and name != COLUMN_ORDER[-1] and PLAIN_NUMBER.fullmatch(half.data):
         return [JsonObject([("", json.loads(half.data))])]
-    return parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
+    rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
+    # What stands beside the rows, and their numbers, are no columns
+    paths = reading.members_with_rows.get(name)
+    if paths:
+        rows = [inner_row for row in rows for inner_row in open_members(row, paths)]
+    if reading.are_numbered:
+        return [row for numbered_row in rows for row in _open_rows(_drop_number(numbered_row))]
+    return rows
+
+
+def _drop_number(row: JsonObject) -> JsonObject:
+    """The row without its number; what stands behind that may be an object."""
+    cells = row[1:]
+    if len(cells) == 1 and isinstance(cells[0][1], JsonObject):
+        return cells[0][1]
+    return JsonObject(cells)
+
+
+def open_members(row: JsonObject, paths: Sequence[Path]) -> list[JsonObject]:
+    """The rows in these members of an object, of which several are columns; the object itself if it lacks one."""
+    names = [path[-1] for path in paths]
+    columns = [find_value(row, path) for path in paths]
+    if not columns or not all(type(column) is list for column in columns):
+        return [row]
+    if len(columns) > 1:
+        return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    rows: list[JsonObject] = _open_rows(JsonObject([(names[0], columns[0])]))
+    return rows
+
+
+def find_value(value: JsonValue, path: Path) -> JsonValue:
+    """The member of an object at a path; None if it has none."""
+    for name in path:
+        value = dict(value).get(name) if isinstance(value, JsonObject) else None
+    return value
 
 
 def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
@@ -574,13 +617,8 @@ def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
 
 
 def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
-    rows_by_half = [split_csv_rows(half.data) for half in halves.values()]
+    rows_by_half = [_read_csv_rows(half, reading) for half in halves.values()]
     if not reading.exact_keys:
-        rows_by_half = [
-            read_printed_list(half.data) or rows for half, rows in zip(halves.values(), rows_by_half, strict=True)
-        ]
-        for half_rows in rows_by_half:
-            _require_no_header(half_rows, reading)
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))
     rows = [split_row(",".join(parts), reading.escape) for parts in _zip_halves(rows_by_half)]
     widths = [len(row) for row in rows]
@@ -590,6 +628,15 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
         rows = [(*row, *[None] * (columns - len(row))) for row in rows]
         return Decoded(None, tuple(rows), widths[0])
     return _build_decoded(rows, widths, reading)
+
+
+def _read_csv_rows(half: EncodedText, reading: Reading) -> list[str]:
+    rows = split_csv_rows(half.data)
+    if reading.exact_keys:
+        return rows
+    rows = read_printed_list(half.data) or rows
+    _require_no_header(rows, reading)
+    return rows
 
 
 def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
@@ -624,6 +671,12 @@ def _split_answers(
     ]
 
 
+def _split_nameless_cells(row: JsonValue) -> list[JsonValue]:
+    """The cells without a name, each as a row; one with a name is about all rows."""
+    # As `JsonObject`, of cells before they are flattened, too
+    return [JsonObject([(name, value)]) for name, value in row if not name]
+
+
 def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) -> list[list[JsonValue]]:
     """Rows of halves; rows of one cell each that have a single answer are one row, as in a tensor of one dimension."""
     # The input comes last
@@ -632,7 +685,7 @@ def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) ->
     if names[-1] != COLUMN_ORDER[-1] or row_counts[:-1] != [1] or row_counts[-1] == 1:
         return rows_by_half
     request_rows = rows_by_half[-1]
-    if any(len(row) != 1 for row in request_rows):
+    if any(len(row) != 1 or isinstance(row[0][1], list) for row in request_rows):
         return rows_by_half
     return [*rows_by_half[:-1], [JsonObject(("", value) for row in request_rows for _, value in row)]]
 
@@ -650,7 +703,7 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     for name, objects_of_half in zip(halves, objects, strict=True):
         rows_by_half.append([list_cells(row, reading, name) for row in objects_of_half])
     if is_lenient:
-        rows_by_half = _split_answers(halves, rows_by_half, lambda row: [[entry] for entry in row])
+        rows_by_half = _split_answers(halves, rows_by_half, _split_nameless_cells)
         rows_by_half = _join_request(halves, rows_by_half)
     for index, name in enumerate(halves):
         if name != COLUMN_ORDER[-1] and reading.answers:

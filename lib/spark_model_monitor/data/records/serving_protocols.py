@@ -10,6 +10,7 @@ Sources: the documents of these servers' REST interfaces; the Open Inference Pro
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Sequence
@@ -23,7 +24,15 @@ MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "o
 
 SETTINGS = frozenset(
     {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
-    | {"deployedModelId", "model", "modelDisplayName", "modelVersionId", "model_version_id"}
+    | {
+        "modelName",
+        "modelVersion",
+        "deployedModelId",
+        "model",
+        "modelDisplayName",
+        "modelVersionId",
+        "model_version_id",
+    }
     | {"GlobalParameters", "method", "client_request_id", "databricks_output", "explanations", "status"}
 )
 """Members beside the rows, about the request or the model: they are no features."""
@@ -48,15 +57,17 @@ TEXT_MEMBER = "strData"  # of Seldon
 
 COLUMNS_BY_NAME = ("inputs", "outputs", "predictions", "data")  # members that may have an array for each column
 
-NAMES_BESIDE_ROWS = {
-    frozenset({"ColumnNames", "Values"}): ("ColumnNames", "Values"),
-    frozenset({"columns", "data"}): ("columns", "data"),
-    frozenset({"names", "ndarray"}): ("names", "ndarray"),
-    frozenset({"fields", "values"}): ("fields", "values"),
-    frozenset({"fields", "rows"}): ("fields", "rows"),
-    frozenset({"fields", "score"}): ("fields", "score"),
-}
+NAMES_BESIDE_ROWS = (
+    ("ColumnNames", "Values"),
+    ("columns", "data"),
+    ("names", "ndarray"),
+    ("fields", "values"),
+    ("fields", "rows"),
+    ("fields", "score"),
+)
 """Members with the names of columns, and with their rows: of Azure ML, pandas, Seldon, watsonx and H2O."""
+
+BESIDE_NAMES = {"index", "ColumnTypes"}  # arrays beside these that are no rows
 
 MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
 
@@ -82,9 +93,14 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     with_rows = {name for name in names_of_rows if _has_rows(members[name])}
     if len(with_rows) == 1 and with_rows <= MEMBERS_OF_ROWS_ALONE:
         names_of_rows = with_rows
-    names, rows = NAMES_BESIDE_ROWS.get(frozenset(names_of_rows - {"index"}), ("", ""))
-    if names and type(members[names]) is type(members[rows]) is list:
-        return _name_cells(members[names], members[rows])
+    for names, rows in NAMES_BESIDE_ROWS:
+        if {names, rows} == with_rows - BESIDE_NAMES and type(members[names]) is type(members[rows]) is list:
+            return _name_cells(members[names], members[rows])
+    if names_of_rows == {"type", "value"} and isinstance(members["value"], JsonObject):
+        return extract_protocol_rows(members["value"])
+    for name in names_of_rows & {"inputs", "outputs"}:
+        if isinstance(members[name], JsonObject) and _are_onnx_tensors(members[name]):
+            return _combine_columns({column: _read_onnx_tensor(dict(tensor)) for column, tensor in members[name]})
     if names_of_rows == {"scores", "classes"} and _are_names(members["classes"], members["scores"]):
         return [_name_scores("scores", members["classes"], members["scores"])]
     if names_of_rows == {"probabilities", "labels", "predicted_label"}:
@@ -151,7 +167,28 @@ def _read_tensorflow_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
     if values is None:
         raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
     sizes = dict(tensor.get("tensorShape", JsonObject())).get("dim", ())
-    return _reshape(values, [int(dict(size)["size"]) for size in sizes])
+    return _reshape(values, [dict(size)["size"] for size in sizes])
+
+
+ONNX_TYPES = {1: "FP32", 2: "UINT8", 3: "INT8", 4: "UINT16", 5: "INT16", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "FP16"}
+ONNX_TYPES |= {11: "FP64", 12: "UINT32", 13: "UINT64"}
+"""The name of each type's number. Source: ONNX, onnx.proto, TensorProto."""
+
+
+def _are_onnx_tensors(tensors: JsonObject) -> bool:
+    """Whether these are tensors by name, as the ONNX Runtime server has them."""
+    values = [value for _, value in tensors]
+    return bool(values) and all(
+        isinstance(value, JsonObject) and {"dims", "dataType"} <= dict(value).keys() for value in values
+    )
+
+
+def _read_onnx_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
+    """The rows of ONNX's TensorProto in JSON, whose values are an array, or bytes."""
+    [values] = [value for name, value in tensor.items() if name.endswith("Data")]
+    if isinstance(values, str):
+        values = _read_binary_values(base64.b64decode(values), ONNX_TYPES[tensor["dataType"]])
+    return _reshape(values, tensor["dims"])
 
 
 def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
@@ -320,11 +357,13 @@ def _reshape(data: JsonValue, shape: JsonValue) -> list[JsonValue]:
     """Values of a tensor, flat or nested, by its first dimension: one value each, or an array of them."""
     if type(data) is not list or type(shape) is not list or not shape:
         raise ValueError("a tensor has no values, or no shape")
-    if not all(type(size) is int and size >= 0 for size in shape):
+    # As JSON of gRPC has them, sizes are texts
+    sizes = [int(size) if isinstance(size, str) else size for size in shape]
+    if not all(type(size) is int and size >= 0 for size in sizes):
         raise ValueError("a shape has other values than sizes")
     values = _flatten(data)
-    width = math.prod(shape[1:])
-    if len(values) != shape[0] * width:
+    width = math.prod(sizes[1:])
+    if len(values) != sizes[0] * width:
         raise ValueError("a tensor has another number of values than its shape says")
     if width == 1:
         return values

@@ -69,6 +69,7 @@ PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
 NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
 NEW_COLUMN = f"the baseline lacks it, and fewer than {FEWEST_WINDOWS} quiet windows had it"
+IN_PLACE_OF_LABEL = "captures have the model's answer in its place, with other values"
 LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that others had
 NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
@@ -412,7 +413,7 @@ class WindowComparison:
         for baseline_feature in self.baseline.features:
             name = baseline_feature.name
             profile = current.get(name) or FeatureProfile(name)
-            unmatched = self._explain_unmatched(name in current)
+            unmatched = self._explain_unmatched(name, name in current)
             if unmatched:
                 baseline_feature = replace(baseline_feature, is_matched=False)
             distribution = baseline_feature.distribution
@@ -421,7 +422,10 @@ class WindowComparison:
                 distribution, now = align_distributions(distribution, now)
             yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
 
-    def _explain_unmatched(self, is_there: bool) -> str | None:
+    def _explain_unmatched(self, name: str, is_there: bool) -> str | None:
+        roles = self.baseline.roles
+        if roles is not None and name == roles.label:
+            return IN_PLACE_OF_LABEL
         # By position alone, nobody knows which column is which if their number differs
         if not self.is_matched and self.num_current_columns != self.num_baseline_columns:
             return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)

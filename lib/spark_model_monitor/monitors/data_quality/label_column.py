@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from spark_model_monitor.data.records.decoded_rows import Matching
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.causes.renamed_columns import measure_gap
@@ -22,8 +23,9 @@ def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles 
     has its values, as a renamed one would. None if the window isn't of captures.
     """
     roles = sample.layout.roles
-    if roles is None:
-        return None
+    # Rows of CSV have a cell for each column: their width says which one is absent
+    if roles is None or sample.layout.matched_by is Matching.POSITION:
+        return roles
     # What the window lacks, and what it has beside the baseline
     current = {feature.name: feature for feature in sample.state.features}
     absent = find_absent_columns(baseline, current)
@@ -59,10 +61,10 @@ def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline
 def leave_out_label(sample: ProfileSample, roles: ColumnRoles | None) -> ProfileSample:
     """The sample without the empty column of the label."""
     names = [feature.name for feature in sample.state.features]
-    if roles is None or roles.label not in names:
+    if roles is None or roles.absent_label not in names:
         return sample
     # Runs of rows stand in the order of the features
-    index = names.index(roles.label)
+    index = names.index(roles.absent_label)
     features = (*sample.state.features[:index], *sample.state.features[index + 1 :])
     runs = (*sample.runs[:index], *sample.runs[index + 1 :])
     return replace(sample, state=replace(sample.state, features=features), runs=runs)

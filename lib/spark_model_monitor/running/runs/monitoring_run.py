@@ -549,9 +549,8 @@ def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
     return ColumnLayout(
         dataset.header,
         by_position,
-        matched_by is not None,
+        matched_by,
         ledger.newest,
-        dataset.inputs_fit,
         sizes,
         roles=dataset.roles,
     )

@@ -315,8 +315,8 @@ class QualityBaseline(StoredBaseline):
             return self
         # The label is no feature of a window
         excluded: tuple[str, ...] = ()
-        if roles.label is not None:
-            excluded = (roles.label,)
+        if roles.absent_label is not None:
+            excluded = (roles.absent_label,)
         return replace(self.drop_features(excluded), roles=roles)
 
     def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:

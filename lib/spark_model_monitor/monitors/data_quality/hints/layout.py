@@ -81,21 +81,6 @@ def index_column(data: ObservedData) -> HintSentences:
         yield names[:1], f"{finding}; leave it out by to_csv(…, index=False)"
 
 
-@register_hint("inputs_alone")
-def inputs_alone(data: ObservedData) -> HintSentences:
-    """Records have more columns than the baseline, which has as many as their inputs.
-
-    Source: M16.
-    """
-    compared = data.compared
-    if not data.layout.inputs_fit or compared is None or compared.is_matched:
-        return
-    if compared.num_current_columns > compared.num_baseline_columns:
-        finding = f"the baseline has as many columns as the captured inputs ({compared.num_baseline_columns:,}), and the outputs"
-        inputs = '\'{"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput"]}}\''
-        yield (), f"{finding} stand before these; to compare inputs write --dataset-format {inputs}"
-
-
 @register_hint("column_roles")
 def column_roles(data: ObservedData) -> HintSentences:
     """Captures have columns that the baseline lacks, or the baseline one that no capture has."""
@@ -106,9 +91,9 @@ def column_roles(data: ObservedData) -> HintSentences:
     # What each column was taken for
     sentences = []
     columns = list(compared.new_columns)
-    if roles.label is not None:
-        columns.insert(0, roles.label)
-        sentences.append(f"{roles.label!r} is in the baseline and never in traffic: taken for the label")
+    if roles.absent_label is not None:
+        columns.insert(0, roles.absent_label)
+        sentences.append(f"{roles.absent_label!r} is in the baseline and never in traffic: taken for the label")
     answers = [repr(name) for name in roles.answers if name in compared.new_columns]
     inputs = [repr(name) for name in roles.inputs if name in compared.new_columns]
     if answers:
