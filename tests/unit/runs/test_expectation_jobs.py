@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.servers import http_server
+from tests.unit.history.test_accepted_changes import run_command
 
 from .local_jobs import LocalJobs
 
@@ -77,6 +78,31 @@ def test_dqdl_compares_with_the_last_runs_of_the_schedule(jobs):
     assert monitor_hour(3, 599, status=4) == ["violated", "passed"]  # a rerun compares with hours 1 and 2
     assert "RowCount &gt; avg(last(2)) * 0.6" in (jobs.folder / "4.xml").read_text()
     assert "avg(last(2))" in (jobs.folder / "reports/2026/03/03/04/report.html").read_text()
+
+
+def test_an_hour_in_violation_is_no_example_and_one_of_the_last_runs(jobs):
+    """Rules of one metric have one value of each run."""
+    jobs.write("rules.dqdl", 'Rules = [ DetectAnomalies "Mean" "age", Mean "age" < 1.5 * avg(last(3)) ]')
+
+    def monitor_hour(hour, factor, status=0):
+        """What the rules say of an hour whose ages are a factor of those that people have."""
+        jobs.write("people.csv", "age\n" + "".join(f"{factor * (20 + (row + hour) % 60)}\n" for row in range(200)))
+        run_folder = f"reports/2026/03/03/{hour:02d}"
+        monitor(jobs, f"--expectations rules.dqdl --output-path {run_folder}", status)
+        checks = jobs.read_checks(run_folder)["checks"]
+        return [(check["status"], check.get("reason", "")) for check in checks]
+
+    hours = [monitor_hour(hour, 1) for hour in range(1, 5)]
+    monitor_hour(5, 100, status=4)
+    anomaly, limit = monitor_hour(6, 100, status=4)
+
+    assert [statuses[0][0] for statuses in hours] == ["not judged"] * 3 + ["passed"]
+    assert [statuses[1][0] for statuses in hours] == ["not judged"] * 3 + ["passed"]
+    assert (anomaly[0], "in 4 earlier runs" in anomaly[1]) == ("violated", True)
+    assert "of these 3 runs, 1 had violations" in limit[1]
+    assert run_command("accept", jobs.folder / "reports/2026/03/03/05", "--why", "another unit") == 0
+    [(status, _), _] = monitor_hour(7, 100)
+    assert status == "passed"
 
 
 def test_suggested_rules_in_dqdl_are_met_by_their_baseline(jobs):

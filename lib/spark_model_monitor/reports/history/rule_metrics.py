@@ -33,8 +33,11 @@ def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
         storage = storage_of(path)
         if not storage.exists(path):  # somebody deleted that run
             continue
+        # Rules of one metric have it once
+        metrics: dict[str, float] = {}
         for check_result in CheckResults.from_json(storage.read(path), path).checks:
-            for name, value in (check_result.metrics or {}).items():
-                past_metrics[name] = (*past_metrics.get(name, ()), value)
-                past_alarms[name] = (*past_alarms.get(name, ()), window.window if window.alarmed else "")
+            metrics |= check_result.metrics or {}
+        for name, value in metrics.items():
+            past_metrics[name] = (*past_metrics.get(name, ()), value)
+            past_alarms[name] = (*past_alarms.get(name, ()), window.window if window.alarmed else "")
     return replace(rule_set, past_metrics=past_metrics, past_alarms=past_alarms)
