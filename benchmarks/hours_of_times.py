@@ -103,7 +103,7 @@ LAWS = {
     "office hours": TimeLaw(draw_office_hours, "typed"),
     "evenly spread": TimeLaw(draw_evenly, "ISO", unseen=(LATER,)),
     "weekday rhythm": TimeLaw(draw_with_rhythm, "zone"),
-    "batches": TimeLaw(draw_batches, "typed", unseen=(LATER, GAP, TEN_TIMES)),
+    "batches": TimeLaw(draw_batches, "typed", unseen=(LATER, AT_NIGHT, GAP, TEN_TIMES)),
     "busy hours": TimeLaw(draw_with_busy_hours, "ISO"),
     "visits": TimeLaw(draw_visits, "milliseconds", unseen=(GAP,)),
     "dates only": TimeLaw(draw_dates, "dates", unseen=(LATER, AT_NIGHT, SECONDS_0, MIDNIGHT, GAP, TEN_TIMES)),

@@ -21,6 +21,7 @@ from spark_model_monitor.documents.check_results import (
     EXPECTATION,
     LABEL,
     OF_THE_WINDOW,
+    WITHIN_LIMIT,
     CheckResult,
     CheckStatus,
     Hint,
@@ -167,7 +168,8 @@ def _write_judged_headline(
     detail += _explain_unsure(unsure)
 
     # What is fine, and what was not compared
-    calm = compared - len(bad) - len(fewer)
+    moved = find_moved_within_limits(check_results)
+    calm = compared - len(bad) - len(fewer) - len({*moved}.difference(map(_identify, bad)))
     if unit != "attribution":
         calm -= len(unsure)
     if calm > 0:
@@ -328,6 +330,9 @@ def _write_unchanged_headline(
         why = reasons.pop() if len(reasons) == 1 else None
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
+    # What moved within a person's limit is no feature without a change
+    moved = find_moved_within_limits(results)
+    compared -= len(moved)
     count = format_noun_count(compared, unit)
     # The wording depends on the monitor: features, attributions, metrics, bias
     if unit == "feature":
@@ -335,7 +340,7 @@ def _write_unchanged_headline(
         detail = " ".join(_list_exceptions(fewer, left_out))
         rules = sum(check_result.check == EXPECTATION for check_result in judged)
         hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
-        if not compared:
+        if not compared and not moved:
             return Headline(f"{hold}; {NOTHING_ELSE}." if rules else NOTHING_COMPARED, detail)
         also = f"; {hold}" if rules else ""
         # Beside what changed, the rest
@@ -343,10 +348,14 @@ def _write_unchanged_headline(
         if fewer or accepted:
             adjective = "other "
         text = f"No {adjective}change seen in {count}{also}"
+        if moved:
+            text += f"; moved, within your limit: {list_short_names(moved)}"
         names = [_format_subject(check_result) for check_result in left_out]
         # What takes several columns, or a flag of the baseline
         aspects = {find_aspect(check_result.check) for check_result in judged}
-        further = [aspect for aspect in ("relations", "segments") if compared > 1 and aspect not in aspects]
+        further = [
+            aspect for aspect in ("relations", "segments") if compared + len(moved) > 1 and aspect not in aspects
+        ]
         if "segments" in aspects and not _has_segments_by_hour(results):
             further.append("segments by hour")
         further += _list_uncompared_hours(results)
@@ -551,6 +560,13 @@ def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult]
         elif check_result.check == DRIFT and not check_result.accepted:
             unjudged.setdefault(_identify(check_result), check_result)
     return [check_result for name, check_result in unjudged.items() if name not in compared]
+
+
+def find_moved_within_limits(check_results: Iterable[CheckResult]) -> list[str]:
+    """The features that differ by more than chance, by less than a person's own limit."""
+    beginning, _, _ = WITHIN_LIMIT.partition("{")
+    moved = (check_result for check_result in check_results if (check_result.reason or "").startswith(beginning))
+    return [*dict.fromkeys(map(_identify, moved))]
 
 
 def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:

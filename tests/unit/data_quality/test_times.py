@@ -234,7 +234,9 @@ def draw_weeks(weeks, seed, first=0):
     random = np.random.default_rng(seed)
     days = []
     for day in range(7 * first, 7 * (first + weeks)):
-        hours = random.uniform(8, 16, 150) if day % 7 < 5 else random.uniform(14, 23, 60)
+        hours = random.uniform(8, 16, 150)
+        if day % 7 >= 5:
+            hours = random.uniform(14, 23, 60)
         days.append(FIRST_DAY + day * DAY + (hours * HOUR).round())
     return np.concatenate(days)
 

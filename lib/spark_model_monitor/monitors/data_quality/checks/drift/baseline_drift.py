@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, CheckStatus
+from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, WITHIN_LIMIT, CheckStatus
 from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
@@ -32,6 +32,8 @@ from spark_model_monitor.statistics.drift import (
 COMPARISON_DISABLED = "perform_comparison is Disabled"
 LIMIT_OF_DISABLED = f"your limit {{limit}} is not checked, because {COMPARISON_DISABLED}"
 ENABLE_COMPARISON = "set perform_comparison to Enabled, or leave the limit out"
+LIMIT_DECIDES = "your limit {limit} decides"
+NOISE_METHODS = "Robust", "LInfinity"  # whose distances are 0 up to what independent rows differ by
 NOTHING = NumericDistribution(levels=())
 TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
 TYPE_VIOLATED = "data_type_check is violated"
@@ -89,11 +91,23 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.name))
     if column is None:
-        return finding
+        return explain_own_limit(finding, feature, threshold)
     finding = judge_drift(finding, threshold, column, calibration, settings.change_that_matters)
     if finding.status is CheckStatus.NOT_JUDGED:  # such as without values on one side
         return finding.unsure(finding.reason or "", LONGER_WINDOWS)
     return finding
+
+
+def explain_own_limit(finding: Finding, feature: FeatureComparison, threshold: float) -> Finding:
+    """With which limit decides, if it is a person's, and whether the feature moved within it by more than chance."""
+    is_judged = finding.status in (CheckStatus.PASSED, CheckStatus.VIOLATED)
+    if not feature.baseline_feature.has_own_drift_limit or not is_judged:
+        return finding
+    limit = format_number(threshold)
+    noise_distance = compare_distributions(feature.baseline, feature.now, *NOISE_METHODS).distance
+    if finding.status is CheckStatus.PASSED and noise_distance:
+        return finding.but(reason=WITHIN_LIMIT.format(limit=limit))
+    return finding.but(reason=LIMIT_DECIDES.format(limit=limit))
 
 
 def report_disabled_comparison(feature: FeatureComparison, threshold: float) -> Finding:

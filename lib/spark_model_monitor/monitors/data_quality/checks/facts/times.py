@@ -30,7 +30,7 @@ from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.time_counts import BEFORE_1970, HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments
 from spark_model_monitor.statistics.verdicts import hours_of_day
-from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 from spark_model_monitor.statistics.verdicts.hours_of_day import HourCounts, Stretch
 from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
@@ -206,10 +206,7 @@ def time_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
         return None
     current = (hours_of_day.count_far(new, longest_gap, seconds), new.total)
     quantity = "share of times far from the others"
-    evidence = compare_shares(quantity, (0, old.total), current, _count_rows_of_one_time(before))
-    if evidence is not None:
-        evidence.least_effect = LEAST_EFFECT
-    return evidence
+    return compare_shares(quantity, (0, old.total), current, _count_rows_of_one_time(before))
 
 
 @cache_with_feature
