@@ -93,10 +93,11 @@ def test_a_monitoring_command_loads_only_what_its_kind_of_monitoring_needs(tmp_p
         import atexit, sys
         from importlib.util import find_spec
         from spark_model_monitor import cli
-        rooms = ("monitors.bias.monitor", "monitors.explainability.monitor", "monitors.model_quality.monitor",
+        rooms = ("monitors.bias.monitor", "monitors.explainability.monitor", "monitors.model_quality", "documents.model_quality",
+            "monitors.predictors", "statistics.states.outcomes", "statistics.states.contingency",
             "data.reading.captures", "data.reading.scripts", "data.records.json_features", "documents.analysis_config",
             "documents.clarify_files", "monitors.data_quality.checks.drift.comparators",
-            "monitors.predictors.model_loading", "reports.mails", "data.profiling.vector_scan", "data.profiling.row_groups",
+            "reports.mails", "data.profiling.vector_scan", "data.profiling.row_groups",
             "data.reading.row_files")
         unread = [f"spark_model_monitor.{name}" for name in rooms]
         heavy = [*unread, "scipy", "numpy.f2py", "jsonschema", "pyarrow.dataset", "smtplib", "tarfile"]

@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.data.engine.folder_columns import have_values_of_spark
 from spark_model_monitor.data.engine.local_engine import TABLES, LocalEngine
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
@@ -353,6 +352,8 @@ def find_reason_for_spark(
         if listing is None:
             return None
         if listing.has_partition_folders and isinstance(dataset_format, (ParquetFormat, SparkFormat)):
+            from spark_model_monitor.data.engine.folder_columns import have_values_of_spark
+
             file_paths = [file.path for file in listing.files]
             if isinstance(dataset_format, SparkFormat) or have_values_of_spark(file_paths):
                 return "folders like day=1 are columns"
