@@ -371,6 +371,48 @@ def wide_table(random: Random, number: int, rows: int) -> Columns:
     return {"x": numbers[0], **columns}
 
 
+def draw_embeddings(random: Random, number: int, rows: int) -> Columns:
+    """Sixty-four components of vectors that lie around eight topics."""
+    topics = np.random.default_rng(1).normal(size=(8, 64))
+    shares = np.arange(1, 9) / 36
+    topic = random.choice(8, rows, p=shares)
+    distances = random.normal(0, 0.5, (rows, 64))
+    vectors = topics[topic] + distances
+    columns = {f"e{index}": vectors[:, index] for index in range(1, 64)}
+    return {"x": vectors[:, 0], **columns}
+
+
+# What stands beside a law's columns
+
+
+SEGMENTS = [f"segment {index}" for index in range(10)]
+SHOPS = [f"shop {index}" for index in range(50)]
+ORDINARY_COLUMNS = (
+    lambda random, rows: random.normal(50, 10, rows),
+    lambda random, rows: random.lognormal(3, 1, rows),
+    lambda random, rows: random.poisson(3, rows).astype(float),
+    lambda random, rows: choose(random, PLANS, rows, PLAN_SHARES),
+    lambda random, rows: (random.random(rows) < 0.1).astype(float),
+    lambda random, rows: lose(random, random.gamma(2, 3, rows), 0.03),
+    lambda random, rows: choose(random, SHOPS, rows),
+    lambda random, rows: random.standard_t(5, rows),
+)
+
+
+def add_ordinary_columns(random: Random, columns: Columns, count: int) -> Columns:
+    """The table with a pair of related columns, a segment and independent ordinary columns, so that it has `count` of them."""
+    rows = len(columns["x"])
+    height = random.normal(170, 10, rows)
+    deviation = random.normal(-80, 4, rows)
+    weight = 0.9 * height + deviation
+    segment = choose(random, SEGMENTS, rows)
+    table = {**columns, "height": height, "weight": weight, "segment": segment}
+    for index in range(count - len(table)):
+        draw = ORDINARY_COLUMNS[index % len(ORDINARY_COLUMNS)]
+        table[f"f{index}"] = draw(random, rows)
+    return table
+
+
 # Faults of the times of rows
 
 

@@ -61,6 +61,7 @@ def keep_half(random: Random, columns: Columns) -> Columns:
 
 
 def draw_uniform(random: Random, rows: int, *, count: int, high: float) -> Features:
+    """So many independent numbers from 0 to high."""
     return {f"feature {index}": random.uniform(0, high, rows) for index in range(count)}
 
 
@@ -72,6 +73,7 @@ def is_sum_low(features: Features) -> Values:
 
 
 def draw_objects(random: Random, rows: int) -> Features:
+    """Things that differ in three properties."""
     size = choose(random, ("small", "medium", "large"), rows)
     colour = choose(random, ("red", "green", "blue"), rows)
     shape = choose(random, ("square", "circle", "triangle"), rows)
@@ -122,6 +124,7 @@ EDUCATION = ("none", "school", "college", "master", "doctor")
 
 
 def draw_borrowers(random: Random, rows: int) -> Features:
+    """Applicants for a loan."""
     salary = random.uniform(20_000, 150_000, rows)
     commission = np.where(salary >= 75_000, 0.0, random.uniform(10_000, 75_000, rows))
     age = random.uniform(20, 80, rows)
@@ -231,8 +234,10 @@ def draw_returns(random: Random, number: int, rows: int) -> Columns:
     returns = np.zeros(rows)
     variance = 1.0
     for row in range(rows):
-        returns[row] = np.sqrt(variance) * normal[row]
-        variance = 0.05 + 0.1 * returns[row] ** 2 + 0.85 * variance
+        deviation = np.sqrt(variance)
+        returns[row] = deviation * normal[row]
+        news = 0.1 * returns[row] ** 2
+        variance = 0.05 + news + 0.85 * variance
     return {"x": returns}
 
 
@@ -265,7 +270,8 @@ def draw_zipf_words(random: Random, number: int, rows: int) -> Columns:
     """Words of a vocabulary of 3,000, by Mandelbrot's law of ranks."""
     ranks = np.arange(1, 3_001)
     shares = 1 / (ranks + 2.7) ** 1.2
-    words = random.choice(3_000, rows, p=shares / shares.sum())
+    shares /= shares.sum()
+    words = random.choice(3_000, rows, p=shares)
     texts = [f"word-{word}" for word in words]
     return {"x": np.array(texts, dtype=object)}
 
@@ -274,11 +280,14 @@ def start_velocity(random: Random) -> Draw:
     """A level that returns to its mean within some hundred rows; goes on from window to window."""
     level = [0.0]
 
+    deviation = np.sqrt(0.02)
+
     def window(number: int, rows: int) -> Columns:
-        shocks = random.normal(0, np.sqrt(0.02), rows)
+        shocks = random.normal(0, deviation, rows)
         series = np.zeros(rows)
         for row in range(rows):
-            level[0] += -0.01 * level[0] + shocks[row]
+            pull = -0.01 * level[0]
+            level[0] += pull + shocks[row]
             series[row] = level[0]
         return {"x": series}
 
@@ -292,6 +301,7 @@ def learn(
     *,
     is_class: bool = True,
 ) -> Law:
+    """A law of a model's errors."""
     start = partial(
         start_errors, draw_features=draw_features, compute_label=compute_label, noise=noise, is_class=is_class
     )

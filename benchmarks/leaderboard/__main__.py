@@ -35,7 +35,7 @@ from page import PARQUET, read_published, write_pages  # noqa: E402
 from play import CALIBRATION, PLAY, Line, Task, find_entrant  # noqa: E402
 from published_laws import ERRORS  # noqa: E402
 from scores import apply_limits, compare_cells, list_windows  # noqa: E402
-from streams import HEALTHY_WINDOWS, draw_laws, draw_number  # noqa: E402
+from streams import HEALTHY_WINDOWS, draw_laws, draw_number, find_table, list_tables  # noqa: E402
 
 PLAYED = FOLDER / "played.tsv"
 NO_PART = ("__main__", "page", "scores", "real_tables")
@@ -98,7 +98,6 @@ def start_python(environment: str | None, *words: str) -> subprocess.Popen[str]:
 
 @cache
 def find_package_version(environment: str | None, package: str) -> str:
-    """Nothing if it isn't installed."""
     program = f"from importlib.metadata import version; print(version({package!r}))"
     try:
         return start_python(environment, "-c", program).communicate()[0].strip()
@@ -182,12 +181,14 @@ class BoardPlay:
                 with self.file.open("a", encoding="utf-8") as file:
                     file.write(line)
 
-    def check(self, count: int) -> int:
-        """Replay streams of the published rows, and compare all but seconds."""
+    def check(self, count: int, file: Path) -> int:
+        """Replay streams of the published windows, and compare all but seconds."""
         # Draw some
-        published = read_published(ROOT / "docs" / PARQUET)
+        published = read_published(file)
         stream = ["law", "part", "seed", "entrant"]
         keys = published[stream].drop_duplicates()
+        is_here = [law not in list_tables() or find_table(law).exists() for law in keys["law"]]
+        keys = keys[is_here]
         keys = keys[keys["entrant"].isin([*self.entrants])]
         chosen = keys.sample(min(count, len(keys)), random_state=random.randrange(2**32))
         differing = 0
@@ -195,7 +196,8 @@ class BoardPlay:
             # As they were published
             rows = published[(published[stream] == [law, part, seed, name]).all(axis=1)]
             faults = sorted({*rows["fault"]} - {""}) if seed >= SETS else []
-            task = Task(self.commit, law, self.laws, part, [int(seed)], [name], faults=faults, healthy=self.healthy)
+            commit = str(rows["commit"].iloc[0])
+            task = Task(commit, law, self.laws, part, [int(seed)], [name], faults=faults, healthy=self.healthy)
             # And again
             process = start_python(self.entrants[name].environment, str(FOLDER / "play.py"), json.dumps(asdict(task)))
             lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
@@ -227,9 +229,7 @@ def main() -> int:
     parser.add_argument("--laws", nargs="+", metavar="NAME", help="these alone")
     parser.add_argument("--entrants", nargs="+", choices=ENTRANTS, default=[*ENTRANTS], metavar="NAME")
     parser.add_argument("--add", nargs="+", default=[], metavar="NAME=FILE.py:CLASS", help="an entrant of a file")
-    parser.add_argument(
-        "--calibration", type=int, default=CALIBRATION_WINDOWS, help="windows that set a limit on a law"
-    )
+    parser.add_argument("--calibration", type=int, default=CALIBRATION_WINDOWS, help="windows that set a limit")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--trial", action="store_true", help="few windows of one seed, below build/leaderboard/trials")
     parser.add_argument("--trials", type=Path, default=BUILD / "trials", help="the folder of trials")
@@ -242,27 +242,30 @@ def main() -> int:
         **{name: ENTRANTS[name] for name in arguments.entrants},
         **{name: find_entrant(name, added) for name in added},
     }
-    absent = [reason for name, entrant in chosen.items() if (reason := find_absence(name, entrant))]
-    if absent:
-        print(f"left out: {'; '.join(absent)}", file=sys.stderr)
-    entrants = {name: entrant for name, entrant in chosen.items() if not find_absence(name, entrant)}
+    absences = {name: find_absence(name, entrant) for name, entrant in chosen.items()}
+    absent = [reason for reason in absences.values() if reason]
+    print("\n".join(f"left out: {reason}" for reason in absent), file=sys.stderr)
+    entrants = {name: entrant for name, entrant in chosen.items() if not absences[name]}
     # And what
-    commit = find_commit(is_trial=arguments.trial) if arguments.check is None else list_played()[-1]
+    commit = find_commit(is_trial=arguments.trial or arguments.check is not None)
     laws = draw_laws(commit)
+    missing = [name for name in list_tables() if not find_table(name).exists()]
+    for name in missing:
+        print(f"not played, because not there: {name} (make leaderboard-peers)", file=sys.stderr)
     folder = arguments.trials if arguments.trial else BUILD / "results"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{commit}.jsonl"
     run = BoardPlay(commit, len(laws), file, time.monotonic() + 3_600 * arguments.hours, entrants, added=added)
     run.calibration = arguments.calibration
     if arguments.check is not None:
-        return run.check(arguments.check)
+        return run.check(arguments.check, ROOT / "docs" / PARQUET)
     if arguments.trial:
         file.unlink(missing_ok=True)
         run.healthy = run.calibration = TRIAL_WINDOWS
         run.maximum_seeds = 1
     # Some laws at a time
     with ThreadPoolExecutor(arguments.processes) as pool:
-        for _ in pool.map(run.play_law, arguments.laws or laws):
+        for _ in pool.map(run.play_law, [law for law in arguments.laws or laws if law not in missing]):
             pass
     # What came out
     lines = run.read_lines()

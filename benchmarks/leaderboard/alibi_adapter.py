@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from alibi_detect import cd
-from detectors import Alarms, Detector, IntegerCodes, StreamDescription, Window, transform_p_value
+from detectors import Alarms, Detector, StreamDescription, Window, drop_missing, is_text, transform_p_value
 from laws import Columns, Values, concatenate
 
 MOST_ROWS = 500  # of the baseline, for MMD, whose cost grows with their square
+
+
+class IntegerCodes:
+    """Texts as integers: by frequency in the baseline; all new ones are the next integer."""
+
+    def __init__(self, baseline: Columns) -> None:
+        texts = {name: Counter(drop_missing(values)) for name, values in baseline.items() if is_text(values)}
+        self.codes = {
+            name: {text: code for code, (text, _) in enumerate(counts.most_common())} for name, counts in texts.items()
+        }
+
+    def encode(self, columns: Columns) -> Columns:
+        return {name: self.encode_column(name, values) for name, values in columns.items()}
+
+    def encode_column(self, name: str, values: Values) -> Values:
+        if name not in self.codes:
+            return values
+        codes = self.codes[name]
+        return np.array([np.nan if text is None else codes.get(text, len(codes)) for text in values], dtype=float)
 
 
 class Alibi(Detector):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -84,16 +83,6 @@ def make_alarms(scores: Mapping[str, float], limit: float) -> Alarms:
     return Alarms(bool(named), named, scores)
 
 
-class ColumnDetector(Detector):
-    """A detector that judges each column alone, and alarms if any is drifted."""
-
-    find_drifted: Callable[[Columns], set[str]]
-
-    def check(self, window: Window) -> Alarms:
-        drifted = self.find_drifted(window.columns)
-        return Alarms(bool(drifted), drifted)
-
-
 def is_text(values: Values) -> bool:
     return values.dtype == object
 
@@ -102,25 +91,6 @@ def drop_missing(values: Values) -> Values:
     if is_text(values):
         return values[values != None]  # noqa: E711 -- of each value
     return values[~np.isnan(values)]
-
-
-class IntegerCodes:
-    """Texts as integers, for detectors of numbers: by frequency in the baseline; all new ones are the next integer."""
-
-    def __init__(self, baseline: Columns) -> None:
-        texts = {name: Counter(drop_missing(values)) for name, values in baseline.items() if is_text(values)}
-        self.codes = {
-            name: {text: code for code, (text, _) in enumerate(counts.most_common())} for name, counts in texts.items()
-        }
-
-    def encode(self, columns: Columns) -> Columns:
-        return {name: self.encode_column(name, values) for name, values in columns.items()}
-
-    def encode_column(self, name: str, values: Values) -> Values:
-        if name not in self.codes:
-            return values
-        codes = self.codes[name]
-        return np.array([np.nan if text is None else codes.get(text, len(codes)) for text in values], dtype=float)
 
 
 def transform_p_value(p_value: float) -> float:

@@ -1,4 +1,4 @@
-"""The pages, from a run's lines: leaderboard.md is short, static/leaderboard.html has all tables, a Parquet file all windows."""
+"""The pages, from a run's lines: docs/leaderboard.md is short, its HTML page has all tables, a Parquet file all windows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from play import CALIBRATION, PLAY, Line
 from real_tables import read_list
 from scores import (
     DEFAULTS,
-    Interval,
     add_up_alarms,
     apply_limits,
     compare_cells,
@@ -25,7 +24,21 @@ from streams import draw_laws
 
 PARQUET = "static/leaderboard.parquet"
 TITLE = "Leaderboard of drift detectors"
-TEXTS = ["law", "part", "entrant", "fault", "size", "error"]  # columns of the Parquet file with few values
+TEXTS = ("commit", "law", "part", "entrant", "fault", "size", "error")  # columns of the Parquet file, with few values
+SMALL_TYPES = {
+    **dict.fromkeys(TEXTS, "category"),
+    "seed": "int16",
+    "window": "int16",
+    "score": "float32",
+    "seconds": "float32",
+}
+LARGE_TYPES = {
+    **dict.fromkeys(TEXTS, "str"),
+    "seed": "int64",
+    "window": "int64",
+    "score": "float64",
+    "seconds": "float64",
+}
 STYLE = """body{font:15px sans-serif;max-width:75em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid #ccc;padding:2px 8px;text-align:left}"""
 RESOLVED = ("first", "level", "behind")
@@ -118,67 +131,50 @@ def as_markdown(table: pd.DataFrame) -> str:
     return "\n".join(f"|{'|'.join(line)}|" for line in lines)
 
 
-def format_interval(interval: Interval) -> str:
-    return f"{interval.value:.1f} ({interval.low:.1f}–{interval.high:.1f})"
-
-
 def make_short_table(entrants: pd.DataFrame) -> pd.DataFrame:
-    """A row for each entrant at one level, with what its authors' defaults do at the end."""
-    rows = []
-    for score in entrants.itertuples():
-        if score.Index.endswith(DEFAULTS):
-            continue
-        defaults = ""
-        if f"{score.Index}{DEFAULTS}" in entrants.index:
-            defaults = f"{entrants.loc[f'{score.Index}{DEFAULTS}', 'rate'].value:.0f}"
-        share = f"{score.share:.2f}" if score.tries else ""
-        rows.append(
-            [
-                score.Index,
-                score.laws,
-                format_interval(score.rate),
-                share,
-                f"{score.delay:.0f}",
-                f"{score.seconds:.3f}",
-                score.orders,
-                defaults,
-            ]
-        )
-    columns = ["entrant", "laws", "alarms a month", "found", "delay", "core s", "orders", "defaults"]
-    return pd.DataFrame(rows, columns=columns).replace({"delay": {"nan": ""}})
+    """A row for each entrant at one level, with the alarms of its authors' defaults at the end."""
+    table = entrants[[not name.endswith(DEFAULTS) for name in entrants.index]]
+    of_defaults = entrants[[name.endswith(DEFAULTS) for name in entrants.index]]
+    rates = {name.removesuffix(DEFAULTS): f"{rate.value:.0f}" for name, rate in of_defaults["rate"].items()}
+    columns = {
+        "laws": table["laws"],
+        "alarms a month": [f"{rate.value:.1f} ({rate.low:.1f}–{rate.high:.1f})" for rate in table["rate"]],
+        "found": table["share"].map("{:.2f}".format),
+        "delay": table["delay"].map("{:.0f}".format),
+        "core s": table["seconds"].map("{:.3f}".format),
+        "orders": table["orders"],
+        "defaults": [rates.get(name, "") for name in table.index],
+    }
+    return pd.DataFrame(columns).reset_index(names="entrant")
 
 
-def write_windows(windows: pd.DataFrame, file: Path) -> None:
-    table = windows.assign(
-        score=windows["score"].astype("float32"), seconds=windows["seconds"].round(3).astype("float32")
-    )
-    table = table.astype({**dict.fromkeys(TEXTS, "category"), "seed": "int16", "first": "int16", "window": "int16"})
-    table.to_parquet(file, compression="zstd", index=False)
+def write_windows(windows: pd.DataFrame, file: Path, commit: str) -> None:
+    table = windows.assign(commit=commit, seconds=windows["seconds"].round(3))
+    table.astype(SMALL_TYPES).to_parquet(file, compression="zstd", index=False)
 
 
 def read_published(file: Path) -> pd.DataFrame:
     windows = pd.read_parquet(file)
-    return windows.astype(
-        {**dict.fromkeys(TEXTS, str), "score": float, "seconds": float, "seed": int, "first": int, "window": int}
-    )
+    return windows.astype(LARGE_TYPES)
 
 
 def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str, str], absent: Iterable[str]) -> None:
     windows = list_windows(lines)
     if not (windows["entrant"] == OURS).any():
         return
-    verdicts = apply_limits(windows)
+    (folder / "static").mkdir(parents=True, exist_ok=True)
+    write_windows(windows, folder / PARQUET, commit)
+    # As anybody can compute it from the file
+    verdicts = apply_limits(read_published(folder / PARQUET))
     cells = compare_cells(verdicts)
     entrants = summarize_entrants(verdicts, cells)
-    (folder / "static").mkdir(parents=True, exist_ok=True)
-    write_windows(windows, folder / PARQUET)
     # What was played so far
     laws = list_laws(cells, verdicts, commit)
     calibration = windows[(windows["part"] == CALIBRATION) & (windows["fault"] == "")]
     healthy = windows[(windows["part"] == PLAY) & (windows["fault"] == "") & (windows["entrant"] == OURS)]
     calibration_windows = calibration.groupby(["law", "entrant"]).size().max()
     played = (
-        f"{windows['law'].nunique()} of {len(laws)} laws of commit {commit[:9]} are played so far, in {len(healthy):,} healthy "
+        f"{healthy['law'].nunique()} of {len(laws)} laws of commit {commit[:9]} are played so far, in {len(healthy):,} healthy "
         f"windows of ours; limits are from {calibration_windows} windows, where 2,000 are wanted."
     )
     digests = pd.DataFrame(lines).groupby(["law", "part", "seed"])["digest"].nunique()

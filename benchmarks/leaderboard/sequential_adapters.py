@@ -62,8 +62,9 @@ class EDetector(ErrorsDetector):
 class PITMonitor(ErrorsDetector):
     """Exchangeability of probability integral transforms, here of errors under the baseline's distribution.
 
-    Source: arXiv 2603.13156. Each is ranked among those so far, ties by chance: a rank's e-value is how often such ranks came
-    before, in 100 bins. The evidence of a change at any time is M = e (M + w) with weights w = 1 / (t (t + 1)). It alarms at 20.
+    Source: Farran 2026, arXiv 2603.13156. Each is ranked among those so far, ties by chance: a rank's e-value is how often such
+    ranks came before, in 100 bins. The evidence of a change at any time is M = e (M + w) with weights w = 1 / (t (t + 1)). It
+    alarms at 20.
     """
 
     limit = float(np.log(20))
@@ -102,7 +103,7 @@ class PITMonitor(ErrorsDetector):
 
 
 class WeightedMartingale(ErrorsDetector):
-    """WATCH's weighted conformal martingale: a change of the features alone is no alarm. Source: arXiv 2505.04608.
+    """WATCH's weighted conformal martingale: a change of the features alone is no alarm. Source: Prinster et al. 2025.
 
     An error's p-value among the baseline's has rows weighted by how much likelier their features are in the window, by a logistic
     regression on features of both. Betting that p-values are low or high gives factors with mean 1; the evidence is the highest

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from detectors import StreamDescription, is_text
-from laws import LAWS, PLAN_SHARES, PLANS, Columns, Law, Random, choose, lose, stateless
+from laws import LAWS, Columns, Law, add_ordinary_columns, draw_embeddings, stateless
 from published_laws import PUBLISHED
 
 TABLES = Path(__file__).resolve().parents[2] / "build" / "leaderboard" / "tables"
@@ -21,17 +21,6 @@ COLUMNS = 12  # of a table of ours, at least
 TABLE_BASELINE = 28  # windows
 USUAL_FAULT = 4  # windows
 LONGEST_FAULT = 24
-SEGMENTS = [f"segment {index}" for index in range(10)]
-SHOPS = [f"shop {index}" for index in range(50)]
-
-
-def embeddings(random: Random, number: int, rows: int) -> Columns:
-    """Sixty-four components of vectors that lie around eight topics."""
-    topics = np.random.default_rng(1).normal(size=(8, 64))
-    topic = random.choice(8, rows, p=np.arange(1, 9) / 36)
-    vectors = topics[topic] + random.normal(0, 0.5, (rows, 64))
-    columns = {f"e{index}": vectors[:, index] for index in range(1, 64)}
-    return {"x": vectors[:, 0], **columns}
 
 
 LAW_NAMES = """normal; means vary; normal, 50 rows; normal, 200 rows; t(3); Cauchy; lognormal 3; Pareto 1.2; counts;
@@ -42,7 +31,7 @@ means vary together; means wander; storms; rates vary; shares vary; outages; gro
 wandering neighbours; devices; late records; hours; nulls at night; traffic of hours; weekends; weekends and holidays; pay days;
 growing traffic; 500 columns, 200 rows"""
 STREAM_LAWS: dict[str, Law] = {name: LAWS[name] for name in " ".join(LAW_NAMES.split()).split("; ")}
-STREAM_LAWS["embeddings"] = stateless(embeddings, is_independent=True)
+STREAM_LAWS["embeddings"] = stateless(draw_embeddings, is_independent=True)
 AS_THEY_ARE = ("retries", "500 columns, 200 rows", *PUBLISHED)
 """Laws whose tables get no ordinary columns: rows would no longer repeat, or there are enough of them."""
 
@@ -90,29 +79,6 @@ class Stream:
         return hashlib.sha256(b"".join(np.round(values, 6).tobytes() for values in numbers)).hexdigest()[:12]
 
 
-ORDINARY_COLUMNS = (
-    lambda random, rows: random.normal(50, 10, rows),
-    lambda random, rows: random.lognormal(3, 1, rows),
-    lambda random, rows: random.poisson(3, rows).astype(float),
-    lambda random, rows: choose(random, PLANS, rows, PLAN_SHARES),
-    lambda random, rows: (random.random(rows) < 0.1).astype(float),
-    lambda random, rows: lose(random, random.gamma(2, 3, rows), 0.03),
-    lambda random, rows: choose(random, SHOPS, rows),
-    lambda random, rows: random.standard_t(5, rows),
-)
-
-
-def add_ordinary_columns(random: Random, columns: Columns, count: int) -> Columns:
-    """The table with a pair of related columns, a segment and independent ordinary columns, so that it has `count` of them."""
-    rows = len(columns["x"])
-    height = random.normal(170, 10, rows)
-    related = {"height": height, "weight": 0.9 * height + random.normal(-80, 4, rows)}
-    table = {**columns, **related, "segment": choose(random, SEGMENTS, rows)}
-    for index in range(count - len(table)):
-        table[f"f{index}"] = ORDINARY_COLUMNS[index % len(ORDINARY_COLUMNS)](random, rows)
-    return table
-
-
 def draw_law(name: str, seed: int, healthy: int = HEALTHY_WINDOWS, columns: int = COLUMNS) -> Stream:
     law = {**STREAM_LAWS, **PUBLISHED}[name]
     healthy = max(1, round(healthy * law.effort))
@@ -129,12 +95,18 @@ def draw_law(name: str, seed: int, healthy: int = HEALTHY_WINDOWS, columns: int 
 
 
 def list_tables() -> list[str]:
-    return sorted(path.stem for path in TABLES.glob("*.npz"))
+    """Whether they are installed or not."""
+    lines = Path(__file__).with_name("public_tables.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t")[0] for line in lines[1:]]
+
+
+def find_table(name: str) -> Path:
+    return TABLES / f"{name}.npz"
 
 
 def read_table(name: str, seed: int, maximum: int = HEALTHY_WINDOWS) -> Stream:
     """A public table, as real_tables.py has written it, from a window on that follows from the seed."""
-    with np.load(TABLES / f"{name}.npz") as file:
+    with np.load(find_table(name)) as file:
         columns = dict(file)
     hours = int(columns.pop("hours"))
     borders = np.flatnonzero(np.diff(columns.pop("window"))) + 1

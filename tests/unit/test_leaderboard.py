@@ -1,10 +1,11 @@
 """benchmarks/leaderboard: streams, faults, what is counted of an entrant, its intervals, and where ours loses."""
 
 import hashlib
-import importlib
+import importlib.util
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -402,6 +403,39 @@ def test_published_laws_and_tables_say_where_they_are_from(board):
     assert len(tables) >= 6
     for row in tables.values():
         assert "(" in row["source"], "the licence"
+
+
+def import_program():
+    specification = importlib.util.spec_from_file_location(
+        "leaderboard_program", BENCHMARKS / "leaderboard" / "__main__.py"
+    )
+    program = importlib.util.module_from_spec(specification)
+    sys.modules["leaderboard_program"] = program
+    specification.loader.exec_module(program)
+    return program
+
+
+def test_published_windows_are_replayed_and_compared_and_a_run_goes_on(board, tmp_path, capsys):
+    """A stream that is played, published and replayed is equal; with one other alarm it isn't."""
+    program = import_program()
+    entrants = {"PSI": board["entrants"].ENTRANTS["PSI"]}
+    play = program.BoardPlay("a commit", 100, tmp_path / "lines.jsonl", time.monotonic() + 600, entrants)
+    play.play("flag", "play", [0], ["PSI"])
+    lines = play.read_lines()
+    play.play("flag", "play", [0], ["PSI"])
+    windows = board["scores"].list_windows(lines)
+    board["page"].write_windows(windows, tmp_path / "windows.parquet", "a commit")
+    status = play.check(1, tmp_path / "windows.parquet")
+    # Another alarm
+    windows.loc[0, "alarm"] = not windows.loc[0, "alarm"]
+    board["page"].write_windows(windows, tmp_path / "other.parquet", "a commit")
+    status_of_other = play.check(1, tmp_path / "other.parquet")
+
+    assert len(lines) == 1
+    assert len(windows) > 40
+    assert play.read_lines() == lines, "what is played isn't played again"
+    assert (status, status_of_other) == (0, 1)
+    assert "1 of 1 streams are equal" in capsys.readouterr().out
 
 
 def test_an_entrant_is_added_by_the_page_alone(tmp_path):
