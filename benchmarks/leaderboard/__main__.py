@@ -34,7 +34,7 @@ from entrants import ENTRANTS, OURS, Entrant  # noqa: E402
 from page import PARQUET, read_published, write_pages  # noqa: E402
 from play import CALIBRATION, PLAY, Line, Task, find_entrant  # noqa: E402
 from published_laws import ERRORS  # noqa: E402
-from scores import apply_limits, compare_cells, list_windows  # noqa: E402
+from scores import STREAM, apply_limits, compare_cells, list_windows  # noqa: E402
 from streams import HEALTHY_WINDOWS, draw_laws, draw_number, find_table, list_tables  # noqa: E402
 
 PLAYED = FOLDER / "played.tsv"
@@ -129,9 +129,10 @@ class BoardPlay:
     added: dict[str, str] = field(default_factory=dict)
 
     def read_lines(self) -> list[Line]:
-        if not self.file.exists():
-            return []
-        return [json.loads(line) for line in self.file.read_text(encoding="utf-8").splitlines()]
+        """Each stream once, although two programs may have played it at the same time."""
+        text = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        lines = [json.loads(line) for line in text.splitlines()]
+        return [*{tuple(line[name] for name in STREAM): line for line in lines}.values()]
 
     def list_entrants(self, law: str) -> list[str]:
         """Those for a model's errors play these alone, dear ones a third of the laws."""
@@ -185,8 +186,7 @@ class BoardPlay:
         """Replay streams of the published windows, and compare all but seconds."""
         # Draw some
         published = read_published(file)
-        stream = ["law", "part", "seed", "entrant"]
-        keys = published[stream].drop_duplicates()
+        keys = published[STREAM].drop_duplicates()
         is_here = [law not in list_tables() or find_table(law).exists() for law in keys["law"]]
         keys = keys[is_here]
         keys = keys[keys["entrant"].isin([*self.entrants])]
@@ -194,7 +194,7 @@ class BoardPlay:
         differing = 0
         for law, part, seed, name in chosen.itertuples(index=False):
             # As they were published
-            rows = published[(published[stream] == [law, part, seed, name]).all(axis=1)]
+            rows = published[(published[STREAM] == [law, part, seed, name]).all(axis=1)]
             faults = sorted({*rows["fault"]} - {""}) if seed >= SETS else []
             commit = str(rows["commit"].iloc[0])
             task = Task(commit, law, self.laws, part, [int(seed)], [name], faults=faults, healthy=self.healthy)
@@ -204,10 +204,8 @@ class BoardPlay:
             replayed = list_windows(lines)
             is_equal = compare_windows(rows, replayed)
             differing += not is_equal
-            print(
-                f"{'equal' if is_equal else 'DIFFERENT'}: {name} on {law}, {part} {seed}, {len(rows)} windows",
-                flush=True,
-            )
+            word = "equal" if is_equal else "DIFFERENT"
+            print(f"{word}: {name} on {law}, {part} {seed}, {len(rows)} windows", flush=True)
         print(f"{len(chosen) - differing} of {len(chosen)} streams are equal")
         return int(differing > 0)
 

@@ -173,9 +173,11 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
     calibration = windows[(windows["part"] == CALIBRATION) & (windows["fault"] == "")]
     healthy = windows[(windows["part"] == PLAY) & (windows["fault"] == "") & (windows["entrant"] == OURS)]
     calibration_windows = calibration.groupby(["law", "entrant"]).size().max()
+    waiting = [name for name in ENTRANTS if name not in {*windows["entrant"]}]
     played = (
-        f"{healthy['law'].nunique()} of {len(laws)} laws of commit {commit[:9]} are played so far, in {len(healthy):,} healthy "
-        f"windows of ours; limits are from {calibration_windows} windows, where 2,000 are wanted."
+        f"{healthy['law'].nunique()} of {len(laws)} laws of commit {commit[:9]} are played so far, by all but {len(waiting)} of "
+        f"{len(ENTRANTS)} entrants, in {len(healthy):,} healthy windows of ours; limits are from {calibration_windows} windows, "
+        "where 2,000 are wanted."
     )
     digests = pd.DataFrame(lines).groupby(["law", "part", "seed"])["digest"].nunique()
     notes = [
@@ -184,7 +186,7 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
         *list_behind(cells),
         *(line[2:] for line in NOTES.read_text(encoding="utf-8").splitlines() if line.startswith("- ")),
         f"Streams of which entrants saw different numbers: {(digests > 1).sum()} of {len(digests)}.",
-        *(f"Left out: {reason}." for reason in absent),
+        f"Not played so far: {', '.join(waiting)}. Left out: {'; '.join(absent)}.",
         f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}.",
     ]
     # All of it

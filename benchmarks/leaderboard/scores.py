@@ -125,7 +125,7 @@ def compare_cells(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Ours in each cell beside the rival that finds most, of those that aren't shown to alarm above once a month on the law.
 
     outcome: first, level (ours is within the rival's interval) or behind; "open" until both intervals are narrow enough; "nobody"
-    if neither finds it, which is counted apart.
+    if neither finds it, which is counted apart. What ours finds counts as little where it alarms above once a month itself.
     """
     # Rivals, and what all find
     rates = add_up_alarms(verdicts, ["law", "entrant"])["rate"]
@@ -143,7 +143,8 @@ def compare_cells(verdicts: pd.DataFrame) -> pd.DataFrame:
             continue
         # Beside the one that finds most
         first = rivals.loc[(rivals["hits"] / rivals["tries"]).idxmax()]
-        ours = estimate_share(int(of_ours["hits"].iloc[0]), int(of_ours["tries"].iloc[0]))
+        hits = int(of_ours["hits"].iloc[0]) if (law, OURS) in quiet else 0
+        ours = estimate_share(hits, int(of_ours["tries"].iloc[0]))
         theirs = estimate_share(int(first["hits"]), int(first["tries"]))
         rows.append([*cell, int(of_ours["tries"].iloc[0]), ours, first["entrant"], theirs, find_outcome(ours, theirs)])
     return pd.DataFrame(rows, columns=[*CELL, "tries", "ours", "rival", "theirs", "outcome"])

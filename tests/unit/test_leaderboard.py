@@ -336,6 +336,18 @@ def test_a_cell_of_few_tries_is_open_and_a_loud_entrant_is_no_rival(board):
     assert scores.compare_cells(verdicts).empty
 
 
+def test_what_ours_finds_does_not_count_where_it_is_loud_itself(board):
+    scores = board["scores"]
+    lines = []
+    for seed in range(20):
+        of_ours = make_line("ours", seed, True, alarms=5)
+        of_rival = make_line("one variance, 5", seed, True)
+        lines += [of_ours, of_rival]
+    verdicts = scores.apply_limits(scores.list_windows(lines))
+
+    assert scores.compare_cells(verdicts)["outcome"].tolist() == ["behind"]
+
+
 def test_an_entrant_with_scores_plays_at_a_limit_of_other_seeds_and_at_its_defaults(board):
     """Its calibration has scores up to .19; tries have 1, at which it alarms by no default."""
     scores = board["scores"]
