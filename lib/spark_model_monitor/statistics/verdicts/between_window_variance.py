@@ -45,8 +45,8 @@ MOST_DISPERSED = 1.3
 
 LARGEST_GROWTH = 1.5  # a factor within which noise explains a difference of design effects
 FEWEST_ALIKE = 5  # groups that show how similar their variances are
-CHANCE = 0.05  # the level at which what varies has to be beyond noise, before a larger window multiplies it
-SURELY = 1e-3  # the level of the tests for outliers and for neighbours that are alike
+CHANCE = 0.05  # the level at which what varies, comes late or lies together has to be beyond noise
+SURELY = 1e-3  # the level of the tests for outliers, for neighbours that are alike, and for a trend
 LEAST_PROBABILITY = 1e-200
 CLEAR = 0.01  # a larger p-value of a count need not be exact
 

@@ -91,6 +91,7 @@ def find_smallest_sufficient_number(maximum: int, is_enough: Callable[[int], boo
 
 LEAST_EFFECT = 0.02  # d: the smallest change of a share that is reported. Source: D4.1.
 LEAST_RATIO = 2.0  # r: … or the smallest ratio, for a rare value. Source: D4.1.
+NEARLY_ALL = 0.9  # of the values of a column, but for some of another kind
 
 
 @value_class(frozen=True, slots=True)

@@ -29,20 +29,19 @@ from numpy.typing import NDArray
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
-from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
 from spark_model_monitor.value_class import value_class
 
 BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sums are compared with rows
 LONG_GROUP = 64  # rows
-# longer sums than that are taken if there are so many: few say little
-SHORT_BLOCK = 32
-FEWEST_BLOCKS = 16
+SHORT_BLOCK = 32  # longer sums are taken if there are enough: few say little
 ONE_IN_40 = 1.96  # standard deviations of a normal variable
 SIGNIFICANT = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
-PROBABLE = 0.05  # of windows with one dependent column, at most this share has another that is taken to be
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
-FEWEST_ROWS = 16  # for an estimate
+FEWEST_GROUPS = (
+    16  # of rows, blocks of them, or single ones, that show how alike rows are; with fewer groups, each counts as a row
+)
 FEWEST_FLAGGED_GROUPS = 3  # of flagged rows, from which these are scattered
 # changes of level that are no dependence, and what both explain relative to one
 CHANGES = 2
@@ -118,7 +117,7 @@ def _put_into_rows(scores: Values, is_present: NDArray[np.bool_] | None) -> Valu
 
 def estimate_column_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
     """The design effect of each column: the largest of its answers. columns: all of the same runs of rows."""
-    if not len(run_sizes) or run_sizes.sum() < FEWEST_ROWS:
+    if not len(run_sizes) or run_sizes.sum() < FEWEST_GROUPS:
         return [INDEPENDENT] * len(columns)
     effects: list[DesignEffect] = []
     for batch in _split_into_batches(columns):
@@ -168,7 +167,7 @@ def compute_design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[i
     ratios_by_size: list[Values] = []
     z_by_size: list[Values] = []
     for block_size in BLOCK_SIZES:
-        if block_size > max(SHORT_BLOCK, scores.shape[1] / FEWEST_BLOCKS):
+        if block_size > max(SHORT_BLOCK, scores.shape[1] / FEWEST_GROUPS):
             break
         block_squares, expected, rows = _compute_squared_block_sums(sums, block_size)
         if not expected:
@@ -343,9 +342,9 @@ def find_group_estimates(effects: Sequence[DesignEffect]) -> list[float]:
     """
     columns = len(effects)
     p_values = sorted(effect.p for effect in effects)
-    if columns < 2 or columns * p_values[0] > SIGNIFICANT or (columns - 1) * p_values[1] > PROBABLE:
+    if columns < 2 or columns * p_values[0] > SIGNIFICANT or (columns - 1) * p_values[1] > CHANCE:
         return []
-    return [effect.rows for effect in effects if columns * effect.p <= PROBABLE]
+    return [effect.rows for effect in effects if columns * effect.p <= CHANCE]
 
 
 def combine_design_effects(

@@ -22,14 +22,13 @@ from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
+    SURELY,
     estimate_variance_prior,
     lomax_upper_tail,
 )
 from spark_model_monitor.value_class import value_class
 
 LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
-
-STEADY = 1e-3  # the significance level for a growth trend through earlier windows
 
 LEAST_GAP = 0.1
 FINEST_GAP = 1e-4
@@ -167,7 +166,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
 
     # The trend is kept only if it is significant
     slope_error = math.sqrt(max(float(residuals @ residuals), 1e-12) / max(1, freedom) / max(sum_xx, 1e-12))
-    if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > STEADY:
+    if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > SURELY:
         slope = 0.0
         slope_error = 0.0
         residuals = y

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import log_gamma
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS
+from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
 # parts in which values begin that rarely do in random order
 FEWEST_BEGINNINGS = 2
-RARELY = 0.05
 FEWEST_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
@@ -51,7 +51,7 @@ def count_beginnings(occurs: NDArray[np.bool_], *, may_end: bool) -> Values | No
     early_end = float((order.scores[parts_after_last, parts_by_value] - mean).sum()) / deviation
     if not may_end:
         # The chance that all parts of a value are so close together
-        comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= RARELY
+        comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= CHANCE
         inner = np.arange(1, parts - 1)[:, None]
         is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
         may_end = is_around.sum(axis=1).min() >= FEWEST_LASTING
@@ -60,7 +60,7 @@ def count_beginnings(occurs: NDArray[np.bool_], *, may_end: bool) -> Values | No
         excess = late_begin
     else:
         excess = late_begin - max(early_end, 0.0)
-    late_parts = np.unique(first[order.tails[first, parts_by_value] <= RARELY])
+    late_parts = np.unique(first[order.tails[first, parts_by_value] <= CHANCE])
     if excess < GROWS or len(late_parts) < FEWEST_BEGINNINGS:
         return None
     new_values = np.bincount(first, minlength=parts).astype(float)

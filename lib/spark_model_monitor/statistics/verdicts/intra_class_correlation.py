@@ -27,6 +27,7 @@ from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
+    FEWEST_GROUPS,
     INDEPENDENT,
     DesignEffect,
     ScoredColumn,
@@ -35,7 +36,6 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 )
 from spark_model_monitor.value_class import value_class
 
-FEWEST_GROUPS = 16  # to estimate how alike their rows are; with fewer, each group counts as a row
 MOST_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
 LIKELIER = 1.0  # the least log-likelihood ratio of other names to the same names
 

@@ -15,6 +15,7 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.states.profile import cache_with_feature
+from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 
 DATES = "its values are dates or times{form}, and later ones are new by nature"
 MOSTLY_SINGLE_VALUES = "most of its values occur once, as those of keys and free texts do"
@@ -24,10 +25,9 @@ EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and
 
 FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
-LEAST_DIFFERENT = 0.9
 MOST_APART = 2.5
-"""Row numbers, even of a random half: at least the first fraction of them are different, and their range is at most the
-second times their count. Random numbers of so short a range would repeat: 82 % would be different."""
+"""Row numbers, even of a random half: nearly all of them are different, and their range is at most so many times their
+count. Random numbers of so short a range would repeat: 82 % would be different."""
 
 MOST_GAPS = 10.0
 """… where the ends show it: 64 random numbers at each end of so long a range are distinct once in 500 times (e^-6.3)."""
@@ -137,5 +137,5 @@ def _has_mostly_distinct_values(feature: FeatureProfile) -> bool:
     sketch = feature.kll
     rows = feature.num_present
     if sketch is not None and not sketch.error:
-        return len(sketch.step_cdf()[0]) >= LEAST_DIFFERENT * rows
-    return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * LEAST_DIFFERENT * rows
+        return len(sketch.step_cdf()[0]) >= NEARLY_ALL * rows
+    return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * NEARLY_ALL * rows

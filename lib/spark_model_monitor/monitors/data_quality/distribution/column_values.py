@@ -18,14 +18,13 @@ from spark_model_monitor.statistics.drift.distances import (
 )
 from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
 from spark_model_monitor.statistics.states import DataTypeCounts
+from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.value_class import value_class
 
 FEWEST_PRESENT = 30  # values of a column, on either side, below which it is ignored
 
 FEW_DISTINCT = 10
 """Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
-
-MOSTLY_TEXT = 0.9  # the smallest share of a text column's values that are not numbers; a mixed column is neither
 
 
 @value_class(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class ColumnValues:
         texts = distribution.categories
         if (
             distribution.inferred_type is not InferredType.STRING
-            or (_compute_text_share(distribution) or 0.0) < MOSTLY_TEXT
+            or (_compute_text_share(distribution) or 0.0) < NEARLY_ALL  # a mixed column is neither
         ):
             return None
         # for dates, an id, or any feature with few repeated values, later values are new

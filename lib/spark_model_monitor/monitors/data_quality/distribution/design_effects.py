@@ -27,7 +27,9 @@ from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, ROWS_OF_A_GROUP, read_values
 from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.design_effect import (
+    FEWEST_GROUPS,
     DesignEffect,
     ScoredColumn,
     add_margin_for_cut_groups,
@@ -40,7 +42,6 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     typical_design_effect,
 )
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
-    FEWEST_GROUPS,
     FEWEST_NAMES,
     FEWEST_ROWS_PER_NAME,
     NameShares,
@@ -52,7 +53,6 @@ from spark_model_monitor.value_class import value_class
 FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
 CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
 LEAST_DISPERSED = 2.0  # the mean squared score of features whose rows are few groups: of independent rows 1
-NEARLY = 0.9  # of what the column explains that explains most: one that explains as much, but for noise
 
 
 FindValues: TypeAlias = Callable[[NDArray[Any]], NDArray[np.bool_]]  # of a kind, among numbers or hashes of texts
@@ -311,7 +311,7 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
     ]
     # Of columns that explain as much, such as a user and the user's postcode, the finest names the groups
     most_explained = max((group.explained for group in groups), default=0.0)
-    best = [group for group in groups if group.explained >= NEARLY * most_explained]
+    best = [group for group in groups if group.explained >= NEARLY_ALL * most_explained]
     return max(best, key=lambda group: group.names, default=None)
 
 

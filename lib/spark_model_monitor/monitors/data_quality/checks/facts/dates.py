@@ -25,11 +25,11 @@ from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
 from spark_model_monitor.statistics.date_forms import SENTINELS, read_dates
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
 LEAST_OF_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
 LARGE_SHARE = 0.25  # of a window
-NEARLY_ALL = 0.9  # of a window have one date
 FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date

@@ -33,7 +33,7 @@ from spark_model_monitor.statistics.states.surplus import (
     compute_fraction_of_copies,
     estimate_surplus_rows,
 )
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
+from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, FEWEST_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO
 from spark_model_monitor.statistics.verdicts.facts import compute_standstill, exact_tail, standstill_tail
 
@@ -41,12 +41,11 @@ LARGEST = 2  # times the baseline: more values repeat in a window that is larger
 MOST_REPEATED_SHARE = (
     0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
 )
-CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
+LARGEST_BY_CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 EULER = 0.5772  # the mean of the standard law of the largest of many
 SURPLUS = "share of surplus rows"
 ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
 LEAST_COPIES = 0.01  # the share of rows that are copies in a baseline of which some repeat by nature
-SELDOM = 0.05  # the probability that counts of independent new values vary so much
 
 
 @register_fact("frequent_value_check", same_as=("baseline_drift_check", "range_check", "sign_check"))
@@ -315,7 +314,7 @@ def _sum_squared_distances(comparison: WindowComparison) -> float:
     squared = 0.0
     for (reference, _), column in calibration.columns.items() if calibration is not None else ():
         if reference == BASELINE and column.samples is not None and column.distance is not None:
-            squared += max(0.0, column.distance**2 - CHANCE / column.samples.effective)
+            squared += max(0.0, column.distance**2 - LARGEST_BY_CHANCE / column.samples.effective)
     return squared
 
 
@@ -390,7 +389,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
         squares = float(((new - expected) ** 2 / expected).sum())
     freedom = len(new) - 1
     scatter = 1.0
-    if chi_square_above(squares, freedom) < SELDOM:
+    if chi_square_above(squares, freedom) < CHANCE:
         scatter = max(1.0, squares / freedom)
     expected_new = counts.total * float(new.sum() / rows.sum())
     # Of the values that so many rows have, each is new or not: all at once are new more seldom than as many of more values

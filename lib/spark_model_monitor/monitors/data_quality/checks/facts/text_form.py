@@ -26,13 +26,12 @@ from spark_model_monitor.statistics.text_forms import (
     unify_mixed_parts,
     write_form,
 )
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, NEARLY_ALL
 
 FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
 NUMBERS = re.compile(r"[0-9]+")
 LAST_NUMBER = re.compile(r"\A.*([09])[^09]*", re.DOTALL)
 LOST_ZERO = 0.5  # characters that the codes are shorter on average
-MIXED_SHARE = 0.9  # of codes with a part in which letters and digits alternate
 MOST_WORDS = 2  # of a code, on average
 LONGEST_SHOWN = 24  # characters
 SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
@@ -130,7 +129,7 @@ def are_mixed_codes(before: FeatureProfile) -> bool:
     forms = count_forms(before)
     mixed_parts = find_mixed_parts(forms)
     mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
-    return mixed > 0 and mixed >= MIXED_SHARE * sum(forms.values())
+    return mixed > 0 and mixed >= NEARLY_ALL * sum(forms.values())
 
 
 @cache_with_feature

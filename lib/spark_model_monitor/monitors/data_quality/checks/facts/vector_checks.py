@@ -11,6 +11,7 @@ import numpy as np
 from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
+    FEWEST_OF_MEAN,
     FactEvidence,
     Mean,
     compare_means,
@@ -31,9 +32,8 @@ from spark_model_monitor.statistics.states.vectors import (
     VectorMoments,
     directions,
 )
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
 
-FEWEST_VECTORS = 30
-FEWEST_STRETCHES = 8  # whose means show how much neighbours have in common
 LEAST_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
 LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
 FLATTEST = 1e-9  # of the largest variance: directions that vary less are combinations of others
@@ -120,7 +120,7 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Fac
 
 def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) -> FactEvidence | None:
     """The means of both sides; None if a side has few vectors, or vectors of another length."""
-    if old.width != new.width or min(old.count, new.count) < FEWEST_VECTORS:
+    if old.width != new.width or min(old.count, new.count) < FEWEST_OF_MEAN:
         return None
     design_effect = _design_effect(old)
     return _test_means(quantity, old, new, old.count / design_effect, new.count / design_effect)
@@ -137,7 +137,7 @@ def _design_effect(moments: VectorMoments | None) -> float:
     largest = 1.0
     for stretch, stretch_moments in zip(STRETCHES, moments.stretches, strict=True):
         count = stretch_moments[0]
-        if count < FEWEST_STRETCHES or not variance:
+        if count < FEWEST_WINDOWS or not variance:
             continue
         # The variance of the stretches' means, beside that of independent rows, less two standard errors
         ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
