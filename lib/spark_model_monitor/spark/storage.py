@@ -158,10 +158,12 @@ class HadoopStorage(Storage):
                 return False
             # A rename costs nothing on a disk, and on an object store as much as a copy
             if len(sources) == 1 and self.shows_drafts:
-                self._file_system.mkdirs(target_path.getParent())
-                self._replace(self._path(sources[0]), target_path)
+                source = self._path(sources[0])
+                self._make_private_folder(target_path.getParent())
+                self._file_system.setPermission(source, self._permission(PRIVATE_FILE))
+                self._replace(source, target_path)
             else:
-                self._put_in_place(target_path, lambda stream: self._copy(sources, stream))
+                self._put_in_place(target_path, lambda stream: self._copy(sources, stream), private=True)
         return True
 
     def _put_in_place(self, target: JavaObject, fill: Callable[[JavaObject], None], *, private: bool = False) -> None:
@@ -199,14 +201,19 @@ class HadoopStorage(Storage):
         # Object stores have no permissions of this kind; their bucket's policy decides
         if not private or not self.shows_drafts:
             return self._file_system.create(target, True)
-        permission = self._java("org.apache.hadoop.fs.permission.FsPermission")
-        # A folder that exists already keeps its permissions
-        if not self._file_system.exists(target.getParent()):
-            self._file_system.mkdirs(target.getParent())
-            self._file_system.setPermission(target.getParent(), permission(f"{PRIVATE_FOLDER:o}"))
+        self._make_private_folder(target.getParent())
         stream = self._file_system.create(target, True)
-        self._file_system.setPermission(target, permission(f"{PRIVATE_FILE:o}"))
+        self._file_system.setPermission(target, self._permission(PRIVATE_FILE))
         return stream
+
+    def _make_private_folder(self, folder: JavaObject) -> None:
+        # A folder that exists already keeps its permissions
+        if not self._file_system.exists(folder):
+            self._file_system.mkdirs(folder)
+            self._file_system.setPermission(folder, self._permission(PRIVATE_FOLDER))
+
+    def _permission(self, mode: int) -> JavaObject:
+        return self._java("org.apache.hadoop.fs.permission.FsPermission")(f"{mode:o}")
 
     def _copy(self, sources: Sequence[str], stream: JavaObject) -> None:
         content = self._opened(sources)

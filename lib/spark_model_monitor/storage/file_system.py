@@ -142,7 +142,8 @@ class Storage(ABC):
     @abstractmethod
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         """Replace `target` with the concatenation of files of this storage, and return whether that changed it: a
-        target that has this content already is left alone. Files can have any size; the sources may be gone afterwards.
+        target that has this content already is left alone. It is private, as in `write`. Files can have any size; the
+        sources may be gone afterwards.
 
         Raises OutputFailed as `write` does.
         """

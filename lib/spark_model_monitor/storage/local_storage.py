@@ -105,11 +105,12 @@ class LocalStorage(file_system.Storage):
         if _has_content(target_path, parts):
             return False
         with _write_draft(target_path, target) as draft:
-            target_path.parent.mkdir(parents=True, exist_ok=True)
-            # A single part needs no copy
+            target_path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            # A single part needs no copy; Spark's are readable by all
             if len(parts) == 1:
+                parts[0].chmod(PRIVATE_FILE)
                 parts[0].replace(draft)
-            with draft.open("ab") as file:
+            with open(draft, "ab", opener=lambda name, flags: os.open(name, flags, PRIVATE_FILE)) as file:
                 for part in parts if len(parts) > 1 else ():
                     with part.open("rb") as content:
                         shutil.copyfileobj(content, file, file_system.COPIED_BYTES)

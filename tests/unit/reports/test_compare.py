@@ -159,6 +159,23 @@ def test_what_documents_alone_do_not_suffice_for_is_stated(tmp_path, capsys):
     assert "  n: data_type_check: statistics.json doesn't say how many values" in printed
 
 
+def test_runs_without_a_name_in_common_are_of_different_kinds(tmp_path, capsys):
+    folders = [put(tmp_path / name, number_feature(name, range(100))) for name in ("orders", "people")]
+
+    assert cli(["compare", *folders]) == BadInput.exit_status
+    assert "no feature or metric in common; name two runs of one kind" in capsys.readouterr().err
+
+
+def test_rows_that_no_document_counts_are_not_zero(tmp_path, capsys):
+    (tmp_path / "analysis.json").write_text(
+        '{"version": "1.0", "post_training_bias_metrics": {"label": "y", "facets": {"x": [{"value_or_threshold": "1", '
+        '"metrics": [{"name": "DPPL", "description": "", "value": 0.5}]}]}}}'
+    )
+
+    assert cli(["compare", str(tmp_path / "analysis.json"), str(tmp_path / "analysis.json")]) == 0
+    assert "rows" not in capsys.readouterr().out
+
+
 def test_metrics_have_no_constraints_of_features(sides):
     comparison = compare(*sides)
     with pytest.raises(BadInput, match="has no features"):

@@ -207,6 +207,23 @@ def test_a_private_file_is_for_its_owner_alone_and_so_is_the_folder_made_for_it(
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o755
 
 
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]], ids=["one", "several"])
+def test_files_put_together_are_for_their_owner_alone_whoever_wrote_the_parts(tmp_path, names):
+    sources = []
+    for name in names:
+        source = tmp_path / name
+        source.touch(0o644)
+        sources.append(str(source))
+    folder = tmp_path / "merged"
+    target = folder / "part"
+    storage.assemble(sources, str(target))
+
+    file_mode = target.stat().st_mode
+    folder_mode = folder.stat().st_mode
+    assert file_mode & 0o077 == 0
+    assert folder_mode & 0o077 == 0
+
+
 class HalfStream:
     """A Java stream that takes the first bytes and then fails, as when the disk is full that uploads are held on."""
 

@@ -235,6 +235,8 @@ def compare(before: str, after: str, attributions: str | None = None, *, names_v
             raise BadInput(f"one of {before} and {after} is a constraints.json; name two files or two runs of one kind")
         features = {name: row for name, row in first.rows.items() if name != SETTINGS}
         first = replace(first, rows=features)
+    if first.rows and second.rows and not first.rows.keys() & second.rows.keys():
+        raise BadInput(f"{before} and {after} have no feature or metric in common; name two runs of one kind")
     if not names_values:
         first, second = _number_segments(first, second)
     return Compared(first, second, read_shares(attributions) if attributions else {}, names_values)
@@ -576,10 +578,12 @@ def _write_text(
     judge: bool,
 ) -> str:
     different = [change for change in comparison.changes if change.kind != "same"]
-    counts = (comparison.before.item_count, comparison.after.item_count)
+    before = comparison.before.item_count
+    after = comparison.after.item_count
     text = f"{_count_differences(comparison)}\n"
-    if counts != (None, None):
-        text = f"{counts[0] or 0:,} rows before, {counts[1] or 0:,} after; {text}"
+    # Constraints, and analysis.json, say nothing of rows
+    if before is not None and after is not None:
+        text = f"{before:,} rows before, {after:,} after; {text}"
     if different:
         rows = [
             [
