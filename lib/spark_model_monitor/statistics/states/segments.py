@@ -7,8 +7,7 @@ from dataclasses import field, replace
 from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, join_parts, register_state, split_parts
-from spark_model_monitor.statistics.states.flags import read_like
-from spark_model_monitor.statistics.states.profile import FeatureProfile
+from spark_model_monitor.statistics.states.profile import FeatureProfile, read_like
 from spark_model_monitor.statistics.states.row_counts import RowRuns
 from spark_model_monitor.value_class import value_class
 

@@ -261,7 +261,8 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         # Missing values and digits have nothing in common with the others
         noise_level = one_of_many
         if name in LEVELS:
-            noise_level = CHANCE if level_varies else one_of_many
+            if level_varies:
+                noise_level = CHANCE
             added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
             ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
             freedom += added

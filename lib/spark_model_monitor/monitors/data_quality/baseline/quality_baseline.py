@@ -49,9 +49,17 @@ from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBE
 from spark_model_monitor.monitors.protocol import LeftBehind, StoredBaseline, Violated
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.states.flags import are_bits, are_flags, read_bits_as_flags, read_flags_as_bits
 from spark_model_monitor.statistics.states.frequencies import unify_flags
-from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS, NEVER, USUAL_NUMBERS, RequiredNumbers
+from spark_model_monitor.statistics.states.profile import (
+    LEAST_NUMBERS,
+    NEVER,
+    USUAL_NUMBERS,
+    RequiredNumbers,
+    are_bits,
+    are_flags,
+    read_bits_as_flags,
+    read_flags_as_bits,
+)
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics

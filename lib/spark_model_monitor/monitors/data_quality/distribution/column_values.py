@@ -83,6 +83,7 @@ def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | N
     if baseline.is_text != current.is_text:
         return 1.0
     if baseline.numbers is not None and current.numbers is not None:
+        # A few numbers are told apart by new ones, as texts are
         if baseline.is_few_numbers and current.is_few_numbers:
             weights = np.diff(current.numbers.cumulative, prepend=0)
             is_new = ~np.isin(current.numbers.values, baseline.numbers.values)

@@ -190,6 +190,7 @@ def select_clearest(*evidences: FactEvidence | None) -> FactEvidence | None:
     if not tests:
         return None
     clearest = min(tests, key=lambda evidence: (not evidence.is_large, evidence.p))
+    # Bonferroni
     clearest.p = min(1.0, len(tests) * clearest.p)
     if len(tests) > 1:
         clearest.tail = None

@@ -156,7 +156,9 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     if most_now < NEARLY_ALL * m:
         # A shorter window has fewer dates, and each a larger share
         times_as_many = max(1.0, share_before * count_similar_dates(baseline))
-        share_before = min(1.0, max(share_before, times_as_many / count_similar_dates(window)))
+        share_of_date = times_as_many / count_similar_dates(window)
+        share_before = min(1.0, max(share_before, share_of_date))
+    # The rows of a single day have one date
     if _may_be_of_one_day(feature, baseline, window):
         share_before = 1.0
     evidence = compare_shares("share of the most frequent date", (math.ceil(share_before * n), n), (most_now, m))
@@ -184,7 +186,8 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
         return volume.time - volume.start <= SHORT_WINDOW
     is_later = window.num_dates > 0 and window.median() > baseline.days[-1]
     is_in_order = is_later or not feature.has_independent_rows
-    return is_in_order and window.values * len(baseline.days) <= BUSY_DAY * baseline.values
+    rows_of_all_days = window.values * len(baseline.days)
+    return is_in_order and rows_of_all_days <= BUSY_DAY * baseline.values
 
 
 def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], bool]) -> float:

@@ -171,8 +171,9 @@ def number_share(feature: FeatureComparison, before: FeatureProfile) -> FactEvid
     baseline = (types.integral + types.fractional, types.present)
     current = (types_now.integral + types_now.fractional, types_now.present)
     # A hexadecimal number is a number by chance, unless all are
-    are_some = current[0] < current[1] and baseline[0] > RARE_NUMBERS * baseline[1]
-    if are_some and are_mixed_codes(before):
+    are_all = current[0] == current[1]
+    had_some = baseline[0] > RARE_NUMBERS * baseline[1]
+    if had_some and not are_all and are_mixed_codes(before):
         return None
     return compare_shares("share of numbers among the texts", baseline, current)
 

@@ -65,6 +65,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
         return None
     if old is None or new is None or not old.total or not new.counts:
         return None
+    # Where new values come, another one may be the most frequent
     if feature.baseline_feature.growth and new.exact:
         past = feature.baseline_feature.past(BASELINE)
         if past is None:
@@ -234,13 +235,13 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     """
     if recognise_dates(before):
         return None
+    # More repeats than a state keeps are counted by the estimate of different values
     quantity = "share of values that repeat"
     old = before.state(Repeats)
     new = feature.current.state(Repeats)
     distinct = feature.current.distinct
     if old is None or new is None or distinct is None or new.level < LEVEL_OF_NONE:
         return _compare_repeats(quantity, old, new)
-    # So many of the window's values repeat that none of them was kept
     rows = feature.current.num_present
     is_larger = rows > LARGEST * before.num_present
     if is_larger or old.repeated > MOST_REPEATED_SHARE * old.different:

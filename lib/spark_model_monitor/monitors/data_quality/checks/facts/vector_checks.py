@@ -161,7 +161,9 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     shifts = new_mean - old_mean
     shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
     # Each quantity in standard errors
-    errors = np.sqrt(np.maximum(pooled * (1 / n + 1 / m), old_variance / n + new_variance / m))
+    pooled_squares = pooled * (1 / n + 1 / m)
+    separate_squares = old_variance / n + new_variance / m
+    errors = np.sqrt(np.maximum(pooled_squares, separate_squares))
     without_spread = np.where(shifts != 0, math.inf, 0.0)
     z = np.divide(np.abs(shifts), errors, out=without_spread, where=errors > 0)
     tests: list[FactEvidence] = []
