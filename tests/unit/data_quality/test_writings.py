@@ -16,7 +16,7 @@ from tests.unit.data_quality.all_kinds import (
     list_violations,
     make_baseline_of_kinds,
 )
-from tests.unit.data_quality.written_forms import FORMS, Cell, make_frame, make_table, save_parquet
+from tests.unit.data_quality.written_forms import FORMS, Cell, make_frame, make_table, save_parquet, write_bytes
 from tests.unit.data_quality.written_inputs import Collection, Input, Outcome, draw_inputs
 
 from spark_model_monitor import BadInput, DataQualityMonitor, run_baseline, run_monitoring
@@ -187,6 +187,16 @@ def test_a_header_line_that_the_format_leaves_out_is_named(tmp_path, caplog):
     before = run_baseline(make_frame(columns), DataQualityMonitor(), engine="local")
     with pytest.raises(BadInput, match=sentence):
         run_monitoring(path, DataQualityMonitor(), before, dataset_format=without_header, engine="local")
+
+
+def test_a_column_without_name_and_value_is_none(tmp_path):
+    columns = {"age": KINDS["age"], "price": KINDS["price"]}
+    before = run_baseline(make_frame(columns), DataQualityMonitor(), engine="local")
+    for cell, count in (("", 0), ("1", 1)):
+        lines = FORMS["CSV"](tmp_path, columns).read_text().splitlines()
+        path = write_bytes(tmp_path / "b.csv", "\n".join([f"{lines[0]},", *(f"{line},{cell}" for line in lines[1:])]))
+        findings = run_monitoring(path, DataQualityMonitor(), before, engine="local")
+        assert findings.count == count
 
 
 def test_two_columns_that_become_one_are_refused():

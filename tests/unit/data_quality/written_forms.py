@@ -431,6 +431,11 @@ def write_csv_without_the_last_line_s_end(folder, columns):
     return write_bytes(folder / "a.csv", format_csv(columns).rstrip("\n"))
 
 
+@register_form("CSV with commas at the end")
+def write_csv_with_commas_at_the_end(folder, columns):
+    return write_bytes(folder / "a.csv", format_csv(columns).replace("\n", ",\n"))
+
+
 @register_form("CSV with blank lines")
 def write_csv_with_blank_lines(folder, columns):
     return write_bytes(folder / "a.csv", format_csv(columns).replace("\n", "\n\n"))

@@ -31,7 +31,7 @@ from spark_model_monitor.errors import MonitorError
 
 ROWS_OF_BASELINE = 800
 ROWS_OF_WINDOW = 400
-HEALTHY = 172  # inputs
+HEALTHY = 170  # inputs
 DAMAGED = 118  # two of each damage, and two more
 BASELINES = (
     *("CSV", "CSV of Excel", "CSV in gz", "CSV, 1 and 0", "CSV, Z", "JSON Lines", "JSON", "JSON Lines, all as texts"),
@@ -90,7 +90,7 @@ NEARLY_NUMBERS = (
         "2024-01-01",
         "yes",
     ),
-    *("１２", "½"),
+    *("１２", "½", "0.25 0.75", "[0.25, 0.75]"),
 )
 SHARE_OF_NEARLY = 5  # one of so many cells is none
 

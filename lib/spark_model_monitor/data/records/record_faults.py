@@ -100,6 +100,9 @@ def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
     # What its reason says of the payloads
     rows = {name: payload.strip().splitlines() for name, payload in payloads.items()}
     if reason == Refusal.UNEQUAL_NUMBERS_OF_ROWS.text:
+        # A list in a list is a row, too
+        if len({*map(len, rows.values())}) == 1:
+            return "the output is a list of rows, and not as many as the input has"
         counts = " and ".join(f"{len(lines):,} in the {name}" for name, lines in rows.items())
         return f"the number of rows is {counts}"
     if reason == Refusal.WRONG_NUMBER_OF_CELLS.text and width:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
@@ -353,10 +354,14 @@ class WindowComparison:
     @property
     def extra(self) -> tuple[str, ...]:
         """The columns of the current data that constraints.json and the first window lack; for a repeated name, all but the
-        first.
+        first. One without a name and without a value is none: a spreadsheet ends each line with commas.
         """
         extra = (_names(self.current.features) - _names(self.constraints.features)).elements()
-        return tuple(name for name in extra if name not in self.new_columns)
+        left_out = {*self.new_columns}
+        if have_names(self.baseline.names) and not self.exact_classes:
+            without_value = {feature.name for feature in self.current.features if not feature.num_present}
+            left_out |= {name for name in without_value if not have_names([name])}
+        return tuple(name for name in extra if name not in left_out)
 
     @cached_property
     def new_columns(self) -> Mapping[str, float]:

@@ -30,6 +30,10 @@ MINUS = r"\-\u2010-\u2015\u2212\ufe63\uff0d"  # the hyphen, and what else looks 
 BLANKS = r"\s{0,3}"
 SIGN = rf"[+{MINUS}]?{BLANKS}"
 DIGITS = r"(?:\d[\d.,]{0,40}|[.,]\d{1,40})"
+# As programs print them; blanks stand between fractions alone, since telephone numbers have them, too
+EXPONENT = r"(?:[eE][-+]?\d{1,3})?"
+FRACTION = rf"[-+]?\d{{0,20}}\.\d{{1,20}}{EXPONENT}"
+NUMBER = rf"[-+]?(?:\d{{1,20}}(?:\.\d{{0,20}})?|\.\d{{1,20}}){EXPONENT}"
 CURRENCY = r"(?:[$€£¥₹₽₩₺₴₪฿]|R\$|kr\.?|zł|Kč|Ft|EUR|USD|GBP|CHF|JPY|CNY|INR|BRL|CAD|AUD|SEK|NOK|DKK|PLN|CZK|HUF|TRY|RUB|MXN|ZAR)"
 UNITS = (
     "kg|g|mg|µg|lb|lbs|oz|km|m|cm|mm|µm|nm|mi|ft|in|yd|m2|m²|km²|ha|m3|m³|l|ml|cl|gal|s|sec|secs|ms|µs|ns|min|mins|h|hr|hrs|hour|"
@@ -91,6 +95,19 @@ NUMBER_FORMS = (
             rf"[A-Za-z_][\w.]{{0,30}}\(['\"]?{SIGN}{DIGITS}['\"]?\)|\[{SIGN}{DIGITS}\]|b?(['\"]){SIGN}{DIGITS}\1?",
         ),
         "12.5 for [12.5]",
+    ),
+    (
+        "others in one cell",
+        re.compile(
+            rf"{FRACTION}(?:\s{{1,3}}{FRACTION}){{1,99}}|{NUMBER}(?:{BLANKS}[;\t|]{BLANKS}{NUMBER}){{1,99}}"
+            rf"|[\[(]{BLANKS}{NUMBER}(?:{BLANKS}[,\s]{BLANKS}{NUMBER}){{1,99}}{BLANKS}[\])]"
+        ),
+        "each into a column of its own",
+    ),
+    (
+        "a name before them",
+        re.compile(rf"\{{?{BLANKS}(['\"])\w{{1,40}}\1{BLANKS}:{BLANKS}{NUMBER}{BLANKS}\}}?"),
+        "the numbers alone, or JSON",
     ),
     (DECIMAL_COMMAS, re.compile(rf"{SIGN}\d{{0,20}},\d{{1,20}}"), "1.5 for 1,5"),
 )
