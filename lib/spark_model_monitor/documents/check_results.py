@@ -471,6 +471,7 @@ CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
 """Checks of how codes are written, which models seldom use: of two large changes, the other comes first."""
 
 EXPECTATION = "expectation_check"
+LIMIT_DECIDES = "your limit {limit} decides"
 WITHIN_LIMIT = "moved, within your limit {limit}"
 """The reason of a feature that differs by more than chance, by less than a person's own limit."""
 

@@ -13,6 +13,7 @@ from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 
 MONITOR = DataQualityMonitor(find_causes=False)
+MOVED_WITHIN = "No change seen in 1 feature; moved, within your limit: {name}; not compared"
 LIMITS = (None, 0.01, 0.5)
 FLAGS = (None, "x", "*")
 DISABLED = (None, "x", "*")
@@ -96,3 +97,37 @@ def test_what_did_not_move_is_no_move_within_a_limit(baseline, flag):
 
     assert drift.reason == "your limit 0.5 decides"
     assert findings.headline().text.startswith("No change seen in 2 features; not compared")
+
+
+def draw_shares(seed, new=None, missing=0.0):
+    random = np.random.default_rng(seed)
+    plans = random.choice(["a", "b", "c"], 3_000, p=[0.5, 0.3, 0.2]).astype(object)
+    amounts = random.normal(size=3_000)
+    amounts[random.random(3_000) < missing] = np.nan
+    if new is not None:
+        plans[random.random(3_000) < 0.03] = new
+    return pd.DataFrame({"plan": plans, "amount": amounts})
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "window", "is_within"),
+    [
+        ("plan", 0.95, {"new": "d"}, True),
+        ("plan", 0.95, {"new": "a new plan"}, True),
+        ("plan", 0.99, {"new": "d"}, False),
+        ("amount", 0.9, {"missing": 0.05}, True),
+        ("amount", 0.99, {"missing": 0.05}, False),
+    ],
+)
+def test_what_a_limit_of_a_share_allows_alarms_in_no_other_check(name, limit, window, is_within):
+    baseline = run_baseline(draw_shares(1), MONITOR, engine="local")
+    checks = {"plan": "categorical_values_check", "amount": "completeness_check"}
+    constraints = with_thresholds(baseline.constraints, {name: {checks[name]: limit}})
+    stored = baseline.stored_for(MONITOR).with_limits(constraints)
+    findings = run_monitoring(draw_shares(2, **window), MONITOR, stored, engine="local")
+
+    if is_within:
+        assert findings.headline().text.startswith(MOVED_WITHIN.format(name=name))
+    else:
+        [violated] = [check for check in findings.results if check.is_violation]
+        assert (violated.feature, violated.threshold) == (name, limit)

@@ -141,7 +141,7 @@ class FeatureComparison:
         before = self.baseline_feature.references.get(reference, self.baseline)
         if self.baseline_feature.growth and reference == PREVIOUS:
             return restrict_to_lasting_values(before, self.now, self.baseline)
-        return align_distributions(before, self.now)
+        return align_distributions(self.baseline_feature.leave_out_allowed(before), self.now)
 
     @cached_property
     def why_new_values_are_usual(self) -> str | None:
@@ -178,7 +178,9 @@ class FeatureComparison:
 
     def in_segment(self, cut: str, label: str) -> FeatureComparison:
         """The same feature, in the rows of one segment."""
-        before, now = align_distributions(*map(from_feature_profile, self.segments[cut][label]))
+        leave_out_allowed = self.baseline_feature.leave_out_allowed
+        distributions = [leave_out_allowed(from_feature_profile(profile)) for profile in self.segments[cut][label]]
+        before, now = align_distributions(*distributions)
         return replace(self, baseline=before, now=now, against=label)
 
     @property
@@ -425,6 +427,9 @@ class WindowComparison:
             now = from_feature_profile(profile)
             if not self.exact_classes:
                 distribution, now = align_distributions(distribution, now)
+            # They are counted; what compares distributions leaves them out
+            distribution = baseline_feature.leave_out_allowed(distribution)
+            now = baseline_feature.leave_out_allowed(now)
             yield FeatureComparison(self, baseline_feature, distribution, profile, now, unmatched)
 
     def _explain_unmatched(self, name: str, is_there: bool) -> str | None:

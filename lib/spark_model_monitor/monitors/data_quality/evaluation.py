@@ -6,8 +6,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.documents.check_results import DRIFT, STUDENT, CheckResult, CheckStatus, Hint, compute_severity
+from spark_model_monitor.documents.check_results import (
+    DRIFT,
+    LIMIT_DECIDES,
+    STUDENT,
+    CheckResult,
+    CheckStatus,
+    Hint,
+    compute_severity,
+)
 from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.outcome import CHECKS_OF_NEW_VALUES
+from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import (
     NEW_COLUMN,
@@ -349,6 +359,10 @@ def _judge_facts(
         if finding.status is CheckStatus.VIOLATED:
             same_as = facts.FACTS.get(name).facts["same_as"]
             finding = _leave_to(next((check for check in same_as if check in violated), None), finding)
+        # How new values are written is no change beyond their number, of which a person's limit decides
+        if feature.baseline_feature.allows_new_values and name in CHECKS_OF_NEW_VALUES:
+            limit = format_percent(1 - feature.settings.domain_content_threshold)
+            finding = finding.unjudged(LIMIT_DECIDES.format(limit=limit))
         yield finding.result(name, feature=feature.name)
 
 

@@ -87,7 +87,8 @@ class HourCounts:
 
 
 def _merge_weekdays(hours: Values) -> Values:
-    return hours.reshape(-1, HOURS_OF_DAY).sum(axis=0)
+    hours_of_day: Values = hours.reshape(-1, HOURS_OF_DAY).sum(axis=0)
+    return hours_of_day
 
 
 def choose_period(stretch: Stretch) -> int:

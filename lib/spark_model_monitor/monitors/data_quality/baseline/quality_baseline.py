@@ -19,7 +19,11 @@ from spark_model_monitor.documents.constraints import (
     MonitoringSettings,
 )
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
+from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import (
+    COMPLETENESS,
+    DOMAIN,
+    find_suggested_limits,
+)
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
 from spark_model_monitor.monitors.data_quality.distribution.column_values import match_answers, measure_misfit
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -29,6 +33,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     from_profile,
     from_statistics,
     restrict_to_lasting_values,
+    restrict_to_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
@@ -529,6 +534,28 @@ class BaselineFeature:
         if self.is_compared:
             return self.baseline.suggested_limits.get(self.name, NO_LIMITS)
         return NO_LIMITS
+
+    def is_own_limit(self, name: str) -> bool:
+        """Whether a person wrote this limit of a share, so that it decides alone."""
+        # Without statistics nobody knows what is suggested
+        suggested_limits = self.baseline.suggested_limits.get(self.name)
+        return self.is_compared and suggested_limits is not None and name not in suggested_limits
+
+    @property
+    def allows_new_values(self) -> bool:
+        """Whether a person's own limit says how many values may be outside the domain."""
+        is_own = self.constraints.domains is not None and self.is_own_limit(DOMAIN)
+        return is_own and self.settings.domain_content_threshold < 1
+
+    def leave_out_allowed(self, distribution: FeatureDistribution) -> FeatureDistribution:
+        """The distribution of what is compared: without new values and missing ones, if a person's limits say how many may be."""
+        # New values are those that neither the baseline nor the domain has
+        values = self.distribution.categories
+        if self.allows_new_values and values is not None and distribution.categories is not None:
+            distribution = restrict_to_values(distribution, values.keys() | self.domain)
+        if self.constraints.completeness is not None and self.is_own_limit(COMPLETENESS):
+            distribution = replace(distribution, rows=distribution.present)
+        return distribution
 
     @cached_property
     def domain(self) -> frozenset[str]:

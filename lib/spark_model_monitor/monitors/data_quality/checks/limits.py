@@ -10,7 +10,8 @@ from operator import attrgetter
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.documents.check_results import LOWER_LIMIT, CheckStatus
+from spark_model_monitor.documents.check_results import LIMIT_DECIDES, LOWER_LIMIT, WITHIN_LIMIT, CheckStatus
+from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
@@ -22,7 +23,9 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
+from spark_model_monitor.statistics.verdicts.facts import exact_tail
 
+MOVED = 1e-3  # a p-value that chance alone seldom has
 FORMULA = "values in the domain / present values"
 AT_MOST = "there are more distinct values than can be counted exactly; the share is at most the one observed"
 AT_LEAST = "there are more distinct values than can be counted exactly; the share is at least the one observed"
@@ -86,7 +89,8 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
         if lowest_share < highest_share:
             reason = AT_LEAST
         passed = Finding(CheckStatus.PASSED, threshold=threshold, observed=lowest_share, m=present, formula=FORMULA)
-        return passed.but(decided_by=LOWER_LIMIT, limit=threshold, reason=reason)
+        passed = passed.but(decided_by=LOWER_LIMIT, limit=threshold, reason=reason)
+        return explain_own_share(passed, feature, "domain_content_threshold", lacking=0)
     return Finding.not_judged(threshold, NOT_EXACT.format(least=lowest_share, most=highest_share))
 
 
@@ -135,7 +139,8 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         no_values="the current data has no rows",
     )
     if feature.calibration is None or "completeness" not in feature.suggested_limits:
-        return finding
+        all_rows = feature.baseline_feature.distribution
+        return explain_own_share(finding, feature, "completeness", all_rows.rows - all_rows.present)
     # A suggested limit is missed by more than chance, for windows and groups of rows as they vary
     lacking = baseline.rows - baseline.present
     least_p = 0.0
@@ -158,6 +163,27 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         phi = feature.variance_of_missing.factor
     matters = feature.settings.change_that_matters
     return judge_missing(finding, baseline, feature.calibration, matters, phi, group_advice)
+
+
+def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, lacking: int) -> Finding:
+    """With which limit decides, if it is a person's, and whether the share moved within it by more than chance. lacking: of the
+    baseline.
+    """
+    if feature.calibration is None or not feature.baseline_feature.is_own_limit(name):
+        return finding
+    # Nothing is said twice, nor of a share that is unknown
+    rows = finding.m
+    if finding.reason or finding.observed is None or finding.threshold is None or not rows:
+        return finding
+    reason = LIMIT_DECIDES
+    if finding.status is CheckStatus.PASSED:
+        lacking_now = round((1 - finding.observed) * rows)
+        rows_before = feature.baseline_feature.distribution.num_rows
+        p = exact_tail(lacking_now, rows, lacking, rows_before)
+        if p <= MOVED:
+            reason = WITHIN_LIMIT
+    limit = format_percent(1 - finding.threshold)
+    return finding.but(reason=reason.format(limit=limit))
 
 
 DATE = "date or time"

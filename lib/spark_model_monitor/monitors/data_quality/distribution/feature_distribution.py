@@ -298,10 +298,10 @@ def restrict_to_lasting_values(
         if value not in now.categories and count * expected_rows >= SURELY_PRESENT
     }
     lasting = baseline.categories.keys() - gone
-    return _restrict_to(before, lasting), _restrict_to(now, lasting)
+    return restrict_to_values(before, lasting), restrict_to_values(now, lasting)
 
 
-def _restrict_to(distribution: FeatureDistribution, values: Set[str]) -> FeatureDistribution:
+def restrict_to_values(distribution: FeatureDistribution, values: Set[str]) -> FeatureDistribution:
     """The rows of a text that have these values."""
     categories = {value: count for value, count in (distribution.categories or {}).items() if value in values}
     lost = distribution.present - sum(categories.values())

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, WITHIN_LIMIT, CheckStatus
+from spark_model_monitor.documents.check_results import (
+    LIMIT_DECIDES,
+    LOWER_LIMIT,
+    UPPER_LIMIT,
+    WITHIN_LIMIT,
+    CheckStatus,
+)
 from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
@@ -32,7 +38,6 @@ from spark_model_monitor.statistics.drift import (
 COMPARISON_DISABLED = "perform_comparison is Disabled"
 LIMIT_OF_DISABLED = f"your limit {{limit}} is not checked, because {COMPARISON_DISABLED}"
 ENABLE_COMPARISON = "set perform_comparison to Enabled, or leave the limit out"
-LIMIT_DECIDES = "your limit {limit} decides"
 NOISE_METHODS = "Robust", "LInfinity"  # whose distances are 0 up to what independent rows differ by
 NOTHING = NumericDistribution(levels=())
 TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
