@@ -131,6 +131,24 @@ def test_members_of_one_object_are_the_columns_of_training(outer, tmp_path):
     assert sort_rows(dataset) == [(*ROWS[0], "0.5", "a1")]
 
 
+def test_columns_in_several_objects_are_found_by_their_names(tmp_path):
+    request = {"id": "a1", "person": {"age": 41, "money": {"income": 2.5}}, "plan": 3}
+    line = captured(json.dumps(request), '{"person": {"score": 0.5}}', encoding="JSON")
+    dataset = read_form(tmp_path, [line])
+
+    assert dataset.names == (*NAMES, "person.score", "id")
+    assert sort_rows(dataset) == [(*ROWS[0], "0.5", "a1")]
+
+
+def test_a_path_to_one_of_several_of_its_name_is_no_column(tmp_path):
+    request = {"age": 41, "income": 2.5, "old": {"plan": 3}, "new": {"plan": 4}}
+    line = captured(json.dumps(request), '{"score": 0.5}', encoding="JSON")
+    dataset = read_form(tmp_path, [line])
+
+    assert dataset.names == (*NAMES, "score", "old.plan", "new.plan")
+    assert sort_rows(dataset) == [("41", "2.5", None, "0.5", "3", "4")]
+
+
 def test_an_object_whose_members_stand_beside_columns_of_their_names_is_no_row(tmp_path):
     row = dict(zip(NAMES, ROWS[0], strict=True))
     request = {**row, "previous": row}

@@ -72,11 +72,11 @@ def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> S
     return samples
 
 
-def find_row_layout(samples: SampledRows, reading: Reading) -> Reading:
-    """How the rows of records are found that are in no known protocol's members."""
-    members = {INPUT: _find_request_arrays(samples, reading.names)}
+def find_row_layout(samples: SampledRows, reading: Reading, names: Collection[str]) -> Reading:
+    """How the rows of records are found that are in no known protocol's members. names: of the baseline's own columns."""
+    members = {INPUT: _find_request_arrays(samples, names)}
     members |= dict.fromkeys(OUTPUT_INDEXES, _find_answer_arrays(samples, members[INPUT]))
-    return replace(reading, members_with_rows=members, are_numbered=_are_numbered(samples, reading.names))
+    return replace(reading, members_with_rows=members, are_numbered=_are_numbered(samples, names))
 
 
 def _find_request_arrays(samples: SampledRows, names: Collection[str]) -> tuple[Path, ...]:
@@ -184,9 +184,9 @@ def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozense
     return frozenset(in_baseline | sampled.difference(names))
 
 
-def find_nested_texts(samples: SampledRows, reading: Reading) -> list[str]:
+def find_nested_texts(samples: SampledRows, names: Collection[str]) -> list[str]:
     """The objects and arrays that are texts in the baseline."""
-    return [*dict.fromkeys(path for path, _ in _iterate_nested(samples) if path in reading.names)]
+    return [*dict.fromkeys(path for path, _ in _iterate_nested(samples) if path in names)]
 
 
 def _iterate_nested(samples: SampledRows) -> Iterator[tuple[str, JsonObject | list[JsonValue]]]:
@@ -331,29 +331,39 @@ def _name_answers(columns: int, baseline: Sequence[str]) -> list[str]:
     return [f"{name}.{position}" for position in range(columns)]
 
 
-def match_outer_names(names: Collection[str], baseline: Collection[str]) -> dict[str, str]:
-    """The baseline's columns by the names that they have as members of one object, such as `row.age`, if most are members of
-    it; empty if there is none.
+def match_paths(halves: Mapping[str, str], baseline: Collection[str]) -> dict[str, str]:
+    """The baseline's columns by the paths at which requests have them, such as `row.age`; empty if most are absent. halves: as
+    `list_sampled_names` gives them.
     """
-    counts = Counter(
-        name[: dot.end()] for name in names for dot in re.finditer(r"\.", name) if name[dot.end() :] in baseline
+    paths: dict[str, list[str]] = {name: [] for name in baseline if name not in halves}
+    outer_counts = Counter[str]()
+    for path in [name for name, half in halves.items() if half == INPUT]:
+        for dot in re.finditer(r"\.", path):
+            if path[dot.end() :] in paths:
+                paths[path[dot.end() :]].append(path)
+                outer_counts[path[: dot.end()]] += 1
+    # Of several paths nobody knows which one is meant, but for that of other columns
+    [(outer, count)] = outer_counts.most_common(1) or [("", 0)]
+    matches = {}
+    for name, candidates in paths.items():
+        if len(candidates) == 1:
+            matches[candidates[0]] = name
+        elif not candidates or (count > 1 and f"{outer}{name}" in candidates):
+            matches[f"{outer}{name}"] = name
+    absent_count = sum(not candidates for candidates in paths.values())
+    if not outer or 2 * absent_count > len(baseline):
+        return {}
+    log.info(
+        "inputs are called as in the baseline, without the objects that have them, such as %s", outer.removesuffix(".")
     )
-    if not counts:
-        return {}
-    # Most of the baseline's columns, and none that stands outside, too
-    [(outer, count)] = counts.most_common(1)
-    is_beside_columns = any(f"{outer}{name}" in names for name in names if name in baseline)
-    if 2 * count < len(baseline) or is_beside_columns:
-        return {}
-    log.info("inputs are members of %s: they are called as in the baseline, without it", outer.removesuffix("."))
-    return {f"{outer}{name}": name for name in baseline}
+    return matches
 
 
-def list_sampled_names(samples: SampledRows, reading: Reading) -> list[str]:
-    """The names of the first records' cells, each once."""
-    names: dict[str, None] = {}
+def list_sampled_names(samples: SampledRows, reading: Reading) -> dict[str, str]:
+    """The names of the first records' cells, each once, with a half that has it."""
+    halves: dict[str, str] = {}
     for rows_by_half in samples:
         for half, rows in rows_by_half.items():
             for row in rows:
-                names.update((name, None) for name, _ in list_cells(row, reading, half))
-    return list(names)
+                halves.update((name, half) for name, _ in list_cells(row, reading, half))
+    return halves

@@ -21,7 +21,7 @@ from spark_model_monitor.data.reading.captured_columns import (
     find_roles,
     find_row_layout,
     list_sampled_names,
-    match_outer_names,
+    match_paths,
     sample_lines,
     sample_rows,
 )
@@ -215,21 +215,25 @@ def _find_columns(
     # Where the rows are, and which arrays in them are columns
     encoding = _find_encoding(engine, source, reading, may_be_mixed=options.allow_mixed_encodings)
     first_lines = sample_lines(engine, source)
-    reading = find_row_layout(sample_rows(first_lines, replace(reading, encoding=encoding)), reading)
-    samples = sample_rows(first_lines, replace(reading, encoding=encoding))
     roles = options.roles
-    all_names = roles.list_columns(reading.names) if roles else reading.names
+    all_names = reading.names
+    training_names = reading.names
+    if roles is not None:
+        all_names = roles.list_columns(reading.names)
+        training_names = roles.list_training_columns(reading.names)
+    reading = find_row_layout(sample_rows(first_lines, replace(reading, encoding=encoding)), reading, training_names)
+    samples = sample_rows(first_lines, replace(reading, encoding=encoding))
     reading = replace(reading, opened_arrays=find_opened_arrays(samples, all_names))
-    texts = find_nested_texts(samples, reading)
+    texts = find_nested_texts(samples, training_names)
     if texts:
         log.warning("%s: in the baseline as text, so it stays one and is not made into columns", ", ".join(texts))
     # What they are called
     sampled_names = list_sampled_names(samples, reading)
-    outer_names = match_outer_names(sampled_names, reading.names)
+    paths = match_paths(sampled_names, training_names)
     spellings = match_spellings(sampled_names, all_names)
     if spellings:
         report_spellings(spellings)
-    reading = replace(reading, spellings={**outer_names, **spellings})
+    reading = replace(reading, spellings={**paths, **spellings})
     # Which of them the baseline lacks
     if roles is None and options.script is None:
         roles = find_roles(samples, replace(reading, encoding=encoding), options.values)

@@ -172,7 +172,7 @@ def _read_tensorflow_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
 
 ONNX_TYPES = {1: "FP32", 2: "UINT8", 3: "INT8", 4: "UINT16", 5: "INT16", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "FP16"}
 ONNX_TYPES |= {11: "FP64", 12: "UINT32", 13: "UINT64"}
-"""The name of each type's number. Source: ONNX, onnx.proto, TensorProto."""
+"""The name of each type's number in ONNX's TensorProto."""
 
 
 def _are_onnx_tensors(tensors: JsonObject) -> bool:
