@@ -304,6 +304,23 @@ def test_names_that_are_nearly_the_baselines_are_its_names(model):
     assert "columns are named as in the baseline but for capitals, and are compared: 'Age' for 'age'" in message
 
 
+def nest_person(request):
+    """A request whose columns are in objects at several depths."""
+    person = {"age": request["age"], "money": {"income": request["income"], "debt": request["debt"]}}
+    return {"person": person, "plan": request["plan"], "client": request["client"]}
+
+
+def test_columns_in_nested_objects_are_the_baselines_before_and_after_new_columns_are_compared(model):
+    model.make_baseline()
+    for hour in range(9):
+        model.capture(hour, nest_person)
+    model.capture(9, lambda request: nest_person(multiply_income(request)))
+    messages, violations = zip(*map(model.monitor, range(10)), strict=True)
+
+    assert violations == (*[set()] * 9, {("income", "baseline_drift_check")})
+    assert ["not compared yet" in message for message in messages] == [True] * 8 + [False] * 2
+
+
 def halve_score(answer):
     return {**answer, "score": answer["score"] / 2, "reasons": ["d"]}
 
