@@ -294,7 +294,9 @@ STANDS_FOR = {
     "reports.history_page.compare.main": 0,
     "reports.history_page.report_command.main": 0,
     "running.replay.replay_command.submit": 0,
-    "running.runs.challenge.challenge": SimpleNamespace(verdict="keep", document=None, write=lambda path: None),
+    "running.runs.challenge.challenge": SimpleNamespace(
+        verdict="keep", write=lambda path: None, without_values=SimpleNamespace(verdict="keep", document=None)
+    ),
     "running.runs.merging.merge_runs": None,
     "running.scheduling.schedule_command.main": 0,
     "running.scheduling.schedule_command.watch_tables": 0,

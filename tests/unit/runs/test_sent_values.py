@@ -175,7 +175,7 @@ def test_the_page_of_a_comparison_names_values_unless_they_are_hidden(case, tmp_
     page = tmp_path / "page.html"
     command = ["compare", str(tmp_path / "before"), str(tmp_path / "after"), "--output", str(page)]
 
-    assert main([*command, "--values", "hide"]) == 0
+    assert main([*command, "--values", "Hide"]) == 0
     assert MARKER not in page.read_text()
     assert main(command) == 0
     assert (MARKER in page.read_text()) == (case in WITH_VALUES_IN_SENTENCES)
@@ -227,6 +227,17 @@ def test_the_same_sentence_stands_without_the_value(case):
     assert findings.without_values.outcome is findings.outcome
     assert findings.without_values.count == findings.count
     assert findings.without_values.without_values.results == findings.without_values.results
+
+
+@pytest.mark.parametrize(
+    "command", [["explain", "a", "--run", "b"], ["compare", "a", "b"], ["compare-files", "a", "b"]]
+)
+def test_a_variable_with_another_word_shows_nothing(command, monkeypatch, capsys):
+    monkeypatch.setenv("MODEL_MONITOR_VALUES", "hidden")
+
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "'hidden' is none of hide, show and send" in capsys.readouterr().err
 
 
 def test_rows_are_printed_into_a_pipe_only_if_requested(tmp_path, capsys):

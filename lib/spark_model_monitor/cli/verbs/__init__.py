@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -42,10 +42,19 @@ def start_job(name: str, arguments: Sequence[str]) -> int:
 def add_values_flag(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--values",
-        choices=("hide", "show", "send"),
+        type=_read_shown_values,
+        metavar="{hide,show,send}",
         default=os.environ.get("MODEL_MONITOR_VALUES") or "show",
         help="name values of the data nowhere, on a terminal (default), or in pipes and files, too",
     )
+
+
+def _read_shown_values(text: str) -> str:
+    values = text.strip().lower()
+    # Choices of argparse's own would not hold for the variable
+    if values not in ("hide", "show", "send"):
+        raise ArgumentTypeError(f"{text!r} is none of hide, show and send (the variable is MODEL_MONITOR_VALUES)")
+    return values
 
 
 def show_values(values: str) -> bool:
