@@ -48,7 +48,7 @@ TASKS_FOR_ALL_COLUMNS = 20
 ROWS_OF_PARTITION = 50
 """Few, because executors alone see a partition's states: the driver gets sums, whose sketches are as large as any."""
 
-MOST_CORE_SECONDS = 30
+MOST_CORE_SECONDS = 25
 MOST_GIGABYTES = 2
 
 

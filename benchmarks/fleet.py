@@ -67,9 +67,9 @@ COMMAND = ("-m", "spark_model_monitor", "watch", FLEET, "--state", "state", "--p
 ENTRIES = 10_000
 EMPTY_MODELS = 200
 MOST_GIGABYTES = 0.5
-EMPTY_AT_MOST = 2.0
+EMPTY_AT_MOST = 1.0
 IDLE_SCHEDULES = 1_000
-IDLE_AT_MOST = 3.0
+IDLE_AT_MOST = 1.5
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 HOUR = datetime(2024, 3, 4, 1, tzinfo=timezone.utc)
 
