@@ -236,10 +236,7 @@ def main() -> int:
     arguments = parser.parse_args()
     # Who plays
     added = dict(word.split("=", 1) for word in arguments.add)
-    chosen = {
-        **{name: ENTRANTS[name] for name in arguments.entrants},
-        **{name: find_entrant(name, added) for name in added},
-    }
+    chosen = {name: find_entrant(name, added) for name in (*arguments.entrants, *added)}
     absences = {name: find_absence(name, entrant) for name, entrant in chosen.items()}
     absent = [reason for reason in absences.values() if reason]
     print("\n".join(f"left out: {reason}" for reason in absent), file=sys.stderr)

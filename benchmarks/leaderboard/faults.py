@@ -107,7 +107,7 @@ def find_sites(baseline: Columns, stream: StreamDescription) -> Sites:
     unit = estimate_unit(x)
     segment = find_segment(other_columns)
     pair = find_pair(numbers)
-    feature = next(iter(other_columns)) if "prediction" in baseline else None
+    feature = next(iter(other_columns)) if {"label", "prediction"} <= baseline.keys() else None
     return Sites(x, unit, partner, segment, pair, times, 3_600.0 * stream.hours, feature)
 
 

@@ -179,13 +179,16 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
         f"{len(ENTRANTS)} entrants, in {len(healthy):,} healthy windows of ours; limits are from {calibration_windows} windows, "
         "where 2,000 are wanted."
     )
+    # What went wrong, and what else to know
     digests = pd.DataFrame(lines).groupby(["law", "part", "seed"])["digest"].nunique()
+    failures = Counter(f"{line['law']}, {line['error']}" for line in lines if "error" in line)
     notes = [
         count_cells(cells),
         check_limits(verdicts),
         *list_behind(cells),
         *(line[2:] for line in NOTES.read_text(encoding="utf-8").splitlines() if line.startswith("- ")),
-        f"Streams of which entrants saw different numbers: {(digests > 1).sum()} of {len(digests)}.",
+        f"Streams of which entrants saw different numbers: {(digests > 1).sum()} of {len(digests)}. "
+        f"Streams that failed: {', '.join(f'{count} ({title})' for title, count in failures.items()) or 'none'}.",
         f"Not played so far: {', '.join(waiting)}. Left out: {'; '.join(absent)}.",
         f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}.",
     ]

@@ -153,6 +153,18 @@ def test_shifts_do_to_a_model_what_they_are_called(board, law):
     assert len(of_covariate["x"]) == len(healthy["x"]) == len(window["x"]) // 2
 
 
+def test_a_table_with_predictions_alone_is_no_model_with_its_errors(board):
+    random = np.random.default_rng(1)
+    table = {"x": random.normal(size=100), "prediction": random.normal(size=100)}
+    description = board["detectors"].StreamDescription("", 2, 24, None)
+    sites = board["faults"].find_sites(table, description)
+    kinds = {fault.kind for fault in board["faults"].choose_faults("a commit", "a table", sites, 10)}
+
+    assert sites.feature is None
+    assert kinds
+    assert not kinds & {*board["published_laws"].SHIFTS}
+
+
 def test_a_stream_follows_from_its_seed_and_wider_tables_keep_its_law(board):
     draw = board["streams"].draw_law
     stream = draw("hours", 1, 2, 20)
