@@ -65,10 +65,6 @@ def list_played() -> list[str]:
     return [line.split("\t")[0] for line in lines]
 
 
-def has_commit(commit: str) -> bool:
-    return run_git("cat-file", "-t", commit) == "commit"
-
-
 def find_commit(*, is_trial: bool) -> str:
     """The last one played if neither the package nor the board has changed since; else today's, which is written down first."""
     commit = run_git("rev-parse", "HEAD")
@@ -77,7 +73,8 @@ def find_commit(*, is_trial: bool) -> str:
     if run_git("status", "--porcelain", "--", *CODE):
         raise SystemExit("commit what is changed below lib and benchmarks: the commit draws what is played")
     for played in list_played()[-1:]:
-        if has_commit(played) and not run_git("diff", "--name-only", played, "HEAD", "--", *CODE):
+        command = ["git", "diff", "--quiet", played, "HEAD", "--", *CODE]
+        if subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0:
             return played
     today = datetime.now(timezone.utc).date()
     table = PLAYED.read_text(encoding="utf-8") if PLAYED.exists() else "commit\tfirst played\n"

@@ -87,12 +87,11 @@ def check_limits(verdicts: pd.DataFrame) -> str:
 
 def describe_kinds(cells: pd.DataFrame) -> str:
     """Where ours is first, level and behind, by kind of fault."""
-    counts = Counter(zip(cells["outcome"], cells["fault"], strict=True))
     sentences = []
     for outcome in RESOLVED:
-        kinds = {fault: count for (title, fault), count in sorted(counts.items()) if title == outcome}
-        listed = ", ".join(f"{fault} ({count})" for fault, count in kinds.items())
-        sentences.append(f"{outcome} in {sum(kinds.values())}: {listed}" if kinds else f"{outcome} in none")
+        kinds = cells.loc[cells["outcome"] == outcome, "fault"].value_counts().sort_index()
+        listed = ", ".join(f"{kind} ({count})" for kind, count in kinds.items())
+        sentences.append(f"{outcome} in {kinds.sum()}: {listed}" if listed else f"{outcome} in none")
     resolved = sum(cells["outcome"].isin(RESOLVED))
     return f"Of {resolved} resolved cells, ours is {'; '.join(sentences)}."
 
@@ -105,10 +104,14 @@ def count_cells(cells: pd.DataFrame) -> str:
 
 
 def list_behind(cells: pd.DataFrame) -> list[str]:
-    kinds = cells.loc[cells["outcome"] == "behind", "fault"].value_counts()
+    reasons = dict(line[2:].split(": ", 1) for line in read_notes("* "))
+    counts = cells.loc[cells["outcome"] == "behind", "kind"].value_counts()
+    return [f"Behind in {kind} ({count}): it would take {reasons[kind]}" for kind, count in counts.items()]
+
+
+def read_notes(sign: str) -> list[str]:
     lines = NOTES.read_text(encoding="utf-8").splitlines()
-    reasons = dict(line[2:].split(": ", 1) for line in lines if line.startswith("* "))
-    return [f"Behind in {kind} ({count}): it would take {reasons[kind]}" for kind, count in kinds.items()]
+    return [line for line in lines if line.startswith(sign)]
 
 
 def list_laws(cells: pd.DataFrame, verdicts: pd.DataFrame, commit: str) -> pd.DataFrame:
@@ -140,7 +143,7 @@ def make_short_table(entrants: pd.DataFrame) -> pd.DataFrame:
         "laws": table["laws"],
         "alarms a month": [f"{rate.value:.1f} ({rate.low:.1f}–{rate.high:.1f})" for rate in table["rate"]],
         "found": table["share"].map("{:.2f}".format),
-        "delay": table["delay"].map("{:.0f}".format),
+        "delay": table["delay"].map("{:.0f}".format).replace("nan", ""),
         "core s": table["seconds"].map("{:.3f}".format),
         "orders": table["orders"],
         "defaults": [rates.get(name, "") for name in table.index],
@@ -186,7 +189,7 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
         count_cells(cells),
         check_limits(verdicts),
         *list_behind(cells),
-        *(line[2:] for line in NOTES.read_text(encoding="utf-8").splitlines() if line.startswith("- ")),
+        *(line[2:] for line in read_notes("- ")),
         f"Streams of which entrants saw different numbers: {(digests > 1).sum()} of {len(digests)}. "
         f"Streams that failed: {', '.join(f'{count} ({title})' for title, count in failures.items()) or 'none'}.",
         f"Not played so far: {', '.join(waiting)}. Left out: {'; '.join(absent)}.",
@@ -203,6 +206,6 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
     # And a short page
     markdown = (
         f"# {TITLE}\n\n{describe_kinds(cells)}\n\n{played} [All tables](static/leaderboard.html), [all windows]({PARQUET}).\n\n"
-        f"{as_markdown(make_short_table(entrants))}\n\n{count_cells(cells)} {check_limits(verdicts)}\n"
+        f"{as_markdown(make_short_table(entrants))}\n\n{' '.join(notes[:2])}\n\n{' '.join(list_behind(cells))}\n"
     )
     (folder / "leaderboard.md").write_text(markdown, encoding="utf-8")

@@ -135,9 +135,9 @@ class MetricSeries(Detector):
     def check(self, window: Window) -> Alarms:
         now = np.nan_to_num(np.array(self.measure(window.columns)))
         ratios = {
-            "batch normal": self.compare_batch,
-            "online normal": self.compare_online,
-            "rate of change": self.compare_rate,
+            "BatchNormal": self.compare_batch,
+            "OnlineNormal": self.compare_online,
+            "RelativeRateOfChange": self.compare_rate,
         }[self.strategy](now)
         self.series = np.vstack((self.series, now))
         scores = dict.fromkeys(self.names, 0.0)

@@ -16,6 +16,7 @@ LEVEL = 0.95
 WIDE = 0.5  # an interval of a share that is wider resolves nothing
 TAIL = 10  # windows at least, to whose scores a distribution is fitted
 DEFAULTS = ", defaults"
+LOUD = "what comes on laws where ours is loud"
 WINDOW = ["fault", "size", "first", "window", "alarm", "named", "score", "seconds", "error"]
 CELL = ["law", "fault", "size"]
 TRY = ["entrant", *CELL, "seed", "first"]
@@ -135,7 +136,7 @@ def compare_cells(verdicts: pd.DataFrame) -> pd.DataFrame:
     # Cell by cell
     rows = []
     for cell, group in counts.groupby(CELL, sort=False):
-        law = cell[0]
+        law, kind, _ = cell
         of_ours = group[group["entrant"] == OURS]
         is_rival = [not name.startswith(OURS) and (law, name) in quiet for name in group["entrant"]]
         rivals = group[is_rival]
@@ -143,11 +144,15 @@ def compare_cells(verdicts: pd.DataFrame) -> pd.DataFrame:
             continue
         # Beside the one that finds most
         first = rivals.loc[(rivals["hits"] / rivals["tries"]).idxmax()]
-        hits = int(of_ours["hits"].iloc[0]) if (law, OURS) in quiet else 0
-        ours = estimate_share(hits, int(of_ours["tries"].iloc[0]))
+        hits = int(of_ours["hits"].iloc[0])
+        tries_of_ours = int(of_ours["tries"].iloc[0])
+        if (law, OURS) not in quiet:
+            kind = LOUD
+            hits = 0
+        ours = estimate_share(hits, tries_of_ours)
         theirs = estimate_share(int(first["hits"]), int(first["tries"]))
-        rows.append([*cell, int(of_ours["tries"].iloc[0]), ours, first["entrant"], theirs, find_outcome(ours, theirs)])
-    return pd.DataFrame(rows, columns=[*CELL, "tries", "ours", "rival", "theirs", "outcome"])
+        rows.append([*cell, tries_of_ours, ours, first["entrant"], theirs, find_outcome(ours, theirs), kind])
+    return pd.DataFrame(rows, columns=[*CELL, "tries", "ours", "rival", "theirs", "outcome", "kind"])
 
 
 def find_outcome(ours: Interval, theirs: Interval) -> str:

@@ -357,7 +357,14 @@ def test_what_ours_finds_does_not_count_where_it_is_loud_itself(board):
         lines += [of_ours, of_rival]
     verdicts = scores.apply_limits(scores.list_windows(lines))
 
-    assert scores.compare_cells(verdicts)["outcome"].tolist() == ["behind"]
+    cells = scores.compare_cells(verdicts)
+
+    assert cells["outcome"].tolist() == ["behind"]
+    assert (
+        board["page"]
+        .list_behind(cells)[0]
+        .startswith("Behind in what comes on laws where ours is loud (1): it would take ")
+    )
 
 
 def test_an_entrant_with_scores_plays_at_a_limit_of_other_seeds_and_at_its_defaults(board):

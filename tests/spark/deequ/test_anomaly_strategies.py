@@ -26,9 +26,9 @@ def make_strategies(jvm):
     package = jvm.com.amazon.deequ.anomalydetection
     three = jvm.scala.Some(3.0)
     return {
-        "batch normal": package.BatchNormalStrategy(three, three, False),
-        "online normal": package.OnlineNormalStrategy(three, three, 0.1, True),
-        "rate of change": package.RelativeRateOfChangeStrategy(jvm.scala.Some(0.5), jvm.scala.Some(2.0), 1),
+        "BatchNormal": package.BatchNormalStrategy(three, three, False),
+        "OnlineNormal": package.OnlineNormalStrategy(three, three, 0.1, True),
+        "RelativeRateOfChange": package.RelativeRateOfChangeStrategy(jvm.scala.Some(0.5), jvm.scala.Some(2.0), 1),
     }
 
 
