@@ -17,7 +17,7 @@ from tests import both_engines
 from tests.at_hand import require
 from tests.jvms import SHORT_LIVED, class_archive_options
 from tests.lookups import remember_lookups
-from tests.running_jobs import JobProcesses, JobsHere
+from tests.running_jobs import JobProcesses, JobsHere, restoring_log
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -118,6 +118,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     if config.getoption("dist") == "loadfile":
         return Pieces(config, log)
     return None
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A command that a test calls in its own process starts the log anew."""
+    with restoring_log():
+        yield
 
 
 @pytest.fixture(scope="session")

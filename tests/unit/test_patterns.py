@@ -9,9 +9,11 @@ from tests.fuzz.patterns import UsedPattern, require_linear, used_patterns
 from spark_model_monitor.reports.history_page.service_violations import NUMBERS, PERCENTAGES
 from spark_model_monitor.reports.outputs.run_files import NameKind
 from spark_model_monitor.running.runtime.failures import SENTENCES_BY_PATTERN
+from spark_model_monitor.statistics.date_forms import DATE_PATTERNS
 from spark_model_monitor.storage.refused_requests import REFUSALS
 
 GIVEN = {
+    "date_pattern": [*DATE_PATTERNS],
     "kind.value": [kind.value for kind in NameKind],
     "form": [pattern.pattern for pattern in (*PERCENTAGES, *NUMBERS)],
     "sign": [*SENTENCES_BY_PATTERN, *REFUSALS],

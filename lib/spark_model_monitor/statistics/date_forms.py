@@ -98,7 +98,7 @@ _OTHER_PATTERNS = (
     r"(?P<Y>\d{4})(?P<M>\d\d)(?P<D>\d\d)(?P<h>\d\d)(?P<m>\d\d)(?P<s>\d\d)?",
     rf"(?P<A>[A-Za-z]{{3}}) {_NAME} {{1,2}}{_DAY} (?P<h>\d\d):(?P<m>\d\d):(?P<s>\d\d)(?P<zone> [A-Z]{{3,4}})? {_YEAR}",
 )
-_PATTERNS = (*(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}" for pattern in _DAY_PATTERNS), *_OTHER_PATTERNS)
+DATE_PATTERNS = (*(rf"(?:(?P<A>[A-Za-z]{{3,9}}),? )?{pattern}{_TIME}" for pattern in _DAY_PATTERNS), *_OTHER_PATTERNS)
 """As texts, since most data has no dates: a pattern is compiled when it is first tried."""
 
 _BEGINNING = (
@@ -149,7 +149,12 @@ def _layouts(shape: str) -> tuple[DateLayout, ...]:
     """The layouts of texts that only differ in their digits; none if they are no dates. shape: the text with 0 for each digit."""
     if not re.match(_BEGINNING, shape):
         return ()
-    return tuple(layout for pattern in _PATTERNS if (match := re.fullmatch(pattern, shape)) for layout in _name(match))
+    layouts: list[DateLayout] = []
+    for date_pattern in DATE_PATTERNS:
+        match = re.fullmatch(date_pattern, shape)
+        if match:
+            layouts += _name(match)
+    return tuple(layouts)
 
 
 def _name(match: re.Match[str]) -> Iterator[DateLayout]:

@@ -235,7 +235,7 @@ def test_columns_that_nobody_named_are_matched_by_their_position(tmp_path):
     positions = ["_c0", "_c1"]
 
     assert dataset.match_with(positions).matched_by is Matching.POSITION
-    renamed = replace(dataset, matched_by=Matching.POSITION).match_with(["age", "label"])
+    renamed = dataset.match_with(["age", "label"])
     assert (renamed.names, renamed.matched_by) == (("age", "label"), Matching.POSITION)
 
 
