@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-from dataclasses import replace
 
 import pyarrow as pa
 import pytest
