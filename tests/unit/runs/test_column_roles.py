@@ -254,6 +254,35 @@ def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, posi
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
 
 
+@pytest.mark.parametrize(
+    ("write_request", "write_answer"),
+    [
+        pytest.param(write_csv, write_csv_answer, id="CSV"),
+        pytest.param(write_instances, answer_score, id="arrays"),
+        pytest.param(write_records, answer_score, id="named inputs"),
+    ],
+)
+@pytest.mark.parametrize("position", [1, 4], ids=["behind predictions", "last"])
+def test_predictions_of_training_are_compared_with_answers_beside_its_label(
+    model, write_request, write_answer, position
+):
+    # Predictions in front, as captures have them
+    rng = random.Random(3)
+    model.drop_column("plan")
+    header, *rows = (model.folder / "training.csv").read_text().splitlines()
+    lines = [f"score,{header}", *(f"{rng.random():.4f},{row}" for row in rows)]
+    (model.folder / "training.csv").write_text("\n".join(lines))
+    model.move_label(position)
+    model.make_baseline()
+    model.capture(0, write_request, write_answer)
+    model.capture(1, write_request, lambda answer: write_answer({"score": 10 + answer["score"]}))
+    message, violations = model.monitor(0)
+
+    assert violations == set()
+    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    assert {name for name, _ in model.monitor(1)[1]} == {"score"}
+
+
 def test_a_column_of_csv_without_a_value_is_no_label(model):
     """Rows of CSV have a cell for each column: one that is empty is there."""
     model.drop_column("defaulted")

@@ -221,22 +221,40 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
         return None
     if inputs and {*inputs, *answers}.isdisjoint(baseline):
         return None
-    # Nameless inputs are the baseline's columns by position: all of them, or all but an answer or the label
+    # Nameless inputs are the baseline's columns by position: all, or all but an answer or the label, or but answers and the label
     absent = [name for name in baseline if name not in inputs]
     lacks_one = not inputs and inputs_without_names == len(baseline) - 1 > 0
     may_be_answer = answers_without_names == 1
-    if lacks_one:
+    if inputs_without_names and not inputs:
         columns = _list_columns(samples, reading, (INPUT,), inputs_without_names)
-        absent = [_find_absent_column(baseline, columns, values, prefers_first=may_be_answer)]
-    elif inputs_without_names == len(baseline) and not inputs:
-        absent = []
-    elif inputs_without_names and not inputs:
-        return None
+        if lacks_one:
+            absent = [_find_absent_column(baseline, columns, values, prefers_first=may_be_answer)]
+        elif inputs_without_names == len(baseline):
+            absent = []
+        elif 0 < answers_without_names == len(baseline) - 1 - inputs_without_names:
+            other_names = baseline[answers_without_names:]
+            absent_name = _find_absent_column(other_names, columns, values, prefers_first=False)
+            absent = [*baseline[:answers_without_names], absent_name]
+        else:
+            return None
     # Nameless answers are the columns that no input has, if they are as many and have such values; else they get names
+    label = None
     are_absent_columns = False
-    if not answers and answers_without_names and len(absent) == answers_without_names:
+    if not answers and answers_without_names:
         columns = _list_columns(samples, reading, OUTPUT_INDEXES, answers_without_names)
-        are_absent_columns = all(map(values.match_answers, absent, columns))
+        if len(absent) == answers_without_names + 1:
+            label = _find_absent_column(absent, columns, values, prefers_first=False)
+        answered = [name for name in absent if name != label]
+        if len(answered) == answers_without_names:
+            are_absent_columns = all(map(values.match_answers, answered, columns))
+    if label is not None and are_absent_columns:
+        return ColumnRoles(
+            label=label,
+            answers=dict.fromkeys(answered, 1.0),
+            inputs={name: share for name, share in inputs.items() if name not in baseline},
+        )
+    if label is not None and not inputs:
+        return None
     if are_absent_columns:
         # One of them may be the label, which no answer is
         log.warning(
