@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +32,8 @@ class Trigger:
 
 
 def read_trigger(event: Json) -> Trigger:
-    """What an event concerns, also in a message of SQS or SNS; a timer's event has neither a schedule nor objects.
+    """What an event concerns, also in a message of SQS, SNS, Kinesis or Pub/Sub; a timer's event has neither a schedule nor
+    objects.
 
     Raises BadInput for an event that is no object, or is S3's without bucket and key.
     """
@@ -51,10 +53,13 @@ def read_trigger(event: Json) -> Trigger:
 
 
 def _open_envelopes(event: Mapping[str, Json]) -> Iterator[Json]:
-    """The messages of an event of SQS or SNS, which has others' events as texts; none of any other event."""
+    """The messages of an event of a queue or a stream, which has others' events as texts; none of any other event."""
     records = event.get("Records")
+    message = event.get("message")
     if event.get("Type") == "Notification":  # of SNS, in a message of SQS
         yield _parse_message(event.get("Message"))
+    if isinstance(message, Mapping) and "data" in message:  # of Pub/Sub
+        yield _parse_message(_decode_base64(message["data"]))
     if not isinstance(records, Sequence):
         return
     for record in records:
@@ -62,6 +67,16 @@ def _open_envelopes(event: Mapping[str, Json]) -> Iterator[Json]:
             yield _parse_message(record.get("body"))
         elif isinstance(record, Mapping) and isinstance(notification := record.get("Sns"), Mapping):
             yield _parse_message(notification.get("Message"))
+        elif isinstance(record, Mapping) and isinstance(stream_record := record.get("kinesis"), Mapping):
+            yield _parse_message(_decode_base64(stream_record.get("data")))
+
+
+def _decode_base64(text: Json) -> str:
+    """The text of bytes in BASE64; empty if it is none."""
+    try:
+        return base64.b64decode(str(text), validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def _parse_message(text: Json) -> Json:

@@ -391,6 +391,7 @@ def add(name):
         pytest.param({"change_request": drop("channel")}, "channel", "missing_column_check", id="an input goes"),
         pytest.param({"change_request": drop("age")}, "age", "completeness_check", id="an input of training goes"),
         pytest.param({"change_answer": add("limit")}, "limit", "extra_column_check", id="an answer comes"),
+        pytest.param({"change_request": add("defaulted")}, "defaulted", "extra_column_check", id="the label comes"),
     ],
 )
 def test_roles_are_fixed_by_the_first_window(model, changes, column, check):

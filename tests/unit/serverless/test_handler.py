@@ -1,5 +1,6 @@
 """The handler of function services: which schedules an event concerns, what runs, and what the service hears of it."""
 
+import base64
 import json
 from random import Random
 from types import SimpleNamespace
@@ -157,13 +158,33 @@ def relay(message):
     return put_into_queue({"Type": "Notification", "Message": json.dumps(message)})
 
 
+def encode_message(message):
+    return base64.b64encode(json.dumps(message).encode()).decode()
+
+
+def put_into_stream(message):
+    """As in Lambda's guide, "Using AWS Lambda with Amazon Kinesis"."""
+    data = encode_message(message)
+    return {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"partitionKey": "1", "data": data}}]}
+
+
+def push(message):
+    """As in Pub/Sub's guide, "Push subscriptions"."""
+    return {
+        "message": {"data": encode_message(message), "messageId": "1"},
+        "subscription": "projects/p/subscriptions/s",
+    }
+
+
 def test_messages_of_queues_have_the_events_of_others():
     event = notification("captures/churn/a.jsonl")
     trigger = read_trigger(event)
-    # Of SQS, of SNS, and of SNS by way of SQS
+    # Of SQS, of SNS, of SNS by way of SQS, of Kinesis and of Pub/Sub
     assert read_trigger(put_into_queue(event)) == trigger
     assert read_trigger(publish(event)) == trigger
     assert read_trigger(relay(event)) == trigger
+    assert read_trigger(put_into_stream(event)) == trigger
+    assert read_trigger(push({"schedule": "churn"})).schedule == "churn"
 
     # Several messages at once, and a name in one
     several = read_trigger(put_into_queue(event, event))
@@ -185,6 +206,7 @@ def test_the_test_event_of_a_new_queue_is_no_timer():
         ({"Records": 7}, "the event's Records is a int"),
         ({"Records": [7]}, "no bucket.name and object.key"),
         ({"Records": [{"eventSource": "aws:sqs", "body": "x"}]}, "a message of the event is no JSON"),
+        ({"message": {"data": "%"}}, "a message of the event is no JSON"),
         (put_into_queue({"schedule": "a"}, {"schedule": "b"}), "several schedules; give the queue a batch size of 1"),
         ({"source": "aws.s3", "detail": {}}, "no bucket.name and object.key"),
         ({"source": "aws.s3"}, "no bucket.name and object.key"),

@@ -63,8 +63,11 @@ def leave_out_label(sample: ProfileSample, roles: ColumnRoles | None) -> Profile
     names = [feature.name for feature in sample.state.features]
     if roles is None or roles.absent_label not in names:
         return sample
-    # Runs of rows stand in the order of the features
     index = names.index(roles.absent_label)
+    # A label that comes with requests later is a column that came
+    if sample.state.features[index].num_present:
+        return sample
+    # Runs of rows stand in the order of the features
     features = (*sample.state.features[:index], *sample.state.features[index + 1 :])
     runs = (*sample.runs[:index], *sample.runs[index + 1 :])
     return replace(sample, state=replace(sample.state, features=features), runs=runs)
