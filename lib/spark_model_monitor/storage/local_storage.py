@@ -107,11 +107,11 @@ class LocalStorage(file_system.Storage):
         with _write_draft(target_path, target) as draft:
             target_path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             # A single part needs no copy; Spark's are readable by all
-            if len(parts) == 1:
-                parts[0].chmod(PRIVATE_FILE)
+            is_moved = len(parts) == 1 and _make_private(parts[0])
+            if is_moved:
                 parts[0].replace(draft)
             with open(draft, "ab", opener=lambda name, flags: os.open(name, flags, PRIVATE_FILE)) as file:
-                for part in parts if len(parts) > 1 else ():
+                for part in () if is_moved else parts:
                     with part.open("rb") as content:
                         shutil.copyfileobj(content, file, file_system.COPIED_BYTES)
                 os.fsync(file.fileno())
@@ -187,6 +187,16 @@ def _find_file_in_the_way(target: Path) -> Path | None:
         if folder.is_file():
             return folder
     return None
+
+
+def _make_private(path: Path) -> bool:
+    """Whether a file could be made readable by its owner only."""
+    # Another user's can't, as that of an executor
+    try:
+        path.chmod(PRIVATE_FILE)
+    except OSError:
+        return False
+    return True
 
 
 def _has_content(path: Path, parts: Sequence[Path]) -> bool:

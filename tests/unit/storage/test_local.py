@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -205,6 +206,19 @@ def test_a_private_file_is_for_its_owner_alone_and_so_is_the_folder_made_for_it(
     assert stat.S_IMODE((folder / "00000.jsonl").stat().st_mode) == file_mode
     assert stat.S_IMODE(folder.stat().st_mode) == folder_mode
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o755
+
+
+def test_a_part_of_another_user_is_copied(tmp_path, monkeypatch):
+    (tmp_path / "part").write_bytes(b"1234")
+
+    def refuse(path, mode):
+        raise PermissionError(1, "not the owner")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    storage.assemble([str(tmp_path / "part")], str(tmp_path / "merged"))
+
+    assert (tmp_path / "merged").read_bytes() == b"1234"
+    assert (tmp_path / "merged").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("names", [["a"], ["a", "b"]], ids=["one", "several"])
