@@ -228,13 +228,24 @@ def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(
     assert {name for name, _ in model.monitor(1)[1]} == {"score"}
 
 
-@pytest.mark.parametrize("write_answer", [write_csv_answer, write_csv_class], ids=["a score", "a class"])
+FOUND = "'defaulted' is in the baseline and never in traffic: taken for the label"
+
+
 @pytest.mark.parametrize(
-    ("position", "sentence"),
+    ("position", "write_answer", "sentence"),
     [
-        pytest.param(0, "answers stand in the place of 'defaulted' and have other values: not compared", id="first"),
-        pytest.param(1, "'defaulted' is in the baseline and never in traffic: taken for the label", id="within"),
-        pytest.param(4, "'defaulted' is in the baseline and never in traffic: taken for the label", id="last"),
+        pytest.param(
+            *(0, write_csv_answer, "answers stand in the place of 'defaulted' and have other values: not compared"),
+            id="first, scores",
+        ),
+        pytest.param(
+            *(0, write_csv_class, "answers without names are compared with 'defaulted', which no input has"),
+            id="first, classes",
+        ),
+        pytest.param(1, write_csv_answer, FOUND, id="within, scores"),
+        pytest.param(1, write_csv_class, FOUND, id="within, classes"),
+        pytest.param(4, write_csv_answer, FOUND, id="last, scores"),
+        pytest.param(4, write_csv_class, FOUND, id="last, classes"),
     ],
 )
 def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, position, sentence, write_answer):

@@ -237,6 +237,8 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
             absent = [*baseline[:answers_without_names], absent_name]
         else:
             return None
+    # The place that answers in CSV have in a baseline
+    is_first = lacks_one and may_be_answer and reading.encoding == CSV and absent[0] == baseline[0]
     # Nameless answers are the columns that no input has, if they are as many and have such values; else they get names
     label = None
     are_absent_columns = False
@@ -246,7 +248,10 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
             label = _find_absent_column(absent, columns, values, prefers_first=False)
         answered = [name for name in absent if name != label]
         if len(answered) == answers_without_names:
-            are_absent_columns = all(map(values.match_answers, answered, columns))
+            are_absent_columns = all(
+                values.match_answers(name, cells, are_in_place=is_first)
+                for name, cells in zip(answered, columns, strict=True)
+            )
     if label is not None and are_absent_columns:
         return ColumnRoles(
             label=label,
@@ -261,8 +266,7 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
             "answers without names are compared with %s, which no input has; if one is the label, write --label and its name",
             list_names([*map(repr, absent)]),
         )
-    elif lacks_one and may_be_answer and reading.encoding == CSV and absent[0] == baseline[0]:
-        # The place that captures' answers have in a baseline
+    elif is_first:
         log.warning(
             "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
             *(absent[0], absent[0]),

@@ -233,8 +233,8 @@ class BaselineValues:
         """How far cells are from the values of a column, from 0 (alike) to 1; 0 if that is unknown."""
         return 0.0
 
-    def match_answers(self, name: str, cells: Sequence[str | None]) -> bool:
-        """Whether a column may have a model's answers such as these, rather than labels."""
+    def match_answers(self, name: str, cells: Sequence[str | None], *, are_in_place: bool) -> bool:
+        """Whether a column may have a model's answers such as these, rather than labels. are_in_place: in this column's place."""
         return True
 
 

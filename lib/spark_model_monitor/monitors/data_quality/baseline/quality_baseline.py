@@ -316,8 +316,8 @@ class QualityBaseline(StoredBaseline):
     def measure_misfit(self, name: str, cells: Sequence[str | None]) -> float:
         return measure_misfit(self._find_distribution(name), cells)
 
-    def match_answers(self, name: str, cells: Sequence[str | None]) -> bool:
-        return match_answers(self._find_distribution(name), cells)
+    def match_answers(self, name: str, cells: Sequence[str | None], *, are_in_place: bool) -> bool:
+        return match_answers(self._find_distribution(name), cells, are_in_place=are_in_place)
 
     def _find_distribution(self, name: str) -> FeatureDistribution:
         [feature] = [feature for feature in self.features if feature.name == name]

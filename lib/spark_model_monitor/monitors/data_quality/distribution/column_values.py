@@ -111,14 +111,17 @@ def measure_misfit(distribution: FeatureDistribution, cells: Sequence[str | None
     return l_infinity_categorical_robust(*category_cells(before.texts, now.texts))
 
 
-def match_answers(distribution: FeatureDistribution, cells: Sequence[str | None]) -> bool:
+def match_answers(distribution: FeatureDistribution, cells: Sequence[str | None], *, are_in_place: bool) -> bool:
     """Whether a column may have a model's answers such as these. A column of classes with other shares has labels; numbers of
-    any other kind are judged when all are known.
+    any other kind are judged when all are known. are_in_place: in this column's place, where only other classes are labels.
     """
     # Scores and numbers to predict may have any values
     before = ColumnValues.of(distribution)
     if before is None or not (before.is_text or before.is_few_numbers):
         return True
+    if are_in_place:
+        now = ColumnValues.from_cells(cells)
+        return now is None or not measure_distance(before, now)
     return measure_misfit(distribution, cells) == 0
 
 
