@@ -70,6 +70,7 @@ NAME_ANOTHER_BASELINE = "name the baseline of this data (--baseline)"
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
 DATE_VALUE = "date_value_check"  # each column of dates has it
 HOURS = "time_of_day_check"
+TIME_PARTS = {HOURS: "hours", "date_period_check": "years"}
 CONCEPT_DRIFT = "concept_drift_check"
 FEWER_MISSING = "fewer_missing"  # a hint
 SHIFTED_COLUMNS = "shifted_columns"  # a hint
@@ -358,7 +359,7 @@ def _write_unchanged_headline(
         ]
         if "segments" in aspects and not _has_segments_by_hour(results):
             further.append("segments by hour")
-        further += _list_uncompared_hours(results)
+        further += _list_uncompared_times(results)
         if not names and not further:
             return Headline(f"{text}.", detail, Highlight.GOOD)
         # The columns by name, or their number if these are too many
@@ -389,16 +390,18 @@ def _has_segments_by_hour(check_results: Sequence[CheckResult]) -> bool:
     return any(part.cut.endswith(BY_HOUR) for check_result in check_results for part in check_result.parts or ())
 
 
-def _list_uncompared_hours(check_results: Sequence[CheckResult]) -> list[str]:
-    """Columns whose hours of the day weren't compared; empty if there are none."""
-    names = [
-        _format_subject(check_result)
-        for check_result in check_results
-        if check_result.check == HOURS and check_result.status is CheckStatus.NOT_JUDGED
-    ]
-    if not names:
-        return []
-    return [f"hours of {list_short_names(names)}"]
+def _list_uncompared_times(check_results: Sequence[CheckResult]) -> list[str]:
+    """Columns whose hours of the day, or years, weren't compared; empty if there are none."""
+    uncompared = []
+    for check, part in TIME_PARTS.items():
+        names = [
+            _format_subject(check_result)
+            for check_result in check_results
+            if check_result.check == check and check_result.status is CheckStatus.NOT_JUDGED
+        ]
+        if names:
+            uncompared.append(f"{part} of {list_short_names(names)}")
+    return uncompared
 
 
 def _write_unjudged(results: Sequence[CheckResult], judged: Sequence[CheckResult]) -> str:

@@ -100,7 +100,7 @@ def test_by_segment(spark, tmp_path, kind):
     paths = {"csv": tmp_path / "rows.csv", "parquet": tmp_path / "rows.parquet"}
     frame.to_csv(paths["csv"], index=False)
     frame.drop(columns=["kind"]).to_parquet(paths["parquet"], coerce_timestamps="us", allow_truncated_timestamps=True)
-    settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single"))
+    settings = MonitoringSettings(segments=("word", "flag", "small:3:6", "digits*flag", "single", "time:hour"))
     data = frame if kind == "frame" else str(paths[kind])
     require_same(*write_documents(data, spark, settings=settings))
 

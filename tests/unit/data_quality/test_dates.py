@@ -13,6 +13,7 @@ import pytest
 from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.monitors.data_quality.checks.facts import FACTS
 from spark_model_monitor.monitors.data_quality.checks.facts.dates import estimate_group_size
@@ -695,7 +696,8 @@ def test_a_new_guard_of_dates_is_in_the_docs_of_this_one():
     names = {name for name in FACTS if name.startswith("date_") or name == "single_date_check"}
 
     assert names == {
-        *("date_form_check", "date_value_check", "date_range_check", "date_sentinel_check", "single_date_check")
+        *("date_form_check", "date_value_check", "date_range_check", "date_period_check"),
+        *("date_sentinel_check", "single_date_check"),
     }
 
 
@@ -815,3 +817,34 @@ def test_bytes_that_are_not_utf_8_are_no_dates():
     builder.update(texts, None, None)
 
     assert {*builder.state().texts} == {MARK + "\ufffd\ufffd", "2024-01-31"}
+
+
+def draw_births(rows, seed, first_year=1940, years=70, months=12):
+    """Dates of births, of which each year has as many days as months."""
+    random = np.random.default_rng(seed)
+    year = first_year + random.integers(0, years, rows)
+    month = random.integers(1, months + 1, rows)
+    day = random.integers(1, 29, rows)
+    if months < 12:
+        day[:] = 1
+    texts = [f"{y}-{m:02}-{d:02}" for y, m, d in zip(year, month, day, strict=True)]
+    return pd.DataFrame({"born": texts, "x": random.normal(size=rows), "y": random.normal(size=rows)})
+
+
+@pytest.mark.parametrize(("months", "status"), [(2, CheckStatus.VIOLATED), (12, CheckStatus.NOT_JUDGED)])
+def test_births_of_one_year_are_found_or_said_not_to_be_compared(months, status):
+    """Dates of few values are known to come in no order."""
+    monitor = DataQualityMonitor(find_causes=False)
+    baseline = run_baseline(draw_births(8_000, 1, months=months), monitor, engine="local")
+
+    def compare(window):
+        findings = run_monitoring(window, monitor, baseline, engine="local")
+        return findings, [check.status for check in findings.results if check.check == "date_period_check"]
+
+    findings, statuses = compare(draw_births(1_000, 2, 1980, 1, months))
+    assert statuses == [status]
+    assert findings.violations.violations or findings.headline().text.endswith("years of born.")
+    for seed in range(3, 8):
+        findings, statuses = compare(draw_births(1_000, seed, months=months))
+        assert statuses == [CheckStatus.PASSED]
+        assert "years of born" not in findings.headline().text

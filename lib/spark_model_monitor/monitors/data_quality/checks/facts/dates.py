@@ -34,6 +34,15 @@ FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one da
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date
 LEAST_MARGIN = 300  # days outside the baseline's and the window's, for a window of a year beside a baseline of a month
+LONG_AGO = 3653  # days before the newest date: a median that does not follow the windows
+PERIODS = (
+    "the oldest quarter",
+    "the second quarter",
+    "the third quarter",
+    "the newest quarter",
+)  # of a baseline's dates
+MAY_BE_OF_PERIOD = "the window may be of one period of the baseline's dates"
+LEAST_OF_PERIOD = 0.1  # of the dates
 LARGEST_WINDOW = 730  # days after the baseline, of a window of which nobody says when it ends
 
 
@@ -103,6 +112,39 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     if num_future > num_past:
         quantity = "share of dates far in the future"
     return compare_shares(quantity, (0, baseline.num_dates), (num_past + num_future, window.num_dates))
+
+
+@register_fact(
+    "date_period_check", same_as=("date_form_check", "date_sentinel_check", "date_value_check", "single_date_check")
+)
+def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
+    """No period that had a quarter of the baseline's dates has more of them, if most of these are ten years old, as those of
+    births. Not judged if it has, unless rows are known to come in no order: the window may be of that period.
+
+    Source: D4.24.
+    """
+    if feature.dates is None or not all(dates.num_dates for dates in feature.dates):
+        return None
+    baseline, window = feature.dates
+    if baseline.days[-1] - baseline.median() < LONG_AGO or window.median() > baseline.days[-1]:
+        return None
+    # The first days of all periods but the oldest, and the dates in each
+    cumulative = baseline.counts.cumsum()
+    indices = np.searchsorted(cumulative, baseline.num_dates * np.array([0.25, 0.5, 0.75]))
+    starts = baseline.days[indices].tolist()
+    counts_before = np.diff([0, *map(baseline.count_before, starts), baseline.num_dates]).tolist()
+    counts_now = np.diff([0, *map(window.count_before, starts), window.num_dates]).tolist()
+    changes = []
+    for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
+        quantity = f"share of dates in {period}"
+        change = compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates))
+        if change is not None:
+            change.least_effect = LEAST_OF_PERIOD
+            changes.append(change)
+    clearest = select_clearest(*changes)
+    if clearest is not None and clearest.is_large and not feature.has_independent_rows:
+        clearest.reason = MAY_BE_OF_PERIOD
+    return clearest
 
 
 @register_fact("date_sentinel_check")
