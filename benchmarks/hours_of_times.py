@@ -29,6 +29,7 @@ DAY = 24 * HOUR
 MONDAY = 1_772_409_600.0  # 2026-03-02
 BASELINE_DAYS = 35
 LATER_DAYS = 28
+TIMES = ("came", "seen")
 BASELINES = 10
 WINDOWS = 20  # of each baseline
 
@@ -183,9 +184,11 @@ CHANGES: dict[str, Callable[[Random, Seconds], Seconds]] = {
 
 
 def list_alarms(table: pd.DataFrame, baseline: Baseline, time_column: str | None) -> dict[str, str]:
+    """The violations of columns of times: others have the budget's alarms."""
     monitor = DataQualityMonitor(find_causes=False, time_column=time_column)
     findings = run_monitoring(table, monitor, baseline, engine="local")
-    return {violation.feature_name: violation.description for violation in findings.violations.violations}
+    messages = {violation.feature_name: violation.description for violation in findings.violations.violations}
+    return {name: message for name, message in messages.items() if name in TIMES}
 
 
 def count_alarms(random: Random, law: TimeLaw, baseline: Baseline, time_column: str | None, show: bool) -> int:
@@ -218,7 +221,7 @@ def play_law(random: Random, name: str, num_baselines: int, show: bool) -> bool:
         for change_name in num_detected:
             changed = CHANGES[change_name](random, week)
             violations = list_alarms(write_table(random, changed, law.form), baseline, time_column)
-            num_detected[change_name] += not violations.keys().isdisjoint({"came", "seen"})
+            num_detected[change_name] += bool(violations)
     print(f"{name}: {alarms} of {num_baselines * WINDOWS} healthy windows alarm")
     detected = ", ".join(f"{change_name} {count}" for change_name, count in num_detected.items())
     print(f"{name}: of {num_baselines} draws found: {detected}", flush=True)
