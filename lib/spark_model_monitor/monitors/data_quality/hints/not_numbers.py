@@ -30,7 +30,8 @@ MINUS = r"\-\u2010-\u2015\u2212\ufe63\uff0d"  # the hyphen, and what else looks 
 BLANKS = r"\s{0,3}"
 SIGN = rf"[+{MINUS}]?{BLANKS}"
 DIGITS = r"(?:\d[\d.,]{0,40}|[.,]\d{1,40})"
-# As programs print them; blanks stand between fractions alone, since telephone numbers have them, too
+# As programs print them. Between blanks and in lists they are fractions, since telephones and baskets have whole numbers; a whole
+# object of JSON is no mistake
 EXPONENT = r"(?:[eE][-+]?\d{1,3})?"
 FRACTION = rf"[-+]?\d{{0,20}}\.\d{{1,20}}{EXPONENT}"
 NUMBER = rf"[-+]?(?:\d{{1,20}}(?:\.\d{{0,20}})?|\.\d{{1,20}}){EXPONENT}"
@@ -99,14 +100,17 @@ NUMBER_FORMS = (
     (
         "others in one cell",
         re.compile(
-            rf"{FRACTION}(?:\s{{1,3}}{FRACTION}){{1,99}}|{NUMBER}(?:{BLANKS}[;\t|]{BLANKS}{NUMBER}){{1,99}}"
-            rf"|[\[(]{BLANKS}{NUMBER}(?:{BLANKS}[,\s]{BLANKS}{NUMBER}){{1,99}}{BLANKS}[\])]"
+            rf"{FRACTION}(?:\s{{1,3}}{FRACTION}){{1,99}}|{NUMBER}(?: {{0,3}}[;\t|] {{0,3}}{NUMBER}){{1,99}}"
+            rf"|[\[(]{BLANKS}{FRACTION}(?:(?:\s{{1,3}}|{BLANKS},{BLANKS}){NUMBER}){{1,99}}{BLANKS}[\])]"
         ),
         "each into a column of its own",
     ),
     (
         "a name before them",
-        re.compile(rf"\{{?{BLANKS}(['\"])\w{{1,40}}\1{BLANKS}:{BLANKS}{NUMBER}{BLANKS}\}}?"),
+        re.compile(
+            rf"\{{?{BLANKS}'\w{{1,40}}'{BLANKS}:{BLANKS}{NUMBER}{BLANKS}\}}?"
+            rf'|\{{{BLANKS}"\w{{1,40}}"{BLANKS}:{BLANKS}{NUMBER}|"\w{{1,40}}"{BLANKS}:{BLANKS}{NUMBER}{BLANKS}\}}'
+        ),
         "the numbers alone, or JSON",
     ),
     (DECIMAL_COMMAS, re.compile(rf"{SIGN}\d{{0,20}},\d{{1,20}}"), "1.5 for 1,5"),
