@@ -46,6 +46,7 @@ FEWEST_SHARE = 0.1
 """The least share of the first records that have a column: a key of fewer is a value of theirs, such as an address."""
 
 CLEARLY_BETTER = 0.6  # as a column that doesn't fit
+FITTING = 0.2  # the largest misfit of columns that fit
 
 PREDICTION = "prediction"
 ANSWER = "answer"
@@ -234,6 +235,10 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
         elif 0 < answers_without_names == len(baseline) - 1 - inputs_without_names:
             other_names = baseline[answers_without_names:]
             absent_name = _find_absent_column(other_names, columns, values, prefers_first=False)
+            input_names = [name for name in other_names if name != absent_name]
+            # A baseline of other columns is no such one
+            if max(map(values.measure_misfit, input_names, columns)) > FITTING:
+                return None
             absent = [*baseline[:answers_without_names], absent_name]
         else:
             return None
