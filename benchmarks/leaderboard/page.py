@@ -173,14 +173,15 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
     entrants = summarize_entrants(verdicts, cells)
     # What was played so far
     laws = list_laws(cells, verdicts, commit)
-    calibration = windows[(windows["part"] == CALIBRATION) & (windows["fault"] == "")]
+    calibration = windows[windows["part"] == CALIBRATION]
     healthy = windows[(windows["part"] == PLAY) & (windows["fault"] == "") & (windows["entrant"] == OURS)]
     calibration_windows = calibration.groupby(["law", "entrant"]).size().max()
+    alarms = [f"{count} on {law}" for law, count in healthy.groupby("law")["alarm"].sum().items() if count]
     waiting = [name for name in ENTRANTS if name not in {*windows["entrant"]}]
     played = (
         f"{healthy['law'].nunique()} of {len(laws)} laws of commit {commit[:9]} are played so far, by all but {len(waiting)} of "
-        f"{len(ENTRANTS)} entrants, in {len(healthy):,} healthy windows of ours; limits are from {calibration_windows} windows, "
-        "where 2,000 are wanted."
+        f"{len(ENTRANTS)} entrants, in {len(healthy):,} healthy windows of ours (alarms: {', '.join(alarms) or 'none'}); limits "
+        f"are from {calibration_windows}, where 2,000 are wanted."
     )
     # What went wrong, and what else to know
     digests = pd.DataFrame(lines).groupby(["law", "part", "seed"])["digest"].nunique()
@@ -197,8 +198,7 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
     ]
     # All of it
     bullets = "".join(f"<li>{escape(note)}" for note in notes)
-    shown = entrants.drop(columns=["share", "is_contender"]).round(4).reset_index()
-    tables = {"Entrants": shown, "Cells": cells, "Laws": laws}
+    tables = {"Entrants": entrants.drop(columns=["share", "is_contender"]).reset_index(), "Cells": cells, "Laws": laws}
     sections = "\n".join(f"<h2>{title}</h2>{table.to_html(index=False, border=0)}" for title, table in tables.items())
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
     page = f"{head}<h1>{TITLE}</h1><p>{describe_kinds(cells)}</p><p>{played}</p><ul>{bullets}</ul>{sections}"

@@ -469,6 +469,35 @@ def test_published_windows_are_replayed_and_compared_and_a_run_goes_on(board, tm
     assert "1 of 1 streams are equal" in capsys.readouterr().out
 
 
+def test_the_published_page_follows_from_its_windows_and_counts_no_cell_that_is_not_resolved(board):
+    """No entrant plays at its defaults alone, and the README quotes the page and no more."""
+    scores = board["scores"]
+    file = ROOT / "docs" / "static" / "leaderboard.parquet"
+    verdicts = scores.apply_limits(board["page"].read_published(file))
+    cells = scores.compare_cells(verdicts)
+    text = board["page"].describe_kinds(cells)
+    page = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    # Who plays, and what is resolved
+    names = {*verdicts["entrant"]}
+    of_scores = {name for name, entrant in board["entrants"].ENTRANTS.items() if entrant.has_scores}
+    resolved = cells[cells["outcome"].isin(["first", "level", "behind"])]
+
+    counts = [int((cells["outcome"] == outcome).sum()) for outcome in ("first", "level", "behind")]
+    quoted = "first in {}, level in {}, behind in {} of {} resolved cells".format(*counts, sum(counts))
+
+    assert text in page
+    assert quoted in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.startswith(f"Of {len(resolved)} resolved cells")
+    for cell in resolved.itertuples():
+        assert cell.ours.high - cell.ours.low <= 0.5
+        assert cell.theirs.high - cell.theirs.low <= 0.5
+        assert cell.ours.value + cell.theirs.value > 0
+    for name in names & of_scores:
+        assert f"{name}, defaults" in names
+    assert {name.removesuffix(", defaults") for name in names if name.endswith(", defaults")} <= names
+    assert file.stat().st_size < 20_000_000
+
+
 def test_an_entrant_is_added_by_the_page_alone(tmp_path):
     """README.md's detector, in a file, by README.md's command; in a folder of its own, so that no other trial is in its way."""
     page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
