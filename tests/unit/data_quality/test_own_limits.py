@@ -67,6 +67,7 @@ def test_one_limit_decides_and_is_named(baseline, flag, disabled):
             flags = {flag: {"baseline_drift_check": of_flag}}
         findings, drift = compare(baseline, constraints, flags, shift=0.4)
 
+        # A flag wins over the file, and the feature's limit over that of all
         strongest_first = [of_feature, of_file]
         if flag is not None:
             strongest_first.insert(0, of_flag)
@@ -123,6 +124,7 @@ def test_what_a_limit_of_a_share_allows_alarms_in_no_other_check(name, limit, wi
     baseline = run_baseline(draw_shares(1), MONITOR, engine="local")
     checks = {"plan": "categorical_values_check", "amount": "completeness_check"}
     constraints = with_thresholds(baseline.constraints, {name: {checks[name]: limit}})
+    # As a file that a person edited
     stored = baseline.stored_for(MONITOR).with_limits(constraints)
     findings = run_monitoring(draw_shares(2, **window), MONITOR, stored, engine="local")
 

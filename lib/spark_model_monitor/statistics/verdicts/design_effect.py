@@ -39,9 +39,8 @@ SHORT_BLOCK = 32  # longer sums are taken if there are enough: few say little
 ONE_IN_40 = 1.96  # standard deviations of a normal variable
 SIGNIFICANT = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
-FEWEST_GROUPS = (
-    16  # of rows, blocks of them, or single ones, that show how alike rows are; with fewer groups, each counts as a row
-)
+# of rows, blocks of them, or single ones, that show how alike rows are; with fewer groups, each counts as a row
+FEWEST_GROUPS = 16
 FEWEST_FLAGGED_GROUPS = 3  # of flagged rows, from which these are scattered
 # changes of level that are no dependence, and what both explain relative to one
 CHANGES = 2

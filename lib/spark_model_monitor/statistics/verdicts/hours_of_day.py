@@ -87,6 +87,7 @@ class HourCounts:
 
 
 def _merge_weekdays(hours: Values) -> Values:
+    # Shape (weekdays, hours), or (blocks x weekdays, hours)
     hours_of_day: Values = hours.reshape(-1, HOURS_OF_DAY).sum(axis=0)
     return hours_of_day
 
@@ -124,6 +125,7 @@ def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
 
 def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
     """By hour of the day: of the baseline's times as many as the window covers their hours; and the window's that both cover."""
+    # Of the hours that both sides cover, the one that the window covers most has all of the baseline's times
     is_known = (before.covered >= LEAST_COVERED) & (now.covered > 0)
     ratios = now.covered / np.maximum(before.covered, LEAST_COVERED)
     weights = np.where(is_known, ratios, 0.0)

@@ -126,14 +126,18 @@ def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     if feature.dates is None or not all(dates.num_dates for dates in feature.dates):
         return None
     baseline, window = feature.dates
-    if baseline.days[-1] - baseline.median() < LONG_AGO or window.median() > baseline.days[-1]:
+    newest = baseline.days[-1]
+    are_recent = newest - baseline.median() < LONG_AGO
+    if are_recent or window.median() > newest:
         return None
     # The first days of all periods but the oldest, and the dates in each
-    cumulative = baseline.counts.cumsum()
-    indices = np.searchsorted(cumulative, baseline.num_dates * np.array([0.25, 0.5, 0.75]))
+    quarters = baseline.num_dates * np.array([0.25, 0.5, 0.75])
+    indices = np.searchsorted(baseline.counts.cumsum(), quarters)
     starts = baseline.days[indices].tolist()
-    counts_before = np.diff([0, *map(baseline.count_before, starts), baseline.num_dates]).tolist()
+    dates_before = [0, *map(baseline.count_before, starts), baseline.num_dates]
+    counts_before = np.diff(dates_before).tolist()
     counts_now = np.diff([0, *map(window.count_before, starts), window.num_dates]).tolist()
+    # The share of each period, as it was and as it is
     changes = []
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"

@@ -188,7 +188,8 @@ def _measure_digits(current: FeatureProfile) -> TextLengths | None:
         return None
     values, cumulative = current.kll.step_cdf()
     lengths: Counter[int] = Counter()
-    for value, count in zip(values.tolist(), np.diff(cumulative, prepend=0).tolist(), strict=True):
+    counts = np.diff(cumulative, prepend=0).tolist()
+    for value, count in zip(values.tolist(), counts, strict=True):
         lengths[len(f"{value:.0f}")] += count
     return TextLengths(lengths)
 

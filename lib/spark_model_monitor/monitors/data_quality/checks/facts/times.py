@@ -376,6 +376,7 @@ def _compare_with_one_day(before: FeatureProfile, one_day: Stretch, now: Stretch
         return None
     # The whole day is covered
     day = one_day.begin // DAY * DAY
-    old, _ = hours_of_day.count_hours(replace(one_day, begin=day, end=day + DAY), HOURS_OF_DAY)
+    whole_day = replace(one_day, begin=day, end=day + DAY)
+    old, _ = hours_of_day.count_hours(whole_day, HOURS_OF_DAY)
     new, _ = hours_of_day.count_hours(now, HOURS_OF_DAY)
     return _count_new_hours(before, old, new)
