@@ -218,8 +218,7 @@ def is_deep_value(value: JsonValue) -> bool:
     containers = [value]
     for _ in range(DEEPEST):
         members = chain.from_iterable(map(_iterate_members, containers))
-        # Empty ones, of which there may be millions, lead no further
-        containers = [member for member in members if member and isinstance(member, (dict, list))]
+        containers = [member for member in members if isinstance(member, (dict, list))]
     return bool(containers)
 
 
