@@ -124,7 +124,7 @@ def test_rows_are_in_file_order_as_the_service_reads(read, tmp_path, dataset_for
         ('{"age": 1}{"age": 2}', "not a JSON object"),
         ('{"age": 1},{"age": 2}', "several JSON objects in one line"),
         ("[1, 2]", "not a JSON object"),
-        ('{"deep": ' + "[" * 100 + "1" + "]" * 100 + "}", "nested too deep"),
+        ('{"deep": ' + "[" * 100 + "]" * 100 + "}", "nested too deep"),
         ('{"deep": ' + '{"a":' * 5_000 + "1" + "}" * 5_001, "nested too deep"),
     ],
 )
