@@ -287,20 +287,6 @@ def test_scores_that_are_the_same_say_no_more_than_one_of_them():
     assert independent.freedom > 0.7 * 16 * len(LEVELS)
 
 
-def test_a_share_of_missing_values_has_its_own_variance_however_little_values_vary():
-    random = np.random.default_rng(17)
-    values = {name: random.normal(size=32) for name in LEVELS}
-    missing = random.normal(size=32)
-    # Beyond chance alone, and not beyond that of one of all scores
-    missing *= math.sqrt(1.6 / np.mean(missing**2))
-    past = PastWindows(make_past(values.pop("location"), missing=missing, **values))
-
-    variance = past.variance("missing", WindowSize(900.0))
-    assert variance.factor == pytest.approx(1.6)
-    assert variance.freedom <= 32
-    assert past.variance("location", WindowSize(900.0)).factor < 1.2
-
-
 def test_a_level_that_one_of_many_columns_has_is_judged_among_them():
     random = np.random.default_rng(16)
     # Beyond the chance of one column, and not of one of many

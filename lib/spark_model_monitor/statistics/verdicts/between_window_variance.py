@@ -258,21 +258,20 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
     for index, name in enumerate(dispersion.names):
         ratio = float(dispersion.ratios[index])
         freedom = float(dispersion.windows[index])
-        # Missing values have nothing in common with the others, and digits only the rows
+        # Missing values and digits have nothing in common with the others
         noise_level = one_of_many
-        if name == "missing" or (level_varies and name in LEVELS):
-            noise_level = CHANCE
         if name in LEVELS:
+            if level_varies:
+                noise_level = CHANCE
             added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
             ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
             freedom += added
         # Groups of rows explain as much as they have rows
         rows_of_group = size.of_missing if name == "missing" else size.of_values
         if chance_of_dispersion(ratio / rows_of_group, freedom) > noise_level:
-            if name != "missing":
-                ratio = min(ratio, of_parts.mean_ratio)
-                freedom = of_parts.freedom
-            variances[name] = _predict_of_rows(ratio, freedom)
+            # A share of missing values is no score of values, which are alike
+            rows_alone = dispersion if name == "missing" else of_parts
+            variances[name] = _predict_of_rows(min(ratio, rows_alone.mean_ratio), rows_alone.freedom)
             continue
         # Else windows vary, the larger the more
         scores = dispersion.scores[index]
