@@ -266,8 +266,9 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     if label is not None and not inputs:
         return None
     if are_absent_columns:
-        # One of them may be the label, which no answer is
-        log.warning(
+        # One of them may be the label, which no answer is; in the place of answers none is meant
+        report = log.info if is_first else log.warning
+        report(
             "answers without names are compared with %s, which no input has; if one is the label, write --label and its name",
             list_names([*map(repr, absent)]),
         )
