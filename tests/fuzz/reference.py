@@ -184,6 +184,8 @@ def _halves(document: Any, names: tuple[str, ...]) -> dict[str, tuple[str, str |
 
 def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
     """Data and encoding; BASE64 of CSV or JSON, by its content type, is what it stands for (M13)."""
+    if has_too_many_levels(half["data"]):
+        raise Odd(REFUSED)
     data = format_cell(half["data"])
     called = None
     if encoding is not None:
@@ -201,6 +203,15 @@ def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
         return base64.b64decode(re.sub(r"\s", "", data).encode("ascii"), validate=True).decode("utf-8"), inner
     except ValueError:
         return data, called
+
+
+def has_too_many_levels(value: Any) -> bool:
+    """Whether arrays and objects lie in each other more than a hundred times."""
+    level = [value]
+    for _ in range(101):
+        containers = [inner for inner in level if isinstance(inner, (dict, list))]
+        level = [member for inner in containers for member in (inner.values() if isinstance(inner, dict) else inner)]
+    return bool(containers)
 
 
 def captured(line: bytes, path: str, selection: RecordSelection) -> Any:
