@@ -184,7 +184,7 @@ def _halves(document: Any, names: tuple[str, ...]) -> dict[str, tuple[str, str |
 
 def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
     """Data and encoding; BASE64 of CSV or JSON, by its content type, is what it stands for (M13)."""
-    if has_too_many_levels(half["data"]):
+    if has_deep_data(half):
         raise Odd(REFUSED)
     data = format_cell(half["data"])
     called = None
@@ -205,9 +205,9 @@ def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
         return data, called
 
 
-def has_too_many_levels(value: Any) -> bool:
-    """Whether arrays and objects lie in each other more than a hundred times."""
-    level = [value]
+def has_deep_data(half: dict[str, Any]) -> bool:
+    """Whether arrays and objects of a half's data lie in each other more than a hundred times; a text has no levels."""
+    level = [half["data"]]
     for _ in range(101):
         containers = [inner for inner in level if isinstance(inner, (dict, list))]
         level = [member for inner in containers for member in (inner.values() if isinstance(inner, dict) else inner)]
