@@ -7,12 +7,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.unit.leaderboard_modules import BENCHMARKS, importing_modules
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 ROOT = BENCHMARKS.parent
 MODULES = (
     "laws",
@@ -31,14 +30,8 @@ MODULES = (
 
 @pytest.fixture(scope="module")
 def board():
-    """The modules of the leaderboard by name, which are gone again afterwards."""
-    before = {*sys.modules}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        patch.syspath_prepend(str(BENCHMARKS / "leaderboard"))
-        yield {name: importlib.import_module(name) for name in MODULES}
-    for name in {*MODULES} - before:
-        sys.modules.pop(name, None)
+    with importing_modules(MODULES) as modules:
+        yield modules
 
 
 @pytest.mark.parametrize(

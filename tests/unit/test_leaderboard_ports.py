@@ -1,26 +1,16 @@
 """Entrants of the leaderboard that are written anew have the numbers of the originals, or of their papers' formulas."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from tests.unit.leaderboard_modules import importing_modules
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = ("laws", "detectors", "rule_adapters", "sequential_adapters")
 
 
 @pytest.fixture(scope="module")
 def adapters():
-    """The modules by name, which are gone again afterwards."""
-    before = {*sys.modules}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        patch.syspath_prepend(str(BENCHMARKS / "leaderboard"))
-        yield {name: importlib.import_module(name) for name in MODULES}
-    for name in {*MODULES} - before:
-        sys.modules.pop(name, None)
+    with importing_modules(MODULES) as modules:
+        yield modules
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ ROWS = 400
 FIRST_HOUR = datetime(2024, 3, 4)
 NEW = ["'score'", "'model'", "'reasons'", "'client.app'", "'client.version'", "'channel'"]
 
+LABEL_FOUND = "'defaulted' is in the baseline and never in traffic: taken for the label"
+
 
 def format_hour(hour, pattern="%Y-%m-%dT%H:%M:%SZ"):
     return (FIRST_HOUR + timedelta(hours=hour)).strftime(pattern)
@@ -114,7 +116,7 @@ def test_healthy_traffic_is_quiet_and_a_changed_input_is_the_one_that_is_named(m
     message, violations = model.monitor(0)
 
     assert violations == set()
-    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    assert LABEL_FOUND in message
     assert [name for name in NEW if name not in message] == []
     assert model.monitor(1)[1] == set()
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
@@ -184,7 +186,7 @@ def test_the_label_is_found_wherever_training_has_it(model, write_request, write
     message, violations = model.monitor(0)
 
     assert violations == set()
-    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    assert LABEL_FOUND in message
     assert f"answers that the baseline lacks, not compared yet: {answer!r}" in message
     assert model.monitor(1)[1] == set()
     assert {name for name, _ in model.monitor(2)[1]} == {"income"}
@@ -207,7 +209,7 @@ def test_rows_of_csv_with_answers_in_json_are_read_where_both_are_allowed(model)
     message, violations = model.monitor(0, "--allow-mixed-encodings")
 
     assert violations == set()
-    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    assert LABEL_FOUND in message
     refused = model.jobs("monitor", "captures", "--baseline", "baseline", "--output-path", "other")
     assert refused.status == 2
     assert "--set allow_mixed_encodings=yes reads both" in refused.said
@@ -228,9 +230,6 @@ def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(
     assert {name for name, _ in model.monitor(1)[1]} == {"score"}
 
 
-FOUND = "'defaulted' is in the baseline and never in traffic: taken for the label"
-
-
 @pytest.mark.parametrize(
     ("position", "write_answer", "sentence"),
     [
@@ -242,10 +241,10 @@ FOUND = "'defaulted' is in the baseline and never in traffic: taken for the labe
             *(0, write_csv_class, "answers without names are compared with 'defaulted', which no input has"),
             id="first, classes",
         ),
-        pytest.param(1, write_csv_answer, FOUND, id="within, scores"),
-        pytest.param(1, write_csv_class, FOUND, id="within, classes"),
-        pytest.param(4, write_csv_answer, FOUND, id="last, scores"),
-        pytest.param(4, write_csv_class, FOUND, id="last, classes"),
+        pytest.param(1, write_csv_answer, LABEL_FOUND, id="within, scores"),
+        pytest.param(1, write_csv_class, LABEL_FOUND, id="within, classes"),
+        pytest.param(4, write_csv_answer, LABEL_FOUND, id="last, scores"),
+        pytest.param(4, write_csv_class, LABEL_FOUND, id="last, classes"),
     ],
 )
 def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, position, sentence, write_answer):
@@ -290,7 +289,7 @@ def test_predictions_of_training_are_compared_with_answers_beside_its_label(
     message, violations = model.monitor(0)
 
     assert violations == set()
-    assert "'defaulted' is in the baseline and never in traffic: taken for the label" in message
+    assert LABEL_FOUND in message
     assert {name for name, _ in model.monitor(1)[1]} == {"score"}
 
 
