@@ -46,6 +46,15 @@ def test_rows_of_a_record_are_the_baselines_columns_output_first(read):
     assert counts.widths == ((3, 2),)
 
 
+def test_a_damaged_record_with_another_number_of_cells_is_refused_and_counted_once(read):
+    damaged = encode_line(captured("3,e", None, more="?")).replace(b"?", b"\xff")
+    _, ledger, counts = read_account(read([captured("1,b\n2,d", "5\n6"), damaged]))
+
+    assert (ledger.read, ledger.kept, ledger.kept_rows) == (2, 1, 2)
+    assert ledger.refused == {"not UTF-8": 1}
+    assert counts.widths == ((3, 1),)
+
+
 @pytest.mark.parametrize(
     ("record", "names", "values"),
     [

@@ -154,7 +154,10 @@ def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonVal
     try:
         decoded = read_content(record)
     except RecordRefused as refused:
-        return Decoded(refused.reason if is_utf_8(line) else Refusal.NOT_UTF_8, cells=refused.cells)
+        # A damaged line's number of cells says nothing
+        if not is_utf_8(line):
+            return Decoded(Refusal.NOT_UTF_8)
+        return Decoded(refused.reason, cells=refused.cells)
     except Exception as error:
         return Decoded(Refusal.of(error))
     # Other letters may be damaged: bytes that are no UTF-8, or half a surrogate pair
