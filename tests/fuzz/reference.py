@@ -250,6 +250,9 @@ def _rows_of_json(data: str) -> list[list[tuple[str, str | None]]]:
             documents = [Pairs(("", value) for value in row) for row in rows]
     else:
         documents = _objects_on_lines(text)
+    # A bare value may be an answer
+    if len(documents) == 1 and not isinstance(documents[0], list):
+        raise Odd(UNCLAIMED)
     if not all(isinstance(document, Pairs) for document in documents):
         raise Odd(REFUSED)
     nested = [value for document in documents for _, value in document if isinstance(value, list)]
