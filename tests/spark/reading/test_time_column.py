@@ -63,7 +63,7 @@ def test_spark_reads_what_may_lie_in_the_window_alone(spark, tmp_path):
 
 @pytest.mark.parametrize(
     ("column", "sentence"),
-    [("when", "'when' is no column; they are id, at"), ("id", "'id' is of type bigint; a window needs a timestamp")],
+    [("when", "'when' is no column; they are id, at"), ("id", "'id' is of type int64; a window needs a timestamp")],
 )
 def test_a_column_that_has_no_times_is_reported(spark, column, sentence):
     with pytest.raises(BadConfiguration, match=f"time_column: {sentence}"):

@@ -9,9 +9,15 @@ import pandas as pd
 import pytest
 from tests.both_engines import list_engines
 
+from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.formats import parse_format
+from spark_model_monitor.data.reading.paths import read_path
+from spark_model_monitor.data.reading.readers import select_window
+from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import encode_parts
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
+from spark_model_monitor.spark.engine.spark import SparkEngine
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -51,6 +57,23 @@ def test_both_engines_say_to_the_last_digit_how_old_times_are(spark, tmp_path):
     states = [run.state for run in runs]
 
     assert {"ages", "vector_moments"} <= states[0].features[1].states.keys() & states[0].features[2].states.keys()
+    assert states[0].to_bytes() == states[1].to_bytes()
+
+
+def test_both_engines_cut_the_same_rows_by_time(spark, tmp_path):
+    minutes = np.random.default_rng(5).permutation(9_000)
+    first = pd.Timestamp("2026-03-01", tz="UTC")
+    times = first + pd.to_timedelta(minutes, unit="min")
+    frame = pd.DataFrame({"at": times, "x": np.sqrt(np.arange(9_000))})
+    frame.to_parquet(tmp_path / "rows.parquet", coerce_timestamps="us", row_group_size=500)
+    window = Window(*(datetime(2026, 3, day, 5, tzinfo=timezone.utc) for day in (3, 4)))
+    states = []
+    for engine in (LocalEngine(), SparkEngine(spark)):
+        rows = read_path(engine, str(tmp_path), parse_format("parquet"))
+        data = select_window(rows, "at", window)
+        states.append(run_baseline(data, DataQualityMonitor(time_column="at")).state)
+
+    assert states[0].item_count == 24 * 60
     assert states[0].to_bytes() == states[1].to_bytes()
 
 

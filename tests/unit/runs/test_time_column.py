@@ -1,7 +1,12 @@
 """--time-column: how a baseline varies is told from neighbours in time, whatever the order of its rows. Without a JVM."""
 
+from datetime import datetime, timedelta, timezone
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
@@ -9,10 +14,9 @@ from spark_model_monitor.data.reading.formats import parse_format
 from spark_model_monitor.data.reading.paths import read_path
 from spark_model_monitor.data.reading.readers import select_window
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.errors import BadConfiguration, NeedsSpark
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.inputs.run_inputs import why_spark_runs
 from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
@@ -93,37 +97,43 @@ def test_a_column_that_is_not_there_is_named():
         make_baseline(TIMES["numbers"], time_column="when")
 
 
-WINDOW = ("--start-time", "2026-03-02T05:00:00Z", "--end-time", "2026-03-02T06:00:00Z")
+MARCH = datetime(2026, 3, 1, tzinfo=timezone.utc)
+HOURLY = pa.array([*range(72), None], pa.int64())
+"""The hours of three days, and a row without a time."""
+
+
+def select_hours(path, kind, start, end):
+    """The rows between two hours of a table of hours and their numbers, in a column of this type."""
+    # An hour is a row
+    micros = pc.add(pc.multiply(HOURLY, 3_600_000_000), int(MARCH.timestamp() * 1_000_000))
+    times = micros.cast(pa.timestamp("us")).cast(kind, safe=False)
+    pq.write_table(pa.table({"number": HOURLY, "at": times}), path, row_group_size=7)
+    # Cut an hour or more out of it
+    window = Window(MARCH + timedelta(hours=start), MARCH + timedelta(hours=end))
+    return select_window(read_path(LocalEngine(), str(path), parse_format("parquet")), "at", window)
 
 
 @pytest.mark.parametrize(
-    ("flags", "reason"),
-    [
-        (("--dataset-format", "parquet", "--time-column", "at", *WINDOW), "a window by --time-column is its"),
-        (("--dataset-format", "parquet", "--time-column", "at"), None),
-        (("--dataset-format", "parquet", *WINDOW), None),
-        (("--dataset-format", "capture", "--time-column", "at", *WINDOW), None),
-    ],
+    "kind", [pa.timestamp("us", "UTC"), pa.timestamp("us", "Asia/Tokyo"), pa.timestamp("ms")], ids=str
 )
-def test_the_engine_is_spark_where_nobody_chose_one_and_a_window_is_reported_by_the_column(
-    flags, reason, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(
-        "spark_model_monitor.data.reading.data.get_running_session", lambda: None
-    )  # that of another test
-    flags = ("--dataset-source", str(tmp_path), "--baseline", "known", "--output-path", "report", *flags)
-    config = build_config("monitor", read_sources(flags, {}), in_container=False)
+@pytest.mark.parametrize("features", [("number",), ("number", "at")], ids=["alone", "with its time"])
+def test_a_window_has_its_first_moment_and_not_its_last_without_spark(kind, features, tmp_path):
+    rows = select_hours(tmp_path / "hours.parquet", kind, 3, 5.5).select_features(features).table
 
-    assert why_spark_runs(config, None) == reason
+    assert [batch.column("c0").to_pylist() for batch in rows.batches()] == [[3, 4, 5]]
 
 
-def test_the_engine_without_a_jvm_names_the_window_that_it_can_not_tell(tmp_path):
-    path = tmp_path / "orders.parquet"
-    pd.DataFrame({"at": TIMES["times"].astype("datetime64[us]")}).to_parquet(path)
-    window = Window(*sorted(TIMES["times"][:2].tz_localize("UTC").to_pydatetime()))
+def test_days_have_windows_of_days_without_spark(tmp_path):
+    day = select_hours(tmp_path / "hours.parquet", pa.date32(), 24, 48).table
 
-    with pytest.raises(NeedsSpark, match="a window by --time-column needs Spark; write --engine spark"):
-        select_window(read_path(LocalEngine(), str(path), parse_format("parquet")), "at", window)
+    assert [number for batch in day.batches() for number in batch.column("c0").to_pylist()] == [*range(24, 48)]
+    with pytest.raises(BadConfiguration, match="'at' has days; a window of them begins and ends at 00:00 UTC"):
+        select_hours(tmp_path / "hours.parquet", pa.date32(), 0, 5)
+
+
+def test_a_column_without_times_has_no_window(tmp_path):
+    with pytest.raises(BadConfiguration, match="'at' is of type int64; a window needs a timestamp or a date"):
+        select_hours(tmp_path / "hours.parquet", pa.int64(), 0, 5)
 
 
 def test_flags_that_the_data_gives_nothing_to_are_reported(tmp_path, caplog):

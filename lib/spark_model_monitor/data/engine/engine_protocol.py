@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -167,6 +168,9 @@ class Partitions(Protocol):
 
     def selected(self, names: Sequence[str], called: Sequence[str]) -> Partitions:
         """The columns `names`, renamed to `called`."""
+
+    def between(self, name: str, start: datetime, end: datetime) -> Partitions:
+        """The rows whose time, or day, in column `name` is at or after `start` and before `end`."""
 
     def flag_above(self, name: str, threshold: float, called: str) -> Partitions:
         """The same rows with a column appended: 1 where column `name` is a number, or text of one, above the threshold,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar, cast
@@ -255,6 +256,19 @@ class LocalPartitions:
     def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
         return LocalPartitions(self.engine, schema, lambda: [partial(_run_task, part, task) for part in self.parts()])
 
+    def between(self, name: str, start: datetime, end: datetime) -> LocalPartitions:
+        # Read first, then cut
+        task = partial(_select_times, name, start, end)
+        rows = self.mapped(task, self.schema)
+        if self.read is None:
+            return rows
+        return replace(rows, read=partial(self._read_between, name, task))
+
+    def _read_between(self, name: str, task: Task, schema: pa.Schema) -> list[Part]:
+        """Makes the functions for a schema, for which the times are read in any case."""
+        needed = [column.name for column in schema if not pa.types.is_null(column.type)]
+        return [partial(_run_task, part, task) for part in self.restrict_columns({*needed, name}).parts()]
+
     def flag_above(self, name: str, threshold: float, called: str) -> LocalPartitions:
         schema = self.schema.append(pa.field(called, pa.int32()))
         return self.mapped(partial(_add_flags, name, threshold, schema), schema)
@@ -363,6 +377,18 @@ def _add_partition_number(part: Part, number: int) -> Iterator[pa.RecordBatch]:
     for batch in part():
         numbers = pa.array(np.full(batch.num_rows, number, np.int32))
         yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names=[PARTITION, *batch.schema.names])
+
+
+def _select_times(name: str, start: datetime, end: datetime, batches: Batches) -> Iterator[pa.RecordBatch]:
+    # Times without a zone are UTC, and so are days
+    bounds = [pa.scalar(moment.astimezone(timezone.utc).replace(tzinfo=None)) for moment in (start, end)]
+    for batch in batches:
+        times = batch.column(name)
+        first, later = (bound.cast(times.type) for bound in bounds)
+        # Nulls are dropped, as in SQL
+        rows = batch.filter(pc.and_(pc.greater_equal(times, first), pc.less(times, later)))
+        if rows.num_rows:
+            yield rows
 
 
 def _add_flags(name: str, threshold: float, schema: pa.Schema, batches: Batches) -> Iterator[pa.RecordBatch]:

@@ -9,12 +9,13 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import time, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.partitions import column_groups
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import (
@@ -244,7 +245,7 @@ def _read_with_script(
 def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     """The rows of the window. Spark skips files and row groups outside it.
 
-    Raises BadConfiguration if there is no such time column, NeedsSpark without Spark.
+    Raises BadConfiguration if there is no such column, or it has no times.
     Source: M18.
     """
     if column not in dataset.names:
@@ -254,12 +255,15 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
             f"time_column: {column!r} is text, as all of CSV and JSON Lines, and takes no rows of a window; leave out the window "
             "(--start-time and --end-time, or --scheduled-time) to read all rows, or write Parquet, ORC or a table"
         )
-    return replace(dataset, rows=dataset.engine.implementation(select_window_rows)(dataset, column, window))
-
-
-def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:
-    """The rows of the window. Raises NeedsSpark: only Spark can skip other rows while reading."""
-    raise NeedsSpark("a window by --time-column")
+    name = f"c{dataset.names.index(column)}"
+    kind = dataset.table.schema.field(name).type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
+    # A day has no hours, so a window of hours would take all of it or nothing
+    moments = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
+    if pa.types.is_date(kind) and any(moment.time() != time() for moment in moments):
+        raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
+    return replace(dataset, rows=dataset.table.between(name, window.start, window.end))
 
 
 def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:

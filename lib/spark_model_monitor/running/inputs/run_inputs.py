@@ -192,9 +192,6 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     """Why a job runs on Spark; None if it needs none. host: the Spark session that the job shares."""
     if config.remote is not None:
         return f"{config.remote.partition(';')[0]} was named"
-    is_table = isinstance(config.dataset_format, (formats.ParquetFormat, formats.SparkFormat, formats.TableFormat))
-    if config.time_column is not None and is_table and config.find_window() is not None:
-        return "a window by --time-column is its"
     if config.checks is not None and config.allow_second_scan:
         return "allow_second_scan is a scan of Deequ"
     if config.checks is not None:

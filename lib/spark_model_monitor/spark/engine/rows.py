@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import time, timezone
 from functools import partial
 from typing import Any
 
@@ -44,10 +43,8 @@ from spark_model_monitor.data.reading.ledger import NUMBER, Version
 from spark_model_monitor.data.records.event_times import convert_microseconds
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
-from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.data.request_logs.logged_events import LogReader
-from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
 from spark_model_monitor.spark.engine.spark_tables import (
     frame_of_table,
@@ -101,14 +98,6 @@ def read_refused_texts(records: DataFrame) -> DataFrame:
         F.when(is_utf_8(F.col(LINE)), F.col(LINE)).alias("line"),
         F.when(~is_utf_8(F.col(LINE)), F.base64(F.col(LINE).cast("binary"))).alias("line_base64"),
     )
-
-
-_LITERALS = {
-    "timestamp": "TIMESTAMP_LTZ '{:%Y-%m-%d %H:%M:%S.%fZ}'",
-    "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
-    "date": "DATE '{:%Y-%m-%d}'",
-}
-"""A moment in UTC, in the type of the column; Spark pushes comparisons of equal types down to the files."""
 
 
 def read_catalog_table(
@@ -189,25 +178,6 @@ def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder 
     if is_connect(spark) or not spark.sparkContext._jsc.isLocal():
         return make_shared_folder(engine, staging)
     return TemporaryFolder()
-
-
-def select_window_rows(dataset: Dataset, column: str, window: Window) -> Partitions:
-    """The rows of the window. Spark skips files and row groups outside it.
-
-    Raises BadConfiguration for a column that is not a time.
-    """
-    frame = dataset.frame
-    name = f"c{dataset.names.index(column)}"
-    kind = dict(frame.dtypes)[name]
-    # A literal of the column's own type lets Spark push the filter down to the files
-    if kind not in _LITERALS:
-        raise BadConfiguration(f"time_column: {column!r} is of type {kind}; a window needs a timestamp or a date")
-    start, end = (moment.astimezone(timezone.utc) for moment in (window.start, window.end))
-    # A day has no hours, so a window of hours would take all of it or nothing
-    if kind == "date" and not start.time() == end.time() == time():
-        raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
-    literal = _LITERALS[kind]
-    return SparkPartitions(frame.where(f"{name} >= {literal.format(start)} AND {name} < {literal.format(end)}"))
 
 
 MOST_COLUMNS_OF_THEIR_OWN = 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -112,8 +113,7 @@ def before_many_files(engine: Engine, files: int) -> None:
 WAYS = {
     "engine.rows": (
         *("prepare_typed_columns", "find_rejected_lines", "with_conditions", "newest_in_utc"),
-        *("select_window_rows", "read_in_memory", "read_catalog_table", "read_log_table", "read_with_reader"),
-        "make_staging_folder",
+        *("read_in_memory", "read_catalog_table", "read_log_table", "read_with_reader", "make_staging_folder"),
     ),
     "engine.spark_tables": ("open_table",),
     "engine.contingency_query": ("count_kinds", "read_first_kinds", "count_distinct_values"),
@@ -246,6 +246,14 @@ class SparkLines:
         return self.text.files_by_key()
 
 
+_LITERALS = {
+    "timestamp": "TIMESTAMP_LTZ '{:%Y-%m-%d %H:%M:%S.%fZ}'",
+    "timestamp_ntz": "TIMESTAMP_NTZ '{:%Y-%m-%d %H:%M:%S.%f}'",
+    "date": "DATE '{:%Y-%m-%d}'",
+}
+"""A moment in UTC, in the type of the column; Spark pushes comparisons of equal types down to the files."""
+
+
 @value_class(frozen=True)
 class SparkPartitions:
     """The partitions of a frame (`engine_protocol.Partitions`)."""
@@ -271,6 +279,13 @@ class SparkPartitions:
         return SparkPartitions(
             self.frame.select(*[F.col(f"`{name}`").alias(new) for name, new in zip(names, called, strict=True)])
         )
+
+    def between(self, name: str, start: datetime, end: datetime) -> SparkPartitions:
+        # A literal of the column's own type lets Spark push the filter down to the files
+        literal = _LITERALS[dict(self.frame.dtypes)[name]]
+        first, later = (literal.format(moment.astimezone(timezone.utc)) for moment in (start, end))
+        # Nulls are dropped
+        return SparkPartitions(self.frame.where(f"`{name}` >= {first} AND `{name}` < {later}"))
 
     def flag_above(self, name: str, threshold: float, called: str) -> SparkPartitions:
         is_above = F.expr(f"try_cast(`{name}` as double)") > F.lit(threshold)
