@@ -82,7 +82,8 @@ class Disk:
     def _go_wrong(self, event: str, path: str) -> None:
         if self.fault is Fault.ERROR:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        if self.fault is Fault.TORN and event == "os.rename":
+        # A second name of a file is linked, and nothing of it written
+        if self.fault is Fault.TORN and event == "os.rename" and os.stat(path).st_nlink == 1:
             os.truncate(path, os.path.getsize(path) // 2)
         if self.fault is Fault.KILL or (self.fault is Fault.TORN and event == "os.rename"):
             self.is_dead = True

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from tests.faults import Killed
 
 from spark_model_monitor.errors import BadDocument, OutputFailed
-from spark_model_monitor.reports.outputs.run_files import forget_unfinished, publish, read_current_run
+from spark_model_monitor.reports.outputs.run_files import amend_run, forget_unfinished, publish, read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.lease import PREFIX
 
@@ -252,35 +254,65 @@ def require_whole(run):
             assert hashlib.sha256(file.read()).hexdigest() == digest
 
 
-def publish_until_killed(folder, monkeypatch, change):
-    """Whether it came to its end before its change of this number."""
-    with monkeypatch.context() as patched:
-        kill_at(patched, change)
-        try:
-            publish({**FILES, "statistics.json": b"[1]", "ledger.json": b""}, str(folder), in_place=True)
-        except Killed:
-            return False
-    return True
+def publish_other_run(folder):
+    return publish({**FILES, "statistics.json": b"[1]", "ledger.json": b""}, str(folder), in_place=True)
 
 
-@pytest.mark.parametrize("end", [publish_in_place, lambda folder: forget_unfinished(str(folder))], ids=["run", "prune"])
-def test_a_run_in_place_that_is_killed_anywhere_leaves_the_run_before_or_itself_whole(tmp_path, monkeypatch, end):
-    for change in range(40):
+def publish_later_release(folder, **options):
+    described = json.dumps({**json.loads(DESCRIBED["run.json"]), "product": "spark-model-monitor 2"}).encode()
+    return publish({**DESCRIBED, "run.json": described}, str(folder), **options)
+
+
+def name_failed_output(folder):
+    amend_run(read_current_run(str(folder)), {"run.json": b'{"outputs": {"junit": "full"}}'}, str(folder))
+
+
+DESCRIBED = {**FILES, "run.json": b'{"product": "spark-model-monitor 1"}', "report.html": b"<p>"}
+
+REPLACEMENTS = {
+    "another run": (partial(publish_in_place, checks_deequ=b"[]"), publish_other_run),
+    "another page": (
+        lambda folder: publish(DESCRIBED, str(folder), in_place=True),
+        lambda folder: publish(DESCRIBED, str(folder), shown={"report.html": b"<p>beside"}, in_place=True),
+    ),
+    "another release": (lambda folder: publish(DESCRIBED, str(folder)), publish_later_release),
+    "an output in place": (lambda folder: publish(DESCRIBED, str(folder), in_place=True), name_failed_output),
+    "an output": (lambda folder: publish(DESCRIBED, str(folder)), name_failed_output),
+}
+"""How a run is published, and what replaces it."""
+
+
+@pytest.mark.parametrize("end", ["run", "prune"])
+@pytest.mark.parametrize("replacement", REPLACEMENTS)
+def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkeypatch, replacement, end):
+    begin, replace_run = REPLACEMENTS[replacement]
+    begin(tmp_path / "undisturbed")
+    undisturbed = tree(tmp_path / "undisturbed")
+    for change in range(60):
         folder = tmp_path / str(change)
-        before = publish_in_place(folder, checks_deequ=b"[]")
-        has_ended = publish_until_killed(folder, monkeypatch, change)
+        before = begin(folder)
+        has_ended = False
+        with monkeypatch.context() as patched, suppress(Killed):
+            kill_at(patched, change)
+            replace_run(folder)
+            has_ended = True
         current = read_current_run(str(folder))
         require_whole(current)
         assert current.run_id == before.run_id or "ledger.json" in current.digests
 
-        end(folder)
+        if end == "run":
+            begin(folder)
+        else:
+            forget_unfinished(str(folder))
         current = read_current_run(str(folder))
         require_whole(current)
         assert {name for name in tree(folder) if not name.startswith("_")} == current.digests.keys()
         assert not [name for name in tree(folder) if "_unfinished" in name]
+        if end == "run" and replacement != "another run":
+            assert tree(folder) == undisturbed
         if has_ended:
             break
-    assert len(FILES) < change < 39, "it was killed at each of its changes"
+    assert len(FILES) < change < 59, "it was killed at each of its changes"
 
 
 def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):

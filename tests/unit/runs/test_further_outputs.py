@@ -6,13 +6,14 @@ import io
 import os
 import shutil
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.faults import Disk, Fault, watched
+from tests.faults import Disk, Fault, Killed, end_the_process, watched
 from tests.s3 import traffic
 from tests.servers import http_server
 
@@ -375,19 +376,24 @@ def test_a_month_that_can_not_be_read_keeps_no_alert_of_a_pass_and_its_rows_wait
     assert pq.read_table(month).num_rows == 1
 
 
+def keep_files(folder, tmp_path_factory):
+    """A function that brings back all files as they are now, with their times, which the ledger names."""
+    before = tmp_path_factory.mktemp("before")
+    shutil.copytree(folder, before, dirs_exist_ok=True)
+
+    def restore():
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(before, folder, dirs_exist_ok=True)
+
+    return restore
+
+
 @pytest.mark.nightly
 @pytest.mark.long
 @pytest.mark.parametrize("fault", [Fault.ERROR, Fault.FULL])
 def test_a_fault_at_any_call_after_the_commit_keeps_no_alert(run, tmp_path, tmp_path_factory, fault):
-    before = tmp_path_factory.mktemp("before")
-    shutil.copytree(tmp_path, before, dirs_exist_ok=True)
-
-    def restore():
-        for path in tmp_path.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        # With the times of the files, which the ledger names
-        shutil.copytree(before, tmp_path, dirs_exist_ok=True)
-
+    restore = keep_files(tmp_path, tmp_path_factory)
     words = [*run.flags, "--output-path", OUT, *traffic.WINDOW, "--fail-on-violations"]
     with watched(Disk(str(tmp_path))) as disk:
         assert monitor_job.main(words) == 4
@@ -414,3 +420,33 @@ def test_a_fault_at_any_call_after_the_commit_keeps_no_alert(run, tmp_path, tmp_
             assert status == 255 or not failed_outputs, calls[index]
         assert monitor_job.main(words) == 4
         assert run.read_tree() == quiet, calls[index]
+
+
+@pytest.mark.nightly
+@pytest.mark.long
+def test_a_run_without_an_output_that_is_killed_at_any_call_after_the_commit_is_whole(run, tmp_path, tmp_path_factory):
+    words = [*run.flags, "--output-path", OUT, *traffic.WINDOW, "--fail-on-violations"]
+    restore = keep_files(tmp_path, tmp_path_factory)
+    assert monitor_job.main(words) == 4
+    quiet = run.read_tree()
+    restore()
+    (tmp_path / "results").write_text("in the way")
+    restore = keep_files(tmp_path, tmp_path_factory)
+    with watched(Disk(str(tmp_path))) as disk:
+        assert monitor_job.main(words) == 255
+    calls = disk.calls
+    commit = next(index for index, call in enumerate(calls) if call.startswith(f"os.rename {OUT}/._current.json"))
+    for index in range(commit + 1, len(calls)):
+        restore()
+        with watched(Disk(str(tmp_path), Fault.KILL, index)) as disk, suppress(Killed):
+            monitor_job.main(words)
+        assert disk.is_dead
+        end_the_process(tmp_path)
+        current = read_current_run(str(tmp_path / OUT))
+        for name, digest in current.digests.items():
+            content = (tmp_path / current.folder / name).read_bytes()
+            assert sha256(content).hexdigest() == digest, f"{name} after {calls[index]}"
+        (tmp_path / "results").unlink()
+        assert monitor_job.main(words) == 4
+        # No lease is on the folders of files that a person names
+        assert run.read_tree("junit/.", "numbers/.") == quiet, calls[index]

@@ -271,7 +271,7 @@ def read_promotions(baselines: str) -> Promotions:
             )
         return promotions
     run = run_before(baselines)
-    if run is not None and run.folder == join(baselines, RUNS, run.run_id):  # a promoted run is a version's
+    if run is not None and run.folder.startswith(join(baselines, RUNS, "")):  # a promoted run is a version's
         raise BadConfiguration(f"{baselines}: is the output path of a run; name a folder for the versions")
     return Promotions()
 

@@ -105,55 +105,81 @@ def publish(
     such as a page that also shows what is next to it; the run's id doesn't depend on it. in_place: keep one set of files.
     Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
     """
-    storage = storage_of(output_path)
     shown_files = {**files, **(shown or {})}
     run = _create_run(files, output_path)
-    with holding(storage, output_path):
+    with holding(storage_of(output_path), output_path):
         before = run_before(output_path)
-        is_same = before is not None and before.run_id == run.run_id
-        if in_place and not (is_same and before is not None and before.folder == run.folder):
+        if in_place and (before is None or before.folder != run.folder):
             run = replace(run, folder=output_path, digests=_compute_digests(shown_files))
-        # Notes say which runs were being published when their process was killed
-        notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
-        is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
-        if is_new:
-            notes[note_unfinished(run, output_path)] = run
-        if before is not None and before.folder == output_path and not is_same:
-            before = _move_to_own_folder(before, output_path, storage)
-        # names that no longer belong to a run
-        stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - files.keys()
-        try:
-            if run.folder != output_path:
-                for name, content in files.items():
-                    storage.write(join(run.folder, name), content)
-            # The run's own folder is complete now; the files beside it follow in an order that readers rely on
-            for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
-                storage.write(join(output_path, name), shown_files[name])
-            for name in sorted(stale):
-                storage.delete(join(output_path, name))
-        except BaseException:
-            if is_new:
-                with suppress(Exception):  # makes room for smaller runs
-                    _remove_failed_run(run, before, output_path, storage)
-            raise
-        set_current_run(run, output_path)
-        # Published now: what can't be removed is left to the next run
-        for path in notes:
-            try:
-                storage.delete(path)
-            except MonitorError as error:
-                log.warning("%s", error)
+        before = _replace_run(before, run, files, shown_files, output_path)
     log.info("wrote %d files, run %s, to %s", len(files), run.run_id, output_path)
     return replace(run, before=before)
 
 
-def _move_to_own_folder(run: Run, output_path: str, storage: Storage) -> Run:
-    """The current run, moved from the service's names to its own folder, where it stays when another one replaces it."""
-    archived = replace(run, folder=join(output_path, RUNS, run.run_id))
+def amend_run(run: Run, files: Mapping[str, bytes], output_path: str) -> None:
+    """Replace files of the current run, which keeps its id and its other files. Raises what `publish` raises."""
+    with holding(storage_of(output_path), output_path):
+        amended = replace(run, digests={**run.digests, **_compute_digests(files)})
+        _replace_run(run, amended, files, files, output_path)
+
+
+def _replace_run(
+    before: Run | None, run: Run, files: Mapping[str, bytes], shown_files: Mapping[str, bytes], output_path: str
+) -> Run | None:
+    """Write files of a run at a held output and make it the current one; returns the run before it.
+
+    At each moment the files that `_current.json` names have the bytes that it names.
+    """
+    storage = storage_of(output_path)
+    # Notes say which runs were being published when their process was killed
+    notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
+    is_same = before is not None and before.run_id == run.run_id
+    is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
+    if is_new:
+        notes[note_unfinished(run, output_path)] = run
+    if before is not None and is_same and before.folder == run.folder and before.digests != run.digests:
+        # The same run with another release, page or failed output
+        copy_id = f"{run.run_id}-before"
+        copy = replace(run, run_id=copy_id, folder=join(output_path, RUNS, copy_id))
+        notes[note_unfinished(copy, output_path)] = copy
+        _move_run(before, copy.folder, output_path, storage)
+    elif before is not None and before.folder == output_path and not is_same:
+        before = _move_run(before, join(output_path, RUNS, before.run_id), output_path, storage)
+    # names that no longer belong to a run
+    stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - run.digests.keys()
+    try:
+        if run.folder != output_path:
+            for name, content in files.items():
+                storage.write(join(run.folder, name), content)
+        # The run's own folder is complete now; the files beside it follow in an order that readers rely on
+        for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
+            storage.write(join(output_path, name), shown_files[name])
+        for name in sorted(stale):
+            storage.delete(join(output_path, name))
+    except BaseException:
+        if is_new:
+            with suppress(Exception):  # makes room for smaller runs
+                _remove_failed_run(run, before, output_path, storage)
+        raise
+    set_current_run(run, output_path)
+    # Published now: what can't be removed is left to the next run
+    try:
+        if is_same:
+            _delete_folders(notes, (run,), output_path, storage)
+        for path in notes:
+            storage.delete(path)
+    except MonitorError as error:
+        log.warning("%s", error)
+    return before
+
+
+def _move_run(run: Run, folder: str, output_path: str, storage: Storage) -> Run:
+    """The current run, moved to a folder where it stays when another one replaces it."""
+    archived = replace(run, folder=folder)
     for name in run.digests:
-        path = join(output_path, name)
+        path = join(run.folder, name)
         if storage.exists(path):  # pages and states are pruned
-            storage.copy(path, join(archived.folder, name))
+            storage.copy(path, join(folder, name))
     set_current_run(archived, output_path)
     return archived
 
@@ -214,8 +240,8 @@ def _delete_folders(
     begun_ids = {run.run_id for run in notes.values() if run}
     if notes:
         begun_ids |= {run.run_id for run in kept_runs if run and run.folder == output_path}
-    for run_id in begun_ids - {run.run_id for run in kept_runs if run and run.folder != output_path}:
-        storage.delete(join(output_path, RUNS, run_id))
+    for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {run.folder for run in kept_runs if run}:
+        storage.delete(folder)
     return notes
 
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import field, replace
-from hashlib import sha256
+from dataclasses import field
 from typing import TypeVar
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, read_current_run, set_current_run
+from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, amend_run, read_current_run
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on
@@ -73,11 +72,7 @@ class FurtherOutputs:
             # Added to what was published
             members = json_text.load(storage_of(path).read(path), path)
             content = json_text.dump({**members, "outputs": self.failures}).encode()
-            # A run with a folder of its own has a copy at the output path; the commit names the new bytes
-            for folder in dict.fromkeys((run.folder, output_path)):
-                storage_of(folder).write(join(folder, name), content)
-            digests = {**run.digests, name: sha256(content).hexdigest()}
-            set_current_run(replace(run, digests=digests), output_path)
+            amend_run(run, {name: content}, output_path)
         except MonitorError as error:
             log.warning("%s doesn't name the outputs that failed: %s", output_path, error)
 
