@@ -189,8 +189,9 @@ def hold(window: Window, tally: Tally) -> None:
     expected = []
     became = Counter()
     lines = window.lines
+    columns = window.kind.list_columns(InOrder(), str(window.folder))
     for line, path in lines:
-        answer = window.kind.answer(line, path)
+        answer = window.kind.answer(line, path, columns)
         if answer == UNCLAIMED:
             tally.unclaimed += 1
             answer = decode_alone(window, line, path)

@@ -2,7 +2,7 @@
 
 A record is kept with its rows, or something else becomes of it; `UNCLAIMED` where the rules that a page of docs/reference has
 don't say what stands in it (quotes within a cell of CSV, lists of classes, probabilities by class, a text that may be a name
-above a number): of those the tests ask that they come out alike wherever they stand.
+above a number, a list as a program prints it): of those the tests ask that they come out alike wherever they stand.
 """
 
 from __future__ import annotations
@@ -221,6 +221,8 @@ def _captured(line: bytes, path: str, selection: RecordSelection) -> list[Row]:
         raise Odd(REFUSED)
     if not is_utf_8(line) and any("\ufffd" in data for data, _ in halves):
         raise Odd(REFUSED)
+    if selection.encoding == "CSV" and any(data.startswith(("[", "(")) for data, _ in halves):
+        raise Odd(UNCLAIMED)  # a list of numbers as a program prints it
     halves_rows = [rows_of_csv(data) if selection.encoding == "CSV" else _rows_of_json(data) for data, _ in halves]
     if len({len(half_rows) for half_rows in halves_rows}) != 1 or not halves_rows[0]:
         raise Odd(REFUSED)

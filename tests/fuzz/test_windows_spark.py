@@ -15,7 +15,7 @@ import pytest
 from tests.fuzz import reference
 from tests.fuzz.law import PARTITIONS, SECONDS, UNFORESEEN_TEXTS, differences, require_account, try_windows
 from tests.fuzz.reference import REFUSED, UNCLAIMED
-from tests.fuzz.windows import HOUR, KINDS, Kind, document, make_document_lines
+from tests.fuzz.windows import HOUR, KINDS, NAMES, Kind, document, make_document_lines
 
 from spark_model_monitor.data.reading.formats import JsonFormat, ReadOptions
 from spark_model_monitor.data.reading.ledger import write_quarantine
@@ -32,7 +32,7 @@ def _objects(engine, path):
 
 
 OBJECTS = Kind(
-    "objects", partial(make_document_lines, document), lambda line, _: reference.json_object(line), _objects
+    "objects", partial(make_document_lines, document), lambda line, *_: reference.json_object(line), _objects
 )  # Spark parses them
 
 ON_SPARK = [kind for kind in KINDS if kind.name in ("captures", "captures-sampled", "merged", "csv")] + [OBJECTS]
@@ -71,7 +71,7 @@ def hold(seed, tally, kind, engine, folder):
     raw = kind.lines(rng, rng.choice((8, 30, 60)))
     lines = [piece for line in raw for piece in reference.split_lines(b"\n" + line)]  # a line end within it makes two
     path = f"{folder}/{HOUR}/part-0.txt"
-    answers = [kind.answer(line, path) for line in lines]
+    answers = [kind.answer(line, path, NAMES) for line in lines]
     claimed = Counter(
         row
         for expected_answer in answers

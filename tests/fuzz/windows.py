@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -155,15 +155,22 @@ MODEL = ModelQualityMonitor(PLAN)
 
 @dataclass(frozen=True)
 class Kind:
-    """Records of a kind. lines: made from a generator, so many of them. answer: what a line means, by its file's path. read: an
-    engine and a path as a data set. outcomes: whether its scan counts outcomes."""
+    """Records of a kind. lines: made from a generator, so many of them. answer: what a line means, by its file's path and the
+    columns. read: an engine and a path as a data set. outcomes: whether its scan counts outcomes."""
 
     name: str
     lines: Callable[[random.Random, int], list[bytes]]
-    answer: Callable[[bytes, str], Any]
+    answer: Callable[[bytes, str, tuple[str, ...]], Any]
     read: Callable[[Any, str], Any]
     outcomes: bool = False
     header_lines: int = 0
+
+    def list_columns(self, engine: Any, path: str) -> tuple[str, ...]:
+        """The columns of a data set of this kind."""
+        if self.outcomes:
+            return NAMES
+        with self.read(engine, path) as dataset:
+            return tuple(dataset.names)
 
     def scanned(self, dataset: Any) -> Any:
         if self.outcomes:
@@ -184,8 +191,13 @@ def _captures(engine: Any, path: str, *, times: Times | None = None, sample: flo
     return read_captures(engine, source, CaptureFormat(), ReadOptions(tuple(NAMES), times, sample=sample))
 
 
-def _captures_answer(line: bytes, path: str, selection: reference.RecordSelection) -> Any:
-    return reference.captured(line, path, selection)
+def _captures_answer(line: bytes, path: str, columns: tuple[str, ...], selection: reference.RecordSelection) -> Any:
+    # A name that a tenth of the first records have is a column, too
+    return reference.captured(line, path, replace(selection, names=columns))
+
+
+def _merged_answer(line: bytes, path: str, _: tuple[str, ...], **options: Any) -> Any:
+    return reference.merged(line, path, **options)
 
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")
@@ -227,23 +239,23 @@ KINDS = (
         partial(_captures_answer, selection=reference.RecordSelection(encoding="JSON")),
         _captures,
     ),
-    Kind("merged", partial(make_document_lines, merged), partial(reference.merged, selection=ASKED), _outcomes, outcomes=True),
+    Kind("merged", partial(make_document_lines, merged), partial(_merged_answer, selection=ASKED), _outcomes, outcomes=True),
     Kind(
         "merged-sampled",
         partial(make_document_lines, merged),
-        partial(reference.merged, selection=IN_TIME),
+        partial(_merged_answer, selection=IN_TIME),
         partial(_outcomes, times=TIMES, sample=0.5),
         outcomes=True,
     ),
-    Kind("labelled", partial(make_document_lines, merged), partial(reference.merged, selection=ASKED, features=2), _labelled),
+    Kind("labelled", partial(make_document_lines, merged), partial(_merged_answer, selection=ASKED, features=2), _labelled),
     Kind(
         "json-lines",
         partial(make_document_lines, document),
-        lambda line, _: reference.document(line),
+        lambda line, *_: reference.document(line),
         _documents,
         outcomes=True,
     ),
-    Kind("csv", make_csv_lines, lambda line, _: reference.csv_line(line, ("x", "y", "z")), _csv, header_lines=1),
+    Kind("csv", make_csv_lines, lambda line, *_: reference.csv_line(line, ("x", "y", "z")), _csv, header_lines=1),
 )  # fmt: skip
 
 
