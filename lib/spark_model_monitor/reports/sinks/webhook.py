@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -65,7 +66,8 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
 
 def compute_signature(body: bytes, secret: str, timestamp: str) -> str:
     """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as key."""
-    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    # A variable may have any bytes
+    return hmac.new(os.fsencode(secret), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 def _create_headers(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import ssl
 import threading
 
@@ -72,6 +73,16 @@ def test_the_signature_is_the_hmac_of_timestamp_and_body(report, environment):
     assert timestamp == "1769900700"  # date -d 2026-01-31T23:05:00Z +%s
     assert headers["X-Signature-SHA256"] == hmac.new(secret, signed, hashlib.sha256).hexdigest()
     assert secret not in body
+
+
+@pytest.mark.parametrize("secret", [b"\xff\x80 random", "Zürich \U0001f600".encode(), b"x" * 5000])
+def test_the_bytes_of_a_secret_are_the_key_whatever_they_are(report, environment, secret):
+    with http_server(200) as server:
+        webhook(report(), server.url, environment(MODEL_MONITOR_WEBHOOK_SECRET=os.fsdecode(secret)))
+
+    [(_, headers, body)] = server.requests
+    signed = headers["X-Signature-Timestamp"].encode() + b"." + body
+    assert headers["X-Signature-SHA256"] == hmac.new(secret, signed, hashlib.sha256).hexdigest()
 
 
 def test_without_a_secret_nothing_is_signed(report, environment):
