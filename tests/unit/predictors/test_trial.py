@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import faulthandler
 import io
+import os
 import threading
 import zipfile
 
 import numpy as np
 import pytest
 
-from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 from spark_model_monitor.monitors.predictors import Model, trial
 from spark_model_monitor.monitors.predictors.error_model import ErrorModel
 from spark_model_monitor.monitors.predictors.model_loading import read_content
@@ -72,6 +73,22 @@ def test_what_can_be_loaded_or_only_where_tasks_run_is_accepted(load):
 
 def load_file(name, flavour, content, **options):
     return read_content(Model(flavour, name, content=content, **options), lambda path: LocalStorage())
+
+
+@pytest.mark.parametrize("flavour", ["sklearn", "xgboost"])
+def test_a_file_that_is_far_too_large_is_a_sentence_and_not_read(tmp_path, flavour):
+    path = tmp_path / "m.json"
+    with path.open("wb") as file:
+        file.truncate(2**36)  # of which the disk has nothing
+    with pytest.raises(BadConfiguration, match=rf"the model {path} has 68,719,476,736 bytes, and may have "):
+        load_file(str(path), flavour, b"")
+
+
+def test_a_pipe_is_no_file_of_a_model(tmp_path):
+    path = tmp_path / "m.json"
+    os.mkfifo(path)
+    with pytest.raises(MonitorError, match=str(path)):
+        load_file(str(path), "xgboost", b"")
 
 
 NAME_A = b"L" + (1).to_bytes(8, "big") + b"a"  # of a member in UBJSON, as XGBoost writes it

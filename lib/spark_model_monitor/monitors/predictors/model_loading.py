@@ -145,6 +145,7 @@ import_all(spark_model_monitor.monitors.predictors)
 
 log = logging.getLogger(__name__)
 
+MOST_BYTES = 2**32  # of a model's file, which is read whole
 LONGEST_MODEL_MESSAGE = 200  # characters of a model's own message to repeat
 
 _loaded: dict[tuple[object, ...], Predict] = {}
@@ -230,7 +231,7 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
             how = "asked over HTTP"
         log.info("model: %s, %s", address, how)
         return model.content
-    content = model.content or storage(model.name).read(model.name)
+    content = model.content or _read_file(model.name, storage(model.name))
     # The digest is compared before anything of the content is opened
     digest = sha256(content).hexdigest()
     if model.sha256 not in (None, digest):
@@ -247,6 +248,14 @@ def read_content(model: Model, storage: Callable[[str], Storage]) -> bytes:
 
 
 _tried: set[str] = set()  # digests of the files that could be loaded
+
+
+def _read_file(name: str, storage: Storage) -> bytes:
+    # Its size first, as nothing ends a process that takes all memory with a sentence
+    size = max((file.size_bytes for file in storage.list_files(name)), default=0)
+    if size > MOST_BYTES:
+        raise BadConfiguration(f"the model {name} has {size:,} bytes, and may have {MOST_BYTES:,}; save it again")
+    return storage.read(name)
 
 
 def _load_content(model: Model, content: bytes) -> None:
