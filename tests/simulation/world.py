@@ -387,7 +387,8 @@ class World:
             raise Killed if is_its_own else OSError(errno.EIO, "the process is no more")
 
     def _strike(self, fault: Fault, process: Process, event: str, arguments: tuple[Any, ...], is_its_own: bool) -> None:
-        if fault is Fault.TORN and event == "os.rename":
+        # A second name of a file is linked, and nothing of it written
+        if fault is Fault.TORN and event == "os.rename" and os.stat(arguments[0]).st_nlink == 1:
             os.truncate(arguments[0], os.path.getsize(arguments[0]) // 2)
             self._set_times()
         if fault in (Fault.KILL, Fault.TORN):
