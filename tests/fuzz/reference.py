@@ -119,6 +119,9 @@ def rows_of_csv(data: str) -> list[list[str | None]]:
     text = data.rstrip("\r\n")
     if not text:
         return []
+    # A list of numbers as a program prints it
+    if text[0] in "[(":
+        raise Odd(UNCLAIMED)
     return [split_cells(row.removesuffix("\r")) for row in text.split("\n")]
 
 
@@ -221,8 +224,7 @@ def _captured(line: bytes, path: str, selection: RecordSelection) -> list[Row]:
         raise Odd(REFUSED)
     if not is_utf_8(line) and any("\ufffd" in data for data, _ in halves):
         raise Odd(REFUSED)
-    if selection.encoding == "CSV" and any(data.startswith(("[", "(")) for data, _ in halves):
-        raise Odd(UNCLAIMED)  # a list of numbers as a program prints it
+    # As many rows in each half
     halves_rows = [rows_of_csv(data) if selection.encoding == "CSV" else _rows_of_json(data) for data, _ in halves]
     if len({len(half_rows) for half_rows in halves_rows}) != 1 or not halves_rows[0]:
         raise Odd(REFUSED)

@@ -14,6 +14,7 @@ from typing import Any
 from tests.fuzz import reference
 from tests.fuzz.damage import JsonText, damaged, damaged_bytes, write_file, write_line
 
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ReadOptions
 from spark_model_monitor.data.reading.listing import list_dataset
@@ -165,7 +166,7 @@ class Kind:
     outcomes: bool = False
     header_lines: int = 0
 
-    def list_columns(self, engine: Any, path: str) -> tuple[str, ...]:
+    def list_columns(self, engine: Engine, path: str) -> tuple[str, ...]:
         """The columns of a data set of this kind."""
         if self.outcomes:
             return NAMES
@@ -191,13 +192,21 @@ def _captures(engine: Any, path: str, *, times: Times | None = None, sample: flo
     return read_captures(engine, source, CaptureFormat(), ReadOptions(tuple(NAMES), times, sample=sample))
 
 
-def _captures_answer(line: bytes, path: str, columns: tuple[str, ...], selection: reference.RecordSelection) -> Any:
+def _captures_answer(
+    line: bytes, path: str, columns: tuple[str, ...], selection: reference.RecordSelection
+) -> list[reference.Row] | str:
     # A name that a tenth of the first records have is a column, too
     return reference.captured(line, path, replace(selection, names=columns))
 
 
-def _merged_answer(line: bytes, path: str, _: tuple[str, ...], **options: Any) -> Any:
-    return reference.merged(line, path, **options)
+def _merged_answer(
+    line: bytes,
+    path: str,
+    columns: tuple[str, ...],
+    selection: reference.RecordSelection,
+    features: int | None = None,
+) -> list[reference.Row] | str:
+    return reference.merged(line, path, selection, features=features)
 
 
 OUTPUTS = ("endpointOutput", "batchTransformOutput")

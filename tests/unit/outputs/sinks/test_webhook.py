@@ -77,12 +77,14 @@ def test_the_signature_is_the_hmac_of_timestamp_and_body(report, environment):
 
 @pytest.mark.parametrize("secret", [b"\xff\x80 random", "Zürich \U0001f600".encode(), b"x" * 5000])
 def test_the_bytes_of_a_secret_are_the_key_whatever_they_are(report, environment, secret):
+    variable = os.fsdecode(secret)
     with http_server(200) as server:
-        webhook(report(), server.url, environment(MODEL_MONITOR_WEBHOOK_SECRET=os.fsdecode(secret)))
+        webhook(report(), server.url, environment(MODEL_MONITOR_WEBHOOK_SECRET=variable))
 
     [(_, headers, body)] = server.requests
-    signed = headers["X-Signature-Timestamp"].encode() + b"." + body
-    assert headers["X-Signature-SHA256"] == hmac.new(secret, signed, hashlib.sha256).hexdigest()
+    timestamp = headers["X-Signature-Timestamp"].encode()
+    signature = hmac.new(secret, timestamp + b"." + body, hashlib.sha256)
+    assert headers["X-Signature-SHA256"] == signature.hexdigest()
 
 
 def test_without_a_secret_nothing_is_signed(report, environment):
