@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.documents.clarify_files import BiasReport, BiasViolations
-from spark_model_monitor.monitors.bias.bias_analysis import PERFORMANCE, analyse_contingency, compute_performance
+from spark_model_monitor.monitors.bias.bias_analysis import analyse_contingency
+from spark_model_monitor.monitors.bias.bias_metrics import PERFORMANCE, compute_performance
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
 from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline, Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor

@@ -18,8 +18,6 @@ from spark_model_monitor.monitors.bias.bias_metrics import (
     FacetCounts,
     FlipTest,
     Metric,
-    OutcomeCounts,
-    divide,
 )
 from spark_model_monitor.monitors.bias.choices import Choice, choose_groups_of_facet, choose_positives
 from spark_model_monitor.registry import Registry, RegistryEntry
@@ -40,44 +38,6 @@ from spark_model_monitor.statistics.states.contingency import (
 from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
-
-PERFORMANCE = {
-    "Accuracy": "Proportion of inputs assigned the correct predicted label by the model.",
-    "Proportion of Positive Predictions in Labels": "Proportion of input assigned in positive predicted label.",
-    "Proportion of Negative Predictions in Labels": "Proportion of input assigned the negative predicted label.",
-    "True Positive Rate / Recall": "Proportion of inputs with positive observed label correctly assigned the positive predicted "
-    "label.",
-    "True Negative Rate / Specificity": "Proportion of inputs with negative observed label correctly assigned the negative "
-    "predicted label.",
-    "Acceptance Rate / Precision": "Proportion of inputs with positive predicted label that actually have a positive observed "
-    "label.",
-    "Rejection Rate": "Proportion of inputs with negative predicted label that actually have a negative observed label.",
-    "Conditional Acceptance": "Ratio between the positive observed labels and positive predicted labels.",
-    "Conditional Rejection": "Ratio between the negative observed labels and negative predicted labels.",
-    "F1 Score": "Harmonic mean of precision and recall.",
-}
-"""Names and descriptions of the service's model performance report, in its order."""
-
-
-def compute_performance(outcomes: OutcomeCounts) -> dict[str, float]:
-    """The metrics of the service's model performance report, by name; 0 for 0/0, infinite for any other x/0."""
-    # The order is that of `PERFORMANCE`
-    precision = divide(outcomes.true_positives, outcomes.predicted_positives)
-    recall = divide(outcomes.true_positives, outcomes.positives)
-    values: tuple[Counts, ...] = (
-        divide(outcomes.true_positives + outcomes.true_negatives, outcomes.rows),
-        divide(outcomes.predicted_positives, outcomes.rows),
-        divide(outcomes.predicted_negatives, outcomes.rows),
-        recall,
-        divide(outcomes.true_negatives, outcomes.negatives),
-        precision,
-        divide(outcomes.true_negatives, outcomes.predicted_negatives),
-        divide(outcomes.positives, outcomes.predicted_positives),
-        divide(outcomes.negatives, outcomes.predicted_negatives),
-        np.asarray(2 * divide(precision * recall, precision + recall)),
-    )
-    return dict(zip(PERFORMANCE, map(float, values), strict=True))
-
 
 FLIP_TEST = "FT"
 

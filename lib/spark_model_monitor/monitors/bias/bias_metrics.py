@@ -60,6 +60,10 @@ class OutcomeCounts:
     def predicted_negatives(self) -> Counts:
         return self.true_negatives + self.false_negatives
 
+    @property
+    def right(self) -> Counts:
+        return self.true_positives + self.true_negatives
+
 
 @value_class(frozen=True, slots=True)
 class FlipTest:
@@ -158,53 +162,70 @@ def subtract(x: Counts, y: Counts) -> Counts:
     return differences
 
 
-# How the model's acceptances and rejections compare with the observed labels, on either side.
+# What a metric compares on both sides: a count of one side's rows over another.
 
 
-@register_bias_metric(
-    POST_TRAINING, "DCA", description="Difference in Conditional Acceptance (DCA)", requires=both_sides("DCO: ")
+@value_class(frozen=True, slots=True)
+class Rate:
+    """The quotient of two counts of a side, by their names in `OutcomeCounts`; as `divide` if the second is 0."""
+
+    part: str
+    total: str
+
+    def compute(self, outcomes: OutcomeCounts) -> Counts:
+        return divide(getattr(outcomes, self.part), getattr(outcomes, self.total))
+
+
+ACCURACY = Rate("right", "rows")
+RECALL = Rate("true_positives", "positives")
+SPECIFICITY = Rate("true_negatives", "negatives")
+PRECISION = Rate("true_positives", "predicted_positives")
+REJECTION_RATE = Rate("true_negatives", "predicted_negatives")
+POSITIVE_SHARE = Rate("positives", "rows")
+PREDICTED_SHARE = Rate("predicted_positives", "rows")
+CONDITIONAL_ACCEPTANCE = Rate("positives", "predicted_positives")
+CONDITIONAL_REJECTION = Rate("negatives", "predicted_negatives")
+ERROR_RATIO = Rate("false_negatives", "false_positives")
+
+
+def register_difference(
+    name: str,
+    title: str,
+    rate: Rate,
+    requires: Mapping[str, Condition],
+    *,
+    registry: Registry[Metric] = POST_TRAINING,
+    group_first: bool = False,
+) -> None:
+    """Enters the difference of a rate between the rest and the sensitive group. group_first: of the group less the rest."""
+
+    @register_bias_metric(registry, name, description=f"{title} ({name})", requires=requires)
+    def difference(counts: FacetCounts) -> Counts:
+        """The rate of one side minus that of the other; infinite if one of both is, 0 if both are."""
+        of_rest = rate.compute(counts.a)
+        of_group = rate.compute(counts.d)
+        if group_first:
+            return subtract(of_group, of_rest)
+        return subtract(of_rest, of_group)
+
+
+_SHARES = both_sides(negated="Negative facet set is empty", end=".")
+
+register_difference(
+    "DPL", "Difference in Positive Proportions in Labels", POSITIVE_SHARE, _SHARES, registry=PRE_TRAINING
 )
-def difference_in_conditional_acceptance(counts: FacetCounts) -> Counts:
-    """Ratio of observed to predicted positives in the rest, minus that ratio in the sensitive group.
-
-    Infinite if one side has no positive prediction, 0 if both have none.
-    """
-    a = counts.a
-    d = counts.d
-    return subtract(divide(a.positives, a.predicted_positives), divide(d.positives, d.predicted_positives))
-
-
-@register_bias_metric(
-    POST_TRAINING, "DCR", description="Difference in Conditional Rejection (DCR)", requires=both_sides("DCO: ")
+register_difference("DPPL", "Difference in Positive Proportions in Predicted Labels", PREDICTED_SHARE, _SHARES)
+register_difference("AD", "Accuracy Difference", ACCURACY, both_sides())
+register_difference("RD", "Recall Difference", RECALL, both_sides("DLA: "))
+register_difference("SD", "Specificity Difference", SPECIFICITY, both_sides("DLA: "), group_first=True)
+register_difference("DAR", "Difference in Acceptance Rates", PRECISION, both_sides("DLR: "))
+register_difference("DRR", "Difference in Rejection Rates", REJECTION_RATE, both_sides("DLR: "), group_first=True)
+register_difference("DCA", "Difference in Conditional Acceptance", CONDITIONAL_ACCEPTANCE, both_sides("DCO: "))
+register_difference(
+    "DCR", "Difference in Conditional Rejection", CONDITIONAL_REJECTION, both_sides("DCO: "), group_first=True
 )
-def difference_in_conditional_rejection(counts: FacetCounts) -> Counts:
-    """Ratio of observed to predicted negatives in the sensitive group, minus that ratio in the rest.
-
-    Infinite if one side has no negative prediction, 0 if both have none.
-    """
-    a = counts.a
-    d = counts.d
-    return subtract(divide(d.negatives, d.predicted_negatives), divide(a.negatives, a.predicted_negatives))
-
-
-@register_bias_metric(
-    POST_TRAINING, "DAR", description="Difference in Acceptance Rates (DAR)", requires=both_sides("DLR: ")
-)
-def difference_in_acceptance_rates(counts: FacetCounts) -> Counts:
-    """Precision in the rest minus precision in the sensitive group, -1 to 1."""
-    a = counts.a
-    d = counts.d
-    return divide(a.true_positives, a.predicted_positives) - divide(d.true_positives, d.predicted_positives)
-
-
-@register_bias_metric(
-    POST_TRAINING, "DRR", description="Difference in Rejection Rates (DRR)", requires=both_sides("DLR: ")
-)
-def difference_in_rejection_rates(counts: FacetCounts) -> Counts:
-    """Share of negative predictions that are right: the sensitive group's minus the rest's, -1 to 1."""
-    a = counts.a
-    d = counts.d
-    return divide(d.true_negatives, d.predicted_negatives) - divide(a.true_negatives, a.predicted_negatives)
+# Infinite if one side has no false positive, which is common in small windows
+register_difference("TE", "Treatment Equality", ERROR_RATIO, both_sides(), group_first=True)
 
 
 # Whether the sensitive group has more of the rejections than of the acceptances, subgroup by subgroup. Rows without a
@@ -254,44 +275,6 @@ def _conditional_disparity(rows: Counts) -> Counts:
     shares = divide(rows[..., SENSITIVE, :, :], rows_of_both)
     sizes = rows_of_both.sum(axis=-2)
     return divide((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
-
-
-# How often, and in which direction, the model is wrong on either side.
-
-
-@register_bias_metric(POST_TRAINING, "RD", description="Recall Difference (RD)", requires=both_sides("DLA: "))
-def recall_difference(counts: FacetCounts) -> Counts:
-    """Recall in the rest minus recall in the sensitive group, -1 to 1."""
-    a = counts.a
-    d = counts.d
-    return divide(a.true_positives, a.positives) - divide(d.true_positives, d.positives)
-
-
-@register_bias_metric(POST_TRAINING, "SD", description="Specificity Difference (SD)", requires=both_sides("DLA: "))
-def specificity_difference(counts: FacetCounts) -> Counts:
-    """Specificity in the sensitive group minus specificity in the rest, -1 to 1."""
-    a = counts.a
-    d = counts.d
-    return divide(d.true_negatives, d.negatives) - divide(a.true_negatives, a.negatives)
-
-
-@register_bias_metric(POST_TRAINING, "AD", description="Accuracy Difference (AD)", requires=both_sides())
-def accuracy_difference(counts: FacetCounts) -> Counts:
-    """Accuracy in the rest minus accuracy in the sensitive group, -1 to 1."""
-    a = counts.a
-    d = counts.d
-    return (a.true_positives + a.true_negatives) / a.rows - (d.true_positives + d.true_negatives) / d.rows
-
-
-@register_bias_metric(POST_TRAINING, "TE", description="Treatment Equality (TE)", requires=both_sides())
-def treatment_equality(counts: FacetCounts) -> Counts:
-    """Ratio of false negatives to false positives in the sensitive group, minus that ratio in the rest.
-
-    Infinite if one side has no false positive, which is common in small windows; 0 if both have none.
-    """
-    a = counts.a
-    d = counts.d
-    return subtract(divide(d.false_negatives, d.false_positives), divide(a.false_negatives, a.false_positives))
 
 
 @register_bias_metric(POST_TRAINING, "FT", description="Flip Test (FT)", requires=both_sides())
@@ -413,28 +396,6 @@ def class_imbalance(counts: FacetCounts) -> Counts:
 
 
 @register_bias_metric(
-    PRE_TRAINING,
-    "DPL",
-    description="Difference in Positive Proportions in Labels (DPL)",
-    requires=both_sides(negated="Negative facet set is empty", end="."),
-)
-def difference_in_labels(counts: FacetCounts) -> Counts:
-    """Share of positive observed labels in the rest minus that share in the sensitive group, -1 to 1."""
-    return counts.a.positives / counts.a.rows - counts.d.positives / counts.d.rows
-
-
-@register_bias_metric(
-    POST_TRAINING,
-    "DPPL",
-    description="Difference in Positive Proportions in Predicted Labels (DPPL)",
-    requires=both_sides(negated="Negative facet set is empty", end="."),
-)
-def difference_in_predicted_labels(counts: FacetCounts) -> Counts:
-    """Share of positive predictions in the rest minus that share in the sensitive group, -1 to 1."""
-    return counts.a.predicted_positives / counts.a.rows - counts.d.predicted_positives / counts.d.rows
-
-
-@register_bias_metric(
     POST_TRAINING,
     "DI",
     description="Disparate Impact (DI)",
@@ -445,4 +406,40 @@ def disparate_impact(counts: FacetCounts) -> Counts:
 
     0 if neither side has a positive prediction, infinite if only the rest has none.
     """
-    return divide(counts.d.predicted_positives / counts.d.rows, counts.a.predicted_positives / counts.a.rows)
+    return divide(PREDICTED_SHARE.compute(counts.d), PREDICTED_SHARE.compute(counts.a))
+
+
+# The quality of all predictions.
+
+
+PERFORMANCE = {
+    "Accuracy": "Proportion of inputs assigned the correct predicted label by the model.",
+    "Proportion of Positive Predictions in Labels": "Proportion of input assigned in positive predicted label.",
+    "Proportion of Negative Predictions in Labels": "Proportion of input assigned the negative predicted label.",
+    "True Positive Rate / Recall": "Proportion of inputs with positive observed label correctly assigned the positive predicted "
+    "label.",
+    "True Negative Rate / Specificity": "Proportion of inputs with negative observed label correctly assigned the negative "
+    "predicted label.",
+    "Acceptance Rate / Precision": "Proportion of inputs with positive predicted label that actually have a positive observed "
+    "label.",
+    "Rejection Rate": "Proportion of inputs with negative predicted label that actually have a negative observed label.",
+    "Conditional Acceptance": "Ratio between the positive observed labels and positive predicted labels.",
+    "Conditional Rejection": "Ratio between the negative observed labels and negative predicted labels.",
+    "F1 Score": "Harmonic mean of precision and recall.",
+}
+"""Names and descriptions of the service's model performance report, in its order."""
+
+PERFORMANCE_RATES = (
+    *(ACCURACY, PREDICTED_SHARE, Rate("predicted_negatives", "rows"), RECALL, SPECIFICITY, PRECISION, REJECTION_RATE),
+    *(CONDITIONAL_ACCEPTANCE, CONDITIONAL_REJECTION),
+)
+"""Those that are rates, in the same order: all but the last."""
+
+
+def compute_performance(outcomes: OutcomeCounts) -> dict[str, float]:
+    """The metrics of the service's model performance report, by name; 0 for 0/0, infinite for any other x/0."""
+    values = [rate.compute(outcomes) for rate in PERFORMANCE_RATES]
+    precision = PRECISION.compute(outcomes)
+    recall = RECALL.compute(outcomes)
+    values.append(2 * divide(precision * recall, precision + recall))
+    return dict(zip(PERFORMANCE, map(float, values), strict=True))

@@ -29,14 +29,8 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
-from spark_model_monitor.monitors.bias.bias_analysis import (
-    PERFORMANCE,
-    BiasAnalysis,
-    GroupAnalysis,
-    MetricsOfRows,
-    compute_performance,
-)
-from spark_model_monitor.monitors.bias.bias_metrics import POST_TRAINING
+from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
+from spark_model_monitor.monitors.bias.bias_metrics import PERFORMANCE, POST_TRAINING, compute_performance
 from spark_model_monitor.monitors.bias.metric_comparison import STAGE, format_segment_label
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 
