@@ -29,7 +29,6 @@ from spark_model_monitor.statistics.states.contingency import (
     PREDICTION,
     SEGMENTS,
     Cell,
-    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     Key,
@@ -53,6 +52,10 @@ class Methods:
 ALL_METHODS = Methods(tuple(sorted(PRE_TRAINING)), tuple(sorted(POST_TRAINING)))
 
 
+Metrics: TypeAlias = tuple[BiasMetric, ...] | None
+"""Of one part; None if it was not requested, or lacks predictions."""
+
+
 @value_class(frozen=True, slots=True)
 class MetricsOfRows:
     """The metrics of one group in some rows, and its counts there. None: the part was not requested.
@@ -61,8 +64,8 @@ class MetricsOfRows:
     """
 
     counts: FacetCounts
-    pre_training: tuple[BiasMetric, ...] | None
-    post_training: tuple[BiasMetric, ...] | None
+    pre_training: Metrics
+    post_training: Metrics
     known_rows: MetricsOfRows | None = None
 
     @property
@@ -243,18 +246,16 @@ def analyse_contingency(
 
 def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     """The positive labels and the sensitive groups, determined from all rows."""
-    facts = dict(zip(range(len(plan.valued)), state.facts, strict=True))
     # Columns come in the order of facets, label, prediction
-    label = facts[len(plan.facets)]
+    label, *prediction = state.facts[len(plan.facets) :]
     groups = tuple(
-        choose_groups_of_facet(facet, facts[index], _keys_at(state.tables[index], FACET))
-        for index, facet in enumerate(plan.facets)
+        choose_groups_of_facet(facet, facts, _keys_at(table, FACET))
+        for facet, facts, table in zip(plan.facets, state.facts, state.tables, strict=False)
     )
     positives = choose_positives(plan.label, label, _keys_at(state.tables[0], LABEL))
     predicted = None
     if plan.prediction is not None:
-        prediction_metadata: ColumnMetadata = facts[len(plan.facets) + 1]
-        predicted = choose_positives(plan.prediction, prediction_metadata, _keys_at(state.tables[0], PREDICTION))
+        predicted = choose_positives(plan.prediction, prediction[0], _keys_at(state.tables[0], PREDICTION))
     # Older counts have missing cells among those that are none of the configured values
     tells_unknown = tuple(
         sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
@@ -296,17 +297,23 @@ def _analyse_group(
             counts = replace(counts, flips=flip_test)
         else:
             counts = replace(counts, no_flips=flip_test)
+
+    def measure(rows: LabelTable, counts: FacetCounts) -> tuple[Metrics, Metrics, MetricsOfRows | None]:
+        """The metrics of both parts, and those without the rows whose facet is missing, if something tells which they are."""
+        known_rows = None
+        if None in rows.keys and chosen.tells_unknown[facet]:
+            known_counts = rows.count_facet(choice, with_unknown=False)
+            known_rows = MetricsOfRows(known_counts, *_compute_parts(methods, chosen, choice, known_counts))
+        return *_compute_parts(methods, chosen, choice, counts), known_rows
+
     segment_analyses = []
     for segmentation, name, rows in segments:
         segment_counts = rows.count_facet(choice)
-        parts = (
-            *_compute_parts(methods, chosen, choice, segment_counts),
-            _leave_out_unknown(methods, rows, facet, choice),
-        )
-        segment_analyses.append(SegmentAnalysis(segment_counts, *parts, segmentation=segmentation, name=name))
-    parts = (*_compute_parts(methods, chosen, choice, counts), _leave_out_unknown(methods, table, facet, choice))
+        measured = measure(rows, segment_counts)
+        segment_analyses.append(SegmentAnalysis(segment_counts, *measured, segmentation=segmentation, name=name))
     facet_name = table.plan.facets[facet].name
-    return GroupAnalysis(counts, *parts, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
+    measured = measure(table, counts)
+    return GroupAnalysis(counts, *measured, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
 
 
 def tests_flips(methods: Methods, chosen: Chosen) -> bool:
@@ -315,17 +322,7 @@ def tests_flips(methods: Methods, chosen: Chosen) -> bool:
     return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
 
 
-def _leave_out_unknown(methods: Methods, table: LabelTable, facet: int, choice: Choice) -> MetricsOfRows | None:
-    """The metrics without the rows whose facet is missing; None if there are none, or nothing tells which they are."""
-    if None not in table.keys or not table.chosen.tells_unknown[facet]:
-        return None
-    counts = table.count_facet(choice, with_unknown=False)
-    return MetricsOfRows(counts, *_compute_parts(methods, table.chosen, choice, counts))
-
-
-def _compute_parts(
-    methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts
-) -> tuple[tuple[BiasMetric, ...] | None, tuple[BiasMetric, ...] | None]:
+def _compute_parts(methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts) -> tuple[Metrics, Metrics]:
     """The metrics of both parts, pre-training first; None for a part that was not requested, or lacks predictions."""
     error = choice.error or chosen.positives.error
     pre = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)
@@ -336,7 +333,7 @@ def _compute_parts(
 
 def _compute_metrics(
     registry: Registry[Metric], names: tuple[str, ...] | None, counts: FacetCounts, error: str | None
-) -> tuple[BiasMetric, ...] | None:
+) -> Metrics:
     if names is None:
         return None
     return tuple(_compute_metric(registry.get(name), counts, error) for name in names)

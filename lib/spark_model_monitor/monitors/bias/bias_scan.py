@@ -52,8 +52,6 @@ from spark_model_monitor.monitors.protocol import Scanned, select_violations
 from spark_model_monitor.statistics.states import RowCounts
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
-    Cell,
-    ColumnMetadata,
     Contingency,
     ContingencyPlan,
     ValuedColumn,
@@ -156,14 +154,14 @@ def with_kinds_of_baseline(
     stray cells keeps its kind without them.
     """
 
-    def with_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValuedColumn:
+    columns = []
+    for column, facts in zip(plan.valued, state.facts, strict=True):
         kind = baseline_kinds.get(column.name)
-        if kind is None or not facts.present or find_strays(column, facts) or choose_kind(column, facts) is kind:
-            return column
-        log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
-        return replace(column, taken_as=kind)
-
-    columns = [with_kind(column, facts) for column, facts in zip(plan.valued, state.facts, strict=True)]
+        is_judged = kind is not None and facts.present and not find_strays(column, facts)
+        if is_judged and choose_kind(column, facts) is not kind:
+            log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
+            column = replace(column, taken_as=kind)
+        columns.append(column)
     facets = tuple(columns[: len(plan.facets)])
     label = columns[len(plan.facets)]
     prediction = None if plan.prediction is None else columns[-1]
@@ -259,14 +257,21 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
 
 def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen) -> FlipTests:
     """The flip test of every group with rows on both sides, by the indexes of facet and group."""
-    tested = {
-        (facet, group_index): _describe_sensitive_group(dataset, plan, plan.facets[facet], choice, state.tables[facet])
-        for facet, choices in enumerate(chosen.groups)
-        for group_index, choice in enumerate(choices)
-    }
-    # A group needs rows of its own and neighbours in the rest
-    tested = {group_index: group for group_index, group in tested.items() if group.size and group.rest}
-    if not tested or plan.prediction is None or chosen.predicted is None:
+    if plan.prediction is None or chosen.predicted is None:
+        return {}
+    # Neighbours are alike in the features: not in the facet itself, the label, or the prediction
+    left_out = {plan.label.name, plan.prediction.name, plan.group_column, *plan.not_features}
+    tested = {}
+    for facet_index, (facet, choices, table) in enumerate(zip(plan.facets, chosen.groups, state.tables, strict=True)):
+        features = tuple(name for name in dataset.names if name not in left_out and name != facet.name)
+        for group_index, choice in enumerate(choices):
+            size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
+            rest_size = sum(table.values()) - size
+            # A group needs rows of its own and neighbours in the rest
+            if size and rest_size:
+                group = SensitiveGroup(_select_rows(facet, choice), features, size, rest_size)
+                tested[facet_index, group_index] = group
+    if not tested:
         return {}
     flip_tests = flip_test(
         dataset.table,
@@ -276,28 +281,17 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
         list(tested.values()),
         reason=dataset.reason,
     )
+    # A reason is the same for all groups
     if isinstance(flip_tests, str):
         return dict.fromkeys(tested, flip_tests)
-    for (facet, _), group, flips in zip(tested, tested.values(), flip_tests, strict=True):
+    for group, flips in zip(tested.values(), flip_tests, strict=True):
         if flips.tested < group.size or flips.neighbours < group.rest:
             looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
             log.warning(
                 "flip test of facet %r by sample: %s of %s rows and %s of %s others",
-                *(plan.facets[facet].name, *(f"{rows:,}" for rows in looked_at)),
+                *(group.sensitive.column.name, *(f"{rows:,}" for rows in looked_at)),
             )
     return dict(zip(tested, flip_tests, strict=True))
-
-
-def _describe_sensitive_group(
-    dataset: Dataset, plan: ContingencyPlan, facet: ValuedColumn, choice: Choice, table: Mapping[Cell, int]
-) -> SensitiveGroup:
-    size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
-    # Neighbours are alike in the features: not in the facet itself, the label, or the prediction
-    left_out = {facet.name, plan.label.name, *plan.not_features}
-    left_out |= {plan.prediction.name} if plan.prediction is not None else set()
-    left_out |= {plan.group_column} if plan.group_column is not None else set()
-    features = tuple(name for name in dataset.names if name not in left_out)
-    return SensitiveGroup(_select_rows(facet, choice), features, size, sum(table.values()) - size)
 
 
 def _select_rows(column: ValuedColumn, choice: Choice) -> RowsOfKeys:

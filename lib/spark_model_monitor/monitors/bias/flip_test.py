@@ -161,32 +161,6 @@ SCHEMA = pa.schema(
 )
 
 
-def prepare_flip_rows(
-    table: Partitions,
-    names: Sequence[str],
-    plan: ContingencyPlan,
-    features: Sequence[str],
-    positive: RowsOfKeys,
-    sensitive: Sequence[RowsOfKeys],
-    reason: str | None,
-) -> Partitions | None:
-    """The accepted rows in the form for `count_flips`; None if the types show that a feature can't be a number."""
-    task = FlipTask(CountTask(plan, tuple(names), reason, None), tuple(features), positive, tuple(sensitive))
-    # No other columns, which may be of types that Arrow lacks
-    needed = dict.fromkeys((*features, *(rows.column.name for rows in (positive, *sensitive))))
-    columns = [f"c{names.index(name)}" for name in needed]
-    if reason:
-        columns.append(reason)
-    table = table.selected(columns, columns)
-    schema = table.schema
-    # Empty columns are enough to see the declared types, before any Spark job
-    cells = [task.feature(pa.array([], schema.field(f"c{names.index(name)}").type)) for name in features]
-    is_number = [cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells]
-    if cells and all(is_number):
-        return table.numbered().mapped(task, SCHEMA)
-    return None
-
-
 @value_class(frozen=True)
 class FlipTask:
     """Prepares those rows of a partition."""
@@ -303,9 +277,20 @@ def flip_test(
     # Groups of different facets have different features; rows are packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
     sensitive = [group.sensitive for group in groups]
-    prepared = prepare_flip_rows(table, names, plan, features, positive, sensitive, reason)
-    if prepared is None:
+    task = FlipTask(CountTask(plan, tuple(names), reason, None), features, positive, tuple(sensitive))
+    # No other columns, which may be of types that Arrow lacks
+    needed = dict.fromkeys((*features, *(rows.column.name for rows in (positive, *sensitive))))
+    columns = [f"c{names.index(name)}" for name in needed]
+    if reason:
+        columns.append(reason)
+    table = table.selected(columns, columns)
+    # Empty columns are enough to see the declared types, before any Spark job
+    cells = [task.feature(pa.array([], table.schema.field(f"c{names.index(name)}").type)) for name in features]
+    if not cells or not all(
+        cell.declared in NUMERIC or (cell.declared is None and plan.untyped_texts) for cell in cells
+    ):
         return NOT_NUMERIC
+    prepared = table.numbered().mapped(task, SCHEMA)
     started = time.monotonic()
     rows = plan.flip_rows
     tested = tuple(
@@ -317,9 +302,15 @@ def flip_test(
         )
         for group in groups
     )
-    neighbours = _collect_neighbours(prepared, tested)
-    if isinstance(neighbours, str):
-        return neighbours
+    # The rows to search for neighbours, in the order of partitions
+    collected = prepared.mapped(partial(select_neighbours, tested), SCHEMA).batches()
+    batches = [batch for batch in collected if batch.num_rows]
+    batches.sort(key=lambda batch: int(batch.column(PARTITION)[0].as_py()))
+    if any(batch.column(TEXTS).to_numpy().any() for batch in batches):
+        return NOT_NUMERIC
+    neighbours = concat_rows([FlipRows.of(batch, len(groups)) for batch in batches])
+    if np.isnan(neighbours.features).any():
+        return MISSING_VALUES
     flip_tests = _count_tested_flips(prepared, tested, neighbours, groups)
     log.info(
         "tested %s rows for flips, %.1f s",
@@ -327,19 +318,6 @@ def flip_test(
         time.monotonic() - started,
     )
     return flip_tests
-
-
-def _collect_neighbours(prepared: Partitions, plan: tuple[FlipGroup, ...]) -> FlipRows | str:
-    """The rows to search for neighbours: at most `rows` for each group, in the order of partitions."""
-    collected = prepared.mapped(partial(select_neighbours, plan), SCHEMA).batches()
-    batches = [batch for batch in collected if batch.num_rows]
-    batches.sort(key=lambda batch: int(batch.column(PARTITION)[0].as_py()))
-    if any(batch.column(TEXTS).to_numpy().any() for batch in batches):
-        return NOT_NUMERIC
-    neighbours = concat_rows([FlipRows.of(batch, len(plan)) for batch in batches])
-    if np.isnan(neighbours.features).any():
-        return MISSING_VALUES
-    return neighbours
 
 
 def _count_tested_flips(

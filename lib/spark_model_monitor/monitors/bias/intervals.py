@@ -230,17 +230,13 @@ def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCount
         size = min(chunk, resamples - start)
         # A draw of all rows with replacement, by kind of row
         cells = rng.multinomial(rows, shares, size=size).reshape(size, *counts.cells.shape).astype(np.float64)
-        flips = None
-        if counts.flips:
-            flips = _resample_flips(counts.flips, rng, size)
+        flips = counts.flips
+        if flips is not None:
+            outcomes = np.array([float(flips.to_negative), float(flips.to_positive), 0.0])
+            outcomes[2] = flips.tested - outcomes.sum()
+            drawn = rng.multinomial(flips.tested, outcomes / max(flips.tested, 1), size=size).astype(np.float64)
+            flips = replace(flips, to_negative=drawn[:, 0], to_positive=drawn[:, 1])
         yield replace(counts, cells=cells, flips=flips)
-
-
-def _resample_flips(flips: FlipTest, rng: np.random.Generator, size: int) -> FlipTest:
-    outcomes = np.array([float(flips.to_negative), float(flips.to_positive), 0.0])
-    outcomes[2] = flips.tested - outcomes.sum()
-    drawn = rng.multinomial(flips.tested, outcomes / max(flips.tested, 1), size=size).astype(np.float64)
-    return replace(flips, to_negative=drawn[:, 0], to_positive=drawn[:, 1])
 
 
 def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Counts:

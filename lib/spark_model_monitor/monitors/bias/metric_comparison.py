@@ -395,9 +395,12 @@ def compare_with_baseline(
         else:
             own_values = {metric.name: metric.value for metric in past.metrics}
         if with_intervals:
-            likeness = estimate_design_effects(
-                _choose_named_rows(window_rows, past).counts, _defined_metrics(window_rows), neighbours
-            )
+            named_rows = window_rows
+            blocks = window_rows.counts.blocks
+            # The baseline's rows show how many count as one if no row of the window has the name of a group
+            if past is not None and blocks is not None and not blocks[:-1].any():
+                named_rows = past
+            likeness = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
         # Intervals of the window's values, and how far noise moves both sides
         intervals = compute_intervals(window_rows.counts, likeness)
         spreads = estimate_spreads(window_rows.counts, likeness)
@@ -474,14 +477,6 @@ def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_M
             yield (group.facet, group.choice.configured, (segment.segmentation, segment.name)), segment
 
 
-def _choose_named_rows(window_rows: MetricsOfRows, before: MetricsOfRows | None) -> MetricsOfRows:
-    """Whose rows show how many count as one: the baseline's if no row of the window has the name of a group."""
-    nameless = window_rows.counts.blocks is not None and not window_rows.counts.blocks[:-1].any()
-    if nameless and before is not None:
-        return before
-    return window_rows
-
-
 def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
     """The metrics with a value."""
     return [metric.name for metric in measured_rows.metrics if metric.value is not None]
@@ -490,9 +485,13 @@ def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
 LOST = "no row has the value of this group any more"
 
 
-def find_lost_groups(analysis: BiasAnalysis, baseline: BiasBaseline) -> Iterator[GroupAnalysis]:
-    """The baseline's groups that the window lacks, unless it may lack them by chance. A configured group without a row is
-    in the window's own analysis; a group by value isn't, and `F` renamed to `Female` is a new one without a baseline.
+def compare_lost_groups(
+    analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
+) -> Iterator[MetricComparison]:
+    """The metrics of the baseline's groups that the window lacks, unless it may lack them by chance: they are undefined.
+
+    A configured group without a row is in the window's own analysis; a group by value isn't, and `F` renamed to `Female`
+    is a new one without a baseline.
     """
     window_facets = {group.facet for group in analysis.groups}
     window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
@@ -508,15 +507,8 @@ def find_lost_groups(analysis: BiasAnalysis, baseline: BiasBaseline) -> Iterator
             share = 0.0
         # The probability that none of the window's rows is of a group with this share
         chance = (1 - share) ** analysis.rows
-        if chance <= RARELY:
-            yield group
-
-
-def compare_lost_groups(
-    analysis: BiasAnalysis, baseline: BiasBaseline, tolerances: Tolerances
-) -> Iterator[MetricComparison]:
-    """The metrics of the lost groups, which are undefined in the window."""
-    for group in find_lost_groups(analysis, baseline):
+        if chance > RARELY:
+            continue
         for stage in STAGES:
             limits = baseline.values(baseline.constraints, stage, group.facet, group.choice)
             compared = ComparedGroup(stage, group.facet, group.choice.configured, (0, analysis.rows))

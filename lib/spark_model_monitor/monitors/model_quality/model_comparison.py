@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.challenge_file import MetricDifference, Segment, TrialVerdict
 from spark_model_monitor.documents.model_quality import ComparisonOperator
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.model_quality.estimates import IncludedBlocks, JackknifeEstimate, jackknife
+from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstimate, jackknife
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence, sum_without_each
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
+from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
 from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
@@ -123,24 +123,19 @@ ScoreComparison: TypeAlias = tuple[float, float, JackknifeEstimate, float | None
 def delong_covariance(positive: Flags, *scores: Numbers) -> tuple[Numbers, Numbers]:
     """The areas under the ROC curves of scores of the same rows, shape (scores,), and their covariance, shape (scores, scores).
 
-    Source: DeLong, DeLong and Clarke-Pearson 1988, by ranks as in Sun and Xu 2014, "Fast implementation of DeLong's algorithm".
+    Source: DeLong, DeLong and Clarke-Pearson 1988, as for one area (`variance_of_roc`).
     """
-    m = int(positive.sum())
-    n = int((~positive).sum())
-    positive_ranks = np.empty((len(scores), m))
-    negative_ranks = np.empty((len(scores), n))
-    for row, sample_scores in enumerate(scores):
-        # A rank among all less that among its own class counts the rows of the other class below
-        ranks = _mean_ranks(sample_scores)
-        positive_ranks[row] = (ranks[positive] - _mean_ranks(sample_scores[positive])) / n
-        negative_ranks[row] = 1 - (ranks[~positive] - _mean_ranks(sample_scores[~positive])) / m
-    return positive_ranks.mean(axis=1), np.atleast_2d(np.cov(positive_ranks) / m + np.cov(negative_ranks) / n)
-
-
-def _mean_ranks(values: Numbers) -> Numbers:
-    """Ranks from 1; equal values share their mean rank."""
-    _, value_indexes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[value_indexes])
+    positive_ranks = []
+    negative_ranks = []
+    for sample_scores in scores:
+        # Ranks of each distinct score, then of each row
+        values, score_index = np.unique(sample_scores, return_inverse=True)
+        counts = [np.bincount(score_index[rows], minlength=len(values)) for rows in (positive, ~positive)]
+        ranks_of_positives, ranks_of_negatives = compute_ranks(*counts)
+        positive_ranks.append(ranks_of_positives[score_index[positive]])
+        negative_ranks.append(ranks_of_negatives[score_index[~positive]])
+    covariance = np.cov(positive_ranks) / positive.sum() + np.cov(negative_ranks) / (~positive).sum()
+    return np.mean(positive_ranks, axis=1), np.atleast_2d(covariance)
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -202,11 +197,6 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
     )
 
 
-def _keep_values(values: Numbers, _: IncludedBlocks) -> Numbers:
-    """A statistic whose values without each block are computed already."""
-    return values
-
-
 def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bool) -> ScoreComparison:
     """values: of each side, for all rows and then without each block in turn."""
     before, after = (float(side_values[0]) for side_values in values)
@@ -214,10 +204,8 @@ def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bo
     if paired:
         estimate = jackknife(lambda _: values[1] - values[0], rows[0])
         return before, after, replace(estimate, method="paired blocks"), None
-    parts = []
     # Each side has blocks of its own, whose variances add up
-    for side_values, side_rows in zip(values, rows, strict=True):
-        parts.append(jackknife(partial(_keep_values, side_values), side_rows))
+    parts = jackknife(lambda _: values[0], rows[0]), jackknife(lambda _: values[1], rows[1])
     squares = [part.standard_error**2 for part in parts]
     squares_over_freedom = sum(square**2 / part.freedom for square, part in zip(squares, parts, strict=True) if square)
     freedom = sum(squares) ** 2 / squares_over_freedom if squares_over_freedom else 1.0  # Welch and Satterthwaite's

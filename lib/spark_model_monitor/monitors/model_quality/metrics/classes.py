@@ -28,7 +28,8 @@ GREATER = ComparisonOperator.GREATER_THAN
 @register_metric(BINARY, "recall", operator=LOWER_IS_WORSE, family="recall")
 def recall(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the positive rows predicted positive."""
-    return _share_of_positives_found(evidence)
+    hits = evidence.true_positives
+    return FractionEstimate.of_count(hits, hits + evidence.false_negatives)
 
 
 @register_metric(BINARY, "precision", operator=LOWER_IS_WORSE, family="precision")
@@ -53,37 +54,20 @@ def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
 @register_metric(BINARY, "true_negative_rate", operator=LOWER_IS_WORSE, family="true_negative_rate")
 def true_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """Specificity: 1 - false positive rate, computed so."""
-    return _share_of_negatives_missed(evidence).complement()
+    return false_positive_rate(evidence).complement()
 
 
 @register_metric(BINARY, "false_positive_rate", operator=GREATER, family="true_negative_rate")
 def false_positive_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the negative rows predicted positive."""
-    return _share_of_negatives_missed(evidence)
+    misses = evidence.false_positives
+    return FractionEstimate.of_count(misses, misses + evidence.true_negatives)
 
 
 @register_metric(BINARY, "false_negative_rate", operator=GREATER, family="recall")
 def false_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
     """1 - recall, computed so."""
-    return _share_of_positives_found(evidence).complement()
-
-
-@register_metric(BINARY, "f0_5", operator=LOWER_IS_WORSE, family="f0_5")
-def f0_5(evidence: BinaryEvidence) -> FractionEstimate:
-    """Like f1, with more weight on precision."""
-    return f_score(evidence, 0.5)
-
-
-@register_metric(BINARY, "f1", operator=LOWER_IS_WORSE, family="f1")
-def f1(evidence: BinaryEvidence) -> FractionEstimate:
-    """Harmonic mean of precision and recall."""
-    return f_score(evidence, 1.0)
-
-
-@register_metric(BINARY, "f2", operator=LOWER_IS_WORSE, family="f2")
-def f2(evidence: BinaryEvidence) -> FractionEstimate:
-    """Like f1, with more weight on recall."""
-    return f_score(evidence, 2.0)
+    return recall(evidence).complement()
 
 
 def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
@@ -115,14 +99,18 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 
 
-def _share_of_positives_found(evidence: BinaryEvidence) -> FractionEstimate:
-    hits = evidence.true_positives
-    return FractionEstimate.of_count(hits, hits + evidence.false_negatives)
+def register_f_score(name: str, beta: float) -> None:
+    """Enters the weighted harmonic mean of precision and recall. beta: how many times as much recall weighs."""
+
+    @register_metric(BINARY, name, operator=LOWER_IS_WORSE, family=name)
+    def f_score_for_beta(evidence: BinaryEvidence) -> FractionEstimate:
+        """Harmonic mean of precision and recall, weighted."""
+        return f_score(evidence, beta)
 
 
-def _share_of_negatives_missed(evidence: BinaryEvidence) -> FractionEstimate:
-    misses = evidence.false_positives
-    return FractionEstimate.of_count(misses, misses + evidence.true_negatives)
+register_f_score("f0_5", 0.5)
+register_f_score("f1", 1.0)
+register_f_score("f2", 2.0)
 
 
 # Many classes: each against the rest, weighted by its share of the labels. Variances are those of the delta method under
@@ -144,102 +132,48 @@ def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
     return accuracy_of_classes(evidence)
 
 
-@register_metric(MULTICLASS, "weighted_precision", operator=LOWER_IS_WORSE, family="weighted_precision")
-def weighted_precision(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Precision of each class, weighted by its share of the labels."""
-    return _mean_of_classes(evidence, of_labels=0, by_labels=True)
-
-
-@register_metric(MULTICLASS, "weighted_f0_5", operator=LOWER_IS_WORSE, family="weighted_f0_5")
-def weighted_f0_5(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F0.5 of each class, weighted by its share of the labels."""
-    return _mean_of_classes(evidence, of_labels=0.25, by_labels=True)
-
-
-@register_metric(MULTICLASS, "weighted_f1", operator=LOWER_IS_WORSE, family="weighted_f1")
-def weighted_f1(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F1 of each class, weighted by its share of the labels."""
-    return _mean_of_classes(evidence, of_labels=1, by_labels=True)
-
-
-@register_metric(MULTICLASS, "weighted_f2", operator=LOWER_IS_WORSE, family="weighted_f2")
-def weighted_f2(evidence: MulticlassEvidence) -> FractionEstimate:
-    """F2 of each class, weighted by its share of the labels."""
-    return _mean_of_classes(evidence, of_labels=4, by_labels=True)
-
-
-@register_metric(MULTICLASS, "macro_f1", operator=LOWER_IS_WORSE, family="macro_f1", ours=True)
-def macro_f1(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean F1 of the classes among labels or predictions, however rare."""
-    return _mean_of_classes(evidence, of_labels=1, by_labels=False)
-
-
-@register_metric(MULTICLASS, "macro_precision", operator=LOWER_IS_WORSE, family="macro_precision", ours=True)
-def macro_precision(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean precision of the classes of macro_f1."""
-    return _mean_of_classes(evidence, of_labels=0, by_labels=False)
-
-
-@register_metric(MULTICLASS, "macro_recall", operator=LOWER_IS_WORSE, family="macro_recall", ours=True)
-def macro_recall(evidence: MulticlassEvidence) -> FractionEstimate:
-    """Mean recall of the classes of macro_f1."""
-    return _mean_of_classes(evidence, of_labels=1, of_predictions=0, by_labels=False)
-
-
-def _equal_class_weights(labels: Numbers, predictions: Numbers) -> Numbers:
-    occurs = labels + predictions > 0
-    weights: Numbers = occurs / max(np.count_nonzero(occurs), 1)
-    return weights
-
-
-def _mean_of_classes(
-    evidence: MulticlassEvidence, *, of_labels: float, of_predictions: float = 1, by_labels: bool
-) -> FractionEstimate:
-    """The mean of F of each class: its hits over labels and predictions, weighted so. With 0 and 1 it is precision, with 1 and 0
-    recall. by_labels: whether a class counts by its share of the labels, or all alike.
+def register_mean_of_classes(name: str, *, of_labels: float, of_predictions: float = 1, by_labels: bool) -> None:
+    """Enters the mean of F of each class: its hits over labels and predictions, weighted so. With 0 and 1 it is precision,
+    with 1 and 0 recall. by_labels: whether a class counts by its share of the labels, as in the service, or all alike.
     """
-    hits, labels, predictions = _shares(evidence)
-    if by_labels:
+
+    @register_metric(MULTICLASS, name, operator=LOWER_IS_WORSE, family=name, ours=not by_labels)
+    def mean_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
+        """Mean of a metric of each class against the rest: of all alike, or weighted by their shares of the labels."""
+        rows = evidence.rows
+        if not rows:
+            return FractionEstimate(math.nan, 0, 0, "delta method")
+        hits, labels, predictions = _shares(evidence)
         weights = labels
-    else:
-        weights = _equal_class_weights(labels, predictions)
-    denominators = of_labels * labels + of_predictions * predictions
-    class_scores = ratio_or_zero((of_labels + of_predictions) * hits, denominators)
-    per_row = ratio_or_zero(weights, denominators)
-    return _weighted(
-        *(evidence, weights, class_scores),
-        # Derivatives of the mean by each share; the weights themselves are labels if `by_labels`
-        at_label=class_scores * (by_labels - of_labels * per_row),
-        at_hit=(of_labels + of_predictions) * per_row,
-        at_prediction=-class_scores * of_predictions * per_row,
-    )
+        # All classes among labels or predictions alike, however rare
+        if not by_labels:
+            occurs = labels + predictions > 0
+            weights = occurs / max(np.count_nonzero(occurs), 1)
+        denominators = of_labels * labels + of_predictions * predictions
+        class_scores = ratio_or_zero((of_labels + of_predictions) * hits, denominators)
+        value = float(np.sum(weights * class_scores))
+        # By how much the mean grows with the share of rows that have a class as a label, are right, or have it as a
+        # prediction; the weights themselves are labels if `by_labels`
+        per_row = ratio_or_zero(weights, denominators)
+        at_label = class_scores * (by_labels - of_labels * per_row)
+        at_hit = (of_labels + of_predictions) * per_row
+        at_prediction = -class_scores * of_predictions * per_row
+        # Only pairs of classes that occur, as most cells of many classes are empty
+        left, right = np.nonzero(evidence.matrix)
+        shares = evidence.matrix[left, right] / rows
+        # What one row more of each pair adds to the mean
+        influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
+        spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
+        return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
 
 
-def _weighted(
-    evidence: MulticlassEvidence,
-    weights: Numbers,
-    class_scores: Numbers,
-    *,
-    at_label: Numbers,
-    at_hit: Numbers,
-    at_prediction: Numbers,
-) -> FractionEstimate:
-    """The mean of a metric of each class, and its variance.
-
-    at_label, at_hit, at_prediction: by how much the mean grows with the share of rows that have the class as a label, are
-    right, or have it as a prediction; shape (classes,).
-    """
-    rows = evidence.rows
-    if not rows:
-        return FractionEstimate(math.nan, 0, 0, "delta method")
-    value = float(np.sum(weights * class_scores))
-    # Only pairs of classes that occur, as most cells of many classes are empty
-    left, right = np.nonzero(evidence.matrix)
-    shares = evidence.matrix[left, right] / rows
-    # What one row more of each pair adds to the mean
-    influence = at_label[left] + at_prediction[right] + np.where(left == right, at_hit[left], 0.0)
-    spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
-    return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
+register_mean_of_classes("weighted_precision", of_labels=0, by_labels=True)
+register_mean_of_classes("weighted_f0_5", of_labels=0.25, by_labels=True)
+register_mean_of_classes("weighted_f1", of_labels=1, by_labels=True)
+register_mean_of_classes("weighted_f2", of_labels=4, by_labels=True)
+register_mean_of_classes("macro_f1", of_labels=1, by_labels=False)
+register_mean_of_classes("macro_precision", of_labels=0, by_labels=False)
+register_mean_of_classes("macro_recall", of_labels=1, of_predictions=0, by_labels=False)
 
 
 def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:

@@ -130,13 +130,20 @@ def variance_of_roc(scores: ScoreCounts) -> float:
     negatives = n.sum()
     if positives < 2 or negatives < 2:
         return math.nan
-    # For a row of each score: the share of rows of the other class that it is ranked rightly against
-    positive_ranks = (np.cumsum(n) - n / 2) / negatives
-    negative_ranks = (positives - np.cumsum(p) + p / 2) / positives
+    positive_ranks, negative_ranks = compute_ranks(p, n)
     area = np.dot(p, positive_ranks) / positives
     spread_of_positives = np.dot(p, (positive_ranks - area) ** 2) / (positives - 1)
     spread_of_negatives = np.dot(n, (negative_ranks - area) ** 2) / (negatives - 1)
     return float(spread_of_positives / positives + spread_of_negatives / negatives)
+
+
+def compute_ranks(positives: Numbers, negatives: Numbers) -> tuple[Numbers, Numbers]:
+    """For a positive and for a negative row of each score the share of the other class that it is ranked rightly against,
+    ties half. positives, negatives: rows by score; either class has some.
+    """
+    total = positives.sum()
+    positive_ranks = (np.cumsum(negatives) - negatives / 2) / negatives.sum()
+    return positive_ranks, (total - np.cumsum(positives) + positives / 2) / total
 
 
 def area_under_precision_recall(scores: ScoreCounts) -> float:
