@@ -17,6 +17,7 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     compare_estimates,
 )
 from spark_model_monitor.monitors.model_quality.measurement import Tolerance
+from spark_model_monitor.monitors.model_quality.metrics.classes import complement
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 
@@ -55,7 +56,7 @@ def test_the_chance_of_a_share_is_the_tail_of_the_hypergeometric_distribution():
 
     # 30 misses of the window among 230 of both
     assert compare_estimates(baseline, window, Side.LOW).p == pytest.approx(stats.hypergeom.sf(29, 2_200, 230, 200))
-    assert compare_estimates(baseline.complement(), window.complement(), Side.HIGH).p == pytest.approx(
+    assert compare_estimates(complement(baseline), complement(window), Side.HIGH).p == pytest.approx(
         stats.hypergeom.sf(29, 2_200, 230, 200)
     )
 

@@ -260,8 +260,8 @@ def test_a_mean_error_has_the_larger_of_the_files_error_and_that_of_so_many_rows
     difference = error.value - reported["value"]
     as_the_window = difference / (error.standard_error * 2**0.5)
     wider = difference / (5**0.5 * 0.02 * 2**0.5)  # the larger variance counts for both
-    assert check_results[1e-6].p == pytest.approx(stats.t.sf(as_the_window, error.degrees_of_freedom))
-    assert check_results[0.02].p == pytest.approx(stats.t.sf(wider, error.degrees_of_freedom))
+    assert check_results[1e-6].p == pytest.approx(stats.t.sf(as_the_window, error.freedom))
+    assert check_results[0.02].p == pytest.approx(stats.t.sf(wider, error.freedom))
     assert check_results[1e-6].status is CheckStatus.VIOLATED
     assert check_results[0.02].level < check_results[0.02].p < 0.05 / 4  # four errors share one in twenty
     assert check_results[0.02].status is CheckStatus.CANNOT_TELL

@@ -157,8 +157,8 @@ def with_kinds_of_baseline(
     columns = []
     for column, facts in zip(plan.valued, state.facts, strict=True):
         kind = baseline_kinds.get(column.name)
-        is_judged = kind is not None and facts.present and not find_strays(column, facts)
-        if is_judged and choose_kind(column, facts) is not kind:
+        is_comparable = facts.present and not find_strays(column, facts)
+        if kind is not None and is_comparable and choose_kind(column, facts) is not kind:
             log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
             column = replace(column, taken_as=kind)
         columns.append(column)
@@ -264,13 +264,14 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
     tested = {}
     for facet_index, (facet, choices, table) in enumerate(zip(plan.facets, chosen.groups, state.tables, strict=True)):
         features = tuple(name for name in dataset.names if name not in left_out and name != facet.name)
+        # A group needs rows of its own and neighbours in the rest
         for group_index, choice in enumerate(choices):
             size = sum(rows for cell, rows in table.items() if cell[FACET] in choice.keys)
             rest_size = sum(table.values()) - size
-            # A group needs rows of its own and neighbours in the rest
             if size and rest_size:
-                group = SensitiveGroup(_select_rows(facet, choice), features, size, rest_size)
-                tested[facet_index, group_index] = group
+                tested[facet_index, group_index] = SensitiveGroup(
+                    _select_rows(facet, choice), features, size, rest_size
+                )
     if not tested:
         return {}
     flip_tests = flip_test(

@@ -184,10 +184,6 @@ class FractionEstimate:
             reduced = replace(self, n=n, trials=trials, units=self.units / rows)
         return replace(reduced, blocks=min(blocks, self.blocks))
 
-    def complement(self) -> FractionEstimate:
-        """The estimate of 1 - value."""
-        return replace(self, value=1 - self.value)
-
     def end(self, direction: Side, level: float) -> float | None:
         """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
         if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
@@ -236,14 +232,14 @@ class Scale(Enum):
 class JackknifeEstimate:
     """A metric from blocks of rows.
 
-    standard_error: NaN for fewer than two blocks. degrees_of_freedom: of the standard error, number of blocks less one
+    standard_error: NaN for fewer than two blocks. freedom: of the standard error, number of blocks less one
     or fewer.
     """
 
     value: float
     n: int
     standard_error: float
-    degrees_of_freedom: float
+    freedom: float
     scale: Scale = Scale.LINEAR
     method: str = "jackknife"
     bound: float | None = None
@@ -266,10 +262,6 @@ class JackknifeEstimate:
             return self.standard_error**2 * self.n
         return 0.0
 
-    @property
-    def freedom(self) -> float:
-        return self.degrees_of_freedom
-
     def end(self, direction: Side, level: float) -> float | None:
         return self._reached(direction, level, self.standard_error)
 
@@ -282,32 +274,29 @@ class JackknifeEstimate:
         if not error:
             return self.value
         # So many standard errors as the level and the degrees of freedom ask for
-        distance = direction.value * -student_quantile(self.degrees_of_freedom, level) * error
+        distance = direction.value * -student_quantile(self.freedom, level) * error
         # On a scale of logarithms: distances from 0, or from 1 for metrics whose best value is 1
         if self.scale is Scale.COMPLEMENT:
             distance_from_end = 1 - self.value
         else:
             distance_from_end = self.value
-        if self.scale is Scale.LINEAR:
-            return _finite_or_none(self.value + distance)
-        if (
-            distance_from_end <= error
-        ):  # errors of such a small value are not symmetric on the scale: they end where it does
-            end = self.value + distance
-            return _finite_or_none(max(end, 0.0) if self.scale is Scale.LOG else min(end, 1.0))
-        downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale decreases as the value increases
-        end = math.exp(
-            min(math.log(distance_from_end) + downward * (distance * (1 / distance_from_end)), 700.0)
-        )  # beyond it there is no double
-        return _finite_or_none(end if self.scale is Scale.LOG else 1 - end)
+        end = self.value + distance
+        if self.scale is not Scale.LINEAR and distance_from_end > error:
+            downward = -1 if self.scale is Scale.COMPLEMENT else 1  # the scale decreases as the value increases
+            exponent = math.log(distance_from_end) + downward * (distance * (1 / distance_from_end))
+            end = math.exp(min(exponent, 700.0))  # beyond it there is no double
+            if self.scale is Scale.COMPLEMENT:
+                end = 1 - end
+        # Errors of such a small value are not symmetric on the scale: they end where it does
+        elif self.scale is Scale.LOG:
+            end = max(end, 0.0)
+        elif self.scale is Scale.COMPLEMENT:
+            end = min(end, 1.0)
+        # It may be too huge or too tiny for a float
+        return end if math.isfinite(end) else None
 
 
 Estimate: TypeAlias = FractionEstimate | JackknifeEstimate
-
-
-def _finite_or_none(end: float) -> float | None:
-    """An end of an interval; None if it is too huge or too tiny for a float."""
-    return end if math.isfinite(end) else None
 
 
 SQUARES_OF_DEVIATION = 5.0
@@ -403,7 +392,7 @@ STEP = math.sqrt(2)  # between two sizes that are tried
 MOST_STEPS = 20  # beyond a thousand times as many rows nobody waits
 
 
-def growth_needed(baseline: Estimate, window: Estimate, worse: Side, level: float, change: float) -> float | None:
+def compute_growth(baseline: Estimate, window: Estimate, worse: Side, level: float, change: float) -> float | None:
     """How many times as many rows show a change of this size; None if a thousand times don't.
 
     Rows that are not there yet are assumed to vary as those of the window.
@@ -411,15 +400,11 @@ def growth_needed(baseline: Estimate, window: Estimate, worse: Side, level: floa
     growth = 1.0
     for _ in range(MOST_STEPS):
         growth *= STEP
-        larger_window = with_more_rows(window, growth)
+        n = round(window.n * growth)
+        if isinstance(window, JackknifeEstimate):
+            larger_window: Estimate = replace(window, n=n, standard_error=window.standard_error / math.sqrt(growth))
+        else:
+            larger_window = replace(window, n=n, trials=window.trials * growth, units=window.units * growth)
         if smallest_change(baseline, larger_window, worse, level) <= change:
             return growth
     return None
-
-
-def with_more_rows(estimate: Estimate, growth: float) -> Estimate:
-    """The estimate if there were this many times as many rows of the same kind."""
-    n = round(estimate.n * growth)
-    if isinstance(estimate, JackknifeEstimate):
-        return replace(estimate, n=n, standard_error=estimate.standard_error / math.sqrt(growth))
-    return replace(estimate, n=n, trials=estimate.trials * growth, units=estimate.units * growth)

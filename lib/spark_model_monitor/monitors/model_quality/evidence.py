@@ -60,7 +60,12 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
             "prediction is a probability give it as probability_attribute, if it is a number the problem is a Regression"
         )
     if not plan.is_binary:
-        return _build_class_table(counts, plan)
+        names = _names_by_class(counts.labels | counts.predictions)
+        label_keys, prediction_keys = map(_names_by_class, (counts.labels, counts.predictions))
+        if counts.total >= ENOUGH_TO_TELL and not label_keys.keys() & prediction_keys.keys():
+            raise _nothing_in_common(counts.labels, counts.predictions)
+        ordered = tuple(sorted(names.values(), key=_sort_key))
+        return ClassTable(ordered, _build_confusion_matrix(counts, ordered, plan))
     # Without predictions the scan counted scores above and below the threshold
     if plan.with_predictions:
         predictions = counts.predictions
@@ -164,21 +169,11 @@ def describe_labels(labels: Iterable[str]) -> str:
     return " and ".join(parts) or "none"
 
 
-def _build_class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
-    names = _names_by_class(counts.labels | counts.predictions)
-    if counts.total >= ENOUGH_TO_TELL and not set(_names_by_class(counts.labels)) & set(
-        _names_by_class(counts.predictions)
-    ):
-        raise _nothing_in_common(counts.labels, counts.predictions)
-    ordered = tuple(sorted(names.values(), key=_sort_key))
-    return ClassTable(ordered, _build_confusion_matrix(counts, ordered, plan))
-
-
 def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan: OutcomePlan) -> tuple[str, str]:
     """The names of the positive and of the negative class. A window may lack one of them."""
     names = _names_by_class(labels | predictions)
     if len(names) > 2:
-        if predictions and not set(_names_by_class(labels)) & set(_names_by_class(predictions)):
+        if predictions and not _names_by_class(labels).keys() & _names_by_class(predictions).keys():
             raise _nothing_in_common(labels, predictions)
         raise BadInput(
             f"a binary problem has two classes, but the labels are {describe_labels(labels)}"
@@ -389,24 +384,24 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
     ]
     if not plan.is_binary:
         scored = scores_by_class(outcomes.class_scores, table.classes)
-        outcomes_of_other_classes = tuple(
-            MulticlassEvidence(pairs_without_block, table.classes) for pairs_without_block in matrices_without_block
-        )
+        without_block = tuple(MulticlassEvidence(matrix, table.classes) for matrix in matrices_without_block)
         return MulticlassEvidence(
-            table.matrix, table.classes, probabilities, outcomes.values, scored, others=outcomes_of_other_classes
+            table.matrix, table.classes, probabilities, outcomes.values, scored, others=without_block
         )
     # Of two classes the blocks have scores of their own, too
-    scores = outcomes.scores if plan.with_scores else None
-    binary_evidence = BinaryEvidence(table.matrix, table.classes, scores, probabilities, outcomes.values, as_service)
+    scores = None
     scores_without_block: Sequence[ScoreCounts | None] = [None] * len(matrices_without_block)
-    if scores is not None:
+    if plan.with_scores:
+        scores = outcomes.scores
         with_rows = [block_counts for block_counts in outcomes.coarse_scores if len(block_counts.scores)]
         scores_without_block = sum_without_each(with_rows, ScoreCounts())
-    evidence_without_block = [
+    binary_without_block = tuple(
         BinaryEvidence(matrix, table.classes, block_scores)
         for matrix, block_scores in zip(matrices_without_block, scores_without_block, strict=True)
-    ]
-    return replace(binary_evidence, others=tuple(evidence_without_block))
+    )
+    return BinaryEvidence(
+        table.matrix, table.classes, scores, probabilities, outcomes.values, as_service, binary_without_block
+    )
 
 
 def sum_without_each(states: Sequence[StateT], zero: StateT) -> list[StateT]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -47,10 +47,8 @@ from spark_model_monitor.monitors.model_quality.evidence import (
     build_evidence,
     sort_classes,
 )
-from spark_model_monitor.monitors.model_quality.metrics import METRICS, Metric, applicable_metrics
+from spark_model_monitor.monitors.model_quality.metrics import METRICS, applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import Curve
-from spark_model_monitor.registry import RegistryEntry
-from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
@@ -253,7 +251,7 @@ def apply_design_effects(measurement: Measurement, likeness: Likeness) -> Measur
 def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness | None = None) -> Measurement:
     """Every metric that the evidence allows: those of the contract, ours, and the user's own.
 
-    seed: of the draws for standard deviations; None for none. likeness: by default the evidence's own.
+    seed: of the draws for standard deviations (C5.1, C11.12); None for none. likeness: by default the evidence's own.
     """
     likeness = likeness or Likeness.of(evidence)
     metrics = {}
@@ -267,30 +265,18 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
         estimate = metric(evidence)
         deviation = None
         # The service's file has no deviation for metrics that it doesn't have
-        if not ours:
-            deviation = _standard_deviation(metric, draws)
+        values = [metric(draw).value for draw in draws if not ours]
+        if values and all(map(math.isfinite, values)):
+            deviation = float(np.std(values))
         rows = likeness.rows.get(metric.name, 1.0)
         reduced_estimate = estimate.reduce_to_groups(rows, likeness.blocks)
         metrics[metric.name] = Measured(metric.name, reduced_estimate, deviation, ours, rows, estimate.n)
-    metrics |= {name: Measured(name, estimate, ours=True) for name, estimate in _estimate_user_metrics(evidence.values)}
+    # The user's own metrics: the mean over the outcomes that have a value
+    for name in (name.removesuffix(".sum") for name in evidence.values.names[::2]):
+        sums = evidence.values.of(f"{name}.sum")
+        estimate = jackknife_quotient(sums, evidence.values.of(f"{name}.rows"), scale=Scale.LINEAR)
+        metrics[name] = Measured(name, estimate, ours=True)
     return Measurement(evidence.PROBLEM_TYPE, evidence, evidence.rows, metrics)
-
-
-def _standard_deviation(metric: RegistryEntry[Metric], draws: list[Evidence]) -> float | None:
-    """Population standard deviation of the metric over the draws; None without draws, or if it is undefined in one.
-
-    Source: C5.1, C11.12.
-    """
-    values = [metric(draw).value for draw in draws]
-    if values and all(map(math.isfinite, values)):
-        return float(np.std(values))
-    return None
-
-
-def _estimate_user_metrics(values: BlockSums) -> Iterator[tuple[str, Estimate]]:
-    """The user's own metrics: the mean over the outcomes that have a value."""
-    for name in (name.removesuffix(".sum") for name in values.names[::2]):
-        yield name, jackknife_quotient(values.of(f"{name}.sum"), values.of(f"{name}.rows"), scale=Scale.LINEAR)
 
 
 # A measurement as documents: statistics.json as the service writes it, metrics.json with everything known.
@@ -337,26 +323,24 @@ def build_metrics(measurement: Measurement, *, hide_values: bool = False) -> Met
 
 
 def _sort_metrics(measurement: Measurement) -> tuple[MeasuredMetric, ...]:
-    return tuple(map(_describe_metric, sorted(measurement.metrics.values(), key=lambda measured: measured.ours)))
+    return tuple(
+        MeasuredMetric(
+            name=measured.name,
+            value=measured.value,
+            standard_deviation=measured.standard_deviation,
+            interval=confidence_interval(measured.estimate),
+            method=measured.estimate.method,
+            n=measured.estimate.n,
+            bound=measured.estimate.bound,
+        )
+        for measured in sorted(measurement.metrics.values(), key=lambda measured: measured.ours)
+    )
 
 
 def build_table(metrics: Iterable[MeasuredMetric], *columns: str) -> RowTable:
     """The metrics as a table for users."""
     rows = ({"metric": metric.name, **{name: getattr(metric, name) for name in columns}} for metric in metrics)
     return RowTable("metrics", "metric", tuple(rows))
-
-
-def _describe_metric(measured: Measured) -> MeasuredMetric:
-    estimate = measured.estimate
-    return MeasuredMetric(
-        name=measured.name,
-        value=measured.value,
-        standard_deviation=measured.standard_deviation,
-        interval=confidence_interval(estimate),
-        method=estimate.method,
-        n=estimate.n,
-        bound=estimate.bound,
-    )
 
 
 def _confusion_matrix(

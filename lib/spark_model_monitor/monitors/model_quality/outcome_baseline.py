@@ -128,14 +128,11 @@ class ModelBaseline(StoredBaseline):
 
         Raises BadDocument if the file's limits are for another type of problem.
         """
-        limits = self.limits(problem_type)
-        return [name for name in limits if name in self.suggested_limits and self._has_error(name)]
-
-    def _has_error(self, name: str) -> bool:
-        if name in self.estimates:
-            return True
-        metric = self.reported.get(name)
-        return bool(self.rows) and metric is not None and metric.value is not None
+        known_metrics = set(self.estimates)
+        # The file has values, whose errors are known from the rows
+        if self.rows:
+            known_metrics |= {name for name, metric in self.reported.items() if metric.value is not None}
+        return [name for name in self.limits(problem_type) if name in self.suggested_limits & known_metrics]
 
     def baseline_estimates(self, measurement: Measurement) -> dict[str, Estimate]:
         """The baseline's own estimates of the tested metrics that the window has. Without states, its rows are assumed to

@@ -27,10 +27,9 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
     JackknifeEstimate,
     Side,
-    TestOfChange,
     compare_estimates,
+    compute_growth,
     confidence_interval,
-    growth_needed,
     smallest_change,
 )
 from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
@@ -81,7 +80,7 @@ def display_name(metric: str) -> str:
     return DISPLAYED.get(metric, metric)
 
 
-def violation_text(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
+def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
     """The text for a metric on the wrong side of its threshold."""
     if standard_deviation is None:
         deviation = ""
@@ -320,8 +319,9 @@ class _Judge:
         is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
         finding = finding.but(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
         # Limits that a person wrote have no test, and decide by value
-        test = self._test(name, measured, constraint)
-        if test is not None:
+        if measured is not None and measured.value is not None and name in self.tested:
+            window = measured.estimate.reduce_to_groups(self.known.groups)
+            test = compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
             finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
         metrics = METRICS[self.measurement.problem_type]
@@ -364,7 +364,7 @@ class _Judge:
                 note_on_groups = ""
             reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + note_on_groups
             return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
-        text = violation_text(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
+        text = word_violation(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
     def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
@@ -403,20 +403,13 @@ class _Judge:
         else:
             return finding
         # The advice: how much longer a window would have to be
-        growth = growth_needed(baseline, window, worse_side, self.level, change)
+        growth = compute_growth(baseline, window, worse_side, self.level, change)
         if growth is None:
             reason += BASELINE_TOO_SMALL.format(change=change)
         else:
             rows = float(f"{self.measurement.rows * growth:.2g}")
             reason += WINDOW_NEEDED.format(rows=rows, change=change)
         return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
-
-    def _test(self, name: str, measured: Measured | None, constraint: MetricConstraint) -> TestOfChange | None:
-        """The test of a value this bad; None if the threshold decides alone."""
-        if measured is None or measured.value is None or name not in self.tested:
-            return None
-        window = measured.estimate.reduce_to_groups(self.known.groups)
-        return compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
 
 
 def check_unseen_classes(

@@ -326,11 +326,8 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         nothing: Any = BinaryEvidence if self.plan.is_binary else MulticlassEvidence
         evidence: Evidence = nothing(np.zeros((len(classes), len(classes)), np.int64), classes)
         if checked.problem is None and predictions.item_count:
-            scores = predictions.scores
-            reference = state.reference
-            binary = self.plan.is_binary
-            if binary:
-                estimation = estimate_two_classes(scores, reference, classes, self.costs)
+            if self.plan.is_binary:
+                estimation = estimate_two_classes(predictions.scores, state.reference, classes, self.costs)
             else:
                 estimation = _estimate_classes(state)
             evidence = replace(estimation.evidence, probabilities=None)
@@ -383,16 +380,12 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         if baseline is not None:
             baseline = replace(baseline, segments={})  # estimates are for all rows only
         if baseline is not None and self.plan.is_regression:
-            baseline = _restrict_to_error_metrics(baseline)
+            # Others have no estimate
+            baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
         return EstimateJudgement(self, sample, baseline)
 
     def table(self, documents: tuple[EstimatedQuality]) -> RowTable:
         return build_table(documents[0].metrics, "value", "interval", "n")
-
-
-def _restrict_to_error_metrics(baseline: ModelBaseline) -> ModelBaseline:
-    """The baseline without metrics that have no estimate."""
-    return baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
 
 
 def _rename_as_estimate(result: CheckResult) -> CheckResult:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,9 +53,9 @@ def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
 
 
 @register_metric(BINARY, "true_negative_rate", operator=LOWER_IS_WORSE, family="true_negative_rate")
-def true_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
+def true_negative_rate(evidence: BinaryEvidence) -> Estimate:
     """Specificity: 1 - false positive rate, computed so."""
-    return false_positive_rate(evidence).complement()
+    return complement(false_positive_rate(evidence))
 
 
 @register_metric(BINARY, "false_positive_rate", operator=GREATER, family="true_negative_rate")
@@ -65,9 +66,14 @@ def false_positive_rate(evidence: BinaryEvidence) -> FractionEstimate:
 
 
 @register_metric(BINARY, "false_negative_rate", operator=GREATER, family="recall")
-def false_negative_rate(evidence: BinaryEvidence) -> FractionEstimate:
+def false_negative_rate(evidence: BinaryEvidence) -> Estimate:
     """1 - recall, computed so."""
-    return recall(evidence).complement()
+    return complement(recall(evidence))
+
+
+def complement(rate: Estimate) -> Estimate:
+    """The estimate of 1 - rate."""
+    return replace(rate, value=1 - rate.value)
 
 
 def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.model_quality.estimates import FractionEstimate
 from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence, MulticlassEvidence
@@ -137,7 +138,7 @@ def variance_of_roc(scores: ScoreCounts) -> float:
     return float(spread_of_positives / positives + spread_of_negatives / negatives)
 
 
-def compute_ranks(positives: Numbers, negatives: Numbers) -> tuple[Numbers, Numbers]:
+def compute_ranks(positives: NDArray[np.number], negatives: NDArray[np.number]) -> tuple[Numbers, Numbers]:
     """For a positive and for a negative row of each score the share of the other class that it is ranked rightly against,
     ties half. positives, negatives: rows by score; either class has some.
     """
