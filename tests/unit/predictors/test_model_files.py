@@ -10,14 +10,18 @@ import zipfile
 import pytest
 
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.monitors.predictors.model_files import json_depth, require_shallow_json, require_small_archive
+from spark_model_monitor.monitors.predictors.model_files import (
+    measure_json_depth,
+    require_shallow_json,
+    require_small_archive,
+)
 
 
 @pytest.mark.parametrize(
     ("text", "depth"), [("1", 0), ('{"a":[1,[2]]}', 3), ("[[]][[[]]]", 3), ("[" * 2_000_000, 2_000_000)]
 )
 def test_depth_of_json(text, depth):
-    assert json_depth(text.encode()) == depth
+    assert measure_json_depth(text.encode()) == depth
 
 
 def test_a_binary_model_is_left_to_its_reader():

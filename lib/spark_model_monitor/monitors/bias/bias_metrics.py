@@ -19,6 +19,7 @@ from spark_model_monitor.monitors.bias import choices
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.value_class import value_class
 
+Flags: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[np.float64]
 """Shape (): one data set; (resamples,): each of its resamples. Not negative."""
 
@@ -122,7 +123,7 @@ def _count_outcomes(cells: Counts) -> OutcomeCounts:
 
 
 Metric = Callable[[FacetCounts], Counts]
-Condition = Callable[[FacetCounts], NDArray[np.bool_]]
+Condition = Callable[[FacetCounts], Flags]
 
 PRE_TRAINING: Registry[Metric] = Registry("pre-training bias metric")
 POST_TRAINING: Registry[Metric] = Registry("post-training bias metric")
@@ -135,11 +136,11 @@ def register_bias_metric(
     return registry.register(name, description=description, requires=requires)
 
 
-def some_in_a(counts: FacetCounts) -> NDArray[np.bool_]:
+def some_in_a(counts: FacetCounts) -> Flags:
     return counts.a.rows > 0
 
 
-def some_in_d(counts: FacetCounts) -> NDArray[np.bool_]:
+def some_in_d(counts: FacetCounts) -> Flags:
     return counts.d.rows > 0
 
 
@@ -232,7 +233,7 @@ register_difference("TE", "Treatment Equality", ERROR_RATIO, both_sides(), group
 # subgroup count in no sum.
 
 
-def has_groups(counts: FacetCounts) -> NDArray[np.bool_]:
+def has_groups(counts: FacetCounts) -> Flags:
     return np.asarray(counts.has_groups)
 
 
@@ -316,7 +317,7 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
 # values on both sides TVD and KS are |DPL|, and LP is √2 times it.
 
 
-def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, NDArray[np.bool_]]:
+def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, Flags]:
     """Shares of negative and positive labels in the rest and in the sensitive group, shape (…, 2), and which values
     both sides have: the others are set to 1 on both sides, and so add no distance.
     """
@@ -327,7 +328,7 @@ def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, NDArray[np.bool_
     return np.where(common, a, 1.0), np.where(common, d, 1.0), common
 
 
-def _have_common_label(counts: FacetCounts) -> NDArray[np.bool_]:
+def _have_common_label(counts: FacetCounts) -> Flags:
     return np.asarray(_label_shares(counts)[2].any(axis=-1))
 
 

@@ -18,7 +18,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
+from spark_model_monitor.data.profiling.contingency_scan import (
+    CountTask,
+    Flags,
+    TypedCells,
+    classify_cells,
+    compute_keys,
+)
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
@@ -74,8 +80,8 @@ class FlipRows:
     """Rows as numbers. features: shape (rows, features). sensitive: shape (rows, groups). draw: in [0, 1)."""
 
     features: NDArray[np.float64]
-    positive: NDArray[np.bool_]
-    sensitive: NDArray[np.bool_]
+    positive: Flags
+    sensitive: Flags
     draw: NDArray[np.float64]
 
     @classmethod
@@ -88,7 +94,7 @@ class FlipRows:
             batch.column(DRAW).to_numpy(zero_copy_only=False),
         )
 
-    def where(self, selection: NDArray[np.bool_]) -> FlipRows:
+    def where(self, selection: Flags) -> FlipRows:
         return FlipRows(
             self.features[selection], self.positive[selection], self.sensitive[selection], self.draw[selection]
         )
@@ -200,10 +206,10 @@ class FlipTask:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
-    def find_rows(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> NDArray[np.bool_]:
+    def find_rows(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> Flags:
         keys = compute_keys(self.count.read_cells(batch, rows.column.name), rows.column)
         wanted_keys = pa.array([key for key in rows.keys if key is not None], keys.type)
-        is_member: NDArray[np.bool_] = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
+        is_member: Flags = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
         return is_member
 
 
@@ -228,7 +234,7 @@ class Positive:
         return np.where(group == self.in_group, 2 + is_positive, MISSING).astype(np.int16)
 
 
-def _pack_lists(cells: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> pa.ListArray:
+def _pack_lists(cells: NDArray[np.generic], missing: Flags | None = None) -> pa.ListArray:
     """One list for each row. cells: shape (rows, elements)."""
     rows, elements = cells.shape
     flat = pa.array(cells.ravel(), mask=None if missing is None else missing.ravel())

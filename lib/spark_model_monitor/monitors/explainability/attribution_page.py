@@ -154,18 +154,14 @@ def _draw_effects(
 ) -> PointChart:
     """The chart of the chosen features; by default of those that move the output most."""
     names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
-    errors = {}
-    for name in names:
-        error = output.errors[name]
-        # Infinite if a value is too large to be squared
-        if error is not None and isfinite(error):
-            errors[name] = error
     points = []
     for name in names:
         value = output.values[name]
+        error = output.errors[name]
         interval = None
-        if name in errors:
-            interval = (value - 1.96 * errors[name], value + 1.96 * errors[name])
+        # Infinite if a value is too large to be squared
+        if error is not None and isfinite(error):
+            interval = (value - 1.96 * error, value + 1.96 * error)
         highlight = Highlight.BAD if name in changed else Highlight.NONE
         points.append(Point(name, value, baseline_values.get(name), interval, highlight))
     title = f"By how much each feature moves {output.name}, on average"

@@ -239,12 +239,12 @@ class OutputComparison:
             design_effects = self.neighbours
         return float(np.average(design_effects, weights=squares) if squares.any() else design_effects.max(initial=1.0))
 
-    def _widening_factors(self, state: Attributions, output_index: int) -> Mapping[str, float]:
+    def _widening_factors(self, state: Attributions, output_index: int) -> Numbers:
         """By feature, how much larger similar neighbours make errors than equal blocks of rows show. Source: E6.6."""
         if self.neighbours is None:
-            return dict.fromkeys(state.features, 1.0)
+            return np.ones(len(state.features))
         design_effects, _ = _design_effects_in_blocks(state, output_index)
-        return dict(zip(state.features, np.sqrt(np.maximum(self.neighbours / design_effects, 1)).tolist(), strict=True))
+        return np.asarray(np.sqrt(np.maximum(self.neighbours / design_effects, 1)))
 
     @cached_property
     def _states(self) -> list[tuple[Attributions, int]]:
@@ -309,10 +309,10 @@ class OutputComparison:
         wider = [self._widening_factors(*state) for state in self._states]
         # The change of each feature, with both errors added as of independent rows
         intervals = {}
-        for name in self.state.features:
+        for index, name in enumerate(self.state.features):
             change = self.current.values[name] - self.before.get(name, 0.0)
-            standard_errors = (by_name[name] or 0.0 for by_name in errors)
-            slack = reach * math.hypot(*(error * by[name] for error, by in zip(standard_errors, wider, strict=True)))
+            standard_errors = [by_name[name] or 0.0 for by_name in errors]
+            slack = reach * math.hypot(*(e * factors[index] for e, factors in zip(standard_errors, wider, strict=True)))
             intervals[name] = (change - slack, change + slack)
         return intervals
 
@@ -325,8 +325,7 @@ class OutputComparison:
             return resampled_values
         # Blocks scatter too little if neighbours are alike, so their values are stretched
         middle = resampled_values.mean(axis=0)
-        wider = np.array([*self._widening_factors(state, output_index).values()])
-        widened: Numbers = middle + (resampled_values - middle) * wider
+        widened: Numbers = middle + (resampled_values - middle) * self._widening_factors(state, output_index)
         return widened
 
 

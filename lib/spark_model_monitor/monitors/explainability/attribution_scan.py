@@ -69,7 +69,7 @@ from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import (
     are_numbers,
     convert_to_cells,
-    number_flags,
+    flag_numbers,
     read_content,
     simplify_type,
     without_path,
@@ -187,7 +187,7 @@ class _Rows:
         # A few stray texts don't make a column of numbers one of texts
         for field, is_text in zip(features, self.are_texts, strict=True):
             if is_text:
-                are_numbers_there = number_flags(sampled[field.name].combine_chunks())
+                are_numbers_there = flag_numbers(sampled[field.name].combine_chunks())
             else:
                 are_numbers_there = np.ones(1, bool)
             if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
@@ -237,7 +237,15 @@ def _read_given_rows(measures: AttributionMeasures, dataset: Dataset, names: Seq
         if storage.exists(path):
             columns = convert_to_columns(read_baseline_rows(storage.read(path), path, names, None))
             if baseline is not None:
-                _require_same(columns, _read_configured_rows(baseline, dataset, names, features), names, path)
+                configured_columns = _read_configured_rows(baseline, dataset, names, features)
+                # Compared as the text of a file, so that 1 and 1.0 are the same row
+                pairs = zip(columns, configured_columns, strict=True)
+                numeric = [all(map(are_numbers, pair)) for pair in pairs]
+                if len({to_csv(names, convert_to_cells(c, names, numeric)) for c in (columns, configured_columns)}) > 1:
+                    raise BadConfiguration(
+                        f"methods.shap.baseline has other rows than {path}, so attributions could not be compared; leave it "
+                        "out, or make the baseline again"
+                    )
             return columns
     elif earlier is not None:
         return convert_to_columns(parse_baseline_rows(earlier, names, features))
@@ -251,27 +259,10 @@ def _read_configured_rows(
 ) -> list[pa.Array]:
     if isinstance(configured, str):
         path = resolve_stand_in(configured)
-        return convert_to_columns(
-            read_baseline_rows(dataset.engine.storage(path).read(path), configured, names, features)
-        )
-    return convert_to_columns(parse_baseline_rows(configured, names, features))
-
-
-def _require_same(
-    earlier_columns: list[pa.Array], configured_columns: list[pa.Array], names: Sequence[str], path: str
-) -> None:
-    # Compared as the text of a file, so that 1 and 1.0 are the same row
-    numeric = [
-        are_numbers(earlier) and are_numbers(configured)
-        for earlier, configured in zip(earlier_columns, configured_columns, strict=True)
-    ]
-    if to_csv(names, convert_to_cells(earlier_columns, names, numeric)) != to_csv(
-        names, convert_to_cells(configured_columns, names, numeric)
-    ):
-        raise BadConfiguration(
-            f"methods.shap.baseline has other rows than {path}, so attributions could not be compared; leave it out, or make "
-            "the baseline again"
-        )
+        rows = read_baseline_rows(dataset.engine.storage(path).read(path), configured, names, features)
+    else:
+        rows = parse_baseline_rows(configured, names, features)
+    return convert_to_columns(rows)
 
 
 def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:

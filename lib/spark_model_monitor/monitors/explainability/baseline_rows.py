@@ -24,6 +24,8 @@ from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import convert_to_texts
 
 Cell: TypeAlias = float | str | None
+Codes: TypeAlias = NDArray[np.int64]  # of texts, shape (rows, columns); or of clusters, shape (rows,)
+Numbers: TypeAlias = NDArray[np.float64]
 
 MOST_CLUSTERS = 12
 ROWS_OF_SILHOUETTE = 2_000
@@ -56,7 +58,7 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
     )
 
 
-def _choose_cluster_count(points: NDArray[np.float64], codes: NDArray[np.int64], most_clusters: int, seed: int) -> int:
+def _choose_cluster_count(points: Numbers, codes: Codes, most_clusters: int, seed: int) -> int:
     # A silhouette takes all distances, so it is that of a sample
     some = np.random.default_rng(seed).permutation(len(points))[:ROWS_OF_SILHOUETTE]
     silhouettes = {}
@@ -64,7 +66,9 @@ def _choose_cluster_count(points: NDArray[np.float64], codes: NDArray[np.int64],
         cluster_of_row = _cluster_rows(points[some], codes[some], clusters, seed)
         # It isn't defined for one cluster, or for one of each row
         if 1 < len(np.unique(cluster_of_row)) < len(some):
-            coordinates = np.hstack([points[some], _one_hot(codes[some])])
+            # A text is as far from every other one
+            one_hot = [column[:, None] == np.unique(column) for column in codes[some].T]
+            coordinates = np.hstack([points[some], *one_hot])
             silhouettes[clusters] = float(
                 _import_library("sklearn.metrics").silhouette_score(coordinates, cluster_of_row)
             )
@@ -74,11 +78,11 @@ def _choose_cluster_count(points: NDArray[np.float64], codes: NDArray[np.int64],
     return 1
 
 
-def _cluster_rows(points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, seed: int) -> NDArray[np.int64]:
+def _cluster_rows(points: Numbers, codes: Codes, clusters: int, seed: int) -> Codes:
     """The cluster of each row: k-means if all columns are numbers, otherwise k-prototypes."""
     if not codes.shape[1]:
         means = _import_library("sklearn.cluster").KMeans(clusters, n_init=STARTS, random_state=seed)
-        clustering: NDArray[np.int64] = means.fit(points).labels_
+        clustering: Codes = means.fit(points).labels_
         return clustering
     if points.shape[1]:
         # What a text that differs counts against numbers: half their mean deviation, as k-prototypes usually weighs it
@@ -91,8 +95,8 @@ def _cluster_rows(points: NDArray[np.float64], codes: NDArray[np.int64], cluster
 
 
 def _run_k_prototypes(
-    points: NDArray[np.float64], codes: NDArray[np.int64], clusters: int, weight: float, random: np.random.Generator
-) -> tuple[NDArray[np.int64], float]:
+    points: Numbers, codes: Codes, clusters: int, weight: float, random: np.random.Generator
+) -> tuple[Codes, float]:
     """One run of k-prototypes from randomly drawn rows: the cluster of each row, and the sum of the distances."""
     start = random.choice(len(points), clusters, replace=False)
     middles = points[start]
@@ -139,16 +143,11 @@ def _cluster_center(rows: Cells, is_number: NDArray[np.bool_]) -> list[Cell]:
     return cells
 
 
-def _encode_texts(texts: Cells) -> NDArray[np.int64]:
+def _encode_texts(texts: Cells) -> Codes:
     columns = [np.unique([str(cell) for cell in column], return_inverse=True)[1] for column in texts.T]
     if columns:
         return np.column_stack(columns).astype(np.int64)
     return np.zeros((len(texts), 0), np.int64)
-
-
-def _one_hot(codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    columns = [codes[:, [column_index]] == np.unique(codes[:, column_index]) for column_index in range(codes.shape[1])]
-    return np.hstack([np.zeros((len(codes), 0)), *columns]).astype(np.float64)
 
 
 def _import_library(name: str) -> ModuleType:

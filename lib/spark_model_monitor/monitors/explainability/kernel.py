@@ -19,7 +19,8 @@ from spark_model_monitor.statistics.states.scores import logarithms
 from spark_model_monitor.value_class import value_class
 
 Masks = NDArray[np.bool_]  # shape (coalitions, players)
-Weights = NDArray[np.float64]
+Numbers = NDArray[np.float64]
+Answers = Numbers  # shape (rows, outputs)
 
 DEFAULT_SAMPLES = 2048  # coalitions by default, besides two per feature (E3.1)
 
@@ -38,14 +39,10 @@ class Design:
     """
 
     masks: Masks
-    of_coalitions: NDArray[np.float64]
-    of_all: NDArray[np.float64]
+    of_coalitions: Numbers
+    of_all: Numbers
     is_exact: bool
     is_singular: bool = False
-
-    @property
-    def nbytes(self) -> int:
-        return self.masks.nbytes + self.of_coalitions.nbytes
 
 
 def count_samples(requested: int | None, features: int) -> int:
@@ -65,13 +62,17 @@ def build_design(players: int, samples: int, seed: int) -> Design:
     # All coalitions but the empty and the full one, whose worth is known without asking
     is_exact = players < 2 or 2**players - 2 <= samples
     if is_exact:
-        masks, weights = _enumerate_coalitions(players)
+        sizes = range(1, players)
+        masks = np.vstack([np.zeros((0, players), bool), *(_all_of_size(players, size) for size in sizes)])
+        # The kernel's weight of a size, divided among its coalitions
+        weights_by_size = [np.full(n, _weight(players, s) / n) for s, n in ((s, comb(players, s)) for s in sizes)]
+        weights = np.concatenate([np.zeros(0), *weights_by_size])
     else:
         masks, weights = _sample_coalitions(players, samples, seed)
     return _solve_least_squares(masks, weights, is_exact=is_exact)
 
 
-def _solve_least_squares(masks: Masks, weights: Weights, *, is_exact: bool) -> Design:
+def _solve_least_squares(masks: Masks, weights: Numbers, *, is_exact: bool) -> Design:
     """Weighted least squares with values that add up to the total: the last player gets the remainder."""
     coalitions, players = masks.shape
     # The last player's value is what the others leave of the total, so one unknown less is solved for
@@ -96,14 +97,7 @@ def _solve_least_squares(masks: Masks, weights: Weights, *, is_exact: bool) -> D
     )
 
 
-def _enumerate_coalitions(players: int) -> tuple[Masks, Weights]:
-    sizes = range(1, players)
-    masks = [_all_of_size(players, size) for size in sizes]
-    weights = [np.full(comb(players, size), _weight(players, size) / comb(players, size)) for size in sizes]
-    return np.vstack([np.zeros((0, players), bool), *masks]), np.concatenate([np.zeros(0), *weights])
-
-
-def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, Weights]:
+def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, Numbers]:
     """Whole sizes while they fit, smallest and largest first; then draws from other sizes, in complementary pairs.
 
     Source: E3.2.
@@ -136,8 +130,8 @@ def _sample_coalitions(players: int, samples: int, seed: int) -> tuple[Masks, We
 
 
 def _draw_coalitions(
-    players: int, sizes: list[int], shares: Weights, most_coalitions: int, seed: int
-) -> tuple[Masks, Weights]:
+    players: int, sizes: list[int], shares: Numbers, most_coalitions: int, seed: int
+) -> tuple[Masks, Numbers]:
     """Up to this many coalitions of these sizes with their complements, and how often each was drawn."""
     # The number of players is part of the seed, so that each design is drawn by itself
     random = np.random.default_rng([seed, players])
@@ -184,15 +178,14 @@ class Designs:
     def of(self, players: int) -> Design:
         design = self._made.pop(players, None) or build_design(players, self._samples, self._seed)
         self._made[players] = design
-        while len(self._made) > 1 and sum(made.nbytes for made in self) > self.LIMIT:
+        # The least recently used one is the first
+        while len(self._made) > 1 and self._count_bytes() > self.LIMIT:
             del self._made[next(iter(self._made))]
         return design
 
-    def __iter__(self) -> Iterator[Design]:
-        return iter(self._made.values())
+    def _count_bytes(self) -> int:
+        return sum(design.masks.nbytes + design.of_coalitions.nbytes for design in self._made.values())
 
-
-Answers = NDArray[np.float64]  # shape (rows, outputs)
 
 BUFFER_ROWS = 100_000
 BUFFER_BYTES = 64 * 2**20
@@ -203,7 +196,7 @@ CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has lo
 class Attributed:
     """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
 
-    values: NDArray[np.float64]
+    values: Numbers
     exact: int
 
 
@@ -220,14 +213,14 @@ class Kernel:
     samples: int
     seed: int = 0
     with_logit: bool = False
-    exactly: Callable[[Cells], NDArray[np.float64]] | None = None
+    exactly: Callable[[Cells], Numbers] | None = None
 
     @cached_property
     def designs(self) -> Designs:
         return Designs(self.samples, self.seed)
 
     @cached_property
-    def expected(self) -> NDArray[np.float64]:
+    def expected(self) -> Numbers:
         """The worth of the empty coalition: the mean answer to the baseline rows after the link, shape (outputs,)."""
         return self._linked(self.predict(self.baseline).mean(axis=0))
 
@@ -307,7 +300,7 @@ class Kernel:
             for start in range(0, len(rows), step):
                 yield _Piece(rows[start : start + step], columns, design, 0, coalitions)
 
-    def _play(self, rows: Cells, pieces: list[_Piece], values: NDArray[np.float64]) -> None:
+    def _play(self, rows: Cells, pieces: list[_Piece], values: Numbers) -> None:
         """Add the worth of the coalitions of some pieces to the values. One call of the model."""
         if not pieces:
             return
@@ -368,7 +361,7 @@ class _Piece:
         cells = np.hstack([rows[self.rows], baseline_cells]).astype(synthetic.dtype, copy=False)
         np.take(cells, cell_indices.reshape(-1), axis=1, out=synthetic.reshape(count, -1), mode="clip")
 
-    def add(self, worth: Answers, values: NDArray[np.float64]) -> None:
+    def add(self, worth: Answers, values: Numbers) -> None:
         """Each row separately, so that a row's sums don't depend on the rows around it."""
         of_coalitions = self.design.of_coalitions[:, self.start : self.stop]
         by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)

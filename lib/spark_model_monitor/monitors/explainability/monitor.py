@@ -38,7 +38,6 @@ from spark_model_monitor.monitors.explainability.attribution_page import create_
 from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,
-    Dependent,
     Tolerances,
     analyse_attributions,
     compare_outputs,
@@ -85,17 +84,6 @@ def _warn_of_other_features(analysis: AttributionAnalysis, baseline: Attribution
                 missing_names[0],
             )
             return
-
-
-def _dependence(dependent: Dependent) -> Dependence:
-    return Dependence(
-        feature_name=dependent.feature,
-        data_type="numerical" if dependent.grid.is_numeric else "categorical",
-        feature_values=dependent.grid.values,
-        model_predictions=tuple(map(tuple, dependent.answers.tolist())),
-        data_distribution=dependent.grid.shares,
-        label_headers=dependent.outputs,
-    )
 
 
 def _with_design_effects(
@@ -269,7 +257,17 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
             for output in analysis.outputs
             if output.values
         }
-        dependence = tuple(map(_dependence, analysis.dependence))
+        dependence = tuple(
+            Dependence(
+                feature_name=dependent.feature,
+                data_type="numerical" if dependent.grid.is_numeric else "categorical",
+                feature_values=dependent.grid.values,
+                model_predictions=tuple(map(tuple, dependent.answers.tolist())),
+                data_distribution=dependent.grid.shares,
+                label_headers=dependent.outputs,
+            )
+            for dependent in analysis.dependence
+        )
         return (AttributionReport(explanations=Explanations(kernel_shap=outputs or None, pdp=dependence or None)),)
 
     def stored_baseline(

@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import FISHER, STUDENT
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
+from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.verdicts.components import chance_of_more
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 from spark_model_monitor.value_class import value_class
 
 IncludedBlocks = NDArray[np.bool_]  # shape (…, blocks): the blocks of rows that a statistic includes
-Statistic = Callable[[IncludedBlocks], NDArray[np.float64]]  # of shape (choices, blocks) -> one number per choice
+Statistic = Callable[[IncludedBlocks], Numbers]  # of shape (choices, blocks) -> one number per choice
 
 CONFIDENCE = 0.95  # of each interval in metrics.json, on its own
 
@@ -332,7 +333,7 @@ def estimate_from_deviation(
 
 
 def jackknife(
-    statistic: Statistic, rows: NDArray[np.float64], included: IncludedBlocks | None = None, scale: Scale = Scale.LINEAR
+    statistic: Statistic, rows: Numbers, included: IncludedBlocks | None = None, scale: Scale = Scale.LINEAR
 ) -> JackknifeEstimate:
     """A statistic of blocks of rows, with its error from leaving out each block in turn.
 
@@ -364,24 +365,24 @@ def jackknife(
 
 
 def jackknife_quotient(
-    above: NDArray[np.float64],
-    below: NDArray[np.float64],
+    above: Numbers,
+    below: Numbers,
     *,
-    rows: NDArray[np.float64] | None = None,
+    rows: Numbers | None = None,
     kept: IncludedBlocks | None = None,
     scale: Scale = Scale.LOG,
 ) -> JackknifeEstimate:
     """The quotient of two sums over blocks; NaN if the divisor is 0. rows: `below` if None. kept: all if None."""
 
-    def statistic(choices: IncludedBlocks) -> NDArray[np.float64]:
+    def statistic(choices: IncludedBlocks) -> Numbers:
         return sum_blocks(choices, above) / sum_blocks(choices, below)
 
     return jackknife(statistic, below if rows is None else rows, kept, scale)
 
 
-def sum_blocks(included: IncludedBlocks, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def sum_blocks(included: IncludedBlocks, sums: Numbers) -> Numbers:
     """The sum over each choice's blocks. included: shape (choices, blocks). sums: shape (…, blocks); gives (…, choices)."""
-    total: NDArray[np.float64] = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
+    total: Numbers = np.where(included, sums[..., np.newaxis, :], 0.0).sum(axis=-1)
     return total
 
 

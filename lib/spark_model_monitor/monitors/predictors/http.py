@@ -57,18 +57,15 @@ def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str
         if name == "features_kvp":
             return _format_json(by_name)
         # `${NAME}` stands for one feature; a name that no feature has ends the run, by an error that names it
-        return _format_json(by_name[_require_feature(name[1:-1], names)])
+        feature = name[1:-1]
+        if feature not in by_name:
+            hint = did_you_mean(feature, names, "the model gets other features", shown=str)
+            raise BadConfiguration(
+                f"predictor: a template has ${{{feature}}}, which is no feature of the model's input; {hint}"
+            )
+        return _format_json(by_name[feature])
 
     return _PLACEHOLDER.sub(format_value, template)
-
-
-def _require_feature(name: str, names: Sequence[str]) -> str:
-    if name not in names:
-        hint = did_you_mean(name, names, "the model gets other features", shown=str)
-        raise BadConfiguration(
-            f"predictor: a template has ${{{name}}}, which is no feature of the model's input; {hint}"
-        )
-    return name
 
 
 def _is_json(text: str) -> bool:

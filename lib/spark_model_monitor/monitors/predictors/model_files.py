@@ -27,11 +27,11 @@ def require_shallow_json(name: str, content: bytes) -> None:
     """Raises BadConfiguration for JSON that is nested deeper than any model; UBJSON and others are left to their reader."""
     if not _JSON_BEGINNING.match(content):
         return
-    if json_depth(content) > DEEPEST and json_depth(_TEXT.sub(b"", content)) > DEEPEST:
+    if measure_json_depth(content) > DEEPEST and measure_json_depth(_TEXT.sub(b"", content)) > DEEPEST:
         raise BadConfiguration(f"the model {name} is nested deeper than {DEEPEST:,} levels; save it again")
 
 
-def json_depth(content: bytes) -> int:
+def measure_json_depth(content: bytes) -> int:
     """The deepest level of brackets and braces in a text, also of those in quotes."""
     depth = deepest = 0
     for start in range(0, len(content), CHUNK_BYTES):

@@ -82,7 +82,7 @@ def are_numbers(column: pa.Array) -> bool:
     return True
 
 
-def number_flags(column: pa.Array) -> NDArray[np.bool_]:
+def flag_numbers(column: pa.Array) -> NDArray[np.bool_]:
     """Which cells are numbers, or look like them; missing cells do. Slow, for samples."""
     if are_numbers(column):
         return np.ones(len(column), bool)

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Indexes = NDArray[np.intp]
 # Shape (…, leaves): a bit per condition of a leaf, set if it holds
 HeldConditions: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Attributing: TypeAlias = Callable[[Numbers], Numbers]  # from rows to their values, shape (rows, outputs, columns)
-Weighing: TypeAlias = Callable[[NDArray[np.intp], HeldConditions], Numbers]
+Weighing: TypeAlias = Callable[[Indexes, HeldConditions], Numbers]
 """From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""
 
 MOST_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
@@ -67,10 +69,10 @@ class Leaves:
     All have shape (leaves, conditions), but values (leaves, outputs). Cells are compared as 32-bit numbers, like trees.
     """
 
-    columns: NDArray[np.intp]
+    columns: Indexes
     low: Numbers
     high: Numbers
-    missing: NDArray[np.bool_]
+    missing: Flags
     values: Numbers
 
     @classmethod
@@ -135,7 +137,7 @@ class Leaves:
 
         return attributed
 
-    def _bins(self, rows: Numbers) -> list[NDArray[np.intp]]:
+    def _bins(self, rows: Numbers) -> list[Indexes]:
         cells = rows.astype(np.float32).astype(np.float64)
         return [_assign_bins(cells[:, column], edges) for column, edges in enumerate(self._edges)]
 
@@ -187,12 +189,12 @@ class _Block:
     hold, and by column the block's bin for each bin of all leaves, and the conditions that hold in each.
     """
 
-    columns: NDArray[np.intp]
+    columns: Indexes
     values: Numbers
     always: HeldConditions
-    by_column: list[tuple[int, NDArray[np.intp], HeldConditions]]
+    by_column: list[tuple[int, Indexes, HeldConditions]]
 
-    def held(self, bins: list[NDArray[np.intp]]) -> HeldConditions:
+    def held(self, bins: list[Indexes]) -> HeldConditions:
         """Which conditions hold in rows, shape (rows, leaves)."""
         conditions = np.tile(self.always, (len(bins[0]), 1))
         column_conditions = np.empty_like(conditions)
@@ -215,7 +217,12 @@ class _Block:
         counts = np.zeros((len(self.columns), 1 << width))
         np.add.at(counts, (np.arange(len(self.columns)), baseline_conditions), 1)
         table = (counts @ _shares_by_bits(width)).reshape(-1, width)
-        return [(np.bitwise_or.reduce(baseline_conditions, axis=0), partial(_look_up_weights, table, width))]
+        return [
+            (
+                np.bitwise_or.reduce(baseline_conditions, axis=0),
+                lambda leaf, conditions: np.take(table, (leaf << width) + conditions, axis=0),
+            )
+        ]
 
     def share(
         self, conditions: HeldConditions, reachable: HeldConditions, weighing: Weighing, attributions: Numbers
@@ -237,13 +244,7 @@ class _Block:
             ).reshape(rows, columns)
 
 
-def _look_up_weights(table: Numbers, width: int, leaf: NDArray[np.intp], conditions: HeldConditions) -> Numbers:
-    return np.take(table, (leaf << width) + conditions, axis=0)
-
-
-def _compute_weights(
-    baseline_row: HeldConditions, width: int, leaf: NDArray[np.intp], conditions: HeldConditions
-) -> Numbers:
+def _compute_weights(baseline_row: HeldConditions, width: int, leaf: Indexes, conditions: HeldConditions) -> Numbers:
     baseline_of_leaf = baseline_row[leaf]
     return _weigh_conditions(
         _unpack_bits(conditions & ~baseline_of_leaf, width), _unpack_bits(baseline_of_leaf & ~conditions, width)
@@ -265,21 +266,19 @@ def _find_edges(low: Numbers, high: Numbers) -> Numbers:
     return finite_edges
 
 
-def _assign_bins(cells: Numbers, edges: Numbers) -> NDArray[np.intp]:
+def _assign_bins(cells: Numbers, edges: Numbers) -> Indexes:
     """The number of each cell's bin: below the first edge, from each edge on, and the last one for missing cells."""
     bins = np.searchsorted(edges, cells, side="right")
     bins[np.isnan(cells)] = len(edges) + 1
     return bins
 
 
-def _unpack_bits(numbers: NDArray[np.unsignedinteger[Any]], width: int) -> NDArray[np.bool_]:
-    bits: NDArray[np.bool_] = (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(
-        1
-    ) > 0
+def _unpack_bits(numbers: NDArray[np.unsignedinteger[Any]], width: int) -> Flags:
+    bits: Flags = (numbers[:, None].astype(np.uint64) >> np.arange(width, dtype=np.uint64)) & np.uint64(1) > 0
     return bits
 
 
-def _weigh_conditions(joining: NDArray[np.bool_], leaving: NDArray[np.bool_]) -> Numbers:
+def _weigh_conditions(joining: Flags, leaving: Flags) -> Numbers:
     table = _shapley_weights(joining.shape[1])
     sizes = joining.sum(axis=1), leaving.sum(axis=1)
     weights: Numbers = joining * table[sizes][:, None] - leaving * table[sizes[::-1]][:, None]

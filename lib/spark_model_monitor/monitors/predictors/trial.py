@@ -12,7 +12,7 @@ import pickle
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from signal import Signals
@@ -90,7 +90,7 @@ def answer_trial() -> None:
     # After reading, so that the limit is about loading alone
     limit_memory(memory_bytes)
     try:
-        reason = reason_not_to_load(content, load)
+        reason = find_reason_not_to_load(content, load)
     except MemoryError:
         reason = OUT_OF_MEMORY
     json.dump(reason, answers)
@@ -98,28 +98,20 @@ def answer_trial() -> None:
     os._exit(0)  # a library's last steps are not the file's
 
 
-def reason_not_to_load(content: bytes, load: Callable[[bytes], None]) -> str | None:
+def find_reason_not_to_load(content: bytes, load: Callable[[bytes], None]) -> str | None:
     try:
         load(content)
     except MissingDependency:
         return None
     except MonitorError as error:
-        if any(map(is_out_of_memory, read_causes(error))):
-            return OUT_OF_MEMORY
+        cause: BaseException | None = error
+        # An error of memory may be what another one came from
+        while cause is not None:
+            if isinstance(cause, MemoryError) or "bad_alloc" in str(cause) or "Cannot allocate memory" in str(cause):
+                return OUT_OF_MEMORY
+            cause = cause.__cause__
         return str(error)
     return None
-
-
-def read_causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "bad_alloc" in str(error) or "Cannot allocate memory" in str(error)
 
 
 def limit_memory(further_bytes: int) -> None:
