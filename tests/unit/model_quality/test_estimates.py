@@ -75,9 +75,9 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 
     assert estimate.value == pytest.approx(values.mean())
     assert estimate.standard_error == pytest.approx(stats.sem(values))
-    assert estimate.degrees_of_freedom <= BLOCKS - 1
+    assert estimate.freedom <= BLOCKS - 1
     low, high = confidence_interval(estimate)
-    assert high - low == pytest.approx(2 * stats.t.isf(0.025, estimate.degrees_of_freedom) * stats.sem(values))
+    assert high - low == pytest.approx(2 * stats.t.isf(0.025, estimate.freedom) * stats.sem(values))
 
 
 def test_empty_blocks_are_no_blocks():

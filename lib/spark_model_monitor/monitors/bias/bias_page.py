@@ -31,7 +31,7 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
 from spark_model_monitor.monitors.bias.bias_metrics import PERFORMANCE, POST_TRAINING, compute_performance
-from spark_model_monitor.monitors.bias.metric_comparison import STAGE, format_segment_label
+from spark_model_monitor.monitors.bias.metric_comparison import format_segment_label, metric_key
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 
 # the service's SDK's names for the report and its files
@@ -114,7 +114,12 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_v
 
 def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     """The report of an analysis. results: of its checks, none for a baseline."""
-    verdicts = {_verdict_key(result): result for result in results if result.check == DRIFT_CHECK}
+    verdicts = {}
+    for result in results:
+        if result.check == DRIFT_CHECK:
+            segment = result.segment if result.is_of_one_segment else None
+            key = (*metric_key(result)[1:], segment or "")
+            verdicts[key] = result
     facets = ", ".join(dict.fromkeys(group.facet for group in analysis.groups))
     facts = (("label", analysis.label), ("positive", analysis.positives.shown), ("facets", facets))
     metrics = sum(len(group.metrics) for group in analysis.groups)
@@ -124,14 +129,6 @@ def create_page(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Page:
     if not results:
         headline = Headline(sentence, f"{format_noun_count(analysis.rows, 'row')}.")
     return Page(NAME, TITLE, facts, tuple(_draw_sections(analysis, results, verdicts)), headline)
-
-
-def _verdict_key(result: CheckResult) -> tuple[str, ...]:
-    members = result.model_extra or {}
-    segment = None
-    if result.is_of_one_segment:
-        segment = result.segment
-    return members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or "", segment or ""
 
 
 def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdicts: Verdicts) -> Iterator[PageSection]:

@@ -57,7 +57,7 @@ class PandasType(Enum):
 
 def value_type(facts: ColumnMetadata) -> PandasType:
     """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
-    kinds = {kind for kind, count in facts.kinds.items() if count} - {CellKind.MISSING}
+    kinds = _kinds(facts) - {CellKind.MISSING}
     # pandas reads a column of integers with a missing one as floating, and the service follows it
     if kinds == {CellKind.INTEGRAL} and not facts.missing:
         return PandasType.INTEGER
@@ -152,37 +152,40 @@ class Choice:
 
 def choose_positives(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     """The positive cells of a label or prediction. keys: the keys of the column's counts."""
-    is_categorical = choose_kind(column, facts) is ValueKind.CATEGORICAL
-    return (_choose_values if is_categorical else _choose_threshold)(column, facts, keys)
-
-
-def choose_groups_of_facet(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
-    """The sensitive groups of a facet: one for configured values or a threshold, otherwise one per value, by value."""
-    if column.values or choose_kind(column, facts) is ValueKind.CONTINUOUS:
-        return (choose_positives(column, facts, keys),)
-    return _choose_each_value(facts, keys)
-
-
-def _choose_values(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
-    as_text = value_type(facts) in (PandasType.TEXT, PandasType.OTHER)
-    # `01` is a code that stands among the integers of a CSV file by its text alone
-    if as_text:
-        standing = Standing.SAME_TEXT
-    else:
-        standing = Standing.SAME_NUMBER | Standing.SAME_TEXT
-    shown = join_texts(column.values)
-    return Choice(shown, shown, _with(standing, keys), ValueKind.CATEGORICAL)
-
-
-def _choose_threshold(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
     configured = join_texts(column.values)
+    if choose_kind(column, facts) is ValueKind.CATEGORICAL:
+        standing = Standing.SAME_TEXT
+        # `01` is a code that stands among the integers of a CSV file by its text alone
+        if value_type(facts) not in (PandasType.TEXT, PandasType.OTHER):
+            standing |= Standing.SAME_NUMBER
+        return Choice(configured, configured, _with(standing, keys), ValueKind.CATEGORICAL)
     threshold = column.threshold
     if threshold is None:
         error = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
         return Choice(configured, configured, frozenset(), ValueKind.CONTINUOUS, error)
-    return Choice(
-        _format_interval(column, facts, threshold), configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS
-    )
+    shown = _format_interval(column, facts, threshold)
+    return Choice(shown, configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS)
+
+
+def choose_groups_of_facet(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
+    """The sensitive groups of a facet: one for configured values or a threshold, otherwise one per value, by value.
+
+    Texts of one value (`1` and `01` for integers) are one group; missing values are no group, and marked as such.
+    """
+    if column.values or choose_kind(column, facts) is ValueKind.CONTINUOUS:
+        return (choose_positives(column, facts, keys),)
+    kind = value_type(facts)
+    values: dict[str, set[Key]] = {}
+    for key in keys:
+        if key is not None:
+            # `1` and `01` have one canonical text, and both keys belong to the group
+            values.setdefault(_canonical(str(key), kind), set()).add(key)
+    choices = [
+        Choice(value, value, frozenset(values[value]), ValueKind.CATEGORICAL) for value in sorted(values, key=_by_value)
+    ]
+    if None in keys:
+        choices.append(Choice(MISSING_SHOWN, MISSING_SHOWN, frozenset(), ValueKind.CATEGORICAL))
+    return tuple(choices)
 
 
 def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
@@ -202,22 +205,6 @@ def _format_interval(column: ValuedColumn, facts: ColumnMetadata, threshold: flo
     as_written: Callable[[float], int | float] = int if are_integers else float
     low, high = sorted((as_written(threshold), as_written(facts.maximum)))
     return f"({low}, {high}]"
-
-
-def _choose_each_value(facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
-    """Texts of one value (`1` and `01` for integers) are one group; missing values are no group, and marked as such."""
-    kind = value_type(facts)
-    values: dict[str, set[Key]] = {}
-    for key in keys:
-        if key is not None:
-            # `1` and `01` have one canonical text, and both keys belong to the group
-            values.setdefault(_canonical(str(key), kind), set()).add(key)
-    choices = [
-        Choice(value, value, frozenset(values[value]), ValueKind.CATEGORICAL) for value in sorted(values, key=_by_value)
-    ]
-    if None in keys:
-        choices.append(Choice(MISSING_SHOWN, MISSING_SHOWN, frozenset(), ValueKind.CATEGORICAL))
-    return tuple(choices)
 
 
 def _canonical(text: str, kind: PandasType) -> str:

@@ -9,6 +9,7 @@ from statistics import NormalDist
 
 from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
 from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
@@ -154,6 +155,12 @@ STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
 """The parts of analysis.json in its order, with their names in CloudWatch."""
 
 STAGE = "stage"  # a member of a bias check's result, besides `FACET_VALUE` and the common ones
+
+
+def metric_key(result: CheckResult) -> tuple[str, ...]:
+    """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
+    members = result.model_extra or {}
+    return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
 
 
 @dataclass(frozen=True, slots=True)

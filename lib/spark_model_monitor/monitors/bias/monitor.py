@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -62,6 +62,7 @@ from spark_model_monitor.monitors.bias.metric_comparison import (
     compare_lost_groups,
     compare_with_baseline,
     format_segment_label,
+    metric_key,
 )
 from spark_model_monitor.monitors.protocol import (
     Finding,
@@ -106,12 +107,6 @@ WITHOUT_UNKNOWN = "observed_without_unknown"
 """Members of a result: the share of rows whose facet is missing, and the metric without them, if it is finite."""
 
 
-def metric_key(result: CheckResult) -> tuple[str, ...]:
-    """The subject of a result, whatever its rows are: check, stage, facet, facet value and metric."""
-    members = result.model_extra or {}
-    return result.check, members[STAGE], result.feature or "", members[FACET_VALUE], result.metric or ""
-
-
 def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
     ends = None
     # JSON has no infinity, so such an interval is left out
@@ -150,26 +145,6 @@ def _flag_rows_with_keys(
 
 LARGEST_VALUE = 2.0**360
 """The published value for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
-
-
-def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
-    """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
-    for part, stage in STAGES.items():
-        for group in analysis.groups:
-            dimensions = {
-                "BiasStage": stage,
-                "Label": analysis.label,
-                "LabelValue": analysis.positives.configured,
-                "Facet": group.facet,
-                "FacetValue": group.choice.configured,
-            }
-            for metric in getattr(group, part) or ():
-                if (value := metric.value) is not None:
-                    # CloudWatch rejects infinite values, so the largest that it takes stands for them
-                    if math.isinf(value):
-                        value = math.copysign(LARGEST_VALUE, value)
-                    yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
-    yield count_violations(results)
 
 
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
@@ -308,7 +283,25 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: BiasReport
     ) -> tuple[PublishedMetric, ...]:
-        return tuple(published_metrics(self.sample.metrics, results))
+        """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
+        analysis = self.sample.metrics
+        published = []
+        for part, stage in STAGES.items():
+            for group in analysis.groups:
+                dimensions = {
+                    "BiasStage": stage,
+                    "Label": analysis.label,
+                    "LabelValue": analysis.positives.configured,
+                    "Facet": group.facet,
+                    "FacetValue": group.choice.configured,
+                }
+                for metric in getattr(group, part) or ():
+                    if (value := metric.value) is not None:
+                        # CloudWatch rejects infinite values, so the largest that it takes stands for them
+                        if math.isinf(value):
+                            value = math.copysign(LARGEST_VALUE, value)
+                        published.append(PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions))
+        return (*published, count_violations(results))
 
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []

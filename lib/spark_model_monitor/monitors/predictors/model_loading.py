@@ -60,7 +60,10 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
     Raises UnansweredRows with the name of a feature that must be a number and has another cell.
     """
     converted = [
-        _convert_to_doubles(column, name) if is_numeric else _convert_to_objects(column)
+        # An empty text counts as missing, as in a file
+        _convert_to_doubles(column, name)
+        if is_numeric
+        else np.array([text or None for text in column.to_pylist()], object)
         for column, name, is_numeric in zip(columns, names, numeric, strict=True)
     ]
     # Only numbers: one array of doubles, which takes a fraction of the memory of objects
@@ -132,13 +135,6 @@ def _convert_to_doubles(column: pa.Array, name: str) -> NDArray[np.float64]:
             ) from None
     doubles: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return doubles.astype(np.float64)
-
-
-def _convert_to_objects(column: pa.Array) -> NDArray[np.object_]:
-    """Texts; an empty text counts as missing, as in a file."""
-    texts: NDArray[np.object_] = np.array(column.to_pylist(), dtype=object)
-    texts[texts == ""] = None
-    return texts
 
 
 import_all(spark_model_monitor.monitors.predictors)

@@ -75,10 +75,11 @@ def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, in
     if source is Source.FREQUENCIES:
         return _count_by_value(analyzer, feature, profile.item_count)
     if analyzer.name == "Completeness":
-        fraction = _count_present_rows(feature)
-        if not fraction.rows:
+        # Cells that are not null, and all of them; NaN is not a null
+        rows = feature.data_types.total
+        if not rows:
             return None
-        return fraction
+        return RowFraction(rows - feature.num_missing + _count_nan(feature), rows)
     if analyzer.name == "ApproxCountDistinct":
         return _distinct_registers(feature)
     if analyzer.name == "DataType":
@@ -88,7 +89,13 @@ def find_evidence(analyzer: Analyzer, profile: Profile, matches: Mapping[str, in
     if moments is None or feature.vectors is not None or not (moments.present + moments.nan):
         return None
     if analyzer.name == "ApproxQuantile":
-        return SketchedNumbers(_sure_sketch(analyzer, feature), moments)
+        requested_error = analyzer.relative_error or 0.0
+        assert feature.kll is not None  # a numeric feature has moments and a sketch
+        if feature.kll.error > requested_error:
+            raise NeedsSecondScan(
+                f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {requested_error}"
+            )
+        return SketchedNumbers(feature.kll, moments)
     if analyzer.name == "KLLSketch":  # of the finite values; Deequ's own can't be computed with others among them
         if feature.kll is None or not moments.count:
             return None
@@ -107,23 +114,27 @@ def _count_rows(analyzer: Analyzer, profile: Profile, matches: Mapping[str, int]
     return RowFraction(matching, counted)
 
 
-def _sure_sketch(analyzer: Analyzer, feature: FeatureProfile) -> KllSketch:
-    """The sketch of a numeric feature. Raises NeedsSecondScan if it is less sure than requested."""
-    requested_error = analyzer.relative_error or 0.0
-    assert feature.kll is not None  # a numeric feature has moments and a sketch
-    if feature.kll.error > requested_error:
-        raise NeedsSecondScan(
-            f"of so many values a sketch is sure to {feature.kll.error:.4f} only, not to {requested_error}"
-        )
-    return feature.kll
-
-
 def _count_by_value(analyzer: Analyzer, feature: FeatureProfile, rows: int) -> dict[str, int]:
     """How often each value occurs among `rows` rows. Raises NeedsSecondScan if they were not counted apart.
 
     Deequ's Histogram counts nulls as a value; its grouping analyzers leave them out, of the number of rows too.
     """
-    counts = _as_spark_prints(_exact_counts(feature), feature)
+    frequencies = feature.frequencies
+    counts: dict[str, int] = {}
+    if frequencies is None and feature.data_types.total:
+        raise _not_counted(feature)
+    # Otherwise no cell is present, so there is nothing to count
+    if frequencies is not None:
+        # Beyond the limit of distinct values a count is known within a bound only
+        if not frequencies.exact:
+            limit = frequencies.limit
+            raise NeedsSecondScan(f"{feature.name!r} has more than {limit:,} distinct values, too many to count apart")
+        counts |= frequencies.counts
+    # With the text that Spark casts a number to, NaN among them
+    if feature.column_type is ColumnType.FRACTIONAL:
+        counts = {format_java_double(float(key)): count for key, count in counts.items()}
+        if _count_nan(feature):
+            counts["NaN"] = _count_nan(feature)
     nulls = rows - sum(counts.values())
     # A text of the data may be spelled like Deequ's name for null, and counts with it there
     if analyzer.name == "Histogram" and nulls:
@@ -171,12 +182,6 @@ def _count_nan(feature: FeatureProfile) -> int:
     return 0
 
 
-def _count_present_rows(feature: FeatureProfile) -> RowFraction:
-    """Cells that are not null, and all of them."""
-    rows = feature.data_types.total
-    return RowFraction(rows - feature.num_missing + _count_nan(feature), rows)  # NaN is not a null
-
-
 def _distinct_registers(feature: FeatureProfile) -> DistinctRegisters:
     """What the distinct values of a feature are estimated from. Raises NeedsSecondScan if they were not looked at."""
     distinct = feature.distinct
@@ -210,32 +215,8 @@ def list_type_counts(types: DataTypeCounts) -> tuple[int, ...]:
     return types.missing, types.fractional, types.integral, types.boolean, types.text
 
 
-def _exact_counts(feature: FeatureProfile) -> Mapping[str, int]:
-    """The exact counts of a feature's values. Raises NeedsSecondScan if there are none."""
-    if feature.frequencies is None and feature.data_types.total:
-        raise _not_counted(feature)
-    # No cell is present, so there is nothing to count
-    if feature.frequencies is None:
-        return {}
-    # Beyond the limit of distinct values a count is known within a bound only
-    if not feature.frequencies.exact:
-        limit = feature.frequencies.limit
-        raise NeedsSecondScan(f"{feature.name!r} has more than {limit:,} distinct values, too many to count apart")
-    return feature.frequencies.counts
-
-
 def _not_counted(feature: FeatureProfile) -> NeedsSecondScan:
     return NeedsSecondScan(f"the values of {feature.name!r}, a {feature.column_type.value} column, are not counted")
-
-
-def _as_spark_prints(counts: Mapping[str, int], feature: FeatureProfile) -> dict[str, int]:
-    """Counts by value with the text that Spark casts the value to, NaN among them."""
-    if feature.column_type is not ColumnType.FRACTIONAL:
-        return dict(counts)
-    printed = {format_java_double(float(key)): count for key, count in counts.items()}
-    if _count_nan(feature):
-        printed["NaN"] = _count_nan(feature)
-    return printed
 
 
 def with_extremes(sketch: KllSketch, moments: Moments) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -125,7 +125,12 @@ def plan_checks(checks: Checks, columns: Sequence[str], *, second_scan_allowed: 
     """
     plan = CheckPlan(checks, second_scan_allowed)
     # Several analyzers may lack the same column, which is named once
-    faults = list(dict.fromkeys(_missing_columns(checks.analyzers, columns)))
+    faults = []
+    for analyzer, column in dict.fromkeys((a, c) for a in checks.analyzers for c in a.columns if c not in columns):
+        instead = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
+        fault = f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {instead}"
+        if fault not in faults:
+            faults.append(fault)
     # A second scan costs as much as the first, so the user has to ask for it
     if not second_scan_allowed:
         faults += [
@@ -204,14 +209,3 @@ def quote_text(text: str) -> str:
     if len(parts) == 1:
         return parts[0]
     return f"concat({', char(39), '.join(parts)})"
-
-
-def _missing_columns(analyzers: Sequence[Analyzer], columns: Sequence[str]) -> list[str]:
-    column_names = set(columns)
-    faults = []
-    for analyzer in analyzers:
-        for column in analyzer.columns:
-            if column not in column_names:
-                instead = did_you_mean(column, columns, f"it has: {', '.join(columns[:20])}")
-                faults.append(f"--checks: {analyzer.name} is of {column!r}, which is no column of the data; {instead}")
-    return faults
