@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -147,6 +147,26 @@ LARGEST_VALUE = 2.0**360
 """The published value for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
 
 
+def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
+    """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
+    for part, stage in STAGES.items():
+        for group in analysis.groups:
+            dimensions = {
+                "BiasStage": stage,
+                "Label": analysis.label,
+                "LabelValue": analysis.positives.configured,
+                "Facet": group.facet,
+                "FacetValue": group.choice.configured,
+            }
+            for metric in getattr(group, part) or ():
+                if (value := metric.value) is not None:
+                    # CloudWatch rejects infinite values, so the largest that it takes stands for them
+                    if math.isinf(value):
+                        value = math.copysign(LARGEST_VALUE, value)
+                    yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
+    yield count_violations(results)
+
+
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:
     # The part was not requested, or there are no predictions: it is absent from the file
     if all(getattr(group, part) is None for group in analysis.groups):
@@ -283,25 +303,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def published_metrics(
         self, results: tuple[CheckResult, ...], constraints: BiasReport
     ) -> tuple[PublishedMetric, ...]:
-        """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
-        analysis = self.sample.metrics
-        published = []
-        for part, stage in STAGES.items():
-            for group in analysis.groups:
-                dimensions = {
-                    "BiasStage": stage,
-                    "Label": analysis.label,
-                    "LabelValue": analysis.positives.configured,
-                    "Facet": group.facet,
-                    "FacetValue": group.choice.configured,
-                }
-                for metric in getattr(group, part) or ():
-                    if (value := metric.value) is not None:
-                        # CloudWatch rejects infinite values, so the largest that it takes stands for them
-                        if math.isinf(value):
-                            value = math.copysign(LARGEST_VALUE, value)
-                        published.append(PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions))
-        return (*published, count_violations(results))
+        return tuple(published_metrics(self.sample.metrics, results))
 
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []

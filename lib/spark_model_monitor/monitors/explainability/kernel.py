@@ -44,6 +44,10 @@ class Design:
     is_exact: bool
     is_singular: bool = False
 
+    @property
+    def nbytes(self) -> int:
+        return self.masks.nbytes + self.of_coalitions.nbytes
+
 
 def count_samples(requested: int | None, features: int) -> int:
     """Number of coalitions for a row, for all features of a data set.
@@ -179,12 +183,12 @@ class Designs:
         design = self._made.pop(players, None) or build_design(players, self._samples, self._seed)
         self._made[players] = design
         # The least recently used one is the first
-        while len(self._made) > 1 and self._count_bytes() > self.LIMIT:
+        while len(self._made) > 1 and sum(made.nbytes for made in self) > self.LIMIT:
             del self._made[next(iter(self._made))]
         return design
 
-    def _count_bytes(self) -> int:
-        return sum(design.masks.nbytes + design.of_coalitions.nbytes for design in self._made.values())
+    def __iter__(self) -> Iterator[Design]:
+        return iter(self._made.values())
 
 
 BUFFER_ROWS = 100_000
