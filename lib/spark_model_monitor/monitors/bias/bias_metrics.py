@@ -144,7 +144,9 @@ def some_in_d(counts: FacetCounts) -> Flags:
     return counts.d.rows > 0
 
 
-def both_sides(prefix: str = "", *, negated: str = "Negated Facet set is empty", end: str = "") -> dict[str, Condition]:
+def require_both_sides(
+    prefix: str = "", *, negated: str = "Negated Facet set is empty", end: str = ""
+) -> dict[str, Condition]:
     """Requires rows in the sensitive group and in the rest; metrics word it differently."""
     return {f"{prefix}Facet set is empty{end}": some_in_d, f"{prefix}{negated}{end}": some_in_a}
 
@@ -210,23 +212,25 @@ def register_difference(
         return subtract(of_rest, of_group)
 
 
-_SHARES = both_sides(negated="Negative facet set is empty", end=".")
+_SHARES = require_both_sides(negated="Negative facet set is empty", end=".")
 
 register_difference(
     "DPL", "Difference in Positive Proportions in Labels", POSITIVE_SHARE, _SHARES, registry=PRE_TRAINING
 )
 register_difference("DPPL", "Difference in Positive Proportions in Predicted Labels", PREDICTED_SHARE, _SHARES)
-register_difference("AD", "Accuracy Difference", ACCURACY, both_sides())
-register_difference("RD", "Recall Difference", RECALL, both_sides("DLA: "))
-register_difference("SD", "Specificity Difference", SPECIFICITY, both_sides("DLA: "), group_first=True)
-register_difference("DAR", "Difference in Acceptance Rates", PRECISION, both_sides("DLR: "))
-register_difference("DRR", "Difference in Rejection Rates", REJECTION_RATE, both_sides("DLR: "), group_first=True)
-register_difference("DCA", "Difference in Conditional Acceptance", CONDITIONAL_ACCEPTANCE, both_sides("DCO: "))
+register_difference("AD", "Accuracy Difference", ACCURACY, require_both_sides())
+register_difference("RD", "Recall Difference", RECALL, require_both_sides("DLA: "))
+register_difference("SD", "Specificity Difference", SPECIFICITY, require_both_sides("DLA: "), group_first=True)
+register_difference("DAR", "Difference in Acceptance Rates", PRECISION, require_both_sides("DLR: "))
 register_difference(
-    "DCR", "Difference in Conditional Rejection", CONDITIONAL_REJECTION, both_sides("DCO: "), group_first=True
+    "DRR", "Difference in Rejection Rates", REJECTION_RATE, require_both_sides("DLR: "), group_first=True
+)
+register_difference("DCA", "Difference in Conditional Acceptance", CONDITIONAL_ACCEPTANCE, require_both_sides("DCO: "))
+register_difference(
+    "DCR", "Difference in Conditional Rejection", CONDITIONAL_REJECTION, require_both_sides("DCO: "), group_first=True
 )
 # Infinite if one side has no false positive, which is common in small windows
-register_difference("TE", "Treatment Equality", ERROR_RATIO, both_sides(), group_first=True)
+register_difference("TE", "Treatment Equality", ERROR_RATIO, require_both_sides(), group_first=True)
 
 
 # Whether the sensitive group has more of the rejections than of the acceptances, subgroup by subgroup. Rows without a
@@ -278,7 +282,7 @@ def _conditional_disparity(rows: Counts) -> Counts:
     return divide((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
 
 
-@register_bias_metric(POST_TRAINING, "FT", description="Flip Test (FT)", requires=both_sides())
+@register_bias_metric(POST_TRAINING, "FT", description="Flip Test (FT)", requires=require_both_sides())
 def flip_test(counts: FacetCounts) -> Counts:
     """Sensitive-group rows that their neighbours would have rejected, minus those they would have accepted, as a share.
 
@@ -400,7 +404,7 @@ def class_imbalance(counts: FacetCounts) -> Counts:
     POST_TRAINING,
     "DI",
     description="Disparate Impact (DI)",
-    requires=both_sides(negated="Negated facet set is empty"),
+    requires=require_both_sides(negated="Negated facet set is empty"),
 )
 def disparate_impact(counts: FacetCounts) -> Counts:
     """Share of positive predictions in the sensitive group divided by that share in the rest, 0 to infinity; 1 means no bias.

@@ -147,7 +147,7 @@ LARGEST_VALUE = 2.0**360
 """The published value for infinity: the 2.348543e108 of C9.2, the largest that CloudWatch accepts."""
 
 
-def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
+def published_metrics(analysis: BiasAnalysis, check_results: Iterable[CheckResult]) -> Iterator[PublishedMetric]:
     """Every defined metric as `bias_metric_<NAME>`, and the number of violations. Undefined metrics are left out."""
     for part, stage in STAGES.items():
         for group in analysis.groups:
@@ -164,7 +164,7 @@ def published_metrics(analysis: BiasAnalysis, results: Iterable[CheckResult]) ->
                     if math.isinf(value):
                         value = math.copysign(LARGEST_VALUE, value)
                     yield PublishedMetric(f"bias_metric_{metric.name}", value, dimensions=dimensions)
-    yield count_violations(results)
+    yield count_violations(check_results)
 
 
 def _build_part(analysis: BiasAnalysis, part: str) -> BiasPart | None:

@@ -183,7 +183,7 @@ class Designs:
         design = self._made.pop(players, None) or build_design(players, self._samples, self._seed)
         self._made[players] = design
         # The least recently used one is the first
-        while len(self._made) > 1 and sum(made.nbytes for made in self) > self.LIMIT:
+        while len(self._made) > 1 and sum(stored_design.nbytes for stored_design in self) > self.LIMIT:
             del self._made[next(iter(self._made))]
         return design
 

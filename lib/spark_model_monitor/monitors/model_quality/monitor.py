@@ -19,7 +19,7 @@ from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisTy
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
-from spark_model_monitor.monitors.model_quality import mean_error, quality_checks
+from spark_model_monitor.monitors.model_quality import quality_checks
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -126,14 +126,14 @@ class QualityJudgement(MetricJudgement):
             return False
         evidence = self.sample.metrics.evidence
         is_scored = concept_drift.can_be_judged(self.baseline.evidence, evidence)
-        return is_scored or mean_error.can_be_judged(self.baseline, evidence)
+        return is_scored or quality_checks.is_mean_error_judged(self.baseline, evidence)
 
     def _judge_further(self, baseline: ModelBaseline, level: float) -> CheckResult:
         before = baseline.evidence
         now = self.sample.metrics.evidence
         if isinstance(before, RegressionEvidence):
             assert isinstance(now, RegressionEvidence)  # as `has_further_test` says
-            return mean_error.judge_mean_error(before, now, level, baseline.groups)
+            return quality_checks.judge_mean_error(before, now, level, baseline.groups)
         assert isinstance(before, concept_drift.Scored)  # as `has_further_test` says
         assert isinstance(now, concept_drift.Scored)
         groups = baseline.groups

@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from operator import attrgetter
 
 from spark_model_monitor.documents.check_results import (
     IN_SEGMENT,
@@ -22,6 +23,7 @@ from spark_model_monitor.documents.model_quality import (
     MetricConstraint,
 )
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
+from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
@@ -32,7 +34,7 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     confidence_interval,
     smallest_change,
 )
-from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, format_labels
 from spark_model_monitor.monitors.model_quality.measurement import (
     MEMBERS,
     WORSE_SIDE,
@@ -41,6 +43,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
     suggest,
 )
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
+from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.protocol import (
     Finding,
@@ -434,3 +437,75 @@ def check_unseen_classes(
             class_names = format_labels(unseen)
         finding = Finding.not_judged(None, UNSEEN.format(classes=class_names))
         yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
+
+
+# Whether predictions became too high or too low on average, which no size of errors shows.
+#
+# If all predictions are off by a third of the errors' standard deviation, the mean squared error grows by a tenth, which is
+# within its noise for thousands of rows. The signed mean error shows it in a hundred. Model: errors of different rows are
+# independent, or as much alike as `groups` says, and their mean is normal. Source: D4.12.
+
+
+MEAN_ERROR_CHECK = "mean_error_check"
+CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
+FEWEST_ERRORS = 30  # of the baseline and of the window, so that their means are nearly normal
+
+MEAN_ERROR_CHANGED = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"
+TOO_HIGH_OR_LOW = "says that predictions are {too} by {size} on average: it is {now}, it was {before}"
+MAY_BE_UNSEEN = "of {rows:,} rows a change of the mean error by less than {change:.2g} may go unseen"
+
+
+def is_mean_error_judged(baseline: ModelBaseline, window: Evidence) -> bool:
+    """Whether both sides have the distribution of their errors. Where a column names groups, how alike errors are within
+    one is unknown."""
+    if baseline.group_column is not None:
+        return False
+    return _has_enough(baseline.evidence) and _has_enough(window)
+
+
+def _has_enough(evidence: Evidence | None) -> bool:
+    return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= FEWEST_ERRORS
+
+
+def judge_mean_error(
+    baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float
+) -> CheckResult:
+    """The check of the mean error, which is violated if it moved away from 0 by more than chance allows.
+
+    groups: how many rows count as one.
+    """
+    # How far the mean moved, to either side, and how far it could have moved unseen
+    before = mean_error(baseline)
+    now = mean_error(window).reduce_to_groups(groups)
+    test = min((compare_estimates(before, now, direction) for direction in Side), key=attrgetter("p"))
+    p = min(1.0, 2 * test.p)
+    smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
+    low, high = (now.end(direction, 0.025) for direction in Side)
+    finding = Finding(
+        CheckStatus.PASSED,
+        threshold=before.value,
+        observed=now.value,
+        interval=None if low is None or high is None else (low, high),
+        n=before.n,
+        m=now.n,
+        smallest_change=smallest if math.isfinite(smallest) else None,
+        decided_by=test.name,
+        statistic=test.statistic,
+        p=p,
+        level=level,
+        effect=abs(now.value) - abs(before.value),
+        least_effect=0.0,
+    )
+    # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
+    spread = math.sqrt(before.unit_variance)
+    if p <= level and abs(now.value) > abs(before.value):
+        words = {"now": format_number(now.value), "before": format_number(before.value)}
+        too = "too high" if now.value > 0 else "too low"
+        change = TOO_HIGH_OR_LOW.format(too=too, size=format_number(abs(now.value)), **words)
+        finding = finding.but(
+            status=CheckStatus.VIOLATED, description=MEAN_ERROR_CHANGED.format(**words), change=change
+        )
+    elif smallest > CHANGE_THAT_MATTERS * spread:
+        reason = MAY_BE_UNSEEN.format(rows=now.n, change=smallest)
+        finding = finding.unsure(reason, LONGER_WINDOWS)
+    return finding.result(MEAN_ERROR_CHECK, metric="mean_error")
