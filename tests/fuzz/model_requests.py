@@ -61,10 +61,10 @@ def require_law(seed: int) -> None:
 
     content = rng.choice(('{"instances":$records}', {"instances": "$records"}))
     members = {"content_type": "application/json", "content_template": content, "record_template": template}
-    assert json.loads(RequestFormat(members).body(names, rows)) == {"instances": expected}
+    assert json.loads(RequestFormat(members).write_body(names, rows)) == {"instances": expected}
 
     members["content_template"] = '{"instance":$record}'
-    assert json.loads(RequestFormat(members).body(names, rows[:1])) == {"instance": expected[0]}
+    assert json.loads(RequestFormat(members).write_body(names, rows[:1])) == {"instance": expected[0]}
 
     lines = RequestFormat({"content_type": "application/jsonlines", "content_template": '{"row":$features}'})
-    assert [json.loads(line) for line in lines.body(names, rows).split(b"\n")] == [{"row": row} for row in rows]
+    assert [json.loads(line) for line in lines.write_body(names, rows).split(b"\n")] == [{"row": row} for row in rows]

@@ -55,7 +55,7 @@ ROWS = ((41.0, "Bonn"), (float("nan"), None))
     ],
 )
 def test_rows_are_sent_as_the_templates_say(members, body):
-    assert RequestFormat(members).body(NAMES, ROWS).decode() == body
+    assert RequestFormat(members).write_body(NAMES, ROWS).decode() == body
 
 
 @pytest.mark.parametrize("text", ["${Age}", "${nosuch}", "$features", "$features_kvp", '"${Age}"', "$records"])
@@ -65,7 +65,7 @@ def test_a_text_that_looks_like_a_placeholder_is_sent_as_it_is(text):
         "content_template": '{"instances":$records}',
         "record_template": '{"all":$features_kvp,"names":$feature_names,"town":"${Town}","row":$features}',
     }
-    [sent] = json.loads(RequestFormat(members).body(NAMES, [(41.0, text)]))["instances"]
+    [sent] = json.loads(RequestFormat(members).write_body(NAMES, [(41.0, text)]))["instances"]
 
     assert sent == {"all": {"Age": 41, "Town": text}, "names": [*NAMES], "town": text, "row": [41, text]}
 
@@ -80,7 +80,7 @@ def test_a_placeholder_without_a_feature_is_a_sentence():
     with pytest.raises(
         BadConfiguration, match=r"\$\{Towns\}, which is no feature of the model's input; did you mean Town"
     ):
-        RequestFormat(members).body(NAMES, ROWS)
+        RequestFormat(members).write_body(NAMES, ROWS)
 
 
 def test_a_template_of_one_record_sends_one():
@@ -89,11 +89,11 @@ def test_a_template_of_one_record_sends_one():
     )
 
     assert request.one_at_a_time
-    assert request.body(NAMES, ROWS[:1]) == b'{"row":[41,"Bonn"]}'
+    assert request.write_body(NAMES, ROWS[:1]) == b'{"row":[41,"Bonn"]}'
 
 
 def test_fractions_and_large_numbers_lose_nothing():
-    assert RequestFormat({}).body(("a",), [(0.1,), (1e300,), (-0.25,)]) == b"0.1\n1e+300\n-0.25\n"
+    assert RequestFormat({}).write_body(("a",), [(0.1,), (1e300,), (-0.25,)]) == b"0.1\n1e+300\n-0.25\n"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import io
 import os
+import tarfile
 import threading
 import zipfile
 
@@ -91,20 +92,40 @@ def test_a_pipe_is_no_file_of_a_model(tmp_path):
         load_file(str(path), "xgboost", b"")
 
 
-NAME_A = b"L" + (1).to_bytes(8, "big") + b"a"  # of a member in UBJSON, as XGBoost writes it
+DEEP = b"[" * 3_000_000
+OPENED = (
+    b"{L" + (1).to_bytes(8, "big") + b"a"
+)  # an object and the name of its first member in UBJSON, as XGBoost writes it
+HUGE = b"[$d#L" + (2**36).to_bytes(8, "big")  # an array of so many numbers
 
 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        pytest.param("m.ubj", b"{" + NAME_A + b"[" * 3_000_000, "SIGSEGV", id="deep"),
-        pytest.param("m.ubj", b"{" + NAME_A + b"[$d#L" + (2**36).to_bytes(8, "big"), "GiB of memory", id="huge"),
+        pytest.param("m.ubj", OPENED + DEEP, "SIGSEGV", id="deep"),
+        pytest.param("m.json", b'{"a":' + DEEP, "SIGSEGV", id="deep JSON"),
+        pytest.param("m.ubj", OPENED + HUGE, "GiB of memory", id="huge"),
     ],
 )
 def test_a_crafted_booster_is_a_sentence(name, content, sentence):
     pytest.importorskip("xgboost")
     with pytest.raises(BadConfiguration, match=rf"the model {name} .*{sentence}"):
         load_file(name, "xgboost", content)
+
+
+def test_an_archive_of_blanks_is_a_sentence():
+    pytest.importorskip("xgboost")
+    file = io.BytesIO()
+    size_bytes = 33 * 2**20
+    header = tarfile.TarInfo("xgboost-model")
+    header.size = size_bytes
+    blanks = io.BytesIO(bytes(size_bytes))
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+        archive.addfile(header, blanks)
+    content = file.getvalue()
+
+    with pytest.raises(BadConfiguration, match="neither JSON nor UBJSON"):
+        load_file("m.tar.gz", "xgboost", content)
 
 
 def pack(files):
@@ -141,6 +162,17 @@ def test_a_good_model_is_returned_and_crafted_ones_are_sentences(skops_files):
         load_file("m.skops", "sklearn", pack(write_array_header(skops_files, 2**36)))
     with pytest.raises(BadConfiguration, match=r"the model m\.skops can't be loaded as sklearn \(RecursionError"):
         load_file("m.skops", "sklearn", pack({**skops_files, "schema.json": "[" * 90_000 + "]" * 90_000}))
+
+
+def test_a_model_of_blanks_is_a_sentence(skops_files):
+    size_bytes = 33 * 2**20
+    blanks = " " * size_bytes
+    files = dict(skops_files)
+    files["schema.json"] = blanks
+    content = pack(files)
+
+    with pytest.raises(BadConfiguration, match=r"the model m\.skops can't be loaded as sklearn"):
+        load_file("m.skops", "sklearn", content)
 
 
 def test_a_crafted_model_of_errors_is_a_sentence(tmp_path, skops_files):

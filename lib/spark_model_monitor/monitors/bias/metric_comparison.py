@@ -342,11 +342,8 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
     configured = analysis.positives.configured
     if rows and not positives:
         return f"no label of the baseline is positive, by the configured value {configured!r}"
-    if rows:
-        # The probability that none of the window's rows is positive if its rate is the baseline's
-        chance = (1 - positives / rows) ** analysis.rows
-    else:
-        chance = 1.0
+    # The probability that none of the window's rows is positive if its rate is the baseline's
+    chance = (1 - positives / max(rows, 1.0)) ** analysis.rows
     if not analysis.positives.keys and chance <= RARELY:
         return f"no label of the window is positive, by the configured value {configured!r}"
     return None
@@ -507,14 +504,9 @@ def compare_lost_groups(
         # A facet that the configuration no longer names has lost no group
         if is_in_window or group.facet not in window_facets or not group.choice.keys:
             continue
-        all_rows = float(group.counts.all.rows)
-        if all_rows:
-            share = float(group.counts.d.rows) / all_rows
-        else:
-            share = 0.0
         # The probability that none of the window's rows is of a group with this share
-        chance = (1 - share) ** analysis.rows
-        if chance > RARELY:
+        share = float(group.counts.d.rows) / max(float(group.counts.all.rows), 1.0)
+        if (1 - share) ** analysis.rows > RARELY:
             continue
         for stage in STAGES:
             limits = baseline.values(baseline.constraints, stage, group.facet, group.choice)

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
-from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Kernel
+from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Attributed, Kernel
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -188,28 +188,27 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
         accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
         try:
             cells = None
+            explained = None
             if accepted_rows.num_rows:
                 cells = task.explained.cells(accepted_rows, columns)
-            explained = None
+                # Without features to write only partial dependence is requested
+                explained = Attributed(np.zeros((len(cells), len(outputs), 0)), 0)
             if cells is not None and task.written:
                 explained = kernel.explained(cells)
         except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
             counted += _count_records(block, task.reasons, Refusal.NOT_EXPLAINED)
             continue
         counted += _count_records(block, task.reasons)
-        if cells is None:
+        if cells is None or explained is None:
             continue
         if group_column:
             keys = replace_keys_by_group(hash_rows(cells), accepted_rows.column(GROUP))
         else:
             keys = hash_rows(cells)
-        if explained is None:  # only partial dependence is requested
-            builder.update(np.zeros((len(cells), len(outputs), 0)), keys, 0)
-            continue
         # The sums, the first amounts and, if requested, the local values
-        values = explained.values[:, :, list(task.written)]
+        values = explained.values[:, :, np.array(task.written, int)]
         builder.update(values, keys, explained.exact)
-        if task.with_runs and (rows_wanted := most_amounts - sum(map(len, first))) > 0:
+        if task.with_runs and task.written and (rows_wanted := most_amounts - sum(map(len, first))) > 0:
             first.append(np.abs(values[:rows_wanted]))
         if task.with_local:
             yield StateRow(chunk, LOCAL_VALUES, partition, _format_lines(values, accepted_rows))

@@ -93,7 +93,7 @@ class RequestFormat:
             self._scores = self._label
         else:
             self._scores = self._probability
-        errors = list(self._errors())
+        errors = list(self._find_errors())
         if errors:
             raise BadConfiguration.gathered([f"predictor.{error}" for error in errors])
 
@@ -102,7 +102,7 @@ class RequestFormat:
         """Whether each request has a single record."""
         return self.content_type == JSON and "$records" not in self._content
 
-    def body(self, names: Sequence[str], rows: Rows) -> bytes:
+    def write_body(self, names: Sequence[str], rows: Rows) -> bytes:
         """The body of the request for some rows."""
         # JSON and CSV take Python's own numbers, not those of NumPy
         plain = [[_convert_to_plain(cell) for cell in row] for row in rows]
@@ -163,7 +163,7 @@ class RequestFormat:
             return rows_found
         return [rows_found]
 
-    def _errors(self) -> Iterator[str]:
+    def _find_errors(self) -> Iterator[str]:
         known_types = (CSV, JSON_LINES, JSON)
         for member, kind in (("content_type", self.content_type), ("accept_type", self.accept_type)):
             if kind not in known_types:
@@ -295,7 +295,7 @@ class Endpoint:
         self._headers = {"Content-Type": self._request.content_type, "Accept": self._request.accept_type}
         if members.get("custom_attributes"):
             self._headers["X-Amzn-SageMaker-Custom-Attributes"] = members["custom_attributes"]
-        # Attempts are repeated by `_answer`, which knows which statuses are worth it
+        # Attempts are repeated by `_ask`, which knows which statuses are worth it
         self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=reads))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.generic]:
@@ -313,11 +313,11 @@ class Endpoint:
         return np.array(scores, dtype=self._kind)
 
     def _scores(self, names: Sequence[str], rows: Rows) -> list[Json]:
-        body = self._request.body(names, rows)
+        body = self._request.write_body(names, rows)
         answer = None
         # A body beyond the service's limit is halved without asking; one row can't be
         if len(body) <= MOST_BYTES or len(rows) == 1:
-            answer = self._answer(body)
+            answer = self._ask(body)
         if answer is None:
             if len(rows) == 1:
                 raise BadInput(f"the model at {self._shown} takes no request of {len(body):,} bytes, which is one row")
@@ -338,7 +338,7 @@ class Endpoint:
             raise BadInput(f"the model at {self._shown} gave {len(answers):,} answers for {len(rows):,} rows")
         return answers
 
-    def _answer(self, body: bytes) -> bytes | None:
+    def _ask(self, body: bytes) -> bytes | None:
         """The response, after at most five attempts; None if the request is too large."""
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 

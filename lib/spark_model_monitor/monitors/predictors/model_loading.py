@@ -294,10 +294,10 @@ class Caller:
 
         Raises BadInput if the model raises, or returns anything but finite numbers for each row.
         """
-        scores = self._numbers(self._answers(cells), len(cells))
+        scores = self._require_numbers(self._ask_model(cells), len(cells))
         # Sums over rows need the same outputs in every call
         if self.outputs not in (None, scores.shape[1]):
-            raise self._error(f"gives {scores.shape[1]} scores a row, and gave {self.outputs} before")
+            raise self._make_error(f"gives {scores.shape[1]} scores a row, and gave {self.outputs} before")
         self.outputs = scores.shape[1]
         self.rows += len(cells)
         return scores
@@ -307,21 +307,21 @@ class Caller:
 
         Raises BadInput if the model raises, or doesn't return a label for each row.
         """
-        labels = np.asarray(self._answers(cells), dtype=object)
+        labels = np.asarray(self._ask_model(cells), dtype=object)
         if labels.shape not in ((len(cells),), (len(cells), 1)):
-            raise self._error(
+            raise self._make_error(
                 f"gives an array of shape {labels.shape} for {len(cells):,} rows; it has to give a label for each"
             )
         labels = labels.reshape(-1)
         # NaN is a missing label, too, and the only value that differs from itself
         missing = sum(label is None or label != label for label in labels.tolist())
         if missing:
-            raise self._error(f"gives no label for {missing:,} of {len(cells):,} rows")
+            raise self._make_error(f"gives no label for {missing:,} of {len(cells):,} rows")
         return labels
 
-    def _answers(self, cells: Cells) -> ArrayLike:
+    def _ask_model(self, cells: Cells) -> ArrayLike:
         try:
-            return load_model(self.model)(self._frame(cells))
+            return load_model(self.model)(self._build_frame(cells))
         except MonitorError:
             raise
         except Exception as error:
@@ -335,7 +335,7 @@ class Caller:
                 kind = BadInput
             else:
                 kind = UnansweredRows
-            raise self._error(f"raised {problem}, called with {len(cells):,} rows", kind) from None
+            raise self._make_error(f"raised {problem}, called with {len(cells):,} rows", kind) from None
 
     def build_exact_attribution(
         self, baseline: NDArray[Any], *, with_logit: bool
@@ -361,7 +361,7 @@ class Caller:
         attributed = additive_model.parts.relative_to(baseline[:, order])
         return lambda rows: attributed(rows[:, order])[:, :, back]
 
-    def _frame(self, cells: Cells) -> pd.DataFrame:
+    def _build_frame(self, cells: Cells) -> pd.DataFrame:
         import pandas as pd
 
         if cells.dtype == np.float64:
@@ -370,23 +370,25 @@ class Caller:
         typed = [column.astype(np.float64) if is_numeric else column for _, is_numeric, column in columns]
         return pd.DataFrame(dict(enumerate(typed))).set_axis(list(self.names), axis=1)
 
-    def _numbers(self, answers: ArrayLike, rows: int) -> NDArray[np.float64]:
+    def _require_numbers(self, answers: ArrayLike, rows: int) -> NDArray[np.float64]:
         scores = np.asarray(answers)
         # NumPy's kinds: floating, signed, unsigned, boolean
         if scores.dtype.kind not in "fiub":
-            raise self._error(f"gives {scores.dtype} where scores are wanted; let it give numbers")
+            raise self._make_error(f"gives {scores.dtype} where scores are wanted; let it give numbers")
         if scores.ndim not in (1, 2) or (scores.ndim == 2 and not scores.shape[1]):
-            raise self._error(
+            raise self._make_error(
                 f"gives an array of shape {scores.shape}; it has to give a number, or a list of them, for each row"
             )
         if len(scores) != rows:
-            raise self._error(f"gave {len(scores):,} answers for {rows:,} rows")
+            raise self._make_error(f"gave {len(scores):,} answers for {rows:,} rows")
         scores = scores.reshape(rows, -1).astype(np.float64)
         # One such row would make every sum infinite, so the rows are refused
         infinite = ~np.isfinite(scores).all(axis=1)
         if infinite.any():
-            raise self._error(f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", UnansweredRows)
+            raise self._make_error(
+                f"gives NaN or infinity for {int(infinite.sum()):,} of {rows:,} rows", UnansweredRows
+            )
         return scores
 
-    def _error(self, problem: str, kind: type[BadInput] = BadInput) -> BadInput:
+    def _make_error(self, problem: str, kind: type[BadInput] = BadInput) -> BadInput:
         return kind(f"the model {self.model.name} ({self.model.flavour}) {problem}")

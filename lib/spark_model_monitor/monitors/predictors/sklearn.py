@@ -10,7 +10,6 @@ import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import PICKLES, Model, Predict, Summing, register_predictor
-from spark_model_monitor.monitors.predictors.model_files import require_small_archive
 from spark_model_monitor.monitors.predictors.sums import Leaves, Linear, Sum, Tree
 
 if TYPE_CHECKING:
@@ -129,8 +128,6 @@ def _read_tree(estimator: BaseEstimator, scale: float, classes: int = 0) -> Tree
 def open_skops(model: Model) -> Any:
     from skops import io as skops
 
-    # A small archive may unpack to more than the memory
-    require_small_archive(model.name, model.content)
     unknown = set(skops.get_untrusted_types(data=model.content)) - TRUSTED - set(model.trusted)
     if unknown:
         names = sorted(unknown)

@@ -12,7 +12,6 @@ import numpy as np
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.predictors import Model, Predict, Summing, register_predictor
-from spark_model_monitor.monitors.predictors.model_files import require_shallow_json, require_small_member
 from spark_model_monitor.monitors.predictors.sums import Leaves, Sum, Tree
 
 if TYPE_CHECKING:
@@ -45,8 +44,6 @@ def load_xgboost(model: Model) -> Predict:
     content = _unpack_content(model)
     if not content:  # on which xgboost 3 ends the process
         raise BadConfiguration(f"the model {model.name} is empty; save it again")
-    # Brackets nested too deep overflow the stack of its parser, which ends the process
-    require_shallow_json(model.name, content)
     try:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:
@@ -109,9 +106,6 @@ def _unpack_content(model: Model) -> bytes:
     with tarfile.open(fileobj=io.BytesIO(model.content)) as archive:
         for member in archive:
             file = archive.extractfile(member)
-            # The size is in the header, so it is tested before anything is unpacked
             if file is not None and member.name.rpartition("/")[2].startswith(MEMBER):
-                packed_bytes = len(model.content)
-                require_small_member(model.name, member.size, packed_bytes)
                 return file.read()
     raise BadConfiguration(f"{model.name}: the archive has no file {MEMBER}; write the model's own file")

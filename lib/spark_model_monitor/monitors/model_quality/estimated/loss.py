@@ -174,12 +174,12 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
         return bins[0].astype(np.int64), bins[1].astype(np.int64)
     # Rare texts share a bin, and missing ones have the last
     frequent = known_column.astype("string").value_counts().index[:MOST_TEXTS]
-    bin_of_text = {text: bin_number for bin_number, text in enumerate(frequent)} | {None: MOST_TEXTS + 1}
-    texts = [[None if pd.isna(text) else text for text in column.astype("string")] for column in (known_column, later)]
-    known_bins, later_bins = (
-        np.array([bin_of_text.get(text, MOST_TEXTS) for text in column], np.int64) for column in texts
-    )
-    return known_bins, later_bins
+    bins = []
+    for column in (known_column, later):
+        texts = column.astype("string")
+        bin_of_text = frequent.get_indexer(texts)
+        bins.append(np.where(texts.isna(), MOST_TEXTS + 1, np.where(bin_of_text < 0, MOST_TEXTS, bin_of_text)))
+    return bins[0].astype(np.int64), bins[1].astype(np.int64)
 
 
 def _later_shares(known_bins: BinIndexes, later_bins: BinIndexes) -> Numbers:
