@@ -26,21 +26,21 @@ LOWER_IS_WORSE = ComparisonOperator.LESS_THAN
 GREATER = ComparisonOperator.GREATER_THAN
 
 
-@register_metric(BINARY, "recall", operator=LOWER_IS_WORSE, family="recall")
+@register_metric(BINARY, "recall", operator=LOWER_IS_WORSE)
 def recall(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the positive rows predicted positive."""
     hits = evidence.true_positives
     return FractionEstimate.of_count(hits, hits + evidence.false_negatives)
 
 
-@register_metric(BINARY, "precision", operator=LOWER_IS_WORSE, family="precision")
+@register_metric(BINARY, "precision", operator=LOWER_IS_WORSE)
 def precision(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of the rows predicted positive that are positive; 0 without such rows."""
     hits = evidence.true_positives
     return FractionEstimate.of_count(hits, hits + evidence.false_positives, without_rows=0.0)
 
 
-@register_metric(BINARY, "accuracy", operator=LOWER_IS_WORSE, family="accuracy")
+@register_metric(BINARY, "accuracy", operator=LOWER_IS_WORSE)
 def accuracy(evidence: BinaryEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
     return FractionEstimate.of_count(evidence.true_positives + evidence.true_negatives, evidence.rows)
@@ -52,7 +52,7 @@ def true_positive_rate(evidence: BinaryEvidence) -> Estimate:
     return recall(evidence)
 
 
-@register_metric(BINARY, "true_negative_rate", operator=LOWER_IS_WORSE, family="true_negative_rate")
+@register_metric(BINARY, "true_negative_rate", operator=LOWER_IS_WORSE)
 def true_negative_rate(evidence: BinaryEvidence) -> Estimate:
     """Specificity: 1 - false positive rate, computed so."""
     return complement(false_positive_rate(evidence))
@@ -108,7 +108,7 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
 def register_f_score(name: str, beta: float) -> None:
     """Enters the weighted harmonic mean of precision and recall. beta: how many times as much recall weighs."""
 
-    @register_metric(BINARY, name, operator=LOWER_IS_WORSE, family=name)
+    @register_metric(BINARY, name, operator=LOWER_IS_WORSE)
     def f_score_for_beta(evidence: BinaryEvidence) -> FractionEstimate:
         """Harmonic mean of precision and recall, weighted."""
         return f_score(evidence, beta)
@@ -123,7 +123,7 @@ register_f_score("f2", 2.0)
 # multinomial counts.
 
 
-@register_metric(MULTICLASS, "accuracy", operator=LOWER_IS_WORSE, family="accuracy")
+@register_metric(MULTICLASS, "accuracy", operator=LOWER_IS_WORSE)
 def accuracy_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
     """Share of rows predicted correctly."""
     # An estimate without labels has the expected hits by class, no full matrix
@@ -143,7 +143,7 @@ def register_mean_of_classes(name: str, *, of_labels: float, of_predictions: flo
     with 1 and 0 recall. by_labels: whether a class counts by its share of the labels, as in the service, or all alike.
     """
 
-    @register_metric(MULTICLASS, name, operator=LOWER_IS_WORSE, family=name, ours=not by_labels)
+    @register_metric(MULTICLASS, name, operator=LOWER_IS_WORSE, ours=not by_labels)
     def mean_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
         """Mean of a metric of each class against the rest: of all alike, or weighted by their shares of the labels."""
         rows = evidence.rows

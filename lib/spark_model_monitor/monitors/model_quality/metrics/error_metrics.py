@@ -30,13 +30,13 @@ def has_probabilities(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
     return evidence.probabilities is not None
 
 
-@register_metric(BINARY, "log_loss", operator=GREATER, family="log_loss", ours=True, requires=has_probabilities)
+@register_metric(BINARY, "log_loss", operator=GREATER, ours=True, requires=has_probabilities)
 def log_loss(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Mean of -ln(probability of the label), in nats; 0 counts as 2.2e-16, as in scikit-learn."""
     return _mean(_sums(evidence), LOG_LOSS)
 
 
-@register_metric(BINARY, "brier_score", operator=GREATER, family="brier_score", ours=True, requires=has_probabilities)
+@register_metric(BINARY, "brier_score", operator=GREATER, ours=True, requires=has_probabilities)
 def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Mean squared difference of probability and label (1 or 0).
 
@@ -45,9 +45,7 @@ def brier_score(evidence: BinaryEvidence) -> JackknifeEstimate:
     return _mean(_sums(evidence), SQUARED_ERROR)
 
 
-@register_metric(
-    BINARY, "normalized_entropy", operator=GREATER, family="normalized_entropy", ours=True, requires=has_probabilities
-)
+@register_metric(BINARY, "normalized_entropy", operator=GREATER, ours=True, requires=has_probabilities)
 def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Log loss divided by that of always predicting the share of positives.
 
@@ -68,9 +66,7 @@ def normalized_entropy(evidence: BinaryEvidence) -> JackknifeEstimate:
     return jackknife(statistic, rows, scale=Scale.LOG)
 
 
-@register_metric(
-    BINARY, "calibration_error", operator=GREATER, family="calibration_error", ours=True, requires=has_probabilities
-)
+@register_metric(BINARY, "calibration_error", operator=GREATER, ours=True, requires=has_probabilities)
 def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     """Expected calibration error: mean gap of probability and share of positives over ten bins, weighted by rows.
 
@@ -79,9 +75,7 @@ def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
     return _expected_calibration_error(_sums(evidence))
 
 
-@register_metric(
-    MULTICLASS, "calibration_error", operator=GREATER, family="calibration_error", ours=True, requires=has_probabilities
-)
+@register_metric(MULTICLASS, "calibration_error", operator=GREATER, ours=True, requires=has_probabilities)
 def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstimate:
     """Expected calibration error of the predicted class: mean gap of its probability and the share of correct predictions.
 
@@ -116,13 +110,13 @@ def _sums(evidence: BinaryEvidence | MulticlassEvidence) -> BlockSums:
 # Of numbers.
 
 
-@register_metric(REGRESSION, "mae", operator=GREATER, family="mae")
+@register_metric(REGRESSION, "mae", operator=GREATER)
 def mae(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction|."""
     return jackknife_quotient(evidence.sums.absolute, evidence.sums.rows, kept=evidence.kept)
 
 
-@register_metric(REGRESSION, "mse", operator=GREATER, family="mse")
+@register_metric(REGRESSION, "mse", operator=GREATER)
 def mse(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of (label - prediction)²."""
     return jackknife_quotient(evidence.sums.squared, evidence.sums.rows, kept=evidence.kept)
@@ -139,7 +133,7 @@ def rmse(evidence: RegressionEvidence) -> JackknifeEstimate:
     return jackknife(statistic, sums.rows, evidence.kept, Scale.LOG)
 
 
-@register_metric(REGRESSION, "r2", operator=LOWER_IS_WORSE, family="r2")
+@register_metric(REGRESSION, "r2", operator=LOWER_IS_WORSE)
 def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     """1 - sum of squared errors / sum of the labels' squared deviations from their mean; undefined if all are equal."""
     sums = evidence.sums
@@ -154,13 +148,13 @@ def r2(evidence: RegressionEvidence) -> JackknifeEstimate:
     return jackknife(statistic, sums.rows, evidence.kept, Scale.COMPLEMENT)
 
 
-@register_metric(REGRESSION, "mape", operator=GREATER, family="mape", ours=True)
+@register_metric(REGRESSION, "mape", operator=GREATER, ours=True)
 def mape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of |label - prediction| / |label| over labels other than 0; 0.05 is 5 %."""
     return jackknife_quotient(evidence.sums.relative, evidence.sums.nonzero, kept=evidence.kept)
 
 
-@register_metric(REGRESSION, "wape", operator=GREATER, family="wape", ours=True)
+@register_metric(REGRESSION, "wape", operator=GREATER, ours=True)
 def wape(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Sum of |label - prediction| / sum of |label|; 0.05 is 5 %; undefined if all labels are 0."""
     return jackknife_quotient(
@@ -173,7 +167,7 @@ def has_residuals(evidence: RegressionEvidence) -> bool:
     return evidence.residuals is not None and evidence.residuals.count > 0
 
 
-@register_metric(REGRESSION, "mean_error", operator=GREATER, family="mean_error", ours=True, requires=has_residuals)
+@register_metric(REGRESSION, "mean_error", operator=GREATER, ours=True, requires=has_residuals)
 def mean_error(evidence: RegressionEvidence) -> JackknifeEstimate:
     """Mean of prediction - label; judged to both sides of 0."""
     assert evidence.residuals is not None  # `requires` says so

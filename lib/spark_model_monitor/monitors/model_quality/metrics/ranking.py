@@ -185,7 +185,7 @@ def has_scores(evidence: BinaryEvidence | MulticlassEvidence) -> bool:
     return evidence.scores is not None
 
 
-@register_metric(BINARY, "auc", operator=LOWER_IS_WORSE, family="auc", requires=has_scores)
+@register_metric(BINARY, "auc", operator=LOWER_IS_WORSE, requires=has_scores)
 def auc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under the ROC curve: share of the pairs of a positive and a negative row in which the positive one scores higher.
 
@@ -209,7 +209,7 @@ def auc(evidence: BinaryEvidence) -> FractionEstimate:
     )
 
 
-@register_metric(BINARY, "au_prc", operator=LOWER_IS_WORSE, family="au_prc", requires=has_scores)
+@register_metric(BINARY, "au_prc", operator=LOWER_IS_WORSE, requires=has_scores)
 def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     """Area under the precision-recall curve, by trapezoids; undefined without positive rows.
 
@@ -228,7 +228,7 @@ def au_prc(evidence: BinaryEvidence) -> FractionEstimate:
     return FractionEstimate(value, rows, positives, "binomial", bound_of_precision_recall(scores))
 
 
-@register_metric(MULTICLASS, "macro_auc", operator=LOWER_IS_WORSE, family="macro_auc", ours=True, requires=has_scores)
+@register_metric(MULTICLASS, "macro_auc", operator=LOWER_IS_WORSE, ours=True, requires=has_scores)
 def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     """Mean one-vs-rest area under the ROC curve of the classes that some but not all labels have.
 
@@ -238,9 +238,7 @@ def macro_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     return _mean_area(evidence, by_labels=False)
 
 
-@register_metric(
-    MULTICLASS, "weighted_auc", operator=LOWER_IS_WORSE, family="weighted_auc", ours=True, requires=has_scores
-)
+@register_metric(MULTICLASS, "weighted_auc", operator=LOWER_IS_WORSE, ours=True, requires=has_scores)
 def weighted_auc(evidence: MulticlassEvidence) -> FractionEstimate:
     """Like macro_auc, weighted by each class's share of the labels.
 
