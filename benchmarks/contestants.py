@@ -140,7 +140,7 @@ class StatesInMemory(StoredProfile):
         return {name: self._header[name] for name in names if name in self._header}
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class HistoryInMemory(WindowHistory):
     """A history of windows whose states are in memory."""
 

@@ -26,7 +26,7 @@ _PROCESSES = Path("/proc/self/ns/pid")
 _STATE, _START = 0, 19  # among the fields of /proc/PID/stat behind the name: 3 and 22 in proc_pid_stat(5)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ProcessIdentity:
     """One process, and no other one that ever has its number.
 

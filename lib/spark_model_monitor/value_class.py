@@ -1,27 +1,39 @@
 """Classes of values as `dataclass` makes them, at a third of its cost when a module is loaded: a command loads hundreds.
 
-A dataclass compiles six methods for each class; these share all but `__init__`. Nothing keeps the members of a frozen one from
-being assigned at run time: mypy does, which takes a value class for a dataclass. What users are given is a dataclass.
+A dataclass compiles six methods for each class; these share all but `__init__`. All are frozen, since equal values have the same
+hash: nothing keeps members from being assigned at run time, but mypy does. What users are given is a dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeVar, overload
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as value_class
-
     from _typeshed import DataclassInstance
+    from typing_extensions import dataclass_transform
+
+    Value = TypeVar("Value")
+
+    # Type checkers take a value class for a frozen dataclass
+    @overload
+    @dataclass_transform(frozen_default=True, field_specifiers=(field,))
+    def value_class(value_type: type[Value], /) -> type[Value]: ...
+
+    @overload
+    def value_class(
+        *, slots: bool = ..., eq: bool = ..., kw_only: bool = ...
+    ) -> Callable[[type[Value]], type[Value]]: ...
+
+    def value_class(*_: type, **options: bool) -> type | Callable[..., type]: ...
+
 else:
 
-    def value_class(
-        *, frozen: bool, slots: bool = False, eq: bool = True, kw_only: bool = False
-    ) -> Callable[[type], type]:
-        """The decorator of a class of values. frozen: always, since equal values have the same hash."""
+    def value_class(value_type=None, /, *, slots=True, eq=True, kw_only=False):
+        """The decorator of a class of values, by itself or with options. slots: none for a class with cached properties."""
 
-        def add_methods(value_type: type) -> type:
+        def add_methods(value_type):
             # With slots this is another class than the given one
             value_type = dataclass(value_type, slots=slots, kw_only=kw_only, eq=False, repr=False)
             value_type.__repr__ = _describe
@@ -30,7 +42,11 @@ else:
                 value_type.__hash__ = _hash
             return value_type
 
-        return add_methods
+        # With options, which is a call of its own, the class comes later
+        decorated = add_methods
+        if value_type is not None:
+            decorated = add_methods(value_type)
+        return decorated
 
 
 __all__ = ["value_class"]

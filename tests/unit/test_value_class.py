@@ -18,14 +18,14 @@ class Dataclass:
     note: str = field(default="", repr=False, compare=False)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ValueClass:
     name: str
     rows: int = 3
     note: str = field(default="", repr=False, compare=False)
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class Unequal:
     name: str
 
@@ -53,3 +53,9 @@ def test_without_equality_it_is_itself_alone():
 )
 def test_it_can_be_copied_and_sent(copy_of):
     assert copy_of(ValueClass("a", 5)) == ValueClass("a", 5)
+
+
+def test_it_has_slots_unless_it_says_otherwise():
+    with pytest.raises(AttributeError):
+        ValueClass("a").further_member = 1
+    Unequal("a").further_member = 1

@@ -19,7 +19,7 @@ from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.value_class import value_class
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Alarm:
     """The violations with one cause, the clearest first."""
 

@@ -79,7 +79,7 @@ class Cause(Section):
     p: Number
 
 
-@value_class(frozen=True, kw_only=True)
+@value_class(slots=False, kw_only=True)
 class Subject:
     """What was checked.
 
@@ -92,7 +92,7 @@ class Subject:
     check: Name
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class CheckDecision:
     """The verdict, and the test that decided.
 
@@ -118,7 +118,7 @@ class CheckDecision:
     direction: Name | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class CheckNumbers:
     """What was measured, and the limits.
 
@@ -137,7 +137,7 @@ class CheckNumbers:
     formula: Name | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class DriftEvidence:
     """How far two distributions are apart, and which change would be seen.
 
@@ -158,7 +158,7 @@ class DriftEvidence:
     against: Name | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class CheckReasons:
     """Why the status is what it is.
 
@@ -174,7 +174,7 @@ class CheckReasons:
     description: Name | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class AlarmDetails:
     """What alarms, pages and mails say of a change.
 
@@ -198,7 +198,7 @@ class AlarmDetails:
     impact: UndefinableNumber = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class RuleDetails:
     """ids: the first records that break an expectation, if records have ids. labels: of a rule in DQDL. metrics: its numbers
     by name, with which later runs compare theirs.
@@ -209,7 +209,7 @@ class RuleDetails:
     metrics: Mapping[Name, Number] | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Origin:
     """The rows that a change comes from.
 
@@ -369,7 +369,7 @@ Bins = Mapping[str, Sequence[Any]]
 """The bins of a baseline's shares, by feature: the edges of 20 bins of equal width, or the most frequent values."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class SummaryRow:
     """A feature, a metric, a metric of a group, or a feature's attribution.
 
@@ -395,7 +395,7 @@ class SummaryRow:
     high: float | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Summary:
     """The summary of a run, in rows. bins: the baseline's bins, or its own without a baseline."""
 

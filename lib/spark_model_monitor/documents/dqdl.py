@@ -37,7 +37,7 @@ class OperandKind(Enum):
     SIZE = "a file size"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Operand:
     """What a condition compares with.
 
@@ -51,7 +51,7 @@ class Operand:
     seconds: float = 0.0
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Condition:
     """A comparison. operator: as in the language, such as `>=`, `between`, `not in`. operands: what follows it."""
 
@@ -74,7 +74,7 @@ def count_runs(formula: Tree) -> int:
     return max(map(count_runs, arguments), default=0)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class DataRule:
     """One rule. parameters: columns, or what its type takes instead. where: the condition of its rows, parsed.
 
@@ -102,7 +102,7 @@ class DataRule:
         return self.condition.past_runs
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CompositeRule:
     """Rules joined by `and` or `or`."""
 
@@ -115,7 +115,7 @@ class CompositeRule:
 AnyRule: TypeAlias = "DataRule | CompositeRule"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class SkippedRule:
     """A rule that is not evaluated, and why. text: as results name it."""
 
@@ -123,7 +123,7 @@ class SkippedRule:
     reason: str
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RuleSet:
     """The rules of a file. analyzers: what is only measured. skipped: what a run can't evaluate. digest: the sha256 of the file.
 
@@ -167,7 +167,7 @@ ROW_TYPES = frozenset({"ColumnValues", "ColumnLength", "ColumnDataType", "DataFr
 _NUMBERS = frozenset({OperandKind.NUMBER})
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RuleType:
     """What a type of rule takes.
 
@@ -239,7 +239,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 _AN_OPERAND = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY, now() or a $variable"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Token:
     """A piece of the text. kind: text, number, name, sign, or end. start, end: its positions."""
 

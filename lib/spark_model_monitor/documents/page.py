@@ -28,7 +28,7 @@ OF_BASELINE = "{}; later windows are checked against this."
 """The headline of a baseline, after what it has."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Headline:
     """The main result in words. next_step: the one thing to do now. detail: why, the consequences, and what is fine.
     other_ways: what else would help.
@@ -51,7 +51,7 @@ class Headline:
         return f"Next: {self.next_step}{'' if self.next_step.endswith('?') else '.'}"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Overlay:
     """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
 
@@ -71,7 +71,7 @@ class Overlay:
         return self.words
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Hours:
     """A number for each window, as bars. values: None without a run. bad: which windows were violated. limit: drawn as
     a line. times: the windows' labels.
@@ -88,7 +88,7 @@ class Hours:
         return self.words
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Link:
     """A text that leads to another page. path: relative to this one."""
 
@@ -102,7 +102,7 @@ class Link:
 Cell: TypeAlias = str | Overlay | Hours | Link
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class TableColumn:
     """A column of a table. is_number: cells are right-aligned. is_name: cells are names, which may be long."""
 
@@ -111,7 +111,7 @@ class TableColumn:
     is_name: bool = False
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class TableLine:
     """A row of a table, with a cell for each column. of: the name of its subject in histories, empty without one."""
 
@@ -120,7 +120,7 @@ class TableLine:
     of: str = ""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PageTable:
     """A table. caption: a sentence about it, or empty. shades: the shades of its counts, from 0 to 1, as in a confusion
     matrix. of_all: whether it can be searched by all its text, however few rows it has.
@@ -144,7 +144,7 @@ class PageTable:
         return replace(self, columns=tuple(self.columns[index] for index in filled), lines=lines)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Point:
     """One value of a chart, a bar on its own line.
 
@@ -158,7 +158,7 @@ class Point:
     mark: Highlight = Highlight.NONE
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PointChart:
     """Values next to their references, each a bar from `neutral`. title: its name, which is not drawn in the chart.
 
@@ -189,7 +189,7 @@ class PointChart:
         return cls(title, tuple(points), span, value_label=value_label, reference_label=reference_label)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CurveChart:
     """A curve between 0 and 1 on both axes. words: what it shows in a sentence. diagonal: whether to draw it for comparison.
     has_ends: whether the axes' names also say what their ends are instead of 0 and 1.
@@ -221,7 +221,7 @@ class CurveChart:
         return f"{self.title}: {self.words}"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Track:
     """A number over the windows of a page. values: None without a run. marks: the highlight of each cell; empty for a
     line. low, high: ends of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: the
@@ -239,7 +239,7 @@ class Track:
     expected: tuple[float | None, ...] = ()
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Tracks:
     """Numbers over the same windows. times: the windows' labels. changes: windows before which the baseline changed."""
 
@@ -252,7 +252,7 @@ class Tracks:
         return f"{self.title}: {len(self.times)} windows, {', '.join(track.title for track in self.tracks)}"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FeatureMap:
     """Features × windows, drawn by a script on the page. data: plain JSON values, as in `assets/page.js`."""
 
@@ -267,7 +267,7 @@ Picture: TypeAlias = Overlay | PointChart | CurveChart
 """What a card can show."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Card:
     """One thing that changed. since: when it began. said: what it was and is. picture: of both. hints: possible
     explanations. evidence: why it is not noise. more: its checks, behind a click. of: its name in histories, if not `name`.
@@ -288,7 +288,7 @@ class Card:
         return ". ".join(filter(None, (f"{self.name}: {self.said}", self.since, *self.hints, self.evidence)))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Cards:
     """A card for each change, the largest first; those beyond `MOST_CARDS` fold. labels: of both sides of pictures."""
 
@@ -312,7 +312,7 @@ Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureM
 """A part of a section; a text is a paragraph."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PageSection:
     """A part of the page. note: next to its heading. level: 2 (section) or 3 (subsection). folded: opens on click."""
 
@@ -323,7 +323,7 @@ class PageSection:
     note: str = ""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Page:
     """A report. name: the stem of its files. facts: what it is about, as pairs of a word and a value. headline: the
     main result. trail: model, monitor and window. links: to neighbouring pages, as pairs of a word and a relative path.
@@ -455,7 +455,7 @@ def _format_range(name: str, numbers: Sequence[float]) -> str:
     return f"{name}, {format_number(min(numbers))} to {format_number(max(numbers))}"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Around:
     """The neighbours of a run in an hour folder. hours: of each feature or metric, by its name in histories. links:
     pairs of a word and a path from the run's page."""

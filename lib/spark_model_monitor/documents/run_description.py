@@ -39,7 +39,7 @@ class BaselineReference(Section):
         return name_of_place(folder)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RunContext:
     """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
     options for reading its data, which a later job may reuse. evaluation_time: when it ran, for documents that have

@@ -275,7 +275,7 @@ class RequestStatistics(Document, file="requests.json", meant="requests.json of 
 QUARTILES = {"p25": 0.25, "median": 0.5, "p75": 0.75}
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RowTable:
     """Rows with the same keys. rows_are: what rows stand for, in the plural. key: the key whose values name rows."""
 

@@ -88,7 +88,7 @@ FILE = "file"
 POSITION = "position"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Culprit:
     """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
     many standard errors they changed more than the others. p: adjusted. proportional: the share of the change that they
@@ -108,7 +108,7 @@ class Culprit:
         return self.share - max(self.rows, self.proportional)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Key:
     """A way to divide rows. codes: the part of each row. before: those of the baseline's rows; None if they have none.
 
@@ -133,7 +133,7 @@ class Key:
         return self.labels[named.parts[0]]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class BinnedChange:
     """A violated feature in the sample. bins: the bin of each row. before: of the baseline's rows, if they were read.
     was: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests). are_categories:
@@ -268,7 +268,7 @@ def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
     return None
 
 
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class _Contributions:
     """What each part of a key contributes to a change. hits, expected: rows in the bins of the clearest test, and the fraction
     that is expected. baseline_rows: infinite where a part's own are too few. weights: the parts' shares of the rows. added,
@@ -417,7 +417,7 @@ def _find_stretch(worth: Sequence[float]) -> tuple[int, int]:
 # The keys of a window: its columns, alone and in pairs, and the origins of its rows.
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Candidate:
     """A column that may divide the rows. labels: the names of its bins."""
 
@@ -652,7 +652,7 @@ def compute_shares(bins: NDArray[np.int16], size: int) -> Numbers:
 # Changes of outcomes: whether answers were wrong, or how often they were positive.
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MarkedRows:
     """Rows that can be read again. outcomes: columns that are outcomes and don't divide the rows."""
 

@@ -66,7 +66,7 @@ PARTS = "Within is what changed in a segment, mix what its share of the rows did
 CAUSES = "What the changed rows have in common, the clearest first."
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FeatureLine:
     """What a table has of a feature. before, now: its typical value. missing: the share of missing values. note: why it has
     no verdict.
@@ -83,7 +83,7 @@ class FeatureLine:
 NO_LINE = FeatureLine()  # of a feature that has a card
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PageFeature:
     """A feature or metric of a page.
 

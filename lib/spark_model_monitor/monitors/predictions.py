@@ -34,7 +34,7 @@ from spark_model_monitor.value_class import value_class
 log = logging.getLogger(__name__)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Labelling:
     """How a model's scores become labels.
 
@@ -71,7 +71,7 @@ class Labelling:
         return pa.int64()
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class PredictionTask:
     """What is done with a partition.
 

@@ -69,7 +69,7 @@ LeftBehind: TypeAlias = "tuple[tuple[str, str, Mapping[str, float]], ...]"
 """What a window leaves for later ones: reference, feature, and raw statistics relative to it."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class StatisticSet:
     """A summary of many numbers for a metrics platform, which can still compute their average."""
 
@@ -79,7 +79,7 @@ class StatisticSet:
     maximum: float
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PublishedMetric:
     """What a run publishes under one name: a number, or the spread of many.
 
@@ -98,7 +98,7 @@ FILE_SHARE_TOLERANCE = (
 )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ColumnLayout:
     """How the columns of a data set got their names.
 
@@ -192,7 +192,7 @@ class StoredBaseline(BaselineValues):
         return None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Sample(Generic[StateT, MetricsT]):
     """The data of a window, or of a baseline, after the scan. metrics: of the state. layout: how its columns got their names.
 
@@ -274,7 +274,7 @@ class Judgement(ABC, Generic[BaselineT]):
         return {}
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ScanRequest(Generic[BaselineT]):
     """What a scan is wanted for.
 
@@ -385,7 +385,7 @@ TOO_LARGE = "some values are too large to compute with"
 NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's own rule; the service has none
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Finding(AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision):
     """A check's result before it has a subject. It stores only the members given, since most are not."""
 
@@ -497,7 +497,7 @@ def create_violations(results: Iterable[CheckResult], displayed: Callable[[str],
     return Violations(violations=tuple(violations))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Judged:
     """The outcome of a user's own rules: results of errors, hints of warnings, and a digest of the rules."""
 
@@ -506,7 +506,7 @@ class Judged:
     digest: str | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Scanned:
     """The result of one scan: the state of the accepted rows, and the counts of all rows.
 

@@ -100,7 +100,7 @@ def _read(text: str, position: int) -> SinkDestination:
         raise ValueError(f"names the sink {name} with a target that {error}") from error
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Delivery:
     """Which destinations got the report, and a sentence for each one that didn't."""
 
@@ -138,7 +138,7 @@ MOST_TRANSITIONS = 100
 MOST_MISSED = 24  # changes that could not be sent to a sink, kept until it is reachable
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class AlertRule:
     """There is an alert if datapoints_to_alert of the last evaluation_period windows have violations.
 

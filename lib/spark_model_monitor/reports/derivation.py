@@ -39,7 +39,7 @@ WIDTH = 120  # columns of the text
 MOST_CATEGORIES = 20  # categories shown one by one in a table, largest difference first; the others are summed
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Row:
     """One row of a table.
 
@@ -60,7 +60,7 @@ class Row:
         return abs(self.baseline_share - self.current_share)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Table:
     """Two distributions, row by row.
 
@@ -164,7 +164,7 @@ class Underivable(Exception):
     """Why a number can't be recomputed."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Derivation:
     """How a distance was computed.
 
@@ -180,7 +180,7 @@ class Derivation:
     quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Explanation:
     """Everything known about one feature, or metric, of a run.
 

@@ -12,7 +12,7 @@ from spark_model_monitor.reports.notices import Report, select_sendable
 from spark_model_monitor.value_class import value_class
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Gauge:
     """A number with a name. samples: by its labels."""
 

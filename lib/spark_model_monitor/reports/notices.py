@@ -37,7 +37,7 @@ COMPLETED = "Completed"
 COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # the service's name for an execution's status (C1.6)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class AlertReport:
     """The state of the alert after the run.
 
@@ -52,7 +52,7 @@ class AlertReport:
     evaluation_period: int = 1
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Notice:
     """A message about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
 
@@ -60,7 +60,7 @@ class Notice:
     text: str
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ReportedRun:
     """The run of a report; without a `run_id` there was none, and only notices about a schedule are reported.
 
@@ -82,7 +82,7 @@ class ReportedRun:
         return self.endpoint or self.data
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ReportedVerdict:
     """What a run says of its window.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MonitoringKind:
     """One kind of monitoring.
 

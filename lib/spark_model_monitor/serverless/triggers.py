@@ -23,7 +23,7 @@ SOURCES = ("dataset_source", "ground_truth_source")
 SHAPE = 'write an S3 event, {"schedule": NAME}, or a timer\'s event, as docs/serverless.md shows'
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Trigger:
     """schedule: the schedule that the event names. objects: the paths of the objects that it is about."""
 

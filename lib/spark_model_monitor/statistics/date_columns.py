@@ -48,7 +48,7 @@ IN_UTC = re.compile(r"(?:Z|UTC|GMT|[-+]00:?00)(?:\[[\w/]+\])?$", re.IGNORECASE)
 ISO_FORM = "YYYY-MM-DD"  # in which Spark, pandas and Arrow write typed dates as texts
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class DateColumn:
     """The dates of a column. values: number of values that were read.
 

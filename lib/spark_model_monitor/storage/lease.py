@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _RUN_NAME_PATTERN = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Holder:
     """One run, and its process."""
 

@@ -34,7 +34,7 @@ STATE_SCHEMA = pa.schema(
 )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class StateRow:
     """A state on its way to the driver, encoded when it leaves its process. feature: its column's position, or
     FEATURE_OF_ROWS.
@@ -125,7 +125,7 @@ class Broadcast(Protocol[Shared]):
     def value(self) -> Shared: ...
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class CarriedValue(Generic[Value]):
     """A value that each task carries itself, for engines that send nothing ahead (`Partitions.broadcast`)."""
 

@@ -43,7 +43,7 @@ COMPRESSED_OPENERS = {
 OTHER_CODECS = (".deflate", ".lz4", ".snappy")  # other suffixes that Hadoop decompresses
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class File:
     """A file. path: the storage's path, `file:/data/x` or `s3a://bucket/x`."""
 
@@ -51,7 +51,7 @@ class File:
     size_bytes: int
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Piece:
     """Bytes of a file from offset `start`."""
 

@@ -102,7 +102,7 @@ def _require_different_names(file: File, names: Sequence[str]) -> None:
         name_by_lower_case[name.lower()] = name
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class TableFiles:
     """The Parquet files of a table version, which may have different columns.
 

@@ -165,7 +165,7 @@ NOT_A_NUMBER = ("NaN", "nan")
 Flags = NDArray[np.bool_]
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class TypedCells:
     """A column's cells, as `TypedColumn` for Spark's columns.
 
@@ -245,7 +245,7 @@ def assign_blocks(names: pa.StringArray) -> pa.Array:
     return pa.array(blocks, mask=~has_name)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class CountTask:
     """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
 
@@ -325,7 +325,7 @@ def sum_rows(rows: pa.Table) -> pa.Table:
     )
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class IdentityTask:
     """The distinct values of a plan's columns in each partition: keys that identify them, with the column's index."""
 
@@ -375,7 +375,7 @@ def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKi
     return frozenset()
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class StrayTask:
     """Refuses records with a stray cell. strays: stray kinds by column."""
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Ranks = NDArray[np.int64]  # of each row: how many pieces of files come before its own
 
 
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class FileOrder:
     """The ranks of the pieces of several files.
 

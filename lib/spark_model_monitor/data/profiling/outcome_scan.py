@@ -38,7 +38,7 @@ OutcomeMetric = Callable[[Any], Any]
 """A user's metric: takes a pandas frame of outcomes (label, prediction, probability), returns one value for each."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class OutcomeTask:
     """Computes the states of a partition. decoder: makes outcomes from a raw block. reasons: number of reasons for
     refusing a record. metrics: the user's own, by name, in the order of `plan.values`. cuts: cuts of the rows into
@@ -194,7 +194,7 @@ PARTITIONS_ON_THE_DRIVER = 200
 """The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class OutcomeScan:
     """The result of one pass: the kept outcomes, the counts of all rows, and runs of the first rows."""
 

@@ -52,7 +52,7 @@ class RowMark(Protocol):
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]: ...
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class BinnedColumn:
     """A column and its bins: 0 for missing cells, 1 for others, and its own from 2.
 
@@ -110,7 +110,7 @@ class BinnedColumn:
         return np.asarray(bins, np.int16)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RowSample:
     """Sampled rows, in the order of their files and positions.
 
@@ -124,7 +124,7 @@ class RowSample:
     said: Sequence[Mapping[str, str]] = ()
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class HashedRowSampler:
     """Chooses rows by a hash of their position. share: share of chosen rows."""
 
@@ -134,7 +134,7 @@ class HashedRowSampler:
         return np.asarray(mix_bits(positions.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class BinRowSampler:
     """Chooses each partition's first rows with cells in some bins. bins: by column. most: maximum rows per column."""
 

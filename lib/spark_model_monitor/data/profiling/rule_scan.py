@@ -27,7 +27,7 @@ from spark_model_monitor.value_class import value_class
 Numbers: TypeAlias = NDArray[np.float64]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RowFormula:
     """What is computed from the cells of a row; its columns are positions.
 
@@ -59,7 +59,7 @@ def list_positions(tree: Tree, *, with_missing: bool = True) -> Iterator[int]:
                 yield from list_positions(part, with_missing=with_missing)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Rules:
     """All rules of a scan. conditions: whose rows are counted. numbers: whose moments are computed.
 
@@ -125,7 +125,7 @@ def _parse_times(texts: pa.Array) -> pa.Array:
     return parse_microseconds(pc.if_else(days, pc.binary_join_element_wise(texts, "T00:00:00Z", ""), texts))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _Value:
     """A number of each row, or of all rows; null where it is missing, NaN for a text. texts: if it may be compared as a text.
 

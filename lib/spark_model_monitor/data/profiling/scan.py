@@ -65,7 +65,7 @@ KINDS_OF_RUNS = (RowRuns.KIND, RowGroups.KIND)
 UNKNOWN_PARTITIONS = 100  # assumed number of partitions of a frame if it is unknown
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Scan:
     """The result of one pass: the profile of the kept rows, and the counts of all rows.
 
@@ -82,7 +82,7 @@ class Scan:
     rule_counts: RuleCounts | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class RowSource:
     """The rows of a scan, or the lines that they are made from, and what is known about them."""
 

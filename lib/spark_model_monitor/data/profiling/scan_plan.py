@@ -49,7 +49,7 @@ TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, Co
 """Types of columns whose cells reach the executors' Python as texts."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ColumnPlan:
     """One feature column. hashed_by_spark: whether batches have its hashes. counted: whether to count it by value.
 
@@ -72,7 +72,7 @@ NO_GROUPS = "--group-column has lists or maps, which name no groups; write anoth
 CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LineMetadata:
     """How to read the requests behind captured lines.
 
@@ -84,7 +84,7 @@ class LineMetadata:
     read: Callable[[pa.Array, NDArray[np.int32]], tuple[pa.Array, pa.Array, pa.Array]] | None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RowPlan:
     """The states of the rows themselves.
 
@@ -114,7 +114,7 @@ class RowPlan:
 ROWS = RowPlan()  # which are counted, and nothing else
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ScanPlan:
     """The states that one scan computes.
 
@@ -242,7 +242,7 @@ TURNED_AT_A_TIME = 64
 and few enough to stay in the processor's cache."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Texts:
     """The present cells of a block's text column, as computed by its gatherer.
 

@@ -65,7 +65,7 @@ BUFFER_SIZE = 2  # of a sketch's buffer, in multiples of the sketch's size
 MOST_VALUES = 512  # values of a text column that are counted individually in a segment
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Part:
     """A column that cuts the rows. cuts: ascending bounds; empty to cut by value. by_hour: whether to cut by hour of the day."""
 
@@ -81,7 +81,7 @@ class Part:
         return [f"{self.name}<{ends[0]}", *between, f"{self.name}>={ends[-1]}"]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Cut:
     """A way to cut the rows. name: as the user wrote it. labels: segments of the baseline; all others are merged."""
 
@@ -136,7 +136,7 @@ def _parse_part(text: str, written: str, names: Sequence[str]) -> Part:
     return Part(names.index(name), name, cuts)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class BlockRuns:
     """Runs of rows of a block. segments: the cut and the segment's number of each run. positions: those of its rows."""
 

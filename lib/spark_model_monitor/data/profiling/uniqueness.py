@@ -31,7 +31,7 @@ PASS_BYTES = 2**28
 SCHEMA = pa.schema([("column", pa.int32()), ("first", pa.int64()), ("second", pa.int64())])
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ValueQuestion:
     """Whose values are counted. positions: of one column, or of several, whose values are counted together.
 
@@ -42,7 +42,7 @@ class ValueQuestion:
     where: Tree | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ValueCounts:
     """How often values occur in the rows that have one. rows: how many have. distinct: different values. single: those that
     occur once. weighted_logs: the sum over values of n log n.

@@ -485,7 +485,7 @@ def _format_names(names: Sequence[str]) -> str:
     return list_names(names, NAMES_LISTED) or "none"
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class DecodedLines:
     """Lines and how to decode them."""
 

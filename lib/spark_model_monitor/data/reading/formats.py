@@ -158,7 +158,7 @@ class MergedFormat:
     index_names: tuple[str, ...] = OUTPUT_INDEXES
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class TableFormat:
     """A table of Spark's catalog; it has no paths."""
 
@@ -190,7 +190,7 @@ class SparkFormat:
 DATABASE = "adbc:"  # how the source of a query begins
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class QueryFormat:
     """The rows of a query to a database."""
 
@@ -241,7 +241,7 @@ class BaselineValues:
 UNKNOWN_VALUES = BaselineValues()
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ReadOptions:
     """Options for reading a data set, besides its format; the same for jobs and for Python.
 

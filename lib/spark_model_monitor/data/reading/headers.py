@@ -602,7 +602,7 @@ def require_records(file: StoredFile, head: bytes) -> None:
         raise BadInput(_describe_rows_within(file, within, "the document"))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _JsonMember:
     """A member of a JSON object. start: where its value begins. first: the first element of an array; None of another value,
     and of an empty array. size: number of elements; None if the text ends before.

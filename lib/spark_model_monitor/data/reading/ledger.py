@@ -37,7 +37,7 @@ MERGED_PART = re.compile(r"part-\d{5}-[0-9a-f-]{36}\.c000\.jsonl")
 """The file names of merged records, the service's and ours."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Coverage:
     """Numbers of captures: all, those with a label, and those with a label that says that none came."""
 
@@ -106,7 +106,7 @@ def _read_coverages_below(storage: Storage, folder: str) -> list[Coverage]:
     ]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Ledger:
     """Counts of the records read. refused: records by the reason's text, only reasons that occurred.
 
@@ -174,7 +174,7 @@ class Ledger:
 Version: TypeAlias = int | datetime  # a version number, or a time: the version that was current then
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class TableVersion:
     """The version of a table that a run read. since: only rows appended after this version were read."""
 

@@ -41,7 +41,7 @@ from spark_model_monitor.value_class import value_class
 Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CsvLines:
     """The decoder of CSV files.
 

@@ -167,7 +167,7 @@ def _list_hours_below(storage: Storage, folder: str, name: str, is_wanted: IsReq
         yield from _list_hours_below(storage, join(folder, inner), f"{name}/{inner}", is_wanted)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Listing:
     """The files of a data set, sorted by path, without empty and hidden ones. folders: the folders of `path` to read.
 

@@ -53,7 +53,7 @@ OUTCOME_SCHEMA = pa.schema(
 """The columns of `run_handler`'s output. part: 0 for the first row of a record, 1 for the second, …"""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Script:
     """A user's script. name: file name, for messages; source: the script's text."""
 
@@ -61,7 +61,7 @@ class Script:
     source: str
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ScriptResult:
     """One row that a handler returned for a record, or None for no row. problem: why, without any value."""
 

@@ -98,7 +98,7 @@ def _find_version(requested: Version, versions: Versions, where: str) -> int:
     return matching[0]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Commit:
     """One commit to a table. since: the version after which its rows count; None if they are the table's only rows.
     time: commit time to the second, later than that of the previous commit.
@@ -192,7 +192,7 @@ def is_full_overwrite(parameters: Mapping[str, Json]) -> bool:
     return parameters.get("mode") == "Overwrite" and parameters.get("predicate") in (None, "", "[]")
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _DeltaTable:
     name: str
     path: str
@@ -287,7 +287,7 @@ class _DeltaTable:
             raise BadConfiguration(f"dataset_format: {problem}") from fault
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _IcebergTable:
     name: str
     table: Table
@@ -362,7 +362,7 @@ def group_file_times(modified_ms: Sequence[int]) -> Versions:
     return [(end, end * 1000) for end in reversed(ends)]
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _ParquetFolder:
     """Parquet files in a folder, and in folders such as `day=2026-01-01` below it. Files that were written together are
     a version, identified by the time of the last file.

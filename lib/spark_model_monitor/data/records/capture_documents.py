@@ -111,7 +111,7 @@ LONG_DATA = 4096  # bytes of data from which a copy costs more than a check of i
 _HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Payloads:
     """One half of each line: its data and encoding, null if it was not captured."""
 
@@ -142,7 +142,7 @@ class Payloads:
         return pc.utf8_rtrim(self.data, characters="\r\n")
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Documents:
     """Parsed lines, in arrays with one element per line.
 

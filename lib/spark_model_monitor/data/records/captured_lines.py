@@ -139,7 +139,7 @@ def _join_halves(payloads: Sequence[pa.StringArray]) -> pa.StringArray:
     return pc.binary_join_element_wise(*payloads, ",", null_handling="skip")
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CapturedLines:
     """The decoder of captured records. reading: must have a number of columns. files: the lines' files."""
 

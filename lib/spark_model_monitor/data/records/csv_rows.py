@@ -43,7 +43,7 @@ NUMBER_CELL = r"[ \t]*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?[ \t]*"
 QUOTE, LINE_END = b'"\n'
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CsvCells:
     """The cells of some rows.
 

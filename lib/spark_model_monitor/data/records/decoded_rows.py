@@ -59,7 +59,7 @@ MOST_COLUMNS = 20_000
 ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class DecodedRows:
     """The rows of some lines; a refused line is one row.
 
@@ -185,7 +185,7 @@ class Decoder(Protocol):
         """The rows of a batch with the columns `inputs`, in the order of its lines."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Decoding:
     """A decoder, and a selection of its features. `decoding(batch)` gives a scan the rows of a batch of lines: the
     features c0, c1, …, REASON, CELLS if the decoder counts them, and FILE_KEY and BLOCK_START if the lines have both.
@@ -236,7 +236,7 @@ class Decoding:
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Decoded:
     """A decoded line. reason: why it is refused, None if it is kept. rows: its cells if it is kept. cells: number of
     cells of each row, also if that is the reason; 0 if not counted or if rows differ. keys: keys of JSON objects."""

@@ -69,7 +69,7 @@ Path: TypeAlias = tuple[str, ...]  # names of members, each within the one befor
 Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class EncodedText:
     """One half of a captured record, undecoded. encoding: CSV, JSON or BASE64 in capitals, None without one."""
 
@@ -77,7 +77,7 @@ class EncodedText:
     encoding: str | None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Reading:
     """How captured records are read.
 

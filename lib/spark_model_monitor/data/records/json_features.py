@@ -206,7 +206,7 @@ def _count_names(values: MemberValues) -> int:
     return len(values.members) + sum(_count_names(member) for member in values.members.values() if member.members)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Features:
     """columns: features by path, with kinds, in the order of Spark's columns. left_out: names of members whose records
     are refused for having them. rare: names of features that few records have. counts_of_few: the features that fewer than

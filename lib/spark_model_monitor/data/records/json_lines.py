@@ -230,7 +230,7 @@ def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Itera
     return container
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class JsonRecord:
     """An element of a JSON array. text: of it alone. reason: why it is refused, without a value; 0 if it isn't."""
 

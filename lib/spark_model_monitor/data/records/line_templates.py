@@ -65,7 +65,7 @@ class Member(Enum):
     OTHER = "true, false, an array, or a number beside others"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Value:
     """A text, or a number, in a line that is cut into pieces at its quotes.
 
@@ -78,7 +78,7 @@ class Value:
     behind: int = 0
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Template:
     """A line without its values. quotes: their number in a line. constants: the bytes before, between and behind the values.
     members: the values by path, and the kinds of other members."""
@@ -293,7 +293,7 @@ def _match_text_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
     return np.ones(len(begins), dtype=np.bool_) if equal.all() else equal.all(axis=1)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _FittingLines:
     """Some lines that fit a template. bounds: of the values in these. rows: how many lines fit. has_escapes: whether texts may
     have some."""

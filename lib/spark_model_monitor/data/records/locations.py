@@ -35,7 +35,7 @@ NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
 """Characters that Java percent-encodes in the path of a URI; it leaves non-ASCII letters unchanged."""
 
 
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class FilesByKey:
     """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
 

@@ -35,7 +35,7 @@ Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None if missing or not requested."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ModelReply:
     """The labels and probabilities in a record's output: one for each row, a list if it has all classes.
 

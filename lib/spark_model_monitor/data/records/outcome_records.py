@@ -273,7 +273,7 @@ def _parse_list_cell(value: JsonValue) -> JsonValue:
     return value
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LineDecoder:
     """Makes outcomes from blocks of merged records. files: the lines' files."""
 
@@ -295,7 +295,7 @@ class LineDecoder:
         )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class DocumentDecoder:
     """Makes outcomes from blocks of JSON Lines with labels. columns: the needed columns of the raw frame."""
 
@@ -309,7 +309,7 @@ class DocumentDecoder:
         return _decode_by_parts(parts, lambda part: decode_documents(lines[part], self.reading), self.reading)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ColumnDecoder:
     """Makes outcomes from blocks of a table. columns: the needed columns of the raw frame."""
 
@@ -335,7 +335,7 @@ def _decode_by_parts(
 Decoder: TypeAlias = LineDecoder | DocumentDecoder | ColumnDecoder
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class UnlabelledDecoder:
     """Makes outcomes whose labels are their own predictions. classes: the predictions up to and above the threshold,
     for rows without a prediction."""
@@ -372,7 +372,7 @@ def decode_blocks(
         yield pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2", REASON, CELLS, *locations])
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LabelledRecords:
     """The decoder of captured and merged records.
 

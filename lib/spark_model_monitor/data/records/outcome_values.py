@@ -42,7 +42,7 @@ ROWS_AT_ONCE = 2**17  # rows that are validated together: a record may have mill
 NO_RECORDS = Reading(())  # for tables, which have no records
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FeatureReading:
     """The location of a record's features.
 
@@ -55,7 +55,7 @@ class FeatureReading:
     names: tuple[str, ...] = ()
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class OutcomeReading:
     """The parts of each outcome to read, and their locations.
 
@@ -93,7 +93,7 @@ class OutcomeReading:
         return self.features.columns or 0
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class OutcomeRows:
     """Outcomes as `outcomes.OutcomeBuilder` takes them, and refused records.
 

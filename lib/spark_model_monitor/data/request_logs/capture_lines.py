@@ -98,7 +98,7 @@ class EventRow(NamedTuple):
         return self._replace(role=EventRole.EXCHANGE, half="", log=f'{self.log},"reason":{int(reason)}')
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ConvertedLog:
     """The task that reads the records of a log. names: the columns of a table; empty for lines and whole files.
 

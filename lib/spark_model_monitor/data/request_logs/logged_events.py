@@ -71,7 +71,7 @@ class LoggedEvent(NamedTuple):
     left_out: Refusal | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LogReader:
     """How to read a log. read_event: pure, raises KeyError, TypeError or ValueError for a record of another kind.
 

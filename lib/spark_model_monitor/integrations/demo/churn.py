@@ -48,7 +48,7 @@ LARGEST_DEVIATION = 3.0  # a law clips a feature to this many spreads from its c
 _REFERENCE_LETTERS = np.array(list("ABCDEFGHJKLMNPQRSTUVWXYZ"))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Law:
     """A logistic law: log-odds of leaving = `intercept` + sum of `weights` times the features' standardised values.
 

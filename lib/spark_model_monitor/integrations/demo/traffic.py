@@ -33,7 +33,7 @@ CLIENTS = {"android-2.3.1": 0.7, "ios-2.3.0": 0.2, "web-7.2": 0.1}
 """The senders of the requests, and their shares: the `client` named in a request's custom attributes."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Defect:
     """A feature that arrives from `client` multiplied by `factor`, from hour `first_hour` (counted from 0) of the traffic on."""
 
@@ -55,7 +55,7 @@ FAULT = Defect(
 )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Traffic:
     """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
 
@@ -76,7 +76,7 @@ class Traffic:
         return min(self.fault.first_hour, self.hours)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LabelCounts:
     """The arrival of some requests' ground truth: `lines` = requests - never + twice; late ones are lines too."""
 
@@ -201,7 +201,7 @@ def describe_fault(traffic: Traffic) -> dict[str, Json]:
 _HOUR_MILLISECONDS = 3_600_000
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _Hour:
     """One hour's requests in the order of their times; every array and table has a row per request."""
 

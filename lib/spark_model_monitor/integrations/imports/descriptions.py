@@ -50,7 +50,7 @@ def require_image(uri: str) -> None:
         )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MonitoredSource:
     """The monitored data: an endpoint, or the results of batch transforms below a prefix. None: not given.
 
@@ -65,7 +65,7 @@ class MonitoredSource:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Definition:
     """A job definition: its inputs, its baseline, its outputs. settings: of its application, by our
     options' names; "" for those not given.
@@ -87,7 +87,7 @@ class Definition:
     role: str | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ScheduleDescription:
     """A schedule. definition_name: of its job definition; inline: that of an old schedule, which contains it."""
 
@@ -243,7 +243,7 @@ OPERATIONS = {
 _OF_BOTO3 = "ResponseMetadata"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Described:
     """One answer of the API. unknown: paths of members that botocore's model lacks, left out of `content`."""
 

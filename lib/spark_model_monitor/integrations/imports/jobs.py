@@ -52,7 +52,7 @@ _HALVES = {"ModelQuality": ["endpointOutput"], "ModelBias": ["endpointInput", "e
 _TRANSFORM_OUTPUT = "batchTransformOutput"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class JobVariables:
     """One job's variables. missing: variables that the description lacks, each with where its value may be found.
 

@@ -46,7 +46,7 @@ _OF_AN_ACCOUNT = "{name} asks an account for {others}"
 _MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ImportChange:
     """An import of the SDK, or a client. cell: from 0, among the code cells. after: None if it stays. last: its last line.
 

@@ -41,7 +41,7 @@ from spark_model_monitor.value_class import value_class
 FLIP_TEST = "FT"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Methods:
     """The requested metrics, by name and sorted. None: the part was not requested at all."""
 
@@ -56,7 +56,7 @@ Metrics: TypeAlias = tuple[BiasMetric, ...] | None
 """Of one part; None if it was not requested, or lacks predictions."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MetricsOfRows:
     """The metrics of one group in some rows, and its counts there. None: the part was not requested.
 
@@ -87,7 +87,7 @@ class MetricsOfRows:
         return next((metric.value for metric in metrics if metric.name == name), None)
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class SegmentAnalysis(MetricsOfRows):
     """One group within one segment of a segmentation."""
 
@@ -95,7 +95,7 @@ class SegmentAnalysis(MetricsOfRows):
     name: str
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class GroupAnalysis(MetricsOfRows):
     """One sensitive group of a facet, in all rows."""
 
@@ -112,7 +112,7 @@ def count_segment_rows(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, i
     return rows
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class BiasAnalysis:
     """The analysis of a data set. positives: of the observed label. groups: those of the first facet first."""
 
@@ -123,7 +123,7 @@ class BiasAnalysis:
     methods: Methods = field(default=ALL_METHODS)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Chosen:
     """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet.
 
@@ -149,7 +149,7 @@ class Chosen:
         return choices.NO_POSITIVE_PREDICTION
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LabelTable:
     """The rows of a facet's table with interpreted labels: by facet key, observed label, predicted label and subgroup.
 

@@ -31,7 +31,7 @@ EQUIVALENT_METRICS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TV
 """Metrics that compare the same two shares of labels as another metric."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class OutcomeCounts:
     """Rows of one side by observed and predicted label. Without predictions, all count as predicted negative."""
 
@@ -66,7 +66,7 @@ class OutcomeCounts:
         return self.true_positives + self.true_negatives
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FlipTest:
     """The result of letting neighbours in group a classify rows of group d.
 
@@ -81,7 +81,7 @@ class FlipTest:
     of: int
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FacetCounts:
     """Rows by side, observed label, predicted label and subgroup.
 
@@ -168,7 +168,7 @@ def subtract(x: Counts, y: Counts) -> Counts:
 # What a metric compares on both sides: a count of one side's rows over another.
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Rate:
     """The quotient of two counts of a side, by their names in `OutcomeCounts`; as `divide` if the second is 0."""
 

@@ -133,7 +133,7 @@ def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
 MISSING_SHOWN = "nan"  # name of the entry of missing values for a facet without configured values
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Choice:
     """A choice of a column's values.
 

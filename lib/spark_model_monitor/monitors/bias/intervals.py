@@ -57,7 +57,7 @@ def to_even_scale(name: str, value: float) -> float:
     return value
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Spread:
     """The noise of a metric, nineteen times in twenty. value: of the counts with `PRIOR`. below, above: for `RATIOS` in
     logarithms, for `ROOTS` in roots."""

@@ -40,7 +40,7 @@ Segment = tuple[str, str]  # the cut, and the segment's name
 NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class BiasBaseline(StoredBaseline):
     """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
     baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
@@ -199,7 +199,7 @@ class Tolerances:
         require_share("false_alarm_budget", self.false_alarm_budget)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ComparedGroup:
     """Whose metrics are compared. rows: of the group, and of the rest. segment: of the rows; None for all rows."""
 
@@ -210,7 +210,7 @@ class ComparedGroup:
     segment: Segment | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MetricNoise:
     """How far noise moves a metric.
 
@@ -226,7 +226,7 @@ class MetricNoise:
     groups: float = math.inf
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MetricComparison:
     """A metric of one group.
 

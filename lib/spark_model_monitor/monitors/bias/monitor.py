@@ -227,7 +227,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     return replace(baseline, likeness=likeness)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class BiasJudgement(Judgement[BiasBaseline]):
     """What a bias monitor says of a sample's groups."""
 

@@ -76,7 +76,7 @@ NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
 COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ComparedRelation:
     """A relation between columns on both sides. relation: as `Pairs` has it. before, now: the counts that it needs."""
 
@@ -86,7 +86,7 @@ class ComparedRelation:
     now: tuple[int, ...]
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class FeatureComparison:
     """One feature of constraints.json, in a window and in the baseline."""
 

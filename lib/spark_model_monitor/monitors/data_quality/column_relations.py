@@ -70,7 +70,7 @@ Table: TypeAlias = NDArray[np.float64]
 # Relations in a baseline.
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class _Column:
     """A column of the sample. values: as in `data.profiling.pair_scan`. is_fit: whether its values recur."""
 
@@ -519,7 +519,7 @@ def judge_relations(
         yield finding.result(judged_relation.check, feature=judged_relation.name)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _JudgedRelation:
     """A relation's check, columns and finding. is_loose: whether it is no exact one, but an order or an association."""
 

@@ -64,7 +64,7 @@ _CASTS = {
 }
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RequestedRule:
     """One rule, and the words for its result.
 
@@ -88,7 +88,7 @@ class RequestedRule:
         return "rows" if self.columns else "values"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ExpectationPlan:
     """All rules of a run, bound to the columns of its data.
 

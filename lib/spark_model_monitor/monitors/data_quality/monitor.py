@@ -232,7 +232,7 @@ MOST_FEATURES_WITH_SKETCHES = 300
 ProfileSample: TypeAlias = Sample[Profile, Mapping[str, FeatureMetrics]]
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class DataQualityJudgement(Judgement[QualityBaseline]):
     """What a data-quality monitor says of a sample's features. comparison: with the baseline; None without one. row_ids:
     of the rows behind violations that `find_causes` kept, by feature.

@@ -46,7 +46,7 @@ _ANY_ROW: Tree = ("==", ("constant", 0), ("constant", 0))
 _OF_ANY_COLUMN = frozenset({"Completeness", "IsComplete", "ColumnExists"})
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RuleMetric:
     """A number that a rule is about. name: under which later runs find it. type: of the rule that has it.
 
@@ -61,7 +61,7 @@ class RuleMetric:
     constant: float | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class BoundRule:
     """A rule bound to the columns of a data set. fault: why this data can't meet it; empty if it can."""
 
@@ -81,7 +81,7 @@ def bind_rules(
     return {rule.text: binder.bind(rule) for rule in rule_set.data_rules}
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _RuleBinder:
     table: RuleTable
     types: Mapping[str, ColumnType]

@@ -113,7 +113,7 @@ class RuleTable:
         return tuple(self._questions.formulas)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Measurements:
     """What the scan and the pass over values counted. rows: of the data."""
 

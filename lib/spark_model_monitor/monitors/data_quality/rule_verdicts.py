@@ -40,7 +40,7 @@ def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: 
     return check_results
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RuleVerdict:
     """What a rule's metrics say. reason: what is wrong, or why it isn't judged. observed: the metric of a single rule, and rows
     that it rests on. metrics: by name, for later runs. ids: of the first rows that break it.
@@ -111,7 +111,7 @@ def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> 
     return replace(verdict, metrics=metrics)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PastMetric:
     """A metric in earlier runs, the newest last. alarms: as in `RuleSet.past_alarms`."""
 

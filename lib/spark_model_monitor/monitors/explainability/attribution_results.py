@@ -26,7 +26,7 @@ from spark_model_monitor.value_class import value_class
 Numbers = NDArray[np.float64]
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class Dependent:
     """The mean answers over a feature's grid, shape (outputs, values)."""
 
@@ -36,7 +36,7 @@ class Dependent:
     outputs: tuple[str, ...]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class OutputAnalysis:
     """The attributions for one output, by feature.
 
@@ -51,7 +51,7 @@ class OutputAnalysis:
     means: Mapping[str, float]
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class AttributionAnalysis:
     """A run's analysis of a model. exact: rows with all coalitions. files: what is stored besides the documents."""
 
@@ -159,7 +159,7 @@ def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64])
     return float((shared * (discounts[ends] - discounts[ends - counts])).sum())
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class AttributionBaseline(StoredBaseline):
     """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
     estimated from neighbours; None if unknown."""
@@ -209,7 +209,7 @@ class Tolerances:
         require_share("budget", self.budget)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class OutputComparison:
     """One output. state: of the window. place: the output's index in it. baseline: None if that lacks the output.
     neighbours: by feature, how many of them count as one; None if unknown.

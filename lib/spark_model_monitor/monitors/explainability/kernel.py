@@ -28,7 +28,7 @@ DRAWS_PER_COALITION = 4
 """Number of draws per coalition that is still needed; a coalition drawn twice counts twice."""
 
 
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Design:
     """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
 
@@ -196,7 +196,7 @@ BUFFER_BYTES = 64 * 2**20
 CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Attributed:
     """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
 
@@ -204,7 +204,7 @@ class Attributed:
     exact: int
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Kernel:
     """The means to explain rows.
 
@@ -334,7 +334,7 @@ class Kernel:
         return logarithms(inside / (1 - inside))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _Piece:
     """Rows that differ in the same columns, and the part of a design's coalitions to evaluate for them."""
 

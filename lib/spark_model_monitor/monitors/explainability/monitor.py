@@ -102,7 +102,7 @@ def _with_design_effects(
     return replace(baseline, likeness=likeness.reshape(len(sample.state.outputs), -1))
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class AttributionJudgement(Judgement[AttributionBaseline]):
     """What an explainability monitor says of a sample's attributions."""
 

@@ -105,7 +105,7 @@ def confidence_interval(estimate: Estimate) -> tuple[float, float] | None:
     return (low, high)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FractionEstimate:
     """A metric from 0 to 1.
 
@@ -229,7 +229,7 @@ class Scale(Enum):
     COMPLEMENT = "logarithm of the complement"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class JackknifeEstimate:
     """A metric from blocks of rows.
 

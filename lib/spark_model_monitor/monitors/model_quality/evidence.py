@@ -245,7 +245,7 @@ def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
     return predicted
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class BinaryEvidence:
     """The evidence of two classes.
 
@@ -304,7 +304,7 @@ class BinaryEvidence:
         return replace(self, matrix=_draw_rows(self.matrix, random), scores=scores)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MulticlassEvidence:
     """The evidence of many classes.
 
@@ -336,7 +336,7 @@ class MulticlassEvidence:
         return replace(self, matrix=_draw_rows(self.matrix, random))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RegressionEvidence:
     """The evidence of predicted numbers. kept: the blocks of rows that count. residuals: None if any are unknown."""
 

@@ -138,7 +138,7 @@ FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5
 SEED = 20  # of the draws, so that a repeated run writes the same bytes
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Measured:
     """One metric of a run. standard_deviation: None without one. ours: whether the service lacks this metric. likeness:
     how many rows count as one, for rows in the groups that a column names."""
@@ -165,7 +165,7 @@ class Measured:
         return None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Measurement:
     """All metrics of a run. evidence: what they were computed from. rows: their number. segments: measurements of its
     rows by cut and segment.
@@ -195,7 +195,7 @@ def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     return measurements
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Likeness:
     """How many rows count as one, by metric, if a column names groups; and the number of blocks behind that."""
 

@@ -45,7 +45,7 @@ FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it tak
 Flags = NDArray[np.bool_]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Answers:
     """A model's answers, one per row, and the truth.
 
@@ -213,7 +213,7 @@ def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bo
     return before, after, estimate, None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Comparison:
     """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
     there is no verdict, whatever the numbers. wholes: the evidence of each side."""

@@ -86,7 +86,7 @@ LIMITS_ALONE = Hint(
 )
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class QualityJudgement(MetricJudgement):
     """What a model-quality monitor says of a sample's predictions and labels."""
 

@@ -40,7 +40,7 @@ WINDOWS_JUDGED = 8
 """A window is also judged together with those before it."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class GroupNames:
     """How the rows of a baseline are named. column: of the rows that belong together; None without one. share: of its rows
     with a name. rows_by_block: how many have one in each block.
@@ -51,7 +51,7 @@ class GroupNames:
     rows_by_block: NDArray[np.float64] = field(default_factory=lambda: np.ones(BLOCKS), repr=False, compare=False)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ModelBaseline(StoredBaseline):
     """What later outcomes are compared with. measurement: of its states; None if unavailable, or if chance is not
     allowed for. classes: of the baseline; None if unknown. rows: number in the baseline.

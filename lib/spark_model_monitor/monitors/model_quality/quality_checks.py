@@ -288,7 +288,7 @@ def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
     return 0.0
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _Judge:
     """Judges the metrics of one run. level: of each test. doubtful_level: at a p-value of at most this, a metric beyond its
     limit doesn't count as unchanged, though the test leaves room for chance; segments have none.

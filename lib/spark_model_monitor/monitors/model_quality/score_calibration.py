@@ -25,7 +25,7 @@ LEAST_MEAN_DISTANCE = 0.02  # mean distance, besides the test's level, from whic
 LEVEL = 0.001
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Calibration:
     """The probability of each score: constant between two scores of a pair, linear to the next pair.
 
@@ -95,7 +95,7 @@ def merge_neighbouring_scores(counts: ScoreCounts, groups: int = GROUPS) -> Scor
     return replace(counts, scores=counts.scores[starts], negatives=negatives, positives=positives, limit=0)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CalibrationCheck:
     """How a baseline's scores compare with probabilities, in tenths of its rows; equal scores stay together.
 

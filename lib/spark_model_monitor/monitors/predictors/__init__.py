@@ -32,7 +32,7 @@ Predict: TypeAlias = Callable[["pd.DataFrame"], "ArrayLike"]
 PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that run code when they are loaded
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Model:
     """The facts about a model that are needed to load it.
 

@@ -35,7 +35,7 @@ MOST_ENTRIES = 2**21
 """Limits of a leaf whose shares are looked up by what holds in a row, and of all leaves' tables: some 100 MB."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Linear:
     """A weight for each column, shape (outputs, columns)."""
 
@@ -48,7 +48,7 @@ class Linear:
         return lambda rows: ((rows - first) - mean)[:, None, :] * self.weights
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Tree:
     """A tree by node: its children, -1 for a leaf; the column that splits and the threshold below which a cell goes
     left; where a missing cell goes; its values, shape (nodes, outputs).
@@ -62,7 +62,7 @@ class Tree:
     values: Numbers
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Leaves:
     """Leaves by the conditions on their paths: the column, lower and upper limit, and whether a missing cell passes.
 
@@ -183,7 +183,7 @@ class Leaves:
         return blocks
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _Block:
     """Leaves that are processed together: the columns of their conditions, their values, the conditions that always
     hold, and by column the block's bin for each bin of all leaves, and the conditions that hold in each.
@@ -299,7 +299,7 @@ def _shapley_weights(most_columns: int) -> Numbers:
     )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Sum:
     """A model as a sum. names: of its columns, empty if it uses their order. of_log_odds: whether those are the sum."""
 

@@ -40,7 +40,7 @@ class NeedsSecondScan(Exception):
     """The scan's states turned out not to answer an analyzer; the text says why."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RowFraction:
     """Rows that an analyzer counts, and those among which it does."""
 
@@ -48,7 +48,7 @@ class RowFraction:
     rows: int
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class SketchedNumbers:
     """The distribution of a column's numbers."""
 

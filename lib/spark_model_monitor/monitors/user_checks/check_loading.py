@@ -52,7 +52,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 _COMPARISON = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Assertion:
     """A condition on a metric: comparisons with numbers that all have to hold, as in ">= 0.2 and <= 0.8"."""
 
@@ -75,7 +75,7 @@ class Assertion:
         return all(COMPARISONS[sign](metric, number) for sign, number in self.comparisons)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class JsonCheck:
     """One entry of the list. data_type: of DataType, the type whose share is asserted."""
 
@@ -93,7 +93,7 @@ class JsonCheck:
         return f"{self.analyzer}{share} {self.assertion.text}"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class JsonChecks:
     """The checks of a JSON file, in its order."""
 
@@ -104,7 +104,7 @@ class JsonChecks:
         return tuple(dict.fromkeys(check.analyzer for check in self.checks))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Form:
     """The members that an analyzer's entry has besides `analyzer`, `assertion`, `level` and `hint`."""
 

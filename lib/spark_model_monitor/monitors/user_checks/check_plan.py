@@ -16,7 +16,7 @@ from spark_model_monitor.value_class import value_class
 SECOND_SCAN_FLAG = "--set allow_second_scan=yes"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Analyzer:
     """One of Deequ's analyzers with its parameters; those that it does not have are None.
 
@@ -89,7 +89,7 @@ Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
 """
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CheckPlan:
     """A user's checks, which a data set can answer. second_scan_allowed: whether the user set allow_second_scan."""
 

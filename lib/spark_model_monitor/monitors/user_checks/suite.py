@@ -45,7 +45,7 @@ FAILURE = "Failure"
 """Deequ's words: the first three are a check's status, Success and Failure a constraint's."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ConstraintResult:
     """One constraint of one check. The fields that pydeequ's `checkResultsAsDataFrame` has too have its names.
 
@@ -62,7 +62,7 @@ class ConstraintResult:
     served_by: str
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class SuiteResults:
     """The results of all checks, in the user's order."""
 

@@ -88,7 +88,7 @@ def from_parquet(content: bytes, where: str) -> State:
         return _decode_profile(rows, header, where)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class StoredProfile:
     """A profile in a file, which decodes only the requested features. names: of all its features, in their order."""
 

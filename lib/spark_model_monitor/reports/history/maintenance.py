@@ -158,7 +158,7 @@ OF_A_RUN = (PrunableKind.PAGES, PrunableKind.STATES)
 """Files, or folders of them, that the commit of a run names until they go."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Prunable:
     """A file or folder that can be pruned. time: the start of its age. output: the output path of the runs that
     wrote it; None for captures."""
@@ -171,7 +171,7 @@ class Prunable:
     output: str | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Trees:
     """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them.
 

@@ -103,7 +103,7 @@ class WindowEntry:
     alarmed: bool = False
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class WindowHistory:
     """The windows so far. folder: its location."""
 

@@ -87,7 +87,7 @@ log = logging.getLogger(__name__)
 Number = Any  # of a row: a number, a text, or a list of either
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class ComparedSide:
     """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states.
 
@@ -105,7 +105,7 @@ class ComparedSide:
     segment_names: frozenset[str] = frozenset()
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Change:
     """The change of a feature or metric from A to B.
 
@@ -120,7 +120,7 @@ class Change:
     impact: float | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Compared:
     """The changes from one to the other, the largest first. shares: each feature's share in what moves the model.
 

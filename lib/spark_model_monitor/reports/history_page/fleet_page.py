@@ -57,7 +57,7 @@ class MonitorState(Enum):
         return list(MonitorState).index(self)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class SeenWindow:
     """A monitored window. time: its end. causes: names whose changes were violations, the largest first. unsure: names
     of which the run could not tell whether they changed.
@@ -69,7 +69,7 @@ class SeenWindow:
     unsure: tuple[str, ...] = ()
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Watched:
     """A monitor of a model. kind: `DATA_QUALITY`, …; empty for an unreadable entry. since: start of the state. fault:
     why it was not checked. windows: the last ones. page: the last run's, relative to the page of all. source: its data.
@@ -114,7 +114,7 @@ class Watched:
         return "; ".join(filter(None, (*clauses, self.fault, self.note)))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CommonCause:
     """What several monitors have in common: a column and a window, a source and a window, or one fault."""
 

@@ -35,7 +35,7 @@ MOST_GAPS = 5_000  # the most windows to insert between runs for missing ones
 Window = tuple[datetime, datetime]
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Unread:
     """A run that isn't shown. problem: why, a sentence without values of records."""
 
@@ -47,7 +47,7 @@ class Unread:
         return show_end_of_path(self.folder)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Series:
     """The runs of one kind of monitor of one model. runs: by the index of their window."""
 
@@ -114,7 +114,7 @@ class Series:
         return sorted(self.runs)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class History:
     """windows: by time, including inserted ones between runs. labels: their names: the start in UTC, or the run's
     folder if no run has a window. series: by kind of monitor.

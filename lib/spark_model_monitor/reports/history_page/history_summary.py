@@ -56,7 +56,7 @@ READING = (
 )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PageContext:
     """Further data. baselines: by their runs' ids. outputs: features that are outputs of a model. links: to the pages
     of runs, by their folders.

@@ -60,7 +60,7 @@ COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "val
 UNCONSTRAINED = "_best_constant_classifier", "au_prc"  # how metrics end that the service never judges. Source: C5.2.
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class RunIdentity:
     """Which run it is, and of what. folder: its location. start, end: of its window; None if unknown."""
 
@@ -73,7 +73,7 @@ class RunIdentity:
     baseline_run_id: str | None = None
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class PastRun:
     """The results of a run.
 

@@ -13,7 +13,7 @@ from spark_model_monitor.value_class import value_class
 METRICS_FILE = "cloudwatch_metrics.jsonl"  # name of the file, below `opt/ml/output/metrics/cloudwatch/` in a container
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MetricContext:
     """What all metrics of a run have in common.
 

@@ -79,7 +79,7 @@ def is_ours(name: json_text.Json, kind: NameKind) -> bool:
     return re.fullmatch(kind.value, name, re.ASCII) is not None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Run:
     """A published run: its id, the folder of its files, and their sha256 by name.
 

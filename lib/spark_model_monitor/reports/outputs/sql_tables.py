@@ -130,7 +130,7 @@ _FILES = {
 the other tables have its rows."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PendingRun:
     """The rows of a run by table. superseded: the run whose rows they replace, besides its own."""
 

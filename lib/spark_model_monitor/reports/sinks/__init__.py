@@ -80,7 +80,7 @@ TIMEOUT_SECONDS = 10.0  # how long a sink waits for a connection, and then for e
 DELIVERY_SECONDS = 60.0  # limit for a whole delivery, including further attempts, however slow the receiver is
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Environment:
     """variables: the environment's, with secrets and servers. aws: (service, region or None) -> client. pause: waits
     so many seconds between two attempts. timeout_seconds, whole_seconds: as TIMEOUT_SECONDS and DELIVERY_SECONDS.

@@ -72,7 +72,7 @@ class ResultRows(str, Enum):
     ALL = "all"
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Option:
     """What is declared with an option in addition to its type and default.
 
@@ -127,7 +127,7 @@ def variable_name(name: str, option: Option) -> str:
     return name
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Placeholder:
     """How --help shows a value of a type."""
 

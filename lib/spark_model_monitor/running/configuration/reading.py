@@ -61,7 +61,7 @@ OTHER_VARIABLES = (
 """Variables with our prefix that are not options of a job."""
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Given:
     """A text and the words that name its place: "--output-path", "conf/a.env: output_path"."""
 
@@ -69,7 +69,7 @@ class Given:
     place: str
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class Sources:
     """The highest text of each option; errors of the sources themselves; names that are nearly ours.
 

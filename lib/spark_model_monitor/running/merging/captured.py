@@ -49,7 +49,7 @@ EVENT = pa.struct([("eventId", pa.string()), ("inferenceId", pa.string()), ("inf
 MEMBERS = pa.schema([("captureData", pa.struct([("endpointOutput", HALF)])), ("eventMetadata", EVENT)])
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Records:
     """Some records, in arrays with one element each.
 
@@ -81,7 +81,7 @@ class Records:
 Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes, to records
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Captures:
     """The task that turns lines of captures into rows of `merge_rows.SCHEMA`.
 
@@ -151,7 +151,7 @@ class Captures:
         return pc.coalesce(hours_by_folder, hours_by_time), np.where(records.reasons == 0, misplaced, records.reasons)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RequestDecoder:
     """The decoder of captured requests. score: location of the score in the reply, None if not requested."""
 
@@ -203,7 +203,7 @@ class RequestDecoder:
         )
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CapturedRecord:
     """One captured line. reason: why it is refused, 0 if it isn't; a refused line has no other values. time, data and
     encoding are also None if they can't be written as UTF-8: the record is merged unchanged, whatever they are."""
@@ -294,7 +294,7 @@ _CELL = r'\s*(?:"|(?=[^\s",]))([^",]+)(?:"\s*)?'
 LAST_TWO_CELLS = re.compile(rf"(.*),{_CELL},{_CELL}", re.ASCII)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class TransformOutput:
     """One output. inference_id, time: None without one. data: its JSON text without them. is_json: whether it is an
     object; if not, the other members have no meaning."""
@@ -305,7 +305,7 @@ class TransformOutput:
     is_json: bool = True
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Outputs:
     """The decoder of a transform's outputs. encoding: CSV or JSON. score: its location in the output, if requested."""
 

@@ -29,7 +29,7 @@ NO_SCORE = 0  # the stratum of captures whose reply has no number at the score's
 DIGITS = ".3e"  # scores are sorted by four of their digits, which limits the number of distinct scores
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ToLabel:
     """How many captures are requested, the location of their score, and the seed of the choice."""
 

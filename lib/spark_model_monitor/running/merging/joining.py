@@ -28,7 +28,7 @@ from spark_model_monitor.value_class import value_class
 Hashed: TypeAlias = Callable[[pa.StringArray], Hashes]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class AbsentLabel:
     """The absent label, for captures without a label after this many hours. as_of: the hour that the run is for."""
 
@@ -50,7 +50,7 @@ CHUNK_BYTES = 8 * 2**20
 Numbers = NDArray[np.int64]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Join:
     """The task that turns a bucket into `LINES`. since: labels of earlier hours were known before."""
 

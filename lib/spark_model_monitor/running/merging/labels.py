@@ -52,7 +52,7 @@ class Repair(IntEnum):
     JOINED_BY_COMMAS = 2, "joined by commas"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Label:
     """One ground-truth record. event_id and truth, the JSON text of its `groundTruthData`, are None if it is refused.
 
@@ -245,7 +245,7 @@ ARRAY_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("eventId", pa.string())]))])
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LabelAccount:
     """What became of the labels that were read, before they were matched with captures.
 
@@ -272,7 +272,7 @@ class LabelAccount:
         return cls(read, ids, repeated, contradicted, outside, refused, repaired)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Period:
     """How far a label may be from its capture, in hours, and the hours whose labels the run accounts for."""
 
@@ -286,7 +286,7 @@ class Period:
         return flags
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LabelRows:
     """The records of some lines, in arrays with one element each.
 
@@ -332,7 +332,7 @@ class LabelRows:
         return take_rows(rows, np.argsort(rows.origins, kind="stable"))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class GroundTruth:
     """The task that turns lines of ground truth into rows of `merge_rows.SCHEMA`.
 

@@ -26,7 +26,7 @@ AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7
 OLDER = "over P7D"
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class MergeLedger:
     """What was read, and what became of it.
 
@@ -129,7 +129,7 @@ def _count_by_text(refused: Mapping[Refusal, int]) -> dict[str, int]:
 RESTATEMENT = "restatement.json"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RestatedHour:
     """One hour: ids that got a label, a different label, or the absent label.
 

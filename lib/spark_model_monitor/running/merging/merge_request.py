@@ -24,7 +24,7 @@ from spark_model_monitor.value_class import value_class
 """Largest share of the records read, on either side, that may be refused before a merge fails."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MergeRequest:
     """One run of the merge.
 

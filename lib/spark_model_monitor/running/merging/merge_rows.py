@@ -180,7 +180,7 @@ class Pending:
         return {hour: file for hour, file in hour_files if hour is not None}
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Remembered:
     """The task that turns lines of remembered hours into rows of `merge_rows.SCHEMA`. role: EARLIER or BEFORE."""
 

@@ -126,7 +126,7 @@ def _parse_hour(match: re.Match[str]) -> int | None:
 STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Score:
     """The cell `0`, or the member `predictions[0].score`, of a reply's first row."""
 
@@ -196,7 +196,7 @@ class LineKind(IntEnum):
 ID_KINDS = (LineKind.LABELLED, LineKind.ABSENT, LineKind.WAITING)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Parts:
     """The numbering scheme. branches: by number. slices: how many slices an hour has, by time."""
 
@@ -235,7 +235,7 @@ LABEL_BYTES = 256 * 2**20
 COMPRESSION = 8  # typical ratio of text to its compressed size
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class HourlyFile:
     """One file, with the branch and the hour of its records; None: the hour of each record's own time."""
 
@@ -254,7 +254,7 @@ class HourlyFile:
         return self.file.size_bytes * (COMPRESSION if self.file.is_compressed else 1)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class HourlySource:
     """The files below `path`, in order, and the part of it that Spark reads for their lines."""
 
@@ -372,7 +372,7 @@ def select_manifest_outputs(engine: Engine, source: HourlySource, manifest_root:
     return HourlySource(source.path, ordered, tuple(file.file.path for file in ordered))
 
 
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class FileLocations:
     """Locations of a source's files, by the key that their lines carry. Pure; used on executors.
 

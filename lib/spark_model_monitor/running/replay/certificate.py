@@ -38,7 +38,7 @@ class Reported:
         return cls(subject, str(violation[_CHECK]), _DEVIATION.sub("", str(violation[_TEXT])))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Verdict:
     """The violations that one side has for a window, or the reason why it has none."""
 
@@ -81,7 +81,7 @@ class DifferenceKind(Enum):
     FAILED = "failed"  # one of the two has no verdict
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Difference:
     """One difference between two verdicts; without a subject if one side has none. text: of the side that has it."""
 
@@ -131,7 +131,7 @@ _COLUMNS = {InferredType.INTEGRAL: "discrete", InferredType.FRACTIONAL: "continu
 _NOTHING = "-"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ReplayedWindow:
     """One window in the three columns. report: the service's, None if it left none; folder: its location."""
 
@@ -142,7 +142,7 @@ class ReplayedWindow:
     folder: str | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Certificate:
     """All windows of a replay, in order.
 

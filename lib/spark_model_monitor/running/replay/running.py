@@ -44,7 +44,7 @@ _NOT_OF_THE_VERDICT = {
 }
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Journal:
     """The entries of one replay, below `folder`."""
 

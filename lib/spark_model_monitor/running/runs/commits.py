@@ -74,7 +74,7 @@ EXCLUDED_OPTION = "exclude_features_attribute"
 OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _Window:
     """A scanned commit. config: the configuration of its run."""
 
@@ -325,7 +325,7 @@ def _can_be_added(profile: Profile, next_profile: Profile) -> bool:
         return False
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _BaselineCommits:
     """Commits that are compared with each other, by position."""
 

@@ -326,7 +326,7 @@ def _uncollected() -> Iterator[None]:
 MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _Reading:
     """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
 
@@ -423,7 +423,7 @@ class _Reading:
         return scanned, ledger, dataset
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _Comparison:
     """The comparison of a window with its baseline, from the scan to the findings.
 

@@ -34,7 +34,7 @@ T = TypeVar("T")
 SINK = "sink"  # the option of alerts
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FurtherOutputs:
     """failures: why an output failed, by the name of the option that asks for it."""
 

@@ -34,7 +34,7 @@ class Detail(Enum):
     QUIET = "quiet"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LogStyle:
     """How a process logs. schedule: whose job it is; its lines name it."""
 

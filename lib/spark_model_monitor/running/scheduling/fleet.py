@@ -42,7 +42,7 @@ _YEAR = re.compile(r"\d{4}")
 log = logging.getLogger(__name__)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Entry:
     """An entry of a fleet. plan: None if it can't be run; fault: the reason. is_discovered: whether records of captures
     name its model, and no user does. notice: what to report about it besides its runs.
@@ -64,7 +64,7 @@ class Entry:
         return self.plan
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Fleet:
     """Schedules monitored together. name: of the file or folder. sinks: each gets one message per cause.
     alarms_per_month: expected number of false alarms of all entries together, None if each has its own budget. noun:

@@ -25,7 +25,7 @@ from spark_model_monitor.value_class import value_class
 _AGE = re.compile(r"(\d{1,5}) (day|hour)s?")
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Retention:
     """What stays of a schedule's runs. num_windows: the latest ones; the others: up to an age. None: all stay."""
 

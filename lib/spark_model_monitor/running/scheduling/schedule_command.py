@@ -53,7 +53,7 @@ class Doing(Enum):
     CHECK = "check"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Request:
     """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, also on
     S3; None for each entry's own.
@@ -166,7 +166,7 @@ def watch_tables(
         return run_due(request, out, launch=launch, now=now, fleet=fleet)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _Calls:
     """What all schedules of a call share."""
 
@@ -177,7 +177,7 @@ class _Calls:
     environment: Environment
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class _Done:
     """The result of an entry: its exit status, its record, and whether to list its runs."""
 

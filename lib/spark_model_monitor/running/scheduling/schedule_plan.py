@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class JobCommand:
     """How a job is started: words, variables in addition to the environment, folder, and the location of its results.
 

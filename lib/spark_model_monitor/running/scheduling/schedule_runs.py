@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 PERIODS_UNTIL_OVERDUE = 2
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Due:
     """The times of the runs that are due, oldest first, and the number of older ones that are given up as too many."""
 

@@ -43,7 +43,7 @@ def _iterate_times(cron: str, start: datetime, *, reverse: bool = False) -> Iter
     return CronSim(cron, start, reverse=reverse)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class CrontabTimes:
     """The times of a crontab line, minute to day of the week, in UTC."""
 
@@ -87,7 +87,7 @@ class CrontabTimes:
         return next(_iterate_times(self.cron, latest)) - latest
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Recurrence:
     """Runs at `first_hour` of each day (0 to 23, UTC) and every `every_hours` (1 to 24) after it until the day ends."""
 

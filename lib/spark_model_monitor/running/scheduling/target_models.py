@@ -129,7 +129,7 @@ def model_entry_name(endpoint: str, model: str) -> str:
     return f"{name[: _LONGEST_ENTRY_NAME - _DIGEST_LENGTH - 1]}-{_digest(name)}"
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class PastEntries:
     """The entries that were run before. names: of their records. split: names of entries that may have had models."""
 
@@ -149,7 +149,7 @@ class PastEntries:
         return cls(past_names, frozenset(split))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ModelSplit:
     """How the records of an entry are split by model. models: each has an entry of its own; "" stands for the records
     without a model. notice: what to report about the others.

@@ -160,7 +160,7 @@ def _get_where(java: JavaObject) -> str | None:
     return str(condition.get())
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class DeequChecks:
     """Checks made by pydeequ, alive in the JVM.
 

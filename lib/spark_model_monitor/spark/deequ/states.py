@@ -103,7 +103,7 @@ COUNT_COLUMN = "com_amazon_deequ_dq_metrics_count"
 """The column of counts in a FrequenciesAndNumRows. Source: Analyzers.COUNT_COL of Deequ 2.1.0."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class DeequStates:
     """The results of one scan, and the Deequ that receives them.
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _SparkTable:
     """A table with versions that the session knows by name (`versioned_tables.VersionedTable`)."""
 
@@ -94,7 +94,7 @@ class _SparkTable:
         return self.spark.read.options(**options).table(self.name)
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _SparkDeltaTable(_SparkTable):
     def list_history(self, limit: str = "") -> list[Row]:
         columns = ("version", "unix_micros(timestamp)", "operationParameters AS parameters", "isBlindAppend")
@@ -125,7 +125,7 @@ class _SparkDeltaTable(_SparkTable):
         return is_blind or "Append" in (parameters.get("mode"), parameters.get("outputMode"))
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _SparkIcebergTable(_SparkTable):
     def list_history(self, limit: str = "") -> list[Row]:
         return self.spark.sql(
@@ -140,7 +140,7 @@ class _SparkIcebergTable(_SparkTable):
         return self.read_changes(**{"start-snapshot-id": start, "end-snapshot-id": version})
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class _SparkParquetTable(_SparkTable):
     """Its versions are files that were written together, as without Spark."""
 

@@ -50,7 +50,7 @@ class Ties(Enum):
     LOST = "lost"  # once per distinct value, as in the service (`distances.build_tie_losing_cdf`)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class DistanceComparison:
     """The result of a method.
 

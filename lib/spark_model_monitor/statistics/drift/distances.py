@@ -280,7 +280,7 @@ MOST_SMALL_CELLS = 0.2
 """Share of the cells that may expect less, if there are more than two. Source: Deequ's defaultPercThresholdYates."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ChiSquareTest:
     """What a test gave. statistic and p_value are NaN if the counts don't allow it."""
 

@@ -43,7 +43,7 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so there is no distance."""
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class Pooled:
     """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
     cumulative counts. gap: the largest gap between the two cumulative distributions.
@@ -113,7 +113,7 @@ def _are_on_grid(scaled: Values) -> NDArray[np.bool_]:
     return are_close
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class StepCdf:
     """The number of values at or below each value of a sketch.
 
@@ -235,7 +235,7 @@ class StepCdf:
         return replace(self, values=self.values[is_finite], cumulative=np.cumsum(weights[is_finite]))
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class NumericDistribution:
     """A numeric feature: the items of its sketch, and exact numbers.
 

@@ -17,7 +17,7 @@ DECILES = range(1, 10)
 _LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
 
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Histogram:
     """Counts of ranges of values, ascending. A range of zero width is a point, possibly an infinity.
 

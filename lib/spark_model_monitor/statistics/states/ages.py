@@ -27,7 +27,7 @@ FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a min
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Ages(State):
     """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
 

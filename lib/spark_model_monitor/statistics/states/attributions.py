@@ -36,7 +36,7 @@ SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute 
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Attributions(State):
     """Sums of the local values of features for outputs.
 

@@ -55,7 +55,7 @@ def assign_blocks(keys: Keys) -> Blocks:
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class BlockSums(State):
     """Sums by name and block, shape (names, blocks)."""
 
@@ -123,7 +123,7 @@ def _create_sums() -> Numbers:
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class RegressionSums(State):
     """Sums by block, each of shape (blocks,).
 

@@ -32,7 +32,7 @@ TRUTHS = ("true", "True", "TRUE")
 FALSEHOODS = ("false", "False", "FALSE")  # texts that pandas reads as booleans
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ValuedColumn:
     """A column and the values it is compared with. values: empty if every value of the column is its own case.
 
@@ -71,7 +71,7 @@ class ValuedColumn:
         return None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Interval:
     """Numbers between two ends. Infinite ends are open."""
 
@@ -81,7 +81,7 @@ class Interval:
     with_high: bool
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Segmentation:
     """A column whose values divide the rows into segments; the remaining rows are one more, the last.
 
@@ -95,7 +95,7 @@ class Segmentation:
     names: tuple[str, ...]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ContingencyPlan:
     """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
     group_column: the column that tells which rows belong together, None if unknown.
@@ -269,7 +269,7 @@ class Standing(IntFlag):
     ABOVE = 4
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ColumnMetadata:
     """Facts about one column besides its keys.
 
@@ -306,7 +306,7 @@ class ColumnMetadata:
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class Contingency(State):
     """The rows of one data set by kind.
 

@@ -54,7 +54,7 @@ class DataType(IntEnum):
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class DataTypeCounts(State):
     """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
 
@@ -297,7 +297,7 @@ def _parse_doubles(texts: pa.Array) -> NDArray[np.float64]:
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class VectorCounts(State):
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
 

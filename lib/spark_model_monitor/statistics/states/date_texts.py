@@ -29,7 +29,7 @@ Numbers = NDArray[np.int64]
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class DateTexts(State):
     """The `SAMPLE_SIZE` different texts with the lowest hashes, and how often each occurs; in place of a text that doesn't look
     like a date there is its form (`write_form`). skipped: number of values in blocks that were not sampled.

@@ -80,7 +80,7 @@ def _create_registers() -> Registers:
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class DistinctRegisters(State):
     """Registers of the values seen.
 
@@ -236,7 +236,7 @@ R = TypeVar("R", bound="Repeats")
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Repeats(State):
     """The distinct hashes below 2^53 / 2^level, ascending, with their counts: all of them while they are few.
 
@@ -309,7 +309,7 @@ class Repeats(State):
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class RowRepeats(Repeats):
     """The repeats of whole rows, kept with the first feature."""
 
@@ -321,7 +321,7 @@ class RowRepeats(Repeats):
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Words(Repeats):
     """The words in texts of several words, in lower case, with their counts."""
 

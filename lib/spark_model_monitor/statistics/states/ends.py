@@ -30,7 +30,7 @@ LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a sca
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Ends(State):
     """The `VALUES_PER_END` smallest and the `VALUES_PER_END` largest finite numbers, including repeated ones; both ascending."""
 
@@ -95,7 +95,7 @@ class Ends(State):
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class TextLengths(State):
     """The number of texts of each length in characters; 61 stands for all longer ones."""
 
@@ -141,7 +141,7 @@ SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their s
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class TextShapes(State):
     """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
 

@@ -34,7 +34,7 @@ def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) 
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class EstimatedOutcomes(State):
     """predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted
     class. reference: the baseline's rows by score and label, at the fewest scores without loss; of_classes: likewise

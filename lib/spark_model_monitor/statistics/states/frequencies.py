@@ -49,7 +49,7 @@ _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class Frequencies(State):
     """Counts by value.
 

@@ -47,7 +47,7 @@ _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
 _LEVEL = struct.Struct("<QQB")  # length, compactions, offset
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class HistogramBin:
     """A range of values [lower_bound, upper_bound), closed in the last bucket, and how many values it holds."""
 
@@ -57,7 +57,7 @@ class HistogramBin:
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class KllSketch(State):
     """A finished sketch.
 

@@ -29,7 +29,7 @@ of doubles depends on the number of rows and on how they are split."""
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Moments(State):
     """Counts and moments of one feature's values.
 

@@ -165,7 +165,7 @@ class OutcomePlan:
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class Outcomes(State):
     """The states of one scan.
 

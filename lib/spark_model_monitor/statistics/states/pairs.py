@@ -14,7 +14,7 @@ from spark_model_monitor.value_class import value_class
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class Pairs(State):
     """Rows by kind, for pairs and relations that begin with this feature; the keys are those of `data.profiling.pair_scan`.
 

@@ -36,7 +36,7 @@ LEAST_NUMBERS = 0.5  # with fewer, a column is one of texts, whatever a type che
 NEVER = math.inf  # only if the service takes all cells for numbers
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RequiredNumbers:
     """Which text columns are columns of numbers: the share of their present cells that have to be numbers.
 
@@ -67,7 +67,7 @@ class RequiredNumbers:
         return feature.read_as_numbers()
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Measures:
     """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
 
@@ -148,7 +148,7 @@ _KINDS: Mapping[str, type[State]] = {
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class FeatureProfile(State):
     """The states of one feature.
 
@@ -416,7 +416,7 @@ def _replace_states(feature: FeatureProfile, column_type: ColumnType, *states: S
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class Profile(State):
     """The profiles of all features of a data set, in the order of its columns.
 
@@ -465,7 +465,7 @@ class Profile(State):
         return cls(parameters["item_count"], features, header)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class FeatureMetrics:
     """The metrics of Deequ's analyzers for one feature; None if not computable.
 

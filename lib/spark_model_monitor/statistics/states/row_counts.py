@@ -28,7 +28,7 @@ from spark_model_monitor.value_class import value_class
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class RowCounts(State):
     """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
 
@@ -106,7 +106,7 @@ _STATUS = struct.Struct("<2q")
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class Requests(State):
     """Requests whose records have a status.
 
@@ -309,7 +309,7 @@ def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> NDArray[np.flo
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class RowRuns(State):
     """The runs of a column, in order of their lots."""
 
@@ -348,7 +348,7 @@ class RowRuns(State):
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class RowGroups(RowRuns):
     """A sample of the groups that a column names, one run each: the lot comes from the name; the smallest are kept."""
 

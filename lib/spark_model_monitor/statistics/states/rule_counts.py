@@ -96,7 +96,7 @@ def measure_pair(x: NDArray[np.float64], y: NDArray[np.float64]) -> PairSums:
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class RuleCounts(State):
     """For each condition: the rows that don't meet it, those of which it is known, and the first ids of the former, if rows have
     ids. sums: of the numbers of each rule about them.

@@ -33,7 +33,7 @@ CLASS_LIMIT = 1000  # most distinct labels and predictions together; more are no
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class ConfusionCounts(State):
     """Rows by label and prediction, for pairs that occurred.
 
@@ -126,7 +126,7 @@ _CHUNK_ROWS = 1 << 17
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class ScoreCounts(State):
     """Rows of the negative and of the positive class by score, in ascending order.
 
@@ -265,7 +265,7 @@ MOST_SCORED = 30
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class ClassScores(State):
     """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
 

@@ -20,7 +20,7 @@ Segment = TypeVar("Segment", bound=Any)  # a state of one segment's rows
 
 
 @register_state
-@value_class(frozen=True, slots=True)
+@value_class
 class Segmented(State):
     """The feature's profile in each segment, by cut; a cut's name is as the user wrote it (`plan`, `age:30:50`).
 

@@ -29,7 +29,7 @@ MOST_BY_NATURE = 0.1  # of the rows may repeat by nature, if some of the baselin
 LARGEST_RATIO = 5  # of natural copies in two samples, such as retries of 2 and 10 % of the requests
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class SurplusRows:
     """The fractions of surplus rows in a window and its baseline. excess: their difference.
 

@@ -32,7 +32,7 @@ NEARLY_ALL = 0.99  # of the times that are multiples
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class TimeCounts(State):
     """The number of times in each bin, and of those that are round.
 

@@ -32,7 +32,7 @@ STRETCHES = (32, 256, 2048)
 
 
 @register_state
-@value_class(frozen=True, slots=True, eq=False)
+@value_class(eq=False)
 class VectorMoments(State):
     """The mean and the sum of squared deviations of several quantities of vectors of one length.
 

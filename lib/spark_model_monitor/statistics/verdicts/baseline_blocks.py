@@ -33,7 +33,7 @@ Indices = NDArray[np.int64]
 STRETCHES = 4  # of a baseline: a value that one of them alone has was new there
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class ColumnBlocks:
     """A column, split into blocks, none of them empty. values: distinct, ascending: numbers, or hashes of texts.
     value_of_row: the index of each row's value, block after block. sizes: the rows of each block. frequent: the most

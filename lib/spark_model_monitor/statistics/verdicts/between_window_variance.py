@@ -51,7 +51,7 @@ LEAST_PROBABILITY = 1e-200
 CLEAR = 0.01  # a larger p-value of a count need not be exact
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ScoreVariance:
     """The variance of a score relative to independent rows, at least 1, and the degrees of freedom of its estimate."""
 
@@ -94,7 +94,7 @@ class WindowSize(NamedTuple):
     level_varies: bool | None = None
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class Dispersion:
     """How much each score of past windows varies, relative to independent rows. names: of the scores. scores: shape (scores,
     windows), NaN where unknown. ratios: chi-square per degree of freedom. windows: as many as it rests on. growths: by what

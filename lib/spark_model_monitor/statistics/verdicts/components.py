@@ -94,7 +94,7 @@ LEAST_RATIO = 2.0  # r: … or the smallest ratio, for a rare value. Source: D4.
 NEARLY_ALL = 0.9  # of the values of a column, but for some of another kind
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ColumnTest:
     """What is the same for all columns of one test. Another test is a line in `COLUMN_TESTS`, and fields of
     `window_statistics.FIELDS`. A weight changes how much the other tests find: D4.1 and the page on verdicts say which there are.
@@ -125,7 +125,7 @@ COLUMN_TESTS = {
 """The tests of a column by the names of their components. Source: D4.1, D4.2."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Component:
     """One test. p: the p-value, 1 if the change is below the least effect. effect: the size of the change, as a share.
     direction: the direction, if it is not the mean's. statistic: of the test; of a count the window's. least_effect: what
@@ -139,7 +139,7 @@ class Component:
     least_effect: float | None = None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Samples:
     """Sample sizes. n: values of the baseline. m: values of the window. error: the error of shares from both sketches."""
 

@@ -204,7 +204,7 @@ def estimate_score_design_effects(scores: Values, run_sizes: Sizes) -> Values:
     return at_least_one
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ScoreMoments:
     """Moments of the scores of each answer. variance: of a row. effective_scores: how many scores of equal variance say as
     much. skewness: the sum of squared third moments, over the cube of the variance.

@@ -43,7 +43,7 @@ Season: TypeAlias = Callable[[datetime], Hashable]
 _SEASONS: tuple[Season, ...] = (lambda time: (time.weekday(), time.hour), lambda time: time.hour)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class RowCountHistory:
     """The rows and freshness of earlier windows. start, time: when the window begins, if known, and ends. fresh:
     earlier windows whose newest row is known. newest: the window's newest row.
@@ -111,7 +111,7 @@ def _select_season(now: datetime, earlier: Earlier) -> Season | None:
     return None
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ExpectedRowCount:
     """The expected rows of a window, from earlier windows. log: the expected logarithm. deviation: its standard
     deviation, with `freedom` degrees of freedom. windows: the number of windows of the season.
@@ -183,7 +183,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
     return ExpectedRowCount(expected, deviation, total_freedom, int(windows[0]))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ExpectedFreshness:
     """Rows and gaps of earlier windows, and the length of a window; times in minutes."""
 

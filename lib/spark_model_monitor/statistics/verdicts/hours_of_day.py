@@ -38,7 +38,7 @@ MOST_BLOCKS = 32  # of a baseline's days
 LEAST_COVERED = 0.5  # of an hour, by which it is known
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Stretch:
     """Times between two seconds since the year 1. starts, width: of bins, in hours. counts: the times of each."""
 
@@ -74,7 +74,7 @@ def count_far(times: TimeCounts, longest_gap: float, seconds: float) -> int:
     return int(times.counts[is_apart & is_far].sum())
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class HourCounts:
     """The times at each hour of the day or the week, and how often it is covered; shape (hours,), or (blocks, hours)."""
 

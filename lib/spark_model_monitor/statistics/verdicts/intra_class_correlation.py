@@ -108,7 +108,7 @@ def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> Desig
     return DesignEffect(max(1.0, float(effects.max())), p_value)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class NameShares:
     """How the rows of a baseline are spread over the values of a column that may name groups.
 

@@ -61,7 +61,7 @@ CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BA
 """The shift of an hour in minutes, and the Sundays (month, which) on which clocks change somewhere in the world."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Season:
     """A column's pattern at this hour. days: the number of earlier days with an alarm that stood out. since: when the
     first began, `back` minutes before this window. learnt: whether the column has followed the clock for a week.
@@ -83,7 +83,7 @@ class Season:
     lasting_values: tuple[str, float, float] | None = None
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class PastHours:
     """Earlier windows of one column, compared with one reference. back: minutes before this window. alarmed: which were
     alarms. scores: their signed scores, shape (windows, scores).

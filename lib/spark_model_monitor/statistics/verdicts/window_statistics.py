@@ -54,7 +54,7 @@ standstill: the rarest stretch of equal neighbours.
 """
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class StatisticChange:
     """How one mean over rows differs between a window and its reference. field: of `FIELDS`. score: standard normal for
     independent rows. difference: of the means. error: its standard error. sketch_error: the error of the difference from

@@ -82,7 +82,7 @@ NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class QualityBaseline(StoredBaseline):
     """What later data is compared with. distributions: by feature; the drift of a feature without one is not judged.
 
@@ -368,7 +368,7 @@ class QualityBaseline(StoredBaseline):
         return replace(baseline, distributions=distributions, suggested_limits=suggested_limits, profile=profile)
 
 
-@value_class(frozen=True, eq=False)
+@value_class(slots=False, eq=False)
 class BaselineFeature:
     """One feature of a baseline: all that is the same for every window.
 

@@ -98,7 +98,7 @@ def list_candidates(
 # The search, and the words for its result.
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Examples:
     """Ids of rows behind violations, in a file that only its owner may read. most: per violated feature. id_column: the
     column with the ids; None for those of captured events. ids: those that were written, by feature.

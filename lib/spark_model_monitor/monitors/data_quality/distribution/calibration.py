@@ -116,7 +116,7 @@ class ColumnDrift:
         return min(self.components, key=lambda component: component.p, default=None)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class NoiseCalibration:
     """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the facts, by
     feature name and check. varying: the columns whose level varies from window to window.
@@ -177,7 +177,7 @@ class NoiseCalibration:
         return passed.but(reason=MAY_BE_CHANCE.format(rows=finding.m, enough=enough))
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ColumnRequest:
     """Two sides of a feature whose column is requested. groups, group_column, group_advice, unfit, family: of that feature.
     tested: whether tests count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for

@@ -27,7 +27,7 @@ FEW_DISTINCT = 10
 """Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ColumnValues:
     """One side of a column. numbers, texts: its distribution, as far as known; both None for too many texts."""
 

@@ -68,7 +68,7 @@ class FeatureDesignEffect(NamedTuple):
 INDEPENDENT_ROWS = FeatureDesignEffect()
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class WindowDesignEffects:
     """by_feature: of the features whose rows are dependent. group_column: the column whose values explain why rows that lie
     scattered over the window are alike, if nobody named it. neighbours: the sampled rows of each feature, unless there is
@@ -143,7 +143,7 @@ def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[st
     return effects
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class SampledColumn:
     """A feature in the sampled rows, run after run. values: those that are present. has_value, is_missing: of each row; None
     if all rows have a value, and if none is missing. They differ where a column of numbers has a text.
@@ -280,7 +280,7 @@ def _order_runs(runs: Sequence[RowRun]) -> tuple[list[int], tuple[int, ...]]:
     return indices, tuple(sizes)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class GroupColumn:
     """A column whose values explain why rows are alike. effects: of the features that it explains. names: how many
     values it has. explained: how much it explains of all features together. columns_of_names: all that may name groups.

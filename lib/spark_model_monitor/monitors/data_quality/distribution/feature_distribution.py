@@ -49,7 +49,7 @@ LACKING = "its state {kind!r} is missing: not every run that was merged has it, 
 NO_VALUE_STATISTICS = "statistics.json says nothing of its values"
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class FeatureDistribution:
     """One feature's distribution.
 

@@ -22,7 +22,7 @@ MOSTLY_SHIFTED = 0.8  # of them, since others may have drifted
 MOST_MISFITS = 50  # more columns than that have not changed places in pairs
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class MatchedColumn:
     """A column of the baseline with the one at its position in the current data. number: its position, from 1."""
 

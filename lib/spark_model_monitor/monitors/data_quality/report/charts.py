@@ -17,7 +17,7 @@ BINS = 20
 TAIL = 0.005
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Bins:
     """A baseline's bins of a feature. ends: of numbers. names: of categories, the most frequent first."""
 

@@ -41,7 +41,7 @@ FEWEST_OF_TAIL = 5  # numbers of both sides in a tail
 DIGITS = 10  # of a value, which a reader may look for
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class ValueChange:
     """What changed. text: in words that follow the name, without a category. values: the categories that it mentions. ends: of
     the baseline's range, as they stand in the text.

@@ -32,7 +32,7 @@ OF_ALL_ALIKE = ("macro_auc", "weighted_auc", "macro_f1", "macro_precision", "mac
 EDGES = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Cells:
     """Rows by score and predicted class. rows: shape (2, scores), those predicted negative before those predicted positive."""
 
@@ -78,7 +78,7 @@ def _probability_sums(scores: Numbers, rows: Numbers, hits: Numbers) -> BlockSum
     return BlockSums(NAMES, sums)
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Estimation:
     """evidence: the expected one. estimates: by metric."""
 

@@ -34,7 +34,7 @@ SHOWN = 3  # features in a sentence
 SMALLEST_REPORTED_LOSS = 0.002  # a fifth of a percentage point; smaller parts are not reported
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class LossByFeature:
     """What the shift of each feature costs.
 
@@ -227,7 +227,7 @@ def _integrate_parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
     return parts
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Retraining:
     """Whether a new model pays for itself. verdict: `retrain`, `keep` or `cannot tell`. lines: the arithmetic, each
     number by name; `pays_after` in days, infinite if never.

@@ -111,7 +111,7 @@ MORE_PREDICTIONS = "take longer windows, with more predictions"
 """What to do where nobody can tell of an estimate."""
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class EstimatedMeasurement:
     """measurement: of the estimates, empty if `calibration` says why."""
 
@@ -120,7 +120,7 @@ class EstimatedMeasurement:
     reference_rows: int
 
 
-@value_class(frozen=True)
+@value_class(slots=False)
 class EstimateJudgement(MetricJudgement):
     """What a monitor of estimated quality says of a sample's predictions."""
 

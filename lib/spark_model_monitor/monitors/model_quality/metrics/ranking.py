@@ -21,7 +21,7 @@ from spark_model_monitor.value_class import value_class
 SERVICE_BINS = 1000  # points of the curves that the service computes its areas from. Source: G20; MLlib's default.
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Curve:
     """Confusion counts at every threshold, the highest first: rows at or above it, of each class."""
 

@@ -197,7 +197,7 @@ def select_clearest(*evidences: FactEvidence | None) -> FactEvidence | None:
     return clearest
 
 
-@value_class(frozen=True, slots=True)
+@value_class
 class Mean:
     """The mean of `count` numbers, and their variance."""
 
