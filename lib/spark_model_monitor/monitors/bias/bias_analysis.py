@@ -103,6 +103,11 @@ class GroupAnalysis(MetricsOfRows):
     choice: Choice
     segments: tuple[SegmentAnalysis, ...] = ()
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The facet and the configured values, by which groups of two data sets are the same."""
+        return self.facet, self.choice.configured
+
 
 def count_segment_rows(groups: Sequence[GroupAnalysis]) -> dict[str, dict[str, int]]:
     """The number of rows by cut and segment; empty without groups."""

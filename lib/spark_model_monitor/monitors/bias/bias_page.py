@@ -100,7 +100,7 @@ def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_v
         return violation
     value = str((violation.model_extra or {}).get(FACET_VALUE, ""))
     for group in groups:
-        if (group.facet, group.choice.configured) != (violation.feature, value):
+        if group.key != (violation.feature, value):
             continue
         rates = describe_rates(violation.metric or "", group)
         if rates:
@@ -156,7 +156,7 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
 
 def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
     """A card for each changed metric: its value and the baseline's, and the rates of both groups."""
-    groups = {(group.facet, group.choice.configured): group for group in analysis.groups}
+    groups = {group.key: group for group in analysis.groups}
     for result, *twins in group_by_cause(results):
         value = str((result.model_extra or {}).get(FACET_VALUE, ""))
         group = groups.get((result.feature or "", value))
@@ -199,7 +199,7 @@ def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
 
 def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_chart: bool) -> PageSection:
     metrics: tuple[BiasMetric, ...] = getattr(group, stage)
-    group_key = stage, group.facet, group.choice.configured
+    group_key = stage, *group.key
     metric_results = [verdicts.get((*group_key, metric.name, "")) for metric in metrics]
     d = group.counts.d
     a = group.counts.a

@@ -55,7 +55,7 @@ NUMERIC = (CellKind.INTEGRAL, CellKind.FRACTIONAL, CellKind.BOOLEAN)
 DRAWS = 2**31  # resolution of the random numbers for sampling rows
 
 
-@value_class(slots=False)
+@value_class
 class RowsOfKeys:
     """Rows whose key in a column is one of these (`contingency_scan.compute_keys`)."""
 
@@ -167,7 +167,7 @@ SCHEMA = pa.schema(
 )
 
 
-@value_class(slots=False)
+@value_class
 class FlipTask:
     """Prepares those rows of a partition."""
 
@@ -213,7 +213,7 @@ class FlipTask:
         return is_member
 
 
-@value_class(slots=False)
+@value_class
 class Positive:
     """Bin 3 for a row of the group, or of the rest, that is positive, or whose label and prediction differ; else 2.
     task: identifies the group, then what is positive.
@@ -250,7 +250,7 @@ NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
 
 
-@value_class(slots=False)
+@value_class
 class SensitiveGroup:
     """A group to test. sensitive: its rows. features: the columns that define neighbours.
 

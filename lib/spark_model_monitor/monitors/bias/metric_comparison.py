@@ -40,7 +40,7 @@ Segment = tuple[str, str]  # the cut, and the segment's name
 NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
 
 
-@value_class(slots=False)
+@value_class
 class BiasBaseline(StoredBaseline):
     """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
     baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
@@ -75,11 +75,7 @@ class BiasBaseline(StoredBaseline):
         """The values of a group's metrics by name, None for an undefined one; empty if the report lacks the group or
         the segment, or has a value for what is a threshold here. report: the constraints, or their copy.
         """
-        kinds = {
-            group.choice.kind
-            for group in self.groups
-            if (group.facet, group.choice.configured) == (facet, choice.configured)
-        }
+        kinds = {group.choice.kind for group in self.groups if group.key == (facet, choice.configured)}
         # A value there and a threshold here name other rows by the same text
         if kinds and choice.kind not in kinds:
             return {}
@@ -351,11 +347,11 @@ def find_reason_no_positive(analysis: BiasAnalysis, past: MetricsOfRows | None) 
 
 def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnalysis:
     """The analysis, in which a group by value has the baseline's spelling of its code: `1` for `1.0`."""
-    window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
+    window_groups = {group.key for group in analysis.groups}
     # Codes that only the baseline writes so, by their normalised form
     spellings: dict[tuple[str, str], str] = {}
     for group in baseline.groups:
-        if group.choice.keys and (group.facet, group.choice.configured) not in window_groups:
+        if group.choice.keys and group.key not in window_groups:
             spellings[group.facet, normalize_code(group.choice.configured)] = group.choice.configured
     groups = []
     for group in analysis.groups:
@@ -383,7 +379,7 @@ def compare_with_baseline(
         before = dict(_iterate_measured_rows(baseline.groups))
     else:
         before = {}
-    choices = {(group.facet, group.choice.configured): group.choice for group in analysis.groups}
+    choices = {group.key: group.choice for group in analysis.groups}
     comparisons: list[MetricComparison] = []
     for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
         facet, configured, segment = rows_key
@@ -476,9 +472,9 @@ def compare_with_baseline(
 
 def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_MetricKey, MetricsOfRows]]:
     for group in groups:
-        yield (group.facet, group.choice.configured, None), group
+        yield (*group.key, None), group
         for segment in group.segments:
-            yield (group.facet, group.choice.configured, (segment.segmentation, segment.name)), segment
+            yield (*group.key, (segment.segmentation, segment.name)), segment
 
 
 def _defined_metrics(measured_rows: MetricsOfRows) -> list[str]:
@@ -498,9 +494,9 @@ def compare_lost_groups(
     is a new one without a baseline.
     """
     window_facets = {group.facet for group in analysis.groups}
-    window_groups = {(group.facet, group.choice.configured) for group in analysis.groups}
+    window_groups = {group.key for group in analysis.groups}
     for group in baseline.groups:
-        is_in_window = (group.facet, group.choice.configured) in window_groups
+        is_in_window = group.key in window_groups
         # A facet that the configuration no longer names has lost no group
         if is_in_window or group.facet not in window_facets or not group.choice.keys:
             continue
@@ -510,7 +506,7 @@ def compare_lost_groups(
             continue
         for stage in STAGES:
             limits = baseline.values(baseline.constraints, stage, group.facet, group.choice)
-            compared = ComparedGroup(stage, group.facet, group.choice.configured, (0, analysis.rows))
+            compared = ComparedGroup(stage, *group.key, (0, analysis.rows))
             for metric in getattr(group, stage) or ():
                 yield MetricComparison(
                     compared,

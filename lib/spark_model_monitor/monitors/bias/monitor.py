@@ -308,7 +308,7 @@ class BiasJudgement(Judgement[BiasBaseline]):
     def summary(self, *, hide_values: bool = False) -> Summary:
         rows = []
         for group in self.sample.metrics.groups:
-            group_name = format_group(group.facet, group.choice.configured)
+            group_name = format_group(*group.key)
             parts = {
                 f"{group_name} in {format_segment_label(segment.segmentation, segment.name)}": segment
                 for segment in group.segments

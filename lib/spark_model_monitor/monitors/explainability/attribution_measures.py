@@ -141,7 +141,7 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
         raise BadConfiguration.gathered(errors)
 
 
-@value_class(slots=False)
+@value_class
 class AttributionPlan:
     """The analysis for the columns of a data set.
 

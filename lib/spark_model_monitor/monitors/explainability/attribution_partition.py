@@ -118,7 +118,7 @@ PROBE_SCHEMA = pa.schema(
 SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 
 
-@value_class(slots=False)
+@value_class
 class Explained:
     """A model and the rows that its answers are compared with.
 
@@ -151,7 +151,7 @@ class Explained:
         return Kernel(caller, self.baseline, self.samples, self.seed, self.with_logit, exactly)
 
 
-@value_class(slots=False)
+@value_class
 class AttributionTask:
     """What to compute for a partition.
 
@@ -300,7 +300,7 @@ def _count_records(block: pa.RecordBatch, reasons_known: int, of_kept: int = 0) 
     return RowCounts.from_reasons(np.where(reasons == 0, of_kept, reasons), reasons_known, widths)
 
 
-@value_class(slots=False)
+@value_class
 class AnswerTask:
     """Refuses records for which the model has no finite answer. columns: of the features. cells: as in `reject_records`.
 

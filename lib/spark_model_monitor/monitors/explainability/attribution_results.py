@@ -159,7 +159,7 @@ def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64])
     return float((shared * (discounts[ends] - discounts[ends - counts])).sum())
 
 
-@value_class(slots=False)
+@value_class
 class AttributionBaseline(StoredBaseline):
     """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
     estimated from neighbours; None if unknown."""

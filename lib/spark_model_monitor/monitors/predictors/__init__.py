@@ -32,7 +32,7 @@ Predict: TypeAlias = Callable[["pd.DataFrame"], "ArrayLike"]
 PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that run code when they are loaded
 
 
-@value_class(slots=False)
+@value_class
 class Model:
     """The facts about a model that are needed to load it.
 
