@@ -43,7 +43,7 @@ from spark_model_monitor.monitors.bias.choices import (
     depends_on_distinct_values,
     describe_unmatched,
 )
-from spark_model_monitor.monitors.bias.flip_test import FlipTask, Positive, RowsOfKeys, SensitiveGroup, flip_test
+from spark_model_monitor.monitors.bias.flip_test import Positive, RowsOfKeys, SensitiveGroup, flip_test
 from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
@@ -347,8 +347,8 @@ def find_causes(
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
 
         def marked(dataset: Dataset, rows: int) -> MarkedRows:
-            task = FlipTask(CountTask(plan, dataset.names, None, None), (), rows_of_part[1], tuple(rows_of_part))
-            return MarkedRows(dataset, Positive(task, in_group), rows, outcomes | {facet})
+            mark = Positive(CountTask(plan, dataset.names, None, None), tuple(rows_of_part), in_group)
+            return MarkedRows(dataset, mark, rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
         return marked(data, rows), marked(resources.enter_context(source()), rows)

@@ -62,6 +62,12 @@ class RowsOfKeys:
     column: ValuedColumn
     keys: tuple[Key, ...]
 
+    def find(self, count: CountTask, batch: pa.RecordBatch) -> Flags:
+        keys = compute_keys(count.read_cells(batch, self.column.name), self.column)
+        wanted_keys = pa.array([key for key in self.keys if key is not None], keys.type)
+        is_member: Flags = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
+        return is_member
+
 
 @value_class
 class FlipGroup:
@@ -195,41 +201,36 @@ class FlipTask:
         texts = sum(
             (cell.kind == CellKind.TEXT for cell in cells if cell.declared is None), np.zeros(batch.num_rows, int)
         )
-        is_sensitive = np.array([self.find_rows(batch, group) for group in self.sensitive]).T
+        is_sensitive = np.array([group.find(self.count, batch) for group in self.sensitive]).T
         columns = [
             batch.column(PARTITION),
             _pack_lists(np.array(numbers).T, ~np.array(has_number).T),
-            pa.array(self.find_rows(batch, self.positive)),
+            pa.array(self.positive.find(self.count, batch)),
             _pack_lists(is_sensitive),
             pa.array(draw),
             pa.array(texts, pa.int64()),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
-    def find_rows(self, batch: pa.RecordBatch, rows: RowsOfKeys) -> Flags:
-        keys = compute_keys(self.count.read_cells(batch, rows.column.name), rows.column)
-        wanted_keys = pa.array([key for key in rows.keys if key is not None], keys.type)
-        is_member: Flags = pc.is_in(keys, wanted_keys).to_numpy(zero_copy_only=False)
-        return is_member
-
 
 @value_class
 class Positive:
     """Bin 3 for a row of the group, or of the rest, that is positive, or whose label and prediction differ; else 2.
-    task: identifies the group, then what is positive.
+    parts: the group, then what is positive.
     """
 
-    task: FlipTask
+    count: CountTask
+    parts: tuple[RowsOfKeys, ...]
     in_group: bool
 
     bins = 4
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return tuple(f"c{self.task.count.names.index(rows.column.name)}" for rows in self.task.sensitive)
+        return tuple(f"c{self.count.names.index(rows.column.name)}" for rows in self.parts)
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
-        group, first, *second = (self.task.find_rows(rows, rows_of_keys) for rows_of_keys in self.task.sensitive)
+        group, first, *second = (rows_of_keys.find(self.count, rows) for rows_of_keys in self.parts)
         is_positive = first != second[0] if second else first
         return np.where(group == self.in_group, 2 + is_positive, MISSING).astype(np.int16)
 

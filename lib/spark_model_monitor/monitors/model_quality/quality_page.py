@@ -140,32 +140,28 @@ def _create_card(equivalent_results: Sequence[CheckResult]) -> Card:
 
 
 def _create_line(name: str, measured: Measured | None, result: CheckResult | None) -> TableLine:
-    if result:
+    mark = Highlight.NONE
+    verdict = threshold = "–"
+    remark = ""
+    if result is not None:
         mark, verdict = VERDICTS[result.status]
-    else:
-        mark = Highlight.NONE
-        verdict = "–"
-    interval = None
-    # Rows that the metric is made of, and all rows if several of them count as one
-    if measured:
-        interval = confidence_interval(measured.estimate)
-    threshold = "–"
+        remark = result.reason or ""
+        if result.status is CheckStatus.PASSED and is_beyond_threshold(result):
+            verdict = f"{verdict}: within chance"
     if result is not None and result.threshold is not None:
         threshold = format_limit(result)
+        # The columns beside it have value and threshold
+        if result.observed is not None:
+            value_and_threshold = BEYOND_THRESHOLD.format(value=result.observed, limit=result.threshold)
+            remark = remark.removeprefix(f"{value_and_threshold}; ")
+    # Rows that the metric is made of, and all rows if several of them count as one
+    interval = None
+    rows = "–"
     if measured:
+        interval = confidence_interval(measured.estimate)
         rows = format_count(measured.estimate.n)
-    else:
-        rows = "–"
-    rows += f" of {format_count(measured.rows)}" if measured and measured.likeness > 1 else ""
-    remark = ""
-    if result is not None and result.reason:
-        remark = result.reason
-    # The columns beside it have value and threshold
-    if result is not None and result.observed is not None and result.threshold is not None:
-        value_and_threshold = BEYOND_THRESHOLD.format(value=result.observed, limit=result.threshold)
-        remark = remark.removeprefix(f"{value_and_threshold}; ")
-    if result is not None and result.status is CheckStatus.PASSED and is_beyond_threshold(result):
-        verdict = f"{verdict}: within chance"
+        if measured.likeness > 1:
+            rows += f" of {format_count(measured.rows)}"
     return TableLine(
         (verdict, name, _format_value(measured), format_interval(interval), threshold, rows, remark), mark, name
     )

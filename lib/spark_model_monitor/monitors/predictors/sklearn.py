@@ -119,10 +119,8 @@ def _read_tree(estimator: BaseEstimator, scale: float, classes: int = 0) -> Tree
     # `<= t` is `< the next double`, the form that `Leaves` has
     below = np.nextafter(tree.threshold, np.inf)
     values = scale * (values[:, 1:] if classes == 2 else values)
-    left = tree.children_left
-    right = tree.children_right
-    columns = tree.feature
-    return Tree(left.tolist(), right.tolist(), columns.tolist(), below.tolist(), missing.tolist(), values)
+    children = tree.children_left.tolist(), tree.children_right.tolist()
+    return Tree(*children, tree.feature.tolist(), below.tolist(), missing.tolist(), values)
 
 
 def open_skops(model: Model) -> Any:

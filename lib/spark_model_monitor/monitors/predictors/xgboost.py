@@ -94,10 +94,8 @@ def sum_of_booster(booster: Booster) -> Sum | None:
 def _read_tree(tree: Mapping[str, Json]) -> Tree:
     thresholds = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)  # for a leaf, its value
     goes_left = [bool(left) for left in tree["default_left"]]
-    left = tree["left_children"]
-    right = tree["right_children"]
-    columns = tree["split_indices"]
-    return Tree(left, right, columns, thresholds.tolist(), goes_left, thresholds[:, None])
+    children = tree["left_children"], tree["right_children"]
+    return Tree(*children, tree["split_indices"], thresholds.tolist(), goes_left, thresholds[:, None])
 
 
 def _unpack_content(model: Model) -> bytes:

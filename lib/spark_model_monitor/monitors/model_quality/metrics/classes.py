@@ -9,7 +9,6 @@ Source: C5.1, G20.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -192,22 +191,22 @@ def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
     return np.diagonal(shares), shares.sum(axis=1), shares.sum(axis=0)
 
 
-def _register_best_constants(registry: Registry[Metric], names: Collection[str]) -> None:
-    # A function of its own, since a closure made in the loop would see the last metric only
-    def register(metric: Metric, name: str) -> None:
-        @registry.register(f"{name}_best_constant_classifier")
-        def best_constant(evidence: BinaryEvidence | MulticlassEvidence) -> Estimate:
-            """The same metric for a classifier that always predicts the most frequent class.
+def register_best_constant(registry: Registry[Metric], name: str) -> None:
+    """Enters a metric for a classifier that always predicts the most frequent class."""
+    metric = registry.get(name)
 
-            Source: C11.11.
-            """
-            return metric(evidence.constant())
+    @registry.register(f"{name}_best_constant_classifier")
+    def best_constant(evidence: BinaryEvidence | MulticlassEvidence) -> Estimate:
+        """The same metric for a classifier that always predicts the most frequent class.
 
-    for name in names:
-        register(registry.get(name).function, name)
+        Source: C11.11.
+        """
+        estimate: Estimate = metric(evidence.constant())
+        return estimate
 
 
-_register_best_constants(BINARY, ("recall", "precision", "accuracy", "f0_5", "f1", "f2"))
-_register_best_constants(
-    MULTICLASS, ("accuracy", *("weighted_recall", "weighted_precision", "weighted_f0_5", "weighted_f1", "weighted_f2"))
-)
+# Of the metrics above that a constant prediction has
+for binary_name in ("recall", "precision", "accuracy", "f0_5", "f1", "f2"):
+    register_best_constant(BINARY, binary_name)
+for multiclass_name in ("accuracy", *("weighted_" + name for name in ("recall", "precision", "f0_5", "f1", "f2"))):
+    register_best_constant(MULTICLASS, multiclass_name)
