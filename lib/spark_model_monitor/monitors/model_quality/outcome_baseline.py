@@ -206,9 +206,7 @@ class ModelBaseline(StoredBaseline):
         group_column = outcomes.plan.group_column
         if not as_service:
             evidence = build_evidence(outcomes)
-            likeness = Likeness()
-            if group_column is not None:
-                likeness = Likeness.of(evidence)
+            likeness = Likeness.of(evidence)
             measurement = measure(evidence, seed=None, likeness=likeness)
             baseline = replace(baseline, measurement=measurement, likeness=likeness)
         # Segments are judged only if constraints.json names them
@@ -220,34 +218,26 @@ class ModelBaseline(StoredBaseline):
         return replace(baseline, names_of_groups=names)
 
     def _find_suggested_limits(self) -> frozenset[str]:
+        """The metrics whose limit equals the baseline's own value, of statistics.json or the states."""
         values = {name: [estimate.value] for name, estimate in self.estimates.items()}
         for name, metric in self.reported.items():
             if metric.value is not None:
                 values.setdefault(name, []).append(metric.value)
-        return find_suggested_limits(self.constraints, values)
-
-
-def find_suggested_limits(
-    constraints: ModelQualityConstraints, baseline_values: Mapping[str, Collection[float]]
-) -> frozenset[str]:
-    """The metrics whose limit equals the baseline's own value. baseline_values: by metric, of statistics.json and the states."""
-    problem_type = problem_type_of_limits(constraints)
-    if problem_type is None:
-        return frozenset()
-    limits: Mapping[str, MetricConstraint] = getattr(constraints, MEMBERS[problem_type])
-    names = set()
-    for name, limit in limits.items():
-        # The side on which a suggested limit is broken
-        operator = None
-        if name in CONSTRAINED[problem_type]:
-            operator = METRICS[problem_type].get(name).facts["operator"]
-        # A person who turned the operator around wrote a limit of their own
-        if limit.threshold is None or limit.comparison_operator is not operator:
-            continue
-        # Any other limit than the observed values is a person's
-        if is_suggested(name, limit.threshold, baseline_values.get(name, ()), constraints.requested_limits or ()):
-            names.add(name)
-    return frozenset(names)
+        problem_type = problem_type_of_limits(self.constraints)
+        if problem_type is None:
+            return frozenset()
+        listed = self.constraints.requested_limits or ()
+        names = set()
+        for name, limit in self.limits(problem_type).items():
+            # The side on which a suggested limit is broken
+            operator = None
+            if name in CONSTRAINED[problem_type]:
+                operator = METRICS[problem_type].get(name).facts["operator"]
+            # A person who turned the operator around wrote a limit of their own, and so is any but the observed values
+            is_own = limit.threshold is None or limit.comparison_operator is not operator
+            if not is_own and is_suggested(name, limit.threshold, values.get(name, ()), listed):
+                names.add(name)
+        return frozenset(names)
 
 
 def problem_type_of_limits(constraints: ModelQualityConstraints) -> ProblemType | None:

@@ -283,17 +283,17 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
     def scan(self, evidence: Evidence, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         data = self.read_outcomes(dataset, label=None)
-        if isinstance(evidence, RegressionEvidence):
-            errors = data.errors
-            if errors is None:
-                raise BadConfiguration(NO_ERROR_MODEL)
-            task = OutcomeTask(self.plan, data.decoder, len(Refusal))
-            scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-            return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=errors.worth), scanned.rows)
-        # Records without a label are accepted, and classes are those of the baseline
-        unlabelled = UnlabelledDecoder(data.decoder, self.plan.threshold, evidence.classes)
-        task = OutcomeTask(self.plan, unlabelled, len(Refusal))
+        decoder: Any = data.decoder
+        if not isinstance(evidence, RegressionEvidence):
+            # Records without a label are accepted, and classes are those of the baseline
+            decoder = UnlabelledDecoder(data.decoder, self.plan.threshold, evidence.classes)
+        elif data.errors is None:
+            raise BadConfiguration(NO_ERROR_MODEL)
+        task = OutcomeTask(self.plan, decoder, len(Refusal))
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
+        if isinstance(evidence, RegressionEvidence):
+            assert data.errors is not None  # ensured above
+            return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
         assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
             return Scanned(
