@@ -308,7 +308,8 @@ def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkey
         require_whole(current)
         assert {name for name in tree(folder) if not name.startswith("_")} == current.digests.keys()
         assert not [name for name in tree(folder) if "_unfinished" in name]
-        if end == "run" and replacement != "another run":
+        if replacement != "another run":
+            begin(folder)
             assert tree(folder) == undisturbed
         if has_ended:
             break

@@ -248,7 +248,7 @@ _tried: set[str] = set()  # digests of the files that could be loaded
 
 def _read_file(name: str, storage: Storage) -> bytes:
     # Its size first, as nothing ends a process that takes all memory with a sentence
-    size = max((file.size_bytes for file in storage.list_files(name)), default=0)
+    size = sum(file.size_bytes for file in storage.list_files(name))
     if size > MOST_BYTES:
         raise BadConfiguration(f"the model {name} has {size:,} bytes, and may have {MOST_BYTES:,}; save it again")
     return storage.read(name)

@@ -42,6 +42,9 @@ CURRENT = "_current.json"
 IN_PLACE = "."
 """The folder in the commit of a run whose files lie at the output path."""
 
+COPY = "-before"
+"""Ending of the id under which a run is kept while the same run replaces it."""
+
 UNFINISHED = "_unfinished-"
 """Prefix of a file at the output path: a commit in progress. It exists while a run is published, and after a kill."""
 
@@ -137,14 +140,14 @@ def _replace_run(
     is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
     if is_new:
         notes[note_unfinished(run, output_path)] = run
-    if before is not None and is_same and before.folder == run.folder and before.digests != run.digests:
-        # The same run with another release, page or failed output
-        copy_id = f"{run.run_id}-before"
-        copy = replace(run, run_id=copy_id, folder=join(output_path, RUNS, copy_id))
-        notes[note_unfinished(copy, output_path)] = copy
-        _move_run(before, copy.folder, output_path, storage)
-    elif before is not None and before.folder == output_path and not is_same:
-        before = _move_run(before, join(output_path, RUNS, before.run_id), output_path, storage)
+    if before is not None and before.folder in (output_path, run.folder) and before.digests != run.digests:
+        archive_id = before.run_id
+        # The same run with another release, page or failed output needs its copy no longer than until then
+        if is_same:
+            archive_id += COPY
+            archive = replace(run, run_id=archive_id)
+            notes[note_unfinished(archive, output_path)] = archive
+        before = _move_run(before, join(output_path, RUNS, archive_id), output_path, storage)
     # names that no longer belong to a run
     stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - run.digests.keys()
     try:
@@ -164,8 +167,8 @@ def _replace_run(
     set_current_run(run, output_path)
     # Published now: what can't be removed is left to the next run
     try:
-        if is_same:
-            _delete_folders(notes, (run,), output_path, storage)
+        if before is not None and is_same and before.folder.endswith(COPY):
+            storage.delete(before.folder)
         for path in notes:
             storage.delete(path)
     except MonitorError as error:
