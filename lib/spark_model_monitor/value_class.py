@@ -67,8 +67,5 @@ def _hash(value: DataclassInstance) -> int:
 
 
 def _describe(value: DataclassInstance) -> str:
-    members = []
-    for member in fields(value):
-        if member.repr:
-            members.append(f"{member.name}={getattr(value, member.name)!r}")
+    members = [f"{member.name}={getattr(value, member.name)!r}" for member in fields(value) if member.repr]
     return f"{type(value).__qualname__}({', '.join(members)})"

@@ -279,10 +279,7 @@ def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]
     if content is None:
         return None, ()
     checks = CheckResults.from_json(content, path)
-    unsure = []
-    for feature in checks.outcomes or ():
-        if feature.outcome is Outcome.CANNOT_TELL:
-            unsure.append(feature.plain())
+    unsure = [feature.plain() for feature in checks.outcomes or () if feature.outcome is Outcome.CANNOT_TELL]
     outcome = None
     if checks.outcome is not None:
         outcome = checks.outcome.value

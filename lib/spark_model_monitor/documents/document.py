@@ -302,11 +302,10 @@ def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
         within = [(f"{path}.{name}" if path else name, member) for name, member in value.__dict__.items()]
     elif isinstance(value, Mapping):
         within = [(f"{path}.{name}", member) for name, member in value.items()]
+    elif type(value) is tuple:
+        within = [(f"{path}[{index}]", member) for index, member in enumerate(value)]
     else:
-        if type(value) is tuple:
-            within = [(f"{path}[{index}]", member) for index, member in enumerate(value)]
-        else:
-            within = []
+        within = []
     for member_path, member in within:
         # Nothing lies within scalars, of which a wide document has hundreds of thousands
         if type(member) not in _SCALARS:

@@ -22,6 +22,16 @@ PLAIN_LIMIT = 1e7
 """Magnitudes that Double.toString prints without an exponent (Java SE 17 API, Double.toString)."""
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is JSON as Python reads it."""
+    try:
+        json.loads(text)
+    # A deep text ends the parser by recursion
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def format_java_double(x: float) -> str:
     """The text of Java's `Double.toString(x)`: `100.0`, `6.0E-4`, `1.44E10`, `NaN`, `Infinity`.
 

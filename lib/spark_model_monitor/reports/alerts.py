@@ -27,7 +27,7 @@ from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
 from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
 from spark_model_monitor.stopping import run_within
-from spark_model_monitor.storage import holding, join, storage_of
+from spark_model_monitor.storage import holding, join, storage_of, write_file
 from spark_model_monitor.storage.lease import WAIT, Lease
 from spark_model_monitor.value_class import value_class
 
@@ -295,7 +295,7 @@ def write_alerts(alerts: Alerts, output_path: str) -> None:
     Raises OutputFailed if they can't be written.
     """
     path = resolve_alerts_path(output_path)
-    storage_of(path).write(path, alerts.to_json().encode())
+    write_file(path, alerts.to_json().encode())
 
 
 def resolve_alerts_path(output_path: str) -> str:

@@ -11,7 +11,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.outputs.run_files import CURRENT, RUNS
 from spark_model_monitor.sagemaker.monitoring_files import locate, read_bytes, read_text, write_bytes
 from spark_model_monitor.sagemaker.sdk import make_getattr
-from spark_model_monitor.storage import is_local, join, local_path, storage_of
+from spark_model_monitor.storage import is_local, join, local_path, read_file, storage_of
 
 if TYPE_CHECKING:
     from sagemaker.session import Session as SageMakerSession
@@ -98,7 +98,7 @@ class S3Downloader:
             below = PurePosixPath(uri[len(s3_uri) :].lstrip("/")) if uri != s3_uri else PurePosixPath(uri).name
             copy = Path(local_path) / below
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(storage_of(location).read(location))
+            copy.write_bytes(read_file(location))
             copies.append(str(copy))
         return copies
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "storage_of",
+    "read_file",
+    "resolve_path",
+    "write_file",
     "storage_here",
     "opened_by",
     "opened_here",
@@ -104,6 +107,22 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
         return storage_here(path)
     # Through the plugin, so that importing this module needs no pyspark
     return cast("Storage", plugin("spark").storage_of_session(path, spark))
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a file. Raises BadInput if it can't be read."""
+    return storage_of(path).read(path)
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Replace a file, as `Storage.write` does."""
+    # Readers see the old content or the new
+    storage_of(path).write(path, content)
+
+
+def resolve_path(path: str) -> str:
+    """A path in its canonical spelling, for ledgers and for Spark."""
+    return storage_of(path).resolved(path)
 
 
 def storage_here(path: str) -> Storage:

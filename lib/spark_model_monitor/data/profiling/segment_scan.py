@@ -553,9 +553,8 @@ class _SegmentStates:
         if column.is_text:
             yield DataTypeCounts.from_counts(counts)
             moments = moments + Moments(nan=sum(counts) - missing - moments.nan - moments.present)
+        elif column.column_type is ColumnType.INTEGRAL:
+            yield DataTypeCounts(missing=moments.absent, integral=moments.present)
         else:
-            if column.column_type is ColumnType.INTEGRAL:
-                yield DataTypeCounts(missing=moments.absent, integral=moments.present)
-            else:
-                yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
+            yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
         yield from (moments, self.sketch.state())

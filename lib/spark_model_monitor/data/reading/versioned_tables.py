@@ -36,7 +36,7 @@ from spark_model_monitor.errors import (
     NoData,
     NotRecorded,
 )
-from spark_model_monitor.storage import StoredFile, is_local, join, local_path, storage_of
+from spark_model_monitor.storage import StoredFile, is_local, join, local_path, read_file, resolve_path, storage_of
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class _DeltaTable:
         """
         path = join(self.path, "_delta_log", f"{version:020}.json")
         try:
-            actions = [json.loads(line) for line in storage_of(path).read(path).splitlines()]
+            actions = [json.loads(line) for line in read_file(path).splitlines()]
         except BadInput as fault:
             raise BadConfiguration(f"since: {self.name} has lost the log of version {version} ({fault})") from fault
         if changes := [action["cdc"] for action in actions if "cdc" in action]:
@@ -265,7 +265,7 @@ class _DeltaTable:
         # Files then have other names of columns than the table
         if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
             raise NeedsSpark(f"{self.name}: a table whose columns are mapped to other names")
-        locations = {path: _resolve(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
+        locations = {path: resolve_path(path if "://" in path else join(self.path, unquote(path))) for path in sizes}
         return TableFiles(
             tuple(File(locations[path], size) for path, size in sizes.items()),
             pa.schema(table.schema().to_arrow()),
@@ -349,7 +349,7 @@ class _IcebergTable:
         if "schema.name-mapping.default" in self.table.properties:
             raise NeedsSpark(f"{self.name}: a table of files that Iceberg didn't write")
         schema = schema_to_pyarrow(self.table.scan(snapshot_id=version).projection())
-        return TableFiles(tuple(File(_resolve(file.file_path), file.file_size_in_bytes) for file in files), schema)
+        return TableFiles(tuple(File(resolve_path(file.file_path), file.file_size_in_bytes) for file in files), schema)
 
 
 PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
@@ -389,11 +389,11 @@ class _ParquetFolder:
     def list_appended_files(self, start: int, version: int) -> TableFiles:
         files = [file for file in self.files if start < file.modified_ms <= version]
         # Folders below the table's own give values to columns
-        top = len(join(storage_of(self.path).resolved(self.path), ""))
+        top = len(join(resolve_path(self.path), ""))
         values = {
-            _resolve(file.path): {
+            resolve_path(file.path): {
                 name: None if text == NO_VALUE else unquote(text)
-                for name, text in parse_folder_values(_resolve(file.path)[top:])
+                for name, text in parse_folder_values(resolve_path(file.path)[top:])
             }
             for file in files
         }
@@ -461,7 +461,3 @@ def is_configured(catalog: str) -> bool:
     from pyiceberg.utils.config import Config
 
     return Config().get_catalog_config(catalog) is not None
-
-
-def _resolve(path: str) -> str:
-    return storage_of(path).resolved(path)

@@ -31,7 +31,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
     read_text,
 )
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import read_file
 
 PAYLOADS = ("request", "response")  # one of them is enough
 MEMBERS = ("id", *PAYLOADS, "time", "names", "status", "latency_ms", "client_id")
@@ -46,7 +46,7 @@ def read_mapping(path: str) -> LogReader:
     """
     from spark_model_monitor.documents.rules_file import convert_yaml
 
-    mapping = json.loads(convert_yaml(storage_of(path).read(path), path))
+    mapping = json.loads(convert_yaml(read_file(path), path))
     if not isinstance(mapping, dict):
         raise BadConfiguration(f"{path}: is no mapping; write a line each for id, request and response")
     for name, address in mapping.items():

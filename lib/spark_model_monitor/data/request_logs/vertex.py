@@ -22,6 +22,7 @@ from spark_model_monitor.data.request_logs.logged_events import (
     read_text,
     register_reader,
 )
+from spark_model_monitor.documents import json_text
 
 WRAPPERS = ({"element"}, {"item"}, {"v"})  # an element of a repeated column, as some exports write it
 
@@ -54,7 +55,7 @@ def _join_instances(value: LogValue, member: str) -> LoggedPayload | None:
     if not value:
         return None
     texts = [_format_instance(instance) for instance in value]
-    if all(map(_is_json, texts)):
+    if all(map(json_text.is_json, texts)):
         return LoggedPayload(f'{{"{member}":[{",".join(texts)}]}}', JSON)
     return LoggedPayload("\n".join(texts), CSV)
 
@@ -64,11 +65,3 @@ def _format_instance(instance: LogValue) -> str:
     if isinstance(instance, Mapping) and set(instance) in WRAPPERS:
         [instance] = instance.values()
     return instance if isinstance(instance, str) else json.dumps(instance, ensure_ascii=False)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

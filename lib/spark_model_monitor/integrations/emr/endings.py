@@ -74,7 +74,7 @@ def _make_error(answer: dict[str, str], operation: str, target: Target) -> Monit
         return AwsRefused(
             f"{operation} on {where} is not allowed ({code}); docs/emr.md lists the permissions that are needed"
         )
-    if code in ("NoSuchBucket",) or (code == "404" and operation == "HeadBucket"):
+    if code == "NoSuchBucket" or (code == "404" and operation == "HeadBucket"):
         return BadConfiguration(
             f"there is no bucket {target.package.name}; create it, or name another --package-location"
         )

@@ -41,7 +41,7 @@ from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders
-from spark_model_monitor.storage import LocalStorage, is_local, join, storage_of
+from spark_model_monitor.storage import LocalStorage, is_local, join, read_file, storage_of
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 from spark_model_monitor.value_class import value_class
 
@@ -282,7 +282,7 @@ class Trials:
             return location
         path = self._place_copy(uri)
         if not path.exists():
-            LocalStorage().write(str(path), storage_of(location).read(location))
+            LocalStorage().write(str(path), read_file(location))
         return str(path)
 
     def _place_copy(self, uri: str) -> Path:
@@ -301,7 +301,7 @@ def _list_unread_members(definition: Definition, config: JobConfig) -> list[str]
     path = config.baseline_constraints
     if document is None or path is None:
         return []
-    constraints = document.from_json(storage_of(path).read(path), path)
+    constraints = document.from_json(read_file(path), path)
     return [hint.description for hint in Hint.from_unread_members(constraints)]
 
 
@@ -338,7 +338,7 @@ def _judge_by_published_rules(windows: Iterable[WindowVerdicts], config: JobConf
     # Without statistics there is nothing to compare with
     if path is None:
         return list(windows)
-    statistics = Statistics.from_json(storage_of(path).read(path), path)
+    statistics = Statistics.from_json(read_file(path), path)
     monitor = monitor_for(config)
     baseline = read_baseline(config, monitor)
     judged = []

@@ -373,11 +373,12 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             return measures
         # A cut that the configuration has itself is not added a second time
         configured = {part.config_name or part.name_or_index for part in measures.config.segment_config or ()}
-        cuts = []
-        for cut in count_segment_rows(baseline.groups):
-            # A window without the column is judged as a whole; a hint names the cuts that are lost
-            if cut not in configured and has_columns(cut, request.dataset.names):
-                cuts.append(cut)
+        # A window without the column is judged as a whole; a hint names the cuts that are lost
+        cuts = [
+            cut
+            for cut in count_segment_rows(baseline.groups)
+            if cut not in configured and has_columns(cut, request.dataset.names)
+        ]
         # Neighbours show how alike rows are, unless a column names their groups
         by_neighbours = self.tolerances.with_intervals and baseline.group_column is None
         return replace(

@@ -87,9 +87,9 @@ def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str])
     for feature in baseline.features:
         state = feature.states.get(PAIRS)
         # Each relation is its own key, written as JSON
-        for relation in getattr(state, "counts", ()):
-            if not {*outputs} & {*json.loads(relation)["columns"]}:
-                relations.append(relation)
+        relations.extend(
+            relation for relation in getattr(state, "counts", ()) if not {*outputs} & {*json.loads(relation)["columns"]}
+        )
     if relations:
         return replace(measures, pairs=tuple(relations))
     return measures

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from spark_model_monitor.documents import json_text
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.monitors.predictors import Model, Predict, register_predictor
 from spark_model_monitor.stopping import run_within
@@ -66,14 +67,6 @@ def fill_record(template: str, names: Sequence[str], row: Sequence[Cell]) -> str
         return _format_json(by_name[feature])
 
     return _PLACEHOLDER.sub(format_value, template)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 class RequestFormat:
@@ -171,16 +164,16 @@ class RequestFormat:
         # A line of JSON Lines is one record, so its template is that of the features
         if self.content_type == JSON_LINES and self._content and self._content.count("$features") != 1:
             yield f"content_template has to have $features once, such as {FEATURES_TEMPLATE}"
-        elif self.content_type == JSON_LINES and not _is_json(_PLACEHOLDER.sub("0", self._line)):
+        elif self.content_type == JSON_LINES and not json_text.is_json(_PLACEHOLDER.sub("0", self._line)):
             yield f"content_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         # JSON takes two templates: of the whole document, and of each record in it
         if self.content_type == JSON and "$record" not in self._content:
             yield 'content_template is missing; write "$records" where the list of records goes, such as {"instances":$records}'
-        elif self.content_type == JSON and not _is_json(_RECORDS.sub("0", self._content)):
+        elif self.content_type == JSON and not json_text.is_json(_RECORDS.sub("0", self._content)):
             yield 'content_template is no JSON with records in its place; write one such as {"instances":$records}'
         if self.content_type == JSON and "$" not in self._record:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
-        elif self.content_type == JSON and not _is_json(_PLACEHOLDER.sub("0", self._record)):
+        elif self.content_type == JSON and not json_text.is_json(_PLACEHOLDER.sub("0", self._record)):
             yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
         # CSV has columns by number only; a JMESPath is of no use there
         for member, location in (("label", self._label), ("probability", self._probability)):

@@ -26,7 +26,7 @@ from spark_model_monitor.reports.outputs.run_files import read_current_run
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, read_file
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -363,6 +363,6 @@ def _read_requests(path: str) -> Requests:
     if run is None or name_state_file(Requests) not in run.digests:
         return Requests()
     where = join(run.folder, name_state_file(Requests))
-    state = from_parquet(storage_of(where).read(where), where)
+    state = from_parquet(read_file(where), where)
     assert isinstance(state, Requests)  # guaranteed by the file's name
     return state

@@ -32,7 +32,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     run_before,
 )
 from spark_model_monitor.statistics.states import State
-from spark_model_monitor.storage import Storage, join, opened_by, opening_session, storage_of
+from spark_model_monitor.storage import Storage, join, opened_by, opening_session, read_file, resolve_path, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -212,7 +212,7 @@ def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | Non
         # How the run has read its files, and which they were
         described = read_document(run, RunDescription)
         path = join(run.folder, LEDGER)
-        files = json.loads(storage_of(path).read(path))["files"]
+        files = json.loads(read_file(path))["files"]
     # A sum of 0 means that sizes are unknown, so there may be any amount of data
     read_by = (described.read_by if described is not None else None) or {}
     if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
@@ -226,7 +226,7 @@ def _add_parts(baseline: Any, run: Run) -> Any:
     if PARTS not in run.digests or not isinstance(baseline, QualityBaseline):
         return baseline
     path = join(run.folder, PARTS)
-    return baseline.with_parts(decode_parts(storage_of(path).read(path), path))
+    return baseline.with_parts(decode_parts(read_file(path), path))
 
 
 def find_edited_file(name: str, path: str, run: Run) -> str | None:
@@ -317,7 +317,7 @@ def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
         if monitor.STATISTICS:
             statistics = join(path, monitor.STATISTICS.FILE_NAME)
         return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics)
-    return BaselineReference(run_id=run.run_id, folder=_resolve_path(run.folder))
+    return BaselineReference(run_id=run.run_id, folder=resolve_path(run.folder))
 
 
 def to_files(constraints_path: str, statistics_path: str | None = None) -> BaselineReference:
@@ -325,8 +325,8 @@ def to_files(constraints_path: str, statistics_path: str | None = None) -> Basel
     statistics = None
     # Constraints alone are a valid baseline; a reference to an absent file isn't
     if statistics_path is not None and storage_of(statistics_path).exists(statistics_path):
-        statistics = _resolve_path(statistics_path)
-    return BaselineReference(constraints=_resolve_path(constraints_path), statistics=statistics)
+        statistics = resolve_path(statistics_path)
+    return BaselineReference(constraints=resolve_path(constraints_path), statistics=statistics)
 
 
 def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
@@ -337,10 +337,6 @@ def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineRe
     if earlier:
         return to_run(earlier, monitor)
     return None
-
-
-def _resolve_path(path: str) -> str:
-    return storage_of(path).resolved(path)
 
 
 def read_shares(path: str) -> Mapping[str, float]:
@@ -354,4 +350,4 @@ def read_shares(path: str) -> Mapping[str, float]:
         file = path
     else:
         file = resolve_file(path, AttributionReport.FILE_NAME)
-    return AttributionReport.from_json(storage_of(file).read(file), file).shares
+    return AttributionReport.from_json(read_file(file), file).shares

@@ -32,7 +32,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     run_before,
     set_current_run,
 )
-from spark_model_monitor.storage import holding, join, opened_by, storage_of
+from spark_model_monitor.storage import holding, join, opened_by, storage_of, write_file
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -139,7 +139,7 @@ def _create_decision(
         decision = Decision(run_id=published.run_id, window=window, **noted)
         # The time comes first in the name, so that a listing is in order
         path = join(_name_folder(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
-        storage_of(path).write(path, decision.to_json().encode())
+        write_file(path, decision.to_json().encode())
         # Without an entry in the history the decision still counts against later alarms
         if window is not None:
             write_history(history.with_accepted(window, features))
@@ -278,7 +278,7 @@ def read_promotions(baselines: str) -> Promotions:
 
 def _write(promotions: Promotions, baselines: str) -> None:
     path = join(baselines, Promotions.FILE_NAME)
-    storage_of(path).write(path, promotions.to_json().encode())
+    write_file(path, promotions.to_json().encode())
 
 
 def _read_baseline_files(path: str) -> dict[str, bytes]:

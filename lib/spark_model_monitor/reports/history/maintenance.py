@@ -42,7 +42,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     remove_from_commit,
     run_before,
 )
-from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, storage_of
+from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, read_file, storage_of
 from spark_model_monitor.storage.lease import PREFIX, WAIT
 from spark_model_monitor.value_class import value_class
 
@@ -90,7 +90,7 @@ def rebuild_history(folder: str) -> WindowHistory:
 
 def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
     where = join(run.folder, PROFILE)
-    state = from_parquet(storage_of(where).read(where), where)
+    state = from_parquet(read_file(where), where)
     extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # Without results nothing was an alarm

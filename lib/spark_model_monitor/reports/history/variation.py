@@ -59,7 +59,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     compare_with_hour,
     select_hour_windows,
 )
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, storage_of, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -554,7 +554,7 @@ def write_history(history: WindowHistory) -> None:
     Raises OutputFailed if it can't be written.
     """
     path = join(history.folder, HISTORY)
-    storage_of(path).write(path, encode_parts_table(history.table))
+    write_file(path, encode_parts_table(history.table))
 
 
 def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:

@@ -69,7 +69,7 @@ from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.statistics.drift import compare_categorical, compare_numeric
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, read_file, storage_of
 from spark_model_monitor.value_class import value_class
 
 VIOLATED_STATUS = 4  # exit status, as for a job with --fail-on-violations. Source: C1.6.
@@ -452,7 +452,7 @@ def _read_side(path: str) -> ComparedSide:
 
 def _read_file(path: str) -> ComparedSide:
     """One document of any monitor, known by its members."""
-    content = storage_of(path).read(path)
+    content = read_file(path)
     members = json_text.load(content, path)
     if not isinstance(members, dict):
         members = {}
@@ -512,7 +512,7 @@ def _describe_settings(settings: MonitoringSettings) -> dict[str, Number]:
 
 
 def _create_side_with_statistics(path: str, file: str, profile: Profile | None) -> ComparedSide:
-    statistics = Statistics.from_json(storage_of(file).read(file), file)
+    statistics = Statistics.from_json(read_file(file), file)
     rows = {
         str(row["feature"]): row | {"distinct": _restrict_distinct(row["distinct"], row["num_present"])}
         for row in as_rows(statistics)

@@ -9,7 +9,7 @@ import numpy as np
 from spark_model_monitor.documents.deequ_metrics import AnalysisResult, parse_analysis_results
 from spark_model_monitor.documents.headline import DEEQU_METRICS
 from spark_model_monitor.reports.history_page.past_run import COLUMNS, NONE, PastRun, RunIdentity
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import read_file
 
 SIZE = "Size"  # the metric that is the number of rows
 
@@ -19,7 +19,7 @@ def read_metrics_repository(path: str) -> list[PastRun]:
 
     Raises BadInput if the file can't be read, BadDocument if it is no repository.
     """
-    analyses = parse_analysis_results(storage_of(path).read(path), path)
+    analyses = parse_analysis_results(read_file(path), path)
     names = _name_data_sets(analyses)
     return [_convert_analysis(analysis, path, name) for analysis, name in zip(analyses, names, strict=True)]
 

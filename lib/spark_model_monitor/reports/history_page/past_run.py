@@ -43,7 +43,7 @@ from spark_model_monitor.reports.history_page.service_violations import read_che
 from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, decode_bins
 from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, read_current_run, read_document
 from spark_model_monitor.statistics.states.encoding import MALFORMED
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, read_file, storage_of
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
@@ -179,7 +179,7 @@ def read_run(folder: str) -> PastRun:
         described = read_document(run, RunDescription)
     if run and described:
         path = join(run_folder, SUMMARY)
-        return parse_summary(storage_of(path).read(path), path, folder, described)
+        return parse_summary(read_file(path), path, folder, described)
     return _read_documents(folder, run_folder, run.run_id if run else None)
 
 

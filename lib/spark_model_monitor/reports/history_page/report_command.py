@@ -34,7 +34,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_document,
 )
 from spark_model_monitor.reports.page.page_files import Report
-from spark_model_monitor.storage import holding, join, storage_of
+from spark_model_monitor.storage import holding, join, resolve_path, storage_of
 from spark_model_monitor.value_class import value_class
 
 MOST_BYTES = "5MB"
@@ -167,7 +167,7 @@ def _read_requested_history(request: HistoryRequest) -> History:
 
 def _name_of_folders(folders: Sequence[str]) -> str:
     """The names of the folders of runs without a model; a general one for folders without names, such as hours."""
-    paths = [storage_of(folder).resolved(folder).removeprefix("file:") for folder in folders]
+    paths = [resolve_path(folder).removeprefix("file:") for folder in folders]
     names = dict.fromkeys(filter(None, map(name_of_place, paths)))
     return ", ".join(names) or "Model monitoring"
 
@@ -217,10 +217,7 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
     ]
     names = tuple(run.names[index] for index in indices)
     # Without a checks.json these are the only descriptions, so they have to fit the names that are left
-    violation_results = []
-    for violation in run.violation_results:
-        if format_full_name(violation) in names:
-            violation_results.append(violation)
+    violation_results = [violation for violation in run.violation_results if format_full_name(violation) in names]
     return replace(
         run,
         names=names,

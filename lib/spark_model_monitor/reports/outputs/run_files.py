@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
-from spark_model_monitor.storage import Storage, holding, join, storage_of
+from spark_model_monitor.storage import Storage, holding, join, read_file, storage_of, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def publish(
 def amend_run(run: Run, files: Mapping[str, bytes], output_path: str) -> None:
     """Replace files of the current run, which keeps its id and its other files. Raises what `publish` raises."""
     with holding(storage_of(output_path), output_path):
-        amended = replace(run, digests={**run.digests, **_compute_digests(files)})
-        _replace_run(run, amended, files, files, output_path)
+        digests = {**run.digests, **_compute_digests(files)}
+        _replace_run(run, replace(run, digests=digests), files, files, output_path)
 
 
 def _replace_run(
@@ -253,7 +253,7 @@ def set_current_run(run: Run, output_path: str) -> None:
 
     Raises OutputFailed if it can't be written; the previous run then stays current.
     """
-    storage_of(output_path).write(join(output_path, CURRENT), _encode_commit(run, output_path))
+    write_file(join(output_path, CURRENT), _encode_commit(run, output_path))
 
 
 def note_unfinished(run: Run, output_path: str) -> str:
@@ -334,7 +334,7 @@ def read_document(run: Run, kind: type[D]) -> D | None:
     if kind.FILE_NAME not in run.digests:
         return None
     path = join(run.folder, kind.FILE_NAME)
-    return kind.from_json(storage_of(path).read(path), path)
+    return kind.from_json(read_file(path), path)
 
 
 def read_baseline_reference(run: Run) -> BaselineReference | None:

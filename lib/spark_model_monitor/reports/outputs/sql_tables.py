@@ -30,7 +30,7 @@ from spark_model_monitor.reports.outputs.result_tables import (
     encode_parquet,
 )
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
-from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of
+from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of, write_file
 from spark_model_monitor.storage.file_system import is_draft, is_hidden
 from spark_model_monitor.value_class import value_class
 
@@ -154,7 +154,7 @@ class PendingRun:
             structs = pa.StructArray.from_arrays(arrays, fields=list(rows.schema))
             columns[name] = pa.ListArray.from_arrays(pa.array([0, rows.num_rows], pa.int32()), structs)
         path = join(destination, NEW, f"{self.run_id}.parquet")
-        storage_of(path).write(path, encode_parquet(pa.table(columns)))
+        write_file(path, encode_parquet(pa.table(columns)))
 
     @classmethod
     def read(cls, storage: Storage, path: str) -> PendingRun:

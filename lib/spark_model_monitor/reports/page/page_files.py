@@ -44,7 +44,7 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.errors import BadInput, MissingDependency
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.page import svg
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import write_file
 
 log = logging.getLogger(__name__)
 
@@ -283,7 +283,7 @@ class Report:
             content = self._pdf()
         else:
             content = self.html.encode()
-        storage_of(location).write(location, content)
+        write_file(location, content)
 
     def _pdf(self) -> bytes:
         from spark_model_monitor.reports.page import pdf

@@ -168,11 +168,10 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: 
                 errors[f"{flag} has no value; write {flag} {OPTIONS[name].placeholder}"] = name
                 continue
             text = text if equals else words.pop(0)
+        elif equals:
+            text = _resolve_switch(text, switched == "true")
         else:
-            if equals:
-                text = _resolve_switch(text, switched == "true")
-            else:
-                text = switched
+            text = switched
         # An empty value is as good as none: variables in scripts are often empty
         if text.strip():
             if OPTIONS[name].repeatable and name in values_by_name:

@@ -36,7 +36,7 @@ from spark_model_monitor.reports.outputs.sql_tables import is_of_catalog
 from spark_model_monitor.running.configuration.command_line import name_option
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.statistics.user_choices import ProblemType
-from spark_model_monitor.storage import join, opens_here, storage_of
+from spark_model_monitor.storage import join, opens_here, read_file
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -359,7 +359,7 @@ def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseli
 
     try:
         if path is not None:
-            constraints = with_thresholds(constraints, json_text.load(storage_of(path).read(path), path))
+            constraints = with_thresholds(constraints, json_text.load(read_file(path), path))
         # From here on errors are about the flag, not about the file
         where = "--threshold"
         constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})

@@ -50,7 +50,7 @@ from spark_model_monitor.running.runtime.publishing import notify, put_in_place,
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, SCORES_OF_VALUES, WindowStatistics
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, resolve_path
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
 def _table_name(config: JobConfig) -> str:
     """The name of the table, from its format or its folder."""
     if config.dataset_format == DELTA:
-        return f"delta.`{storage_of(config.dataset_source).resolved(config.dataset_source)}`"
+        return f"delta.`{resolve_path(config.dataset_source)}`"
     if not isinstance(config.dataset_format, TableFormat):
         raise BadConfiguration(NO_TABLE)
     return config.dataset_format.name

@@ -45,7 +45,7 @@ from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import read_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -529,13 +529,13 @@ def read_expectations(
         if path.lower().endswith(".dqdl"):
             from spark_model_monitor.documents.dqdl import parse_rule_set
 
-            return parse_rule_set(storage_of(path).read(path), path, skip_unsupported=skip_unsupported)
+            return parse_rule_set(read_file(path), path, skip_unsupported=skip_unsupported)
         # The name of a table may follow that of its contract
         contract, _, table = path.partition("#")
         if is_contract(contract):
-            content = storage_of(contract).read(contract)
+            content = read_file(contract)
             return parse_contract(content, contract, table, skip_unsupported=skip_unsupported)
-        return parse_expectations(storage_of(path).read(path), path)
+        return parse_expectations(read_file(path), path)
     except errors.MissingDependency:
         raise
     except (errors.MonitorError, OSError, TypeError) as fault:

@@ -11,7 +11,7 @@ from spark_model_monitor.documents.rules_file import Expectations, FeatureExpect
 from spark_model_monitor.monitors.data_quality.baseline.suggested_rules import select_met_rules, suggest_candidates
 from spark_model_monitor.running.runs.monitoring_run import run_monitoring
 from spark_model_monitor.running.runs.results import Baseline
-from spark_model_monitor.storage import storage_of
+from spark_model_monitor.storage import write_file
 
 
 def suggest_expectations(data: Dataset, baseline: Baseline) -> Expectations:
@@ -29,7 +29,7 @@ def write_expectations(rules: Expectations, path: str) -> None:
         text = write_contract(rules, PurePosixPath(path).name.partition(".")[0])
     else:
         text = rules.to_json()
-    storage_of(path).write(path, text.encode())
+    write_file(path, text.encode())
 
 
 def write_dqdl(rules: Expectations) -> str:

@@ -24,7 +24,7 @@ from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, a
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, read_file
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class FurtherOutputs:
             name = DESCRIPTION if DESCRIPTION in run.digests else LEDGER
             path = join(run.folder, name)
             # Added to what was published
-            members = json_text.load(storage_of(path).read(path), path)
+            members = json_text.load(read_file(path), path)
             content = json_text.dump({**members, "outputs": self.failures}).encode()
             amend_run(run, {name: content}, output_path)
         except MonitorError as error:

@@ -72,7 +72,7 @@ from spark_model_monitor.running.kinds import KINDS
 from spark_model_monitor.running.runtime.ending import describe_result
 from spark_model_monitor.running.runtime.failures import describe_failure
 from spark_model_monitor.running.runtime.status import IN_PASS, is_container
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, read_file, resolve_path, write_file
 
 if TYPE_CHECKING:
     from spark_model_monitor.running.runs.results import Baseline, Findings
@@ -104,7 +104,7 @@ def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time:
     else:
         folder = join(config.output_path, ELSEWHERE)
     metric_objects = create_cloudwatch_metrics(metrics, _make_context(config, time))
-    storage_of(folder).write(join(folder, METRICS_FILE), encode_metrics(metric_objects))
+    write_file(join(folder, METRICS_FILE), encode_metrics(metric_objects))
     log.info("wrote %d metrics to %s", len(metric_objects), folder)
 
 
@@ -128,7 +128,7 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
         context = findings.current.context
         names = tuple(filter(None, (context.model or context.data, context.schedule)))
         content = encode_junit(findings.sendable.results, config.analysis_type.value, names)
-        storage_of(config.junit).write(config.junit, content)
+        write_file(config.junit, content)
 
 
 def collect_metrics(findings: Findings, config: JobConfig) -> list[dict[str, Json]]:
@@ -210,7 +210,7 @@ def run_postprocessor(path: str | None) -> None:
     if path is None:
         return
     try:
-        source = storage_of(path).read(path).decode("utf-8")
+        source = read_file(path).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as error:
         raise BadConfiguration(f"post_analytics_processor_script: {error}") from error
     # Not __main__: the part of a script below that guard is for its author
@@ -421,7 +421,7 @@ def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
     if "page" in run_paths and HOUR_FOLDERS.match(config.output_path):
         run_paths["page"] = join(config.output_path, names["page"])
     paths = {"output": config.output_path, **run_paths}
-    return {kind: storage_of(path).resolved(path).removeprefix("file:") for kind, path in paths.items()}
+    return {kind: resolve_path(path).removeprefix("file:") for kind, path in paths.items()}
 
 
 def _make_alert(before: Alerts, alerts: Alerts, rule: AlertRule) -> AlertReport:

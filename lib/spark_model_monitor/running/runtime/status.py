@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.errors import MESSAGE, NO_DATA, SCRIPT_FAILED, MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.stopping import STEP_SECONDS, leave_after_grace, stop, take_back
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import join, read_file, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -164,7 +164,7 @@ def read_message(path: str | None, status: int) -> str:
     """The job's own message, or its exit status where no message is available."""
     with suppress(MonitorError):
         if path is not None:
-            return storage_of(path).read(path).decode("utf-8", "replace").strip()
+            return read_file(path).decode("utf-8", "replace").strip()
     return f"exit status {status}; the job's log says more"
 
 

@@ -27,7 +27,7 @@ from spark_model_monitor.errors import BadDocument, BadInput, DamagedRecord, Out
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.stopping import run_at_exit
-from spark_model_monitor.storage import LocalStorage, is_local, join, local_path, storage_of
+from spark_model_monitor.storage import LocalStorage, is_local, join, local_path, storage_of, write_file
 from spark_model_monitor.storage.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class Record:
 
     def write(self) -> None:
         """Raises OutputFailed if the file can't be written."""
-        storage_of(self._path).write(self._path, self.executions.to_json().encode())
+        write_file(self._path, self.executions.to_json().encode())
 
     def settle(self) -> None:
         """Create the file, and note which runs were interrupted. For the lock's holder."""
@@ -219,7 +219,7 @@ class Record:
         # Written first: after a kill a run may stand in both, and that of the record counts
         merged = _merge_runs(earlier, moved)[-MOST_EXECUTIONS:]
         content = Executions(since=self.executions.since, executions=tuple(merged))
-        storage_of(self._earlier_path).write(self._earlier_path, content.to_json().encode())
+        write_file(self._earlier_path, content.to_json().encode())
         # Those under way stay, as somebody will write how they end
         moved_times = {run.scheduled_time for run in moved}
         return [run for run in ordered if run.scheduled_time not in moved_times]

@@ -156,10 +156,9 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
     which = list_names([*map(repr, names)], MOST_LISTED_NAMES)
     finding = f"compared with this hour of earlier days, which the baseline is unlike: {which}"
     # Those of which another hour is like this one
-    moved = []
-    for follower in followers:
-        if follower.season is not None and follower.season.like != CLOCK_DAY:
-            moved.append(follower.name)
+    moved = [
+        follower.name for follower in followers if follower.season is not None and follower.season.like != CLOCK_DAY
+    ]
     if moved:
         named = ", ".join(map(repr, moved[:MOST_LISTED_NAMES]))
         finding += f"; {named} at another hour than before: clocks were put forward or back, it seems"
