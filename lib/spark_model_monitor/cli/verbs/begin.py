@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
-from spark_model_monitor.cli.verbs import register_verb
+from spark_model_monitor.cli.verbs import FlagAdder, register_verb
 
 
 @register_verb("demo", group="begin")
@@ -17,12 +17,12 @@ def demo(arguments: Sequence[str]) -> int:
     return demo_run.main(arguments)
 
 
-def _add_completion_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="your shell")
+def _add_completion_flags(add: FlagAdder) -> None:
+    add("shell", "your shell", choices=("bash", "zsh", "fish"))
 
 
 @register_verb("completion", group="begin", flags=_add_completion_flags)
-def completion(options: argparse.Namespace) -> int:
+def completion(options: Namespace) -> int:
     """Print a script with which bash, zsh or fish completes commands and flags: eval "$(spark-model-monitor completion bash)"; in
     fish spark-model-monitor completion fish | source."""
     from spark_model_monitor.cli import parser
