@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES
-from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, collect_methods, model_variables
+from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES, ApiAnswer, ApiMembers
+from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, Predicted, collect_methods, model_variables
 from spark_model_monitor.sagemaker.clarify import (
     BiasConfig,
     ClarifyBaseliningJob,
@@ -51,7 +50,7 @@ class DefaultModelMonitor(ScheduledMonitor):
     def suggest_baseline(
         self,
         baseline_dataset: str,
-        dataset_format: dict[str, Json],
+        dataset_format: ApiMembers,
         record_preprocessor_script: str | None = None,
         post_analytics_processor_script: str | None = None,
         output_s3_uri: str | None = None,
@@ -96,7 +95,7 @@ class DefaultModelMonitor(ScheduledMonitor):
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         return super().latest_monitoring_constraint_violations()
 
-    def _latest_baseline(self) -> dict[str, Json]:
+    def _latest_baseline(self) -> ApiMembers:
         """The files of the latest baselining job. Raises BadConfiguration if there is none."""
         job = self._baselining_job()
         return build_baseline_config(
@@ -131,7 +130,7 @@ class ModelQualityMonitor(ScheduledMonitor):
     def suggest_baseline(
         self,
         baseline_dataset: str,
-        dataset_format: dict[str, Json],
+        dataset_format: ApiMembers,
         problem_type: str,
         inference_attribute: str | None = None,
         probability_attribute: str | int | None = None,
@@ -182,7 +181,7 @@ class ModelQualityMonitor(ScheduledMonitor):
 class MonitorsConfig(Protocol):
     """A configuration of a monitor, member for member as the SDK writes it."""
 
-    analysis_config: dict[str, Json]
+    analysis_config: ApiMembers
 
 
 @dataclass
@@ -199,7 +198,7 @@ class ClarifyBaseliningConfig:
 class ClarifyMonitor(ScheduledMonitor):
     """A monitor of bias or of attributions."""
 
-    _attributes: dict[str, Json] | None = None
+    _attributes: ApiMembers | None = None
     _config: MonitorsConfig | None = None
 
     @property
@@ -228,9 +227,9 @@ class ClarifyMonitor(ScheduledMonitor):
     def _analysed(
         self,
         data_config: DataConfig,
-        config: dict[str, Json],
+        config: ApiMembers,
         of_schedules: MonitorsConfig,
-        attributes: dict[str, Json],
+        attributes: ApiMembers,
         job_name: str | None,
         *,
         wait: bool,
@@ -256,7 +255,7 @@ class ClarifyMonitor(ScheduledMonitor):
             raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
         return self._config
 
-    def _app_specification(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    def _app_specification(self, arguments: ApiAnswer) -> ApiMembers:
         """The application with the place of its configuration, which is written to a file if it is an object."""
         config = arguments["analysis_config"]
         env = arguments["env"]
@@ -276,7 +275,7 @@ class ClarifyMonitor(ScheduledMonitor):
             config_member = {"ConfigUri": absolute(config)}
         return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **config_member}
 
-    def _with_attributes(self, read: dict[str, Json]) -> dict[str, Json]:
+    def _with_attributes(self, read: ApiMembers) -> ApiMembers:
         """An input that says where features and prediction are, from the baseline where it does not say it itself."""
         return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
 
@@ -374,7 +373,7 @@ class ExplainabilityAnalysisConfig:
         label_headers: list[str] | None = None,
     ) -> None:
         predictor = {**model_config.get_predictor_config(), **drop_missing(label_headers=label_headers)}
-        self.analysis_config: dict[str, Json] = {
+        self.analysis_config: ApiMembers = {
             "methods": collect_methods(explainability_config),
             "predictor": predictor,
             **drop_missing(headers=headers),
@@ -400,7 +399,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         data_config: DataConfig,
         explainability_config: Explained,
         model_config: ModelConfig,
-        model_scores: ModelPredictedLabelConfig | str | int | None = None,
+        model_scores: Predicted = None,
         wait: bool = False,
         logs: bool = False,
         job_name: str | None = None,

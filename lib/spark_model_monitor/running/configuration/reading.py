@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import ValidationError
 
@@ -69,6 +69,10 @@ class Given:
     place: str
 
 
+Layer: TypeAlias = dict[str, Given]  # what one source has, by option
+Faults: TypeAlias = dict[str, str | None]  # sentences, each with the option that it is about, None for no single one
+
+
 @value_class(frozen=True)
 class Sources:
     """The highest text of each option; errors of the sources themselves; names that are nearly ours.
@@ -77,7 +81,7 @@ class Sources:
     were inferred, not given, and on flags that are settings now.
     """
 
-    values: Mapping[str, Given]
+    values: Layer
     errors: Mapping[str, str | None] = field(default_factory=dict)
     doubtful: tuple[str, ...] = ()
     chosen: tuple[str, ...] = ()
@@ -96,7 +100,7 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, pr
     project file; None: there is none.
     """
     # By sentence: the option that it is about, whose further errors would only repeat it
-    errors: dict[str, str | None] = {}
+    errors: Faults = {}
     moved: list[str] = []
     layers = [_read_flags(arguments, errors, moved), _read_variables(environment, "variable {}")]
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
@@ -120,18 +124,18 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, pr
     return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(moved))
 
 
-def _take_highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
+def _take_highest(layers: Sequence[Layer]) -> Layer:
     return {name: value_of_option for layer in reversed(layers) for name, value_of_option in layer.items()}
 
 
-def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: list[str]) -> dict[str, Given]:
+def _read_flags(arguments: Sequence[str], errors: Faults, moved: list[str]) -> Layer:
     """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do.
 
     moved: gets a sentence for each flag that is a setting now; it counts all the same, as scripts have it.
     """
     flags = _list_flags()
     free = next((name for name, option in OPTIONS.items() if option.free), "")
-    values_by_name: dict[str, Given] = {}
+    values_by_name: Layer = {}
     words = list(arguments)
     while words:
         flag, equals, text = words.pop(0).partition("=")
@@ -183,7 +187,7 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: 
     return values_by_name
 
 
-def _read_setting(setting: str, values_by_name: dict[str, Given], errors: dict[str, str | None]) -> None:
+def _read_setting(setting: str, values_by_name: Layer, errors: Faults) -> None:
     """Enters the option of `--set NAME=VALUE`."""
     # Flags' spelling with hyphens is understood, too
     written_name, equals, text = setting.partition("=")
@@ -216,8 +220,8 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
     return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
 
 
-def _read_variables(variables: Mapping[str, str], location_template: str) -> dict[str, Given]:
-    values_by_name: dict[str, Given] = {}
+def _read_variables(variables: Mapping[str, str], location_template: str) -> Layer:
+    values_by_name: Layer = {}
     if not variables:
         return values_by_name
     for variable, (name, positive) in _list_variables().items():
@@ -267,7 +271,7 @@ def _find_doubtful_names(variables: Mapping[str, str], location_template: str, *
     return doubtful_names
 
 
-def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, str]:
+def _read_env_file(env_file: Given, errors: Faults) -> dict[str, str]:
     from dotenv.parser import parse_stream  # not loaded by a run without such a file
 
     try:
@@ -284,7 +288,7 @@ def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, 
         return {}
 
 
-def _read_project(folder: Path, errors: dict[str, str | None]) -> dict[str, Given]:
+def _read_project(folder: Path, errors: Faults) -> Layer:
     try:
         file_name, texts = read_project_file(folder, OPTIONS)
     except BadConfiguration as error:
@@ -293,7 +297,7 @@ def _read_project(folder: Path, errors: dict[str, str | None]) -> dict[str, Give
     return {name: Given(text, f"{file_name}: {name}") for name, text in texts.items() if text.strip()}
 
 
-def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+def _bindings(path: str, bindings: Iterable[Binding], errors: Faults) -> Iterator[tuple[str, str]]:
     for binding in bindings:
         # A name alone, or an open quote: the parser reports neither by itself
         if binding.error or (binding.key is not None and binding.value is None):
@@ -303,7 +307,7 @@ def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | No
             yield binding.key, binding.value
 
 
-def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str, str]:
+def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     """The `Environment` of the container's configuration file; empty if there is no such file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -441,7 +445,7 @@ def _choose_value(sources: Sources, name: str, text: str, sentence: str) -> Sour
     return replace(sources, values=values, chosen=(*sources.chosen, sentence))
 
 
-def implied_options(values: Mapping[str, Given], job: str, *, with_default: bool = True) -> dict[str, str]:
+def implied_options(values: Layer, job: str, *, with_default: bool = True) -> dict[str, str]:
     """Options that an analysis configuration implies where they are not given: the location and the format of its data.
 
     Its `dataset_uri` overrides everything but a flag. A monitor's configuration does not give the format of its data:
@@ -575,7 +579,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     )
 
 
-def _has_format_of_service(config: JobConfig, values: Mapping[str, Given]) -> bool:
+def _has_format_of_service(config: JobConfig, values: Layer) -> bool:
     """Whether the format is the contract's JSON in a variable, as the service gives it, and nobody says how to read nested
     JSON, which the service refuses (C11.18).
     """
@@ -585,7 +589,7 @@ def _has_format_of_service(config: JobConfig, values: Mapping[str, Given]) -> bo
     return data_format.text.lstrip().startswith("{")
 
 
-def _find_useless_flags(config: JobConfig, values: Mapping[str, Given], texts: Mapping[str, str]) -> Iterator[str]:
+def _find_useless_flags(config: JobConfig, values: Layer, texts: Mapping[str, str]) -> Iterator[str]:
     """Errors: flags that no run of this job and kind uses, or none with these flags. A variable may be shared by jobs, and is
     only ignored, as are the contract's options of other kinds.
     """
@@ -609,7 +613,7 @@ def _find_useless_flags(config: JobConfig, values: Mapping[str, Given], texts: M
         yield f"{value.place} is of {owner}, and has no effect here; leave it out"
 
 
-def _find_baseline_faults(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
+def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
     """Errors: a second baseline whose flag would be ignored, and a window that would overwrite its baseline."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
@@ -640,7 +644,7 @@ def _list_remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tu
             yield name, texts[name]
 
 
-def _format_error(name: str, message: str, values: Mapping[str, Given]) -> str:
+def _format_error(name: str, message: str, values: Layer) -> str:
     if name in values:
         return f"{values[name].place} {message}"
     return _format_missing(name)
