@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from spark_model_monitor.airflow.places import format_moment
+from spark_model_monitor.airflow.places import format_moment, open_aws_client
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
@@ -92,8 +92,7 @@ class S3Files:
         with needing(
             "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
         ):
-            from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-        return S3Hook(aws_conn_id=self._aws_conn_id).conn
+            return open_aws_client("s3", self._aws_conn_id)
 
 
 class ObjectStorageFiles:

@@ -30,6 +30,7 @@ from spark_model_monitor.stopping import shell_status
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
+    from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,13 @@ def _get_run_time(context: Context) -> datetime:
 def _to_utc(time: datetime) -> datetime:
     """A plain datetime: Airflow's own are pendulum's, whose sums differ when the clocks change."""
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
+
+
+def open_aws_client(service: str, aws_conn_id: str | None) -> BaseClient:
+    """boto3's client of a service, with the credentials and the region of Airflow's connection."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    return AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service).conn
 
 
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
