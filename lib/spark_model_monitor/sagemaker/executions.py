@@ -234,9 +234,9 @@ def _run_job(command: JobCommand, note: Note) -> int:
         local_jobs.keep_papers(name, command.output_path)
     status = _STATUSES.get(description["ProcessingJobStatus"])
     if status is None:  # which nobody knows of a job that another process started
-        return JOBS.read(name).get("ExitStatus") or int(ExitStatus.FAILED)
+        return JOBS.read(name).get("ExitStatus") or ExitStatus.FAILED
     # A job ends with 0 for violations too, unless asked otherwise; the record of runs tells them apart
-    return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
+    return ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status
 
 
 def _has_violations(description: ApiAnswer) -> bool:

@@ -23,7 +23,7 @@ from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, locate, read_text
-from spark_model_monitor.storage import LocalStorage, join, storage_of
+from spark_model_monitor.storage import LocalStorage, join, storage_of, write_text
 from spark_model_monitor.value_class import value_class
 
 PATHS = (
@@ -90,7 +90,7 @@ class ApiRecords:
         Raises OutputFailed if it can't be written.
         """
         text = json.dumps(content, indent=2, ensure_ascii=False, default=datetime.isoformat)
-        LocalStorage().write(str(self.find_path(name)), f"{text}\n".encode())
+        write_text(self.find_path(name), f"{text}\n")
 
     def delete(self, name: str, suffix: str = ".json") -> None:
         """Remove a record; nothing happens if there is none."""

@@ -119,13 +119,9 @@ def _reads_any(plan: Plan | None, objects: Sequence[str]) -> bool:
     # An entry with an error counts, so that its call reports it
     if plan is None:
         return True
-    for job in plan.entry.jobs:
-        texts = [plan.sources(job).text(option) for option in SOURCES]
-        prefixes = tuple(_make_prefix(plan.path(text)) for text in texts if text)
-        # A job may read one file, whose path is the prefix without its slash
-        if any(path == prefix[:-1] or path.startswith(prefix) for path in objects for prefix in prefixes):
-            return True
-    return False
+    prefixes = [_make_prefix(plan.path(text)) for option in SOURCES for text in plan.list_texts(option)]
+    # A job may read one file, whose path is the prefix without its slash
+    return any(path == prefix[:-1] or path.startswith(prefix) for path in objects for prefix in prefixes)
 
 
 def _make_prefix(path: str) -> str:

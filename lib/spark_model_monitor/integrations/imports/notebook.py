@@ -12,7 +12,7 @@ from typing import TextIO
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage import write_text
 from spark_model_monitor.value_class import value_class
 
 IsAnswered = Callable[[str], bool]
@@ -86,7 +86,7 @@ def import_notebook(
             text = "".join(list_code_cells(changed)[0]["source"]) + "\n"
         else:
             text = json.dumps(changed, indent=1, ensure_ascii=False) + "\n"
-        LocalStorage().write(output, text.encode())
+        write_text(Path(output), text)
 
 
 def find_changes(notebook: dict[str, Json], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:

@@ -29,7 +29,6 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS
 from spark_model_monitor.reports.alerts import SPELLINGS
-from spark_model_monitor.running.configuration import bias_options
 from spark_model_monitor.running.configuration import option_types as kinds
 from spark_model_monitor.running.configuration.command_line import SETTINGS
 from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
@@ -437,10 +436,10 @@ class JobConfig(BaseModel):
     metrics: Names = _of_outcomes("METRICS", initial=())
     """Your own metrics, with a value for each outcome: module:function, comma-separated."""
 
-    analysis_config: bias_options.LocalAnalysisConfig | None = _of_analysis(analyses=_WITH_FEATURES)
+    analysis_config: kinds.LocalAnalysisConfig | None = _of_analysis(analyses=_WITH_FEATURES)
     """Clarify's analysis_config.json: label, facets, metrics; local or on S3."""
 
-    column_types: bias_options.TypesByColumn = _of_bias(initial={}, default="detected from their values")
+    column_types: kinds.TypesByColumn = _of_bias(initial={}, default="detected from their values")
     """Types of columns: COLUMN=categorical or COLUMN=continuous, comma-separated, whatever the values look like."""
 
     flip_test: Switch = _of_bias(initial=True, opposite="no_flip_test")
@@ -449,18 +448,16 @@ class JobConfig(BaseModel):
     flip_test_rows: WholeNumber | None = _of_bias(default="200,000", needs=("flip_test",))
     """Rows per side above which the flip test takes a sample."""
 
-    bias_ci: bias_options.IntervalMethod | None = _of_bias_in_a_window(
-        default="bootstrap, but none with --compat service"
-    )
+    bias_ci: kinds.IntervalMethod | None = _of_bias_in_a_window(default="bootstrap, but none with --compat service")
     """bootstrap: a metric has drifted only if chance can't explain it; none: its value alone decides."""
 
     bias_min_rows: WholeNumber | None = _of_bias_in_a_window()
     """Minimum number of rows, in a group and in the rest, for a verdict; with fewer, checks.json says 'cannot tell'."""
 
-    bias_di_neutral: bias_options.NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
+    bias_di_neutral: kinds.NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
     """Value from which disparate impact is measured: 0, as the service does, or 1, its neutral value."""
 
-    bias_ranges: bias_options.RangesByMetric = _of_bias_in_a_window(initial={})
+    bias_ranges: kinds.RangesByMetric = _of_bias_in_a_window(initial={})
     """Ranges that metrics must stay in, whatever the baseline says: METRIC=LOW:HIGH, comma-separated."""
 
     model: str | None = _of_called("MODEL")
@@ -492,7 +489,7 @@ class JobConfig(BaseModel):
     attribution_min_rows: WholeNumber | None = _of_attributions_in_a_window(default="100")
     """Minimum number of rows for a verdict on attributions; with --compat service, every window is judged."""
 
-    attribution_ci: bias_options.IntervalMethod | None = _of_attributions_in_a_window(
+    attribution_ci: kinds.IntervalMethod | None = _of_attributions_in_a_window(
         default="bootstrap; none with --compat service"
     )
     """bootstrap: also judge each feature's attribution by the interval of its change, in checks.json only."""

@@ -35,7 +35,6 @@ from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
-from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, OF_A_BASELINE, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
 from spark_model_monitor.running.configuration.option_types import (
@@ -43,6 +42,7 @@ from spark_model_monitor.running.configuration.option_types import (
     YES,
     Compatibility,
     flag_name,
+    read_analysis_config,
     read_switch,
     variable_name,
 )

@@ -132,16 +132,16 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     reading = _Reading(
-        data=data,
-        monitor=monitor,
-        dataset_format=dataset_format,
-        window=window,
-        spark=spark,
-        engine=engine,
-        checks=checks,
-        max_quarantined_share=max_quarantined_share,
-        output_path=output_path,
-        context=context,
+        data,
+        monitor,
+        dataset_format,
+        window,
+        spark,
+        engine,
+        checks,
+        max_quarantined_share,
+        output_path,
+        context,
     )
     # The caller owns a data set, and releases it; a stream can be read once
     open_again: Any = nullcontext
@@ -264,17 +264,17 @@ def run_monitoring(
     if isinstance(data, Baseline):
         return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
     reading = _Reading(
-        data=data,
-        monitor=monitor,
-        dataset_format=dataset_format,
-        window=window,
-        spark=spark,
-        engine=engine,
-        checks=checks,
-        max_quarantined_share=max_quarantined_share,
-        output_path=output_path,
-        context=context,
-        baseline=stored,
+        data,
+        monitor,
+        dataset_format,
+        window,
+        spark,
+        engine,
+        checks,
+        max_quarantined_share,
+        output_path,
+        context,
+        stored,
     )
     return reading.run(partial(comparison.scan_and_judge, reading))
 

@@ -295,9 +295,7 @@ class Job:
                 self._fail(describe_failure(error, as_service=as_service), error)
             # Neither an error nor finish(): a fault of the job's own code
             elif self._message is None:
-                self._fail(
-                    Failure("the job ended without saying what came of it", status.ExitStatus.FAILED, True), None
-                )
+                self._fail(Failure("the job ended without saying what came of it", status.ExitStatus.FAILED), None)
             steps(self._leave_message)
         finally:
             steps(self._stop)

@@ -241,6 +241,11 @@ class Plan:
         is_encrypted = any("s3_encryption" in members for members in options)
         return paths if not is_encrypted and all(map(opens_here, paths)) else []
 
+    def list_texts(self, option: str) -> list[str]:
+        """What the jobs give for an option, as far as they give it."""
+        texts = (self.sources(job).text(option) for job in self.entry.jobs)
+        return [text for text in texts if text]
+
     def path(self, text: str) -> str:
         """A path from the entry or an env file, resolved."""
         if urlparse(text).scheme:
@@ -408,7 +413,7 @@ ENTRIES = "*.schedule.json"
 
 def find_model(plan: Plan) -> str | None:
     """The model that a schedule's jobs name; None if none does, or none can be read."""
-    return next(_read_texts(plan, MODEL), None)
+    return next(iter(plan.list_texts(MODEL)), None)
 
 
 def find_attributions(plan: Plan) -> str | None:
@@ -420,9 +425,7 @@ def find_attributions(plan: Plan) -> str | None:
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
     same_model_plans = (other_plan for other_plan in _find_explaining_plans(plan) if find_model(other_plan) == model)
-    baselines = {
-        path: other_plan.name for other_plan in same_model_plans for path in _read_texts(other_plan, "baseline")
-    }
+    baselines = {path: other_plan.name for other_plan in same_model_plans for path in other_plan.list_texts("baseline")}
     visible = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
     # Two explanations may disagree, and nothing says which is the better one
     if len(visible) > 1:
@@ -463,11 +466,6 @@ def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:
             continue
         if plan_of_file.analysis_type == AnalysisType.MODEL_EXPLAINABILITY:
             yield plan_of_file
-
-
-def _read_texts(plan: Plan, option: str) -> Iterator[str]:
-    texts = (plan.sources(job).text(option) for job in plan.entry.jobs)
-    return (text for text in texts if text is not None)
 
 
 def _is_visible(path: str, plan: Plan) -> bool:

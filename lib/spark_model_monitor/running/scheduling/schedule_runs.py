@@ -423,12 +423,12 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     failed_run = _record_empty_window(plan, record, scheduled)
     if failed_run is not None:
         log.info("%s: the run of %s has no data", plan.name, failed_run.scheduled_time)
-        return failed_run, int(ExitStatus.NO_DATA)
+        return failed_run, ExitStatus.NO_DATA
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
     style = LogStyle.read(os.environ)
     violated = False
-    status = int(ExitStatus.COMPLETED)
+    status: int = ExitStatus.COMPLETED
     outcome = ExecutionStatus.COMPLETED
     try:
         for job in plan.entry.jobs:
@@ -454,12 +454,12 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
                 outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             else:
                 outcome = ExecutionStatus.COMPLETED
-            status = int(ExitStatus.FAILED if execution.outputs else ExitStatus.COMPLETED)
+            status = ExitStatus.FAILED if execution.outputs else ExitStatus.COMPLETED
         # A schedule is often set up before its endpoint: until data come, nothing is missing
         if status == ExitStatus.NO_DATA and plan.waits_for_data and len(record.executions.executions) == 1:
             record.withdraw(execution)
             log.info("%s: there is no data yet; runs are due from the first on", plan.name)
-            return execution, int(ExitStatus.COMPLETED)
+            return execution, ExitStatus.COMPLETED
         if outcome is ExecutionStatus.PENDING:
             execution = record.interrupt(execution, execution.exit_message)
         else:
