@@ -205,11 +205,10 @@ class JobOperator(BaseOperator, SkipMixin):
         # A quiet hour is usual for some endpoints, and should not turn a DAG red
         if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
             kind: type[Exception] = AirflowSkipException
+        elif failure.exit_status in NOT_FOR_A_RETRY:
+            kind = AirflowFailException
         else:
-            if failure.exit_status in NOT_FOR_A_RETRY:
-                kind = AirflowFailException
-            else:
-                kind = AirflowException
+            kind = AirflowException
         return kind(f"the job {self.JOB} failed: {failure.reason} (exit status {failure.exit_status})")
 
 

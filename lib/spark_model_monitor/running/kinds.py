@@ -56,9 +56,12 @@ class MonitoringKind:
 
 
 LIMITS_AND_METHODS = (
-    *("datatype_check_threshold", "domain_content_threshold"),
-    *("comparison_threshold", "comparison_method"),
-    *("categorical_comparison_threshold", "categorical_drift_method"),
+    "datatype_check_threshold",
+    "domain_content_threshold",
+    "comparison_threshold",
+    "comparison_method",
+    "categorical_comparison_threshold",
+    "categorical_drift_method",
 )
 """Settings of data quality that a flag sets; without the flag, they are the suggested ones."""
 
@@ -159,7 +162,9 @@ KINDS = {
         "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_monitor_of_state
     ),
     AnalysisType.MODEL_QUALITY: MonitoringKind(
-        *("model_quality:ModelQualityMonitor", _model_quality, "data_sets:read_outcomes"),
+        "model_quality:ModelQualityMonitor",
+        _model_quality,
+        "data_sets:read_outcomes",
         of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
     ),
     AnalysisType.MODEL_BIAS: MonitoringKind(
@@ -172,7 +177,9 @@ KINDS = {
         of_state=lambda monitor, *_: monitor(),
     ),
     AnalysisType.ESTIMATED_QUALITY: MonitoringKind(
-        *("model_quality.estimated:EstimatedQualityMonitor", _estimated_quality, "data_sets:read_predictions"),
+        "model_quality.estimated:EstimatedQualityMonitor",
+        _estimated_quality,
+        "data_sets:read_predictions",
         of_state=lambda monitor, _, state: monitor(state.predictions.plan),
     ),
 }

@@ -9,7 +9,7 @@ import copy
 import json
 import logging
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
@@ -59,6 +59,7 @@ globals().update(REFUSED)
 
 log = logging.getLogger(__name__)
 
+Methods: TypeAlias = str | list[str]  # of a stage: their names, or all
 ANALYSIS = "analysis.json"
 ANALYSIS_CONFIG = "analysis_config.json"
 REPORT = {"name": "report", "title": "Analysis Report"}
@@ -121,7 +122,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         self,
         data_config: DataConfig,
         data_bias_config: BiasConfig,
-        methods: str | list[str] = "all",
+        methods: Methods = "all",
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -138,7 +139,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         data_bias_config: BiasConfig,
         model_config: PredictorSettings | None = None,
         model_predicted_label_config: Predicted = None,
-        methods: str | list[str] = "all",
+        methods: Methods = "all",
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -160,8 +161,8 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         bias_config: BiasConfig,
         model_config: PredictorSettings | None = None,
         model_predicted_label_config: Predicted = None,
-        pre_training_methods: str | list[str] = "all",
-        post_training_methods: str | list[str] = "all",
+        pre_training_methods: Methods = "all",
+        post_training_methods: Methods = "all",
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -207,8 +208,8 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         model_config: ModelConfig,
         explainability_config: Explained | list[Explained],
         bias_config: BiasConfig,
-        pre_training_methods: str | list[str] = "all",
-        post_training_methods: str | list[str] = "all",
+        pre_training_methods: Methods = "all",
+        post_training_methods: Methods = "all",
         model_predicted_label_config: Predicted = None,
         wait: bool = True,
         logs: bool = True,
@@ -263,8 +264,8 @@ def build_analysis_config(
     model_config: PredictorSettings | None = None,
     predicted: Predicted = None,
     *,
-    pre_training_methods: str | list[str] | None = None,
-    post_training_methods: str | list[str] | None = None,
+    pre_training_methods: Methods | None = None,
+    post_training_methods: Methods | None = None,
 ) -> ApiMembers:
     """Clarify's configuration of these.
 

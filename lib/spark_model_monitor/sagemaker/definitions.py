@@ -59,8 +59,14 @@ class ScheduleArguments(TypedDict, total=False):
 
 LAST_PARAMETERS = ("batch_transform_input", "data_analysis_start_time", "data_analysis_end_time")
 RESOURCES = (
-    *("instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key", "output_kms_key"),
-    *("max_runtime_in_seconds", "env", "network_config"),
+    "instance_count",
+    "instance_type",
+    "volume_size_in_gb",
+    "volume_kms_key",
+    "output_kms_key",
+    "max_runtime_in_seconds",
+    "env",
+    "network_config",
 )
 """Parameters in the SDK's order."""
 

@@ -40,6 +40,7 @@ from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Pla
 from spark_model_monitor.running.scheduling.schedule_runs import Note, due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, run_windows
 from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.local_jobs import EXECUTIONS, JOBS, SCHEDULES
 from spark_model_monitor.sagemaker.monitoring_files import locate
 from spark_model_monitor.storage import join
@@ -67,16 +68,6 @@ class LocalPlan(Plan):
 
     variables: Mapping[str, JobVariables] = field(default_factory=dict)
     token: str = ""
-
-    @property
-    def waits_for_data(self) -> bool:
-        """Never: a run without data is a failed one."""
-        return False
-
-    @property
-    def repeats_stopped_runs(self) -> bool:
-        """Never: people stop a run by its job."""
-        return False
 
     def window(self, scheduled: datetime) -> Window:
         """The window of a scheduled run, to the second."""
@@ -122,6 +113,8 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
         delay=timedelta(0),
         starts=created,
         destinations=(),
+        # As at the service: people stop a run by its job
+        counts_every_run=True,
         variables=jobs,
         # Job names must never repeat, even after the schedule is deleted and made again
         token=uuid.uuid4().hex[:24],
@@ -202,10 +195,6 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
     status = description["ProcessingJobStatus"]
     # The service tells violations by a status of the execution; the job itself is just completed
     violated = status == local_jobs.COMPLETED and _has_violations(description)
-    if "FailureReason" in description:
-        reason = {"FailureReason": description["FailureReason"]}
-    else:
-        reason = {}
     return {
         "MonitoringScheduleName": schedule,
         "ScheduledTime": parse_moment(execution.scheduled_time),
@@ -214,7 +203,7 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
         "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
         "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,
         "ProcessingJobArn": description["ProcessingJobArn"],
-        **reason,
+        **drop_missing(FailureReason=description.get("FailureReason")),
     }
 
 

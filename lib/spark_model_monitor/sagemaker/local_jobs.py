@@ -27,8 +27,14 @@ from spark_model_monitor.storage import LocalStorage, join, storage_of, write_te
 from spark_model_monitor.value_class import value_class
 
 PATHS = (
-    *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
-    *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
+    "dataset_source",
+    "output_path",
+    "ground_truth_source",
+    "baseline_constraints",
+    "baseline_statistics",
+    "record_preprocessor_script",
+    "post_analytics_processor_script",
+    "MODEL_MONITOR_ANALYSIS_CONFIG",
 )
 """Variables of jobs that are paths or URIs: descriptions have them as given, and jobs as absolute paths."""
 

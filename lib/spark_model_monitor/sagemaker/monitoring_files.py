@@ -15,6 +15,7 @@ from urllib.parse import urlparse
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput, needing
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
+from spark_model_monitor.storage.s3_storage import split_path
 from spark_model_monitor.storage.stand_in import S3_ROOT_VARIABLE, resolve_stand_in
 
 if TYPE_CHECKING:
@@ -90,9 +91,8 @@ def read_bytes(uri: str, session: SdkSession) -> bytes:
     # Includes s3:// URIs that a folder stands in for: `locate` has made them paths
     if urlparse(location).scheme != _S3:
         return LocalStorage().read(location)
-    bucket, key = _split_uri(location)
     try:
-        content: bytes = _get_client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
+        content: bytes = _get_client(session).get_object(**split_path(location))["Body"].read()
         return content
     except Exception as error:  # botocore's own classes are unavailable without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
@@ -112,13 +112,12 @@ def write_bytes(uri: str, content: bytes, session: SdkSession, kms_key: str | No
     if urlparse(location).scheme != _S3:
         LocalStorage().write(location, content)
         return uri
-    bucket, key = _split_uri(location)
     # Without a key no header is sent, so that the bucket's own default encryption applies
     if kms_key:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
     else:
         encryption = {}
-    _get_client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
+    _get_client(session).put_object(**split_path(location), Body=content, **encryption)
     return uri
 
 
@@ -126,11 +125,6 @@ def exists_here(uri: str) -> bool:
     """Whether `uri` is an existing local path."""
     location = locate(uri)
     return is_local(location) and local_path(location).exists()
-
-
-def _split_uri(uri: str) -> tuple[str, str]:
-    parts = urlparse(uri)
-    return parts.netloc, parts.path.lstrip("/")
 
 
 def _get_client(session: SdkSession) -> BaseClient:

@@ -67,13 +67,17 @@ class DefaultModelMonitor(ScheduledMonitor):
         # RuntimeError with these words is what the SDK raises
         if not DataQualityMonitoringConfig.valid_monitoring_config(monitoring_config_override):
             raise RuntimeError("Invalid value for monitoring_config_override.")
+        drift_method = None
+        if monitoring_config_override is not None and monitoring_config_override.distribution_constraints is not None:
+            drift_method = monitoring_config_override.distribution_constraints.categorical_drift_method
         # Variables of the job are texts; those that are None are not set
         variables = {
             "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
-            "record_preprocessor_script": _make_absolute(record_preprocessor_script),
-            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
-            "categorical_drift_method": _get_drift_method(monitoring_config_override),
+            "record_preprocessor_script": record_preprocessor_script and absolute(record_preprocessor_script),
+            "post_analytics_processor_script": post_analytics_processor_script
+            and absolute(post_analytics_processor_script),
+            "categorical_drift_method": drift_method,
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -101,16 +105,6 @@ class DefaultModelMonitor(ScheduledMonitor):
         return build_baseline_config(
             ConstraintsResource=job.suggested_constraints(), StatisticsResource=job.baseline_statistics()
         )
-
-
-def _make_absolute(path: str | None) -> str | None:
-    return None if path is None else absolute(path)
-
-
-def _get_drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
-    if config is None or config.distribution_constraints is None:
-        return None
-    return config.distribution_constraints.categorical_drift_method
 
 
 class ModelQualityMonitor(ScheduledMonitor):
@@ -158,7 +152,8 @@ class ModelQualityMonitor(ScheduledMonitor):
             "probability_attribute": None if probability_attribute is None else str(probability_attribute),
             "ground_truth_attribute": ground_truth_attribute,
             "probability_threshold_attribute": None if threshold is None else str(threshold),
-            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
+            "post_analytics_processor_script": post_analytics_processor_script
+            and absolute(post_analytics_processor_script),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 

@@ -191,8 +191,14 @@ BASELINING_JOB = "baseline-suggestion-job"
 ENCRYPTION = "MODEL_MONITOR_S3_ENCRYPTION"
 
 WITHOUT_EFFECT = (
-    *("role", "instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key"),
-    *("max_runtime_in_seconds", "tags", "network_config"),
+    "role",
+    "instance_count",
+    "instance_type",
+    "volume_size_in_gb",
+    "volume_kms_key",
+    "max_runtime_in_seconds",
+    "tags",
+    "network_config",
 )
 """Arguments that only a managed service uses."""
 
@@ -228,13 +234,10 @@ class BaselinedMonitor:
         self.baselining_jobs: list[BaseliningJob] = []
         self.latest_baselining_job: BaseliningJob | None = None
         self.latest_baselining_job_name: str | None = None
-        if self.output_kms_key:
+        # What the user has set in the environment wins over the key
+        if self.output_kms_key and ENCRYPTION not in (self.env or {}):
             encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
-            # What the user has set in the environment wins over the key
-            if ENCRYPTION in (self.env or {}):
-                self.env = self.env
-            else:
-                self.env = {**(self.env or {}), **encryption}
+            self.env = {**(self.env or {}), **encryption}
         ignored = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
         # Said once and not refused: an instance type is in every notebook, and means nothing here
         if ignored:

@@ -54,9 +54,15 @@ if TYPE_CHECKING:
     from dotenv.parser import Binding
 
 OTHER_VARIABLES = (
-    *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
-    *("MODEL_MONITOR_S3_ROOT", "MODEL_MONITOR_FLEET", "MODEL_MONITOR_STATE"),
-    *(*SMTP_VARIABLES, WEBHOOK_SECRET),
+    "MODEL_MONITOR_CACHE",
+    "MODEL_MONITOR_DEEQU_JAR",
+    "MODEL_MONITOR_MAVEN_MIRROR",
+    "MODEL_MONITOR_HOME",
+    "MODEL_MONITOR_S3_ROOT",
+    "MODEL_MONITOR_FLEET",
+    "MODEL_MONITOR_STATE",
+    *SMTP_VARIABLES,
+    WEBHOOK_SECRET,
 )
 """Variables with our prefix that are not options of a job."""
 
@@ -69,6 +75,7 @@ class Given:
     place: str
 
 
+Texts: TypeAlias = Mapping[str, str]  # of variables or options, by name
 Layer: TypeAlias = dict[str, Given]  # what one source has, by option
 Faults: TypeAlias = dict[str, str | None]  # sentences, each with the option that it is about, None for no single one
 
@@ -93,7 +100,7 @@ class Sources:
         return None
 
 
-def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, project: Path | None = Path()) -> Sources:
+def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path | None = Path()) -> Sources:
     """The options as given by flags, environment and files, errors included; nothing is decided.
 
     env_file and container_root name further sources, and are read from those above these. project: the folder of the
@@ -220,7 +227,7 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
     return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
 
 
-def _read_variables(variables: Mapping[str, str], location_template: str) -> Layer:
+def _read_variables(variables: Texts, location_template: str) -> Layer:
     values_by_name: Layer = {}
     if not variables:
         return values_by_name
@@ -258,7 +265,7 @@ def _resolve_switch(text: str, positive: bool) -> str:
         return text
 
 
-def _find_doubtful_names(variables: Mapping[str, str], location_template: str, *, only_prefixed: bool) -> list[str]:
+def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefixed: bool) -> list[str]:
     """Names that nearly match ours: with our prefix, or (in a file of variables) a typo away."""
     known_names = _list_variables().keys()
     doubtful_names = []
@@ -503,7 +510,7 @@ def _split_list(text: str) -> list[str]:
     return sorted(split_names(text))
 
 
-def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
+def _read_by_baseline(sources: Sources) -> Texts:
     """The options in run.json of the baseline; empty if there is none, or only Spark can open it."""
     # The service had no such memory, so that a replay takes none
     path = sources.text("baseline")
@@ -589,7 +596,7 @@ def _has_format_of_service(config: JobConfig, values: Layer) -> bool:
     return data_format.text.lstrip().startswith("{")
 
 
-def _find_useless_flags(config: JobConfig, values: Layer, texts: Mapping[str, str]) -> Iterator[str]:
+def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Iterator[str]:
     """Errors: flags that no run of this job and kind uses, or none with these flags. A variable may be shared by jobs, and is
     only ignored, as are the contract's options of other kinds.
     """
@@ -635,7 +642,7 @@ def _resolve_path(path: str) -> str:
     return path.rstrip("/")
 
 
-def _list_remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str]]:
     """How the data is read, by option; a table's name includes its location."""
     # A table's format has the table's name in it, and a later run may be of another one
     is_table = isinstance(config.dataset_format, TableFormat)

@@ -248,16 +248,15 @@ def run_monitoring(
         raise TypeError(
             f"the baseline is a {type(stored).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
         )
-    start = window.start if window is not None else context.start if context is not None else None
-    end = window.end if window is not None else context.end if context is not None else None
+    times = window or context
     comparison = _Comparison(
         monitor=monitor,
         baseline=stored,
         rules=read_expectations(expectations),
         decisions=decisions,
         violated_since=since or {},
-        window_start=start,
-        window_end=end,
+        window_start=times.start if times else None,
+        window_end=times.end if times else None,
         output_path=output_path,
     )
     # Scanned already: there are no rows left, in which causes could be looked for

@@ -79,7 +79,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
         # Help is given even if the rest of the command line is wrong
         requested = (reading.read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = AnalysisType.DATA_QUALITY
-        if requested in [known_type.value for known_type in AnalysisType]:
+        with suppress(ValueError):
             analysis = AnalysisType(requested)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
         raise SystemExit(0)

@@ -77,8 +77,9 @@ class Plan:
     folder: the entry's own; env files and relative paths start there. fleet_explainers: the explainability schedules of the same
     fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
     retention: what stays of its runs. reads_one_model: whether it reads only the records of one model of an endpoint, or
-    those without a model. read: the contents of its jobs' entries and env files, as far as they were read: by path of the
-    env file, and by the variables in the entry.
+    those without a model. counts_every_run: whether a run without data counts, also the first, and one that was stopped from
+    outside, which otherwise is due again. read: the contents of its jobs' entries and env files, as far as they were read: by
+    path of the env file, and by the variables in the entry.
     """
 
     entry: Schedule
@@ -92,6 +93,7 @@ class Plan:
     fleet_explainers: tuple[Plan, ...] | None = None
     budget: float | None = None
     reads_one_model: bool = False
+    counts_every_run: bool = False
     read: dict[tuple[Path | None, tuple[tuple[str, str], ...]], Sources] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -127,11 +129,6 @@ class Plan:
         else:
             before = hour - DEFAULT_PERIOD
         return Window(full_hour(before), hour)
-
-    @property
-    def waits_for_data(self) -> bool:
-        """Whether a first run without data doesn't count: the schedule may have begun before the traffic."""
-        return self.clock is not None
 
     @property
     def looks_at_commits(self) -> bool:
@@ -200,11 +197,6 @@ class Plan:
             # The job ends itself at the limit; some seconds later it is killed
             None if longest is None else longest + GRACE_SECONDS,
         )
-
-    @property
-    def repeats_stopped_runs(self) -> bool:
-        """Whether a run that was stopped from outside is due again."""
-        return True
 
     @property
     def runs_in_a_month(self) -> int:

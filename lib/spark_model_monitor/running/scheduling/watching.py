@@ -51,15 +51,16 @@ NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
 def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
     """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
     plan = entry.plan
-    if entry.fault:
-        fault = _in_a_line(str(entry.fault))
-    else:
-        fault = ""
+    fault = _in_a_line(str(entry.fault or ""))
     if plan is None:
         return Watched(entry.name, MonitorState.FAILED, fault=fault)
     watched = Watched(
-        *(plan.name, MonitorState.FAILED, plan.analysis_type, find_model(plan) or plan.name),
-        *(plan.entry.owner or "", plan.entry.tags),
+        plan.name,
+        MonitorState.FAILED,
+        plan.analysis_type,
+        find_model(plan) or plan.name,
+        plan.entry.owner or "",
+        plan.entry.tags,
         source=next(iter(plan.list_texts("dataset_source")), ""),
     )
     # Nothing was ever run, or the record can't be read
