@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
 
 from spark_model_monitor.cli.verbs import FlagAdder, register_verb
 
 
-@register_verb("demo", group="begin")
-def demo(arguments: Sequence[str]) -> int:
-    """Create an example data set, make its baseline, monitor one hour, and report what is wrong."""
-    from spark_model_monitor.integrations.demo import demo_run
+def _add_demo_flags(add: FlagAdder) -> None:
+    folder = "spark-model-monitor-demo"
+    output_help = f"where to write data and results; a rerun replaces the files (default: ./{folder})"
+    add("--output", output_help, "DIR", default=folder)
+    add("--rows", "customers in the baseline data set (default: 20000)", "N", type=int, default=20_000)
 
-    return demo_run.main(arguments)
+
+@register_verb("demo", group="begin", flags=_add_demo_flags)
+def demo(options: Namespace) -> int:
+    """Create an example data set, make its baseline, monitor one hour, and report what is wrong. Needs none of your data."""
+    from pathlib import Path
+
+    from spark_model_monitor.integrations.demo.demo_run import run_demo
+
+    return run_demo(Path(options.output), options.rows)
 
 
 def _add_completion_flags(add: FlagAdder) -> None:
