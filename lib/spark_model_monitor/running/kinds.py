@@ -39,7 +39,7 @@ class MonitoringKind:
     monitor_class: str
     monitor: Callable[[JobConfig], Monitor]
     reader: str
-    of_state: Callable[[Any, str, Any], Monitor]
+    of_state: Callable[[Any, str, Any], Monitor] = lambda monitor, *_: monitor()
 
     @property
     def type(self) -> Any:
@@ -167,14 +167,11 @@ KINDS = {
         "data_sets:read_outcomes",
         of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
     ),
-    AnalysisType.MODEL_BIAS: MonitoringKind(
-        "bias:BiasMonitor", _bias, "data_sets:read_bias", of_state=lambda monitor, *_: monitor()
-    ),
+    AnalysisType.MODEL_BIAS: MonitoringKind("bias:BiasMonitor", _bias, "data_sets:read_bias"),
     AnalysisType.MODEL_EXPLAINABILITY: MonitoringKind(
         "explainability:ExplainabilityMonitor",
         _explainability,
         "data_sets:read_explained",
-        of_state=lambda monitor, *_: monitor(),
     ),
     AnalysisType.ESTIMATED_QUALITY: MonitoringKind(
         "model_quality.estimated:EstimatedQualityMonitor",

@@ -168,14 +168,13 @@ class S3Storage(Storage):
         """The object at a path, or none."""
         from botocore.exceptions import ClientError
 
+        head = None
         try:
-            head = None
             if split_path(path)["Key"]:
                 head = _client().head_object(**split_path(path))
         except ClientError as error:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise
-            head = None
         if head:
             return [_describe_object(self.resolved(path), head["ContentLength"], head["LastModified"])]
         return []

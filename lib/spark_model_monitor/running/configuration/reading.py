@@ -484,22 +484,17 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
 
     Of its format only what `with_recognised_format` leaves open is taken, such as whether there is a header.
     """
-    if job == "monitor":
-        remembered = _read_by_baseline(sources)
-    else:
-        remembered = {}
-    is_given = sources.values.keys()
+    if job != "monitor":
+        return sources
+    values = sources.values
     # Data read in another way than the baseline's would show drift where there is none
-    for name, text in remembered.items():
-        if name not in is_given and name != "dataset_format":
+    for name, text in _read_by_baseline(sources).items():
+        if name == "dataset_format":
+            continue
+        if name not in values:
             sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
-        elif (
-            name in is_given
-            and _split_list(sources.values[name].text) != _split_list(text)
-            and name != "dataset_format"
-        ):
-            value_of_option = sources.values[name]
-            difference = f"{value_of_option.place} is {value_of_option.text}, but {text} for the baseline"
+        elif _split_list(values[name].text) != _split_list(text):
+            difference = f"{values[name].place} is {values[name].text}, but {text} for the baseline"
             # What the user wrote holds, but the log says what it means
             sentence = f"{difference}; what that changes is no drift"
             sources = replace(sources, chosen=(*sources.chosen, sentence))

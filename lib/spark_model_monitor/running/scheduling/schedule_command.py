@@ -263,7 +263,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         if statuses and request.history and record.has_whole_run:
             statuses.append(_write_history(plan))
         watch(plan, record, now(), environment)
-    failed = next((status for status in statuses if status), ExitStatus.COMPLETED)
+    failed = next(filter(None, statuses), ExitStatus.COMPLETED)
     return shell_status(failed), record, bool(statuses) or request.as_json
 
 
