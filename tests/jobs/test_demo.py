@@ -35,7 +35,9 @@ def shown(jobs):
     out = StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(jobs.folder)
-        status = demo_run.main([], out=out, start_job=lambda job, flags: jobs(job, *flags).status)
+        status = demo_run.run_demo(
+            Path("spark-model-monitor-demo"), 20_000, out=out, start_job=lambda job, flags: jobs(job, *flags).status
+        )
     assert status == 0, out.getvalue()
     return out.getvalue().splitlines()
 

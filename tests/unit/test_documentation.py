@@ -281,7 +281,7 @@ def test_every_job_in_a_command_takes_its_flags(monkeypatch):
 
 VERSION = Promotion(model_version="7", run_id="0", source="", time="")
 STANDS_FOR = {
-    "integrations.demo.demo_run._run": 0,
+    "integrations.demo.demo_run.run_demo": 0,
     "integrations.imports.import_command.import_schedules": None,
     "integrations.imports.notebook.import_notebook": None,
     "integrations.leaving.leaving_command.leave": SimpleNamespace(exit_status=0),

@@ -8,7 +8,7 @@ import jinja2
 import yaml
 
 import spark_model_monitor
-from spark_model_monitor.cli import VERBS
+from spark_model_monitor.cli.verbs import VERBS, FlagAdder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,7 @@ def test_the_compose_file_builds_a_stage_of_the_image_and_calls_a_command_that_t
     assert service["entrypoint"] == ["spark-model-monitor"]
     verb, *words = service["command"]
     parser = argparse.ArgumentParser()
-    VERBS.get(verb).facts["flags"](parser)
+    VERBS.get(verb).facts["flags"](FlagAdder(parser))
     flags = parser.parse_args(words)
     assert flags.schedule == ["/etc/schedules/churn.schedule.json"]
     assert flags.state == "/data/state"

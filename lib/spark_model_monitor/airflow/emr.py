@@ -10,20 +10,18 @@ import logging
 import os
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.airflow.places import JobCall, Location, flag_words
+from spark_model_monitor.airflow.places import JobCall, Location, flag_words, open_aws_client
 from spark_model_monitor.errors import BadConfiguration, needing
 from spark_model_monitor.integrations.emr.emr_runs import (
-    FAILED_STATES,
-    SUCCEEDED_STATES,
     ServiceRun,
     UploadSet,
     build_request,
+    find_live_run,
     get_jar,
     get_spark_line,
 )
@@ -46,32 +44,28 @@ class _OnEmr(Location):
     environment: str | None = None
     columns: int = 1000
 
+    @property
     @abstractmethod
-    def _target(self) -> Target: ...
+    def target(self) -> Target: ...
 
-    @abstractmethod
+    @property
+    def package(self) -> S3Location:
+        return S3Location.of(self.package_location, "package_location")
+
     def _client(self) -> BaseClient:
-        """boto3's client of the service, with the connection's credentials and region."""
-
-    @abstractmethod
-    def _live_runs(self, client: BaseClient) -> Iterator[tuple[str, str]]:
-        """Name and identifier of each run that has not ended."""
-
-    @abstractmethod
-    def _cancel(self, client: BaseClient, run: ServiceRun) -> None: ...
+        return open_aws_client(self.target.kind.value, self.aws_conn_id)
 
     def find(self, call: JobCall) -> RemoteRun | None:
-        target = self._target()
-        with self._error_sentences(target):
+        with self._error_sentences():
             client = self._client()
             # By the name, which is the same in every attempt of a task's run and in no other run
-            for name, identifier in self._live_runs(client):
-                if name == call.name:
-                    return self._remote_run(ServiceRun(target.kind, target.identifier, identifier), client)
-        return None
+            run = find_live_run(self.target, client, call.name)
+        if run is None:
+            return None
+        return RemoteRun(run, client)
 
     def begin(self, call: JobCall) -> RemoteRun:
-        target = self._target()
+        target = self.target
         layout = Layout.here()
         # A local path would lie on a node of the cluster, where nobody finds the results
         S3Location.of(call.output_path, "output_path")
@@ -88,30 +82,27 @@ class _OnEmr(Location):
         for remark in remarks:
             log.info("%s", remark)
         # Only from here on AWS is asked: which Spark it runs decides on the JAR
-        with self._error_sentences(target):
+        with self._error_sentences():
             client = self._client()
             jar = None
             if layout.needs_deequ(driver):
                 jar = get_jar(get_spark_line(target, client), os.environ)
             upload_set = UploadSet.of(target, driver, package, jar)
-            for file in upload_set.upload(_s3_client(self.aws_conn_id), _get_encryption(call)):
+            for file in upload_set.upload(open_aws_client("s3", self.aws_conn_id), _get_encryption(call)):
                 log.info("put %s to %s", file.path.name, file.uri)
             # On EMR Serverless the token makes a request that is sent twice start one run
             token = str(uuid.uuid4())
             request = build_request(target, upload_set, settings, options, call.words, name=call.name, token=token)
             run = ServiceRun.started(target.kind, client, request)
         log.info("started %s %s of %s", target.kind.value, run.identifier, run.target_id)
-        return self._remote_run(run, client)
-
-    def _remote_run(self, run: ServiceRun, client: BaseClient) -> RemoteRun:
-        return RemoteRun(run, client, partial(self._cancel, client, run))
+        return RemoteRun(run, client)
 
     @contextmanager
-    def _error_sentences(self, target: Target) -> Iterator[None]:
+    def _error_sentences(self) -> Iterator[None]:
         with needing("EMR needs Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"):
             import airflow.providers.amazon  # noqa: F401 - the sentence about boto3 would be the wrong one here
         # The same sentences as of the command line
-        with error_sentences(target):
+        with error_sentences(self.target):
             yield
 
 
@@ -130,24 +121,9 @@ class EmrCluster(_OnEmr):
 
     cluster_id: str
 
-    def _target(self) -> Target:
-        package = S3Location.of(self.package_location, "package_location")
-        return Target(ServiceKind.EMR, self.cluster_id, package, environment=self.environment)
-
-    def _client(self) -> BaseClient:
-        from airflow.providers.amazon.aws.hooks.emr import EmrHook
-
-        return EmrHook(aws_conn_id=self.aws_conn_id).conn
-
-    def _live_runs(self, client: BaseClient) -> Iterator[tuple[str, str]]:
-        states = ["PENDING", "RUNNING"]
-        for page in client.get_paginator("list_steps").paginate(ClusterId=self.cluster_id, StepStates=states):
-            yield from ((step["Name"], step["Id"]) for step in page["Steps"])
-
-    def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
-        client.cancel_steps(
-            ClusterId=run.target_id, StepIds=[run.identifier], StepCancellationOption="TERMINATE_PROCESS"
-        )
+    @property
+    def target(self) -> Target:
+        return Target(ServiceKind.EMR, self.cluster_id, self.package, environment=self.environment)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,31 +143,17 @@ class EmrServerless(_OnEmr):
     application_id: str
     execution_role: str
 
-    def _target(self) -> Target:
-        package = S3Location.of(self.package_location, "package_location")
-        return Target(ServiceKind.SERVERLESS, self.application_id, package, self.execution_role, self.environment)
-
-    def _client(self) -> BaseClient:
-        from airflow.providers.amazon.aws.hooks.emr import EmrServerlessHook
-
-        return EmrServerlessHook(aws_conn_id=self.aws_conn_id).conn
-
-    def _live_runs(self, client: BaseClient) -> Iterator[tuple[str, str]]:
-        states = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "QUEUED"]
-        for page in client.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=states):
-            yield from ((run.get("name", ""), run["id"]) for run in page["jobRuns"])
-
-    def _cancel(self, client: BaseClient, run: ServiceRun) -> None:
-        client.cancel_job_run(applicationId=run.target_id, jobRunId=run.identifier)
+    @property
+    def target(self) -> Target:
+        return Target(ServiceKind.SERVERLESS, self.application_id, self.package, self.execution_role, self.environment)
 
 
 class RemoteRun:
     """A step or job run that is followed until it has ended."""
 
-    def __init__(self, run: ServiceRun, client: BaseClient, cancel: Callable[[], None]) -> None:
+    def __init__(self, run: ServiceRun, client: BaseClient) -> None:
         self.run = run
         self._client = client
-        self._cancel = cancel
 
     def wait(self) -> None:
         """The job's message has the result; the service reports only success or failure."""
@@ -200,14 +162,7 @@ class RemoteRun:
             log.info("%s %s: %s", self.run.kind.value, self.run.identifier, state.reason)
 
     def stop(self) -> None:
-        if self.run.state(self._client).name not in SUCCEEDED_STATES[self.run.kind] + FAILED_STATES[self.run.kind]:
-            self._cancel()
-
-
-def _s3_client(aws_conn_id: str | None) -> BaseClient:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-    return S3Hook(aws_conn_id=aws_conn_id).conn
+        self.run.cancel(self._client)
 
 
 def _get_encryption(call: JobCall) -> dict[str, str]:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from spark_model_monitor.airflow.places import format_moment
+from spark_model_monitor.airflow.places import format_moment, open_aws_client
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
 from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.documents.check_results import CheckResults
@@ -22,21 +22,12 @@ from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, R
 from spark_model_monitor.running.runtime.status import ExitStatus, is_completed, parse_exit_status
 from spark_model_monitor.spark.launch.request import S3_SCHEMES
 from spark_model_monitor.storage import LocalStorage, join
+from spark_model_monitor.storage.s3_storage import split_path
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
-
-
-class StoredFiles(Protocol):
-    """Files of one file system, by their full paths."""
-
-    def read(self, path: str) -> bytes | None:
-        """A file's content, None if there is no such file."""
-
-    def delete(self, path: str) -> None:
-        """Remove a file, if it exists."""
 
 
 def open_stored_files(path: str, aws_conn_id: str | None) -> StoredFiles:
@@ -58,6 +49,7 @@ class LocalFiles:
     """Local files."""
 
     def read(self, path: str) -> bytes | None:
+        """A file's content, None if there is no such file."""
         storage = LocalStorage()
         if storage.exists(path):
             return storage.read(path)
@@ -77,7 +69,7 @@ class S3Files:
         from botocore.exceptions import ClientError
 
         try:
-            content: bytes = self._client().get_object(**_bucket_and_key(path))["Body"].read()
+            content: bytes = self._client().get_object(**split_path(path))["Body"].read()
         except ClientError as error:
             # Only an absent file is no file; a refusal has to be seen
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
@@ -86,14 +78,13 @@ class S3Files:
         return content
 
     def delete(self, path: str) -> None:
-        self._client().delete_object(**_bucket_and_key(path))
+        self._client().delete_object(**split_path(path))
 
     def _client(self) -> BaseClient:
         with needing(
             "results on S3 are read by Airflow's Amazon provider; install it: pip install apache-airflow-providers-amazon"
         ):
-            from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-        return S3Hook(aws_conn_id=self._aws_conn_id).conn
+            return open_aws_client("s3", self._aws_conn_id)
 
 
 class ObjectStorageFiles:
@@ -126,10 +117,7 @@ class ObjectStorageFiles:
         ObjectStoragePath(path).unlink(missing_ok=True)
 
 
-def _bucket_and_key(path: str) -> dict[str, str]:
-    parts = urlsplit(path)
-    return {"Bucket": parts.netloc, "Key": parts.path.lstrip("/")}
-
+StoredFiles: TypeAlias = LocalFiles | S3Files | ObjectStorageFiles
 
 Callback = Callable[[Any], Any]
 """Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
@@ -245,14 +233,11 @@ def read_outcome(
         return RunFailure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
     # A monitor publishes its files by a commit; a merge has none, and its files no folder of a run
     run = _read_published_run(files, output_path)
+    folder = output_path
+    documents: list[str] = []
     if run:
         folder = join(output_path, run.folder)
-    else:
-        folder = output_path
-    if run:
         documents = sorted(name for name in run.digests if "/" not in name)
-    else:
-        documents = []
     outcome: str | None = None
     unsure: Entries = ()
     # Only monitoring runs have an outcome to tell

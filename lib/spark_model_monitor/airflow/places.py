@@ -30,6 +30,7 @@ from spark_model_monitor.stopping import shell_status
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
+    from botocore.client import BaseClient
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,14 @@ def _to_utc(time: datetime) -> datetime:
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
 
+def open_aws_client(service: str, aws_conn_id: str | None) -> BaseClient:
+    """boto3's client of a service, with the credentials and the region of Airflow's connection."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    return AwsBaseHook(aws_conn_id=aws_conn_id, client_type=service).conn
+
+
+Texts: TypeAlias = Mapping[str, str]  # of options or variables, by name
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
 """Options whose text may hold a secret, with the variables that say the same: everybody on a machine sees the arguments of its
 programs. Where the job's environment can be set they go that way."""
@@ -95,18 +104,18 @@ def format_flags(flags: Flags) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text.strip()}
 
 
-def flag_words(texts: Mapping[str, str]) -> list[str]:
+def flag_words(texts: Texts) -> list[str]:
     """The flags of a command line: `--dataset-source=…`."""
     return [write_flag(name, text) for name, text in texts.items()]
 
 
-def split_secrets(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def split_secrets(texts: Texts) -> tuple[dict[str, str], dict[str, str]]:
     """The flags that may be in a command line, and the variables for the others."""
     plain = {name: text for name, text in texts.items() if name not in SECRETS}
     return plain, {variable: texts[name] for name, variable in SECRETS.items() if name in texts}
 
 
-def require_free(flags: Flags, taken: Mapping[str, str]) -> None:
+def require_free(flags: Flags, taken: Texts) -> None:
     """Check that `flags` are options of the jobs, and set nothing that the task itself sets.
 
     taken: option -> the operator's argument that sets it. Raises BadConfiguration with a line for each invalid flag.
@@ -156,7 +165,7 @@ class JobCall:
 
     job: str
     name: str
-    flags: Mapping[str, str]
+    flags: Texts
 
     @property
     def output_path(self) -> str:
@@ -226,7 +235,7 @@ class LocalSpark(Location):
     python: str = sys.executable
     master: str = "local[*]"
     folder: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: Texts = field(default_factory=dict, repr=False)
 
     def begin(self, call: JobCall) -> LocalProcess:
         # Secrets go by the environment, since a process's arguments are open to all users of the machine
@@ -239,7 +248,7 @@ class LocalSpark(Location):
 class LocalProcess:
     """A process whose lines go to the log; its child processes end with it."""
 
-    def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: str | None = None) -> None:
+    def __init__(self, command: Sequence[str], variables: Texts, folder: str | None = None) -> None:
         """Start it. Raises MissingDependency if there is no such program."""
         try:
             self._process = subprocess.Popen(
@@ -304,7 +313,7 @@ class SparkConnection(Location):
     spark_home: str | None = None
     python: str | None = None
     columns: int = 1000
-    conf: Mapping[str, str] = field(default_factory=dict)
+    conf: Texts = field(default_factory=dict)
     hook: Mapping[str, Any] = field(default_factory=dict)
 
     def begin(self, call: JobCall) -> ConnectionRun:

@@ -136,7 +136,7 @@ def parser() -> Parser:
     for verb in VERBS.values():
         command = commands.add_parser(verb.name, description=inspect.getdoc(verb.function))
         if verb.facts["flags"] is not None:
-            verb.facts["flags"](command)
+            verb.facts["flags"](verbs.FlagAdder(command))
             command.set_defaults(run=verb.function)
     parser.commands = commands.choices
     return parser

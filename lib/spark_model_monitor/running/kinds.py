@@ -39,7 +39,7 @@ class MonitoringKind:
     monitor_class: str
     monitor: Callable[[JobConfig], Monitor]
     reader: str
-    of_state: Callable[[Any, str, Any], Monitor]
+    of_state: Callable[[Any, str, Any], Monitor] = lambda monitor, *_: monitor()
 
     @property
     def type(self) -> Any:
@@ -56,9 +56,12 @@ class MonitoringKind:
 
 
 LIMITS_AND_METHODS = (
-    *("datatype_check_threshold", "domain_content_threshold"),
-    *("comparison_threshold", "comparison_method"),
-    *("categorical_comparison_threshold", "categorical_drift_method"),
+    "datatype_check_threshold",
+    "domain_content_threshold",
+    "comparison_threshold",
+    "comparison_method",
+    "categorical_comparison_threshold",
+    "categorical_drift_method",
 )
 """Settings of data quality that a flag sets; without the flag, they are the suggested ones."""
 
@@ -159,20 +162,21 @@ KINDS = {
         "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_monitor_of_state
     ),
     AnalysisType.MODEL_QUALITY: MonitoringKind(
-        *("model_quality:ModelQualityMonitor", _model_quality, "data_sets:read_outcomes"),
+        "model_quality:ModelQualityMonitor",
+        _model_quality,
+        "data_sets:read_outcomes",
         of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
     ),
-    AnalysisType.MODEL_BIAS: MonitoringKind(
-        "bias:BiasMonitor", _bias, "data_sets:read_bias", of_state=lambda monitor, *_: monitor()
-    ),
+    AnalysisType.MODEL_BIAS: MonitoringKind("bias:BiasMonitor", _bias, "data_sets:read_bias"),
     AnalysisType.MODEL_EXPLAINABILITY: MonitoringKind(
         "explainability:ExplainabilityMonitor",
         _explainability,
         "data_sets:read_explained",
-        of_state=lambda monitor, *_: monitor(),
     ),
     AnalysisType.ESTIMATED_QUALITY: MonitoringKind(
-        *("model_quality.estimated:EstimatedQualityMonitor", _estimated_quality, "data_sets:read_predictions"),
+        "model_quality.estimated:EstimatedQualityMonitor",
+        _estimated_quality,
+        "data_sets:read_predictions",
         of_state=lambda monitor, _, state: monitor(state.predictions.plan),
     ),
 }

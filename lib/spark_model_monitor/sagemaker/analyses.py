@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.monitors.predictors.model_loading import infer_flavour
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.monitoring_files import locate
@@ -22,7 +22,7 @@ FacetValue: TypeAlias = int | float | str  # of a facet or the label: a value, o
 class PredictorSettings(Protocol):
     """What describes a model: `ModelConfig`, or the SDK's."""
 
-    def get_predictor_config(self) -> Mapping[str, Json]: ...
+    def get_predictor_config(self) -> ApiAnswer: ...
 
 
 @dataclass(eq=False)
@@ -57,7 +57,7 @@ class SegmentationConfig:
                 "display alias."
             )
 
-    def to_dict(self) -> dict[str, Json]:
+    def to_dict(self) -> ApiMembers:
         """The member of the configuration."""
         names = drop_missing(config_name=self.config_name or None, display_aliases=self.display_aliases or None)
         return {"name_or_index": self.name_or_index, "segments": self.segments, **names}
@@ -100,7 +100,7 @@ class DataConfig:
         if self.time_series_data_config:
             time_series = self.time_series_data_config.get_time_series_data_config()
         # In the SDK's order, so that a written file can be compared with the SDK's
-        self.analysis_config: dict[str, Json] = drop_missing(
+        self.analysis_config: ApiMembers = drop_missing(
             dataset_type=self.dataset_type,
             features=self.features,
             headers=self.headers,
@@ -121,7 +121,7 @@ class DataConfig:
         """The segments, by the name of the SDK's attribute."""
         return self.segmentation_config
 
-    def get_config(self) -> dict[str, Json]:
+    def get_config(self) -> ApiMembers:
         """The configuration's members about the data."""
         # A copy, as callers add members of their own
         return copy.deepcopy(self.analysis_config)
@@ -145,7 +145,7 @@ class BiasConfig:
     ) -> None:
         """Raises ValueError, in the SDK's words, if there are more facets than values, or fewer."""
         names = facet_name if isinstance(facet_name, list) else [facet_name]
-        values: Sequence[Json] | None = facet_values_or_threshold
+        values: Sequence[Any] | None = facet_values_or_threshold
         # A list of values belongs to a single facet as a whole, but is dealt out to several
         if not isinstance(facet_name, list) or values is None:
             values = [values] * len(names)
@@ -155,11 +155,11 @@ class BiasConfig:
             drop_missing(name_or_index=name, value_or_threshold=value)
             for name, value in zip(names, values, strict=True)
         ]
-        self.analysis_config: dict[str, Json] = drop_missing(
+        self.analysis_config: ApiMembers = drop_missing(
             label_values_or_threshold=label_values_or_threshold, facet=facets, group_variable=group_name
         )
 
-    def get_config(self) -> dict[str, Json]:
+    def get_config(self) -> ApiMembers:
         """The configuration's members about bias."""
         return copy.deepcopy(self.analysis_config)
 
@@ -195,7 +195,7 @@ class ModelPredictedLabelConfig:
             label=self.label, probability=self.probability, label_headers=self.label_headers
         )
 
-    def get_predictor_config(self) -> tuple[float | None, dict[str, Json]]:
+    def get_predictor_config(self) -> tuple[float | None, ApiMembers]:
         """The threshold, and the configuration's members about the model's answer."""
         return self.probability_threshold, copy.deepcopy(self.predictor_config)
 
@@ -231,7 +231,7 @@ class ModelConfig:
         if self.time_series_model_config is not None:
             raise BadConfiguration("time_series_model_config: time series are not explained by this package")
         # Again in the SDK's order; the API has another name for the number of instances than the SDK's argument
-        self.predictor_config: dict[str, Json] = drop_missing(
+        self.predictor_config: ApiMembers = drop_missing(
             endpoint_name=self.endpoint_name,
             model_name=self.model_name,
             instance_type=self.instance_type,
@@ -246,7 +246,7 @@ class ModelConfig:
             target_model=self.target_model,
         )
 
-    def get_predictor_config(self) -> dict[str, Json]:
+    def get_predictor_config(self) -> ApiMembers:
         """The configuration's members about the model."""
         return copy.deepcopy(self.predictor_config)
 
@@ -267,7 +267,7 @@ class SHAPConfig(ExplainabilityConfig):
     >>> config = SHAPConfig(num_samples=100, seed=1)
     """
 
-    baseline: str | list[Json] | dict[str, Json] | None = None
+    baseline: str | list[Any] | ApiMembers | None = None
     num_samples: int | None = None
     agg_method: str | None = None
     use_logit: bool = False
@@ -286,7 +286,7 @@ class SHAPConfig(ExplainabilityConfig):
         if self.baseline is not None and self.num_clusters is not None:
             raise ValueError("Baseline and num_clusters cannot be provided together. Please specify one of the two.")
         # These two have defaults and are always written; the others only if they are given
-        self.shap_config: dict[str, Json] = drop_missing(
+        self.shap_config: ApiMembers = drop_missing(
             use_logit=self.use_logit,
             save_local_shap_values=self.save_local_shap_values,
             baseline=self.baseline,
@@ -297,7 +297,7 @@ class SHAPConfig(ExplainabilityConfig):
             features_to_explain=self.features_to_explain,
         )
 
-    def get_explainability_config(self) -> dict[str, Json]:
+    def get_explainability_config(self) -> ApiMembers:
         """The member of `methods`."""
         return {"shap": copy.deepcopy(self.shap_config)}
 
@@ -314,19 +314,21 @@ class PDPConfig(ExplainabilityConfig):
     def __init__(
         self, features: list[str] | list[int] | None = None, grid_resolution: int = 15, top_k_features: int = 10
     ) -> None:
-        self.pdp_config: dict[str, Json] = drop_missing(
+        self.pdp_config: ApiMembers = drop_missing(
             grid_resolution=grid_resolution, top_k_features=top_k_features, features=features
         )
 
-    def get_explainability_config(self) -> dict[str, Json]:
+    def get_explainability_config(self) -> ApiMembers:
         """The member of `methods`."""
         return {"pdp": copy.deepcopy(self.pdp_config)}
 
 
 Explained = SHAPConfig | PDPConfig
+Predicted: TypeAlias = "ModelPredictedLabelConfig | str | int | None"
+"""Where the prediction is in the model's answer."""
 
 
-def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str, Json]:
+def collect_methods(explainability: Explained | Sequence[Explained]) -> ApiMembers:
     """The `methods` of one or several.
 
     Raises ValueError, in the SDK's words, for none, or the same one twice.
@@ -335,7 +337,7 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str
         configs = [explainability]
     else:
         configs = list(explainability)
-    methods: dict[str, Json] = {}
+    methods: ApiMembers = {}
     for config in configs:
         explainability_config = config.get_explainability_config()
         # Clarify has one member per method, so a second SHAP would overwrite the first without a word
@@ -347,7 +349,7 @@ def collect_methods(explainability: Explained | Sequence[Explained]) -> dict[str
     return methods
 
 
-def model_variables(config: Mapping[str, Json]) -> dict[str, str]:
+def model_variables(config: ApiAnswer) -> dict[str, str]:
     """The variable of a configuration's model, if its name is of a model that our jobs load."""
     predictor = config.get("predictor") or {}
     # Either member may hold what our jobs load: a file, `module:function`, or an HTTP address

@@ -8,12 +8,11 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
+from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS
 from spark_model_monitor.sagemaker.analyses import (
     BiasConfig,
@@ -23,6 +22,7 @@ from spark_model_monitor.sagemaker.analyses import (
     ModelConfig,
     ModelPredictedLabelConfig,
     PDPConfig,
+    Predicted,
     PredictorSettings,
     SegmentationConfig,
     SHAPConfig,
@@ -31,6 +31,7 @@ from spark_model_monitor.sagemaker.analyses import (
 )
 from spark_model_monitor.sagemaker.monitoring_files import (
     Constraints,
+    SdkSession,
     Statistics,
     absolute,
     default_prefix,
@@ -40,9 +41,6 @@ from spark_model_monitor.sagemaker.monitoring_files import (
 from spark_model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, make_job_name
 from spark_model_monitor.sagemaker.sdk import REFUSED
 from spark_model_monitor.storage import join
-
-if TYPE_CHECKING:
-    from sagemaker.session import Session as SageMakerSession
 
 __all__ = [
     "BiasConfig",
@@ -61,6 +59,7 @@ globals().update(REFUSED)
 
 log = logging.getLogger(__name__)
 
+Methods: TypeAlias = str | list[str]  # of a stage: their names, or all
 ANALYSIS = "analysis.json"
 ANALYSIS_CONFIG = "analysis_config.json"
 REPORT = {"name": "report", "title": "Analysis Report"}
@@ -123,7 +122,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         self,
         data_config: DataConfig,
         data_bias_config: BiasConfig,
-        methods: str | list[str] = "all",
+        methods: Methods = "all",
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -139,8 +138,8 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         data_config: DataConfig,
         data_bias_config: BiasConfig,
         model_config: PredictorSettings | None = None,
-        model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
-        methods: str | list[str] = "all",
+        model_predicted_label_config: Predicted = None,
+        methods: Methods = "all",
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -161,9 +160,9 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         data_config: DataConfig,
         bias_config: BiasConfig,
         model_config: PredictorSettings | None = None,
-        model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
-        pre_training_methods: str | list[str] = "all",
-        post_training_methods: str | list[str] = "all",
+        model_predicted_label_config: Predicted = None,
+        pre_training_methods: Methods = "all",
+        post_training_methods: Methods = "all",
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -189,7 +188,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         data_config: DataConfig,
         model_config: ModelConfig,
         explainability_config: Explained | list[Explained],
-        model_scores: ModelPredictedLabelConfig | str | int | None = None,
+        model_scores: Predicted = None,
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -209,9 +208,9 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         model_config: ModelConfig,
         explainability_config: Explained | list[Explained],
         bias_config: BiasConfig,
-        pre_training_methods: str | list[str] = "all",
-        post_training_methods: str | list[str] = "all",
-        model_predicted_label_config: ModelPredictedLabelConfig | str | int | None = None,
+        pre_training_methods: Methods = "all",
+        post_training_methods: Methods = "all",
+        model_predicted_label_config: Predicted = None,
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -245,9 +244,7 @@ class SageMakerClarifyProcessor(BaselinedMonitor):
         write_text(explained.file(ANALYSIS), text, self.sagemaker_session)
         return explained
 
-    def _analyse(
-        self, data_config: DataConfig, config: Mapping[str, Json], name: str, wait: bool, logs: bool
-    ) -> ProcessingJob:
+    def _analyse(self, data_config: DataConfig, config: ApiAnswer, name: str, wait: bool, logs: bool) -> ProcessingJob:
         # Before the variables, whose default folder for the configuration has the job's name
         if self.job_name_prefix:
             name = f"{self.job_name_prefix}-{name}"
@@ -265,17 +262,17 @@ def build_analysis_config(
     data_config: DataConfig,
     bias_config: BiasConfig,
     model_config: PredictorSettings | None = None,
-    predicted: ModelPredictedLabelConfig | str | int | None = None,
+    predicted: Predicted = None,
     *,
-    pre_training_methods: str | list[str] | None = None,
-    post_training_methods: str | list[str] | None = None,
-) -> dict[str, Json]:
+    pre_training_methods: Methods | None = None,
+    post_training_methods: Methods | None = None,
+) -> ApiMembers:
     """Clarify's configuration of these.
 
     model_config: anything with the SDK's `get_predictor_config`. Source: sagemaker.clarify of the SDK, 2.257.7.
     """
     # Clarify writes a report in any case; the metrics of a stage only where its methods are named
-    methods: dict[str, Json] = {"report": dict(REPORT)}
+    methods: ApiMembers = {"report": dict(REPORT)}
     if pre_training_methods:
         methods["pre_training_bias"] = {"methods": pre_training_methods}
     if post_training_methods:
@@ -292,8 +289,8 @@ def build_explanation_config(
     data_config: DataConfig,
     model_config: ModelConfig,
     explainability: Explained | list[Explained],
-    scores: ModelPredictedLabelConfig | str | int | None,
-) -> dict[str, Json]:
+    scores: Predicted,
+) -> ApiMembers:
     """Clarify's configuration of an explanation."""
     config = {
         **data_config.get_config(),
@@ -304,7 +301,7 @@ def build_explanation_config(
     return config
 
 
-def _add_answer(config: dict[str, Json], predicted: ModelPredictedLabelConfig | str | int | None) -> None:
+def _add_answer(config: ApiMembers, predicted: Predicted) -> None:
     """Add the location of the prediction in the model's answer."""
     if isinstance(predicted, ModelPredictedLabelConfig):
         # The label's place belongs to the predictor, the threshold to the configuration as a whole
@@ -319,7 +316,7 @@ def _add_answer(config: dict[str, Json], predicted: ModelPredictedLabelConfig | 
 
 
 def analysis_variables(
-    config: Mapping[str, Json], data_config: DataConfig, name: str, session: SageMakerSession | None
+    config: ApiAnswer, data_config: DataConfig, name: str, session: SdkSession
 ) -> dict[str, str | None]:
     """A job's variables; the configuration is written where the data configuration says, else below the home folder."""
     folder = data_config.s3_analysis_config_output_path or join(default_prefix(session), "analysis-configs", name)
@@ -333,6 +330,6 @@ def analysis_variables(
     }
 
 
-def write_config(config: Mapping[str, Json], folder: str, session: SageMakerSession | None) -> str:
+def write_config(config: ApiAnswer, folder: str, session: SdkSession) -> str:
     """Write a configuration into a folder; returns its location."""
     return write_text(join(folder, ANALYSIS_CONFIG), json.dumps(config), session)

@@ -18,6 +18,7 @@ from spark_model_monitor.running.configuration.reading import read_sources
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import drop_missing
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
+from spark_model_monitor.sagemaker.local_jobs import JOBS
 from spark_model_monitor.sagemaker.monitoring_files import absolute, default_prefix
 from spark_model_monitor.sagemaker.processing import ProcessingJob, make_job_name, read_inputs_and_outputs
 from spark_model_monitor.spark.container import choose_job
@@ -37,7 +38,7 @@ def start_processing_job(request: ApiAnswer) -> str:
         inputs, job_outputs = read_inputs_and_outputs(request)
     except KeyError as error:
         raise BadConfiguration(f"the request has no {error.args[0]}") from error
-    if local_jobs.exists(local_jobs.JOBS, name):
+    if JOBS.exists(name):
         raise BadConfiguration(f"there is a processing job {name!r} already; name another one")
     require_image(image)
     # An input goes into the container, results come out of it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, ApiMembers
 from spark_model_monitor.running.scheduling.schedules import NOW
@@ -13,6 +13,7 @@ from spark_model_monitor.sagemaker.inputs import CONTAINER, BatchTransformInput,
 from spark_model_monitor.sagemaker.monitoring_files import (
     Constraints,
     ModelMonitoringFile,
+    SdkSession,
     Statistics,
     absolute,
     capture_prefix,
@@ -20,9 +21,6 @@ from spark_model_monitor.sagemaker.monitoring_files import (
     exists_here,
 )
 from spark_model_monitor.storage import join
-
-if TYPE_CHECKING:
-    from sagemaker.session import Session as SageMakerSession
 
 
 class ScheduleArguments(TypedDict, total=False):
@@ -61,8 +59,14 @@ class ScheduleArguments(TypedDict, total=False):
 
 LAST_PARAMETERS = ("batch_transform_input", "data_analysis_start_time", "data_analysis_end_time")
 RESOURCES = (
-    *("instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key", "output_kms_key"),
-    *("max_runtime_in_seconds", "env", "network_config"),
+    "instance_count",
+    "instance_type",
+    "volume_size_in_gb",
+    "volume_kms_key",
+    "output_kms_key",
+    "max_runtime_in_seconds",
+    "env",
+    "network_config",
 )
 """Parameters in the SDK's order."""
 
@@ -104,7 +108,7 @@ def build_job_input(
     endpoint: str | EndpointInput | None,
     transform: BatchTransformInput | None,
     environment: Mapping[str, str],
-    session: SageMakerSession | None,
+    session: SdkSession,
 ) -> tuple[ApiMembers, str]:
     """`…JobInput`, and the prefix of the endpoints' captures.
 
@@ -131,7 +135,7 @@ def build_job_input(
     return request, prefix
 
 
-def build_job_output(schedule: str, destination: str | None, session: SageMakerSession | None) -> ApiMembers:
+def build_job_output(schedule: str, destination: str | None, session: SdkSession) -> ApiMembers:
     """`…JobOutputConfig`; by default below the SDK's own prefix (C1.5)."""
     output_uri = destination or join(default_prefix(session), "monitoring", schedule, "results")
     return {"MonitoringOutputs": [MonitoringOutput(str(CONTAINER / "output"), absolute(output_uri)).request()]}

@@ -40,6 +40,8 @@ from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Pla
 from spark_model_monitor.running.scheduling.schedule_runs import Note, due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, run_windows
 from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.definitions import drop_missing
+from spark_model_monitor.sagemaker.local_jobs import EXECUTIONS, JOBS, SCHEDULES
 from spark_model_monitor.sagemaker.monitoring_files import locate
 from spark_model_monitor.storage import join
 
@@ -66,16 +68,6 @@ class LocalPlan(Plan):
 
     variables: Mapping[str, JobVariables] = field(default_factory=dict)
     token: str = ""
-
-    @property
-    def waits_for_data(self) -> bool:
-        """Never: a run without data is a failed one."""
-        return False
-
-    @property
-    def repeats_stopped_runs(self) -> bool:
-        """Never: people stop a run by its job."""
-        return False
 
     def window(self, scheduled: datetime) -> Window:
         """The window of a scheduled run, to the second."""
@@ -114,13 +106,15 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
     )  # the record of runs has no fractions of a second
     return LocalPlan(
         entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
-        file=local_jobs.record_path(local_jobs.SCHEDULES, schedule.name),
+        file=SCHEDULES.find_path(schedule.name),
         # A schedule that runs once (NOW) has no clock
         clock=CrontabTimes(recurrence.cron) if recurrence else None,
         offsets=(read_offset(window.start_offset, "start_offset"), read_offset(window.end_offset, "end_offset")),
         delay=timedelta(0),
         starts=created,
         destinations=(),
+        # As at the service: people stop a run by its job
+        counts_every_run=True,
         variables=jobs,
         # Job names must never repeat, even after the schedule is deleted and made again
         token=uuid.uuid4().hex[:24],
@@ -130,7 +124,7 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
 def keep(name: str, record: ApiAnswer) -> None:
     """Store a schedule's record. Raises BadConfiguration for an expression or offset that the service does not have."""
     build_plan(record)
-    local_jobs.write(local_jobs.SCHEDULES, name, record)
+    SCHEDULES.write(name, record)
 
 
 def run_due(name: str) -> list[ApiMembers]:
@@ -139,9 +133,9 @@ def run_due(name: str) -> list[ApiMembers]:
     If two processes call this at the same time one runs it, and the other gets the earlier executions.
     Raises BadInput if there is no such schedule.
     """
-    schedule_record = local_jobs.read(local_jobs.SCHEDULES, name)
+    schedule_record = SCHEDULES.read(name)
     name = schedule_record["Schedule"]["MonitoringScheduleName"]
-    folder = local_jobs.record_path(local_jobs.EXECUTIONS, name).parent
+    folder = EXECUTIONS.find_path(name).parent
     # Whoever doesn't get the lock doesn't wait: a run may take an hour
     with schedule_lock(folder, name) as is_ours:
         if is_ours:
@@ -187,7 +181,7 @@ def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[
 def list_summaries(schedule: ApiAnswer) -> list[ApiMembers]:
     """The runs that have ended, the oldest first, in the API's form. schedule: in the API's form."""
     name = schedule["MonitoringScheduleName"]
-    record = Record.read(local_jobs.record_path(local_jobs.EXECUTIONS, name).parent, name)
+    record = Record.read(EXECUTIONS.find_path(name).parent, name)
     return [
         _summarize_execution(execution, execution.processing_job, name)
         for execution in record.read_all()
@@ -201,10 +195,6 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
     status = description["ProcessingJobStatus"]
     # The service tells violations by a status of the execution; the job itself is just completed
     violated = status == local_jobs.COMPLETED and _has_violations(description)
-    if "FailureReason" in description:
-        reason = {"FailureReason": description["FailureReason"]}
-    else:
-        reason = {}
     return {
         "MonitoringScheduleName": schedule,
         "ScheduledTime": parse_moment(execution.scheduled_time),
@@ -213,7 +203,7 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
         "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
         "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,
         "ProcessingJobArn": description["ProcessingJobArn"],
-        **reason,
+        **drop_missing(FailureReason=description.get("FailureReason")),
     }
 
 
@@ -233,9 +223,9 @@ def _run_job(command: JobCommand, note: Note) -> int:
         local_jobs.keep_papers(name, command.output_path)
     status = _STATUSES.get(description["ProcessingJobStatus"])
     if status is None:  # which nobody knows of a job that another process started
-        return local_jobs.read(local_jobs.JOBS, name).get("ExitStatus") or int(ExitStatus.FAILED)
+        return JOBS.read(name).get("ExitStatus") or ExitStatus.FAILED
     # A job ends with 0 for violations too, unless asked otherwise; the record of runs tells them apart
-    return int(ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status)
+    return ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status
 
 
 def _has_violations(description: ApiAnswer) -> bool:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from spark_model_monitor.capture import CaptureOptions
 from spark_model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
 from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES, ApiAnswer, ApiMembers
 from spark_model_monitor.running.scheduling.schedules import HOURLY, NOW
-from spark_model_monitor.sagemaker.monitoring_files import capture_prefix, captured_to, home
+from spark_model_monitor.sagemaker.monitoring_files import SdkSession, capture_prefix, captured_to, home
 from spark_model_monitor.sagemaker.sdk import make_getattr
-
-if TYPE_CHECKING:
-    from sagemaker.session import Session as SageMakerSession
 
 
 class DatasetFormat:
@@ -330,7 +327,7 @@ class DataCaptureConfig:
         capture_options: Sequence[str] | None = None,
         csv_content_types: Sequence[str] | None = None,
         json_content_types: Sequence[str] | None = None,
-        sagemaker_session: SageMakerSession | None = None,
+        sagemaker_session: SdkSession = None,
     ) -> None:
         self.enable_capture = enable_capture
         self.sampling_percentage = sampling_percentage

@@ -23,17 +23,21 @@ from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.running.runtime.status import SUCCESSFUL
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
 from spark_model_monitor.sagemaker.monitoring_files import exists_here, home, locate, read_text
-from spark_model_monitor.storage import LocalStorage, join, storage_of
+from spark_model_monitor.storage import LocalStorage, join, storage_of, write_text
+from spark_model_monitor.value_class import value_class
 
 PATHS = (
-    *("dataset_source", "output_path", "ground_truth_source", "baseline_constraints", "baseline_statistics"),
-    *("record_preprocessor_script", "post_analytics_processor_script", "MODEL_MONITOR_ANALYSIS_CONFIG"),
+    "dataset_source",
+    "output_path",
+    "ground_truth_source",
+    "baseline_constraints",
+    "baseline_statistics",
+    "record_preprocessor_script",
+    "post_analytics_processor_script",
+    "MODEL_MONITOR_ANALYSIS_CONFIG",
 )
 """Variables of jobs that are paths or URIs: descriptions have them as given, and jobs as absolute paths."""
 
-SCHEDULES = "schedules"
-JOBS = "jobs"
-EXECUTIONS = "executions"
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # more than the API's, which has no '_' and '.', and 63 of them
 _OF_A_TIME = "Time"  # the ending of the API's members that are times
@@ -46,59 +50,62 @@ def now() -> datetime:
     return current_machine().now()
 
 
-def record_path(kind: str, name: str, suffix: str = ".json") -> Path:
-    """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
-    # The name becomes part of a path; "../x" would leave the home folder
-    if not _NAME.fullmatch(name):
-        raise BadConfiguration(
-            f"{name!r} is no name among the {kind}; write letters, digits, '-', '_' and '.', a letter or digit first, 200 at most"
-        )
-    return home() / kind / f"{find_name(kind, name)}{suffix}"
+@value_class
+class ApiRecords:
+    """The records of one kind, below the home folder: a JSON file for each, by its name."""
+
+    kind: str
+
+    def find_path(self, name: str, suffix: str = ".json") -> Path:
+        """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
+        # The name becomes part of a path; "../x" would leave the home folder
+        if not _NAME.fullmatch(name):
+            raise BadConfiguration(
+                f"{name!r} is no name among the {self.kind}; write letters, digits, '-', '_' and '.', a letter or digit "
+                "first, 200 at most"
+            )
+        # As an existing record spells it: of the service's names two that differ in capitals alone are one
+        existing = (existing for existing in self.list_names() if existing.lower() == name.lower())
+        return home() / self.kind / f"{next(existing, name)}{suffix}"
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a record."""
+        return self.find_path(name).is_file()
+
+    def list_names(self) -> list[str]:
+        """The names of the existing records."""
+        return sorted(path.stem for path in (home() / self.kind).glob("*.json") if _NAME.fullmatch(path.stem))
+
+    def read(self, name: str) -> ApiMembers:
+        """A record.
+
+        Raises BadInput, listing the existing ones, if there is none of this name.
+        """
+        if not self.exists(name):
+            existing_names = ", ".join(self.list_names()) or "none"
+            raise BadInput(
+                f"there is none called {name!r} among the {self.kind} of {home()}; there are: {existing_names}"
+            )
+        text = self.find_path(name).read_text(encoding="utf-8")
+        content: ApiMembers = json.loads(text, object_hook=_with_times)
+        return content
+
+    def write(self, name: str, content: ApiAnswer) -> None:
+        """Store a record.
+
+        Raises OutputFailed if it can't be written.
+        """
+        text = json.dumps(content, indent=2, ensure_ascii=False, default=datetime.isoformat)
+        write_text(self.find_path(name), f"{text}\n")
+
+    def delete(self, name: str, suffix: str = ".json") -> None:
+        """Remove a record; nothing happens if there is none."""
+        self.find_path(name, suffix).unlink(missing_ok=True)
 
 
-def find_name(kind: str, name: str) -> str:
-    """The name as an existing record spells it: the service's names have no case."""
-    for existing in names(kind):
-        # Two names that differ in capitals alone are one
-        if existing.lower() == name.lower():
-            return existing
-    return name
-
-
-def exists(kind: str, name: str) -> bool:
-    """Whether there is such a record."""
-    return record_path(kind, name).is_file()
-
-
-def names(kind: str) -> list[str]:
-    """The names of the existing records."""
-    return sorted(path.stem for path in (home() / kind).glob("*.json") if _NAME.fullmatch(path.stem))
-
-
-def read(kind: str, name: str) -> ApiMembers:
-    """A record.
-
-    Raises BadInput, listing the existing ones, if there is none of this name.
-    """
-    if not exists(kind, name):
-        existing_names = ", ".join(names(kind)) or "none"
-        raise BadInput(f"there is none called {name!r} among the {kind} of {home()}; there are: {existing_names}")
-    content: ApiMembers = json.loads(record_path(kind, name).read_text(encoding="utf-8"), object_hook=_with_times)
-    return content
-
-
-def write(kind: str, name: str, content: ApiAnswer) -> None:
-    """Store a record.
-
-    Raises OutputFailed if it can't be written.
-    """
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=datetime.isoformat)
-    LocalStorage().write(str(record_path(kind, name)), f"{text}\n".encode())
-
-
-def delete(kind: str, name: str, suffix: str = ".json") -> None:
-    """Remove a record; nothing happens if there is none."""
-    record_path(kind, name, suffix).unlink(missing_ok=True)
+SCHEDULES = ApiRecords("schedules")
+JOBS = ApiRecords("jobs")
+EXECUTIONS = ApiRecords("executions")
 
 
 def _with_times(members: ApiMembers) -> ApiMembers:
@@ -178,7 +185,7 @@ def start(
     # The message decides how the job ended if its exit status is unknown
     if exists_here(message_path):
         LocalStorage().delete(locate(message_path))  # of an earlier run
-    log = record_path(JOBS, name, ".log")
+    log = JOBS.find_path(name, ".log")
     # The first job of a home folder makes its subfolder
     log.parent.mkdir(parents=True, exist_ok=True)
     # Only paths are translated: an s3:// URI may stand for a local folder
@@ -195,7 +202,7 @@ def start(
     # Recorded after the start, since a program that can't be started leaves no job
     description = {**_describe_job(name, variables, inputs), **(request or {})}
     process = str(current_machine().process(_running[name].pid))
-    write(JOBS, name, {"Description": description, "Process": process, "OutputPath": variables["output_path"]})
+    JOBS.write(name, {"Description": description, "Process": process, "OutputPath": variables["output_path"]})
     return process
 
 
@@ -204,7 +211,7 @@ def describe(name: str) -> ApiMembers:
 
     Raises BadInput if there is no such job.
     """
-    record = read(JOBS, name)
+    record = JOBS.read(name)
     description: ApiMembers = record["Description"]
     # An ended job never changes, so its file is the answer and the process isn't looked at
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["Process"]):
@@ -215,7 +222,7 @@ def describe(name: str) -> ApiMembers:
     # Only the parent learns an exit status; any other process has to go by the message
     if name in _running:
         status = _running[name].returncode
-    write(JOBS, name, {**record, "Description": ended, "ExitStatus": status})
+    JOBS.write(name, {**record, "Description": ended, "ExitStatus": status})
     _running.pop(name, None)
     return ended
 
@@ -225,7 +232,7 @@ def wait(name: str, out: TextIO | None = None) -> ApiMembers:
 
     Raises JobFailed if it did not complete.
     """
-    with record_path(JOBS, name, ".log").open(encoding="utf-8", errors="replace") as lines:
+    with JOBS.find_path(name, ".log").open(encoding="utf-8", errors="replace") as lines:
         while True:
             # Asked before the log is read, so that the last lines of a job that ends now are shown too
             description = describe(name)
@@ -244,7 +251,7 @@ def stop(name: str) -> None:
     if describe(name)["ProcessingJobStatus"] == IN_PROGRESS:
         # It may end between the question and the signal
         with suppress(ProcessLookupError):
-            os.kill(ProcessIdentity.read(read(JOBS, name)["Process"]).number, 15)
+            os.kill(ProcessIdentity.read(JOBS.read(name)["Process"]).number, 15)
         # Stopped is what was wanted, not an error
         with suppress(JobFailed):
             wait(name)
@@ -258,7 +265,7 @@ def keep_papers(name: str, output: str) -> None:
         # Merged records lie in yyyy/mm/dd/hh folders; all else is a report
         if parse_hour_of_path(file.path) is None:
             below = file.path.partition(output.rstrip("/"))[2]
-            LocalStorage().write(str(record_path(JOBS, f"{name}.merge", below)), storage.read(file.path))
+            LocalStorage().write(str(JOBS.find_path(f"{name}.merge", below)), storage.read(file.path))
             storage.delete(file.path)
 
 
@@ -296,7 +303,7 @@ def _read_outcome(name: str, output_path: str) -> ApiMembers:
 
 def _read_last_line(name: str) -> str:
     """The last line of the log, for a job that ended before it could leave a message."""
-    lines = record_path(JOBS, name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = JOBS.find_path(name, ".log").read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.strip()), "it left no message")
 
 

@@ -9,17 +9,21 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from urllib.parse import urlparse
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput, needing
 from spark_model_monitor.storage import LocalStorage, is_local, join, local_path
+from spark_model_monitor.storage.s3_storage import split_path
 from spark_model_monitor.storage.stand_in import S3_ROOT_VARIABLE, resolve_stand_in
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from sagemaker.session import Session as SageMakerSession
+
+SdkSession: TypeAlias = "SageMakerSession | None"
+"""A session of the SDK, or of ours; None for the user's own settings."""
 
 HOME_VARIABLE = "MODEL_MONITOR_HOME"
 """Names the folder for schedules, the records and logs of jobs, and results without a location of their own."""
@@ -41,7 +45,7 @@ def home() -> Path:
     return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).absolute()
 
 
-def default_prefix(session: SageMakerSession | None) -> str:
+def default_prefix(session: SdkSession) -> str:
     """Below what results go by default: the session's bucket if there is a session that has one, else a folder at home.
 
     Source: C1.5.
@@ -57,7 +61,7 @@ def default_prefix(session: SageMakerSession | None) -> str:
     return join(top, *([prefix] if isinstance(prefix, str) and prefix else []), _MODEL_MONITOR)
 
 
-def capture_prefix(environment: Mapping[str, str], session: SageMakerSession | None) -> str:
+def capture_prefix(environment: Mapping[str, str], session: SdkSession) -> str:
     """Below what endpoints capture: as the monitor's `env` or this process's environment says, else as the `DataCaptureConfig`
     that this process made last, else where the SDK has it."""
     named = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
@@ -76,31 +80,30 @@ def locate(uri: str) -> str:
     return absolute(resolve_stand_in(uri))
 
 
-def read_text(uri: str, session: SageMakerSession | None) -> str:
+def read_text(uri: str, session: SdkSession) -> str:
     """The content of a file as a text. Raises BadInput if it can't be read."""
     return read_bytes(uri, session).decode("utf-8")
 
 
-def read_bytes(uri: str, session: SageMakerSession | None) -> bytes:
+def read_bytes(uri: str, session: SdkSession) -> bytes:
     """The content of a file. Raises BadInput if it can't be read."""
     location = locate(uri)
     # Includes s3:// URIs that a folder stands in for: `locate` has made them paths
     if urlparse(location).scheme != _S3:
         return LocalStorage().read(location)
-    bucket, key = _split_uri(location)
     try:
-        content: bytes = _get_client(session).get_object(Bucket=bucket, Key=key)["Body"].read()
+        content: bytes = _get_client(session).get_object(**split_path(location))["Body"].read()
         return content
     except Exception as error:  # botocore's own classes are unavailable without botocore
         raise BadInput(f"{uri}: can't be read ({type(error).__name__}: {error})") from error
 
 
-def write_text(uri: str, text: str, session: SageMakerSession | None, kms_key: str | None = None) -> str:
+def write_text(uri: str, text: str, session: SdkSession, kms_key: str | None = None) -> str:
     """Write a text as `write_bytes` does."""
     return write_bytes(uri, text.encode(), session, kms_key)
 
 
-def write_bytes(uri: str, content: bytes, session: SageMakerSession | None, kms_key: str | None = None) -> str:
+def write_bytes(uri: str, content: bytes, session: SdkSession, kms_key: str | None = None) -> str:
     """Write a file and give its URI. kms_key: what S3 encrypts it with; None for what the bucket says.
 
     Raises OutputFailed or botocore's error if it can't be written.
@@ -109,13 +112,12 @@ def write_bytes(uri: str, content: bytes, session: SageMakerSession | None, kms_
     if urlparse(location).scheme != _S3:
         LocalStorage().write(location, content)
         return uri
-    bucket, key = _split_uri(location)
     # Without a key no header is sent, so that the bucket's own default encryption applies
     if kms_key:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
     else:
         encryption = {}
-    _get_client(session).put_object(Bucket=bucket, Key=key, Body=content, **encryption)
+    _get_client(session).put_object(**split_path(location), Body=content, **encryption)
     return uri
 
 
@@ -125,12 +127,7 @@ def exists_here(uri: str) -> bool:
     return is_local(location) and local_path(location).exists()
 
 
-def _split_uri(uri: str) -> tuple[str, str]:
-    parts = urlparse(uri)
-    return parts.netloc, parts.path.lstrip("/")
-
-
-def _get_client(session: SageMakerSession | None) -> BaseClient:
+def _get_client(session: SdkSession) -> BaseClient:
     """The session's own boto3 session, else one with the user's settings."""
     boto_session = getattr(session, "boto_session", None)
     if boto_session is not None:
@@ -171,7 +168,7 @@ class ModelMonitoringFile:
         body_dict: Json,
         file_s3_uri: str,
         kms_key: str | None = None,
-        sagemaker_session: SageMakerSession | None = None,
+        sagemaker_session: SdkSession = None,
     ) -> None:
         self.body_dict = body_dict
         self.file_s3_uri = file_s3_uri
@@ -186,7 +183,7 @@ class ModelMonitoringFile:
 
     @classmethod
     def from_s3_uri(
-        cls: type[F], file_s3_uri: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+        cls: type[F], file_s3_uri: str, kms_key: str | None = None, sagemaker_session: SdkSession = None
     ) -> F:
         """The file at a URI or path. Raises BadInput if it can't be read."""
         return cls(json.loads(read_text(file_s3_uri, sagemaker_session)), file_s3_uri, kms_key, sagemaker_session)
@@ -197,7 +194,7 @@ class ModelMonitoringFile:
         file_string: str,
         kms_key: str | None = None,
         file_name: str | None = None,
-        sagemaker_session: SageMakerSession | None = None,
+        sagemaker_session: SdkSession = None,
     ) -> F:
         """A file with this content, written to a location of its own."""
         location = join(
@@ -208,7 +205,7 @@ class ModelMonitoringFile:
 
     @classmethod
     def from_file_path(
-        cls: type[F], file_path: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+        cls: type[F], file_path: str, kms_key: str | None = None, sagemaker_session: SdkSession = None
     ) -> F:
         """A copy of a local file."""
         path = Path(file_path)

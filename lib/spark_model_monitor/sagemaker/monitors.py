@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES
-from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, collect_methods, model_variables
+from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES, ApiAnswer, ApiMembers
+from spark_model_monitor.sagemaker.analyses import Explained, ModelConfig, Predicted, collect_methods, model_variables
 from spark_model_monitor.sagemaker.clarify import (
     BiasConfig,
     ClarifyBaseliningJob,
@@ -51,7 +50,7 @@ class DefaultModelMonitor(ScheduledMonitor):
     def suggest_baseline(
         self,
         baseline_dataset: str,
-        dataset_format: dict[str, Json],
+        dataset_format: ApiMembers,
         record_preprocessor_script: str | None = None,
         post_analytics_processor_script: str | None = None,
         output_s3_uri: str | None = None,
@@ -68,13 +67,17 @@ class DefaultModelMonitor(ScheduledMonitor):
         # RuntimeError with these words is what the SDK raises
         if not DataQualityMonitoringConfig.valid_monitoring_config(monitoring_config_override):
             raise RuntimeError("Invalid value for monitoring_config_override.")
+        drift_method = None
+        if monitoring_config_override is not None and monitoring_config_override.distribution_constraints is not None:
+            drift_method = monitoring_config_override.distribution_constraints.categorical_drift_method
         # Variables of the job are texts; those that are None are not set
         variables = {
             "dataset_source": absolute(baseline_dataset),
             "dataset_format": json.dumps(dataset_format),
-            "record_preprocessor_script": _make_absolute(record_preprocessor_script),
-            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
-            "categorical_drift_method": _get_drift_method(monitoring_config_override),
+            "record_preprocessor_script": record_preprocessor_script and absolute(record_preprocessor_script),
+            "post_analytics_processor_script": post_analytics_processor_script
+            and absolute(post_analytics_processor_script),
+            "categorical_drift_method": drift_method,
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -96,22 +99,12 @@ class DefaultModelMonitor(ScheduledMonitor):
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         return super().latest_monitoring_constraint_violations()
 
-    def _latest_baseline(self) -> dict[str, Json]:
+    def _latest_baseline(self) -> ApiMembers:
         """The files of the latest baselining job. Raises BadConfiguration if there is none."""
         job = self._baselining_job()
         return build_baseline_config(
             ConstraintsResource=job.suggested_constraints(), StatisticsResource=job.baseline_statistics()
         )
-
-
-def _make_absolute(path: str | None) -> str | None:
-    return None if path is None else absolute(path)
-
-
-def _get_drift_method(config: DataQualityMonitoringConfig | None) -> str | None:
-    if config is None or config.distribution_constraints is None:
-        return None
-    return config.distribution_constraints.categorical_drift_method
 
 
 class ModelQualityMonitor(ScheduledMonitor):
@@ -131,7 +124,7 @@ class ModelQualityMonitor(ScheduledMonitor):
     def suggest_baseline(
         self,
         baseline_dataset: str,
-        dataset_format: dict[str, Json],
+        dataset_format: ApiMembers,
         problem_type: str,
         inference_attribute: str | None = None,
         probability_attribute: str | int | None = None,
@@ -159,7 +152,8 @@ class ModelQualityMonitor(ScheduledMonitor):
             "probability_attribute": None if probability_attribute is None else str(probability_attribute),
             "ground_truth_attribute": ground_truth_attribute,
             "probability_threshold_attribute": None if threshold is None else str(threshold),
-            "post_analytics_processor_script": _make_absolute(post_analytics_processor_script),
+            "post_analytics_processor_script": post_analytics_processor_script
+            and absolute(post_analytics_processor_script),
         }
         return self._baseline(job_name, output_s3_uri, variables, wait=wait, logs=logs)
 
@@ -182,7 +176,7 @@ class ModelQualityMonitor(ScheduledMonitor):
 class MonitorsConfig(Protocol):
     """A configuration of a monitor, member for member as the SDK writes it."""
 
-    analysis_config: dict[str, Json]
+    analysis_config: ApiMembers
 
 
 @dataclass
@@ -199,7 +193,7 @@ class ClarifyBaseliningConfig:
 class ClarifyMonitor(ScheduledMonitor):
     """A monitor of bias or of attributions."""
 
-    _attributes: dict[str, Json] | None = None
+    _attributes: ApiMembers | None = None
     _config: MonitorsConfig | None = None
 
     @property
@@ -228,9 +222,9 @@ class ClarifyMonitor(ScheduledMonitor):
     def _analysed(
         self,
         data_config: DataConfig,
-        config: dict[str, Json],
+        config: ApiMembers,
         of_schedules: MonitorsConfig,
-        attributes: dict[str, Json],
+        attributes: ApiMembers,
         job_name: str | None,
         *,
         wait: bool,
@@ -256,7 +250,7 @@ class ClarifyMonitor(ScheduledMonitor):
             raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
         return self._config
 
-    def _app_specification(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    def _app_specification(self, arguments: ApiAnswer) -> ApiMembers:
         """The application with the place of its configuration, which is written to a file if it is an object."""
         config = arguments["analysis_config"]
         env = arguments["env"]
@@ -276,7 +270,7 @@ class ClarifyMonitor(ScheduledMonitor):
             config_member = {"ConfigUri": absolute(config)}
         return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **config_member}
 
-    def _with_attributes(self, read: dict[str, Json]) -> dict[str, Json]:
+    def _with_attributes(self, read: ApiMembers) -> ApiMembers:
         """An input that says where features and prediction are, from the baseline where it does not say it itself."""
         return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
 
@@ -374,7 +368,7 @@ class ExplainabilityAnalysisConfig:
         label_headers: list[str] | None = None,
     ) -> None:
         predictor = {**model_config.get_predictor_config(), **drop_missing(label_headers=label_headers)}
-        self.analysis_config: dict[str, Json] = {
+        self.analysis_config: ApiMembers = {
             "methods": collect_methods(explainability_config),
             "predictor": predictor,
             **drop_missing(headers=headers),
@@ -400,7 +394,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         data_config: DataConfig,
         explainability_config: Explained,
         model_config: ModelConfig,
-        model_scores: ModelPredictedLabelConfig | str | int | None = None,
+        model_scores: Predicted = None,
         wait: bool = False,
         logs: bool = False,
         job_name: str | None = None,

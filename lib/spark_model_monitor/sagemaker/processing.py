@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from spark_model_monitor.documents.alert_files import Decision
 from spark_model_monitor.errors import BadConfiguration
@@ -17,9 +17,11 @@ from spark_model_monitor.reports.outputs.run_files import CONSTRAINTS, STATISTIC
 from spark_model_monitor.sagemaker import local_jobs
 from spark_model_monitor.sagemaker.definitions import IMAGE, PUBLISH
 from spark_model_monitor.sagemaker.inputs import CONTAINER, ProcessingInput, ProcessingOutput
+from spark_model_monitor.sagemaker.local_jobs import JOBS
 from spark_model_monitor.sagemaker.monitoring_files import (
     Constraints,
     ConstraintViolations,
+    SdkSession,
     Statistics,
     absolute,
     default_prefix,
@@ -27,9 +29,6 @@ from spark_model_monitor.sagemaker.monitoring_files import (
 )
 from spark_model_monitor.sagemaker.sdk import make_getattr
 from spark_model_monitor.storage import join
-
-if TYPE_CHECKING:
-    from sagemaker.session import Session as SageMakerSession
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ E = TypeVar("E", bound="MonitoringExecution")
 class ProcessingJob:
     """A job by its name. output_kms_key: kept, not used."""
 
-    sagemaker_session: SageMakerSession | None
+    sagemaker_session: SdkSession
     job_name: str
     inputs: Sequence[ProcessingInput]
     outputs: Sequence[ProcessingOutput]
@@ -95,7 +94,7 @@ class ProcessingJob:
         local_jobs.stop(self.job_name)
 
     @classmethod
-    def from_processing_name(cls: type[J], sagemaker_session: SageMakerSession | None, processing_job_name: str) -> J:
+    def from_processing_name(cls: type[J], sagemaker_session: SdkSession, processing_job_name: str) -> J:
         """The job of this name.
 
         Raises BadInput if there is none.
@@ -105,7 +104,7 @@ class ProcessingJob:
         )
 
     @classmethod
-    def from_processing_arn(cls: type[J], sagemaker_session: SageMakerSession | None, processing_job_arn: str) -> J:
+    def from_processing_arn(cls: type[J], sagemaker_session: SdkSession, processing_job_arn: str) -> J:
         """The job of this ARN, as `describe` gives it.
 
         Raises BadInput if there is none.
@@ -139,7 +138,7 @@ class MonitoringExecution(ProcessingJob):
 
     def __init__(
         self,
-        sagemaker_session: SageMakerSession | None,
+        sagemaker_session: SdkSession,
         job_name: str,
         inputs: Sequence[ProcessingInput],
         output: ProcessingOutput,
@@ -149,7 +148,7 @@ class MonitoringExecution(ProcessingJob):
         super().__init__(sagemaker_session, job_name, inputs, [output], output_kms_key)
 
     @classmethod
-    def from_processing_name(cls: type[E], sagemaker_session: SageMakerSession | None, processing_job_name: str) -> E:
+    def from_processing_name(cls: type[E], sagemaker_session: SdkSession, processing_job_name: str) -> E:
         """The run of this name.
 
         Raises BadInput if there is none.
@@ -192,8 +191,14 @@ BASELINING_JOB = "baseline-suggestion-job"
 ENCRYPTION = "MODEL_MONITOR_S3_ENCRYPTION"
 
 WITHOUT_EFFECT = (
-    *("role", "instance_count", "instance_type", "volume_size_in_gb", "volume_kms_key"),
-    *("max_runtime_in_seconds", "tags", "network_config"),
+    "role",
+    "instance_count",
+    "instance_type",
+    "volume_size_in_gb",
+    "volume_kms_key",
+    "max_runtime_in_seconds",
+    "tags",
+    "network_config",
 )
 """Arguments that only a managed service uses."""
 
@@ -215,7 +220,7 @@ class BaselinedMonitor:
     output_kms_key: str | None = None
     max_runtime_in_seconds: int | None = None
     base_job_name: str | None = None
-    sagemaker_session: SageMakerSession | None = None
+    sagemaker_session: SdkSession = None
     env: dict[str, str] | None = None
     tags: Any = None
     network_config: Any = None
@@ -229,13 +234,10 @@ class BaselinedMonitor:
         self.baselining_jobs: list[BaseliningJob] = []
         self.latest_baselining_job: BaseliningJob | None = None
         self.latest_baselining_job_name: str | None = None
-        if self.output_kms_key:
+        # What the user has set in the environment wins over the key
+        if self.output_kms_key and ENCRYPTION not in (self.env or {}):
             encryption = {ENCRYPTION: "SSE-KMS", "MODEL_MONITOR_S3_KMS_KEY": self.output_kms_key}
-            # What the user has set in the environment wins over the key
-            if ENCRYPTION in (self.env or {}):
-                self.env = self.env
-            else:
-                self.env = {**(self.env or {}), **encryption}
+            self.env = {**(self.env or {}), **encryption}
         ignored = [f"{name}={value!r}" for name in WITHOUT_EFFECT if (value := getattr(self, name)) is not None]
         # Said once and not refused: an instance type is in every notebook, and means nothing here
         if ignored:
@@ -259,7 +261,7 @@ class BaselinedMonitor:
         """Start a baselining job. variables: without the location of its results."""
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
         # The service refuses a second job of one name; here it would overwrite the first one's record
-        if local_jobs.exists(local_jobs.JOBS, name):
+        if JOBS.exists(name):
             raise BadConfiguration(f"job_name is {name!r}, which there is already; name another one, or none")
         destination = output or join(default_prefix(self.sagemaker_session), "baselining", name, "results")
         # Later members win: the monitor's environment can't change what this job reads or where it writes

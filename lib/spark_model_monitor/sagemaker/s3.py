@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import IO
 from urllib.parse import urlparse
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.outputs.run_files import CURRENT, RUNS
-from spark_model_monitor.sagemaker.monitoring_files import locate, read_bytes, read_text, write_bytes
+from spark_model_monitor.sagemaker.monitoring_files import SdkSession, locate, read_bytes, read_text, write_bytes
 from spark_model_monitor.sagemaker.sdk import make_getattr
 from spark_model_monitor.storage import is_local, join, local_path, read_file, storage_of
-
-if TYPE_CHECKING:
-    from sagemaker.session import Session as SageMakerSession
 
 
 class S3Uploader:
@@ -31,7 +28,7 @@ class S3Uploader:
         local_path: str,
         desired_s3_uri: str,
         kms_key: str | None = None,
-        sagemaker_session: SageMakerSession | None = None,
+        sagemaker_session: SdkSession = None,
         callback: Callable[[int], None] | None = None,
     ) -> str:
         """Upload a file, or the files of a folder, below a URI; returns the file's URI, or that of the folder.
@@ -55,14 +52,14 @@ class S3Uploader:
         body: str,
         desired_s3_uri: str | None = None,
         kms_key: str | None = None,
-        sagemaker_session: SageMakerSession | None = None,
+        sagemaker_session: SdkSession = None,
     ) -> str:
         """Write a text to a URI; returns the URI."""
         return S3Uploader.upload_bytes(body.encode(), str(desired_s3_uri), kms_key, sagemaker_session)
 
     @staticmethod
     def upload_bytes(
-        b: bytes | IO[bytes], s3_uri: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+        b: bytes | IO[bytes], s3_uri: str, kms_key: str | None = None, sagemaker_session: SdkSession = None
     ) -> str:
         """Write bytes, or the content of an open file, to a URI; returns the URI."""
         return write_bytes(s3_uri, b if isinstance(b, bytes) else b.read(), sagemaker_session, kms_key)
@@ -78,18 +75,18 @@ class S3Downloader:
     """
 
     @staticmethod
-    def read_file(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> str:
+    def read_file(s3_uri: str, sagemaker_session: SdkSession = None) -> str:
         """The text of an object. Raises BadInput if it can't be read."""
         return read_text(s3_uri, sagemaker_session)
 
     @staticmethod
-    def read_bytes(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> bytes:
+    def read_bytes(s3_uri: str, sagemaker_session: SdkSession = None) -> bytes:
         """The bytes of an object. Raises BadInput if it can't be read."""
         return read_bytes(s3_uri, sagemaker_session)
 
     @staticmethod
     def download(
-        s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: SageMakerSession | None = None
+        s3_uri: str, local_path: str, kms_key: str | None = None, sagemaker_session: SdkSession = None
     ) -> list[str]:
         """Copy an object, or all below a URI, into a folder; returns the paths of the copies."""
         copies = []
@@ -103,7 +100,7 @@ class S3Downloader:
         return copies
 
     @staticmethod
-    def list(s3_uri: str, sagemaker_session: SageMakerSession | None = None) -> list[str]:
+    def list(s3_uri: str, sagemaker_session: SdkSession = None) -> list[str]:
         """The URIs of all objects whose own begin with this one, sorted; without the folder of a job's runs, and its pointer.
 
         Notebooks take the first file of a baseline for one of the service's.

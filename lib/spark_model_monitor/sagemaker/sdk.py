@@ -46,10 +46,17 @@ _CHECK = (
     "whose exit status says what it found"
 )
 
-ABSENT = {
-    **dict.fromkeys(("DataQualityCheckConfig", "ModelQualityCheckConfig", "DataBiasCheckConfig"), _CHECK),
-    **dict.fromkeys(("ModelBiasCheckConfig", "ModelExplainabilityCheckConfig", "ClarifyCheckConfig"), _CHECK),
-}
+ABSENT = dict.fromkeys(
+    (
+        "DataQualityCheckConfig",
+        "ModelQualityCheckConfig",
+        "DataBiasCheckConfig",
+        "ModelBiasCheckConfig",
+        "ModelExplainabilityCheckConfig",
+        "ClarifyCheckConfig",
+    ),
+    _CHECK,
+)
 """Reasons, for classes that can't be imported."""
 
 

@@ -32,11 +32,11 @@ from spark_model_monitor.sagemaker.definitions import (
 )
 from spark_model_monitor.sagemaker.executions import get_results_folder, keep, run_due
 from spark_model_monitor.sagemaker.inputs import BatchTransformInput, EndpointInput
-from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, Statistics
+from spark_model_monitor.sagemaker.local_jobs import EXECUTIONS, JOBS, SCHEDULES
+from spark_model_monitor.sagemaker.monitoring_files import ConstraintViolations, SdkSession, Statistics
 from spark_model_monitor.sagemaker.processing import BaselinedMonitor, MonitoringExecution, make_job_name
 
 if TYPE_CHECKING:
-    from sagemaker.session import Session as SageMakerSession
     from typing_extensions import Unpack
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class ScheduledMonitor(BaselinedMonitor):
         baseline = _get_baseline(arguments)
         application = self._app_specification(arguments)
         name = self._schedule_name()
-        record = local_jobs.read(local_jobs.SCHEDULES, name)
+        record = SCHEDULES.read(name)
         parts = {
             "BaselineConfig": baseline,
             "AppSpecification": application,
@@ -194,23 +194,23 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def delete_monitoring_schedule(self) -> None:
         """Delete the schedule; the results of its runs stay."""
-        local_jobs.delete(local_jobs.SCHEDULES, self._schedule_name())
-        local_jobs.delete(local_jobs.EXECUTIONS, self._schedule_name(), f".{Executions.FILE_NAME}")
+        SCHEDULES.delete(self._schedule_name())
+        EXECUTIONS.delete(self._schedule_name(), f".{Executions.FILE_NAME}")
         self.monitoring_schedule_name = self.job_definition_name = None
 
     def describe_schedule(self) -> ApiMembers:
         """Run what is due; returns DescribeMonitoringSchedule's answer. Raises BadConfiguration without a schedule."""
         ran = run_due(self._schedule_name())[-1:]
-        record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
+        record = SCHEDULES.read(self._schedule_name())
         return {**record["Schedule"], **({"LastMonitoringExecutionSummary": ran[0]} if ran else {})}
 
     @classmethod
-    def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: SageMakerSession | None = None) -> S:
+    def attach(cls: type[S], monitor_schedule_name: str, sagemaker_session: SdkSession = None) -> S:
         """A monitor with an existing schedule, created here or in another process.
 
         Raises BadInput if there is none of this name, BadConfiguration if it is one of another kind.
         """
-        record = local_jobs.read(local_jobs.SCHEDULES, monitor_schedule_name)
+        record = SCHEDULES.read(monitor_schedule_name)
         kind = record["Schedule"]["MonitoringType"]
         if kind != cls.MONITORING_TYPE:
             raise BadConfiguration(
@@ -246,15 +246,13 @@ class ScheduledMonitor(BaselinedMonitor):
         if wait:
             executions[-1].wait(logs=True)
         else:
-            log_file = local_jobs.record_path(local_jobs.JOBS, executions[-1].job_name, ".log")
+            log_file = JOBS.find_path(executions[-1].job_name, ".log")
             sys.stdout.write(log_file.read_text(encoding="utf-8", errors="replace"))
 
     def latest_monitoring_statistics(self, file_name: str = STATISTICS) -> Statistics | None:
         """statistics.json of the latest run; None, with a warning, if there is none. Runs what is due."""
         latest = self._latest_completed()
-        if latest is None:
-            return None
-        return latest.statistics(file_name)
+        return latest.statistics(file_name) if latest else None
 
     def latest_monitoring_constraint_violations(self, file_name: str = VIOLATIONS) -> ConstraintViolations | None:
         """constraint_violations.json of the latest run; None, with a warning, if there is none. Runs what is due.
@@ -262,9 +260,7 @@ class ScheduledMonitor(BaselinedMonitor):
         Raises BadInput after an analysis without violations under `MODEL_MONITOR_COMPAT=service`, which leaves no such file.
         """
         latest = self._latest_completed()
-        if latest is None:
-            return None
-        return latest.constraint_violations(file_name)
+        return latest.constraint_violations(file_name) if latest else None
 
     # Its alert.
 
@@ -280,10 +276,10 @@ class ScheduledMonitor(BaselinedMonitor):
                 f"there is no alert {monitoring_alert_name!r}; it is called {self._schedule_name()!r}"
             )
         variables = executions.rule_variables(data_points_to_alert, evaluation_period)
-        record = local_jobs.read(local_jobs.SCHEDULES, self._schedule_name())
+        record = SCHEDULES.read(self._schedule_name())
         self._application(record).setdefault("Environment", {}).update(variables)
         record["Schedule"]["LastModifiedTime"] = local_jobs.now()
-        local_jobs.write(local_jobs.SCHEDULES, self._schedule_name(), record)
+        SCHEDULES.write(self._schedule_name(), record)
 
     def list_monitoring_alerts(
         self, next_token: str | None = None, max_results: int | None = 10
@@ -292,7 +288,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if self.monitoring_schedule_name is None:
             log.warning("No alert to list, please create a schedule first.")
             return [], None
-        record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
+        record = SCHEDULES.read(self.monitoring_schedule_name)
         environment = self._application(record).get("Environment", {})
         return [executions.summarize_alert(record["Schedule"], environment, get_results_folder(record))][
             :max_results
@@ -313,7 +309,7 @@ class ScheduledMonitor(BaselinedMonitor):
         if self.monitoring_schedule_name is None:
             log.warning("No alert history to list, please create a schedule first.")
             return [], None
-        record = local_jobs.read(local_jobs.SCHEDULES, self.monitoring_schedule_name)
+        record = SCHEDULES.read(self.monitoring_schedule_name)
         # Times are the only order there is, whatever `sort_by` says
         changes = executions.list_alert_changes(
             self.monitoring_schedule_name,
@@ -357,7 +353,7 @@ class ScheduledMonitor(BaselinedMonitor):
                 "first delete the existing one using my_monitor.delete_monitoring_schedule()."
             )
         name = requested_name or make_job_name(SCHEDULE)
-        if local_jobs.exists(local_jobs.SCHEDULES, name):
+        if SCHEDULES.exists(name):
             raise BadConfiguration(
                 f"there is a schedule {name!r} already; attach to it, delete it, or name another one"
             )
@@ -393,9 +389,9 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def _set_status(self, status: str) -> None:
         name = self._schedule_name()
-        record = local_jobs.read(local_jobs.SCHEDULES, name)
+        record = SCHEDULES.read(name)
         record["Schedule"] |= {"MonitoringScheduleStatus": status, "LastModifiedTime": local_jobs.now()}
-        local_jobs.write(local_jobs.SCHEDULES, name, record)
+        SCHEDULES.write(name, record)
 
 
 def describe_schedule(name: str, created: datetime, kind: str, config: ApiAnswer) -> ApiMembers:

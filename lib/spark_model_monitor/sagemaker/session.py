@@ -10,7 +10,6 @@ from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, BadInput, MonitorError
 from spark_model_monitor.integrations.imports.descriptions import (
     ApiAnswer,
@@ -21,7 +20,8 @@ from spark_model_monitor.integrations.imports.descriptions import (
 from spark_model_monitor.sagemaker import executions, local_jobs
 from spark_model_monitor.sagemaker.container_jobs import start_processing_job
 from spark_model_monitor.sagemaker.definitions import drop_missing
-from spark_model_monitor.sagemaker.monitoring_files import capture_prefix
+from spark_model_monitor.sagemaker.local_jobs import JOBS, SCHEDULES
+from spark_model_monitor.sagemaker.monitoring_files import SdkSession, capture_prefix
 from spark_model_monitor.sagemaker.monitors import (
     DefaultModelMonitor,
     ModelBiasMonitor,
@@ -36,10 +36,9 @@ if TYPE_CHECKING:
     import boto3
     from botocore.client import BaseClient
     from botocore.waiter import Waiter
-    from sagemaker.session import Session as SageMakerSession
     from sagemaker.session_settings import SessionSettings
 
-DEFINITIONS = "definitions"
+DEFINITIONS = local_jobs.ApiRecords("definitions")
 MONITORS: dict[str, type[ScheduledMonitor]] = {
     kind.MONITORING_TYPE: kind
     for kind in (DefaultModelMonitor, ModelQualityMonitor, ModelBiasMonitor, ModelExplainabilityMonitor)
@@ -74,7 +73,7 @@ class Client:
         Raises BadConfiguration for a name that is taken.
         """
         name = MonitoringScheduleName
-        if local_jobs.exists(local_jobs.SCHEDULES, name):
+        if SCHEDULES.exists(name):
             raise BadConfiguration(f"there is a schedule {name!r} already; delete it, or name another one")
         definition, kind = _get_definition(name, MonitoringScheduleConfig)
         return _keep(describe_schedule(name, local_jobs.now(), kind, MonitoringScheduleConfig), definition, kind)
@@ -83,7 +82,7 @@ class Client:
         self, MonitoringScheduleName: str, MonitoringScheduleConfig: ApiAnswer
     ) -> ApiMembers:
         """Have a schedule run at other times, or another job definition."""
-        before = local_jobs.read(local_jobs.SCHEDULES, MonitoringScheduleName)["Schedule"]
+        before = SCHEDULES.read(MonitoringScheduleName)["Schedule"]
         definition, kind = _get_definition(MonitoringScheduleName, MonitoringScheduleConfig)
         after = describe_schedule(MonitoringScheduleName, local_jobs.now(), kind, MonitoringScheduleConfig)
         kept_members = {name: before[name] for name in ("CreationTime", "MonitoringScheduleStatus")}
@@ -95,7 +94,7 @@ class Client:
 
     def list_monitoring_schedules(self, **filters: Any) -> ApiMembers:
         """The schedules, the newest first. Raises BadConfiguration, as each listing, for a filter that it does not have."""
-        records = [local_jobs.read(local_jobs.SCHEDULES, name) for name in local_jobs.names(local_jobs.SCHEDULES)]
+        records = [SCHEDULES.read(name) for name in SCHEDULES.list_names()]
         summaries = [
             # A summary has no configuration, as in the API
             {member: value for member, value in record["Schedule"].items() if member != "MonitoringScheduleConfig"}
@@ -125,11 +124,9 @@ class Client:
         if MonitoringScheduleName:
             names = [MonitoringScheduleName]
         else:
-            names = local_jobs.names(local_jobs.SCHEDULES)
+            names = SCHEDULES.list_names()
         summaries = [
-            execution | _get_monitored(local_jobs.read(local_jobs.SCHEDULES, name))
-            for name in names
-            for execution in executions.run_due(name)
+            execution | _get_monitored(SCHEDULES.read(name)) for name in names for execution in executions.run_due(name)
         ]
         return _make_page("MonitoringExecutionSummaries", summaries, filters)
 
@@ -163,7 +160,7 @@ class Client:
 
     def list_processing_jobs(self, **filters: Any) -> ApiMembers:
         """Our jobs, the latest first."""
-        jobs = map(local_jobs.describe, local_jobs.names(local_jobs.JOBS))
+        jobs = map(local_jobs.describe, JOBS.list_names())
         summaries = [{"LastModifiedTime": job.get("ProcessingEndTime", job["CreationTime"]), **job} for job in jobs]
         return _make_page("ProcessingJobSummaries", summaries, filters)
 
@@ -289,20 +286,20 @@ def _create(kind: str, members: ApiAnswer) -> ApiMembers:
     if absent := [part for part in _DEMANDED if f"{kind}{part}" not in members]:
         raise BadConfiguration(f"the job definition {name} has no {', '.join(kind + part for part in absent)}")
     arn = f"{local_jobs.ARN}:job-definition/{name}"
-    local_jobs.write(DEFINITIONS, name, {**members, "JobDefinitionArn": arn, "CreationTime": local_jobs.now()})
+    DEFINITIONS.write(name, {**members, "JobDefinitionArn": arn, "CreationTime": local_jobs.now()})
     return {"JobDefinitionArn": arn}
 
 
 def _describe(_: str, members: ApiAnswer) -> ApiMembers:
     name = _get_name(members)
-    if local_jobs.exists(local_jobs.SCHEDULES, name):  # made by a monitor's create_monitoring_schedule
-        definition: ApiMembers = local_jobs.read(local_jobs.SCHEDULES, name)["Definition"]
+    if SCHEDULES.exists(name):  # made by a monitor's create_monitoring_schedule
+        definition: ApiMembers = SCHEDULES.read(name)["Definition"]
         return definition
-    return local_jobs.read(DEFINITIONS, name)
+    return DEFINITIONS.read(name)
 
 
 def _delete(_: str, members: ApiAnswer) -> ApiMembers:
-    local_jobs.delete(DEFINITIONS, _get_name(members))
+    DEFINITIONS.delete(_get_name(members))
     return {}
 
 
@@ -325,7 +322,7 @@ _DEFINITION_CALLS = {"create": _create, "describe": _describe, "delete": _delete
 
 
 def _make_monitor(name: str) -> ScheduledMonitor:
-    kind = local_jobs.read(local_jobs.SCHEDULES, name)["Schedule"]["MonitoringType"]
+    kind = SCHEDULES.read(name)["Schedule"]["MonitoringType"]
     return MONITORS[kind].attach(name)
 
 
@@ -384,7 +381,7 @@ BUCKET = "model-monitor"
 REGION = "us-east-1"
 
 
-def get_execution_role(sagemaker_session: SageMakerSession | None = None, use_default: bool = False) -> str:
+def get_execution_role(sagemaker_session: SdkSession = None, use_default: bool = False) -> str:
     """What stands for the notebook's role, which no job of ours takes.
 
     Examples
@@ -416,7 +413,7 @@ class LocalSession:
         default_bucket: str | None = None,
         settings: SessionSettings | None = None,
         sagemaker_metrics_client: BaseClient | None = None,
-        sagemaker_config: Mapping[str, Json] | None = None,
+        sagemaker_config: ApiAnswer | None = None,
         default_bucket_prefix: str | None = None,
     ) -> None:
         self._given = {"boto_session": boto_session, "sagemaker_runtime_client": sagemaker_runtime_client}

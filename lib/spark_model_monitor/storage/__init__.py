@@ -19,7 +19,7 @@ from spark_model_monitor.lazy import load_lazily
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage.file_system import Storage, StoredFile, join, open_without_spark
 from spark_model_monitor.storage.lease import holding
-from spark_model_monitor.storage.local_storage import LocalStorage, is_local, local_path
+from spark_model_monitor.storage.local_storage import LocalStorage, is_local, local_path, write_text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -45,6 +45,7 @@ __all__ = [
     "LocalStorage",
     "is_local",
     "local_path",
+    "write_text",
 ]
 
 

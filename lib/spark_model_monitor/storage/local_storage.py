@@ -147,6 +147,11 @@ class LocalStorage(file_system.Storage):
             ) from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """Replace a file of this machine, as `Storage.write` does."""
+    LocalStorage().write(str(path), text.encode())
+
+
 def is_local(path: str) -> bool:
     """Whether a path is on this machine."""
     return urlparse(path).scheme in ("", "file")

@@ -104,7 +104,7 @@ class S3Storage(Storage):
         with _convert_errors(path, "read"):
             for answer in answers:
                 try:
-                    body = _client().get_object(**_split_path(path), Range=byte_range)[
+                    body = _client().get_object(**split_path(path), Range=byte_range)[
                         "Body"
                     ]  # boto3 itself retries this
                 except Exception as error:
@@ -118,14 +118,14 @@ class S3Storage(Storage):
     def open(self, path: str) -> BinaryIO:
         """A file that is read in pieces, from any offset."""
         with _convert_errors(path, "read"):
-            size = _client().head_object(**_split_path(path))["ContentLength"]
+            size = _client().head_object(**split_path(path))["ContentLength"]
         return io.BufferedReader(_Pieces(self, path, size), COPIED_BYTES)
 
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         # A put is seen as a whole or not at all, so it needs no draft
         with _convert_errors(path, "written", OutputFailed):
-            _client().put_object(**_split_path(path), Body=content, **_encryption)
+            _client().put_object(**split_path(path), Body=content, **_encryption)
 
     def assemble(self, sources: Sequence[str], target: str) -> bool:
         require_lease(self, target)
@@ -136,7 +136,7 @@ class S3Storage(Storage):
             if self._has_content(target, concatenation):
                 return False
             concatenation.seek(0)
-            _client().upload_fileobj(concatenation, **_split_path(target), ExtraArgs=dict(_encryption))
+            _client().upload_fileobj(concatenation, **split_path(target), ExtraArgs=dict(_encryption))
         return True
 
     def _has_content(self, path: str, content: BinaryIO) -> bool:
@@ -152,13 +152,13 @@ class S3Storage(Storage):
         require_lease(self, path)
         with _convert_errors(path, "removed", OutputFailed):
             # The object itself, then whatever has it as a folder; up to 1,000 keys a request
-            for page in [{"Contents": [_split_path(path)]}, *self._list_pages(path, "/")]:
+            for page in [{"Contents": [split_path(path)]}, *self._list_pages(path, "/")]:
                 objects = [
                     {"Key": listed_object["Key"]} for listed_object in page.get("Contents", ()) if listed_object["Key"]
                 ]
                 some = {"Objects": objects, "Quiet": True}
                 if objects:
-                    answer = _client().delete_objects(Bucket=_split_path(path)["Bucket"], Delete=some)
+                    answer = _client().delete_objects(Bucket=split_path(path)["Bucket"], Delete=some)
                 else:
                     answer = {}
                 if answer.get("Errors"):
@@ -168,21 +168,20 @@ class S3Storage(Storage):
         """The object at a path, or none."""
         from botocore.exceptions import ClientError
 
+        head = None
         try:
-            head = None
-            if _split_path(path)["Key"]:
-                head = _client().head_object(**_split_path(path))
+            if split_path(path)["Key"]:
+                head = _client().head_object(**split_path(path))
         except ClientError as error:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise
-            head = None
         if head:
             return [_describe_object(self.resolved(path), head["ContentLength"], head["LastModified"])]
         return []
 
     def _list_pages(self, path: str, below: str, **more: Any) -> Iterator[Mapping[str, Any]]:
         """Listings of the keys that begin with a path and `below`."""
-        location = _split_path(path)
+        location = split_path(path)
         prefix = f"{location['Key']}{below}".lstrip("/")
         return iter(
             _client().get_paginator("list_objects_v2").paginate(Bucket=location["Bucket"], Prefix=prefix, **more)
@@ -190,7 +189,7 @@ class S3Storage(Storage):
 
     def _list_page(self, path: str, page: Mapping[str, Any]) -> Iterator[StoredFile]:
         """The objects of a listing, without folder markers."""
-        bucket = self.resolved(path).removesuffix(_split_path(path)["Key"]).rstrip("/")
+        bucket = self.resolved(path).removesuffix(split_path(path)["Key"]).rstrip("/")
         for listed_object in page.get("Contents", ()):
             if not listed_object["Key"].endswith("/"):
                 yield _describe_object(
@@ -260,7 +259,8 @@ def _client() -> BaseClient:
     return _limit_requests(client if is_amazons else session.client("s3", config=settings.merge(by_paths)))
 
 
-def _split_path(path: str) -> dict[str, str]:
+def split_path(path: str) -> dict[str, str]:
+    """Bucket and key of a path, as boto3's calls take them."""
     bucket, _, key = path.partition("://")[2].partition("/")
     # Empty parts removed: `a//b` would be another key than `a/b`
     return {"Bucket": bucket, "Key": "/".join(filter(None, key.split("/")))}

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from spark_model_monitor.integrations.demo.demo_run import MONITORED_HOUR, main
+from spark_model_monitor import cli
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.integrations.demo.demo_run import MONITORED_HOUR, run_demo
 from spark_model_monitor.integrations.demo.traffic import FAULT, Traffic
 
 STATISTICS = """{
@@ -93,7 +95,7 @@ class Jobs:
 def test_the_jobs_get_the_generated_files_as_a_user_would_name_them(tmp_path):
     jobs = Jobs()
 
-    assert main(["--output", str(tmp_path), "--rows", "40"], out=io.StringIO(), start_job=jobs, watch=no_day) == 0
+    assert run_demo(tmp_path, 40, out=io.StringIO(), start_job=jobs, watch=no_day) == 0
     assert list(jobs.flags) == ["baseline", "monitoring", "attributions"]
     assert jobs.flags["baseline"] == {
         "--dataset-source": str(tmp_path / "baseline.csv"),
@@ -130,7 +132,7 @@ def test_the_monitored_hour_lies_behind_the_planted_fault():
 def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predictions(tmp_path):
     out = io.StringIO()
 
-    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
+    run_demo(tmp_path, 40, out=out, start_job=Jobs(), watch=no_day)
 
     assert out.getvalue().splitlines()[-3:] == [
         "Before its labels come, the accuracy of that hour is estimated: 0.75, from 0.50 to 0.88, "
@@ -146,7 +148,7 @@ def test_the_last_lines_say_what_is_wrong_with_the_hour_and_what_moved_the_predi
 def test_the_report_has_a_table_of_the_features_and_the_places_of_the_files(tmp_path):
     out = io.StringIO()
 
-    main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day)
+    run_demo(tmp_path, 40, out=out, start_job=Jobs(), watch=no_day)
 
     table = out.getvalue().partition("40 rows, 2 features\n\n")[2]
     assert table.splitlines()[:4] == [
@@ -173,7 +175,7 @@ def test_a_rerun_says_and_leaves_the_same(tmp_path):
     tables = []
     for _ in range(2):
         out = io.StringIO()
-        assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=Jobs(), watch=no_day) == 0
+        assert run_demo(tmp_path, 40, out=out, start_job=Jobs(), watch=no_day) == 0
         tables.append(out.getvalue().partition("40 rows")[2])
 
     assert tables[0] == tables[1]
@@ -187,19 +189,17 @@ def test_a_job_that_fails_gives_the_demo_its_exit_status_and_no_table(folder, jo
     out = io.StringIO()
     jobs = Jobs(failing=folder)
 
-    assert main(["--output", str(tmp_path), "--rows", "40"], out=out, start_job=jobs, watch=no_day) == 255
+    assert run_demo(tmp_path, 40, out=out, start_job=jobs, watch=no_day) == 255
     assert f"The job {job} ended with exit status 255" in capsys.readouterr().err
     assert list(jobs.flags)[-1] == folder
     assert "features" not in out.getvalue()
 
 
-def test_no_rows_are_refused_before_anything_is_written(tmp_path, capsys):
+def test_no_rows_are_refused_before_anything_is_written(tmp_path):
     jobs = Jobs()
 
-    assert (
-        main(["--output", str(tmp_path / "demo"), "--rows", "0"], out=io.StringIO(), start_job=jobs, watch=no_day) == 2
-    )
-    assert capsys.readouterr().err.startswith("Error: --rows is 0; a baseline needs at least 1 row")
+    with pytest.raises(BadConfiguration, match="--rows is 0; a baseline needs at least 1 row"):
+        run_demo(tmp_path / "demo", 0, out=io.StringIO(), start_job=jobs, watch=no_day)
     assert not (tmp_path / "demo").exists()
     assert not jobs.flags
 
@@ -207,7 +207,7 @@ def test_no_rows_are_refused_before_anything_is_written(tmp_path, capsys):
 @pytest.mark.parametrize("rows", ["many", "1.5"])
 def test_rows_that_are_no_whole_number_are_refused(rows, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["--rows", rows], out=io.StringIO(), start_job=Jobs(), watch=no_day)
+        cli.main(["demo", "--rows", rows])
 
     assert ended.value.code == 2
     assert f"argument --rows: invalid int value: '{rows}'" in capsys.readouterr().err

@@ -12,7 +12,6 @@ from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import Page, PageSection, build_table
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.integrations.demo import demo_run as demo
 from spark_model_monitor.reports.derivation import Explanation, as_text
 from spark_model_monitor.reports.mails import create_mail
 from spark_model_monitor.reports.notices import (
@@ -59,7 +58,7 @@ def test_a_line_that_a_text_brings_along_is_none_of_ours():
     "command",
     [
         lambda name: submission.main([f"{name}.py"]),
-        lambda name: demo.main(["--output", name]),
+        lambda name: cli.main(["demo", "--output", name]),
         lambda name: cli.main(["prune", "--captures", f"{name}/away", "--older-than", "P30D"]),
     ],
     ids=["submit", "demo", "prune"],

@@ -10,7 +10,8 @@ from spark_model_monitor.integrations.imports.descriptions import read_definitio
 from spark_model_monitor.integrations.imports.jobs import build_jobs
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for
-from spark_model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor, local_jobs
+from spark_model_monitor.sagemaker import BiasAnalysisConfig, BiasConfig, EndpointInput, ModelBiasMonitor
+from spark_model_monitor.sagemaker.local_jobs import SCHEDULES
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def scheduled(home):
         output_s3_uri=str(home / "reports"),
         monitor_schedule_name="hourly",
     )
-    record = local_jobs.read(local_jobs.SCHEDULES, "hourly")
+    record = SCHEDULES.read("hourly")
     return monitor, build_jobs(read_definition(record["Definition"]), "hourly", record["CapturePrefix"])
 
 
@@ -68,7 +69,7 @@ def test_a_schedule_can_be_given_another_configuration(home):
     monitor, _ = scheduled(home)
     monitor.update_monitoring_schedule(analysis_config=str(home / "other.json"))
 
-    record = local_jobs.read(local_jobs.SCHEDULES, "hourly")
+    record = SCHEDULES.read("hourly")
     assert record["Definition"]["ModelBiasAppSpecification"]["ConfigUri"] == str(home / "other.json")
 
 

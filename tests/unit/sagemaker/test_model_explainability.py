@@ -16,8 +16,8 @@ from spark_model_monitor.sagemaker import (
     ModelConfig,
     ModelExplainabilityMonitor,
     SHAPConfig,
-    local_jobs,
 )
+from spark_model_monitor.sagemaker.local_jobs import SCHEDULES
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def config_of_model(home, name):
 
 
 def build_job(name="hourly"):
-    record = local_jobs.read(local_jobs.SCHEDULES, name)
+    record = SCHEDULES.read(name)
     [job] = build_jobs(read_definition(record["Definition"]), name, record["CapturePrefix"])
     return job
 

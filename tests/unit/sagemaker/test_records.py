@@ -2,7 +2,7 @@
 
 from datetime import datetime, timezone
 
-from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.local_jobs import SCHEDULES
 from spark_model_monitor.sagemaker.monitoring_files import HOME_VARIABLE
 
 
@@ -17,6 +17,6 @@ def test_a_time_is_a_time_and_how_long_before_a_run_stays_as_it_was_written(tmp_
         },
     }
 
-    local_jobs.write(local_jobs.SCHEDULES, "once", content)
+    SCHEDULES.write("once", content)
 
-    assert local_jobs.read(local_jobs.SCHEDULES, "once") == content
+    assert SCHEDULES.read("once") == content

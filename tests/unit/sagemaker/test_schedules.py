@@ -29,6 +29,7 @@ from spark_model_monitor.sagemaker import (
     local_jobs,
 )
 from spark_model_monitor.sagemaker.executions import build_plan
+from spark_model_monitor.sagemaker.local_jobs import EXECUTIONS, SCHEDULES
 
 BASELINE = {"constraints": "s3://bucket/constraints.json", "statistics": "s3://bucket/statistics.json"}
 ROLE = "arn:aws:iam::000000000000:role/monitoring"
@@ -234,9 +235,9 @@ def test_a_schedule_of_one_run_is_due_once():
     monitor = DefaultModelMonitor()
     window = {"data_analysis_start_time": "-PT2H", "data_analysis_end_time": "-PT0H"}
     monitor.create_monitoring_schedule("churn", schedule_cron_expression="NOW", **window, **BASELINE)
-    folder = local_jobs.record_path(local_jobs.EXECUTIONS, "any").parent
+    folder = EXECUTIONS.find_path("any").parent
     name = monitor.monitoring_schedule_name
-    plan = build_plan(local_jobs.read(local_jobs.SCHEDULES, name))
+    plan = build_plan(SCHEDULES.read(name))
     record = Record.read(folder, name)
 
     [time] = due_runs(plan, record.executions, local_jobs.now()).times

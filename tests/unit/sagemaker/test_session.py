@@ -12,7 +12,7 @@ from tests.programs import run_program
 
 import spark_model_monitor.sagemaker as sagemaker
 from spark_model_monitor.errors import BadConfiguration, BadInput
-from spark_model_monitor.sagemaker import local_jobs
+from spark_model_monitor.sagemaker.local_jobs import SCHEDULES
 
 BASELINE = {"statistics": "s3://bucket/statistics.json", "constraints": "s3://bucket/constraints.json"}
 
@@ -108,7 +108,7 @@ def test_a_schedule_of_boto3s_calls_is_one_of_the_monitors_and_the_other_way_rou
     [alert] = client.list_monitoring_alerts(MonitoringScheduleName="first")["MonitoringAlertSummaries"]
     assert (alert["MonitoringAlertName"], alert["DatapointsToAlert"], alert["EvaluationPeriod"]) == ("first", 2, 3)
     client.delete_monitoring_schedule(MonitoringScheduleName="second")
-    assert not local_jobs.exists(local_jobs.SCHEDULES, "second")
+    assert not SCHEDULES.exists("second")
 
 
 def test_listings_are_of_what_is_asked_for_page_by_page():

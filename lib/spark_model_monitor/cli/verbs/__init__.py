@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError, _ActionsContainer
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -20,9 +20,24 @@ Verb = Callable[[Any], int]
 VERBS: Registry[Verb] = Registry("command")
 
 
-def register_verb(
-    name: str, *, group: str, flags: Callable[[ArgumentParser], None] | None = None
-) -> Callable[[Verb], Verb]:
+class FlagAdder:
+    """Enters the flags of a command into its parser."""
+
+    def __init__(self, parser: _ActionsContainer) -> None:
+        self._parser = parser
+
+    def __call__(self, name: str, explanation: str, metavar: str | None = None, **facts: Any) -> None:
+        """Enter one. facts: as of `add_argument`; with neither these nor a metavar it is a switch."""
+        if metavar is not None:
+            facts["metavar"] = metavar
+        self._parser.add_argument(name, help=explanation, **(facts or {"action": "store_true"}))
+
+    def make_alternatives(self) -> FlagAdder:
+        """Enters flags that exclude each other."""
+        return FlagAdder(self._parser.add_mutually_exclusive_group())
+
+
+def register_verb(name: str, *, group: str, flags: Callable[[FlagAdder], None] | None = None) -> Callable[[Verb], Verb]:
     """Decorator that enters a command.
 
     group: the heading that it stands under (`cli.HEADINGS`). flags: adds its flags to a parser; the function then takes
@@ -39,13 +54,13 @@ def start_job(name: str, arguments: Sequence[str]) -> int:
     return submission.main([name, *arguments], program="spark-model-monitor", is_verb=True)
 
 
-def add_values_flag(parser: ArgumentParser) -> None:
-    parser.add_argument(
+def add_values_flag(add: FlagAdder) -> None:
+    add(
         "--values",
+        "name values of the data nowhere, on a terminal (default), or in pipes and files, too",
+        "{hide,show,send}",
         type=_read_shown_values,
-        metavar="{hide,show,send}",
         default=os.environ.get("MODEL_MONITOR_VALUES") or "show",
-        help="name values of the data nowhere, on a terminal (default), or in pipes and files, too",
     )
 
 

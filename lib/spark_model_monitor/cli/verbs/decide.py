@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 
-from spark_model_monitor.cli.verbs import add_values_flag, open_paths, register_verb, show_values
+from spark_model_monitor.cli.verbs import FlagAdder, add_values_flag, open_paths, register_verb, show_values
 
 
-def _add_accept_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("accepted_run", metavar="RUN", help="output path of the monitoring run")
-    parser.add_argument("features", nargs="*", metavar="FEATURE", help="features or metrics (default: all)")
-    parser.add_argument("--by", metavar="NAME", help="who accepts the alarms")
-    parser.add_argument("--why", metavar="TEXT", help="reason for accepting the alarms")
+def _add_accept_flags(add: FlagAdder) -> None:
+    add("accepted_run", "output path of the monitoring run", "RUN")
+    add("features", "features or metrics (default: all)", "FEATURE", nargs="*")
+    add("--by", "who accepts the alarms", "NAME")
+    add("--why", "reason for accepting the alarms", "TEXT")
 
 
 @register_verb("accept", group="decide", flags=_add_accept_flags)
-def accept(options: argparse.Namespace) -> int:
+def accept(options: Namespace) -> int:
     """Accept the alarms of a run: its window counts as healthy, and the same alarm is not raised again."""
     from spark_model_monitor.reports.history.decisions import accept
 
@@ -28,15 +28,15 @@ def accept(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_promote_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("baseline_run", metavar="RUN", help="output path of the run")
-    parser.add_argument("--model-version", required=True, metavar="VERSION", help="name of the version")
-    parser.add_argument("--to", required=True, metavar="DIRECTORY", help="folder of the versions")
-    parser.add_argument("--replace", action="store_true", help="overwrite an existing version")
+def _add_promote_flags(add: FlagAdder) -> None:
+    add("baseline_run", "output path of the run", "RUN")
+    add("--model-version", "name of the version", "VERSION", required=True)
+    add("--to", "folder of the versions", "DIRECTORY", required=True)
+    add("--replace", "overwrite an existing version")
 
 
 @register_verb("promote", group="decide", flags=_add_promote_flags)
-def promote(options: argparse.Namespace) -> int:
+def promote(options: Namespace) -> int:
     """Make a run the baseline of a model version: monitors compare with it from now on."""
     from datetime import datetime, timezone
 
@@ -50,12 +50,12 @@ def promote(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_rollback_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("baselines", metavar="DIRECTORY", help="folder of the versions")
+def _add_rollback_flags(add: FlagAdder) -> None:
+    add("baselines", "folder of the versions", "DIRECTORY")
 
 
 @register_verb("rollback", group="decide", flags=_add_rollback_flags)
-def rollback(options: argparse.Namespace) -> int:
+def rollback(options: Namespace) -> int:
     """Undo the last promotion: the version before it is the baseline again."""
     from datetime import datetime, timezone
 
@@ -69,45 +69,39 @@ def rollback(options: argparse.Namespace) -> int:
 
 STATUSES = {"promote": 0, "keep": 4, "cannot tell": 5}  # with --gate
 PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
-OPTIONS = {
-    "ground-truth": ("PATH", "ground-truth records, or a table of ids and labels"),
-    "id-attribute": ("NAME", "for tables: the column with the row ids"),
-    "ground-truth-attribute": ("NAME", "location of the label: a column, an index or a JMESPath"),
-    "inference-attribute": ("NAME", "location of the prediction"),
-    "probability-attribute": ("NAME", "location of the probability"),
-    "positive-label": ("LABEL", "the positive class (default: 1 or true)"),
-    "metric": ("NAME", "the metric that decides (default: auc, otherwise accuracy, otherwise mae)"),
-    "start-time": ("TIME", "for captures: the start of the trial, such as 2026-03-01T00:00:00Z"),
-    "output-path": ("DIRECTORY", "where to write challenge.json and challenge.html"),
-}
 
 
-def _add_challenge_flags(parser: argparse.ArgumentParser) -> None:
+def _add_challenge_flags(add: FlagAdder) -> None:
     for name in ("champion", "challenger"):
-        parser.add_argument(name, metavar=name.upper(), help="captures of the variant, merged captures, or a table")
-    parser.add_argument("--problem-type", required=True, choices=PROBLEMS, help="what the models predict")
+        add(name, "captures of the variant, merged captures, or a table", name.upper())
+    add("--problem-type", "what the models predict", required=True, choices=PROBLEMS)
     # The names of columns and places are spelled as for the jobs
-    for option, (metavar, text) in OPTIONS.items():
-        parser.add_argument(f"--{option}", metavar=metavar, help=text)
+    add("--ground-truth", "ground-truth records, or a table of ids and labels", "PATH")
+    add("--id-attribute", "for tables: the column with the row ids", "NAME")
+    add("--ground-truth-attribute", "location of the label: a column, an index or a JMESPath", "NAME")
+    add("--inference-attribute", "location of the prediction", "NAME")
+    add("--probability-attribute", "location of the probability", "NAME")
+    add("--positive-label", "the positive class (default: 1 or true)", "LABEL")
+    add("--metric", "the metric that decides (default: auc, otherwise accuracy, otherwise mae)", "NAME")
+    add("--start-time", "for captures: the start of the trial, such as 2026-03-01T00:00:00Z", "TIME")
+    add("--output-path", "where to write challenge.json and challenge.html", "DIRECTORY")
     rows_help = "planned number of rows with labels in the trial (default: 10000)"
-    parser.add_argument("--planned-rows", type=int, default=10_000, metavar="ROWS", help=rows_help)
+    add("--planned-rows", rows_help, "ROWS", type=int, default=10_000)
     gain_help = "smallest gain worth a promotion, in the metric's unit (default: 0)"
-    parser.add_argument("--least-gain", type=float, default=0.0, metavar="GAIN", help=gain_help)
+    add("--least-gain", gain_help, "GAIN", type=float, default=0.0)
     design_help = (
         "shadow: both models answered the same rows; split: each answered its own (default: detected from the ids)"
     )
-    parser.add_argument("--design", choices=("shadow", "split"), help=design_help)
-    parser.add_argument("--share", type=float, metavar="SHARE", help="for a split: planned share of the challenger")
-    parser.add_argument(
-        "--follow-links", action="store_true", help="also read what links lead to outside of these folders"
-    )
-    parser.add_argument("--json", action="store_true", help="print challenge.json")
-    add_values_flag(parser)
-    parser.add_argument("--gate", action="store_true", help="end with 0 for promote, 4 for keep, 5 for cannot tell")
+    add("--design", design_help, choices=("shadow", "split"))
+    add("--share", "for a split: planned share of the challenger", "SHARE", type=float)
+    add("--follow-links", "also read what links lead to outside of these folders")
+    add("--json", "print challenge.json")
+    add_values_flag(add)
+    add("--gate", "end with 0 for promote, 4 for keep, 5 for cannot tell")
 
 
 @register_verb("challenge", group="decide", flags=_add_challenge_flags)
-def challenge(options: argparse.Namespace) -> int:
+def challenge(options: Namespace) -> int:
     """Report whether a challenger is better than the champion: promote, keep, or cannot tell, with the number of rows needed. You
     may look as often as you like.
     """

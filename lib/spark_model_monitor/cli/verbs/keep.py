@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 
-from spark_model_monitor.cli.verbs import open_paths, register_verb
-
-
-def _merge_states_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("runs", nargs="*", metavar="RUN", help="output path of a run, or its states directory")
-    add("--output", metavar="DIRECTORY", help="where to write the merged documents")
-    add("--history", metavar="DIRECTORY", help="folder above hour folders, whose history.parquet is rebuilt")
+from spark_model_monitor.cli.verbs import FlagAdder, open_paths, register_verb
 
 
-@register_verb("merge-states", group="keep", flags=_merge_states_flags)
-def merge_states(options: argparse.Namespace) -> int:
+def _add_merge_states_flags(add: FlagAdder) -> None:
+    add("runs", "output path of a run, or its states directory", "RUN", nargs="*")
+    add("--output", "where to write the merged documents", "DIRECTORY")
+    add("--history", "folder above hour folders, whose history.parquet is rebuilt", "DIRECTORY")
+
+
+@register_verb("merge-states", group="keep", flags=_add_merge_states_flags)
+def merge_states(options: Namespace) -> int:
     """Merge the states of several runs into the documents of one run, or rebuild the history of monitored windows from their
     states. Needs no data."""
     from spark_model_monitor.errors import BadConfiguration
@@ -40,25 +39,25 @@ def merge_states(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_prune_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--older-than", required=True, metavar="DURATION", help="ISO 8601, such as P90D")
+def _add_prune_flags(add: FlagAdder) -> None:
+    add("--older-than", "ISO 8601, such as P90D", "DURATION", required=True)
     for name, description in (
         ("captures", "captures"),
         ("merged", "output paths of merges"),
         ("reports", "reports of runs"),
     ):
-        parser.add_argument(f"--{name}", nargs="+", default=[], metavar="DIRECTORY", help=f"folders of {description}")
-    parser.add_argument("--pages", action="store_true", help="also delete the pages of old runs below --reports")
+        add(f"--{name}", f"folders of {description}", "DIRECTORY", nargs="+", default=[])
+    add("--pages", "also delete the pages of old runs below --reports")
     keep_help = "delete old runs below --reports completely, except the latest N of each schedule"
-    parser.add_argument("--keep-windows", type=int, metavar="N", help=keep_help)
-    parser.add_argument("--all", action="store_true", help="with --keep-windows 0, also delete a schedule's last run")
+    add("--keep-windows", keep_help, "N", type=int)
+    add("--all", "with --keep-windows 0, also delete a schedule's last run")
     now_help = "count ages from TIME, such as 2026-03-04T00:00:00Z (default: from now)"
-    parser.add_argument("--now", metavar="TIME", help=now_help)
-    parser.add_argument("--dry-run", action="store_true", help="delete nothing, print what would be deleted")
+    add("--now", now_help, "TIME")
+    add("--dry-run", "delete nothing, print what would be deleted")
 
 
 @register_verb("prune", group="keep", flags=_add_prune_flags)
-def prune(options: argparse.Namespace) -> int:
+def prune(options: Namespace) -> int:
     """Delete captures, merged records, quarantined records and waiting ids of old hours. Documents and states stay, unless
     --keep-windows limits the number of runs."""
     from datetime import datetime, timedelta

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import Namespace
 
-from spark_model_monitor.cli.verbs import add_values_flag, open_paths, register_verb, show_values
+from spark_model_monitor.cli.verbs import FlagAdder, add_values_flag, open_paths, register_verb, show_values
 
 
-def _report_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+def _add_report_flags(add: FlagAdder) -> None:
     add(
         "folders",
+        "output paths of runs, or folders above them, ours or the service's; or files of Deequ's metrics repository",
+        "DIR",
         nargs="+",
-        metavar="DIR",
-        help="output paths of runs, or folders above them, ours or the service's; or files of Deequ's metrics repository",
     )
-    add("--since", metavar="TIME", help="windows from this time on, such as 2026-03-01")
-    add("--until", metavar="TIME", help="windows that start before this time")
-    add("--last", type=int, metavar="N", help="the last N windows")
-    add("--features", action="append", metavar="PATTERN,…", help="only matching names, such as 'age*'")
-    add("--title", metavar="TEXT", help="title of the page (default: the model)")
-    add("--max-size", default="5MB", metavar="SIZE", help="maximum size of the page (default: 5MB)")
-    add("--output", metavar="FILE", help="file of the page (default: history.html in the first DIR)")
-    add("--open", action="store_true", help="open the page in a browser")
+    add("--since", "windows from this time on, such as 2026-03-01", "TIME")
+    add("--until", "windows that start before this time", "TIME")
+    add("--last", "the last N windows", "N", type=int)
+    add("--features", "only matching names, such as 'age*'", "PATTERN,…", action="append")
+    add("--title", "title of the page (default: the model)", "TEXT")
+    add("--max-size", "maximum size of the page (default: 5MB)", "SIZE", default="5MB")
+    add("--output", "file of the page (default: history.html in the first DIR)", "FILE")
+    add("--open", "open the page in a browser")
 
 
-@register_verb("report", group="look", flags=_report_flags)
-def report(options: argparse.Namespace) -> int:
+@register_verb("report", group="look", flags=_add_report_flags)
+def report(options: Namespace) -> int:
     """Write a page about many runs: what is wrong and since when, over time, feature by window. One file that fetches nothing."""
     from spark_model_monitor.data.engine.workers import hide_pandas_from_arrow
     from spark_model_monitor.reports.history_page import report_command
@@ -45,19 +44,18 @@ def report(options: argparse.Namespace) -> int:
         return report_command.main(request, options.output, sys.stdout, shown=options.open)
 
 
-def _compare_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+def _add_compare_flags(add: FlagAdder) -> None:
     for name in ("before", "after"):
-        add(name, metavar=name.upper(), help="output path of a run, folder of the service, or one of their JSON files")
-    add("--judge", action="store_true", help="end with 4 if AFTER breaks the constraints of BEFORE")
-    add("--json", action="store_true", help="print a JSON object")
-    add("--output", metavar="FILE", help="also write the comparison as a page")
-    add("--attributions", metavar="PATH", help="analysis.json of the model: list influential features first")
-    add_values_flag(parser)
+        add(name, "output path of a run, folder of the service, or one of their JSON files", name.upper())
+    add("--judge", "end with 4 if AFTER breaks the constraints of BEFORE")
+    add("--json", "print a JSON object")
+    add("--output", "also write the comparison as a page", "FILE")
+    add("--attributions", "analysis.json of the model: list influential features first", "PATH")
+    add_values_flag(add)
 
 
-@register_verb("compare", group="look", flags=_compare_flags)
-def compare(options: argparse.Namespace) -> int:
+@register_verb("compare", group="look", flags=_add_compare_flags)
+def compare(options: Namespace) -> int:
     """Report what changed between two runs or baselines, largest first. Needs no data, no JVM."""
     from spark_model_monitor.reports.history_page.compare import main
 
@@ -73,18 +71,17 @@ def compare(options: argparse.Namespace) -> int:
         return main(options.before, options.after, sys.stdout, **settings)
 
 
-def _add_compare_files_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("before", metavar="BEFORE", help="file or folder of data: CSV, JSON, Parquet, captures")
-    add("after", metavar="AFTER", help="later data of the same kind")
-    add("--output", metavar="FILE", help="file of the page (default: AFTER-compared.html)")
-    add("--follow-links", action="store_true", help="also read what links lead to outside of these folders")
-    add("--json", action="store_true", help="print a JSON object")
-    add_values_flag(parser)
+def _add_compare_files_flags(add: FlagAdder) -> None:
+    add("before", "file or folder of data: CSV, JSON, Parquet, captures", "BEFORE")
+    add("after", "later data of the same kind", "AFTER")
+    add("--output", "file of the page (default: AFTER-compared.html)", "FILE")
+    add("--follow-links", "also read what links lead to outside of these folders")
+    add("--json", "print a JSON object")
+    add_values_flag(add)
 
 
 @register_verb("compare-files", group="look", flags=_add_compare_files_flags)
-def compare_files(options: argparse.Namespace) -> int:
+def compare_files(options: Namespace) -> int:
     """Compare two files of data, and write a page: the first one is the baseline. Keeps nothing else, needs no JVM."""
     from pathlib import Path
 
@@ -108,17 +105,16 @@ def compare_files(options: argparse.Namespace) -> int:
     return 0
 
 
-def _explain_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("feature", metavar="FEATURE", help="a feature or metric that the run checked")
-    add("--run", required=True, dest="run_path", metavar="DIRECTORY", help="the run's output path")
-    add("--baseline", metavar="DIRECTORY", help="the baseline's output path (default: the one named by the run)")
-    add("--json", action="store_true", help="print a JSON object")
-    add_values_flag(parser)
+def _add_explain_flags(add: FlagAdder) -> None:
+    add("feature", "a feature or metric that the run checked", "FEATURE")
+    add("--run", "the run's output path", "DIRECTORY", required=True, dest="run_path")
+    add("--baseline", "the baseline's output path (default: the one named by the run)", "DIRECTORY")
+    add("--json", "print a JSON object")
+    add_values_flag(add)
 
 
-@register_verb("explain", group="look", flags=_explain_flags)
-def explain(options: argparse.Namespace) -> int:
+@register_verb("explain", group="look", flags=_add_explain_flags)
+def explain(options: Namespace) -> int:
     """Show where the numbers of a feature's checks come from: both distributions, the largest gap, the formula, the verdict."""
     from spark_model_monitor.reports.derivation import as_text, explain
 
@@ -135,18 +131,16 @@ def explain(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_rows_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_path", metavar="RUN", help="the run's output path")
-    parser.add_argument("feature", metavar="FEATURE", help="a violated feature")
-    parser.add_argument("--source", metavar="PATH", help="the data that the run read: also print the rows")
-    parser.add_argument(
-        "--follow-links", action="store_true", help="as the run did: also read what links lead to elsewhere"
-    )
-    add_values_flag(parser)
+def _add_rows_flags(add: FlagAdder) -> None:
+    add("run_path", "the run's output path", "RUN")
+    add("feature", "a violated feature", "FEATURE")
+    add("--source", "the data that the run read: also print the rows", "PATH")
+    add("--follow-links", "as the run did: also read what links lead to elsewhere")
+    add_values_flag(add)
 
 
 @register_verb("rows", group="look", flags=_add_rows_flags)
-def rows(options: argparse.Namespace) -> int:
+def rows(options: Namespace) -> int:
     """Print the ids of rows behind a violation, or the rows themselves."""
     from spark_model_monitor.data.reading.listing import following_links
     from spark_model_monitor.errors import BadConfiguration

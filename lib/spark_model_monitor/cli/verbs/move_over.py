@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
-from spark_model_monitor.cli.verbs import register_verb
+from spark_model_monitor.cli.verbs import FlagAdder, register_verb
 
 
-def _import_schedules_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+def _add_import_schedules_flags(add: FlagAdder) -> None:
     add(
         "files",
+        "JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition and describe-endpoint, in any order",
+        "FILE",
         nargs="*",
-        metavar="FILE",
-        help="JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition "
-        "and describe-endpoint, in any order",
     )
-    add("--schedule", metavar="NAME", help="fetch this schedule and what it refers to from your account, with boto3")
-    add("--region", metavar="REGION", help="region of --schedule (default: the one in your AWS settings)")
-    add("--output", default=".", metavar="DIRECTORY", help="where to write the files (default: here)")
-    add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
-    add("--replace", action="store_true", help="overwrite existing files")
-    add("--airflow", action="store_true", help="also write an Airflow DAG for each schedule")
+    add("--schedule", "fetch this schedule and what it refers to from your account, with boto3", "NAME")
+    add("--region", "region of --schedule (default: the one in your AWS settings)", "REGION")
+    add("--output", "where to write the files (default: here)", "DIRECTORY", default=".")
+    add("--captures", "the folder above the endpoints' captures", "PREFIX")
+    add("--replace", "overwrite existing files")
+    add("--airflow", "also write an Airflow DAG for each schedule")
 
 
-@register_verb("import", group="move over", flags=_import_schedules_flags)
-def import_schedules(options: argparse.Namespace) -> int:
+@register_verb("import", group="move over", flags=_add_import_schedules_flags)
+def import_schedules(options: Namespace) -> int:
     """Convert descriptions of the service's schedules into env files and schedule entries, and into Airflow DAGs."""
     from pathlib import Path
 
@@ -63,14 +61,13 @@ def replay(arguments: Sequence[str]) -> int:
     return replay_command.main(arguments)
 
 
-def _import_notebook_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("notebook", metavar="FILE", help="a notebook, or a .py module, that uses the SageMaker SDK, version 2 or 3")
-    add("--output", metavar="FILE", help="where to write it with changed lines (default: nowhere)")
+def _add_import_notebook_flags(add: FlagAdder) -> None:
+    add("notebook", "a notebook, or a .py module, that uses the SageMaker SDK, version 2 or 3", "FILE")
+    add("--output", "where to write it with changed lines (default: nowhere)", "FILE")
 
 
-@register_verb("import-notebook", group="move over", flags=_import_notebook_flags)
-def import_notebook(options: argparse.Namespace) -> int:
+@register_verb("import-notebook", group="move over", flags=_add_import_notebook_flags)
+def import_notebook(options: Namespace) -> int:
     """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.imports.notebook import import_notebook
@@ -81,28 +78,21 @@ def import_notebook(options: argparse.Namespace) -> int:
     return 0
 
 
-def _leave_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+def _add_leave_flags(add: FlagAdder) -> None:
     source = "a folder with the JSON of aws sagemaker describe-… and list-…; or the word account, which is only read"
-    add("source", metavar="SOURCE", help=source)
+    add("source", source, "SOURCE")
     # Its folder, as a report is several files
-    add(
-        "--output",
-        dest="folder",
-        default="leaving",
-        metavar="DIRECTORY",
-        help="where to write the report (default: leaving)",
-    )
-    add("--prices", metavar="FILE", help="prices of instance hours, as examples/leaving/prices.json")
-    add("--captures", metavar="PREFIX", help="the folder above the endpoints' captures")
-    add("--days", type=int, default=30, metavar="DAYS", help="days to replay, up to the newest capture (default: 30)")
+    add("--output", "where to write the report (default: leaving)", "DIRECTORY", dest="folder", default="leaving")
+    add("--prices", "prices of instance hours, as examples/leaving/prices.json", "FILE")
+    add("--captures", "the folder above the endpoints' captures", "PREFIX")
+    add("--days", "days to replay, up to the newest capture (default: 30)", "DAYS", type=int, default=30)
     scripts = "let replays run the scripts of the account's definitions, with your rights, and send what these request"
-    add("--run-scripts", action="store_true", help=scripts)
-    add("--region", metavar="REGION", help="region of the account (default: the one in your AWS settings)")
+    add("--run-scripts", scripts)
+    add("--region", "region of the account (default: the one in your AWS settings)", "REGION")
 
 
-@register_verb("leave", group="move over", flags=_leave_flags)
-def leave(options: argparse.Namespace) -> int:
+@register_verb("leave", group="move over", flags=_add_leave_flags)
+def leave(options: Namespace) -> int:
     """Report what a team has at the service, how it runs here, and what stops it there: one page, and JSON beside it."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.leaving.leaving_command import LeaveRequest, leave

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.cli.verbs import open_paths, register_verb, start_job
+from spark_model_monitor.cli.verbs import FlagAdder, open_paths, register_verb, start_job
 
 if TYPE_CHECKING:
     from spark_model_monitor.running.runtime.logs import LogStyle
@@ -60,14 +60,14 @@ def submit(arguments: Sequence[str]) -> int:
     return submission.main(arguments, program="spark-model-monitor submit")
 
 
-def _log_flags(parser: argparse.ArgumentParser) -> None:
-    detail = parser.add_mutually_exclusive_group()
-    detail.add_argument("--quiet", action="store_true", help="log only what is wrong (default: a line for each model)")
-    detail.add_argument("--verbose", action="store_true", help="log each step of each job")
-    parser.add_argument("--log-json", action="store_true", help="log JSON lines, for collectors")
+def _add_log_flags(add: FlagAdder) -> None:
+    detail = add.make_alternatives()
+    detail("--quiet", "log only what is wrong (default: a line for each model)")
+    detail("--verbose", "log each step of each job")
+    add("--log-json", "log JSON lines, for collectors")
 
 
-def _read_log_style(options: argparse.Namespace) -> LogStyle:
+def _read_log_style(options: Namespace) -> LogStyle:
     from spark_model_monitor.running.runtime.logs import Detail, LogStyle
 
     detail = Detail.SUMMARY
@@ -78,7 +78,7 @@ def _read_log_style(options: argparse.Namespace) -> LogStyle:
     return LogStyle(detail, options.log_json)
 
 
-def _run_schedules(files: Sequence[str], options: argparse.Namespace, **members: Any) -> int:
+def _run_schedules(files: Sequence[str], options: Namespace, **members: Any) -> int:
     from pathlib import Path
 
     from spark_model_monitor.running.scheduling import schedule_command
@@ -95,25 +95,22 @@ def _run_schedules(files: Sequence[str], options: argparse.Namespace, **members:
     return schedule_command.main(request, sys.stdout)
 
 
-def _run_due_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--schedule", required=True, nargs="+", metavar="FILE", help="schedule entries (docs/schedules.md)")
-    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
-    looking = parser.add_mutually_exclusive_group()
-    looking.add_argument("--list", action="store_true", help="run nothing; list the runs")
-    looking.add_argument(
-        "--check", action="store_true", help="run nothing; if runs are overdue, end with 1 and notify sinks"
-    )
-    looking.add_argument("--retry-failed", action="store_true", help="also rerun what failed or took too long")
-    add("--history", action="store_true", help="after a run, also write history.html above the runs")
-    add("--json", action="store_true", help="list as JSON, as the service's API does")
-    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FILE says)")
-    add("--max-results", type=int, default=10, metavar="NUMBER", help="runs to list (default: 10)")
-    _log_flags(parser)
+def _add_run_due_flags(add: FlagAdder) -> None:
+    add("--schedule", "schedule entries (docs/schedules.md)", "FILE", required=True, nargs="+")
+    add("--state", "where runs are recorded, also on S3 (default: beside each entry)", "DIRECTORY")
+    looking = add.make_alternatives()
+    looking("--list", "run nothing; list the runs")
+    looking("--check", "run nothing; if runs are overdue, end with 1 and notify sinks")
+    looking("--retry-failed", "also rerun what failed or took too long")
+    add("--history", "after a run, also write history.html above the runs")
+    add("--json", "list as JSON, as the service's API does")
+    add("--alarms-per-month", "false alarms in total (default: as FILE says)", "NUMBER", type=float)
+    add("--max-results", "runs to list (default: 10)", "NUMBER", type=int, default=10)
+    _add_log_flags(add)
 
 
-@register_verb("run-due", group="run", flags=_run_due_flags)
-def run_due(options: argparse.Namespace) -> int:
+@register_verb("run-due", group="run", flags=_add_run_due_flags)
+def run_due(options: Namespace) -> int:
     """Run the jobs that are due by their schedules, and list their runs, latest first."""
     from spark_model_monitor.running.scheduling import schedule_command
 
@@ -128,20 +125,19 @@ def run_due(options: argparse.Namespace) -> int:
     return _run_schedules(options.schedule, options, does=does, **listing)
 
 
-def _watch_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("fleet", nargs="+", metavar="FLEET", help="fleet.yaml, or a folder of schedule entries (docs/schedules.md)")
-    add("--state", metavar="DIRECTORY", help="where runs are recorded, also on S3 (default: beside each entry)")
-    add("--page", default="index.html", metavar="FILE", help="file of the page (default: index.html)")
-    add("--at-once", type=int, metavar="NUMBER", help="jobs to run at once (default: two per core)")
-    add("--alarms-per-month", type=float, metavar="NUMBER", help="false alarms in total (default: as FLEET says)")
-    add("--retry-failed", action="store_true", help="also rerun what failed or took too long")
-    add("--history", action="store_true", help="also write history.html above each model's runs")
-    _log_flags(parser)
+def _add_watch_flags(add: FlagAdder) -> None:
+    add("fleet", "fleet.yaml, or a folder of schedule entries (docs/schedules.md)", "FLEET", nargs="+")
+    add("--state", "where runs are recorded, also on S3 (default: beside each entry)", "DIRECTORY")
+    add("--page", "file of the page (default: index.html)", "FILE", default="index.html")
+    add("--at-once", "jobs to run at once (default: two per core)", "NUMBER", type=int)
+    add("--alarms-per-month", "false alarms in total (default: as FLEET says)", "NUMBER", type=float)
+    add("--retry-failed", "also rerun what failed or took too long")
+    add("--history", "also write history.html above each model's runs")
+    _add_log_flags(add)
 
 
-@register_verb("watch", group="run", flags=_watch_flags)
-def watch(options: argparse.Namespace) -> int:
+@register_verb("watch", group="run", flags=_add_watch_flags)
+def watch(options: Namespace) -> int:
     """Run the due jobs of many models side by side, and write one page about all models, worst first."""
     from pathlib import Path
 
@@ -152,19 +148,18 @@ def watch(options: argparse.Namespace) -> int:
     return _run_schedules(options.fleet, options, at_once=at_once, page=Path(options.page))
 
 
-def _watch_tables_flags(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("tables", metavar="TABLES", help="'sales.*' in a warehouse, 'CATALOG.sales.*' in a catalog")
-    add("--warehouse", metavar="DIRECTORY", help="folder above the folders of the schemas")
-    add("--catalog", choices=("spark",), help="tables of Spark's catalog, as Spark's settings define it")
-    add("--output", default="tables", metavar="DIRECTORY", help="folder of the results (default: tables)")
-    add("--sink", metavar="SINKS", help="where to send one message for each cause (docs/reference/alerts.md)")
-    add("--at-once", type=int, metavar="NUMBER", help="tables to check at once (default: two per core)")
-    add("--follow-links", action="store_true", help="also read what links of --warehouse lead to outside of it")
+def _add_watch_tables_flags(add: FlagAdder) -> None:
+    add("tables", "'sales.*' in a warehouse, 'CATALOG.sales.*' in a catalog", "TABLES")
+    add("--warehouse", "folder above the folders of the schemas", "DIRECTORY")
+    add("--catalog", "tables of Spark's catalog, as Spark's settings define it", choices=("spark",))
+    add("--output", "folder of the results (default: tables)", "DIRECTORY", default="tables")
+    add("--sink", "where to send one message for each cause (docs/reference/alerts.md)", "SINKS")
+    add("--at-once", "tables to check at once (default: two per core)", "NUMBER", type=int)
+    add("--follow-links", "also read what links of --warehouse lead to outside of it")
 
 
-@register_verb("watch-tables", group="run", flags=_watch_tables_flags)
-def watch_tables(options: argparse.Namespace) -> int:
+@register_verb("watch-tables", group="run", flags=_add_watch_tables_flags)
+def watch_tables(options: Namespace) -> int:
     """Watch every table of a schema: compare new commits with the commits before them."""
     from pathlib import Path
 

@@ -8,6 +8,7 @@ no files; the same seed gives the same table, byte for byte, with the same numpy
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.value_class import value_class
 
+Numbers: TypeAlias = NDArray[np.float64]  # one a customer; shape (rows,)
 LABEL = "churned"
 SCORE = "churn_probability"
 FEATURES = (
@@ -59,7 +61,7 @@ class Law:
     intercept: float
     weights: Mapping[str, float]
 
-    def probability(self, customers: pd.DataFrame) -> NDArray[np.float64]:
+    def probability(self, customers: pd.DataFrame) -> Numbers:
         """The probability in [0, 1] that each customer leaves; shape (rows,)."""
         log_odds = np.full(len(customers), self.intercept, dtype=np.float64)
         for name, weight in self.weights.items():
@@ -69,7 +71,7 @@ class Law:
                 log_odds += weight * (customers[feature] == value).to_numpy(np.float64)
             else:
                 log_odds += weight * _standardize(customers[feature], *SPREADS[feature])
-        probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
+        probabilities: Numbers = 1.0 / (1.0 + np.exp(-log_odds))
         return probabilities
 
 
@@ -183,12 +185,12 @@ def draw_labels(customers: pd.DataFrame, rng: np.random.Generator) -> NDArray[np
     return (rng.random(len(customers)) < TRUTH.probability(customers)).astype(np.int64)
 
 
-def score(customers: pd.DataFrame) -> NDArray[np.float64]:
+def score(customers: pd.DataFrame) -> Numbers:
     """The model's probability of leaving to four decimals, as the endpoint answers it; shape (rows,)."""
     return MODEL.probability(customers).round(4)
 
 
-def decide(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def decide(scores: Numbers) -> NDArray[np.int64]:
     """The model's predicted label: 1 where the score is above `DECISION_THRESHOLD`; shape (rows,)."""
     return (scores > DECISION_THRESHOLD).astype(np.int64)
 
@@ -199,9 +201,9 @@ def to_csv(table: pd.DataFrame, *, header: bool) -> str:
     return text
 
 
-def _standardize(values: pd.Series, centre: float, spread: float) -> NDArray[np.float64]:
+def _standardize(values: pd.Series, centre: float, spread: float) -> Numbers:
     deviations = (values.to_numpy(np.float64, na_value=centre) - centre) / spread
-    limited: NDArray[np.float64] = np.clip(deviations, -LARGEST_DEVIATION, LARGEST_DEVIATION)
+    limited: Numbers = np.clip(deviations, -LARGEST_DEVIATION, LARGEST_DEVIATION)
     return limited
 
 

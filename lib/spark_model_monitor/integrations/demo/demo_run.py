@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import shlex
 import subprocess
@@ -28,7 +27,7 @@ from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.model_quality import EstimatedQuality, Metrics
 from spark_model_monitor.documents.run_description import RunContext, format_moment
 from spark_model_monitor.documents.statistics import Statistics, as_rows
-from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.demo import churn
 from spark_model_monitor.integrations.demo.traffic import (
     ANALYSIS,
@@ -50,7 +49,7 @@ from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.baselines import read_baseline, read_shares
 from spark_model_monitor.reports.history_page import report_command
-from spark_model_monitor.reports.outputs.printable import error_lines, format_table
+from spark_model_monitor.reports.outputs.printable import format_table
 from spark_model_monitor.reports.outputs.run_files import PAGE
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
@@ -179,22 +178,6 @@ StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> 
 WatchDay = Callable[[Path, Path, Path, Traffic], Path]  # as `watch_day`
 
 
-def main(
-    argv: Sequence[str], *, out: TextIO | None = None, start_job: StartJob | None = None, watch: WatchDay = watch_day
-) -> int:
-    """Runs the demo and returns its exit status: 0, the failed job's own, or that of our error.
-
-    out: where the report goes, by default standard output. start_job: starts a job and waits for it, by default `start_command`.
-    watch: monitors the whole day.
-    """
-    options = _make_parser().parse_args(argv)
-    try:
-        return _run(options.output, options.rows, out or sys.stdout, start_job or start_command, watch)
-    except MonitorError as error:
-        sys.stderr.write(error_lines(error))
-        return error.exit_status
-
-
 def start_command(job: str, flags: Sequence[str]) -> int:
     """The exit status of `spark-model-monitor JOB` with `flags`; its log lines go to this process's own streams.
 
@@ -204,26 +187,20 @@ def start_command(job: str, flags: Sequence[str]) -> int:
     return shell_status(run_to_its_end(subprocess.Popen(command)))
 
 
-def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="spark-model-monitor demo",
-        description="Generate a synthetic churn data set, make its baseline, compare an hour of captured traffic with it, and "
-        "report what is wrong. Needs none of your data.",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("spark-model-monitor-demo"),
-        metavar="DIR",
-        help="where to write data and results; a rerun replaces the files (default: ./spark-model-monitor-demo)",
-    )
-    parser.add_argument(
-        "--rows", type=int, default=20_000, metavar="N", help="customers in the baseline data set (default: 20000)"
-    )
-    return parser
+def run_demo(
+    output: Path,
+    rows: int,
+    *,
+    out: TextIO | None = None,
+    start_job: StartJob = start_command,
+    watch: WatchDay = watch_day,
+) -> int:
+    """Runs the demo and returns its exit status: 0, or the failed job's own.
 
-
-def _run(output: Path, rows: int, out: TextIO, start_job: StartJob, watch: WatchDay) -> int:
+    out: where the report goes, by default standard output. start_job: starts a job and waits for it. watch: monitors the whole
+    day.
+    """
+    out = out or sys.stdout
     if rows < 1:
         raise BadConfiguration(f"--rows is {rows}; a baseline needs at least 1 row, and 1000 or more to say something")
     traffic = Traffic()

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, OutputFailed
 from spark_model_monitor.integrations.demo import churn
 from spark_model_monitor.value_class import value_class
@@ -175,8 +176,8 @@ def describe_fault(traffic: Traffic) -> dict[str, Json]:
         fault = traffic.fault
     return {
         "traffic": {
-            "start": _format_timestamp(traffic.start),
-            "end": _format_timestamp(traffic.start + timedelta(hours=traffic.hours)),
+            "start": format_moment(traffic.start),
+            "end": format_moment(traffic.start + timedelta(hours=traffic.hours)),
             "captures": traffic.hours * traffic.per_hour,
         },
         "fault": None
@@ -186,7 +187,7 @@ def describe_fault(traffic: Traffic) -> dict[str, Json]:
             "feature": fault.feature,
             "client": fault.client,
             "factor": fault.factor,
-            "start": _format_timestamp(traffic.start + timedelta(hours=traffic.sound_hours)),
+            "start": format_moment(traffic.start + timedelta(hours=traffic.sound_hours)),
             "captures": sum(
                 int((hour.clients == fault.client).sum())
                 for hour in _generate_requests(traffic)
@@ -273,7 +274,7 @@ def _format_capture_line(hour: _Hour, row: int, sent: str, answered: str) -> str
             "eventMetadata": {
                 "eventId": str(hour.event_ids[row]),
                 "inferenceId": str(hour.inference_ids[row]),
-                "inferenceTime": _format_timestamp(hour.start + timedelta(milliseconds=int(hour.milliseconds[row]))),
+                "inferenceTime": format_moment(hour.start + timedelta(milliseconds=int(hour.milliseconds[row]))),
                 "customAttributes": [f"client={hour.clients[row]}"],
             },
             "eventVersion": "0",
@@ -303,10 +304,6 @@ def _irregular(per_hour: int) -> tuple[int, int, int]:
 
 def _format_json_line(record: Mapping[str, Json]) -> str:
     return json.dumps(record, separators=(",", ":")) + "\n"
-
-
-def _format_timestamp(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 BASELINE = "baseline.csv"

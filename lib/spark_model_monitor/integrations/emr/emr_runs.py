@@ -288,11 +288,40 @@ class ServiceRun:
             return state
 
         # Without a limit in time: the job's own --max-runtime is one
-        running = retry_if_result(
-            lambda state: state.name not in SUCCEEDED_STATES[self.kind] + FAILED_STATES[self.kind]
-        )
+        running = retry_if_result(lambda state: not self._has_ended(state))
         ended: ServiceRunState = Retrying(retry=running, wait=wait_fixed(POLL_SECONDS), sleep=pause)(read_state)
         return ended
+
+    def cancel(self, client: BaseClient) -> None:
+        """End it, unless it has ended."""
+        if self._has_ended(self.state(client)):
+            return
+        if self.kind is ServiceKind.EMR:
+            how = "TERMINATE_PROCESS"
+            client.cancel_steps(ClusterId=self.target_id, StepIds=[self.identifier], StepCancellationOption=how)
+        else:
+            client.cancel_job_run(applicationId=self.target_id, jobRunId=self.identifier)
+
+    def _has_ended(self, state: ServiceRunState) -> bool:
+        return state.name in SUCCEEDED_STATES[self.kind] + FAILED_STATES[self.kind]
+
+
+def find_live_run(target: Target, client: BaseClient, name: str) -> ServiceRun | None:
+    """The run of this name that has not ended; None if there is none."""
+    # The states in which a retry of a task may find what an earlier attempt has started
+    if target.kind is ServiceKind.EMR:
+        states = ["PENDING", "RUNNING"]
+        pages = client.get_paginator("list_steps").paginate(ClusterId=target.identifier, StepStates=states)
+        runs = ((step["Name"], step["Id"]) for page in pages for step in page["Steps"])
+    else:
+        states = ["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "QUEUED"]
+        pages = client.get_paginator("list_job_runs").paginate(applicationId=target.identifier, states=states)
+        runs = ((run.get("name"), run["id"]) for page in pages for run in page["jobRuns"])
+    # Names are unique only among the runs of our tasks
+    for run_name, identifier in runs:
+        if run_name == name:
+            return ServiceRun(target.kind, target.identifier, identifier)
+    return None
 
 
 class ServiceRunFailed(MonitorError):

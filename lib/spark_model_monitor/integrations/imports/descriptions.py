@@ -35,8 +35,10 @@ NOT_NEEDED = {
 
 
 IMAGES = (
-    *("sagemaker-model-monitor-analyzer", "sagemaker-model-monitor-groundtruth-merger"),
-    *("sagemaker-clarify-processing", "spark-model-monitor"),
+    "sagemaker-model-monitor-analyzer",
+    "sagemaker-model-monitor-groundtruth-merger",
+    "sagemaker-clarify-processing",
+    "spark-model-monitor",
 )
 """Images whose jobs are here, by their names."""
 

@@ -29,7 +29,7 @@ from spark_model_monitor.integrations.imports.jobs import (
     render_dag,
 )
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage import LocalStorage, write_text
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def import_schedules(
         )
     for schedule in schedules:
         for name, text in schedule.files.items():
-            LocalStorage().write(str(folder / name), text.encode())
+            write_text(folder / name, text)
         out.write(str(schedule))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
 from jinja2 import Environment
 
@@ -19,10 +20,11 @@ from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.scheduling.schedules import DAY_HOURS, Recurrence
 from spark_model_monitor.value_class import value_class
 
+Texts: TypeAlias = Mapping[str, str]  # of variables or options, by name
 _COMPAT = variable_name("compat", OPTIONS["compat"])
 
 
-def format_env_file(title: str, variables: Mapping[str, str], missing: Mapping[str, str]) -> str:
+def format_env_file(title: str, variables: Texts, missing: Texts) -> str:
     """The file's text. missing: variables to be filled in, each with where its value may be found."""
     lines = [f"# {title}", *(f"{name}={_quote(value)}" for name, value in variables.items())]
     # As comments: an empty value would count as given, and the job would say something else
@@ -60,8 +62,8 @@ class JobVariables:
     """
 
     job: str
-    variables: Mapping[str, str]
-    missing: Mapping[str, str]
+    variables: Texts
+    missing: Texts
     unused: tuple[str, ...] = ()
     output_folder: str | None = None
 
@@ -157,7 +159,7 @@ def _get_outputs_folder(captures: str) -> str:
     return captures.rstrip("/").rpartition("/")[0] or "/"
 
 
-def _build_job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], definition: Definition) -> JobVariables:
+def _build_job(name: str, texts: Texts, missing: Texts, definition: Definition) -> JobVariables:
     option_variables = {variable_name(option, OPTIONS[option]) for option in OPTIONS}
     # What the definition says by its members wins over a variable of the same name
     environment = {key: text for key, text in definition.environment.items() if key not in texts}
@@ -166,7 +168,7 @@ def _build_job(name: str, texts: Mapping[str, str], missing: Mapping[str, str], 
     return JobVariables(name, _name_variables({**texts, **environment}), missing, unused, HOUR_NAME)
 
 
-def _name_variables(texts: Mapping[str, str]) -> dict[str, str]:
+def _name_variables(texts: Texts) -> dict[str, str]:
     """The variables with a text, by the names that our jobs use."""
     return {
         variable_name(name, OPTIONS[name]) if name in OPTIONS else name: text for name, text in texts.items() if text
@@ -191,7 +193,7 @@ _ANY_HOUR = Recurrence(0, DAY_HOURS)
 
 
 def build_entry(
-    schedule: ScheduleDescription, definition: Definition, jobs: Sequence[JobVariables], env_files: Mapping[str, str]
+    schedule: ScheduleDescription, definition: Definition, jobs: Sequence[JobVariables], env_files: Texts
 ) -> Schedule:
     """The entry. env_files: the file of each job's variables by the job's name.
 
@@ -360,7 +362,7 @@ def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[st
     }
 
 
-def _map_by_option(variables: Mapping[str, str]) -> dict[str, str]:
+def _map_by_option(variables: Texts) -> dict[str, str]:
     """The variables that our jobs read, by the names of their options, without those of scripts."""
     options = {variable_name(name, option): name for name, option in OPTIONS.items()}
     return {options[variable]: text for variable, text in variables.items() if variable in options}

@@ -7,16 +7,17 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage import write_text
 from spark_model_monitor.value_class import value_class
 
 IsAnswered = Callable[[str], bool]
 
+Notebook: TypeAlias = dict[str, Json]  # its JSON
 OURS = "spark_model_monitor.sagemaker"
 SDK = "sagemaker"
 MODULE = ".py"
@@ -86,10 +87,10 @@ def import_notebook(
             text = "".join(list_code_cells(changed)[0]["source"]) + "\n"
         else:
             text = json.dumps(changed, indent=1, ensure_ascii=False) + "\n"
-        LocalStorage().write(output, text.encode())
+        write_text(Path(output), text)
 
 
-def find_changes(notebook: dict[str, Json], offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:
+def find_changes(notebook: Notebook, offered: frozenset[str], is_answered: IsAnswered) -> Iterator[ImportChange]:
     """The imports of the SDK and the clients for the service in a notebook's code cells; parameters as of `import_notebook`."""
     # A client of one cell is called in others
     texts = ["".join(cell["source"]) for cell in list_code_cells(notebook)]
@@ -115,12 +116,12 @@ def find_changes(notebook: dict[str, Json], offered: frozenset[str], is_answered
             yield ImportChange(number, first, last, start, end, "\n".join(lines), *changed)
 
 
-def list_code_cells(notebook: dict[str, Json]) -> list[dict[str, Json]]:
+def list_code_cells(notebook: Notebook) -> list[Notebook]:
     """The cells with code."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def apply_changes(notebook: dict[str, Json], changes: list[ImportChange]) -> dict[str, Json]:
+def apply_changes(notebook: Notebook, changes: list[ImportChange]) -> Notebook:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = list_code_cells(notebook)
     # From the last line to the first, so that the line numbers of the others stay right
@@ -143,13 +144,13 @@ def apply_changes(notebook: dict[str, Json], changes: list[ImportChange]) -> dic
     return notebook
 
 
-def read_notebook(path: str) -> dict[str, Json]:
+def read_notebook(path: str) -> Notebook:
     """A notebook's JSON; a module of Python is one of a single cell. Raises BadInput if it isn't one."""
     try:
         if path.endswith(MODULE):
             source = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
             return {"cells": [{"cell_type": "code", "source": source}]}
-        notebook: dict[str, Json] = json.loads(Path(path).read_text(encoding="utf-8"))
+        notebook: Notebook = json.loads(Path(path).read_text(encoding="utf-8"))
         # JSON of another kind lacks the cells and is refused here
         list_code_cells(notebook)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -14,7 +14,7 @@ from spark_model_monitor.integrations.imports.descriptions import ApiAnswer, Api
 from spark_model_monitor.integrations.imports.import_command import STOPPED
 from spark_model_monitor.integrations.imports.jobs import get_recurrence
 from spark_model_monitor.integrations.leaving.inventory import Inventory, MonitoredSchedule
-from spark_model_monitor.storage import LocalStorage, storage_of
+from spark_model_monitor.storage import storage_of, write_text
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 from spark_model_monitor.value_class import value_class
 
@@ -178,7 +178,7 @@ def _list_capture_calls(
     new_name = f"{config_name}{WITHOUT_CAPTURE}"[-63:].lstrip("-")
     path = folder / f"{new_name}.json"
     request = make_config_without_capture(config, new_name)
-    LocalStorage().write(str(path), (json.dumps(request, indent=2, default=str) + "\n").encode())
+    write_text(path, json.dumps(request, indent=2, default=str) + "\n")
     update = f"aws sagemaker update-endpoint --endpoint-name {shlex.quote(endpoint_name)} --endpoint-config-name"
     return [
         StopCall(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spark_model_monitor.integrations.imports.descriptions import ApiMembers, ScheduleDescription
 from spark_model_monitor.integrations.imports.jobs import MINUTE, get_recurrence
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage import write_text
 
 
 def list_starters(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
@@ -23,8 +23,8 @@ def list_starters(schedule: ScheduleDescription, folder: Path) -> dict[str, str]
     # A schedule that runs once has nothing to be started hourly
     if get_recurrence(schedule) is not None:
         path = folder / f"{schedule.name}.eventbridge.json"
-        request = json.dumps(make_scheduler_request(schedule.name, schedule_path.name), indent=2)
-        LocalStorage().write(str(path), f"{request}\n".encode())
+        request = make_scheduler_request(schedule.name, schedule_path.name)
+        write_text(path, json.dumps(request, indent=2) + "\n")
         starters["EventBridge"] = f"aws scheduler create-schedule --cli-input-json {shlex.quote(f'file://{path}')}"
     return starters
 

@@ -25,7 +25,7 @@ from spark_model_monitor.integrations.imports.descriptions import (
 )
 from spark_model_monitor.integrations.imports.import_command import call_api, fetch_answers, make_aws_client
 from spark_model_monitor.integrations.leaving.other_resources import OTHER_MEMBERS, OtherResource, list_other_resources
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage import write_text
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
             path = folder / f"{quote(name, safe='')}-{number}.json"
             # Without what boto3 adds to an answer
             members = {member: value for member, value in answer.items() if member != "ResponseMetadata"}
-            LocalStorage().write(str(path), (json.dumps(members, indent=2, default=str) + "\n").encode())
+            write_text(path, json.dumps(members, indent=2, default=str) + "\n")
             answers.append((str(path), members))
 
     for listing in _fetch_pages(client, "list_monitoring_schedules"):

@@ -15,7 +15,7 @@ from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
 from spark_model_monitor.integrations.leaving.trials import Trials
 from spark_model_monitor.reports.page.page_files import render_html
-from spark_model_monitor.storage import LocalStorage
+from spark_model_monitor.storage import LocalStorage, write_text
 from spark_model_monitor.value_class import value_class
 
 ACCOUNT = "account"
@@ -80,9 +80,9 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
     report = LeavingReport(
         request.source, schedules, stop_calls, notebooks, inventory.remarks, prices, inventory.other_resources
     )
-    LocalStorage().write(str(folder / f"{NAME}.json"), report.to_json().encode())
+    write_text(folder / f"{NAME}.json", report.to_json())
     page = report.to_page()
-    LocalStorage().write(str(folder / f"{NAME}.html"), render_html(page).encode())
+    write_text(folder / f"{NAME}.html", render_html(page))
     console.write(f"{page.headline}\n")
     for sentence in report.list_missed():
         console.write(f"{sentence}\n")

@@ -41,7 +41,7 @@ from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.running.runtime.status import ExitStatus
 from spark_model_monitor.running.scheduling.record import Record
 from spark_model_monitor.running.scheduling.schedules import HOURLY, Recurrence, hour_folders
-from spark_model_monitor.storage import LocalStorage, is_local, join, read_file, storage_of
+from spark_model_monitor.storage import LocalStorage, is_local, join, read_file, storage_of, write_text
 from spark_model_monitor.storage.stand_in import resolve_stand_in
 from spark_model_monitor.value_class import value_class
 
@@ -197,7 +197,7 @@ class Trials:
         except MonitorError as error:
             without_reports = f"{NO_REPORT} ({error}); --compat service stands for it"
         certificate = replay(_choose_engine(config), config, recurrence, reports)
-        LocalStorage().write(str(output_path / JSON_NAME), certificate.to_json().encode())
+        write_text(output_path / JSON_NAME, certificate.to_json())
         replayed = certificate.plain()
         windows = [_read_window(window, with_reports=reports is not None) for window in replayed["windows"]]
         # AWS's rules are about columns of data alone

@@ -29,14 +29,17 @@ from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS
 from spark_model_monitor.reports.alerts import SPELLINGS
-from spark_model_monitor.running.configuration import bias_options
 from spark_model_monitor.running.configuration import option_types as kinds
 from spark_model_monitor.running.configuration.command_line import SETTINGS
 from spark_model_monitor.running.configuration.encryption import S3Encryption, require_kms
 from spark_model_monitor.running.configuration.offsets import full_hour
 from spark_model_monitor.running.configuration.option_types import (
+    Names,
     Option,
     Placeholder,
+    Share,
+    Switch,
+    WholeNumber,
     choose_from,
     parse_threshold_by,
     read_name,
@@ -151,7 +154,7 @@ class JobConfig(BaseModel):
     features_attribute: str | None = _of_contract("PATH", analyses=_WITH_FEATURES)
     """JSON path of the features in a record."""
 
-    exclude_features_attribute: kinds.Names = _of_contract(
+    exclude_features_attribute: Names = _of_contract(
         initial=(), jobs=_ANALYSER, default="none; for a monitor, those that the baseline left out", remembered=True
     )
     """Columns to leave out: names or 0-based indices, comma-separated."""
@@ -205,10 +208,10 @@ class JobConfig(BaseModel):
     after: kinds.Period | None = _of_merge()
     """Time after a capture's hour until it gets --absent-label, such as PT24H."""
 
-    to_label: kinds.WholeNumber | None = _of_merge()
+    to_label: WholeNumber | None = _of_merge()
     """Number of captures without a label to list for labelling, from all ranges of the score."""
 
-    to_label_seed: kinds.WholeNumber = _of_merge(initial=1)
+    to_label_seed: WholeNumber = _of_merge(initial=1)
     """Seed for --to-label: another number gives another list."""
 
     score_attribute: str = _of_merge("PATH", initial="0")
@@ -231,13 +234,13 @@ class JobConfig(BaseModel):
     since: kinds.TableVersion | None = _of_analysis()
     """Read only the rows that were appended to the Delta or Iceberg table after this version or time."""
 
-    each_commit: kinds.Switch = _of_columns_in_a_window(initial=False, opposite="whole_window")
+    each_commit: Switch = _of_columns_in_a_window(initial=False, opposite="whole_window")
     """Make each commit of a table since the last run a window, and compare it with the commits before it."""
 
-    lenient_window: kinds.Switch = _of_monitoring(initial=False, opposite="strict_window")
+    lenient_window: Switch = _of_monitoring(initial=False, opposite="strict_window")
     """Take all records in the window's hour folders, whatever their own time."""
 
-    sample: kinds.Share | None = _of_monitoring()
+    sample: Share | None = _of_monitoring()
     """Share of the captured events to read, the same ones in every run."""
 
     target_model: str | None = _of_analysis("NAME", default="all")
@@ -246,13 +249,13 @@ class JobConfig(BaseModel):
     manifest_root: str | None = _of_window("PATH", default="no file is a manifest")
     """For a batch transform's captures: folder or bucket of the files that manifests may name."""
 
-    allow_mixed_encodings: kinds.Switch = _of_monitoring(initial=False, opposite="one_encoding")
+    allow_mixed_encodings: Switch = _of_monitoring(initial=False, opposite="one_encoding")
     """Allow a capture's input and output to have different encodings; otherwise the job fails, like the service's."""
 
-    omit_empty_violations: kinds.Switch = _of_monitoring(initial=False, opposite="always_violations")
+    omit_empty_violations: Switch = _of_monitoring(initial=False, opposite="always_violations")
     """Don't write constraint_violations.json without violations, for scripts that treat the file as an alarm."""
 
-    fail_on_violations: kinds.Switch = _of_monitoring(initial=False, opposite="succeed_on_violations")
+    fail_on_violations: Switch = _of_monitoring(initial=False, opposite="succeed_on_violations")
     """End with exit status 4 if there are violations."""
 
     fail_on: kinds.FailOn | None = _of_monitoring()
@@ -262,7 +265,7 @@ class JobConfig(BaseModel):
     junit: str | None = _of_monitoring("FILE")
     """File for the checks as JUnit XML, for CI servers: one test case per check; a violation is a failure."""
 
-    hide_values: kinds.Switch = _of_monitoring(
+    hide_values: Switch = _of_monitoring(
         initial=False, analyses=(*_DATA_QUALITY, *_OF_QUALITY, *_BIAS), opposite="show_values"
     )
     """The same as --values hide; no is --values show."""
@@ -271,29 +274,29 @@ class JobConfig(BaseModel):
     """Where categories, classes and segments of the data are named: hide them everywhere, even on pages and in checks.json; show
     them on pages and terminals; or send them to sinks, too."""
 
-    find_causes: kinds.Switch = _of_monitoring(
+    find_causes: Switch = _of_monitoring(
         initial=True,
         analyses=(*_DATA_QUALITY, AnalysisType.MODEL_QUALITY, AnalysisType.MODEL_BIAS),
         opposite="without_causes",
     )
     """If anything is violated, read the data again to find which segment, files, times, or clients it comes from."""
 
-    keep_examples: kinds.WholeNumber = _of_monitoring(initial=0, analyses=_DATA_QUALITY, needs=("find_causes",))
+    keep_examples: WholeNumber = _of_monitoring(initial=0, analyses=_DATA_QUALITY, needs=("find_causes",))
     """Number of row ids to keep in examples.parquet for each violated feature; spark-model-monitor rows prints them."""
 
     id_column: str | None = _of_monitoring("COLUMN", analyses=_DATA_QUALITY, needs=("keep_examples",))
     """Column with the row ids; captured events have their own ids."""
 
-    report: kinds.Switch = _of_analysis(initial=True, opposite="no_report")
+    report: Switch = _of_analysis(initial=True, opposite="no_report")
     """Write report.html, which shows the run as a page."""
 
     sink: kinds.Destinations = _of_monitoring(initial=(), default="nowhere", repeatable=True, choices=SPELLINGS)
     """Where to send alerts: {choices}. For several, separate them with commas or repeat the flag."""
 
-    sink_required: kinds.Switch = _of_monitoring(initial=False, opposite="sink_optional", needs=("sink",))
+    sink_required: Switch = _of_monitoring(initial=False, opposite="sink_optional", needs=("sink",))
     """Fail the job if a sink can't be notified; otherwise that is a warning."""
 
-    every: kinds.Switch = _of_monitoring(initial=False, opposite="on_transition", needs=("sink",))
+    every: Switch = _of_monitoring(initial=False, opposite="on_transition", needs=("sink",))
     """Notify webhooks, mail, and topics of every run, not only when the alert changes."""
 
     datapoints_to_alert: kinds.UpTo100 = _of_monitoring(initial=1)
@@ -304,10 +307,10 @@ class JobConfig(BaseModel):
     )
     """How many of the last windows datapoints_to_alert looks at."""
 
-    min_traffic: kinds.Share | None = _of_monitoring(default="not checked")
+    min_traffic: Share | None = _of_monitoring(default="not checked")
     """Notify the sinks if a window has less than this share of the records usual for its hour of the day."""
 
-    log_values: kinds.Switch = _declare_option(initial=False, opposite="log_no_values")
+    log_values: Switch = _declare_option(initial=False, opposite="log_no_values")
     """Log the text of an unexpected error with its trace; the text may repeat values of the data."""
 
     sagemaker_endpoint_name: str | None = _of_contract("NAME", jobs=_IN_A_WINDOW)
@@ -339,10 +342,10 @@ class JobConfig(BaseModel):
     ] = _suggestion("NUMBER", default=_USUAL)
     """Distance above which a text feature has drifted, without allowance for noise; written into the suggested constraints."""
 
-    datatype_check_threshold: kinds.Share | None = _suggestion(default=f"{constraints.SUGGESTED_SHARE:g}")
+    datatype_check_threshold: Share | None = _suggestion(default=f"{constraints.SUGGESTED_SHARE:g}")
     """Minimum share of values of the inferred type, without allowance for noise; written into the suggested constraints."""
 
-    domain_content_threshold: kinds.Share | None = _suggestion(default=f"{constraints.SUGGESTED_SHARE:g}")
+    domain_content_threshold: Share | None = _suggestion(default=f"{constraints.SUGGESTED_SHARE:g}")
     """Minimum share of text values in the baseline's domain, without allowance for noise; written into the suggested
     constraints."""
 
@@ -361,7 +364,7 @@ class JobConfig(BaseModel):
     """How rows depend on each other: clustered, like the rows of one user, or independent, which detects small drifts; written
     into the suggested constraints."""
 
-    segments: kinds.Names = _suggestion(
+    segments: Names = _suggestion(
         "CUTS", initial=(), also=(("baseline", AnalysisType.MODEL_QUALITY), ("baseline", AnalysisType.MODEL_BIAS))
     )
     """How to cut rows into segments: plan by value, age:30:50 by range, ordered:hour by hour of the day, plan*age:40 by both,
@@ -375,18 +378,18 @@ class JobConfig(BaseModel):
     """Column that groups rows that belong together, such as the user's id; verdicts then count groups, not rows. Windows of
     this baseline use the same column."""
 
-    max_domain_size: kinds.WholeNumber = _suggestion(initial=MAX_DOMAIN_SIZE)
+    max_domain_size: WholeNumber = _suggestion(initial=MAX_DOMAIN_SIZE)
     """Maximum distinct values in a domain; a text feature with more gets no domain."""
 
-    with_pairs: kinds.Switch | None = _of_columns(
+    with_pairs: Switch | None = _of_columns(
         opposite="without_pairs", default="no for a baseline; for a window, as in its baseline"
     )
     """Look for relations between columns in a baseline, and judge them in a window."""
 
-    with_sketches: kinds.Switch | None = _of_columns(opposite="without_sketches", default="yes, up to 300 columns")
+    with_sketches: Switch | None = _of_columns(opposite="without_sketches", default="yes, up to 300 columns")
     """Put the sketches into statistics.json; states/ has them in any case."""
 
-    predictions: kinds.Names = _declare_option(initial=(), jobs=_BASELINE, analyses=_DATA_QUALITY)
+    predictions: Names = _declare_option(initial=(), jobs=_BASELINE, analyses=_DATA_QUALITY)
     """Columns with the model's output: names, comma-separated. Their drift has its own part of the budget."""
 
     time_column: str | None = _of_analysis("COLUMN")
@@ -399,7 +402,7 @@ class JobConfig(BaseModel):
     expectations: str | None = _of_columns_in_a_window("FILE")
     """Your own rules, in YAML, JSON, DQDL or a data contract: an unmet rule is a violation or a hint. No baseline is needed."""
 
-    skip_unsupported: kinds.Switch = _of_columns_in_a_window(
+    skip_unsupported: Switch = _of_columns_in_a_window(
         initial=False, opposite="no_skip_unsupported", needs=("expectations",)
     )
     """Skip rules of DQDL and data contracts that can't be evaluated; the run then cannot tell, and names them."""
@@ -408,7 +411,7 @@ class JobConfig(BaseModel):
     """File for suggested rules that the baseline meets, for a person to choose from; in DQDL or as a data contract if its name
     ends in .dqdl or .odcs.yaml."""
 
-    allow_second_scan: kinds.Switch = _of_columns(initial=False, opposite="no_second_scan", needs=("checks",))
+    allow_second_scan: Switch = _of_columns(initial=False, opposite="no_second_scan", needs=("checks",))
     """Allow a check that needs it to read the data a second time."""
 
     positive_label: str | None = _of_predictions("LABEL", default="1 or true")
@@ -418,7 +421,7 @@ class JobConfig(BaseModel):
     """Thresholds: interval, the baseline's own values, with allowance for noise; absolute:0.02 or relative:5%, so much worse,
     without allowance; none, as interval, in the service's file."""
 
-    min_samples: kinds.WholeNumber | None = _of_monitoring(analyses=_OF_QUALITY)
+    min_samples: WholeNumber | None = _of_monitoring(analyses=_OF_QUALITY)
     """Minimum number of rows for a verdict on a metric; with fewer, checks.json says 'cannot tell'."""
 
     cost_matrix: kinds.Costs | None = _of_monitoring(analyses=(AnalysisType.ESTIMATED_QUALITY,))
@@ -430,33 +433,31 @@ class JobConfig(BaseModel):
     learn_errors: str | None = _declare_option("FILE", jobs=_BASELINE, analyses=_MODEL_QUALITY)
     """File, such as errors.skops, for a model of how far predicted numbers are off, learnt from up to 100,000 rows."""
 
-    metrics: kinds.Names = _of_outcomes("METRICS", initial=())
+    metrics: Names = _of_outcomes("METRICS", initial=())
     """Your own metrics, with a value for each outcome: module:function, comma-separated."""
 
-    analysis_config: bias_options.LocalAnalysisConfig | None = _of_analysis(analyses=_WITH_FEATURES)
+    analysis_config: kinds.LocalAnalysisConfig | None = _of_analysis(analyses=_WITH_FEATURES)
     """Clarify's analysis_config.json: label, facets, metrics; local or on S3."""
 
-    column_types: bias_options.TypesByColumn = _of_bias(initial={}, default="detected from their values")
+    column_types: kinds.TypesByColumn = _of_bias(initial={}, default="detected from their values")
     """Types of columns: COLUMN=categorical or COLUMN=continuous, comma-separated, whatever the values look like."""
 
-    flip_test: kinds.Switch = _of_bias(initial=True, opposite="no_flip_test")
+    flip_test: Switch = _of_bias(initial=True, opposite="no_flip_test")
     """Compute the flip test, the only metric that reads rows again."""
 
-    flip_test_rows: kinds.WholeNumber | None = _of_bias(default="200,000", needs=("flip_test",))
+    flip_test_rows: WholeNumber | None = _of_bias(default="200,000", needs=("flip_test",))
     """Rows per side above which the flip test takes a sample."""
 
-    bias_ci: bias_options.IntervalMethod | None = _of_bias_in_a_window(
-        default="bootstrap, but none with --compat service"
-    )
+    bias_ci: kinds.IntervalMethod | None = _of_bias_in_a_window(default="bootstrap, but none with --compat service")
     """bootstrap: a metric has drifted only if chance can't explain it; none: its value alone decides."""
 
-    bias_min_rows: kinds.WholeNumber | None = _of_bias_in_a_window()
+    bias_min_rows: WholeNumber | None = _of_bias_in_a_window()
     """Minimum number of rows, in a group and in the rest, for a verdict; with fewer, checks.json says 'cannot tell'."""
 
-    bias_di_neutral: bias_options.NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
+    bias_di_neutral: kinds.NeutralValue | None = _of_bias_in_a_window(default="1, but 0 with --compat service")
     """Value from which disparate impact is measured: 0, as the service does, or 1, its neutral value."""
 
-    bias_ranges: bias_options.RangesByMetric = _of_bias_in_a_window(initial={})
+    bias_ranges: kinds.RangesByMetric = _of_bias_in_a_window(initial={})
     """Ranges that metrics must stay in, whatever the baseline says: METRIC=LOW:HIGH, comma-separated."""
 
     model: str | None = _of_called("MODEL")
@@ -468,13 +469,13 @@ class JobConfig(BaseModel):
     model_sha256: kinds.Sha256 | None = _of_called(needs=("model",))
     """SHA-256 that the model's file must have; a file with another one is not loaded."""
 
-    allow_pickle: kinds.Switch = _of_called(initial=False, needs=("model",))
+    allow_pickle: Switch = _of_called(initial=False, needs=("model",))
     """Allow the model to be a pickle, which runs code when it is loaded."""
 
-    trust_type: kinds.Names = _of_called("TYPES", initial=(), needs=("model",))
+    trust_type: Names = _of_called("TYPES", initial=(), needs=("model",))
     """Types in a skops file that may be loaded in addition to the known types, comma-separated."""
 
-    shap_sampled_rows: kinds.WholeNumber | None = _of_called(analyses=_EXPLAINABILITY, default="10,000")
+    shap_sampled_rows: WholeNumber | None = _of_called(analyses=_EXPLAINABILITY, default="10,000")
     """Number of rows sampled to make baseline rows and to compute partial dependence."""
 
     shap_algorithm: Algorithm = _of_called(
@@ -482,35 +483,35 @@ class JobConfig(BaseModel):
     )
     """auto: no coalitions if a linear model or trees give the same values without them; kernel: always coalitions."""
 
-    attribution_threshold: kinds.Share | None = _of_attributions_in_a_window(default="0.9")
+    attribution_threshold: Share | None = _of_attributions_in_a_window(default="0.9")
     """Normalised discounted cumulative gain (NDCG) below which attributions have drifted."""
 
-    attribution_min_rows: kinds.WholeNumber | None = _of_attributions_in_a_window(default="100")
+    attribution_min_rows: WholeNumber | None = _of_attributions_in_a_window(default="100")
     """Minimum number of rows for a verdict on attributions; with --compat service, every window is judged."""
 
-    attribution_ci: bias_options.IntervalMethod | None = _of_attributions_in_a_window(
+    attribution_ci: kinds.IntervalMethod | None = _of_attributions_in_a_window(
         default="bootstrap; none with --compat service"
     )
     """bootstrap: also judge each feature's attribution by the interval of its change, in checks.json only."""
 
-    max_quarantined_share: kinds.Share = _declare_option(initial=0.01)
+    max_quarantined_share: Share = _declare_option(initial=0.01)
     """Share of unreadable records above which the job fails."""
 
     max_record_size: kinds.Size = _declare_option(initial=MAX_RECORD_BYTES, default="256MB")
     """Maximum length of a record's line, such as 64MB; longer lines are refused, and never held in memory whole."""
 
-    follow_links: kinds.Switch = _declare_option(initial=False, opposite="refuse_links")
+    follow_links: Switch = _declare_option(initial=False, opposite="refuse_links")
     """Read files of this machine that are behind a link that leads out of the data's path."""
 
-    accept_exponents: kinds.Switch | None = _of_analysis(
+    accept_exponents: Switch | None = _of_analysis(
         opposite="no_exponents", default="yes, but no with --compat service", remembered=True
     )
     """Treat text such as 1e-5 as a number."""
 
-    missing_values: kinds.Names = _of_columns("TEXTS", initial=(), remembered=True)
+    missing_values: Names = _of_columns("TEXTS", initial=(), remembered=True)
     """Texts of CSV, JSON and captures that stand for a missing value, such as NA,?; comma-separated."""
 
-    flatten_json: kinds.Switch | None = _of_analysis(
+    flatten_json: Switch | None = _of_analysis(
         opposite="no_flatten_json",
         default="yes, but no with --compat service, or if a container's variable has the format",
         remembered=True,
@@ -570,7 +571,7 @@ class JobConfig(BaseModel):
     )
     """What those tables have: a row for each run and violation, or also every check and the summary."""
 
-    progress: kinds.Switch | None = _declare_option(opposite="no_progress", default="on a terminal")
+    progress: Switch | None = _declare_option(opposite="no_progress", default="on a terminal")
     """Show a progress bar of the stages."""
 
     env_file: str | None = _declare_option("FILE")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import ValidationError
 
@@ -35,7 +35,6 @@ from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
-from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, OF_A_BASELINE, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
 from spark_model_monitor.running.configuration.option_types import (
@@ -43,6 +42,7 @@ from spark_model_monitor.running.configuration.option_types import (
     YES,
     Compatibility,
     flag_name,
+    read_analysis_config,
     read_switch,
     variable_name,
 )
@@ -54,9 +54,15 @@ if TYPE_CHECKING:
     from dotenv.parser import Binding
 
 OTHER_VARIABLES = (
-    *("MODEL_MONITOR_CACHE", "MODEL_MONITOR_DEEQU_JAR", "MODEL_MONITOR_MAVEN_MIRROR", "MODEL_MONITOR_HOME"),
-    *("MODEL_MONITOR_S3_ROOT", "MODEL_MONITOR_FLEET", "MODEL_MONITOR_STATE"),
-    *(*SMTP_VARIABLES, WEBHOOK_SECRET),
+    "MODEL_MONITOR_CACHE",
+    "MODEL_MONITOR_DEEQU_JAR",
+    "MODEL_MONITOR_MAVEN_MIRROR",
+    "MODEL_MONITOR_HOME",
+    "MODEL_MONITOR_S3_ROOT",
+    "MODEL_MONITOR_FLEET",
+    "MODEL_MONITOR_STATE",
+    *SMTP_VARIABLES,
+    WEBHOOK_SECRET,
 )
 """Variables with our prefix that are not options of a job."""
 
@@ -69,6 +75,11 @@ class Given:
     place: str
 
 
+Texts: TypeAlias = Mapping[str, str]  # of variables or options, by name
+Layer: TypeAlias = dict[str, Given]  # what one source has, by option
+Faults: TypeAlias = dict[str, str | None]  # sentences, each with the option that it is about, None for no single one
+
+
 @value_class(slots=False)
 class Sources:
     """The highest text of each option; errors of the sources themselves; names that are nearly ours.
@@ -77,7 +88,7 @@ class Sources:
     were inferred, not given, and on flags that are settings now.
     """
 
-    values: Mapping[str, Given]
+    values: Layer
     errors: Mapping[str, str | None] = field(default_factory=dict)
     doubtful: tuple[str, ...] = ()
     chosen: tuple[str, ...] = ()
@@ -89,14 +100,14 @@ class Sources:
         return None
 
 
-def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, project: Path | None = Path()) -> Sources:
+def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path | None = Path()) -> Sources:
     """The options as given by flags, environment and files, errors included; nothing is decided.
 
     env_file and container_root name further sources, and are read from those above these. project: the folder of the
     project file; None: there is none.
     """
     # By sentence: the option that it is about, whose further errors would only repeat it
-    errors: dict[str, str | None] = {}
+    errors: Faults = {}
     moved: list[str] = []
     layers = [_read_flags(arguments, errors, moved), _read_variables(environment, "variable {}")]
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
@@ -120,18 +131,18 @@ def read_sources(arguments: Sequence[str], environment: Mapping[str, str], *, pr
     return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(moved))
 
 
-def _take_highest(layers: Sequence[Mapping[str, Given]]) -> dict[str, Given]:
+def _take_highest(layers: Sequence[Layer]) -> Layer:
     return {name: value_of_option for layer in reversed(layers) for name, value_of_option in layer.items()}
 
 
-def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: list[str]) -> dict[str, Given]:
+def _read_flags(arguments: Sequence[str], errors: Faults, moved: list[str]) -> Layer:
     """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do.
 
     moved: gets a sentence for each flag that is a setting now; it counts all the same, as scripts have it.
     """
     flags = _list_flags()
     free = next((name for name, option in OPTIONS.items() if option.free), "")
-    values_by_name: dict[str, Given] = {}
+    values_by_name: Layer = {}
     words = list(arguments)
     while words:
         flag, equals, text = words.pop(0).partition("=")
@@ -182,7 +193,7 @@ def _read_flags(arguments: Sequence[str], errors: dict[str, str | None], moved: 
     return values_by_name
 
 
-def _read_setting(setting: str, values_by_name: dict[str, Given], errors: dict[str, str | None]) -> None:
+def _read_setting(setting: str, values_by_name: Layer, errors: Faults) -> None:
     """Enters the option of `--set NAME=VALUE`."""
     # Flags' spelling with hyphens is understood, too
     written_name, equals, text = setting.partition("=")
@@ -215,8 +226,8 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
     return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
 
 
-def _read_variables(variables: Mapping[str, str], location_template: str) -> dict[str, Given]:
-    values_by_name: dict[str, Given] = {}
+def _read_variables(variables: Texts, location_template: str) -> Layer:
+    values_by_name: Layer = {}
     if not variables:
         return values_by_name
     for variable, (name, positive) in _list_variables().items():
@@ -253,7 +264,7 @@ def _resolve_switch(text: str, positive: bool) -> str:
         return text
 
 
-def _find_doubtful_names(variables: Mapping[str, str], location_template: str, *, only_prefixed: bool) -> list[str]:
+def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefixed: bool) -> list[str]:
     """Names that nearly match ours: with our prefix, or (in a file of variables) a typo away."""
     known_names = _list_variables().keys()
     doubtful_names = []
@@ -266,7 +277,7 @@ def _find_doubtful_names(variables: Mapping[str, str], location_template: str, *
     return doubtful_names
 
 
-def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, str]:
+def _read_env_file(env_file: Given, errors: Faults) -> dict[str, str]:
     from dotenv.parser import parse_stream  # not loaded by a run without such a file
 
     try:
@@ -283,7 +294,7 @@ def _read_env_file(env_file: Given, errors: dict[str, str | None]) -> dict[str, 
         return {}
 
 
-def _read_project(folder: Path, errors: dict[str, str | None]) -> dict[str, Given]:
+def _read_project(folder: Path, errors: Faults) -> Layer:
     try:
         file_name, texts = read_project_file(folder, OPTIONS)
     except BadConfiguration as error:
@@ -292,7 +303,7 @@ def _read_project(folder: Path, errors: dict[str, str | None]) -> dict[str, Give
     return {name: Given(text, f"{file_name}: {name}") for name, text in texts.items() if text.strip()}
 
 
-def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+def _bindings(path: str, bindings: Iterable[Binding], errors: Faults) -> Iterator[tuple[str, str]]:
     for binding in bindings:
         # A name alone, or an open quote: the parser reports neither by itself
         if binding.error or (binding.key is not None and binding.value is None):
@@ -302,7 +313,7 @@ def _bindings(path: str, bindings: Iterable[Binding], errors: dict[str, str | No
             yield binding.key, binding.value
 
 
-def _read_processing_job(path: Path, errors: dict[str, str | None]) -> dict[str, str]:
+def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     """The `Environment` of the container's configuration file; empty if there is no such file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -440,7 +451,7 @@ def _choose_value(sources: Sources, name: str, text: str, sentence: str) -> Sour
     return replace(sources, values=values, chosen=(*sources.chosen, sentence))
 
 
-def implied_options(values: Mapping[str, Given], job: str, *, with_default: bool = True) -> dict[str, str]:
+def implied_options(values: Layer, job: str, *, with_default: bool = True) -> dict[str, str]:
     """Options that an analysis configuration implies where they are not given: the location and the format of its data.
 
     Its `dataset_uri` overrides everything but a flag. A monitor's configuration does not give the format of its data:
@@ -472,22 +483,17 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
 
     Of its format only what `with_recognised_format` leaves open is taken, such as whether there is a header.
     """
-    if job == "monitor":
-        remembered = _read_by_baseline(sources)
-    else:
-        remembered = {}
-    is_given = sources.values.keys()
+    if job != "monitor":
+        return sources
+    values = sources.values
     # Data read in another way than the baseline's would show drift where there is none
-    for name, text in remembered.items():
-        if name not in is_given and name != "dataset_format":
+    for name, text in _read_by_baseline(sources).items():
+        if name == "dataset_format":
+            continue
+        if name not in values:
             sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
-        elif (
-            name in is_given
-            and _split_list(sources.values[name].text) != _split_list(text)
-            and name != "dataset_format"
-        ):
-            value_of_option = sources.values[name]
-            difference = f"{value_of_option.place} is {value_of_option.text}, but {text} for the baseline"
+        elif _split_list(values[name].text) != _split_list(text):
+            difference = f"{values[name].place} is {values[name].text}, but {text} for the baseline"
             # What the user wrote holds, but the log says what it means
             sentence = f"{difference}; what that changes is no drift"
             sources = replace(sources, chosen=(*sources.chosen, sentence))
@@ -498,7 +504,7 @@ def _split_list(text: str) -> list[str]:
     return sorted(split_names(text))
 
 
-def _read_by_baseline(sources: Sources) -> Mapping[str, str]:
+def _read_by_baseline(sources: Sources) -> Texts:
     """The options in run.json of the baseline; empty if there is none, or only Spark can open it."""
     # The service had no such memory, so that a replay takes none
     path = sources.text("baseline")
@@ -574,7 +580,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     )
 
 
-def _has_format_of_service(config: JobConfig, values: Mapping[str, Given]) -> bool:
+def _has_format_of_service(config: JobConfig, values: Layer) -> bool:
     """Whether the format is the contract's JSON in a variable, as the service gives it, and nobody says how to read nested
     JSON, which the service refuses (C11.18).
     """
@@ -584,7 +590,7 @@ def _has_format_of_service(config: JobConfig, values: Mapping[str, Given]) -> bo
     return data_format.text.lstrip().startswith("{")
 
 
-def _find_useless_flags(config: JobConfig, values: Mapping[str, Given], texts: Mapping[str, str]) -> Iterator[str]:
+def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Iterator[str]:
     """Errors: flags that no run of this job and kind uses, or none with these flags. A variable may be shared by jobs, and is
     only ignored, as are the contract's options of other kinds.
     """
@@ -608,7 +614,7 @@ def _find_useless_flags(config: JobConfig, values: Mapping[str, Given], texts: M
         yield f"{value.place} is of {owner}, and has no effect here; leave it out"
 
 
-def _find_baseline_faults(config: JobConfig, values: Mapping[str, Given]) -> Iterator[str]:
+def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
     """Errors: a second baseline whose flag would be ignored, and a window that would overwrite its baseline."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
@@ -630,7 +636,7 @@ def _resolve_path(path: str) -> str:
     return path.rstrip("/")
 
 
-def _list_remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str]]:
     """How the data is read, by option; a table's name includes its location."""
     # A table's format has the table's name in it, and a later run may be of another one
     is_table = isinstance(config.dataset_format, TableFormat)
@@ -639,7 +645,7 @@ def _list_remembered(config: JobConfig, texts: Mapping[str, str]) -> Iterator[tu
             yield name, texts[name]
 
 
-def _format_error(name: str, message: str, values: Mapping[str, Given]) -> str:
+def _format_error(name: str, message: str, values: Layer) -> str:
     if name in values:
         return f"{values[name].place} {message}"
     return _format_missing(name)

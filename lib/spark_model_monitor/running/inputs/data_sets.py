@@ -34,8 +34,8 @@ from spark_model_monitor.monitors.explainability.attribution_results import Attr
 from spark_model_monitor.monitors.predictors.error_model import MOST_ROWS as ERROR_ROWS
 from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL, ErrorModel
 from spark_model_monitor.monitors.protocol import StoredBaseline
-from spark_model_monitor.running.configuration.bias_options import read_analysis_config
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.option_types import read_analysis_config
 from spark_model_monitor.running.inputs.features import drop_features, read_columns, read_options
 from spark_model_monitor.running.inputs.job_measures import (
     features_path,
@@ -95,8 +95,7 @@ def learn_errors(engine: Engine, config: JobConfig, rows: int) -> ErrorModel | N
 
     prediction = config.inference_attribute
     label = config.ground_truth_attribute
-    # Nested JSON has columns with dots, as features of a monitoring run have
-    table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+    table = _read_table(engine, config)
     for option, name in (("inference_attribute", prediction), ("ground_truth_attribute", label)):
         if name not in table.names:
             columns = ", ".join(table.names)
@@ -159,9 +158,14 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
     if is_plain and isinstance(data_format, JsonFormat) and data_format.lines:
         listing = list_dataset(engine, config.dataset_source)
         return _read_lines(engine, config, listing, DocumentDecoder(where()))
-    table = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+    table = _read_table(engine, config)
     addresses = _addresses(config) | ({} if with_label else {"label": None})
     return outcome_tables.outcomes(table, plan, metrics=load_metrics(config.metrics), errors=errors, **addresses)
+
+
+def _read_table(engine: Engine, config: JobConfig) -> Dataset:
+    """The data as a table; nested JSON has columns with dots, as features of a monitoring run have."""
+    return read_columns(engine, config.model_copy(update={"flatten_json": True}))
 
 
 def _list_captures(engine: Engine, config: JobConfig) -> Listing:
@@ -228,7 +232,7 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
         dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
     else:
         # A table has label, facets and predictions as columns already
-        dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+        dataset = _read_table(engine, config)
     return drop_features(_add_prediction_column(dataset, config, analysis), config.exclude_features_attribute)
 
 
@@ -293,31 +297,27 @@ def read_records(
 
     reading: what is read of records of a kind. halves: the members of `captureData` to read.
     """
-    is_json = isinstance(config.dataset_format, JsonFormat)
-    if is_json:
+    data_format = config.dataset_format
+    if isinstance(data_format, JsonFormat):
         source = list_dataset(engine, config.dataset_source)
+        records = NO_RECORDS
+        # A JSON document can't be cut, so that its file is one line to the reader
+        whole_files = not data_format.lines
     else:
         source = _list_captures(engine, config)
-    if is_json:
-        records = NO_RECORDS
-    else:
         records = select_records(halves, read_options(config))
-    # A JSON document can't be cut, so that its file is one line to the reader
-    whole_files = isinstance(config.dataset_format, JsonFormat) and not config.dataset_format.lines
-    files = source.files
-    storage = engine.storage(source.path)
+        whole_files = False
+    # The longest line decides how much Spark reads at once
+    line_bytes = measure_longest_line(engine.storage(source.path), source.files[0])
     if whole_files:
-        # The longest line decides how much Spark reads at once
-        line_bytes = max(file.size_bytes for file in files)
-    else:
-        line_bytes = measure_longest_line(storage, files[0])
+        line_bytes = max(file.size_bytes for file in source.files)
     return outcome_tables.read_labelled(
         engine,
         source,
         reading(records),
         analysis.headers,
         threshold=probability_threshold(config, analysis),
-        documents=is_json,
+        documents=isinstance(data_format, JsonFormat),
         whole_files=whole_files,
         as_service=config.replays_service,
         partition_bytes=engine.read_lines_by_size(source.size_bytes, line_bytes),
@@ -385,7 +385,7 @@ def read_explained(engine: Engine, config: JobConfig, baseline: StoredBaseline |
     elif isinstance(config.dataset_format, CsvFormat):
         dataset = read_headed_csv(engine, config, config.dataset_format, analysis)
     else:
-        dataset = read_columns(engine, config.model_copy(update={"flatten_json": True}))
+        dataset = _read_table(engine, config)
         # Keys that hardly any record has may be ids: thousands of columns, which Shapley values can't take
         expected_names = analysis.headers or _baseline_features(baseline) or ()
         rare_names = set(dataset.rare).difference(expected_names)

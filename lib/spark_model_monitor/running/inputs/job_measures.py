@@ -27,8 +27,8 @@ from spark_model_monitor.monitors.explainability.kernel import DEFAULT_SAMPLES
 from spark_model_monitor.monitors.predictors import PREDICTORS, Model
 from spark_model_monitor.monitors.predictors.http import RequestFormat
 from spark_model_monitor.monitors.predictors.model_loading import infer_flavour, resolve_model
-from spark_model_monitor.running.configuration.bias_options import IntervalMethod, read_analysis_config
 from spark_model_monitor.running.configuration.contract import JobConfig
+from spark_model_monitor.running.configuration.option_types import IntervalMethod, read_analysis_config
 from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, metric_name
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan
 from spark_model_monitor.statistics.user_choices import Algorithm, ProblemType

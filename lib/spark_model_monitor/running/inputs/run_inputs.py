@@ -127,12 +127,11 @@ def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
 def run_context(config: JobConfig) -> RunContext:
     """The window, the model and the schedule of a run."""
     window = config.find_window()
+    start = None
+    end = None
     if window is not None:
         start = window.start
         end = window.end
-    else:
-        start = None
-        end = None
     context = RunContext(
         start,
         end,

@@ -269,7 +269,7 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     # Violations are a finding; whatever else isn't 0 is a failure and comes first
     failed = [status for status in statuses if status not in SUCCESSFUL]
     if ExitStatus.VIOLATIONS in statuses:
-        worst = int(ExitStatus.VIOLATIONS)
+        worst: int = ExitStatus.VIOLATIONS
     else:
         worst = max(statuses)
     return next(iter(failed), worst), has_runs

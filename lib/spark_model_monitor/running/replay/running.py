@@ -39,8 +39,18 @@ FOLDER = "journal"
 ReadIfThere = Callable[[str], bytes | None]
 
 _NOT_OF_THE_VERDICT = {
-    *("job", "output_path", "start_time", "end_time", "compat", "progress", "env_file", "container_root"),
-    *("lease_wait", "ignored", "doubtful", "engine"),
+    "job",
+    "output_path",
+    "start_time",
+    "end_time",
+    "compat",
+    "progress",
+    "env_file",
+    "container_root",
+    "lease_wait",
+    "ignored",
+    "doubtful",
+    "engine",
 }
 
 

@@ -137,9 +137,7 @@ class Trial:
     @property
     def window(self) -> Window | None:
         """From the start up to now."""
-        start = None
-        if self.start is not None:
-            start = parse_time(self.start)
+        start = parse_time(self.start or "")
         if start is None:
             return None
         return Window(start, datetime.now(timezone.utc))
@@ -328,10 +326,9 @@ class _Rows:
         # Ids as 64-bit hashes: which block a row is in depends on its id, not on the order of rows
         keys = hash_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
         scores = None
-        if plan.with_scores:
-            scores = self.frame["score"].to_numpy()
         of_classes = None
         if plan.with_scores:
+            scores = self.frame["score"].to_numpy()
             of_classes = self.of_classes.take(pa.array(self.frame["record"]))
         predictions = None
         if plan.with_predictions:

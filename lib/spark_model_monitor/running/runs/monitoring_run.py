@@ -132,16 +132,16 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     reading = _Reading(
-        data=data,
-        monitor=monitor,
-        dataset_format=dataset_format,
-        window=window,
-        spark=spark,
-        engine=engine,
-        checks=checks,
-        max_quarantined_share=max_quarantined_share,
-        output_path=output_path,
-        context=context,
+        data,
+        monitor,
+        dataset_format,
+        window,
+        spark,
+        engine,
+        checks,
+        max_quarantined_share,
+        output_path,
+        context,
     )
     # The caller owns a data set, and releases it; a stream can be read once
     open_again: Any = nullcontext
@@ -248,33 +248,32 @@ def run_monitoring(
         raise TypeError(
             f"the baseline is a {type(stored).__name__}; pass run_baseline(…) of it, or read_baseline of a run"
         )
-    start = window.start if window is not None else context.start if context is not None else None
-    end = window.end if window is not None else context.end if context is not None else None
+    times = window or context
     comparison = _Comparison(
         monitor=monitor,
         baseline=stored,
         rules=read_expectations(expectations),
         decisions=decisions,
         violated_since=since or {},
-        window_start=start,
-        window_end=end,
+        window_start=times.start if times else None,
+        window_end=times.end if times else None,
         output_path=output_path,
     )
     # Scanned already: there are no rows left, in which causes could be looked for
     if isinstance(data, Baseline):
         return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
     reading = _Reading(
-        data=data,
-        monitor=monitor,
-        dataset_format=dataset_format,
-        window=window,
-        spark=spark,
-        engine=engine,
-        checks=checks,
-        max_quarantined_share=max_quarantined_share,
-        output_path=output_path,
-        context=context,
-        baseline=stored,
+        data,
+        monitor,
+        dataset_format,
+        window,
+        spark,
+        engine,
+        checks,
+        max_quarantined_share,
+        output_path,
+        context,
+        stored,
     )
     return reading.run(partial(comparison.scan_and_judge, reading))
 

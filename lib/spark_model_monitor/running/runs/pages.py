@@ -127,16 +127,13 @@ def create_run_page(
     facts = dict(_list_facts(described, ledger, results, budget))
     # Where the monitor and the run both have a fact, they share its line
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
-    baseline_name = None
-    if baseline is not None:
-        baseline_name = baseline.name
     # Whose page it is: model, schedule, kind, window, baseline
     trail = (
         described.name,
         described.schedule,
         KINDS.get(described.analysis_type, page.title),
         format_window(described.window),
-        f"compared with {baseline_name}" if baseline_name else None,
+        f"compared with {baseline.name}" if baseline and baseline.name else None,
     )
     return replace(
         page,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spark_model_monitor import __version__
 from spark_model_monitor.data.reading.data import get_running_session
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
 
+Files: TypeAlias = dict[str, bytes]  # contents by name
 DEEQU_CHECKS = "checks_deequ.json"
 
 
@@ -204,7 +205,7 @@ class Baseline(AsTables):
         page = self.judgement.page(())
         return create_run_page(page, described, self.ledger, hints=self.hints)
 
-    def files(self) -> dict[str, bytes]:
+    def files(self) -> Files:
         """Every file of the run by its name below the output path."""
         files = {**self.files_of_data(), **self.tables(), **self.judgement.files}
         if self.context.report:
@@ -213,11 +214,11 @@ class Baseline(AsTables):
             files |= report_files(replace(self._create_page(described), files=linked_files(files)))
         return files
 
-    def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
+    def tables(self, *, hide_values: bool = False) -> Files:
         """summary.parquet by name."""
         return encode_summary(self.judgement.summary(hide_values=hide_values))
 
-    def files_of_data(self) -> dict[str, bytes]:
+    def files_of_data(self) -> Files:
         """The same files without what a monitor says of the data."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _format_json(self.ledger.to_json_dict())
@@ -502,7 +503,7 @@ class Findings(AsTables):
         """The first sentence of pages, mails and the log: what changed, since when, by how much, or that nothing did."""
         return self.headline().text
 
-    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> dict[str, bytes]:
+    def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> Files:
         """Every file of the run by its name relative to the output path.
 
         omit_empty: leave out the file of violations if there are none. baseline: its location, to be recorded.
@@ -528,7 +529,7 @@ class Findings(AsTables):
             files |= report_files(replace(page, files=linked_files(files)))
         return files
 
-    def tables(self, *, hide_values: bool = False) -> dict[str, bytes]:
+    def tables(self, *, hide_values: bool = False) -> Files:
         """summary.parquet and checks.parquet by name."""
         findings = self
         if hide_values:

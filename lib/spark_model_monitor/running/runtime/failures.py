@@ -178,7 +178,7 @@ class Failure:
 
     reason: str
     exit_status: int
-    is_expected: bool
+    is_expected: bool = True
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -192,27 +192,27 @@ def describe_failure(error: BaseException, *, as_service: bool = False) -> Failu
     """
     for cause in _iterate_causes(error):  # cleaning up the interrupted step may have raised another exception
         if isinstance(cause, KeyboardInterrupt):
-            return Failure("interrupted", ExitStatus.INTERRUPTED, is_expected=True)
+            return Failure("interrupted", ExitStatus.INTERRUPTED)
         if isinstance(cause, (OutOfTime, Stopped)):
             return _describe_exit(cause)
     if isinstance(error, SystemExit):
         return _describe_exit(error)
     # Before our own errors: one of them may only be the consequence
     if any(map(_is_out_of_memory, _iterate_causes(error))):
-        return Failure(OUT_OF_MEMORY, ExitStatus.FAILED, is_expected=True)
+        return Failure(OUT_OF_MEMORY, ExitStatus.FAILED)
     for cause in _iterate_causes(error):
         if isinstance(cause, MonitorError):
-            return Failure(str(cause), _find_status(type(cause), as_service=as_service), is_expected=True)
+            return Failure(str(cause), _find_status(type(cause), as_service=as_service))
     # What a worker raised reaches the driver as text, within the error of Spark
     text = "\n".join(str(cause) for cause in _iterate_causes(error))
     from_worker = _FROM_WORKER.findall(text)
     if from_worker:
         name, sentence = from_worker[-1]
         status = _find_status(getattr(errors, name, MonitorError), as_service=as_service)
-        return Failure(sentence, status, is_expected=True)
+        return Failure(sentence, status)
     known_reason = _find_known_reason(error, text)
     if known_reason is not None:
-        return Failure(known_reason, ExitStatus.FAILED, is_expected=True)
+        return Failure(known_reason, ExitStatus.FAILED)
     return Failure(_describe_unknown(error, text), ExitStatus.FAILED, is_expected=False)
 
 
@@ -240,9 +240,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 def _describe_exit(error: SystemExit) -> Failure:
     if isinstance(error, OutOfTime):
-        return Failure(str(error), ExitStatus.TERMINATED, is_expected=True)
+        return Failure(str(error), ExitStatus.TERMINATED)
     if error.code == ExitStatus.TERMINATED:
-        return Failure("stopped from outside (SIGTERM)", ExitStatus.TERMINATED, is_expected=True)
+        return Failure("stopped from outside (SIGTERM)", ExitStatus.TERMINATED)
     # sys.exit() in a user's script mustn't look like a success
     if isinstance(error.code, int) and 0 < error.code < 256:
         status = error.code

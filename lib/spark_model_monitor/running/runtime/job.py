@@ -79,7 +79,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
         # Help is given even if the rest of the command line is wrong
         requested = (reading.read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = AnalysisType.DATA_QUALITY
-        if requested in [known_type.value for known_type in AnalysisType]:
+        with suppress(ValueError):
             analysis = AnalysisType(requested)
         sys.stdout.write(help_text(name) if "--help-all" in arguments else short_help(name, analysis))
         raise SystemExit(0)
@@ -262,6 +262,10 @@ class Job:
         return reading.with_default_output(self.name, reading.read_sources(self._arguments, self._environment))
 
     @property
+    def _message_path(self) -> str | None:
+        return status.message_path(self._container_root, self._sources.text("output_path"))
+
+    @property
     def _container_root(self) -> str:
         return self._sources.text("container_root") or "/"
 
@@ -295,9 +299,7 @@ class Job:
                 self._fail(describe_failure(error, as_service=as_service), error)
             # Neither an error nor finish(): a fault of the job's own code
             elif self._message is None:
-                self._fail(
-                    Failure("the job ended without saying what came of it", status.ExitStatus.FAILED, True), None
-                )
+                self._fail(Failure("the job ended without saying what came of it", status.ExitStatus.FAILED), None)
             steps(self._leave_message)
         finally:
             steps(self._stop)
@@ -329,7 +331,7 @@ class Job:
     def _forget_message(self, *, has_engine: bool = False) -> None:
         """Delete the previous run's message: if this run is killed, a reader would take it for this run's."""
         with suppress(Exception):  # the lease reports it
-            path = status.message_path(self._container_root, self._sources.text("output_path"))
+            path = self._message_path
             if path is not None and (has_engine or is_local(path)):
                 storage_of(path, self._session).delete(path)
 
@@ -338,14 +340,14 @@ class Job:
         reason = reason_to_end()
         if reason is not None and self._message is None:
             message = status.failed(describe_failure(reason).reason)
-            path = status.message_path(self._container_root, self._sources.text("output_path"))
+            path = self._message_path
             if path is not None:
                 status.write_message(message, path, self._session)
 
     def _leave_message(self) -> None:
         message = self._message or ""
         try:
-            path = status.message_path(self._container_root, self._sources.text("output_path"))
+            path = self._message_path
             if path is not None:
                 status.write_message(message, path, self._session)
         except Exception as error:

@@ -90,11 +90,11 @@ def write_metrics(findings: Findings, config: JobConfig) -> None:
 
     Raises OutputFailed if they can't be written.
     """
-    write_published(findings.published, config, _time_of_metrics(config))
+    write_published(findings.published, config)
 
 
-def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime) -> None:
-    """The same for given metrics and their time."""
+def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime | None = None) -> None:
+    """The same for given metrics, and a time if it is another one than the window's."""
     if not config.publish_cloudwatch_metrics:
         return
     in_container = is_container(config.container_root)
@@ -131,18 +131,11 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
         write_file(config.junit, content)
 
 
-def collect_metrics(findings: Findings, config: JobConfig) -> list[dict[str, Json]]:
-    """The metrics as CloudWatch's objects, even if they are not written."""
-    return create_cloudwatch_metrics(findings.published, _make_context(config, _time_of_metrics(config)))
-
-
-def _time_of_metrics(config: JobConfig) -> datetime:
+def _make_context(config: JobConfig, time: datetime | None = None) -> MetricContext:
     window = config.find_window()
-    return config.metric_time or (window.start if window else datetime.now(timezone.utc))
-
-
-def _make_context(config: JobConfig, time: datetime) -> MetricContext:
-    return MetricContext(time, config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
+    began = window.start if window else datetime.now(timezone.utc)
+    names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
+    return MetricContext(time or config.metric_time or began, *names)
 
 
 def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
@@ -405,7 +398,7 @@ def make_report(
         verdict,
         namespace=KINDS[config.analysis_type].type.NAMESPACE,
         paths=_list_paths(run, config),
-        metrics=tuple(collect_metrics(findings, config)),
+        metrics=tuple(create_cloudwatch_metrics(findings.published, _make_context(config))),
         notices=notices,
         page=page,
     )

@@ -115,7 +115,8 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
                 raise BadInput(f"{path}: has no schedule entries; they are called {ENTRIES}")
             fleet_entries += _add_explaining_plans([_read_entry(file) for file in files])
         elif says_entries(path):
-            file_entries, file_sinks, alarm_limit = _read_entries_file(path, _past_entries(state or path.parent))
+            past = target_models.PastEntries.of(list_recorded(state or path.parent))
+            file_entries, file_sinks, alarm_limit = _read_entries_file(path, past)
             fleet_entries += _add_explaining_plans(file_entries)
             sinks += file_sinks
             alarm_limits += [] if alarm_limit is None else [alarm_limit]
@@ -136,11 +137,6 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
         alarm_limit = alarms_per_month
     name = paths[0].absolute().name.partition(".")[0]
     return Fleet(name, tuple(runnable_entries), tuple(dict.fromkeys(sinks)), alarm_limit).share_budget()
-
-
-def _past_entries(folder: State) -> target_models.PastEntries:
-    """The entries that have records in a folder."""
-    return target_models.PastEntries.of(list_recorded(folder))
 
 
 def _add_explaining_plans(entries: Sequence[Entry]) -> list[Entry]:
@@ -176,16 +172,16 @@ def _read_entries_file(
         document = json.loads(content)
     except (ValueError, RecursionError) as fault:
         raise BadDocument(f"{path}: is no JSON ({fault}); correct it there") from None
-    if isinstance(document, dict):
-        entries, defaults = (document.get(name) for name in ("entries", "defaults"))
-    else:
-        entries = None
-        defaults = None
+    # Without a list of entries it is no fleet, whatever it is
+    if not isinstance(document, dict):
+        document = {}
+    entries = document.get("entries")
+    defaults = document.get("defaults") or {}
     if not isinstance(entries, list) or not entries:
         raise BadDocument(
             f"{path}: entries is missing; write a list of them, as docs/reference/schedules.md#a-fleet shows"
         )
-    if not isinstance(defaults or {}, dict):
+    if not isinstance(defaults, dict):
         raise BadDocument(
             f"{path}: defaults is no object; write members of all entries, as docs/reference/schedules.md#a-fleet shows"
         )
@@ -206,7 +202,7 @@ def _read_entries_file(
     if alarm_limit is not None:
         require_alarms(alarm_limit, f"{path}: alarms_per_month")
 
-    shared_members = {"keep": document.get("keep"), **(defaults or {})}
+    shared_members = {"keep": document.get("keep"), **defaults}
 
     # The entries, of which each may stand for several
     file_entries: list[Entry] = []
@@ -419,8 +415,9 @@ def _reject_conflicts(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def _read_paths(plan: Plan | None, option: str) -> set[str]:
-    texts = (plan.sources(job).text(option) for job in plan.entry.jobs) if plan else ()
-    return {text if "://" in text else str(plan.folder / text).rstrip("/") for text in texts if plan and text}
+    if plan is None:
+        return set()
+    return {plan.path(text).rstrip("/") for text in plan.list_texts(option)}
 
 
 def _find_cycle(name: str, waits: Mapping[str, set[str]]) -> list[str]:

@@ -389,12 +389,8 @@ def as_table(name: str, latest_first: Sequence[Execution], without_data: str | N
     return f"{name}\n{format_table(['scheduled', 'status', 'window', 'message'], rows, width=10_000)}"
 
 
-def as_summaries(name: str, monitoring_type: str, latest_first: Sequence[Execution]) -> list[dict[str, Any]]:
-    """The API's `MonitoringExecutionSummaries`, plus members that the service lacks: window, output and message."""
-    return [_summary(name, monitoring_type, run) for run in latest_first]
-
-
-def _summary(name: str, monitoring_type: str, execution: Execution) -> dict[str, Any]:
+def summarize_run(name: str, monitoring_type: str, execution: Execution) -> dict[str, Any]:
+    """One of the API's `MonitoringExecutionSummaries`, plus members that the service lacks: window, output and message."""
     failed = not execution.status.is_of_a_whole_run and not execution.status.is_under_way
     return {
         "MonitoringScheduleName": name,

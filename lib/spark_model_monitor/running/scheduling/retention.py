@@ -62,14 +62,13 @@ class Retention:
             if oldest_hour is not None:
                 expire(PrunableKind.WINDOWS, folder, None, min(oldest_hour, newest))
         # How far pages and states are gone is recorded: to look for it would take the longer the more windows stay
-        if self.pages is not None:
-            start = parse_time(record.executions.pages_from or "")
-            pages_from = expire(PrunableKind.PAGES, folder, start, newest - self.pages)
-            record.note_expired(pages_from=format_moment(pages_from))
-        if self.states is not None:
-            start = parse_time(record.executions.states_from or "")
-            states_from = expire(PrunableKind.STATES, folder, start, newest - self.states)
-            record.note_expired(states_from=format_moment(states_from))
+        for kind, member, age in (
+            (PrunableKind.PAGES, "pages_from", self.pages),
+            (PrunableKind.STATES, "states_from", self.states),
+        ):
+            if age is not None:
+                start = parse_time(getattr(record.executions, member) or "")
+                record.note_expired(**{member: format_moment(expire(kind, folder, start, newest - age))})
 
 
 KEEP_ALL = Retention()

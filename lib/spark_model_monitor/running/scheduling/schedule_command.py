@@ -13,7 +13,7 @@ from enum import Enum
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.run_description import format_moment
@@ -133,7 +133,7 @@ def run_due(
         if not is_quiet or any(monitor.said for monitor in watched):
             out.write(text)
     # The first failure is the status, though all schedules were run
-    return next(filter(None, statuses), int(ExitStatus.COMPLETED))
+    return next(filter(None, statuses), ExitStatus.COMPLETED)
 
 
 def watch_tables(
@@ -196,7 +196,7 @@ def _run_entry(entry: Entry, calls: _Calls) -> _Done:
         # A model seen for the first time is only noted: its runs are due from the next call on
         if runs and entry.is_discovered and not Record.exists(folder, entry.name):
             new_model = _announce(entry, folder, calls.now)
-            return _Done(new_model, int(ExitStatus.COMPLETED))
+            return _Done(new_model, ExitStatus.COMPLETED)
         if entry.notice:
             log.warning("%s: %s", entry.name, entry.notice)
         return _Done(entry, *_run_schedule(plan, folder, calls))
@@ -247,7 +247,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
     with schedule_lock(folder, plan.name, calls.now) as now:
         if now is None:
             log.info("%s: another run-due is working on it", plan.name)
-            return int(ExitStatus.COMPLETED), Record.read(folder, plan.name, calls.now), request.as_json
+            return ExitStatus.COMPLETED, Record.read(folder, plan.name, calls.now), request.as_json
         record = Record.open(folder, plan.name, now)
         due = schedule_runs.due_times(plan, record, now, retry_failed=request.retry_failed)
         launch = calls.launch
@@ -263,7 +263,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         if statuses and request.history and record.has_whole_run:
             statuses.append(_write_history(plan))
         watch(plan, record, now(), environment)
-    failed = next((status for status in statuses if status), int(ExitStatus.COMPLETED))
+    failed = next(filter(None, statuses), ExitStatus.COMPLETED)
     return shell_status(failed), record, bool(statuses) or request.as_json
 
 
@@ -324,12 +324,12 @@ def _show_schedule(
 ) -> tuple[int, Record]:
     record = Record.read(folder, plan.name, now)
     if request.does is Doing.LIST:
-        return int(ExitStatus.COMPLETED), record
+        return ExitStatus.COMPLETED, record
     with schedule_lock(folder, plan.name, now) as clock:
         is_overdue = schedule_runs.overdue_since(plan, record.executions, now()) is not None
         if clock is not None:
             watch(plan, record, clock(), environment)
-    return (OVERDUE_STATUS if is_overdue else int(ExitStatus.COMPLETED)), record
+    return (OVERDUE_STATUS if is_overdue else ExitStatus.COMPLETED), record
 
 
 def _delete_expired(plan: Plan, record: Record, now: datetime) -> None:
@@ -350,16 +350,17 @@ def _write_history(plan: Plan) -> int:
     except Exception as error:
         require_going_on()
         log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)
-        return int(ExitStatus.FAILED)
-    return int(ExitStatus.COMPLETED)
+        return ExitStatus.FAILED
+    return ExitStatus.COMPLETED
 
 
 def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) -> None:
     if request.as_json:
-        summaries: list[dict[str, Any]] = []
-        for plan, record in listed:
-            latest = record.read_latest(request.most)
-            summaries += records.as_summaries(plan.name, plan.entry.monitoring_type, latest)
+        summaries = [
+            records.summarize_run(plan.name, plan.entry.monitoring_type, run)
+            for plan, record in listed
+            for run in record.read_latest(request.most)
+        ]
         out.write(json.dumps({"MonitoringExecutionSummaries": summaries}, indent=2) + "\n")
         return
     for plan, record in listed:

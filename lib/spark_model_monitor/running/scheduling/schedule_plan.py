@@ -77,8 +77,9 @@ class Plan:
     folder: the entry's own; env files and relative paths start there. fleet_explainers: the explainability schedules of the same
     fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
     retention: what stays of its runs. reads_one_model: whether it reads only the records of one model of an endpoint, or
-    those without a model. read: the contents of its jobs' entries and env files, as far as they were read: by path of the
-    env file, and by the variables in the entry.
+    those without a model. counts_every_run: whether a run without data counts, also the first, and one that was stopped from
+    outside, which otherwise is due again. read: the contents of its jobs' entries and env files, as far as they were read: by
+    path of the env file, and by the variables in the entry.
     """
 
     entry: Schedule
@@ -92,6 +93,7 @@ class Plan:
     fleet_explainers: tuple[Plan, ...] | None = None
     budget: float | None = None
     reads_one_model: bool = False
+    counts_every_run: bool = False
     read: dict[tuple[Path | None, tuple[tuple[str, str], ...]], Sources] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -127,11 +129,6 @@ class Plan:
         else:
             before = hour - DEFAULT_PERIOD
         return Window(full_hour(before), hour)
-
-    @property
-    def waits_for_data(self) -> bool:
-        """Whether a first run without data doesn't count: the schedule may have begun before the traffic."""
-        return self.clock is not None
 
     @property
     def looks_at_commits(self) -> bool:
@@ -202,11 +199,6 @@ class Plan:
         )
 
     @property
-    def repeats_stopped_runs(self) -> bool:
-        """Whether a run that was stopped from outside is due again."""
-        return True
-
-    @property
     def runs_in_a_month(self) -> int:
         """The number of runs due in 30 days."""
         if not self.is_running:
@@ -240,6 +232,11 @@ class Plan:
         paths = [self.path(name) for name in names if name and not is_of_catalog(name)]
         is_encrypted = any("s3_encryption" in members for members in options)
         return paths if not is_encrypted and all(map(opens_here, paths)) else []
+
+    def list_texts(self, option: str) -> list[str]:
+        """What the jobs give for an option, as far as they give it."""
+        texts = (self.sources(job).text(option) for job in self.entry.jobs)
+        return [text for text in texts if text]
 
     def path(self, text: str) -> str:
         """A path from the entry or an env file, resolved."""
@@ -408,7 +405,7 @@ ENTRIES = "*.schedule.json"
 
 def find_model(plan: Plan) -> str | None:
     """The model that a schedule's jobs name; None if none does, or none can be read."""
-    return next(_read_texts(plan, MODEL), None)
+    return next(iter(plan.list_texts(MODEL)), None)
 
 
 def find_attributions(plan: Plan) -> str | None:
@@ -420,9 +417,7 @@ def find_attributions(plan: Plan) -> str | None:
     if plan.analysis_type != AnalysisType.DATA_QUALITY or model is None:
         return None
     same_model_plans = (other_plan for other_plan in _find_explaining_plans(plan) if find_model(other_plan) == model)
-    baselines = {
-        path: other_plan.name for other_plan in same_model_plans for path in _read_texts(other_plan, "baseline")
-    }
+    baselines = {path: other_plan.name for other_plan in same_model_plans for path in other_plan.list_texts("baseline")}
     visible = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
     # Two explanations may disagree, and nothing says which is the better one
     if len(visible) > 1:
@@ -463,11 +458,6 @@ def _find_explaining_plans(plan: Plan) -> Iterator[Plan]:
             continue
         if plan_of_file.analysis_type == AnalysisType.MODEL_EXPLAINABILITY:
             yield plan_of_file
-
-
-def _read_texts(plan: Plan, option: str) -> Iterator[str]:
-    texts = (plan.sources(job).text(option) for job in plan.entry.jobs)
-    return (text for text in texts if text is not None)
 
 
 def _is_visible(path: str, plan: Plan) -> bool:

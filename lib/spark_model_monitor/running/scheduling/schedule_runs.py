@@ -76,11 +76,9 @@ def due_runs(plan: Plan, past: Executions, now: datetime, *, retry_failed: bool 
     """
     if not plan.is_running:
         return Due()
+    statuses = {ExecutionStatus.PENDING}
     if retry_failed:
-        ended = {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
-    else:
-        ended = set()
-    statuses = {ExecutionStatus.PENDING} | ended
+        statuses |= {ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
     repeated = scheduled_times([execution for execution in past.executions if execution.status in statuses])
     # Of a long pause only the latest runs are caught up: old alarms help nobody
     missed = list(_list_not_begun(plan, past, now))
@@ -423,12 +421,12 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     failed_run = _record_empty_window(plan, record, scheduled)
     if failed_run is not None:
         log.info("%s: the run of %s has no data", plan.name, failed_run.scheduled_time)
-        return failed_run, int(ExitStatus.NO_DATA)
+        return failed_run, ExitStatus.NO_DATA
     execution = record.begin(scheduled, plan.window(scheduled))
     log.info("%s: the run of %s begins", plan.name, execution.scheduled_time)
     style = LogStyle.read(os.environ)
     violated = False
-    status = int(ExitStatus.COMPLETED)
+    status: int = ExitStatus.COMPLETED
     outcome = ExecutionStatus.COMPLETED
     try:
         for job in plan.entry.jobs:
@@ -454,12 +452,13 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
                 outcome = ExecutionStatus.COMPLETED_WITH_VIOLATIONS
             else:
                 outcome = ExecutionStatus.COMPLETED
-            status = int(ExitStatus.FAILED if execution.outputs else ExitStatus.COMPLETED)
+            status = ExitStatus.FAILED if execution.outputs else ExitStatus.COMPLETED
         # A schedule is often set up before its endpoint: until data come, nothing is missing
-        if status == ExitStatus.NO_DATA and plan.waits_for_data and len(record.executions.executions) == 1:
+        waits_for_data = plan.clock is not None and not plan.counts_every_run
+        if status == ExitStatus.NO_DATA and waits_for_data and len(record.executions.executions) == 1:
             record.withdraw(execution)
             log.info("%s: there is no data yet; runs are due from the first on", plan.name)
-            return execution, int(ExitStatus.COMPLETED)
+            return execution, ExitStatus.COMPLETED
         if outcome is ExecutionStatus.PENDING:
             execution = record.interrupt(execution, execution.exit_message)
         else:
@@ -470,10 +469,10 @@ def run_jobs(plan: Plan, record: Record, scheduled: datetime, launch: Launch) ->
     # Also signals: a run that stays in progress would keep later ones waiting
     except BaseException:
         message = "Error: run-due was stopped from outside"
-        if plan.repeats_stopped_runs:
-            record.interrupt(execution, message)
-        else:
+        if plan.counts_every_run:
             record.put(execution, status=ExecutionStatus.STOPPED, exit_message=message)
+        else:
+            record.interrupt(execution, message)
         raise
     log.info("%s: the run of %s is %s", plan.name, execution.scheduled_time, execution.status.value)
     return execution, status
@@ -489,7 +488,7 @@ def _find_outcome(plan: Plan, message: str, status: int) -> ExecutionStatus:
         return ExecutionStatus.COMPLETED
     if status not in _STOPPED_STATUSES:
         return _OUTCOMES.get(status, ExecutionStatus.FAILED)
-    if is_out_of_time(message) or not plan.repeats_stopped_runs:
+    if is_out_of_time(message) or plan.counts_every_run:
         return ExecutionStatus.STOPPED
     return ExecutionStatus.PENDING
 

@@ -58,7 +58,7 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     """
     called = CalledModels()
     storage = storage_of(top)
-    read_names = set[bytes]()
+    read_names = set[frozenset[bytes]]()
     try:
         for hour in islice(list_hours_from_latest(storage, top), MOST_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MOST_FILES]:
@@ -71,43 +71,28 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     return called
 
 
-def _add_records(called: CalledModels, content: bytes, read_names: set[bytes]) -> None:
-    """Adds what the beginning of a file says."""
-    has_no_name = _MEMBER not in content and _ESCAPE_SEQUENCE not in content
-    if has_no_name and called.has_unnamed_records:
-        return
+def _add_records(called: CalledModels, content: bytes, read_names: set[frozenset[bytes]]) -> None:
+    """Adds what the beginning of a file says. read_names: those of earlier lines, as written; they needn't be read again."""
     for line in content.splitlines():
-        _add_record(called, line, read_names)
-
-
-def _add_record(called: CalledModels, line: bytes, read_names: set[bytes]) -> None:
-    """Adds what a line says. read_names: the names that earlier lines had, as written; they needn't be read again."""
-    if _MEMBER in line:
-        written_names = _PLAIN_MEMBER.findall(line)
-    else:
-        written_names = []
-    # With an escape the name may be spelt otherwise, and only parsing tells
-    if _ESCAPE_SEQUENCE not in line:
-        if _MEMBER not in line:
-            names_models = called.has_unnamed_records
-        else:
-            names_models = bool(written_names)
-        if names_models and read_names.issuperset(written_names):
-            return
-    record = open_record(line, _RECORDS)
-    if isinstance(record, Refusal):
-        return
-    metadata = record.get("eventMetadata") or {}
-    if not isinstance(metadata, dict):
-        return
-    name = normalize_model_name(metadata.get("targetModel"))
-    read_names.update(written_names)
-    if name != WITHOUT_MODEL:
-        called.names.add(name)
-        return
-    # An invalid name counts as none: it must not become a folder
-    called.has_unnamed_records = True
-    called.invalid_names += metadata.get("targetModel") is not None
+        written_names = frozenset(_PLAIN_MEMBER.findall(line))
+        # With an escape the name may be spelt otherwise, and only parsing tells
+        is_plain = _ESCAPE_SEQUENCE not in line and bool(written_names or _MEMBER not in line)
+        if is_plain and written_names in read_names:
+            continue
+        record = open_record(line, _RECORDS)
+        if isinstance(record, Refusal):
+            continue
+        metadata = record.get("eventMetadata") or {}
+        if not isinstance(metadata, dict):
+            continue
+        read_names.add(written_names)
+        name = normalize_model_name(metadata.get("targetModel"))
+        if name != WITHOUT_MODEL:
+            called.names.add(name)
+            continue
+        # An invalid name counts as none: it must not become a folder
+        called.has_unnamed_records = True
+        called.invalid_names += metadata.get("targetModel") is not None
 
 
 def escape_model_name(name: str) -> str:

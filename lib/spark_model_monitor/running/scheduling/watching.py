@@ -40,7 +40,7 @@ from spark_model_monitor.running.scheduling.record import Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import Plan, find_model
 from spark_model_monitor.running.scheduling.schedule_runs import overdue_since
 from spark_model_monitor.stopping import require_going_on
-from spark_model_monitor.storage import LocalStorage, join
+from spark_model_monitor.storage import join, write_text
 from spark_model_monitor.storage.file_system import is_draft
 
 log = logging.getLogger(__name__)
@@ -51,16 +51,17 @@ NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
 def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
     """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
     plan = entry.plan
-    if entry.fault:
-        fault = _in_a_line(str(entry.fault))
-    else:
-        fault = ""
+    fault = _in_a_line(str(entry.fault or ""))
     if plan is None:
         return Watched(entry.name, MonitorState.FAILED, fault=fault)
     watched = Watched(
-        *(plan.name, MonitorState.FAILED, plan.analysis_type, find_model(plan) or plan.name),
-        *(plan.entry.owner or "", plan.entry.tags),
-        source=next(filter(None, (plan.sources(job).text("dataset_source") for job in plan.entry.jobs)), ""),
+        plan.name,
+        MonitorState.FAILED,
+        plan.analysis_type,
+        find_model(plan) or plan.name,
+        plan.entry.owner or "",
+        plan.entry.tags,
+        source=next(iter(plan.list_texts("dataset_source")), ""),
     )
     # Nothing was ever run, or the record can't be read
     if record is None:
@@ -159,7 +160,7 @@ def notify_and_write_page(
 
     A page that can't be written is a warning. If another call is already doing both, nothing is done.
     """
-    status = int(ExitStatus.COMPLETED)
+    status: int = ExitStatus.COMPLETED
     with ExitStack() as lock:
         # Where no lock can be made, no page can be written, which keeps no message from people
         with suppress(OutputFailed):
@@ -245,7 +246,7 @@ def _notify_changes(
     # Written last: a sink that failed is tried again with everything
     if notices and not failures:
         try:
-            LocalStorage().write(str(path), json.dumps(standing, indent=1).encode())
+            write_text(path, json.dumps(standing, indent=1))
         except OutputFailed as error:
             failures = (f"the next call notifies again: {error}",)
     return failures
