@@ -139,11 +139,28 @@ class StepCdf:
         """Population standard deviation of the finite values: `exact_deviation` if known, else the sketch's."""
         if self.exact_deviation is not None:
             return self.exact_deviation
-        finite = self.drop_infinite()
-        weights = np.diff(finite.cumulative, prepend=0)  # the number of values that each item stands for
-        with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
-            mean = np.average(finite.values, weights=weights)
-            return math.sqrt(np.average((finite.values - mean) ** 2, weights=weights))
+        return self.drop_infinite().compute_mean_and_deviation()[1]
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """The number of values equal to each value."""
+        return np.diff(self.cumulative, prepend=0)
+
+    def compute_mean_and_deviation(self) -> tuple[float, float]:
+        """The mean of finite values, and their population standard deviation; infinite if they are huge, as in Moments."""
+        # Squares of huge values are infinite
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(np.average(self.values, weights=self.counts))
+            variance = float(np.average((self.values - mean) ** 2, weights=self.counts))
+        return mean, math.sqrt(variance)
+
+    def count_outside(self, low: float, high: float) -> int:
+        """The number of values below a low end or above a high one."""
+        return int(self.counts[(self.values < low) | (self.values > high)].sum())
+
+    def select(self, is_chosen: NDArray[np.bool_]) -> StepCdf:
+        """The distribution of some of its values."""
+        return replace(self, values=self.values[is_chosen], cumulative=np.cumsum(self.counts[is_chosen]))
 
     def shares_at(self, points: Values) -> Values:
         """Share of the values at or below each of `points`, that is F(x)."""
@@ -183,22 +200,15 @@ class StepCdf:
         """How many values' last digit of so many decimals is even, and 0; and of how many values: those that have no more
         decimals, or all if no number of decimals is too few. Of a sketch, of as many as it keeps.
         """
-        if (decimals, is_exact) not in self._digit_counts:
-            weights = np.diff(self.cumulative, prepend=0).astype(float)
-            counts = find_digits(self.values, decimals) @ weights
-            rows = float(self.total)
-            if decimals < MOST_DECIMALS:
-                rows = float(weights @ _are_on_grid(self.values * 10.0**decimals))
-            if not is_exact:
-                scale = len(self.values) / self.total
-                counts = np.rint(counts * scale)
-                rows = np.rint(rows * scale)
-            self._digit_counts[decimals, is_exact] = counts, rows
-        return self._digit_counts[decimals, is_exact]
-
-    @cached_property
-    def _digit_counts(self) -> dict[tuple[int, bool], tuple[Counts, float]]:
-        return {}
+        weights = self.counts.astype(float)
+        counts = find_digits(self.values, decimals) @ weights
+        rows = float(self.total)
+        if decimals < MOST_DECIMALS:
+            rows = float(weights @ _are_on_grid(self.values * 10.0**decimals))
+        if is_exact:
+            return counts, rows
+        scale = len(self.values) / self.total
+        return np.rint(counts * scale), float(np.rint(rows * scale))
 
     @cached_property
     def _pooled_samples(self) -> dict[StepCdf, Pooled]:
@@ -231,8 +241,7 @@ class StepCdf:
         is_finite = np.isfinite(self.values)
         if is_finite.all():
             return self
-        weights = np.diff(self.cumulative, prepend=0)
-        return replace(self, values=self.values[is_finite], cumulative=np.cumsum(weights[is_finite]))
+        return self.select(is_finite)
 
 
 @value_class(frozen=True, eq=False)

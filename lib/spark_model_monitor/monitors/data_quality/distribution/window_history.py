@@ -145,7 +145,7 @@ def _add_block_statistics(
     # New values of a text in each part; None unless they come and go along the rows
     new_values = None
     if not blocks.are_numbers:
-        new_values = count_beginnings(blocks.count_values() > 0, may_end=are_by_time)
+        new_values = count_beginnings(blocks.counts > 0, may_end=are_by_time)
     # The share of the column's variance between its parts; parts by time are windows, however they differ
     if new_values is None and not are_by_time:
         share, values = blocks.between_share(FREQUENT)
