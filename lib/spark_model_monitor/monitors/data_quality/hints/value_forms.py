@@ -1,4 +1,4 @@
-"""The look of values: texts that are numbers, whole fractions, values that fill gaps, or follow the hour."""
+"""The look of values: texts that are numbers, whole fractions, values that fill gaps, follow the hour, or name groups of rows."""
 
 from __future__ import annotations
 
@@ -176,3 +176,19 @@ def _has_one_value(feature: FeatureComparison) -> bool:
     if numbers is not None:
         return len(numbers.step_cdf().values) == 1
     return len(categories or ()) == 1
+
+
+@register_hint("group_column")
+def group_column(window: ObservedData) -> HintSentences:
+    """A column's values explain why rows of the window are alike, and nobody named it as `--group-column`.
+
+    Source: D4.23.
+    """
+    effects = None
+    if window.compared is not None:
+        effects = window.compared.design_effects
+    if effects is None or effects.group_column is None:
+        return
+    name = effects.group_column
+    reason = f"rows with the same {name!r} are alike and lie scattered over the window"
+    yield (name,), f"{reason}, so they say less than as many others; make the baseline with --group-column {name}"

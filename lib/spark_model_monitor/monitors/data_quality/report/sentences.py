@@ -14,7 +14,6 @@ from spark_model_monitor.documents.check_results import (
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
-    CheckStatus,
     remove_values,
 )
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
@@ -99,7 +98,7 @@ def with_words(
 
     check_results = []
     for check_result in results:
-        if check_result.status is CheckStatus.VIOLATED:
+        if check_result.is_violated:
             check_result = add_words(check_result)
         if hide_values:
             check_result = remove_described_values(check_result)
@@ -118,7 +117,7 @@ def _guess_mistakes(
     """What may explain each violated feature: a known kind of mistake."""
     bad = {}
     for check_result in results:
-        is_violated = check_result.status is CheckStatus.VIOLATED and check_result.check != SEGMENT_DRIFT
+        is_violated = check_result.is_violated and check_result.check != SEGMENT_DRIFT
         if is_violated and check_result.feature in features:
             bad[check_result.feature] = features[check_result.feature]
     if not bad:
