@@ -413,8 +413,7 @@ class WindowComparison:
                     yield ComparedRelation(check, relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
-        # The first of several columns with one name counts
-        current = {feature.name: feature for feature in reversed(self.current.features)}
+        current = self.current.by_name
         for baseline_feature in self.baseline.features:
             name = baseline_feature.name
             profile = current.get(name) or FeatureProfile(name)

@@ -254,7 +254,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
     """The columns that identify commits, as partitions, keys and times do: each commit has a single value, or a mean
     that is never below the mean of the commit before.
     """
-    by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
+    by_name = [profile.by_name for profile in profiles]
     identifying = []
     # The columns of the newest schema first
     names = dict.fromkeys(name for features in reversed(by_name) for name in features)

@@ -23,6 +23,7 @@ from spark_model_monitor.statistics.states.kll import find_last_equals
 from spark_model_monitor.value_class import value_class
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
+Flags: TypeAlias = NDArray[np.bool_]  # shape (values,), or of anything else: whether each is of some kind
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
 Counts: TypeAlias = NDArray[np.float64]  # shape (cells,), not negative, any total
 Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; one in level h stands for 2^h values
@@ -94,22 +95,20 @@ def count_decimals(values: Values) -> int:
     return MOST_DECIMALS
 
 
-def find_digits(values: Values, decimals: int) -> NDArray[np.bool_]:
+def find_digits(values: Values, decimals: int) -> Flags:
     """Whether each number's last digit of so many decimals is even, and whether it is 0; numbers with more have neither."""
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = values * 10.0**decimals
         halves = np.rint(scaled) / 2
         tenths = np.rint(scaled) / 10
-    is_digit: NDArray[np.bool_] = _are_on_grid(scaled) & np.array(
-        [halves == np.rint(halves), tenths == np.rint(tenths)]
-    )
+    is_digit: Flags = _are_on_grid(scaled) & np.array([halves == np.rint(halves), tenths == np.rint(tenths)])
     return is_digit
 
 
-def _are_on_grid(scaled: Values) -> NDArray[np.bool_]:
+def _are_on_grid(scaled: Values) -> Flags:
     with np.errstate(invalid="ignore"):
         tolerance = np.clip(1e-9 * np.abs(scaled), 1e-9, 1e-3)  # of sums of such numbers
-        are_close: NDArray[np.bool_] = np.abs(scaled - np.rint(scaled)) <= tolerance
+        are_close: Flags = np.abs(scaled - np.rint(scaled)) <= tolerance
     return are_close
 
 
@@ -158,7 +157,7 @@ class StepCdf:
         """The number of values below a low end or above a high one."""
         return int(self.counts[(self.values < low) | (self.values > high)].sum())
 
-    def select(self, is_chosen: NDArray[np.bool_]) -> StepCdf:
+    def select(self, is_chosen: Flags) -> StepCdf:
         """The distribution of some of its values."""
         return replace(self, values=self.values[is_chosen], cumulative=np.cumsum(self.counts[is_chosen]))
 
@@ -363,9 +362,9 @@ def _has_precision(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     return fine.decimals == MOST_DECIMALS or not _find_rounded(fine.values, MOST_DIGITS).all()
 
 
-def _find_rounded(values: Values, digits: int) -> NDArray[np.bool_]:
+def _find_rounded(values: Values, digits: int) -> Flags:
     """Which numbers rounding leaves as they are."""
-    are_equal: NDArray[np.bool_] = round_to_precision(values, digits) == values
+    are_equal: Flags = round_to_precision(values, digits) == values
     return are_equal
 
 

@@ -26,7 +26,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MOST_DISPERSED
@@ -75,7 +75,7 @@ class ScoredColumn(NamedTuple):
     answers: Sequence[int] = (0,)
 
     @classmethod
-    def from_numbers(cls, values: Values, is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_numbers(cls, values: Values, is_present: Flags | None = None) -> ScoredColumn:
         """The rank of each number and the square of it: two answers, for the level and for the spread."""
         quantiles = np.sort(values)[len(values) * np.arange(1, QUANTILES) // QUANTILES]
         # Numbers that equal a quantile are a cell of their own
@@ -88,7 +88,7 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(by_cell[:, cells], is_present), (0, 1))
 
     @classmethod
-    def from_texts(cls, values: NDArray[np.generic], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_texts(cls, values: NDArray[np.generic], is_present: Flags | None = None) -> ScoredColumn:
         """The indicators of the most frequent values, which are one answer. values: hashes or codes."""
         step = max(1, len(values) // SAMPLED_VALUES)
         kinds, index = unique_with_inverse(values[::step])
@@ -100,12 +100,12 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(scores, is_present))
 
     @classmethod
-    def from_flags(cls, flags: NDArray[np.bool_]) -> ScoredColumn:
+    def from_flags(cls, flags: Flags) -> ScoredColumn:
         """Whether each row has some property."""
         return cls((flags - flags.mean())[None])
 
 
-def _put_into_rows(scores: Values, is_present: NDArray[np.bool_] | None) -> Values:
+def _put_into_rows(scores: Values, is_present: Flags | None) -> Values:
     if is_present is None:
         return scores
     by_row = np.zeros((len(scores), len(is_present)))
@@ -336,7 +336,7 @@ def _compute_upper_limit(effect: DesignEffect, rows: int) -> float:
     return max(effect.rows, 1.0) / smallest_ratio
 
 
-def limit_flag_design_effect(flags: NDArray[np.bool_], run_sizes: Sizes, group_size: float) -> float:
+def limit_flag_design_effect(flags: Flags, run_sizes: Sizes, group_size: float) -> float:
     """The largest design effect that flagged rows can have in groups of neighbours; infinite if they are in too few places.
 
     Groups with g(1), g(2), … flagged rows have the design effect (g(1)² + g(2)² + …) / flagged rows, of which the numerator is

@@ -14,9 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS
 from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE
 
@@ -27,7 +26,7 @@ FEWEST_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
 
-def count_beginnings(occurs: NDArray[np.bool_], *, may_end: bool) -> Values | None:
+def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
     """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
     in random order, so that a new value is just one not seen before.
 

@@ -163,10 +163,9 @@ class QualityBaseline(StoredBaseline):
     @cached_property
     def features(self) -> tuple[BaselineFeature, ...]:
         """Every feature of constraints.json, in its order."""
+        states: Mapping[str, FeatureProfile] = {}
         if self.profile is not None:
-            states = {feature.name: feature for feature in self.profile.features}
-        else:
-            states = {}
+            states = self.profile.by_name
         return tuple(
             BaselineFeature(self, constraints, self.settings[constraints.name], states.get(constraints.name))
             for constraints in self.constraints.features

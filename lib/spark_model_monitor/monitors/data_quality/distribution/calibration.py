@@ -251,7 +251,7 @@ def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> Colum
         variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
-            components.append(judge_largest(change, _count_values(request.current), shares, rows_of_group))
+            components.append(judge_largest(change, request.current.num_values, shares, rows_of_group))
         elif not (is_text and name in MEANS):  # the order of hashes has no meaning
             components.append(judge_change(change, variance))
     # Texts that the baseline lacks; numbers beyond its range are facts
@@ -303,13 +303,6 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     else:
         return None
     return column
-
-
-def _count_values(distribution: FeatureDistribution) -> int:
-    """How many different values it has, as far as a sketch keeps them."""
-    if distribution.numbers is not None:
-        return len(distribution.numbers.step_cdf().values)
-    return len(distribution.categories or ())
 
 
 def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
+from spark_model_monitor.statistics.drift.distributions import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -32,6 +33,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     FEWEST_GROUPS,
     DesignEffect,
     ScoredColumn,
+    Sizes,
     add_margin_for_cut_groups,
     combine_design_effects,
     estimate_column_design_effects,
@@ -55,7 +57,7 @@ CLOCK = 0.2  # the largest share of steps against the others of a clock, which i
 LEAST_DISPERSED = 2.0  # the mean squared score of features whose rows are few groups: of independent rows 1
 
 
-FindValues: TypeAlias = Callable[[NDArray[Any]], NDArray[np.bool_]]  # of a kind, among numbers or hashes of texts
+FindValues: TypeAlias = Callable[[NDArray[Any]], Flags]  # of a kind, among numbers or hashes of texts
 
 
 class FeatureDesignEffect(NamedTuple):
@@ -153,8 +155,8 @@ class SampledColumn:
     values: NDArray[Any]
     are_numbers: bool
     run_sizes: tuple[int, ...]
-    has_value: NDArray[np.bool_] | None = None
-    is_missing: NDArray[np.bool_] | None = None
+    has_value: Flags | None = None
+    is_missing: Flags | None = None
 
     @property
     def rows(self) -> int:
@@ -207,7 +209,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> Iterator[Sampl
         yield column
 
 
-def _has_number(run: RowRun) -> NDArray[np.bool_]:
+def _has_number(run: RowRun) -> Flags:
     """Whether each row has a number. A run of which fewer than half are numbers keeps none."""
     has_number = run.read_presence()
     numbers = np.frombuffer(run.numbers)
@@ -231,7 +233,7 @@ def _estimate_neighbours(
 
 
 def _estimate_same_runs(
-    columns: Sequence[SampledColumn], run_sizes: NDArray[np.int64], unfit_features: Mapping[str, str]
+    columns: Sequence[SampledColumn], run_sizes: Sizes, unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
     # Of values and of missing ones; and those that show groups
     estimates: dict[tuple[str, str], DesignEffect] = {}
@@ -324,7 +326,7 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
     """Whether the features that a column explains differ from the baseline as few groups of rows do. Where they don't, the
     column itself has changed, such as its unit or its digits, and names no groups.
     """
-    before = {feature.name: feature for feature in baseline.features}
+    before = baseline.by_name
     squares: list[float] = []
     for feature in profile.features:
         if feature.name in group.effects and feature.name in before:

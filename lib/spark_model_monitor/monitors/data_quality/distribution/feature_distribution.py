@@ -88,6 +88,13 @@ class FeatureDistribution:
         return {}
 
     @property
+    def num_values(self) -> int:
+        """How many different values it has, as far as a sketch keeps them."""
+        if self.numbers is not None:
+            return len(self.numbers.step_cdf().values)
+        return len(self.categories or ())
+
+    @property
     def sketch_error(self) -> float:
         """The error of shares of numbers, from their sketch."""
         return self.numbers.error if self.numbers is not None else 0.0

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VALUE, describe_move
 from spark_model_monitor.documents.check_results import CheckResult
@@ -21,7 +20,7 @@ from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.statistics.drift.distributions import Counts, Pooled, StepCdf, Values, category_cells
+from spark_model_monitor.statistics.drift.distributions import Counts, Flags, Pooled, StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -393,7 +392,7 @@ def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDis
         return False
     mean_before, deviation_before = cdf_before.compute_mean_and_deviation()
 
-    def is_alike(chosen: NDArray[np.bool_]) -> bool:
+    def is_alike(chosen: Flags) -> bool:
         mean, deviation = cdf.select(chosen).compute_mean_and_deviation()
         is_near = abs(mean - mean_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
         return is_near and abs(deviation - deviation_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before

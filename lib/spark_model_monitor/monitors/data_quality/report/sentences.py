@@ -69,7 +69,7 @@ def with_words(
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
-    features = {feature.name: feature for feature in reversed(profile.features)}
+    features = profile.by_name
     guesses = _guess_mistakes(results, features, baseline, max_domain_size, hide_values=hide_values)
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
@@ -127,7 +127,7 @@ def _guess_mistakes(
     now = {name: from_feature_profile(feature) for name, feature in bad.items()}
     before = {}
     if baseline.profile is not None:
-        before = {feature.name: feature for feature in baseline.profile.features}
+        before = baseline.profile.by_name
     guesses = {}
     for suspect in list_suspects(bad, before, baseline.distributions, now):
         num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
@@ -151,8 +151,7 @@ def select_sides(
     if violation.check != SEGMENT_DRIFT or violation.segment is None or baseline.profile is None:
         distributions = baseline.references.get(violation.against or "", baseline.distributions)
         return distributions.get(name), _create_distribution(current)
-    feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
-    segment_before = select_segment(feature_before, violation.segment)
+    segment_before = select_segment(baseline.profile.by_name.get(name), violation.segment)
     segment_now = select_segment(current, violation.segment)
     return _create_distribution(segment_before), _create_distribution(segment_now)
 

@@ -119,7 +119,7 @@ def use_words_of_service(results: Iterable[CheckResult], constraints: Constraint
 def close_buckets_as_service(statistics: Statistics, profile: Profile) -> Statistics:
     """The same with the last bucket of numbers as the service counts it: without the maximum where the bound, min +
     (max - min)·10/10, rounds below it. Source: G4."""
-    sketches = {feature.name: feature for feature in profile.features}
+    sketches = profile.by_name
     features = [_close_last_bucket(feature, sketches[feature.name]) for feature in statistics.features]
     return statistics.model_copy(update={"features": tuple(features)})
 
