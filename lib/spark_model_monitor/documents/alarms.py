@@ -9,7 +9,6 @@ from spark_model_monitor.documents.change_description import describe_evidence, 
 from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     CheckResult,
-    CheckStatus,
     cause,
     compute_severity,
     name_check,
@@ -76,7 +75,7 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
 
     # The alarm's number, its words, and its beginning
     def with_alarm(violation: CheckResult) -> CheckResult:
-        if violation.status is not CheckStatus.VIOLATED:
+        if not violation.is_violated:
             return violation
         # The earlier of both: a repeated window must not move the beginning
         start_times = [time for time in (since.get(cause(violation)), violation.since) if time]
@@ -90,7 +89,7 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
 
 def list_alarm_starts(check_results: Iterable[CheckResult], began: str) -> dict[str, str]:
     """When the alarm of each cause began, the largest alarm first, for the next window. began: this window's start."""
-    violations = [check_result for check_result in check_results if check_result.status is CheckStatus.VIOLATED]
+    violations = [check_result for check_result in check_results if check_result.is_violated]
     # BESIDE results have no number and come last
     largest_first = sorted(violations, key=lambda violation: violation.alarm or float("inf"))
     return {cause(violation): violation.since or began for violation in largest_first}

@@ -153,7 +153,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 
     def _was_accepted(self, check_result: CheckResult) -> bool:
         """Whether a result shows an accepted change: an alarm, or what was left to an alarm of the same feature."""
-        if check_result.status is CheckStatus.VIOLATED:
+        if check_result.is_violated:
             return True
         if check_result.status is CheckStatus.NOT_JUDGED:
             p_value = check_result.adjusted_p
@@ -183,9 +183,7 @@ def _apply_decision(
     check_result: CheckResult, decisions: Sequence[Decision], window_results: Sequence[CheckResult]
 ) -> CheckResult:
     covering = (
-        decision
-        for decision in decisions
-        if check_result.status is CheckStatus.VIOLATED and decision.covers(check_result, window_results)
+        decision for decision in decisions if check_result.is_violated and decision.covers(check_result, window_results)
     )
     decision = next(covering, None)
     if decision is None:
@@ -388,7 +386,7 @@ def report_ended_alarms(
         # An accepted change is still there
         is_settled = check_result.status is not CheckStatus.NOT_JUDGED or check_result.accepted
         if is_settled and since:
-            is_over = check_result.status is not CheckStatus.VIOLATED and not check_result.accepted
+            is_over = not check_result.is_violated and not check_result.accepted
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over
     back = f"back {f'since {began}' if began else 'in this window'}, it was an alarm since"
     # A cause that no check judged in this window may still be there

@@ -117,6 +117,16 @@ class CheckDecision:
     least_effect: UndefinableNumber = None
     direction: Name | None = None
 
+    # Asked of findings, too, before they have a subject
+    @property
+    def is_violated(self) -> bool:
+        return self.status is CheckStatus.VIOLATED
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether a change that matters may have gone unseen."""
+        return self.status is CheckStatus.CANNOT_TELL
+
 
 @value_class(slots=False)
 class CheckNumbers:
@@ -233,17 +243,12 @@ class CheckResult(  # type: ignore[misc]
     @property
     def is_violation(self) -> bool:
         """Whether it counts as a violation; results of the checks in BESIDE only appear in checks.json."""
-        return self.status is CheckStatus.VIOLATED and self.check not in BESIDE
+        return self.is_violated and self.check not in BESIDE
 
     @property
     def observes_p_value(self) -> bool:
         """Whether `observed` is no distance but the p-value of a drift method, which has degrees of freedom."""
         return self.degrees_of_freedom is not None
-
-    @property
-    def is_unsure(self) -> bool:
-        """Whether a change that matters may have gone unseen."""
-        return self.status is CheckStatus.CANNOT_TELL
 
     @property
     def is_skipped_rule(self) -> bool:

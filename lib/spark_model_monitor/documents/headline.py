@@ -624,7 +624,7 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
             return check_result.change
         if check_result.check in SIDES:
             return f"{format_limit(check_result)} is asked for"
-        is_violated = check_result.status is CheckStatus.VIOLATED
+        is_violated = check_result.is_violated
         if ends and not is_violated and (is_beside or check_result.metric != "ndcg"):
             return format_number(max(ends), 2)
         if check_result.check == DRIFT and check_result.reason:
@@ -640,9 +640,7 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
 
 def _find_attribution_changes(results: Sequence[CheckResult]) -> list[CheckResult]:
     """Changes that are reported without being violations, the largest first."""
-    changes = (
-        check_result for check_result in results if check_result.status is CheckStatus.VIOLATED and check_result.change
-    )
+    changes = (check_result for check_result in results if check_result.is_violated and check_result.change)
     return sorted(changes, key=lambda check_result: -abs(check_result.observed or 0.0))
 
 

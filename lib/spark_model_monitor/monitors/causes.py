@@ -35,7 +35,7 @@ from spark_model_monitor.data.profiling.row_sample import (
 from spark_model_monitor.data.profiling.segment_scan import AND, Part
 from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
-from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, CheckStatus, remove_values
+from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, remove_values
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.statistics.states.data_types import parse_numbers
@@ -696,7 +696,7 @@ def with_causes(
     def add_cause(result: CheckResult) -> CheckResult:
         candidates = (members_by_subject.get(subject) for subject in about(result))
         members: CauseMembers = next(filter(None, candidates), CauseMembers())
-        if result.status is not CheckStatus.VIOLATED or not (members.get("where") or members.get("cause")):
+        if not result.is_violated or not (members.get("where") or members.get("cause")):
             return result
         return locate_change(result, members, hide_values=hide_values)
 

@@ -105,9 +105,7 @@ class PageFeature:
     @property
     def violations(self) -> list[CheckResult]:
         """The clearest first."""
-        violations = [
-            check_result for check_result in self.check_results if check_result.status is CheckStatus.VIOLATED
-        ]
+        violations = [check_result for check_result in self.check_results if check_result.is_violated]
         return sorted(violations, key=lambda violation: (violation.alarm or 0, *rank_severity(violation)))
 
     @property
@@ -303,7 +301,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
     # Of the segments only the violated ones
     rows = []
     for check_result in checked:
-        if check_result.check != SEGMENT_DRIFT or check_result.status is CheckStatus.VIOLATED:
+        if check_result.check != SEGMENT_DRIFT or check_result.is_violated:
             _, verdict = VERDICTS[check_result.status]
             observed = format_number(check_result.observed)
             limit = format_number(check_result.threshold)

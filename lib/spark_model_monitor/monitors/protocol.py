@@ -26,6 +26,7 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     DriftEvidence,
     Hint,
+    RuleDetails,
     Summary,
     Violation,
     Violations,
@@ -386,7 +387,7 @@ NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's o
 
 
 @value_class(slots=False)
-class Finding(AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision):
+class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDecision):
     """A check's result before it has a subject. It stores only the members given, since most are not."""
 
     if not TYPE_CHECKING:
@@ -410,7 +411,7 @@ class Finding(AlarmDetails, CheckReasons, DriftEvidence, CheckNumbers, CheckDeci
         """The same numbers; a change that matters may have gone unseen. advice: what to do about it. is_change_seen:
         whether there is a change that may be chance; so it is where a violation is withheld.
         """
-        is_change = is_change_seen or self.status is CheckStatus.VIOLATED
+        is_change = is_change_seen or self.is_violated
         unsure = self.but(status=CheckStatus.CANNOT_TELL, reason=reason, description=None)
         return unsure.but(advice=advice, possible_change=is_change or None)
 

@@ -68,7 +68,7 @@ def report_once(
     # The clearest violation: by its adjusted p-value, then by its effect
     violated: dict[tuple[str, str], tuple[float, float]] = {}
     for segment, result in results_by_segment.items():
-        if result.status is CheckStatus.VIOLATED:
+        if result.is_violated:
             p = result.p
             if result.adjusted_p is not None:
                 p = result.adjusted_p

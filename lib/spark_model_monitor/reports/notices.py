@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from spark_model_monitor.documents.alert_files import AlertStatus
-from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, compute_severity
+from spark_model_monitor.documents.check_results import CheckResult, compute_severity
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
 from spark_model_monitor.documents.page import Headline
@@ -168,7 +168,7 @@ def select_worst(
 
     `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
     """
-    violated = [outcome for outcome in outcomes if outcome.status is CheckStatus.VIOLATED]
+    violated = [outcome for outcome in outcomes if outcome.is_violated]
     # Without one outcome for each violation nothing says which belong together
     if len(violated) != len(violations):
         return tuple(violations[:MOST_VIOLATIONS])

@@ -239,11 +239,12 @@ def test_where_groups_are_shown_flags_that_are_in_none_have_their_own_estimate()
 @pytest.mark.parametrize(("rows", "block_size"), [(128, 16), (512, 16), (512, 64), (2_048, 64)])
 def test_what_the_largest_changes_of_independent_rows_explain_is_known_to_a_third(rows, block_size):
     scores = np.random.default_rng(rows + block_size).standard_normal((2_000, rows))
-    sums = _compute_cumulative_sums(scores, np.array([rows]))
-    squares_before, *_ = _compute_squared_block_sums(sums, block_size)
+    run_sizes = np.array([rows])
+    sums = _compute_cumulative_sums(scores, run_sizes)
+    squares_before, *_ = _compute_squared_block_sums(sums, run_sizes, block_size)
     for _ in range(CHANGES):
-        _remove_largest_change(sums)
-    squares_after, *_ = _compute_squared_block_sums(sums, block_size)
+        _remove_largest_change(sums, run_sizes)
+    squares_after, *_ = _compute_squared_block_sums(sums, run_sizes, block_size)
 
     explained = 1 - squares_after.sum() / squares_before.sum()
     assert _estimate_share_of_changes(block_size, rows) == pytest.approx(explained, rel=1 / 3)

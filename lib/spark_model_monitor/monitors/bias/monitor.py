@@ -118,7 +118,7 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
     # A group lacks what the metric divides by; the reason says so where no other is given
     if value is not None and math.isinf(value):
         finding = finding.but(reason=finding.reason or "the value is infinite")
-        if finding.status is CheckStatus.VIOLATED and finding.decided_by == LIMITS:
+        if finding.is_violated and finding.decided_by == LIMITS:
             finding = finding.but(decided_by=INFINITE, limits=None)
     group_members = {FACET_VALUE: metric.group.facet_value, STAGE: metric.group.stage}
     name = metric.current.name

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +49,8 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import SEGMENTS
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
 from spark_model_monitor.statistics.drift import Ties
-from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, KllSketch, Profile
+from spark_model_monitor.statistics.drift.distributions import StepCdf
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
     ScoreVariance,
@@ -59,21 +60,14 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
 )
 from spark_model_monitor.statistics.verdicts.components import Samples
 from spark_model_monitor.statistics.verdicts.design_effect import limit_flag_design_effect
+from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
+from spark_model_monitor.statistics.verdicts.seasonality import Season
 from spark_model_monitor.value_class import value_class
-
-if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
-    from spark_model_monitor.statistics.verdicts.seasonality import Season
-
 
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
-NOT_IN_CURRENT_DATA = "the current data has no column of this name; its columns have to be named as in constraints.json"
 NEW_COLUMN = f"the baseline lacks it, and fewer than {FEWEST_WINDOWS} quiet windows had it"
-IN_PLACE_OF_LABEL = "captures have the model's answer in its place, with other values"
 LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that others had
-NAME_GROUP_COLUMN = "make the baseline with --group-column {column}"
-COLUMNS_DIFFER = "the current data has {current} columns and constraints.json {baseline}, so no feature was compared"
 
 
 @value_class
@@ -136,6 +130,12 @@ class FeatureComparison:
         """How noise is allowed for in this run; None if it isn't, or not computed yet."""
         return self.comparison.calibration
 
+    def find_calibration(self, limit: str) -> NoiseCalibration | None:
+        """How noise is allowed for in a limit of shares, by its name in the settings; None if it isn't, as in a person's own."""
+        if limit in self.suggested_limits:
+            return self.calibration
+        return None
+
     def sides(self, reference: str) -> tuple[FeatureDistribution, FeatureDistribution]:
         """A reference and the window; both without values that came or went, if these grow in number."""
         before = self.baseline_feature.references.get(reference, self.baseline)
@@ -150,10 +150,10 @@ class FeatureComparison:
         """
         if self.baseline_feature.growth:
             return GROWS
-        parts = self.comparison.baseline.history.get(BASELINE)
+        unfit = self.comparison.baseline.get_variation().unfit
         values_before = self.baseline.categories
         values = self.now.categories
-        if parts is None or parts.unfit.get(self.name) != LOOKS_SORTED or not values_before or not values:
+        if unfit.get(self.name) != LOOKS_SORTED or not values_before or not values:
             return None
         # New values, and the one that began at the baseline's end
         fewest = self.baseline.present / len(values_before) / 2
@@ -189,13 +189,11 @@ class FeatureComparison:
         return self.baseline.numbers is not self.baseline_feature.distribution.numbers
 
     @property
-    def sketches(self) -> tuple[KllSketch, KllSketch] | None:
-        """The numbers of both sides in the precision in which they are compared; None if a side has none."""
-        if self.are_rounded and self.baseline.numbers is not None and self.now.numbers is not None:
-            return self.baseline.numbers.sketch(), self.now.numbers.sketch()
-        if self.before is None or self.before.kll is None or self.current.kll is None:
+    def finite_numbers(self) -> tuple[StepCdf, StepCdf] | None:
+        """The finite numbers of both sides in the precision in which they are compared; None if a side has none."""
+        if self.baseline.numbers is None or self.now.numbers is None:
             return None
-        return self.before.kll, self.current.kll
+        return self.baseline.numbers.step_cdf().drop_infinite(), self.now.numbers.step_cdf().drop_infinite()
 
     @property
     def are_texts(self) -> bool:
@@ -222,7 +220,7 @@ class FeatureComparison:
         """Whether the baseline's parts, and earlier windows, differ no more than independent rows do, and the window's own
         rows are not alike.
         """
-        if self.baseline_feature.past(BASELINE) is None or self.window_design_effect != INDEPENDENT_ROWS:
+        if self.baseline_feature.past() is None or self.window_design_effect != INDEPENDENT_ROWS:
             return False
         return bool(self.baseline_feature.past_design_effect == 1)
 
@@ -236,7 +234,7 @@ class FeatureComparison:
             return 1.0
         if self.comparison.monitoring.group_column is not None:
             return self.window_design_effect.of_values
-        past = self.baseline_feature.past(BASELINE)
+        past = self.baseline_feature.past()
         if past is None:
             # Texts that are few and have no parts are of a small table, or of a sorted one
             if before.is_numeric or before.distinct is None or before.exact_domain is not None:
@@ -275,7 +273,7 @@ class FeatureComparison:
     def group_advice(self) -> str:
         """The step that would tell what a window shows whose rows form groups."""
         if self.suspected_group_column is not None:
-            return NAME_GROUP_COLUMN.format(column=self.suspected_group_column)
+            return f"make the baseline with --group-column {self.suspected_group_column}"
         if self.comparison.monitoring.group_column is not None:
             return LONGER_WINDOWS
         return LONGER_OR_INDEPENDENT
@@ -283,7 +281,7 @@ class FeatureComparison:
     @cached_property
     def chance_of_missing(self) -> float:
         """The p-value of this many missing values, as windows vary or rows form groups; 0 where nothing shows that."""
-        if self.baseline_feature.past(BASELINE) is None or not (self.now.rows and self.baseline.rows):
+        if self.baseline_feature.past() is None or not (self.now.rows and self.baseline.rows):
             return 0.0
         changes = compare_with_reference(self.baseline, self.now)
         if "missing" not in changes:
@@ -293,7 +291,7 @@ class FeatureComparison:
     @property
     def variance_of_missing(self) -> ScoreVariance:
         """How much the number of missing values varies, relative to independent rows."""
-        past = self.baseline_feature.past(BASELINE)
+        past = self.baseline_feature.past()
         variance = ScoreVariance()
         if past is not None:
             samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as for the values
@@ -415,8 +413,7 @@ class WindowComparison:
                     yield ComparedRelation(check, relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
-        # The first of several columns with one name counts
-        current = {feature.name: feature for feature in reversed(self.current.features)}
+        current = self.current.by_name
         for baseline_feature in self.baseline.features:
             name = baseline_feature.name
             profile = current.get(name) or FeatureProfile(name)
@@ -435,13 +432,16 @@ class WindowComparison:
     def _explain_unmatched(self, name: str, is_there: bool) -> str | None:
         roles = self.baseline.roles
         if roles is not None and name == roles.label:
-            return IN_PLACE_OF_LABEL
+            return "captures have the model's answer in its place, with other values"
         # By position alone, nobody knows which column is which if their number differs
         if not self.is_matched and self.num_current_columns != self.num_baseline_columns:
-            return COLUMNS_DIFFER.format(current=self.num_current_columns, baseline=self.num_baseline_columns)
+            return (
+                f"the current data has {self.num_current_columns} columns and "
+                f"constraints.json {self.num_baseline_columns}, so no feature was compared"
+            )
         if is_there:
             return None
-        return NOT_IN_CURRENT_DATA
+        return "the current data has no column of this name; its columns have to be named as in constraints.json"
 
 
 def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:

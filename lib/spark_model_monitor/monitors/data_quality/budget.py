@@ -63,13 +63,10 @@ def _request_references(
 ) -> dict[tuple[str, str], ColumnRequest]:
     """The tests of a feature's drift from each of its references."""
     baseline_feature = feature.baseline_feature
-    history = comparison.baseline.history
     requests = {}
     for reference in baseline_feature.judged_references:
         past = baseline_feature.past(reference)
-        reason_unfit = None
-        if reference in history:
-            reason_unfit = history[reference].why_unfit(feature.name)
+        reason_unfit = comparison.baseline.get_variation(reference).why_unfit(feature.name)
         # A text that grows differs from its baseline by nature, so windows don't show how it varies
         grows = reference == BASELINE and baseline_feature.growth is not None
         if grows:
@@ -147,8 +144,7 @@ def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
     num_tests[COLUMN_PAIRS] = len(comparison.pairs)
     volume = comparison.volume
     num_tests[VOLUME] = 0
-    if volume is not None and volume.expected_row_count is not None:
-        num_tests[VOLUME] += 1
-    if volume is not None and volume.expected_freshness is not None:
-        num_tests[VOLUME] += 1
+    if volume is not None:
+        expected = (volume.expected_row_count, volume.expected_freshness)
+        num_tests[VOLUME] = sum(member is not None for member in expected)
     return num_tests

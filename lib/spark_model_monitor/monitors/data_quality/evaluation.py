@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.check_results import (
     DRIFT,
@@ -16,6 +15,7 @@ from spark_model_monitor.documents.check_results import (
     compute_severity,
 )
 from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.headline import RELATIONS, REQUEST, TIMES
 from spark_model_monitor.documents.outcome import CHECKS_OF_NEW_VALUES
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
@@ -25,18 +25,17 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import (
     WindowComparison,
 )
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS, FeatureCheck, facts
+from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_reference
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import repeated_rows
+from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times, unit_of_times
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import RegistryEntry, import_all
-from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE
-
-if TYPE_CHECKING:
-    from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
-    from spark_model_monitor.statistics.verdicts.seasonality import Season
+from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE, RowCountHistory
+from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 import_all(hints)
 
@@ -57,14 +56,11 @@ def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
 import_all(checks)
 import_all(facts)
 
-EVALUATION_DISABLED = "evaluate_constraints is Disabled"
 
 ROW_COUNT = "row_count_check"
 FRESHNESS = "freshness_check"
-NO_TIME = "no row has a time"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "frequent_value_check", "single_date_check")
 MOSTLY = 0.5  # of a window's rows
-SAME_CHANGE_AS_CHECK = "{check} is violated, and this is the same change"
 SAME_CHANGE = {
     "missing": "completeness_check",
     **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest"), "categorical_values_check"),
@@ -83,7 +79,7 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     """
     # The whole first: what all rows show, no feature shows again
     window_results = (*_check_volume(comparison), *_check_repeated_rows(comparison))
-    violated = {check_result.check for check_result in window_results if check_result.status is CheckStatus.VIOLATED}
+    violated = {check_result.check for check_result in window_results if check_result.is_violated}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
     feature_results: list[CheckResult] = []
     for feature in comparison.features:
@@ -108,8 +104,7 @@ def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -
         check_result.model_copy(
             update={"impact": _measure_change(check_result) * shares.get(check_result.feature or "", 0.0)}
         )
-        if check_result.check == DRIFT
-        or (check_result.status is CheckStatus.VIOLATED and check_result.feature in shares)
+        if check_result.check == DRIFT or (check_result.is_violated and check_result.feature in shares)
         else check_result
         for check_result in results
     )
@@ -140,25 +135,20 @@ def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
     if comparison.volume is None or calibration is None:
         return
     rows = float(comparison.current.item_count)
-    judged_rows = _judge_row_count(rows, comparison.volume)
-    if judged_rows is not None:
-        finding = _decide_by_level(*judged_rows, calibration)
-        yield _apply_switch(finding, comparison.monitoring).result(ROW_COUNT, feature=messages.NUMBER_OF_ROWS)
-    judged_newest = _judge_newest_row(rows, comparison.volume)
-    if judged_newest is not None:
-        finding = _decide_by_level(*judged_newest, calibration)
-        yield _apply_switch(finding, comparison.monitoring).result(FRESHNESS, feature=messages.NEWEST_ROW)
-
-
-def _decide_by_level(finding: Finding, description: str, calibration: NoiseCalibration) -> Finding:
-    """The finding, violated if its p-value is at most the level of one test. description: of a violation."""
-    if finding.p is None:
-        return finding
-    level, tests = calibration.level_and_tests(VOLUME)
-    finding = finding.but(decided_by=STUDENT, level=level / tests)
-    if finding.p is not None and finding.p <= level / tests:
-        return finding.but(status=CheckStatus.VIOLATED, description=description)
-    return finding
+    volume_findings = {
+        (ROW_COUNT, messages.NUMBER_OF_ROWS): _judge_row_count(rows, comparison.volume),
+        (FRESHNESS, messages.NEWEST_ROW): _judge_newest_row(rows, comparison.volume),
+    }
+    for (check, name), finding in volume_findings.items():
+        if finding is None:
+            continue
+        # Violated if the p-value is at most the level of one test
+        if finding.p is not None:
+            level, tests = calibration.level_and_tests(VOLUME)
+            finding = finding.but(decided_by=STUDENT, level=level / tests)
+            if (finding.p or 0.0) > level / tests:
+                finding = finding.but(status=CheckStatus.PASSED, description=None)
+        yield _apply_switch(finding, comparison.monitoring).result(check, feature=name)
 
 
 def _check_relations(comparison: WindowComparison, feature_results: Iterable[CheckResult]) -> Iterator[CheckResult]:
@@ -179,7 +169,7 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     if calibration is None or evidence is None:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
-    if finding.status is CheckStatus.VIOLATED:
+    if finding.is_violated:
         finding = _leave_to(_find_single_value(comparison, calibration), finding)
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
@@ -198,39 +188,50 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
             evidence = evidence_by_check.get(check)
             if evidence is None or evidence.observed <= max(evidence.expected, MOSTLY):
                 continue
-            if evidence.judge(calibration).status is CheckStatus.VIOLATED:
+            if evidence.judge(calibration).is_violated:
                 return f"{check} of {name}"
     return None
 
 
-def _judge_row_count(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
-    """The finding on the number of rows, and its description in case of an alarm."""
+def _judge_row_count(rows: float, volume: RowCountHistory) -> Finding | None:
+    """The finding on the number of rows, as of an alarm."""
     if (expected := volume.expected_row_count) is None:
         return None
     # In log rows, relative to the expected deviation
-    p = expected.p_value(rows)
-    formula = "rows compared with those of n windows"
-    finding = Finding(
-        CheckStatus.PASSED, threshold=expected.rows, observed=rows, n=expected.windows, formula=formula, p=p
-    )
     change = expected.change_to(rows)
-    finding = finding.but(statistic=change / expected.deviation, effect=change, least_effect=LEAST_CHANGE)
-    return finding, messages.unusual(rows, expected.rows)
+    return Finding(
+        CheckStatus.VIOLATED,
+        threshold=expected.rows,
+        observed=rows,
+        n=expected.windows,
+        formula="rows compared with those of n windows",
+        p=expected.p_value(rows),
+        statistic=change / expected.deviation,
+        effect=change,
+        least_effect=LEAST_CHANGE,
+        description=messages.unusual(rows, expected.rows),
+    )
 
 
-def _judge_newest_row(rows: float, volume: RowCountHistory) -> tuple[Finding, str] | None:
-    """The finding on the age of the newest row, and its description in case of an alarm."""
+def _judge_newest_row(rows: float, volume: RowCountHistory) -> Finding | None:
+    """The finding on the age of the newest row, as of an alarm."""
     if (freshness := volume.expected_freshness) is None:
         return None
     expected = freshness.minutes
     gap = volume.gap
     if gap is None:
-        return Finding.not_judged(expected, NO_TIME), ""
-    p = freshness.p_value(gap, rows)
-    formula = "minutes compared with those of n windows"
-    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=gap, n=len(freshness.gaps), formula=formula, p=p)
-    finding = finding.but(effect=gap - expected, least_effect=freshness.least_delay)
-    return finding, messages.stale(gap, expected)
+        return Finding.not_judged(expected, "no row has a time")
+    return Finding(
+        CheckStatus.VIOLATED,
+        threshold=expected,
+        observed=gap,
+        n=len(freshness.gaps),
+        formula="minutes compared with those of n windows",
+        p=freshness.p_value(gap, rows),
+        effect=gap - expected,
+        least_effect=freshness.least_delay,
+        description=messages.stale(gap, expected),
+    )
 
 
 def _check_feature(
@@ -255,11 +256,11 @@ def _check_feature(
     for check, finding in findings.items():
         yield _with_segments(finding.result(check, feature=feature.name), feature)
     # Drift from other references, unless drift from an earlier one says the same
-    violated = {check for check, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
+    violated = {check for check, finding in findings.items() if finding.is_violated}
     for finding in by_reference.values():
         if DRIFT in violated:
             finding = _leave_to(DRIFT, finding)
-        elif finding.status is CheckStatus.VIOLATED:
+        elif finding.is_violated:
             violated.add(DRIFT)
         yield finding.result(DRIFT, feature=feature.name)
     # Facts and segments, which run where noise is allowed for
@@ -272,7 +273,7 @@ def _check_feature(
     if feature.segments:
         from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
-        violated |= {result.check for result in fact_results if result.status is CheckStatus.VIOLATED}
+        violated |= {result.check for result in fact_results if result.is_violated}
         first = min(violated - {*violated_overall}, default=None)
         violated_check = None
         if first is not None:
@@ -321,14 +322,12 @@ def _allow_for_clock(
     feature: FeatureComparison, season: Season, findings: dict[str, Finding], by_reference: dict[str, Finding]
 ) -> tuple[bool, dict[str, Finding], dict[str, Finding]]:
     """Whether the window is as usual at its hour; and the findings, with what the hour explains excused."""
-    from spark_model_monitor.monitors.data_quality.checks.drift import seasonal_drift
-
     is_usual = seasonal_drift.is_usual(by_reference, season)
     by_reference = seasonal_drift.judge_same_hour(by_reference, season)
     findings = seasonal_drift.excuse_findings(findings, feature, season, is_usual=is_usual)
     by_reference = seasonal_drift.judge_missing_values(by_reference, feature, season)
     findings = seasonal_drift.leave_to_hour(findings, by_reference, season)
-    if not is_usual and season.learnt and findings[DRIFT].status is CheckStatus.VIOLATED:
+    if not is_usual and season.learnt and findings[DRIFT].is_violated:
         findings[DRIFT] = findings[DRIFT].unjudged(seasonal_drift.SAME_CHANGE_BY_HOUR, seasonal_drift.REPORTED_BY_HOUR)
     return is_usual, findings, by_reference
 
@@ -351,12 +350,10 @@ def _judge_facts(
         for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items())
     }
     if feature.season is not None:
-        from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import excuse_findings
-
-        findings = excuse_findings(findings, feature, feature.season, is_usual=is_usual_hour)
-    violated = violated | {name for name, finding in findings.items() if finding.status is CheckStatus.VIOLATED}
+        findings = seasonal_drift.excuse_findings(findings, feature, feature.season, is_usual=is_usual_hour)
+    violated = violated | {name for name, finding in findings.items() if finding.is_violated}
     for name, finding in findings.items():
-        if finding.status is CheckStatus.VIOLATED:
+        if finding.is_violated:
             same_as = facts.FACTS.get(name).facts["same_as"]
             finding = _leave_to(next((check for check in same_as if check in violated), None), finding)
         # How new values are written is no change beyond their number, of which a person's limit decides
@@ -371,19 +368,57 @@ def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) ->
     check = SAME_CHANGE.get(drift.component or "", "")
     reported = findings.get(check)
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
-    if is_far or reported is None or reported.status is not CheckStatus.VIOLATED:
+    if is_far or reported is None or not reported.is_violated:
         return drift
     return _leave_to(check, drift)
 
 
 def _leave_to(violated_check: str | None, finding: Finding) -> Finding:
     """The finding; unjudged if another check says the same of a change: one change is one violation."""
-    if violated_check is None or finding.status is not CheckStatus.VIOLATED:
+    if violated_check is None or not finding.is_violated:
         return finding
-    return finding.unjudged(SAME_CHANGE_AS_CHECK.format(check=violated_check))
+    return finding.unjudged(f"{violated_check} is violated, and this is the same change")
 
 
 def _apply_switch(finding: Finding, settings: MonitoringSettings) -> Finding:
     if settings.evaluate_constraints:
         return finding
-    return finding.unjudged(EVALUATION_DISABLED)
+    return finding.unjudged("evaluate_constraints is Disabled")
+
+
+# What a person asked for that this window or its baseline can't do: results that say why nobody can tell.
+
+
+NAME_TIMES = "name a column of times (--time-column)"
+
+
+def list_unmet_requests(
+    comparison: WindowComparison, *, wants_relations: bool, time_column: str | None
+) -> Iterator[CheckResult]:
+    """A result for each request that can't be met."""
+    # As the service does, nothing is said of chance
+    if comparison.calibration is None:
+        return
+    # Relations are those of the baseline
+    if wants_relations and not comparison.pairs:
+        yield _create_result(
+            RELATIONS, "the baseline has none between its columns", "make the baseline with --with-pairs"
+        )
+    if time_column is None:
+        return
+    # The time column may be absent, empty, or hold something else, now and in the baseline
+    features = [feature for feature in comparison.current.features if feature.name == time_column]
+    if not features:
+        yield _create_result(TIMES, f"{time_column} is no column of this data", NAME_TIMES)
+        return
+    # Times in the baseline alone show what the window's cells should be
+    baseline = comparison.baseline.profile
+    if baseline is not None:
+        features += [feature for feature in baseline.features if feature.name == time_column]
+    has_times = any(name_of_times(feature) or unit_of_times(feature) for feature in features)
+    if features[0].num_present and not has_times:
+        yield _create_result(TIMES, f"{time_column} holds none", NAME_TIMES)
+
+
+def _create_result(name: str, reason: str, advice: str) -> CheckResult:
+    return Finding.not_judged(None, None).unsure(reason, advice).result(REQUEST, feature=name)

@@ -205,20 +205,17 @@ def _plan_column(
     ) -> RequestedRule:
         return RequestedRule(name, label, fault, allowed, rules.level, table.count_rows(condition, where))
 
-    if rules.min is not None or rules.max is not None:
-        bounds = []
-        expected = ""
-        limits: list[Tree] = []
-        if rules.min is not None:
-            bounds.append(f"min {rules.min:g}")
-            expected = f"{rules.min:g} or more"
-            limits.append((">=", column, ("constant", rules.min)))
-        if rules.max is not None:
-            bounds.append(f"max {rules.max:g}")
-            expected = f"{rules.max:g} or less"
-            limits.append(("<=", column, ("constant", rules.max)))
-        if len(bounds) > 1:
-            expected = f"from {rules.min:g} to {rules.max:g}"
+    bounds = []
+    expected = ""
+    limits: list[Tree] = []
+    for member, operator, bound, words in (("min", ">=", rules.min, "or more"), ("max", "<=", rules.max, "or less")):
+        if bound is not None:
+            bounds.append(f"{member} {bound:g}")
+            expected = f"{bound:g} {words}"
+            limits.append((operator, column, ("constant", bound)))
+    if len(bounds) > 1:
+        expected = f"from {rules.min:g} to {rules.max:g}"
+    if bounds:
         yield request(", ".join(bounds), f"not {expected}", ("and", *limits))
     # Values in a domain, of a form, of a type
     if rules.domain is not None:
@@ -313,8 +310,8 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> Judged:
             offending, total, ids = counts.rows - counts.single, counts.rows, ()
         finding = _judge_offences(rule, offending, total)
         if rule.level is Severity.ERROR:
-            results.append(finding.result(EXPECTATION, feature=rule.name).model_copy(update={"ids": ids or None}))
-        elif finding.status is CheckStatus.VIOLATED:
+            results.append(finding.but(ids=ids or None).result(EXPECTATION, feature=rule.name))
+        elif finding.is_violated:
             names = rule.columns or (rule.name,)
             hints.append(Hint(hint="expectation", features=names, description=f"{rule.name}: {finding.reason}"))
     return Judged(tuple(results), tuple(hints), plan.expectations.digest)
@@ -322,13 +319,18 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> Judged:
 
 def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:
     if not total:
-        return Finding(CheckStatus.NOT_JUDGED, threshold=rule.allowed, component=rule.label, reason=NO_VALUES)
+        return Finding.not_judged(rule.allowed, NO_VALUES).but(component=rule.label)
     share = offending / total
-    formula = "offending / judged"
     finding = Finding(
-        CheckStatus.PASSED, threshold=rule.allowed, observed=share, m=total, formula=formula, component=rule.label
+        CheckStatus.PASSED,
+        threshold=rule.allowed,
+        observed=share,
+        m=total,
+        formula="offending / judged",
+        component=rule.label,
+        decided_by=UPPER_LIMIT,
+        limit=rule.allowed,
     )
-    finding = finding.but(decided_by=UPPER_LIMIT, limit=rule.allowed)
     if share > rule.allowed:
         return _report_violation(finding, f"{offending:,} of {total:,} {rule.unit} {rule.fault}")
     return finding
@@ -374,8 +376,14 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
     if plan.extra:
         names = [*map(repr, plan.extra)]
         named = list_names(names, MOST_LISTED_NAMES)
-        finding = Finding(CheckStatus.PASSED, threshold=0.0, observed=float(len(plan.extra)), component="columns")
-        finding = finding.but(decided_by=UPPER_LIMIT, limit=0.0)
+        finding = Finding(
+            CheckStatus.PASSED,
+            threshold=0.0,
+            observed=float(len(plan.extra)),
+            component="columns",
+            decided_by=UPPER_LIMIT,
+            limit=0.0,
+        )
         yield _report_violation(finding, f"{named}, of which there is no rule").result(
             EXPECTATION, feature=EXTRA_COLUMNS
         )

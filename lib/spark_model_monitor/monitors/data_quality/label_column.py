@@ -27,7 +27,7 @@ def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles 
     if roles is None or sample.layout.matched_by is Matching.POSITION:
         return roles
     # What the window lacks, and what it has beside the baseline
-    current = {feature.name: feature for feature in sample.state.features}
+    current = sample.state.by_name
     absent = find_absent_columns(baseline, current)
     new_inputs = [current[name] for name in roles.inputs if name in current]
     # Of several missing columns nobody knows which is the label

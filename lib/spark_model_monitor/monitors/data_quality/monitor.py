@@ -16,7 +16,6 @@ from spark_model_monitor.documents.check_results import (
     QUANTILES,
     BudgetLedger,
     CheckResult,
-    CheckStatus,
     Hint,
     Summary,
     SummaryRow,
@@ -45,17 +44,25 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     from_profile,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
-    BASELINE,
     Variation,
     estimate_block_variation,
     find_longest_standstills,
 )
-from spark_model_monitor.monitors.data_quality.evaluation import check_all, collect_hints, with_impact
+from spark_model_monitor.monitors.data_quality.evaluation import (
+    check_all,
+    collect_hints,
+    list_unmet_requests,
+    with_impact,
+)
 from spark_model_monitor.monitors.data_quality.hints import ObservedData
 from spark_model_monitor.monitors.data_quality.label_column import find_roles, leave_out_label
 from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
 from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
-from spark_model_monitor.monitors.data_quality.unmet_requests import list_unmet_requests
+from spark_model_monitor.monitors.data_quality.report.service_format import (
+    close_buckets_as_service,
+    list_as_service,
+    use_words_of_service,
+)
 from spark_model_monitor.monitors.protocol import (
     Judgement,
     Monitor,
@@ -120,7 +127,7 @@ def published_metrics(
         if emit_by_feature.get(feature.name, by_default):
             yield from _feature_metrics(feature, distances)
     if by_default:
-        violated = sum(check_result.status is CheckStatus.VIOLATED for check_result in results)
+        violated = sum(check_result.is_violated for check_result in results)
         yield PublishedMetric("total_number_of_violations", violated, unit="Count")
 
 
@@ -258,9 +265,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
                 new_roles = find_roles(baseline, sample)
             baseline = baseline.with_roles(new_roles)
             sample = leave_out_label(sample, baseline.roles)
-        unfit_features: Mapping[str, str] = {}
-        if BASELINE in baseline.history:
-            unfit_features = baseline.history[BASELINE].unfit
+        unfit_features = baseline.get_variation().unfit
         effects = estimate_window_design_effects(sample.state, sample.runs, baseline.profile, unfit_features)
         comparison = WindowComparison(
             baseline,
@@ -284,8 +289,6 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
             return (*own_results,)
         check_results = check_all(self.comparison)
         if self.monitor.as_service:
-            from spark_model_monitor.monitors.data_quality.report.service_format import use_words_of_service
-
             check_results = use_words_of_service(check_results, self.baseline.constraints)
         # What was asked for and can't be done is no silence; captures have times of their own
         time_column = None
@@ -346,7 +349,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         size = self.monitor.max_domain_size
         hide = hide_values or self.monitor.hide_values
         # Most windows need no words
-        if not any(check_result.status is CheckStatus.VIOLATED for check_result in results):
+        if not any(check_result.is_violated for check_result in results):
             return super().write_sentences(results, hide_values=hide)
         from spark_model_monitor.monitors.data_quality.report.sentences import with_words
 
@@ -540,27 +543,19 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
 
     def _plan_baseline(self) -> Measures:
         """With runs of rows, which show how much the data varies, in the requested segments."""
+        measures = replace(self.measures(), group_column=self.settings.group_column)
         if self.as_service:
-            return replace(self.measures(), run_rows=0, group_column=self.settings.group_column)
-        return replace(
-            self.measures(),
-            run_rows=FEWEST_ROWS,
-            segments=self.segments,
-            finds_pairs=bool(self.pairs),
-            group_column=self.settings.group_column,
-        )
+            return measures
+        return replace(measures, run_rows=FEWEST_ROWS, segments=self.segments, finds_pairs=bool(self.pairs))
 
     def _plan_comparison(self, measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
         """With what the baseline has: its groups of rows, its segments, its relations between columns."""
         measures = replace(measures, required_numbers=baseline.required_numbers)
         group = baseline.monitoring.group_column
-        if group is not None:
-            if group not in names and group not in baseline.names:
-                raise make_no_group_column_error(group, names)
-            # A lost column is reported
-            if group not in names:
-                group = None
+        if group in names:
             measures = replace(measures, group_column=group)
+        elif group is not None and group not in baseline.names:  # a lost column is reported
+            raise make_no_group_column_error(group, names)
         if baseline.profile is None:
             return measures
         if baseline.monitoring.segments:
@@ -600,11 +595,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         )
         if not self.as_service:
             return statistics
-        from spark_model_monitor.monitors.data_quality.report.service_format import (
-            close_buckets_as_service,
-            list_as_service,
-        )
-
         return close_buckets_as_service(list_as_service(statistics), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
@@ -616,8 +606,6 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         )
         if not self.as_service:
             return constraints
-        from spark_model_monitor.monitors.data_quality.report.service_format import list_as_service
-
         return list_as_service(constraints)
 
     def stored_baseline(

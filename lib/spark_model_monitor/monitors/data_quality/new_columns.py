@@ -10,7 +10,7 @@ import numpy as np
 
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, Variation, score_window
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, score_window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
@@ -36,7 +36,7 @@ def add_new_columns(
     addition = QualityBaseline.from_documents(constraints, None, profile)
 
     # Beside the baseline's columns, each with how the windows vary
-    variation = baseline.history.get(BASELINE, Variation())
+    variation = baseline.get_variation()
     past = {**variation.past, **{name: _compare_windows(states) for name, states in parts.items()}}
     return replace(
         baseline,

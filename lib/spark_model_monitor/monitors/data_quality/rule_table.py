@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from spark_model_monitor.data.profiling.rule_scan import RowFormula, Rules
 from spark_model_monitor.data.profiling.uniqueness import ValueCounts, ValueQuestion
@@ -40,20 +40,12 @@ def is_present(value: Tree) -> Tree:
     return ("not", ("null", value))
 
 
-class _UniqueList(Generic[Counted]):
-    """What is counted, each once."""
-
-    def __init__(self) -> None:
-        self.formulas: list[Counted] = []
-        self._indices: dict[str, int] = {}
-
-    def add(self, formula: Counted) -> int:
-        """The position of a formula, which is appended unless it is there."""
-        # By its text, since True equals 1 but is another constant
-        index = self._indices.setdefault(repr(formula), len(self.formulas))
-        if index == len(self.formulas):
-            self.formulas.append(formula)
-        return index
+def _add_once(formulas: dict[str, Counted], formula: Counted) -> int:
+    """The position of a formula, which is added unless it is there."""
+    # By its text, since True equals 1 but is another constant
+    text = repr(formula)
+    formulas.setdefault(text, formula)
+    return [*formulas].index(text)
 
 
 class RuleTable:
@@ -65,24 +57,24 @@ class RuleTable:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
         self.positions = {name: position for position, name in reversed(list(enumerate(names)))}
-        self._conditions = _UniqueList[RowFormula]()
-        self._numbers = _UniqueList[RowFormula]()
-        self._questions = _UniqueList[ValueQuestion]()
+        self._conditions: dict[str, RowFormula] = {}
+        self._numbers: dict[str, RowFormula] = {}
+        self._questions: dict[str, ValueQuestion] = {}
 
     def count_rows(self, condition: Tree, where: Tree | None = None) -> int:
         """Rows that don't meet a condition, among those that meet another one."""
         formula = RowFormula(self._locate_columns(condition), self._locate(where))
-        return self._conditions.add(formula)
+        return _add_once(self._conditions, formula)
 
     def sum_up_numbers(self, value: Tree, where: Tree | None = None, second: Tree | None = None) -> int:
         """Moments of a number of each row, and of a second one that it is correlated with."""
         formula = RowFormula(self._locate_columns(value), self._locate(where), self._locate(second))
-        return self._numbers.add(formula)
+        return _add_once(self._numbers, formula)
 
     def count_values(self, columns: Sequence[str], where: Tree | None = None) -> int:
         """How often the values of columns together occur."""
         question = ValueQuestion(tuple(self.positions[column] for column in columns), self._locate(where))
-        return self._questions.add(question)
+        return _add_once(self._questions, question)
 
     def _locate(self, tree: Tree | None) -> Tree | None:
         if tree is None:
@@ -98,11 +90,11 @@ class RuleTable:
     @property
     def rules(self) -> Rules:
         """What the scan counts."""
-        formulas = [*self._conditions.formulas, *self._numbers.formulas]
+        formulas = [*self._conditions.values(), *self._numbers.values()]
         compared_columns = {column for formula in formulas for column in formula.compared_columns}
         return Rules(
-            tuple(self._conditions.formulas),
-            tuple(self._numbers.formulas),
+            tuple(self._conditions.values()),
+            tuple(self._numbers.values()),
             ids=self.positions.get(INFERENCE_ID),
             whole_texts=frozenset(compared_columns),
         )
@@ -110,7 +102,7 @@ class RuleTable:
     @property
     def questions(self) -> tuple[ValueQuestion, ...]:
         """What the pass over values counts."""
-        return tuple(self._questions.formulas)
+        return tuple(self._questions.values())
 
 
 @value_class

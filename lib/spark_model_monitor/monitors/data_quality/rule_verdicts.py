@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field, replace
 
 from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, NOT_CHECKED, CheckResult, CheckStatus
 from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule, RuleSet
@@ -21,56 +20,40 @@ from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums
 from spark_model_monitor.value_class import value_class
 
 ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
+DQDL = "dqdl"  # the component of its results
 FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
 
 
 def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: Measurements) -> list[CheckResult]:
     """A result for each rule, for each analyzer, which nobody judges, and for each skipped rule, of which nobody can tell."""
-    verdicts = {text: _judge_rule(bound_rule, rule_set, measured) for text, bound_rule in bound.items()}
-    check_results = [_join_parts(rule, verdicts).describe(rule) for rule in rule_set.rules]
+    findings = {text: _judge_rule(bound_rule, rule_set, measured) for text, bound_rule in bound.items()}
+    check_results = [_describe(_join_parts(rule, findings), rule) for rule in rule_set.rules]
     for analyzer in rule_set.analyzers:
-        verdict = verdicts[analyzer.text]
-        reason = verdict.reason or "it is an analyzer"
-        unjudged = replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
-        check_results.append(unjudged.describe(analyzer))
+        finding = findings[analyzer.text]
+        check_results.append(_describe(finding.unjudged(finding.reason or "it is an analyzer"), analyzer))
     for skipped in rule_set.skipped:
-        finding = Finding(CheckStatus.PASSED, component="dqdl")
+        finding = Finding(CheckStatus.PASSED, component=DQDL)
         finding = finding.unsure(f"{NOT_CHECKED}{skipped.reason}", "check it where it can be evaluated")
         check_results.append(finding.result(EXPECTATION, feature=skipped.text))
     return check_results
 
 
-@value_class
-class RuleVerdict:
-    """What a rule's metrics say. reason: what is wrong, or why it isn't judged. observed: the metric of a single rule, and rows
-    that it rests on. metrics: by name, for later runs. ids: of the first rows that break it.
-    """
-
-    status: CheckStatus
-    reason: str = ""
-    observed: float | None = None
-    rows: int | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    ids: tuple[str, ...] = ()
-
-    def describe(self, rule: AnyRule) -> CheckResult:
-        """The result in checks.json."""
-        finding = Finding(self.status, observed=self.observed, m=self.rows, component="dqdl")
-        if self.reason:
-            finding = finding.but(reason=self.reason)
-        if self.status is not CheckStatus.NOT_JUDGED:
-            finding = finding.but(decided_by=ASSERTION)
-        if self.status is CheckStatus.VIOLATED:
-            finding = finding.mark_unmet(self.reason, f"is not met: {self.reason}", f"{rule.text}: {self.reason}")
-        members = {"ids": self.ids or None, "labels": dict(rule.labels) or None, "metrics": dict(self.metrics) or None}
-        return finding.result(EXPECTATION, feature=rule.text).model_copy(update=members)
+def _describe(finding: Finding, rule: AnyRule) -> CheckResult:
+    """The result in checks.json. A finding's `metrics` are for later runs, its `ids` of the first rows that break the rule."""
+    finding = finding.but(component=DQDL, labels=dict(rule.labels) or None)
+    if finding.status is not CheckStatus.NOT_JUDGED:
+        finding = finding.but(decided_by=ASSERTION)
+    if finding.is_violated:
+        reason = finding.reason or ""
+        finding = finding.mark_unmet(reason, f"is not met: {reason}", f"{rule.text}: {reason}")
+    return finding.result(EXPECTATION, feature=rule.text)
 
 
-def _join_parts(rule: AnyRule, judged: Mapping[str, RuleVerdict]) -> RuleVerdict:
+def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
     """The verdict on a rule. A composite one names the parts that fail, or that nobody could judge."""
     if isinstance(rule, DataRule):
-        return judged[rule.text]
-    verdicts = [_join_parts(part, judged) for part in rule.parts]
+        return findings[rule.text]
+    verdicts = [_join_parts(part, findings) for part in rule.parts]
     statuses = {verdict.status for verdict in verdicts}
     # One violated part decides an `and`, one passed part an `or`
     decisive = CheckStatus.PASSED
@@ -87,28 +70,29 @@ def _join_parts(rule: AnyRule, judged: Mapping[str, RuleVerdict]) -> RuleVerdict
     reasons = []
     ids: dict[str, None] = {}
     for part, verdict in zip(rule.parts, verdicts, strict=True):
-        metrics |= verdict.metrics
+        metrics |= verdict.metrics or {}
         if verdict.status is status and status is not CheckStatus.PASSED:
             reasons.append(f"{part.text}: {verdict.reason}")
-            ids |= dict.fromkeys(verdict.ids)
-    return RuleVerdict(status, "; ".join(reasons), metrics=metrics, ids=tuple(ids)[:MOST_IDS])
+            ids |= dict.fromkeys(verdict.ids or ())
+    reason = "; ".join(reasons) or None
+    return Finding(status, reason=reason, metrics=metrics or None, ids=tuple(ids)[:MOST_IDS] or None)
 
 
-def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> RuleVerdict:
+def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> Finding:
     """The verdict on one rule. A second metric, as of DetectAnomalies, has to meet it, too."""
     if bound.fault:
-        return RuleVerdict(CheckStatus.VIOLATED, bound.fault)
+        return Finding(CheckStatus.VIOLATED, reason=bound.fault)
     # The first metric that isn't met decides
-    verdict = RuleVerdict(CheckStatus.PASSED)
+    verdict = Finding(CheckStatus.PASSED)
     metrics: dict[str, float] = {}
     for metric in bound.metrics:
         previous = verdict
         past = PastMetric.of(rule_set, metric.name)
         verdict = _judge_metric(bound.rule, metric, past, measured)
-        metrics |= verdict.metrics
+        metrics |= verdict.metrics or {}
         if previous.status is not CheckStatus.PASSED:
             verdict = previous
-    return replace(verdict, metrics=metrics)
+    return verdict.but(metrics=metrics or None)
 
 
 @value_class
@@ -136,7 +120,7 @@ class PastMetric:
         return f"; of these {runs:,} runs, {len(alarms):,} had violations, the last of them {alarms[-1]}"
 
 
-def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured: Measurements) -> RuleVerdict:
+def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured: Measurements) -> Finding:
     # What was counted for it
     offending = 0
     rows = measured.rows
@@ -148,16 +132,16 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         rows = round(min(pair.rows for pair in sums))
         not_numbers = round(sum(pair.not_numbers for pair in sums))
         if not_numbers:
-            return RuleVerdict(CheckStatus.VIOLATED, f"{not_numbers:,} values are no numbers", rows=rows)
+            return Finding(CheckStatus.VIOLATED, reason=f"{not_numbers:,} values are no numbers", m=rows)
     # Without rows there is no metric but their number
     if not rows and metric.type != "RowCount" and metric.constant is None:
-        return RuleVerdict(CheckStatus.NOT_JUDGED, NO_VALUES)
+        return Finding.not_judged(None, NO_VALUES)
 
     # The metric
     value = _compute_metric(rule, metric, measured, rows, offending)
     if not math.isfinite(value):
-        return RuleVerdict(CheckStatus.NOT_JUDGED, f"{metric.name} can't be computed from these values", rows=rows)
-    verdict = RuleVerdict(CheckStatus.PASSED, "", value, rows, {metric.name: value}, ids)
+        return Finding.not_judged(None, f"{metric.name} can't be computed from these values").but(m=rows)
+    verdict = Finding(CheckStatus.PASSED, observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
     if rule.type == ANOMALIES:
         return _judge_anomaly(verdict, metric.name, past.examples)
 
@@ -168,16 +152,16 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         meets = value == 1.0 and not (metric.type == "IsPrimaryKey" and offending)
     elif condition.past_runs > len(past.values):
         reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past.values):,} have this metric"
-        return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
+        return verdict.unjudged(reason)
     else:
         limits = compute_limits(condition, past.values)
         # No number is above or below one that doesn't exist
         if not all(map(math.isfinite, limits)):
             reason = "its limit can't be computed: it divides by 0, or asks for an earlier run that isn't there"
-            return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
+            return verdict.unjudged(reason)
         meets = meets_condition(value, condition.operator, limits)
     if meets:
-        return replace(verdict, ids=())
+        return verdict.but(ids=None)
     # What is wrong, in the unit of the rule
     reason = f"{metric.name} is {value:.6g}"
     if is_about_rows:
@@ -186,7 +170,7 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         reason = f"{offending:,} of {rows:,} rows have no value"
     if condition is not None and condition.past_runs:
         reason += past.describe_alarms(condition.past_runs)
-    return replace(verdict, status=CheckStatus.VIOLATED, reason=reason)
+    return verdict.but(status=CheckStatus.VIOLATED, reason=reason)
 
 
 def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, rows: int, offending: int) -> float:
@@ -235,13 +219,13 @@ def _aggregate(text: str, sums: PairSums) -> float:
     return sums.sum_x / sums.rows
 
 
-def _judge_anomaly(verdict: RuleVerdict, name: str, past: tuple[float, ...]) -> RuleVerdict:
+def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Finding:
     """Whether a metric is outside the prediction interval of earlier runs (Student's, of one more value). past: in runs
     without an alarm, since a change that nobody accepted is no example.
     """
     if len(past) < FEWEST_RUNS:
         reason = f"it compares with at least {FEWEST_RUNS} earlier runs without violations, and {len(past):,} have this metric"
-        return replace(verdict, status=CheckStatus.NOT_JUDGED, reason=reason)
+        return verdict.unjudged(reason)
     assert verdict.observed is not None
     # A new run is expected near the mean of the earlier ones
     runs = len(past)
@@ -255,4 +239,4 @@ def _judge_anomaly(verdict: RuleVerdict, name: str, past: tuple[float, ...]) -> 
     if not distance or 2 * student_above(score, runs - 1) > ANOMALY_LEVEL:
         return verdict
     reason = f"{name} is {verdict.observed:.6g}; it was {mean:.6g} on average in {runs} earlier runs"
-    return replace(verdict, status=CheckStatus.VIOLATED, reason=reason)
+    return verdict.but(status=CheckStatus.VIOLATED, reason=reason)

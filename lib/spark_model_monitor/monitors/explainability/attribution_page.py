@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 
-from spark_model_monitor.documents.check_results import LABEL, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import LABEL, CheckResult
 from spark_model_monitor.documents.headline import format_largest_unseen_change
 from spark_model_monitor.documents.page import (
     OF_BASELINE,
@@ -83,7 +83,7 @@ def _create_sections(
     analysis: AttributionAnalysis, results: Sequence[CheckResult], baseline: AttributionBaseline | None
 ) -> Iterator[PageSection]:
     # Violations by the size of their change, so that the page begins with the largest
-    violated = [check_result for check_result in results if check_result.status is CheckStatus.VIOLATED]
+    violated = [check_result for check_result in results if check_result.is_violated]
     violated.sort(key=lambda check_result: -abs(check_result.observed or 0.0))
     # Changed attributions are cards, changed rankings sentences
     outputs = {explained.name: explained for explained in analysis.outputs}
@@ -105,9 +105,7 @@ def _create_sections(
         results_by_feature = {
             name: results_by_key[output.name, name] for name in output.values if (output.name, name) in results_by_key
         }
-        changed = {
-            name for name, check_result in results_by_feature.items() if check_result.status is CheckStatus.VIOLATED
-        }
+        changed = {name for name, check_result in results_by_feature.items() if check_result.is_violated}
         effects = _draw_effects(output, before, changed)
         table = _create_table(output, before, results_by_feature)
         yield PageSection(f"What moves {output.name}", (effects, table), note="the largest first")
@@ -188,7 +186,7 @@ def _create_table(
         if result is not None:
             limit = format_number(result.threshold, 3)
             change = format_largest_unseen_change([result])
-        if result is not None and result.status is CheckStatus.VIOLATED:
+        if result is not None and result.is_violated:
             change = "changed"
             highlight = Highlight.BAD
         cells = (name, format_percent(abs(value) / total), *numbers, limit, change)

@@ -110,7 +110,7 @@ def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResu
     """The metrics with a threshold for each segment, for a baseline the first ones; violated segments first."""
     judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
     names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
-    bad = {result.segment for result in results if result.status is CheckStatus.VIOLATED}
+    bad = {result.segment for result in results if result.is_violated}
     columns = (
         TableColumn("segment", is_name=True),
         *(TableColumn(title, is_number=True) for title in ("rows", *names)),

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
-from spark_model_monitor.documents.check_results import CheckResults, CheckStatus, identify_subject
+from spark_model_monitor.documents.check_results import CheckResults, identify_subject
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import open_alerts, read_alerts, resolve_alerts_path
@@ -106,7 +106,7 @@ def _create_decision(
     if published is None or checks is None:
         raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
     # A misspelt feature must not accept everything, or nothing without a word
-    violated = [result for result in checks.checks if result.status is CheckStatus.VIOLATED]
+    violated = [result for result in checks.checks if result.is_violated]
     names = {name for result in violated for name in (result.metric, result.feature)}
     wrong = sorted(set(features) - names)
     if not violated or wrong:
@@ -122,7 +122,7 @@ def _create_decision(
     unviolated = tuple(
         check_result
         for check_result in checks.checks
-        if identify_subject(check_result) in subjects and check_result.status is not CheckStatus.VIOLATED
+        if identify_subject(check_result) in subjects and not check_result.is_violated
     )
     noted: dict[str, Any] = {
         "features": tuple(features),

@@ -293,7 +293,7 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
         name = format_full_name(check_result)
         row = rows.setdefault(name, {})
         statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
-        if check_result.status is CheckStatus.VIOLATED:
+        if check_result.is_violated:
             violated[name] = (*violated.get(name, ()), check_result.check)
         # A metric's limit is for its value, a feature's for its distance
         if check_result.metric is not None:

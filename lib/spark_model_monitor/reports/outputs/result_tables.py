@@ -185,7 +185,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
     low, high = next((check_result.interval for check_result in ordered if check_result.interval), (None, None))
     verdict: dict[str, Any] = {
         "status": ordered[0].status.value,
-        "violated": [check_result.check for check_result in ordered if check_result.status is CheckStatus.VIOLATED],
+        "violated": [check_result.check for check_result in ordered if check_result.is_violated],
         "low": low if row["low"] is None else row["low"],
         "high": high if row["high"] is None else row["high"],
     }

@@ -22,7 +22,6 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import DELTA, TableFormat, add_quotes, split_names
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.versioned_tables import Commit, list_commits
-from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
@@ -255,7 +254,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
     """The columns that identify commits, as partitions, keys and times do: each commit has a single value, or a mean
     that is never below the mean of the commit before.
     """
-    by_name = [{feature.name: feature for feature in profile.features} for profile in profiles]
+    by_name = [profile.by_name for profile in profiles]
     identifying = []
     # The columns of the newest schema first
     names = dict.fromkeys(name for features in reversed(by_name) for name in features)
@@ -391,7 +390,7 @@ class _BaselineCommits:
         if baseline is None:
             return False
         judgement = self.monitor.judge(rows.sample(), baseline)
-        return any(check_result.status is CheckStatus.VIOLATED for check_result in judgement.results)
+        return any(check_result.is_violated for check_result in judgement.results)
 
     def _make_baseline(self, profile: Profile) -> QualityBaseline:
         constraints = self.monitor.constraints(profile)
@@ -444,7 +443,7 @@ def _format_exit_message(
 
 def _list_changed_features(findings: Findings) -> list[str]:
     """The features with violations, or the check if the violation has no feature."""
-    violated = [check_result for check_result in findings.results if check_result.status is CheckStatus.VIOLATED]
+    violated = [check_result for check_result in findings.results if check_result.is_violated]
     return list(dict.fromkeys(check_result.feature or check_result.check for check_result in violated))[
         :MOST_LISTED_COMMITS
     ]

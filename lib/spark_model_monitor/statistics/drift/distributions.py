@@ -23,6 +23,7 @@ from spark_model_monitor.statistics.states.kll import find_last_equals
 from spark_model_monitor.value_class import value_class
 
 Values: TypeAlias = NDArray[np.float64]  # shape (values,), no NaN
+Flags: TypeAlias = NDArray[np.bool_]  # shape (values,), or of anything else: whether each is of some kind
 Ranks: TypeAlias = NDArray[np.int64]  # shape (values,), the number of values at or below each value
 Counts: TypeAlias = NDArray[np.float64]  # shape (cells,), not negative, any total
 Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items; one in level h stands for 2^h values
@@ -94,22 +95,20 @@ def count_decimals(values: Values) -> int:
     return MOST_DECIMALS
 
 
-def find_digits(values: Values, decimals: int) -> NDArray[np.bool_]:
+def find_digits(values: Values, decimals: int) -> Flags:
     """Whether each number's last digit of so many decimals is even, and whether it is 0; numbers with more have neither."""
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = values * 10.0**decimals
         halves = np.rint(scaled) / 2
         tenths = np.rint(scaled) / 10
-    is_digit: NDArray[np.bool_] = _are_on_grid(scaled) & np.array(
-        [halves == np.rint(halves), tenths == np.rint(tenths)]
-    )
+    is_digit: Flags = _are_on_grid(scaled) & np.array([halves == np.rint(halves), tenths == np.rint(tenths)])
     return is_digit
 
 
-def _are_on_grid(scaled: Values) -> NDArray[np.bool_]:
+def _are_on_grid(scaled: Values) -> Flags:
     with np.errstate(invalid="ignore"):
         tolerance = np.clip(1e-9 * np.abs(scaled), 1e-9, 1e-3)  # of sums of such numbers
-        are_close: NDArray[np.bool_] = np.abs(scaled - np.rint(scaled)) <= tolerance
+        are_close: Flags = np.abs(scaled - np.rint(scaled)) <= tolerance
     return are_close
 
 
@@ -139,11 +138,28 @@ class StepCdf:
         """Population standard deviation of the finite values: `exact_deviation` if known, else the sketch's."""
         if self.exact_deviation is not None:
             return self.exact_deviation
-        finite = self.drop_infinite()
-        weights = np.diff(finite.cumulative, prepend=0)  # the number of values that each item stands for
-        with np.errstate(over="ignore"):  # the deviation of huge values is infinite, as in Moments
-            mean = np.average(finite.values, weights=weights)
-            return math.sqrt(np.average((finite.values - mean) ** 2, weights=weights))
+        return self.drop_infinite().compute_mean_and_deviation()[1]
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """The number of values equal to each value."""
+        return np.diff(self.cumulative, prepend=0)
+
+    def compute_mean_and_deviation(self) -> tuple[float, float]:
+        """The mean of finite values, and their population standard deviation; infinite if they are huge, as in Moments."""
+        # Squares of huge values are infinite
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(np.average(self.values, weights=self.counts))
+            variance = float(np.average((self.values - mean) ** 2, weights=self.counts))
+        return mean, math.sqrt(variance)
+
+    def count_outside(self, low: float, high: float) -> int:
+        """The number of values below a low end or above a high one."""
+        return int(self.counts[(self.values < low) | (self.values > high)].sum())
+
+    def select(self, is_chosen: Flags) -> StepCdf:
+        """The distribution of some of its values."""
+        return replace(self, values=self.values[is_chosen], cumulative=np.cumsum(self.counts[is_chosen]))
 
     def shares_at(self, points: Values) -> Values:
         """Share of the values at or below each of `points`, that is F(x)."""
@@ -183,22 +199,15 @@ class StepCdf:
         """How many values' last digit of so many decimals is even, and 0; and of how many values: those that have no more
         decimals, or all if no number of decimals is too few. Of a sketch, of as many as it keeps.
         """
-        if (decimals, is_exact) not in self._digit_counts:
-            weights = np.diff(self.cumulative, prepend=0).astype(float)
-            counts = find_digits(self.values, decimals) @ weights
-            rows = float(self.total)
-            if decimals < MOST_DECIMALS:
-                rows = float(weights @ _are_on_grid(self.values * 10.0**decimals))
-            if not is_exact:
-                scale = len(self.values) / self.total
-                counts = np.rint(counts * scale)
-                rows = np.rint(rows * scale)
-            self._digit_counts[decimals, is_exact] = counts, rows
-        return self._digit_counts[decimals, is_exact]
-
-    @cached_property
-    def _digit_counts(self) -> dict[tuple[int, bool], tuple[Counts, float]]:
-        return {}
+        weights = self.counts.astype(float)
+        counts = find_digits(self.values, decimals) @ weights
+        rows = float(self.total)
+        if decimals < MOST_DECIMALS:
+            rows = float(weights @ _are_on_grid(self.values * 10.0**decimals))
+        if is_exact:
+            return counts, rows
+        scale = len(self.values) / self.total
+        return np.rint(counts * scale), float(np.rint(rows * scale))
 
     @cached_property
     def _pooled_samples(self) -> dict[StepCdf, Pooled]:
@@ -231,8 +240,7 @@ class StepCdf:
         is_finite = np.isfinite(self.values)
         if is_finite.all():
             return self
-        weights = np.diff(self.cumulative, prepend=0)
-        return replace(self, values=self.values[is_finite], cumulative=np.cumsum(weights[is_finite]))
+        return self.select(is_finite)
 
 
 @value_class(slots=False, eq=False)
@@ -354,9 +362,9 @@ def _has_precision(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     return fine.decimals == MOST_DECIMALS or not _find_rounded(fine.values, MOST_DIGITS).all()
 
 
-def _find_rounded(values: Values, digits: int) -> NDArray[np.bool_]:
+def _find_rounded(values: Values, digits: int) -> Flags:
     """Which numbers rounding leaves as they are."""
-    are_equal: NDArray[np.bool_] = round_to_precision(values, digits) == values
+    are_equal: Flags = round_to_precision(values, digits) == values
     return are_equal
 
 

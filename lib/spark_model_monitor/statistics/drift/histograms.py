@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, StepCdf, Values
+from spark_model_monitor.statistics.drift.distributions import Counts, Flags, NumericDistribution, StepCdf, Values
 from spark_model_monitor.statistics.states import HistogramBin
 from spark_model_monitor.value_class import value_class
 
@@ -114,21 +113,21 @@ def _count_between(edges: Values, cdf: StepCdf) -> Counts:
     return np.diff(cdf.ranks_at(edges), prepend=0, append=cdf.total).astype(np.float64)
 
 
-def _is_wide(histogram: Histogram) -> NDArray[np.bool_]:
+def _is_wide(histogram: Histogram) -> Flags:
     """Buckets with a finite half width above 0; halves, because the full width of the widest overflows a double."""
     finite = np.isfinite(histogram.lower) & np.isfinite(histogram.upper)
-    wide: NDArray[np.bool_] = finite & (histogram.upper / 2 > histogram.lower / 2)
+    wide: Flags = finite & (histogram.upper / 2 > histogram.lower / 2)
     return wide
 
 
-def _is_open(histogram: Histogram) -> NDArray[np.bool_]:
+def _is_open(histogram: Histogram) -> Flags:
     """Buckets that reach to infinity."""
-    infinite: NDArray[np.bool_] = np.isinf(histogram.lower) | np.isinf(histogram.upper)
-    reaching: NDArray[np.bool_] = infinite & (histogram.lower != histogram.upper)
+    infinite: Flags = np.isinf(histogram.lower) | np.isinf(histogram.upper)
+    reaching: Flags = infinite & (histogram.lower != histogram.upper)
     return reaching
 
 
-def _is_point(histogram: Histogram) -> NDArray[np.bool_]:
+def _is_point(histogram: Histogram) -> Flags:
     return ~_is_wide(histogram) & ~_is_open(histogram)
 
 

@@ -8,19 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values: TypeAlias = NDArray[np.float64]
 
-Number = TypeVar("Number", float, Values)
-
 _NORMAL = NormalDist()
 _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
-FEW_VALUES = 300  # fewer values are faster one by one
 _NOTHING = 1e-17  # a term this small relative to its sum changes nothing
 _ODD_EXPONENTS = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
@@ -62,18 +59,8 @@ def normal_above(value: float) -> float:
 
 
 def log_gamma(values: Values) -> Values:
-    """The log gamma function of each value, all above 0; any shape.
-
-    Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 6.1.40.
-    """
-    if values.size < FEW_VALUES:
-        return map_values(math.lgamma, values)
-    # Stirling's series needs 8 or more; smaller values come down from there by the recurrence
-    x = np.where(small := values < 8, values + 8, values)
-    logarithms: Values = (x - 0.5) * np.log(x) - x + (_compute_stirling_remainder(x) + math.log(2 * math.pi) / 2)
-    low = values[small]
-    logarithms[small] -= np.log(low * (low + 1) * (low + 2) * (low + 3) * (low + 4) * (low + 5) * (low + 6) * (low + 7))
-    return logarithms
+    """The log gamma function of each value, all above 0; any shape."""
+    return map_values(math.lgamma, values)
 
 
 def student_above(value: float, degrees_of_freedom: float) -> float:
@@ -88,6 +75,7 @@ def student_above(value: float, degrees_of_freedom: float) -> float:
         return math.nan
     if value < 0:
         return 1 - student_above(-value, degrees_of_freedom)
+    # Of huge values the square is no double
     root = value / math.sqrt(degrees_of_freedom)
     return _compute_student_tail(
         degrees_of_freedom / 2, math.log1p(root * root) if root < 1e100 else 2 * math.log(root)
@@ -132,6 +120,7 @@ def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
     x = statistic / 2
     if x >= a:
         return 1 - chi_square_above(statistic, degrees_of_freedom)
+    # Each term from the one before
     term = total = _poisson(a, x)
     while term > total * _NOTHING:  # DLMF 8.11.4
         a += 1
@@ -195,7 +184,7 @@ def _poisson(a: float, x: float) -> float:
     return math.exp(a * (log - relative_change) - _compute_stirling_remainder(a)) / math.sqrt(2 * math.pi * a)
 
 
-def _compute_stirling_remainder(a: Number) -> Number:
+def _compute_stirling_remainder(a: float) -> float:
     """log Γ(a) minus Stirling's (a - 1/2) log(a) - a + log(2π)/2; a: 8 or more."""
     z = 1 / (a * a)
     return (((((-691 / 360360 * z + 1 / 1188) * z - 1 / 1680) * z + 1 / 1260) * z - 1 / 360) * z + 1 / 12) / a

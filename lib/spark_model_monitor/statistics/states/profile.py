@@ -429,6 +429,11 @@ class Profile(State):
     features: tuple[FeatureProfile, ...] = ()
     header: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def by_name(self) -> dict[str, FeatureProfile]:
+        """The profiles by name; of a repeated name the first one."""
+        return {feature.name: feature for feature in reversed(self.features)}
+
     def feature(self, name: str) -> FeatureProfile:
         """The profile of the feature called `name`. Raises KeyError if there is none."""
         for feature in self.features:

@@ -9,6 +9,7 @@ Used by: `distribution/window_history.py` of data quality. Source: D4.8.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +24,7 @@ from spark_model_monitor.statistics.drift.distributions import (
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     DIGITS,
     WindowStatistics,
+    compare_mean_scores,
     score_counts,
     select_cells,
 )
@@ -46,28 +48,17 @@ class ColumnBlocks:
     frequent: Values
     are_numbers: bool
 
-    @property
-    def starts(self) -> Indices:
-        """The first row of each block."""
-        starts: Indices = self.sizes.cumsum() - self.sizes
-        return starts
+    @cached_property
+    def counts(self) -> Values:
+        """The rows of each block with each value, shape (blocks, values)."""
+        shape = len(self.sizes), len(self.values)
+        cells = np.repeat(np.arange(len(self.sizes)), self.sizes) * len(self.values) + self.value_of_row
+        return np.bincount(cells, minlength=math.prod(shape)).reshape(shape).astype(float)
 
     @cached_property
-    def rows_of_value(self) -> Indices:
-        return np.bincount(self.value_of_row, minlength=len(self.values))
-
-    @cached_property
-    def block_of_row(self) -> Indices:
-        return np.repeat(np.arange(len(self.sizes)), self.sizes)
-
-    def count(self, cell_of_value: Indices, cells: int) -> Values:
-        """The rows of each block in each cell, shape (blocks, cells). cell_of_value: the cell of each value."""
-        keys = self.block_of_row * cells + cell_of_value[self.value_of_row]
-        return np.bincount(keys, minlength=len(self.sizes) * cells).reshape(-1, cells).astype(float)
-
-    def count_values(self) -> Values:
-        """The rows of each block with each value."""
-        return self.count(np.arange(len(self.values)), len(self.values))
+    def rows_of_value(self) -> Values:
+        rows: Values = self.counts.sum(axis=0)
+        return rows
 
     def score(self) -> WindowStatistics:
         """The raw statistics of each block."""
@@ -78,47 +69,28 @@ class ColumnBlocks:
             **self._score_means(),
         }
         names, cells = select_cells(self.rows_of_value.cumsum(), self.values, self.frequent)
-        counts = np.stack([self._count_rows(cell) for cell in cells], axis=1)
+        counts = np.stack([self.counts[:, cell].sum(axis=1) for cell in cells], axis=1)
         if self.are_numbers:
-            digits = find_digits(self.values, count_decimals(self.values))
             names = [*names, *DIGITS]
-            counts = np.column_stack(
-                (counts, *[self.count(indicator.astype(np.int64), 2)[:, 1] for indicator in digits])
-            )
+            digits = find_digits(self.values, count_decimals(self.values))
+            counts = np.column_stack((counts, np.einsum("bv,dv->bd", self.counts, digits)))
         scores = score_counts(counts.sum(axis=0), counts, self.sizes[:, None].astype(float), total)
         statistics |= dict(zip(names, scores.T, strict=True))
         # The largest share of a value in each block, and the share of those that are new in a stretch around it
-        block_and_value, rows = np.unique(self.block_of_row * len(self.values) + self.value_of_row, return_counts=True)
-        block = block_and_value // len(self.values)
-        largest = np.zeros(len(self.sizes))
-        np.maximum.at(largest, block, rows)
-        statistics["largest"] = largest / self.sizes
+        statistics["largest"] = self.counts.max(axis=1) / self.sizes
         if not self.are_numbers:
-            value = block_and_value % len(self.values)
-            first_block = np.full(len(self.values), len(self.sizes))
-            last_block = np.zeros(len(self.values), np.int64)
-            np.minimum.at(first_block, value, block)
-            np.maximum.at(last_block, value, block)
-            is_of_stretch = (last_block - first_block)[value] < max(1, len(self.sizes) // STRETCHES)
-            statistics["unseen"] = np.bincount(block, rows * is_of_stretch, len(self.sizes)) / self.sizes
+            occurs = self.counts > 0
+            blocks_around = len(occurs) - occurs.argmax(axis=0) - occurs[::-1].argmax(axis=0)
+            is_of_stretch = blocks_around <= max(1, len(occurs) // STRETCHES)
+            statistics["unseen"] = self.counts[:, is_of_stretch].sum(axis=1) / self.sizes
         return statistics
 
-    def _count_rows(self, cell: slice) -> Values:
-        """The rows of each block with one of these values."""
-        is_in = (self.value_of_row >= (cell.start or 0)) & (self.value_of_row < cell.stop)
-        return np.add.reduceat(is_in.astype(float), self.starts)
-
     def _score_means(self) -> dict[str, Values]:
-        rows = self.rows_of_value.astype(float)
-        other_rows = self.sizes.sum() - self.sizes
+        rows = self.rows_of_value
         means = {}
         for name, scores in compute_rank_scores((rows.cumsum() - rows / 2) / rows.sum()).items():
-            total = float(rows @ scores)
-            variance = float(rows @ (scores - total / rows.sum()) ** 2) / max(rows.sum() - 1, 1)
-            sums = np.add.reduceat(scores[self.value_of_row], self.starts)
-            differences = sums / self.sizes - (total - sums) / other_rows
-            errors = np.sqrt(variance * (1 / self.sizes + 1 / other_rows))
-            means[name] = np.divide(differences, errors, out=np.zeros(len(sums)), where=errors > 0)
+            differences, errors = compare_mean_scores(scores, rows, self.counts)
+            means[name] = np.divide(differences, errors, out=np.zeros(len(errors)), where=errors > 0)
         return means
 
     def between_share(self, most_frequent: int) -> tuple[float, Values]:

@@ -18,9 +18,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_above
 from spark_model_monitor.statistics.verdicts.components import (
     LEAST_EFFECT,
@@ -108,7 +107,7 @@ class Dispersion:
     growths: Values
 
     @cached_property
-    def are_levels(self) -> NDArray[np.bool_]:
+    def are_levels(self) -> Flags:
         """Which of the scores vary if the column's level does."""
         return np.array([name in LEVELS for name in self.names])
 

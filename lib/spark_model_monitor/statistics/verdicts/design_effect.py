@@ -20,13 +20,13 @@ Source: D4.16.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MOST_DISPERSED
@@ -48,7 +48,6 @@ OF_TWO_CHANGES = 1.5
 QUANTILES = 8  # numbers are scored by the eighth of the values that they are in
 FREQUENT_VALUES = 7  # of a text, which have a score each
 SAMPLED_VALUES = 512  # of a text, which show the most frequent ones
-VALUES_AT_ONCE = 2**15  # scores of columns that are processed together: they fit into a processor's cache
 
 Sizes: TypeAlias = NDArray[np.int64]
 
@@ -76,7 +75,7 @@ class ScoredColumn(NamedTuple):
     answers: Sequence[int] = (0,)
 
     @classmethod
-    def from_numbers(cls, values: Values, is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_numbers(cls, values: Values, is_present: Flags | None = None) -> ScoredColumn:
         """The rank of each number and the square of it: two answers, for the level and for the spread."""
         quantiles = np.sort(values)[len(values) * np.arange(1, QUANTILES) // QUANTILES]
         # Numbers that equal a quantile are a cell of their own
@@ -89,7 +88,7 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(by_cell[:, cells], is_present), (0, 1))
 
     @classmethod
-    def from_texts(cls, values: NDArray[np.generic], is_present: NDArray[np.bool_] | None = None) -> ScoredColumn:
+    def from_texts(cls, values: NDArray[np.generic], is_present: Flags | None = None) -> ScoredColumn:
         """The indicators of the most frequent values, which are one answer. values: hashes or codes."""
         step = max(1, len(values) // SAMPLED_VALUES)
         kinds, index = unique_with_inverse(values[::step])
@@ -101,12 +100,12 @@ class ScoredColumn(NamedTuple):
         return cls(_put_into_rows(scores, is_present))
 
     @classmethod
-    def from_flags(cls, flags: NDArray[np.bool_]) -> ScoredColumn:
+    def from_flags(cls, flags: Flags) -> ScoredColumn:
         """Whether each row has some property."""
         return cls((flags - flags.mean())[None])
 
 
-def _put_into_rows(scores: Values, is_present: NDArray[np.bool_] | None) -> Values:
+def _put_into_rows(scores: Values, is_present: Flags | None) -> Values:
     if is_present is None:
         return scores
     by_row = np.zeros((len(scores), len(is_present)))
@@ -119,36 +118,13 @@ def estimate_column_design_effects(columns: Sequence[ScoredColumn], run_sizes: S
     if not len(run_sizes) or run_sizes.sum() < FEWEST_GROUPS:
         return [INDEPENDENT] * len(columns)
     effects: list[DesignEffect] = []
-    for batch in _split_into_batches(columns):
-        # The scores of all columns of the batch, and the index of each answer's first one
-        scores = np.concatenate([column.scores for column in batch])
-        first_score = 0
-        answers: list[int] = []
-        for column in batch:
-            answers += [first_score + answer for answer in column.answers]
-            first_score += len(column.scores)
-        answer_effects = iter(compute_design_effects(scores, run_sizes, answers))
-        # A column's largest answer counts, so its p-value allows for their number
-        for column in batch:
-            column_effects = [next(answer_effects) for _ in column.answers]
-            p_value = min(1.0, len(column_effects) * min(effect.p for effect in column_effects))
-            skewness = max(effect.skewness for effect in column_effects)
-            effects.append(DesignEffect(max(effect.rows for effect in column_effects), p_value, skewness))
-    return effects
-
-
-def _split_into_batches(columns: Sequence[ScoredColumn]) -> Iterator[Sequence[ScoredColumn]]:
-    batch: list[ScoredColumn] = []
-    values = 0
     for column in columns:
-        if batch and values + column.scores.size > VALUES_AT_ONCE:
-            yield batch
-            batch = []
-            values = 0
-        batch.append(column)
-        values += column.scores.size
-    if batch:
-        yield batch
+        # The largest answer counts, so the p-value allows for their number
+        answers = compute_design_effects(column.scores, run_sizes, column.answers)
+        p_value = min(1.0, len(answers) * min(effect.p for effect in answers))
+        skewness = max(effect.skewness for effect in answers)
+        effects.append(DesignEffect(max(effect.rows for effect in answers), p_value, skewness))
+    return effects
 
 
 def compute_design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[int] = (0,)) -> list[DesignEffect]:
@@ -160,15 +136,16 @@ def compute_design_effects(scores: Values, run_sizes: Sizes, answers: Sequence[i
     Source: Politis and Romano 1995, "Bias-corrected nonparametric spectral estimation".
     """
     moments = ScoreMoments.of(scores, answers)
+    run_sizes = run_sizes[run_sizes > 0]
     sums = _compute_cumulative_sums(scores, run_sizes)
     for _ in range(CHANGES):
-        _remove_largest_change(sums)
+        _remove_largest_change(sums, run_sizes)
     ratios_by_size: list[Values] = []
     z_by_size: list[Values] = []
     for block_size in BLOCK_SIZES:
         if block_size > max(SHORT_BLOCK, scores.shape[1] / FEWEST_GROUPS):
             break
-        block_squares, expected, rows = _compute_squared_block_sums(sums, block_size)
+        block_squares, expected, rows = _compute_squared_block_sums(sums, run_sizes, block_size)
         if not expected:
             continue
         ratios = ratio_or_zero(np.add.reduceat(block_squares, answers), expected * moments.variance)
@@ -242,55 +219,33 @@ class ScoreMoments:
         return np.where(self.variance > 0, z, -np.inf)
 
 
-def _compute_cumulative_sums(scores: Values, run_sizes: Sizes) -> Mapping[int, Values]:
-    """The cumulative sums within runs, less each run's mean, by size of runs; shape (scores, runs, size + 1)."""
-    starts = run_sizes.cumsum() - run_sizes
-    sums: dict[int, Values] = {}
-    for size in np.unique(run_sizes).tolist():
-        has_size = run_sizes == size
-        rows = (starts[has_size, None] + np.arange(size)).ravel()
-        if has_size.all():
-            in_runs = scores
-        else:
-            in_runs = scores.take(rows, axis=1)
-        sums[size] = np.zeros((len(scores), np.count_nonzero(has_size), size + 1))
-        np.cumsum(in_runs.reshape(len(scores), -1, size), axis=2, out=sums[size][:, :, 1:])
-        sums[size] -= sums[size][:, :, -1:] * (np.arange(size + 1) / size)
+def _compute_cumulative_sums(scores: Values, run_sizes: Sizes) -> Values:
+    """The cumulative sums within runs, less each run's mean, so that they end at 0; shape (scores, runs, longest run + 1)."""
+    rows = np.arange(run_sizes.max() + 1)
+    sizes = run_sizes[:, None]
+    sums = np.zeros((len(scores), len(run_sizes), len(rows)))
+    sums[:, (rows > 0) & (rows <= sizes)] = scores
+    np.cumsum(sums, axis=2, out=sums)
+    sums -= sums[:, :, -1:] * (np.minimum(rows, sizes) / sizes)
     return sums
 
 
-def _remove_largest_change(sums: Mapping[int, Values]) -> None:
+def _remove_largest_change(sums: Values, run_sizes: Sizes) -> None:
     """Remove from each score the one change of level, within a run, that explains most of its variance.
 
     Source: Hawkins 1977, "Testing a sequence of observations for a shift in location".
     """
-    scores = len(next(iter(sums.values())))
-    best_gain = np.zeros(scores)
-    best_size = np.zeros(scores, np.int64)
-    best_position = np.zeros(scores, np.int64)
-    for size, run_sums in sums.items():
-        if size < 2:
-            continue
-        # What a change after so many rows explains: the squared sum up to there, over its variance
-        rows_before = np.arange(1, size)
-        gains = (run_sums[:, :, 1:-1] ** 2 / (rows_before * (size - rows_before) / size)).reshape(scores, -1)
-        position = gains.argmax(axis=1)
-        gain = gains[np.arange(scores), position]
-        is_better = gain > best_gain
-        best_gain[is_better] = gain[is_better]
-        best_size[is_better] = size
-        best_position[is_better] = position[is_better]
-    # Subtract each score's best change
-    for size, run_sums in sums.items():
-        changed = np.flatnonzero(best_size == size)
-        if not len(changed):
-            continue
-        run, position_in_run = np.divmod(best_position[changed], size - 1)
-        before = (position_in_run + 1)[:, None]
-        rows = np.arange(size + 1)
-        # less the means of both sides: the cumulative sum is 0 at the change, too
-        shares = np.minimum(rows / before, (size - rows) / (size - before))
-        run_sums[changed, run] -= run_sums[changed, run, before[:, 0]][:, None] * shares
+    # What a change after so many rows explains: the squared sum up to there, over its variance
+    rows = np.arange(sums.shape[2])
+    variances = rows * (1 - rows / run_sizes[:, None])
+    gains = np.divide(sums**2, variances, out=np.zeros_like(sums), where=variances > 0)
+    best = gains.reshape(len(sums), -1).argmax(axis=1)
+    run, before = np.divmod(best[:, None], len(rows))
+    # Less the means of both sides: the cumulative sum is 0 at the change, too; without a change nothing is removed
+    size = run_sizes[run]
+    shares = np.minimum(rows / np.maximum(before, 1), (size - rows) / np.maximum(size - before, 1))
+    index = np.arange(len(sums))[:, None]
+    sums[index[:, 0], run[:, 0]] -= sums[index, run, before] * np.maximum(shares, 0.0)
 
 
 def _estimate_share_of_changes(block_size: int, rows: int) -> float:
@@ -301,22 +256,20 @@ def _estimate_share_of_changes(block_size: int, rows: int) -> float:
     return OF_TWO_CHANGES * math.log(blocks) / blocks
 
 
-def _compute_squared_block_sums(sums: Mapping[int, Values], block_size: int) -> tuple[Values, float, int]:
+def _compute_squared_block_sums(sums: Values, run_sizes: Sizes, block_size: int) -> tuple[Values, float, int]:
     """The sum of each score's squared block sums; what is expected of it, for independent rows of variance 1; and the
     rows of the runs that are at least two blocks long. Blocks overlap by three quarters.
     """
-    scores = len(next(iter(sums.values())))
     step = max(1, block_size // 4)
-    squares = np.zeros(scores)
-    expected = 0.0
-    rows = 0
-    for size, run_sums in sums.items():
-        if size < 2 * block_size:
-            continue
-        blocks = run_sums[:, :, block_size::step] - run_sums[:, :, :-block_size:step]
-        squares += np.einsum("srb,srb->s", blocks, blocks)
-        expected += blocks.shape[1] * blocks.shape[2] * block_size * (1 - block_size / size)
-        rows += run_sums.shape[1] * size
+    is_long = run_sizes >= 2 * block_size
+    # Blocks that end within such a run
+    ends = np.arange(block_size, sums.shape[2], step)
+    is_within = (ends <= run_sizes[:, None]) & is_long[:, None]
+    blocks = sums[:, :, block_size::step] - sums[:, :, :-block_size:step]
+    blocks *= is_within
+    squares = np.einsum("srb,srb->s", blocks, blocks)
+    expected = float((block_size * (1 - block_size / run_sizes)) @ is_within.sum(axis=1))
+    rows = int(run_sizes[is_long].sum())
     if expected:
         expected *= 1 - _estimate_share_of_changes(block_size, rows)
     return squares, expected, rows
@@ -383,7 +336,7 @@ def _compute_upper_limit(effect: DesignEffect, rows: int) -> float:
     return max(effect.rows, 1.0) / smallest_ratio
 
 
-def limit_flag_design_effect(flags: NDArray[np.bool_], run_sizes: Sizes, group_size: float) -> float:
+def limit_flag_design_effect(flags: Flags, run_sizes: Sizes, group_size: float) -> float:
     """The largest design effect that flagged rows can have in groups of neighbours; infinite if they are in too few places.
 
     Groups with g(1), g(2), … flagged rows have the design effect (g(1)² + g(2)² + …) / flagged rows, of which the numerator is

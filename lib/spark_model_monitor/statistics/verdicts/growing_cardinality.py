@@ -14,10 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.drift.special_functions import log_gamma
+from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS
 from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE
 
@@ -28,7 +26,7 @@ FEWEST_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
 
-def count_beginnings(occurs: NDArray[np.bool_], *, may_end: bool) -> Values | None:
+def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
     """The number of values that first occur in each part, NaN in the first half of the parts; None if the parts may be
     in random order, so that a new value is just one not seen before.
 
@@ -83,16 +81,11 @@ class _RandomOrder(NamedTuple):
 
 @lru_cache(MOST_RUNS)
 def _random_order(parts: int) -> _RandomOrder:
-    part, parts_with_value = np.meshgrid(
-        np.arange(parts, dtype=float), np.arange(parts + 1, dtype=float), indexing="ij"
-    )
-    is_possible = part + parts_with_value <= parts  # enough parts are left
-    # The ways to choose the value's parts among those from this one on, of all ways
-    left = np.where(is_possible, parts - part, 0.0)
-    unchosen = np.where(is_possible, parts - part - parts_with_value, 0.0)
-    log_ways = log_gamma(left + 1) - log_gamma(unchosen + 1)
-    tails = np.where(is_possible, np.exp(log_ways - log_ways[0]), 0.0)
-    scores = -np.log(np.where(is_possible, tails, 1.0))
+    # The ways to choose a value's parts among those from each one on, of all ways
+    numbers = range(parts + 1)
+    choices = np.array([[math.comb(parts - part, number) for number in numbers] for part in range(parts)], float)
+    tails = choices / choices[0]
+    scores = -np.log(np.where(tails > 0, tails, 1.0))
     probabilities = tails - np.vstack((tails[1:], np.zeros(parts + 1)))
     means: Values = (probabilities * scores).sum(axis=0)
     variances: Values = (probabilities * scores**2).sum(axis=0) - means**2

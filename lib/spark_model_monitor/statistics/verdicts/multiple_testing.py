@@ -145,22 +145,19 @@ def smallest_share(
     by_chance = math.sqrt(share * (1 - share) * phi / samples.effective)
     least_effect = min(LEAST_EFFECT - by_chance, share)
     critical_gap = max(_critical_score(level, columns, freedom) * by_chance, least_effect)
+    critical_share = min(1.0, share + critical_gap)
+    return min(1.0, _find_detectable_share(critical_share, samples.m, phi, share * (1 - share) / samples.n))
 
-    def is_missed(other_share: float) -> bool:
-        variance = other_share * (1 - other_share) / samples.m + share * (1 - share) / samples.n
-        return other_share - share < critical_gap + POWER * math.sqrt(phi * variance)
 
-    low = share
-    high = 1.0
-    if is_missed(high):
-        return 1.0
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        if is_missed(middle):
-            low = middle
-        else:
-            high = middle
-    return high
+def _find_detectable_share(critical_share: float, rows: int, phi: float, variance: float = 0.0) -> float:
+    """The share of which nine in ten windows of so many rows have at least the critical one. variance: of the critical one.
+
+    Source: Wilson 1927, "Probable inference".
+    """
+    weight = POWER**2 * phi / rows
+    middle = critical_share + weight / 2
+    square = critical_share * (1 - critical_share) + weight / 4 + (1 + weight) * rows * variance
+    return (middle + math.sqrt(weight * square)) / (1 + weight)
 
 
 FEW_MISSING = 10  # below this many missing values of a baseline, their number is not normal
@@ -187,11 +184,7 @@ def smallest_missing(lacking: int, rows: int, current_rows: int, level: float, *
     critical_share = share + (critical_share - share) * math.sqrt(phi)
     if critical_share >= 1:
         return math.inf
-    # the share of which nine in ten windows have at least the critical one: Wilson 1927
-    weight = POWER**2 * phi / current_rows
-    middle = critical_share + weight / 2
-    reach = math.sqrt(weight * (critical_share * (1 - critical_share) + weight / 4))
-    return (middle + reach) / (1 + weight) - share
+    return _find_detectable_share(critical_share, current_rows, phi) - share
 
 
 def smallest_gap(threshold: float, samples: Samples, *, phi: float = 1.0) -> float:

@@ -22,9 +22,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.value_class import value_class
 
-Scores: TypeAlias = NDArray[np.float64]  # shape (windows, scores)
+Scores: TypeAlias = Values  # shape (windows, scores)
 
 SCORES = ("location", "spread", "missing")  # the raw statistics of a window that show the direction of a change
 # minutes, days
@@ -90,7 +91,7 @@ class PastHours:
     """
 
     back: NDArray[np.int64]
-    alarmed: NDArray[np.bool_]
+    alarmed: Flags
     scores: Scores
 
     @cached_property
@@ -98,7 +99,7 @@ class PastHours:
         """The number of days back; 1 for the last 24 hours."""
         return -(-self.back // DAY)
 
-    def _has_distinct_median(self, windows: NDArray[np.bool_], days: int = WEEK) -> bool:
+    def _has_distinct_median(self, windows: Flags, days: int = WEEK) -> bool:
         """Whether the windows' median differs from the winsorized mean of some days: a few extreme hours are clipped."""
         scores = self.scores[self._days <= days]
         level = scores.clip(*np.quantile(scores, FEW, axis=0)).mean(axis=0)
@@ -106,8 +107,8 @@ class PastHours:
         return bool(np.any(difference > np.maximum(np.abs(level), STANDS_OUT)))
 
     @cached_property
-    def _is_far(self) -> NDArray[np.bool_]:
-        is_far: NDArray[np.bool_] = np.abs(self.scores).max(axis=1) > STANDS_OUT
+    def _is_far(self) -> Flags:
+        is_far: Flags = np.abs(self.scores).max(axis=1) > STANDS_OUT
         return is_far
 
     @property
@@ -134,7 +135,7 @@ class PastHours:
         windows = self._is_far & (np.abs(self.back - days * DAY) <= NEIGHBOURS)
         return bool(self.alarmed.any() and windows.any()) and self._has_distinct_median(windows, days)
 
-    def _is_recurring(self, cell: NDArray[np.bool_]) -> bool:
+    def _is_recurring(self, cell: Flags) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
         days = self._days[cell & self.alarmed]
         if len(days) < FEWEST_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
@@ -161,7 +162,7 @@ class PastHours:
         return set(self.back[self.alarmed].tolist())
 
     @cached_property
-    def _by_weekday(self) -> NDArray[np.float64]:
+    def _by_weekday(self) -> Values:
         """The scores by week and weekday, from one day back on, NaN where missing. Of windows that all end at one hour."""
         by_day = np.full((MOST_WEEKS * WEEK, len(SCORES)), np.nan)
         is_recent = self._days <= len(by_day)
@@ -169,7 +170,7 @@ class PastHours:
         return by_day.reshape(MOST_WEEKS, WEEK, len(SCORES))
 
     @cached_property
-    def _days_that_stand_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _days_that_stand_out(self) -> tuple[Values, Values]:
         """For each weekday, the scores of that of the last two weeks that is closer to the median of all days, as
         differences from it; and how far they are.
         """
@@ -295,9 +296,9 @@ def compare_with_hour(
     return like, frozenset(unlike), replace(same_hour, alarmed=alarmed)
 
 
-def _compute_squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> NDArray[np.float64]:
+def _compute_squares(past_by_reference: Mapping[str, PastHours], suffix: str) -> Values:
     """The squared scores of each window relative to its hour, or to its weekday if smaller."""
-    squares: NDArray[np.float64] = np.square(past_by_reference[CLOCK_DAY + suffix].scores).sum(axis=1)
+    squares: Values = np.square(past_by_reference[CLOCK_DAY + suffix].scores).sum(axis=1)
     if (week := past_by_reference.get(CLOCK_WEEK + suffix)) is not None:
         backs = past_by_reference[CLOCK_DAY + suffix].back, week.back
         _, day_index, week_index = np.intersect1d(*backs, assume_unique=True, return_indices=True)
@@ -398,9 +399,7 @@ def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
             yield back
 
 
-def _compute_variance_ratios(
-    scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _compute_variance_ratios(scores: Scores, groups: NDArray[np.int64], units: NDArray[np.int64]) -> Values:
     """For each score, the variance between groups of units, relative to that of units within groups and to 1; 0 with
     too few. An odd day, which may lie in two groups, is tolerated: the two most variable groups may be left out.
     """
@@ -430,9 +429,7 @@ def _compute_variance_ratios(
     return np.array(ratios)
 
 
-def _compute_variance_ratio(
-    means: NDArray[np.float64], weights: NDArray[np.float64], within: float, freedom: int
-) -> float:
+def _compute_variance_ratio(means: Values, weights: Values, within: float, freedom: int) -> float:
     if len(means) < 2 or not freedom:
         return 0.0
     deviations = means - weights @ means / weights.sum()

@@ -12,7 +12,6 @@ Source: D4.2.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -145,16 +144,24 @@ def select_cells(ranks: Values, values: NDArray[Any], frequent: NDArray[Any]) ->
 
 
 def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: float) -> StatisticChange:
-    n, m = counts.sum(axis=1).tolist()
-    totals = counts[0] + counts[1]
-    mean = float(totals @ scores) / (n + m)
-    variance = float(totals @ (scores - mean) ** 2) / max(n + m - 1, 1)
-    difference = float(counts[1] @ scores) / m - float(counts[0] @ scores) / n
-    error = math.sqrt(variance * (1 / n + 1 / m))
+    [difference], [error] = compare_mean_scores(scores, counts[0] + counts[1], counts[1:])
     score = 0.0
     if error:
         score = difference / error
-    return StatisticChange(name, score, difference, error, sketch_error)
+    return StatisticChange(name, float(score), float(difference), float(error), sketch_error)
+
+
+def compare_mean_scores(scores: Values, totals: Counts, windows: Windows) -> tuple[Values, Values]:
+    """The difference of each window's mean score from that of all other rows, and its standard error. scores, totals: of each
+    value. windows: shape (windows, values).
+    """
+    sizes = windows.sum(axis=1)
+    other_rows = totals.sum() - sizes
+    total = totals @ scores
+    variance = totals @ (scores - total / totals.sum()) ** 2 / max(totals.sum() - 1, 1)
+    # Not by `@`, whose last digits depend on the processor
+    sums = np.einsum("wv,v->w", windows, scores)
+    return sums / sizes - (total - sums) / other_rows, np.sqrt(variance * (1 / sizes + 1 / other_rows))
 
 
 def _compare_shares(

@@ -45,7 +45,6 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     WINDOW,
     StatisticsByFeature,
     Variation,
-    count_new_values,
     merge_histories,
     score_window,
 )
@@ -66,19 +65,17 @@ from spark_model_monitor.statistics.states.profile import (
     read_flags_as_bits,
 )
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
-from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY
+from spark_model_monitor.statistics.verdicts.expected_row_count import Earlier, RowCountHistory, convert_to_minutes
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
-    from spark_model_monitor.statistics.verdicts.expected_row_count import Earlier, RowCountHistory
-    from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 
 NO_LIMITS: frozenset[str] = frozenset()
 
-NO_BASELINE = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
 
 
@@ -166,10 +163,9 @@ class QualityBaseline(StoredBaseline):
     @cached_property
     def features(self) -> tuple[BaselineFeature, ...]:
         """Every feature of constraints.json, in its order."""
+        states: Mapping[str, FeatureProfile] = {}
         if self.profile is not None:
-            states = {feature.name: feature for feature in self.profile.features}
-        else:
-            states = {}
+            states = self.profile.by_name
         return tuple(
             BaselineFeature(self, constraints, self.settings[constraints.name], states.get(constraints.name))
             for constraints in self.constraints.features
@@ -204,7 +200,11 @@ class QualityBaseline(StoredBaseline):
 
     def grows(self, feature: str) -> bool:
         """Whether a feature got new values throughout the baseline's rows."""
-        return count_new_values(self.history.get(BASELINE), feature) is not None
+        return self.get_variation().count_new_values(feature) is not None
+
+    def get_variation(self, reference: str = BASELINE) -> Variation:
+        """How earlier windows varied from a reference, and the baseline's parts from the whole; empty if that is unknown."""
+        return self.history.get(reference, Variation())
 
     @property
     def follows_the_clock(self) -> bool:
@@ -223,7 +223,7 @@ class QualityBaseline(StoredBaseline):
         history = dict(self.history)
         # Earlier windows stand beside the baseline's parts, or replace those that say nothing
         for reference, windows in past.items():
-            history[reference] = history.get(reference, Variation()).with_windows(windows)
+            history[reference] = self.get_variation(reference).with_windows(windows)
         distributions = {name: from_profile(self.read(profile)) for name, profile in references.items()}
         return replace(self, references=distributions, history=history, seasons=seasons or {})
 
@@ -231,8 +231,6 @@ class QualityBaseline(StoredBaseline):
         self, time: datetime, earlier: Earlier, start: datetime | None = None, fresh: Earlier = ()
     ) -> QualityBaseline:
         """The same baseline with the row counts and the freshness of earlier windows: the members of `RowCountHistory`."""
-        from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
-
         return replace(self, volume=RowCountHistory(time, earlier, start, fresh))
 
     def raw_statistics(
@@ -274,8 +272,6 @@ class QualityBaseline(StoredBaseline):
         rows = {"rows": float(profile.item_count)}
         row_statistics = {NUMBER_OF_ROWS: rows}
         if age is not None:
-            from spark_model_monitor.statistics.verdicts.expected_row_count import convert_to_minutes
-
             row_statistics[NEWEST_ROW] = {**rows, "far": convert_to_minutes(age)}
         statistics += [(WINDOW, name, {**raw, **verdict_on(name)}) for name, raw in row_statistics.items()]
         return tuple(statistics)
@@ -393,7 +389,7 @@ class BaselineFeature:
         if self.name in distributions:
             return distributions[self.name]
         # A person has to know whether this column is unknown, or all of them
-        reason = NO_BASELINE
+        reason = "neither statistics nor states of it were given"
         if distributions:
             reason = NOT_IN_BASELINE
         return FeatureDistribution(self.constraints.inferred_type, reason=reason)
@@ -432,28 +428,22 @@ class BaselineFeature:
     @cached_property
     def growth(self) -> tuple[Values, Values] | None:
         """The number of new values in parts of the baseline, if it grew along the baseline's rows."""
-        return count_new_values(self.baseline.history.get(BASELINE), self.name)
+        return self.baseline.get_variation().count_new_values(self.name)
 
-    def past(self, reference: str) -> WindowStatistics | None:
+    def past(self, reference: str = BASELINE) -> WindowStatistics | None:
         """The raw statistics of enough earlier windows for a reference; None if there are fewer. The windows of one
         hour stand for all hours.
         """
-        variation = self.baseline.history.get(CLOCK_DAY if reference in CLOCK else reference)
-        past = None
-        if variation is not None:
-            past = variation.past.get(self.name)
+        past = self.baseline.get_variation(CLOCK_DAY if reference in CLOCK else reference).past.get(self.name)
         if past is not None and len(past["rows"]) >= FEWEST_WINDOWS:
             return past
         return None
 
     def past_in(self, label: str) -> WindowStatistics | None:
         """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
-        variation = self.baseline.history.get(BASELINE)
-        baseline_history = self.past(BASELINE)
+        baseline_history = self.past()
         name = f"{self.name} in {label}"
-        past_of_segment = None
-        if variation is not None:
-            past_of_segment = variation.past.get(name)
+        past_of_segment = self.baseline.get_variation().past.get(name)
         if past_of_segment is None or baseline_history is None:
             return baseline_history
         # Parts of a segment are few, so those of all rows count beside them
@@ -462,14 +452,14 @@ class BaselineFeature:
     @cached_property
     def past_design_effect(self) -> float:
         """How many rows count as one, by the baseline's parts and earlier windows; NaN if these don't show it."""
-        past = self.past(BASELINE)
+        past = self.past()
         if past is not None:
             return group_size(past)
         return 1.0
 
     def largest_in_parts(self, name: str) -> float:
         """The largest of a statistic among the baseline's parts; 0 if these don't show it."""
-        past = self.past(BASELINE)
+        past = self.past()
         # Windows leave no such statistic, and neither do parts of a sorted column
         if past is None or np.isnan(past[name]).all():
             return 0.0
@@ -478,7 +468,7 @@ class BaselineFeature:
     @property
     def largest_repeat(self) -> float:
         """The largest share of rows that repeat one value, in a part of the baseline or an earlier window; 0 if unknown."""
-        past = self.past(BASELINE)
+        past = self.past()
         if past is None:
             return 0.0
         # Each value occurs once
@@ -494,8 +484,7 @@ class BaselineFeature:
     @cached_property
     def rises(self) -> bool:
         """Whether the values are keys, which rise with the baseline's rows."""
-        variation = self.baseline.history.get(BASELINE)
-        is_sorted = variation is not None and self.name in variation.unfit
+        is_sorted = self.name in self.baseline.get_variation().unfit
         return is_sorted and self.states is not None and may_rise(self.states)
 
     @property
@@ -515,7 +504,7 @@ class BaselineFeature:
         settings = self.baseline.monitoring
         if not settings.is_calibrated or not self.is_drift_calibrated:
             return False
-        return settings.rows_are_independent or self.past(BASELINE) is not None
+        return settings.rows_are_independent or self.past() is not None
 
     @cached_property
     def is_drift_requested(self) -> bool:

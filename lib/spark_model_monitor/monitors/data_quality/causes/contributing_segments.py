@@ -29,7 +29,6 @@ from spark_model_monitor.documents.check_results import (
     COMPLETENESS,
     SEGMENT_DRIFT,
     CheckResult,
-    CheckStatus,
     group_by_cause,
 )
 from spark_model_monitor.errors import MonitorError
@@ -194,7 +193,7 @@ def find_causes(
 
     def add_cause(result: CheckResult) -> CheckResult:
         members = members_by_feature.get(result.feature or "")
-        if result.status is not CheckStatus.VIOLATED or result.check == SEGMENT_DRIFT or not members:
+        if not result.is_violated or result.check == SEGMENT_DRIFT or not members:
             return result
         # All numbers are cut at an end, which only shows where there were larger ones
         if not result.where and result.guess is not None and result.guess.endswith(CLIPPED):

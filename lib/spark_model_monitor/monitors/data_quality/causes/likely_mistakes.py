@@ -385,18 +385,17 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
     before, now = numbers
     low, high = before.values[[0, -1]].tolist()
 
-    def choose_outside(values: Values, cdf: StepCdf) -> StepCdf:
-        is_outside = (values < low) | (values > high)
-        return StepCdf(values[is_outside], np.diff(cdf.cumulative, prepend=0)[is_outside].cumsum())
+    def choose_outside(cdf: StepCdf) -> StepCdf:
+        return cdf.select((cdf.values < low) | (cdf.values > high))
 
-    outside = choose_outside(now.values, now)
+    outside = choose_outside(now)
     if outside.total < FEWEST_OUTSIDE or len(before.values) < FEW_HOURS:
         return None
 
     # Both sides have numbers outside, the baseline as soon as it is converted
     def fit_outside(factor: float, offset: float) -> tuple[float, float]:
         """The gap to the numbers that such a conversion takes outside, and the part of the window that it is of then."""
-        converted = choose_outside(factor * before.values + offset, before)
+        converted = choose_outside(StepCdf(factor * before.values + offset, before.cumulative))
         if converted.total < FEWEST_OUTSIDE:
             return math.inf, 0.0
         part = outside.total / now.total / (converted.total / before.total)
@@ -420,7 +419,7 @@ def _find_conversion(
     before: StepCdf, names: Iterable[str], fit: Callable[[float, float], tuple[float, float]]
 ) -> Conversion | None:
     """The conversion that explains most; of temperatures only where the baseline has such, and if no factor explains more."""
-    mean = float(np.average(before.values, weights=np.diff(before.cumulative, prepend=0)))
+    mean, _ = before.compute_mean_and_deviation()
     fits = []
     for name in names:
         lowest, highest = TEMPERATURES.get(name, (-math.inf, math.inf))
@@ -467,10 +466,10 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     """One value among others has many more rows than before: a sensor that stopped, or yesterday's values."""
     if not cdfs[0].total > len(cdfs[1].values) > 2:
         return None
-    index = int(np.diff(cdfs[1].cumulative, prepend=0).argmax())
+    index = int(cdfs[1].counts.argmax())
     value = float(cdfs[1].values[index])
     was, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
-    largest_before = float(np.diff(cdfs[0].cumulative, prepend=0).max() / cdfs[0].total)  # of the value with the most
+    largest_before = float(cdfs[0].counts.max() / cdfs[0].total)  # of the value with the most
     if share_now < LEAST_HELD_SHARE + HELD_TIMES * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
     value_in_words = "one value"
@@ -555,9 +554,8 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
     cdfs = before.drop_infinite(), now.drop_infinite()
     if not all(cdf.total and np.abs(cdf.values[[0, -1]]).max() < LARGEST for cdf in cdfs):
         return None
-    weights = np.diff(cdfs[0].cumulative, prepend=0)
-    mean = float(np.average(cdfs[0].values, weights=weights))
-    is_centred = abs(mean) < 0.5 * math.sqrt(float(np.average((cdfs[0].values - mean) ** 2, weights=weights)))
+    mean, deviation = cdfs[0].compute_mean_and_deviation()
+    is_centred = abs(mean) < 0.5 * deviation
     # Around zero only large factors, or such with which values recur
     units = [
         unit
@@ -584,7 +582,7 @@ def _measure_gap(values: Values, cdfs: Sides) -> float:
     """The largest gap between the window and the baseline with its values replaced by `values`."""
     before, now = cdfs
     order = np.argsort(values, kind="stable")
-    counts = np.diff(before.cumulative, prepend=0)[order].cumsum()
+    counts = before.counts[order].cumsum()
     values = values[order]
     points = np.concatenate((now.values, values))
     points += 1e-9 * np.abs(points)  # the rounding error of products
@@ -613,8 +611,7 @@ def _has_known_values(values: Values, now: Values) -> bool:
 
 
 def _compute_value_share(cdf: StepCdf, value: float) -> float:
-    below = np.nextafter(value, -np.inf)
-    return float(np.diff(cdf.shares_at(np.array([below, value])))[0])
+    return float(cdf.counts_at(np.array([value]))[0] / cdf.total)
 
 
 def _total_variation(before: Mapping[str, int], now: Mapping[str, int]) -> float:

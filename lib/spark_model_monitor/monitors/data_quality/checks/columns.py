@@ -13,7 +13,6 @@ from spark_model_monitor.monitors.protocol import Finding
 FORMULA = "columns of the current data, against those of constraints.json"
 GONE = Finding(CheckStatus.VIOLATED, change="is not in the data any more")
 NEW = Finding(CheckStatus.VIOLATED, change="is in the data but not in the baseline")
-OF_COLUMNS = "leave {current:,} columns where the baseline has {baseline:,}, so no feature was compared"
 
 
 @DATA_SET_CHECKS.register("missing_column_check")
@@ -65,7 +64,9 @@ def _judge_columns(
     numbers = {"threshold": float(baseline), "observed": float(current)}
     violation = violation.but(**numbers, decided_by=PRESENCE, formula=FORMULA)
     if not comparison.is_matched:
-        violation = violation.but(change=OF_COLUMNS.format(current=current, baseline=baseline))
+        violation = violation.but(
+            change=f"leave {current:,} columns where the baseline has {baseline:,}, so no feature was compared"
+        )
     for name in violated:
         yield name, violation
     if not violated:

@@ -27,10 +27,6 @@ from spark_model_monitor.statistics.verdicts.facts import exact_tail
 
 MOVED = 1e-3  # a p-value that chance alone seldom has
 FORMULA = "values in the domain / present values"
-AT_MOST = "there are more distinct values than can be counted exactly; the share is at most the one observed"
-AT_LEAST = "there are more distinct values than can be counted exactly; the share is at least the one observed"
-NOT_EXACT = "there are more distinct values than can be counted exactly; the share is between {least} and {most}"
-NOT_COUNTED = "the current data's column is not a text, so its values were not counted one by one"
 
 
 def required_share(feature: FeatureComparison) -> float | None:
@@ -53,45 +49,51 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     """
     present = feature.current.num_present
     bounds = _count_in_domain(feature)
+    calibration = feature.find_calibration("domain_content_threshold")
     reason = None
-    if feature.calibration is not None and "domain_content_threshold" in feature.suggested_limits:
+    if calibration is not None:
         reason = feature.why_new_values_are_usual
     if not present:
         reason = NO_VALUES
     elif bounds is None and reason is None:
-        reason = why_lacking(feature.current, Frequencies) or NOT_COUNTED
+        reason = why_lacking(feature.current, Frequencies)
+        reason = reason or "the current data's column is not a text, so its values were not counted one by one"
     if bounds is None or reason is not None:
         return Finding.not_judged(threshold, reason)
+    # Even the most that may be in the domain is too little, or the least is enough
     lowest_share, highest_share = (count / present for count in bounds)
-    # Even the most that may be in the domain is too little
-    if highest_share < threshold:
-        finding = Finding(CheckStatus.VIOLATED, threshold=threshold, observed=highest_share, m=present, formula=FORMULA)
-        finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
-        reason = None
-        if lowest_share < highest_share:
-            reason = AT_MOST
-        finding = finding.but(reason=reason, description=messages.requirement_not_met(highest_share))
-        counts = feature.baseline.categories
-        is_suggested = "domain_content_threshold" in feature.suggested_limits
-        if feature.calibration is None or counts is None or not is_suggested:
-            return finding
-        hashes_of_domain = hash_texts(sorted(feature.baseline_feature.domain))
-        groups = feature.limit_groups(feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain))
-        rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
-        rows = feature.baseline.present
-        largest_share = feature.baseline_feature.largest_in_parts("unseen")
-        lacking = max(round(rare * groups), math.ceil(rows * largest_share))
-        return feature.calibration.judge_suggested_limit(
-            finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice
-        )
+    inexact = "there are more distinct values than can be counted exactly; the share is"
+    if lowest_share < threshold <= highest_share:
+        return Finding.not_judged(threshold, f"{inexact} between {lowest_share} and {highest_share}")
+    finding = Finding(
+        CheckStatus.PASSED,
+        threshold=threshold,
+        observed=lowest_share,
+        m=present,
+        formula=FORMULA,
+        decided_by=LOWER_LIMIT,
+        limit=threshold,
+    )
+    if lowest_share < highest_share:
+        bound = "least" if lowest_share >= threshold else "most"
+        finding = finding.but(reason=f"{inexact} at {bound} the one observed")
     if lowest_share >= threshold:
-        reason = None
-        if lowest_share < highest_share:
-            reason = AT_LEAST
-        passed = Finding(CheckStatus.PASSED, threshold=threshold, observed=lowest_share, m=present, formula=FORMULA)
-        passed = passed.but(decided_by=LOWER_LIMIT, limit=threshold, reason=reason)
-        return explain_own_share(passed, feature, "domain_content_threshold", lacking=0)
-    return Finding.not_judged(threshold, NOT_EXACT.format(least=lowest_share, most=highest_share))
+        return explain_own_share(finding, feature, "domain_content_threshold", lacking=0)
+    description = messages.requirement_not_met(highest_share)
+    finding = finding.but(status=CheckStatus.VIOLATED, observed=highest_share, description=description)
+    counts = feature.baseline.categories
+    if calibration is None or counts is None:
+        return finding
+    # More new values than by chance, if the domain was suggested
+    hashes_of_domain = hash_texts(sorted(feature.baseline_feature.domain))
+    groups = feature.limit_groups(feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain))
+    rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
+    rows = feature.baseline.present
+    largest_share = feature.baseline_feature.largest_in_parts("unseen")
+    lacking = max(round(rare * groups), math.ceil(rows * largest_share))
+    return calibration.judge_suggested_limit(
+        finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice
+    )
 
 
 def _count_in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
@@ -138,18 +140,19 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
         description=messages.requirement_not_met,
         no_values="the current data has no rows",
     )
-    if feature.calibration is None or "completeness" not in feature.suggested_limits:
+    calibration = feature.find_calibration("completeness")
+    if calibration is None:
         all_rows = feature.baseline_feature.distribution
         return explain_own_share(finding, feature, "completeness", all_rows.rows - all_rows.present)
     # A suggested limit is missed by more than chance, for windows and groups of rows as they vary
     lacking = baseline.rows - baseline.present
     least_p = 0.0
-    if finding.status is CheckStatus.VIOLATED and not feature.calibration.rows_are_independent:
+    if finding.is_violated and not calibration.rows_are_independent:
         least_p = feature.chance_of_missing
     group_advice = None
     if feature.window_design_effect.of_missing > 1:
         group_advice = feature.group_advice
-    finding = feature.calibration.judge_suggested_limit(
+    finding = calibration.judge_suggested_limit(
         finding,
         COMPLETENESS,
         lacking,
@@ -159,10 +162,10 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     )
     # What may have gone unseen, where the check has passed
     phi = 1.0
-    if not feature.calibration.rows_are_independent:
+    if not calibration.rows_are_independent:
         phi = feature.variance_of_missing.factor
     matters = feature.settings.change_that_matters
-    return judge_missing(finding, baseline, feature.calibration, matters, phi, group_advice)
+    return judge_missing(finding, baseline, calibration, matters, phi, group_advice)
 
 
 def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, lacking: int) -> Finding:
@@ -187,13 +190,10 @@ def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, l
 
 
 DATE = "date or time"
-TYPE_UNKNOWN = "the baseline had no value that shows a type, so any will do"
 FRACTIONAL = (
     "the others are fractional numbers; pandas makes them of all integers of a column in which one is missing (81.0), "
     "unless its type is Int64"
 )
-SOME_NOT_NUMBERS = "{others:,} of {present:,} values are no numbers; the others are compared"
-ALL_WHOLE_NUMBERS = "all are whole numbers, written as fractions (81.0)"
 
 
 @FEATURE_CHECKS.register("data_type_check", threshold=attrgetter("settings.datatype_check_threshold"))
@@ -212,7 +212,11 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
     """
     expected = feature.constraints.inferred_type
     if expected is InferredType.UNKNOWN:
-        return Finding(CheckStatus.PASSED, threshold=threshold, reason=TYPE_UNKNOWN)
+        return Finding(
+            CheckStatus.PASSED,
+            threshold=threshold,
+            reason="the baseline had no value that shows a type, so any will do",
+        )
     types = feature.current.data_types
     exact = feature.comparison.exact_classes
     name = expected.value
@@ -230,23 +234,27 @@ def data_type(feature: FeatureComparison, threshold: float) -> Finding:
         formula=f"values that {'are exactly' if exact else 'fit in'} {name} / present values",
         description=partial(messages.data_type, name, threshold),
     )
-    if feature.calibration is not None and "datatype_check_threshold" in feature.suggested_limits:
+    calibration = feature.find_calibration("datatype_check_threshold")
+    if calibration is not None:
         baseline = feature.baseline
-        finding = feature.calibration.judge_suggested_limit(
+        finding = calibration.judge_suggested_limit(
             finding, CONTENTS, baseline.other_cells, baseline.present + baseline.other_cells
         )
-        is_violated = finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL
+        is_violated = finding.is_violated and expected is InferredType.INTEGRAL
         # Columns of dates have checks of their own for what is no date
         has_others = feature.current.num_others > 0 and feature.dates is None
         if is_violated and not has_others and has_whole_numbers(feature.current):
             # Their kind decides, no number
             finding = finding.but(decided_by=None, statistic=None, p=None, level=None, limit=None)
-            return finding.but(status=CheckStatus.PASSED, reason=ALL_WHOLE_NUMBERS, description=None)
+            return finding.but(
+                status=CheckStatus.PASSED, reason="all are whole numbers, written as fractions (81.0)", description=None
+            )
     are_numbers = types.integral + types.fractional == types.present
-    if finding.status is CheckStatus.VIOLATED and expected is InferredType.INTEGRAL and are_numbers:
+    if finding.is_violated and expected is InferredType.INTEGRAL and are_numbers:
         return finding.but(reason=FRACTIONAL)
     if finding.status is CheckStatus.PASSED and feature.current.num_others:
-        return finding.but(reason=SOME_NOT_NUMBERS.format(others=feature.current.num_others, present=types.present))
+        words = f"{feature.current.num_others:,} of {types.present:,} values are no numbers"
+        return finding.but(reason=f"{words}; the others are compared")
     return finding
 
 
@@ -263,9 +271,6 @@ def _count_of_type(current: FeatureProfile, expected: InferredType, *, exact: bo
     if exact:
         return texts
     return texts + types.integral + types.fractional
-
-
-NOT_NUMERIC = "the current data's values are not all numbers"
 
 
 def least_number(feature: FeatureComparison) -> float | None:
@@ -290,7 +295,7 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     if moments is None or not current.num_present or not current.is_numeric:
         reason = NO_VALUES
         if current.num_present:
-            reason = why_lacking(current, Moments) or NOT_NUMERIC
+            reason = why_lacking(current, Moments) or "the current data's values are not all numbers"
         return Finding.not_judged(threshold, reason)
     # Without finite numbers, infinities alone decide; JSON has none
     minimum = math.inf
@@ -302,9 +307,14 @@ def non_negative(feature: FeatureComparison, threshold: float) -> Finding:
     if math.isfinite(minimum):
         observed = minimum
     finding = Finding(
-        CheckStatus.PASSED, threshold=threshold, observed=observed, m=current.num_present, formula="minimum"
+        CheckStatus.PASSED,
+        threshold=threshold,
+        observed=observed,
+        m=current.num_present,
+        formula="minimum",
+        decided_by=LOWER_LIMIT,
+        limit=threshold,
     )
-    finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if minimum < threshold:
         return finding.but(status=CheckStatus.VIOLATED, description=messages.negative(minimum))
     return finding

@@ -17,11 +17,9 @@ from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 
-DATES = "its values are dates or times{form}, and later ones are new by nature"
 MOSTLY_SINGLE_VALUES = "most of its values occur once, as those of keys and free texts do"
 NUMBERED = "its values number the rows: whole numbers, nearly all different and without large gaps"
 RISING = "its values rise from row to row as those of keys do: whole numbers, nearly all different and evenly spread"
-EPOCH = "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
 
 FEWEST_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
@@ -45,12 +43,12 @@ def why_always_new(feature: FeatureProfile) -> str | None:
     if not feature.num_present:
         return None
     if feature.is_numeric and unit_of_times(feature):
-        return EPOCH
+        return "its values are times, in (milli-, micro-, nano-)seconds since 1970, and later ones are new by nature"
     if feature.is_numeric and _has_row_numbers(feature):
         return NUMBERED
     dates = recognise_dates(feature)
     if dates is not None:
-        return DATES.format(form=dates.form_in_words)
+        return f"its values are dates or times{dates.form_in_words}, and later ones are new by nature"
     if feature.is_numeric:
         return None
     # Texts most of which occur once; more values than are counted are estimated

@@ -68,16 +68,11 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
 
-MAY_BE_CHANCE = "with {rows:,} values this may be chance; {enough}"
-ENOUGH = "{fewest:,} that lack it would not be"
-NEVER_ENOUGH = "so few can't show it"
-BREAK_THE_LIMIT = "{number:,} of {rows:,} values don't meet the limit"
 NO_PAST = PastWindows(dict.fromkeys(FIELDS, np.empty(0)))
 LONGER_WINDOWS = "take longer windows"
 LONGER_OR_INDEPENDENT = (
     f"{LONGER_WINDOWS}{ALTERNATIVE}make the baseline with --rows independent if no rows belong together"
 )
-AS_WINDOWS_VARY = "earlier windows or parts of the baseline vary as much"
 
 
 @dataclass
@@ -153,7 +148,7 @@ class NoiseCalibration:
         as one. least_p: a lower bound for the p-value. group_advice: the step that would tell where such a bound comes from
         groups of rows; None where it comes only from how windows vary.
         """
-        if finding.status is not CheckStatus.VIOLATED or finding.observed is None or not finding.m or not rows:
+        if not finding.is_violated or finding.observed is None or not finding.m or not rows:
             return finding
         # One-sided test of equal shares, of groups of rows
         level, tests = self.level_and_tests(family)
@@ -166,15 +161,15 @@ class NoiseCalibration:
         passed = finding.but(status=CheckStatus.PASSED, description=None)
         if exact_tail(current_lacking, window_rows, lacking, rows) <= level / tests:  # for independent rows
             if group_advice is not None:
-                reason = f"{BREAK_THE_LIMIT.format(number=current_lacking, rows=finding.m)}; {GROUPED}"
+                reason = f"{current_lacking:,} of {finding.m:,} values don't meet the limit; {GROUPED}"
                 return passed.unsure(reason, group_advice)
-            return passed.but(reason=AS_WINDOWS_VARY)
+            return passed.but(reason="earlier windows or parts of the baseline vary as much")
         # How many it would take tells a user what the limit is worth
         fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
-        enough = NEVER_ENOUGH
+        enough = "so few can't show it"
         if fewest is not None:
-            enough = ENOUGH.format(fewest=fewest)
-        return passed.but(reason=MAY_BE_CHANCE.format(rows=finding.m, enough=enough))
+            enough = f"{fewest:,} that lack it would not be"
+        return passed.but(reason=f"with {finding.m:,} values this may be chance; {enough}")
 
 
 @value_class
@@ -256,7 +251,7 @@ def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> Colum
         variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
-            components.append(judge_largest(change, _count_values(request.current), shares, rows_of_group))
+            components.append(judge_largest(change, request.current.num_values, shares, rows_of_group))
         elif not (is_text and name in MEANS):  # the order of hashes has no meaning
             components.append(judge_change(change, variance))
     # Texts that the baseline lacks; numbers beyond its range are facts
@@ -310,13 +305,6 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     return column
 
 
-def _count_values(distribution: FeatureDistribution) -> int:
-    """How many different values it has, as far as a sketch keeps them."""
-    if distribution.numbers is not None:
-        return len(distribution.numbers.step_cdf().values)
-    return len(distribution.categories or ())
-
-
 def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:
     """The columns with their p-values adjusted within each family."""
     for family in {column.request.family for column in columns.values()}:
@@ -333,27 +321,8 @@ def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple
 NO_HISTORY = "no earlier windows: how much this column varies between windows is unknown"
 GROUPED = "its rows come in groups, so the window says less than as many independent rows would"
 INDEPENDENT = "rows assumed independent"
-SCATTERED = (
-    "rows with the same {column!r} are alike and lie scattered, so the window says less than as many independent rows "
-    "would"
-)
-LEARNT = "judged by how {windows} earlier windows or parts of the baseline vary"
-UNSEEN_SHIFT = "with {rows:,} values a shift below {change:.2g} standard deviations may go unseen"
-UNSEEN_SHARE = "with {rows:,} values a change of a share by less than {change:.2g} may go unseen"
-NOTHING_SEEN = "with {rows:,} values any change may go unseen"
 LARGE_GAP = "{gap} of the values differ from the baseline's, which may be chance"
-UNSEEN_MISSING = "with {rows:,} rows up to {points:.3g} points more missing values may go unseen"
-MORE_MISSING = "{points:.3g} points more values are missing than in the baseline, which may be chance"
-FEWER_MISSING = "{points:.3g} points fewer values are missing than in the baseline"
-
-# the words for a smallest change
-SHIFT = "{change:.2g} standard deviations"
-SHARE = "{change:.2g} % of the records"
-ONE_DEVIATION = SHIFT.format(change=1)
-
-ENOUGH_ROWS = "; about {rows:,} rows would show a change that matters"
 NAME_TIME = f"name the baseline's time column (--time-column){ALTERNATIVE}shuffle its rows if they are independent"
-LOOK_FOR_DEFAULT = "make sure that no default stands in their place"
 
 RARE = 0.05
 """The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
@@ -368,23 +337,23 @@ def judge_drift(
     """
     # Parts of a sorted column differ whatever its windows do
     is_sorted = column.request.unfit == LOOKS_SORTED and not calibration.rows_are_independent
-    if is_sorted and finding.status is not CheckStatus.VIOLATED:
+    if is_sorted and not finding.is_violated:
         # Rows in another order would vary less than its parts do
         column = replace(column, windows=0, phi=column.groups)
     # What this window can show, in numbers and in words
     smallest = smallest_change(threshold, column, calibration)
     members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
     if math.isfinite(smallest):
-        words = SHARE.format(change=100 * smallest)
+        words = f"{100 * smallest:.2g} % of the records"
         if column.share is None:
-            words = SHIFT.format(change=smallest)
-        if words == ONE_DEVIATION:
+            words = f"{smallest:.2g} standard deviations"
+        if words.startswith("1 s"):
             words = words.removesuffix("s")
         members |= {"smallest_change": smallest, "change": words}
     # Tests decide where something shows the noise, else the threshold does
     if calibration.rows_are_independent or column.windows:
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
-    elif finding.status is CheckStatus.VIOLATED:
+    elif finding.is_violated:
         finding = finding.but(distance=column.distance, reason=column.request.unfit or NO_HISTORY)
         finding = _allow_for_groups(finding, threshold, column)
     elif finding.status is CheckStatus.PASSED and column.samples is not None:
@@ -404,8 +373,8 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     samples = column.samples
     finding = finding.but(p=column.p, adjusted_p=column.adjusted_p, level=level, decided_by=None, limit=None)
     if rarest is not None:
-        finding = finding.but(decided_by=COLUMN_TESTS[rarest.name].words, statistic=rarest.statistic)
-        finding = finding.but(least_effect=rarest.least_effect)
+        words = COLUMN_TESTS[rarest.name].words
+        finding = finding.but(decided_by=words, statistic=rarest.statistic, least_effect=rarest.least_effect)
     # Benjamini and Hochberg: the false discovery rate of the family is its level
     is_rejected = column.adjusted_p <= level
     if distance is not None and samples is not None:
@@ -416,7 +385,7 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
     # In words: why the tests allow for noise as they do
     why = INDEPENDENT
     if column.windows:
-        why = LEARNT.format(windows=column.windows)
+        why = f"judged by how {column.windows} earlier windows or parts of the baseline vary"
     if column.request.unfit:
         why += f"; {column.request.unfit}"
     if column.groups > 1:
@@ -473,17 +442,10 @@ def _check_unseen_changes(
     finding: Finding, smallest: float, column: ColumnDrift, matters: ChangeThatMatters
 ) -> Finding:
     """A finding that passed, unless a change that matters may have gone unseen, or there is one that may be chance."""
-    rows = 0
-    if column.samples is not None:
-        rows = column.samples.m
-    # The change that matters, as a shift of numbers or as a share of rows
-    is_number = column.share is None
-    if is_number:
+    # The change that matters, as a share of rows or as a shift of numbers
+    size = gap_that_matters = matters.share(column.present)
+    if column.share is None:
         size = matters.shift(column.present)
-    else:
-        size = matters.share(column.present)
-    gap_that_matters = size
-    if is_number:
         gap_that_matters = convert_shift_to_gap(size)
     # A gap that matters is there, and may be chance
     gap = max(column.distance or 0.0, column.unseen)
@@ -491,16 +453,19 @@ def _check_unseen_changes(
         reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
         return finding.unsure(reason, _write_advice(column), is_change_seen=True)
     if column.request.group_column is not None:
-        return finding.unsure(SCATTERED.format(column=column.request.group_column), column.request.group_advice)
+        groups = f"rows with the same {column.request.group_column!r} are alike and lie scattered"
+        reason = f"{groups}, so the window says less than as many independent rows would"
+        return finding.unsure(reason, column.request.group_advice)
     # values that so few rows have can't change that many rows
     is_in_enough_rows = column.present >= matters.value
     if is_in_enough_rows and smallest > size:
-        if not math.isfinite(smallest):
-            unseen = NOTHING_SEEN.format(rows=rows)
-        else:
-            template = UNSEEN_SHIFT if is_number else UNSEEN_SHARE
-            unseen = template.format(rows=rows, change=smallest)
-        reason = f"{unseen}; {finding.reason}{_describe_enough_rows(column, smallest / size)}"
+        unseen = "any change"
+        if math.isfinite(smallest) and column.share is None:
+            unseen = f"a shift below {smallest:.2g} standard deviations"
+        elif math.isfinite(smallest):
+            unseen = f"a change of a share by less than {smallest:.2g}"
+        enough = _describe_enough_rows(column, smallest / size)
+        reason = f"with {finding.m:,} values {unseen} may go unseen; {finding.reason}{enough}"
         return finding.unsure(reason, _write_advice(column))
     return finding
 
@@ -518,7 +483,8 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     # The smallest change falls with the square root of the rows
     needed = samples.m * lacking_power**2 / column.present
     if needed <= samples.n:
-        return ENOUGH_ROWS.format(rows=int(float(f"{needed:.1e}")))
+        rows = int(float(f"{needed:.1e}"))
+        return f"; about {rows:,} rows would show a change that matters"
     return ""
 
 
@@ -559,10 +525,10 @@ def judge_missing(
     if doubted is not finding:
         return doubted
     if smallest > size and share + size <= 1:  # else so many more can't be missing
-        unseen = UNSEEN_MISSING
-        if not math.isfinite(smallest):
-            unseen = NOTHING_SEEN
-        return finding.unsure(unseen.format(rows=finding.m, points=100 * smallest), advice)
+        unseen = "values any change"
+        if math.isfinite(smallest):
+            unseen = f"rows up to {100 * smallest:.3g} points more missing values"
+        return finding.unsure(f"with {finding.m:,} {unseen} may go unseen", advice)
     return finding
 
 
@@ -571,7 +537,9 @@ def doubt_missing_values(
 ) -> Finding:
     """The finding; nobody can tell if so many more or fewer values are missing that it matters, which may be chance."""
     if increase > matters.missing:
-        return finding.unsure(MORE_MISSING.format(points=100 * increase), advice, is_change_seen=True)
+        reason = f"{100 * increase:.3g} points more values are missing than in the baseline, which may be chance"
+        return finding.unsure(reason, advice, is_change_seen=True)
     if -increase > matters.missing:
-        return finding.unsure(FEWER_MISSING.format(points=-100 * increase), LOOK_FOR_DEFAULT, is_change_seen=True)
+        reason = f"{-100 * increase:.3g} points fewer values are missing than in the baseline"
+        return finding.unsure(reason, "make sure that no default stands in their place", is_change_seen=True)
     return finding

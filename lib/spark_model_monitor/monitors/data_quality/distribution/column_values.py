@@ -85,9 +85,8 @@ def measure_distance(baseline: ColumnValues, current: ColumnValues) -> float | N
     if baseline.numbers is not None and current.numbers is not None:
         # A few numbers are told apart by new ones, as texts are
         if baseline.is_few_numbers and current.is_few_numbers:
-            weights = np.diff(current.numbers.cumulative, prepend=0)
             is_new = ~np.isin(current.numbers.values, baseline.numbers.values)
-            return float(weights[is_new].sum() / current.numbers.total)
+            return float(current.numbers.counts[is_new].sum() / current.numbers.total)
         return l_infinity_numeric(baseline.numbers, current.numbers)
     if baseline.texts is None or current.texts is None:
         return None

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers, why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
+from spark_model_monitor.statistics.drift.distributions import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
@@ -32,6 +33,7 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     FEWEST_GROUPS,
     DesignEffect,
     ScoredColumn,
+    Sizes,
     add_margin_for_cut_groups,
     combine_design_effects,
     estimate_column_design_effects,
@@ -55,7 +57,7 @@ CLOCK = 0.2  # the largest share of steps against the others of a clock, which i
 LEAST_DISPERSED = 2.0  # the mean squared score of features whose rows are few groups: of independent rows 1
 
 
-FindValues: TypeAlias = Callable[[NDArray[Any]], NDArray[np.bool_]]  # of a kind, among numbers or hashes of texts
+FindValues: TypeAlias = Callable[[NDArray[Any]], Flags]  # of a kind, among numbers or hashes of texts
 
 
 class FeatureDesignEffect(NamedTuple):
@@ -153,8 +155,8 @@ class SampledColumn:
     values: NDArray[Any]
     are_numbers: bool
     run_sizes: tuple[int, ...]
-    has_value: NDArray[np.bool_] | None = None
-    is_missing: NDArray[np.bool_] | None = None
+    has_value: Flags | None = None
+    is_missing: Flags | None = None
 
     @property
     def rows(self) -> int:
@@ -207,7 +209,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> Iterator[Sampl
         yield column
 
 
-def _has_number(run: RowRun) -> NDArray[np.bool_]:
+def _has_number(run: RowRun) -> Flags:
     """Whether each row has a number. A run of which fewer than half are numbers keeps none."""
     has_number = run.read_presence()
     numbers = np.frombuffer(run.numbers)
@@ -222,46 +224,51 @@ def _estimate_neighbours(
     columns: Sequence[SampledColumn], unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
     """Where neighbouring rows are alike. Source: D4.16."""
-    scored: dict[tuple[int, ...], list[ScoredColumn]] = {}
-    estimated: dict[tuple[int, ...], list[tuple[str, str, bool]]] = {}
+    effects: dict[str, FeatureDesignEffect] = {}
+    # Columns with the same runs are estimated together
+    for run_sizes in dict.fromkeys(column.run_sizes for column in columns):
+        members = [column for column in columns if column.run_sizes == run_sizes]
+        effects |= _estimate_same_runs(members, np.array(run_sizes, np.int64), unfit_features)
+    return effects
+
+
+def _estimate_same_runs(
+    columns: Sequence[SampledColumn], run_sizes: Sizes, unfit_features: Mapping[str, str]
+) -> dict[str, FeatureDesignEffect]:
+    # Of values and of missing ones; and those that show groups
+    estimates: dict[tuple[str, str], DesignEffect] = {}
+    shown: list[DesignEffect] = []
     for column in columns:
-        scored_columns = scored.setdefault(column.run_sizes, [])
-        features = estimated.setdefault(column.run_sizes, [])
         against = column.share_against
         is_sorted = is_constant_in_runs(column.values)
         if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
-            scored_columns.append(column.score())
+            [effect] = estimate_column_design_effects([column.score()], run_sizes)
+            estimates[column.name, "of_values"] = effect
             # Numbers that rows are sorted by rise; texts may be in any order
             is_unordered = column.are_numbers or not is_sorted
-            shows_groups = against > CLOCK and is_unordered and column.name not in unfit_features
-            features.append((column.name, "of_values", shows_groups))
+            if against > CLOCK and is_unordered and column.name not in unfit_features:
+                shown.append(effect)
         if column.is_missing is not None:
-            scored_columns.append(ScoredColumn.from_flags(column.is_missing))
-            features.append((column.name, "of_missing", True))
-    # Columns with the same runs are estimated together
+            [effect] = estimate_column_design_effects([ScoredColumn.from_flags(column.is_missing)], run_sizes)
+            estimates[column.name, "of_missing"] = effect
+            shown.append(effect)
+    group_estimates = find_group_estimates(shown)
+    typical_rows = typical_design_effect(group_estimates)
+    # Missing values by where they lie
+    limits = dict.fromkeys(estimates, math.inf)
+    for column in columns:
+        if column.is_missing is not None:
+            limit = limit_flag_design_effect(column.is_missing, run_sizes, typical_rows)
+            limits[column.name, "of_missing"] = limit
+    counts = combine_design_effects([*estimates.values()], int(run_sizes.sum()), group_estimates, [*limits.values()])
+    # Columns without missing values here, which may be missing in whole groups elsewhere
     effects: dict[str, FeatureDesignEffect] = {}
-    for run_sizes, scored_columns in scored.items():
-        sizes = np.array(run_sizes, np.int64)
-        estimates = estimate_column_design_effects(scored_columns, sizes)
-        features = estimated[run_sizes]
-        group_estimates = find_group_estimates(
-            [estimate for estimate, (*_, shows) in zip(estimates, features, strict=True) if shows]
-        )
-        typical_rows = typical_design_effect(group_estimates)
-        # Missing values by where they lie
-        limits = [math.inf] * len(features)
-        for index, (_, member, _) in enumerate(features):
-            if member == "of_missing":
-                is_missing = scored_columns[index].scores[0] > 0  # its score less the mean
-                limits[index] = limit_flag_design_effect(is_missing, sizes, typical_rows)
-        counts = combine_design_effects(estimates, sum(run_sizes), group_estimates, limits)
-        # Columns without missing values here, which may be missing in whole groups elsewhere
-        typical_effect = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_rows))
-        if typical_effect != INDEPENDENT_ROWS:
-            effects |= {column.name: typical_effect for column in columns if column.run_sizes == run_sizes}
-        for (name, member, _), rows in zip(features, counts, strict=True):
-            if rows > 1 or name in effects:
-                effects[name] = effects.get(name, INDEPENDENT_ROWS)._replace(**{member: rows})
+    typical_effect = FeatureDesignEffect(of_missing=add_margin_for_cut_groups(typical_rows))
+    if typical_effect != INDEPENDENT_ROWS:
+        effects = {column.name: typical_effect for column in columns}
+    for (name, member), rows in zip(estimates, counts, strict=True):
+        if rows > 1 or name in effects:
+            effects[name] = effects.get(name, INDEPENDENT_ROWS)._replace(**{member: rows})
     return effects
 
 
@@ -319,7 +326,7 @@ def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: P
     """Whether the features that a column explains differ from the baseline as few groups of rows do. Where they don't, the
     column itself has changed, such as its unit or its digits, and names no groups.
     """
-    before = {feature.name: feature for feature in baseline.features}
+    before = baseline.by_name
     squares: list[float] = []
     for feature in profile.features:
         if feature.name in group.effects and feature.name in before:

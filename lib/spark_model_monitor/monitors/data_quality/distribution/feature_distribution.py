@@ -34,19 +34,8 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 )
 from spark_model_monitor.value_class import value_class
 
-NO_SKETCH = (
-    "statistics.json holds no sketch of it; give the states/ folder with it, or make the baseline again with "
-    "--set with_sketches=yes"
-)
-NOT_IN_SKETCH = (
-    "{missing:,} of its {present:,} values are in no sketch of statistics.json, as infinities are; "
-    "give the states/ folder with it, which counts them"
-)
-NOT_LISTED = "statistics.json does not list its values one by one, they are too many; give the states/ folder with it"
-NOT_EXACT = "it has more than {limit:,} distinct values, so their counts are not exact"
 NOT_COUNTED = "its values are neither numbers nor texts, and were not counted"
 LACKING = "its state {kind!r} is missing: not every run that was merged has it, or a later release wrote it"
-NO_VALUE_STATISTICS = "statistics.json says nothing of its values"
 
 
 @value_class(slots=False)
@@ -84,10 +73,9 @@ class FeatureDistribution:
         """The most frequent values, from LEAST_EFFECT of the present ones on, the most frequent first."""
         if self.numbers is not None:
             cdf = self.numbers.step_cdf()
-            counts = np.diff(cdf.cumulative, prepend=0)
-            is_frequent = counts >= LEAST_EFFECT * self.present
+            is_frequent = cdf.counts >= LEAST_EFFECT * self.present
             values = cdf.values[is_frequent]
-            order = np.argsort(-counts[is_frequent], kind="stable")
+            order = np.argsort(-cdf.counts[is_frequent], kind="stable")
             return values[order[:MOST_FREQUENT]]
         categories = self.categories or {}
         names = [name for name, count in categories.items() if count >= LEAST_EFFECT * self.present]
@@ -98,6 +86,18 @@ class FeatureDistribution:
     def changes_by_reference(self) -> dict[int, tuple[FeatureDistribution, Mapping[str, StatisticChange]]]:
         """The changes from each distribution that this one was compared with, by its identity."""
         return {}
+
+    @property
+    def num_values(self) -> int:
+        """How many different values it has, as far as a sketch keeps them."""
+        if self.numbers is not None:
+            return len(self.numbers.step_cdf().values)
+        return len(self.categories or ())
+
+    @property
+    def sketch_error(self) -> float:
+        """The error of shares of numbers, from their sketch."""
+        return self.numbers.error if self.numbers is not None else 0.0
 
     @property
     def num_rows(self) -> int:
@@ -183,7 +183,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
     if feature.frequencies is None:
         return create(reason=NOT_COUNTED, is_never_compared=True)
     if not feature.frequencies.exact:
-        reason = NOT_EXACT.format(limit=feature.frequencies.limit)
+        reason = f"it has more than {feature.frequencies.limit:,} distinct values, so their counts are not exact"
         return create(reason=reason, is_never_compared=True)
     return create(categories=feature.frequencies.counts)
 
@@ -238,7 +238,10 @@ def _from_feature_statistics(feature: FeatureStatistics, rows: int) -> FeatureDi
     # A sketch of finite numbers alone is no distribution of all values
     if numbers and (missing := present - numbers.total):
         numbers = None
-        reason = NOT_IN_SKETCH.format(missing=missing, present=present)
+        reason = (
+            f"{missing:,} of its {present:,} values are in no sketch of statistics.json, "
+            "as infinities are; give the states/ folder with it, which counts them"
+        )
     mean = None
     if feature.numerical_statistics:
         mean = feature.numerical_statistics.mean
@@ -258,11 +261,14 @@ def _read_numbers(statistics: NumericalStatistics) -> NumericDistribution | None
 
 def _find_reason_missing(feature: FeatureStatistics) -> str:
     if feature.common is None:
-        return NO_VALUE_STATISTICS
+        return "statistics.json says nothing of its values"
     if feature.inferred_type.is_numeric:
-        return NO_SKETCH
+        return (
+            "statistics.json holds no sketch of it; give the states/ folder "
+            "with it, or make the baseline again with --set with_sketches=yes"
+        )
     if feature.inferred_type is InferredType.STRING:
-        return NOT_LISTED
+        return "statistics.json does not list its values one by one, they are too many; give the states/ folder with it"
     return NOT_COUNTED
 
 

@@ -101,6 +101,16 @@ class Variation:
             return None
         return self.unfit.get(name)
 
+    def count_new_values(self, name: str) -> tuple[Values, Values] | None:
+        """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
+        if name not in self.past:
+            return None
+        raw = self.past[name]
+        has_counts = ~np.isnan(raw["beyond"])
+        if has_counts.sum() < FEWEST_NEW:
+            return None
+        return raw["beyond"][has_counts], raw["far"][has_counts]
+
     @property
     def keeps_time(self) -> bool:
         """Whether the rows are known to be in the order of time: a column goes up and down along them."""
@@ -145,7 +155,7 @@ def _add_block_statistics(
     # New values of a text in each part; None unless they come and go along the rows
     new_values = None
     if not blocks.are_numbers:
-        new_values = count_beginnings(blocks.count_values() > 0, may_end=are_by_time)
+        new_values = count_beginnings(blocks.counts > 0, may_end=are_by_time)
     # The share of the column's variance between its parts; parts by time are windows, however they differ
     if new_values is None and not are_by_time:
         share, values = blocks.between_share(FREQUENT)
@@ -253,7 +263,7 @@ def count_unseen(now: FeatureDistribution, before: FeatureDistribution, *earlier
 def find_largest_share(distribution: FeatureDistribution) -> float:
     """The share of the most frequent value."""
     if distribution.numbers is not None:
-        return float(np.diff(distribution.numbers.step_cdf().cumulative, prepend=0).max()) / distribution.present
+        return float(distribution.numbers.step_cdf().counts.max()) / distribution.present
     return max((distribution.categories or {}).values(), default=0) / distribution.present
 
 
@@ -267,19 +277,6 @@ def _find_frequent_in_runs(feature: FeatureDistribution) -> Part:
 def hash_texts(texts: Sequence[str] | Part) -> Part:
     """The hashes of texts, as runs of rows have them."""
     return hash_keys(pa.array(texts, pa.string()))
-
-
-def count_new_values(variation: Variation | None, name: str) -> tuple[Values, Values] | None:
-    """The counts of new values of a text in parts or windows, and the rows of windows; None if too few are known."""
-    raw = None
-    if variation is not None:
-        raw = variation.past.get(name)
-    if raw is None:
-        return None
-    has_counts = ~np.isnan(raw["beyond"])
-    if has_counts.sum() < FEWEST_NEW:
-        return None
-    return raw["beyond"][has_counts], raw["far"][has_counts]
 
 
 def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> StatisticsByFeature:

@@ -4,9 +4,9 @@ A rule takes `ObservedData` and yields columns and a sentence only if it is near
 `evaluation.collect_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
 `--compat service`.
 
-dates_as_texts.py: columns of dates. group_column.py: a column whose rows are alike. layout.py: headers and shifted columns.
+dates_as_texts.py: columns of dates. layout.py: headers and shifted columns.
 not_numbers.py: cells that are no numbers. repeated_files.py: files that came twice. swapped_columns.py: columns in each
-other's place. value_forms.py: numbers written as texts, fillers, and what follows the hour.
+other's place. value_forms.py: numbers written as texts, fillers, what follows the hour, and what names groups.
 
 Source: M16.
 """
@@ -14,6 +14,7 @@ Source: M16.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
@@ -40,20 +41,23 @@ class ObservedData:
 
         With a baseline, those that are a String there are left out: the baseline's own run has reported them.
         """
-        expected = self.list_expected_types()
         for feature in self.profile.features:
             frequencies = feature.frequencies or Frequencies()
             is_text = feature.column_type is ColumnType.TEXT and feature.inferred_type == "String"
-            was_text = expected.get(feature.name) is InferredType.STRING
             if (
                 is_text
-                and not was_text
+                and not self.is_text_in_baseline(feature)
                 and frequencies.total >= FEWEST_VALUES
                 and 2 * frequencies.dropped < frequencies.total
             ):
                 yield feature, frequencies.counts
 
-    def list_expected_types(self) -> dict[str, InferredType]:
+    def is_text_in_baseline(self, feature: FeatureProfile) -> bool:
+        """Whether it is a text in the baseline, whose own run has said what is odd about it."""
+        return self.expected_types.get(feature.name) is InferredType.STRING
+
+    @cached_property
+    def expected_types(self) -> dict[str, InferredType]:
         """The types of the features in the baseline; empty if there is none."""
         if self.compared is None:
             return {}

@@ -42,9 +42,8 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
 
 def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, DateColumn]]:
     """The columns of dates, except those of which the baseline's own run has said it."""
-    expected = observed.list_expected_types()
     for feature in observed.profile.features:
-        has_same_type = expected.get(feature.name) is InferredType(feature.inferred_type)
+        has_same_type = observed.expected_types.get(feature.name) is InferredType(feature.inferred_type)
         # Fewer values show no form
         if has_same_type or feature.num_present < FEWEST_VALUES:
             continue

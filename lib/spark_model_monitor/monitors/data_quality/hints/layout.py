@@ -103,7 +103,7 @@ def column_roles(data: ObservedData) -> HintSentences:
     if sentences:
         yield columns, "; ".join(sentences)
     # Several columns are missing, of which one may be the label
-    absent = find_absent_columns(compared.baseline, {feature.name: feature for feature in compared.current.features})
+    absent = find_absent_columns(compared.baseline, compared.current.by_name)
     if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
         yield (
             absent,

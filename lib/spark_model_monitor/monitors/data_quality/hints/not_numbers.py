@@ -8,7 +8,6 @@ from collections import Counter
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
 from spark_model_monitor.documents.page import list_names
-from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
     MOST_LISTED_NAMES,
@@ -201,12 +200,17 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     # A line that is called so, and the columns with a number that may be a total
     columns_with_word = [feature for feature in text_columns if _find_words_for_totals(feature)]
     description = "the sum of all other lines"
-    summed = [feature.name for feature in numeric if _has_sum_of_others(feature)]
+    ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
+    summed = [name for name, (ratio, _) in ratios.items() if math.isclose(ratio, 1, rel_tol=SUM_ERROR)]
     if not summed:
         description = "a number far outside of the others, like a sum of them"
-        has_word = bool(columns_with_word)
-        ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
-        summed = [name for name, ratio in ratios.items() if _is_like_a_sum(ratio, has_word=has_word)]
+        lowest = 1 - INEXACT_SUM
+        highest = 1 + INEXACT_SUM
+        # Where a line is called so, it may be of more or of fewer lines
+        if columns_with_word:
+            lowest = LEAST_OF_SUM
+            highest = math.inf
+        summed = [name for name, (ratio, is_far) in ratios.items() if is_far and lowest <= ratio <= highest]
     if not summed:
         return
 
@@ -226,16 +230,6 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     yield summed, f"{finding}; take this line off the data"
 
 
-def _is_like_a_sum(ratio: float, *, has_word: bool) -> bool:
-    """Whether a number is about the sum of the others; where a line is called so, it may be of more or of fewer lines.
-
-    ratio: as of `_compare_largest_with_sum`.
-    """
-    if has_word:
-        return ratio >= LEAST_OF_SUM
-    return abs(ratio - 1) <= INEXACT_SUM
-
-
 def _find_words_for_totals(feature: FeatureProfile) -> list[str]:
     """The words of our list that are once in a text column."""
     if feature.frequencies is None:
@@ -244,25 +238,16 @@ def _find_words_for_totals(feature: FeatureProfile) -> list[str]:
     return [text for text in single_texts if text.strip().strip(":").lower() in TOTALS]
 
 
-def _has_sum_of_others(feature: FeatureProfile) -> bool:
-    """Whether one number is the sum of all others, which few columns have by chance: half of the sum is an extreme."""
-    moments = feature.moments
-    if moments is None or moments.count < FEWEST_VALUES or not feature.is_numeric or not math.isfinite(moments.sum):
-        return False
-    if feature.distinct is None or feature.distinct.estimate() < FEWEST_VALUES:
-        return False
-    half = moments.sum / 2
-    extremes = (moments.minimum, moments.maximum)
-    return half != 0 and any(math.isclose(half, extreme, rel_tol=SUM_ERROR) for extreme in extremes)
+def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
+    """The number of largest size, divided by the sum of all others, and whether it is far outside of them; 0 if that is unknown.
 
-
-def _compare_largest_with_sum(feature: FeatureProfile) -> float:
-    """The number of largest size, divided by the sum of all others; 0 unless it is far outside of the others."""
+    Few columns have the sum by chance: half of all numbers' sum is an extreme.
+    """
     moments = feature.moments
     if moments is None or moments.count < FEWEST_VALUES or not math.isfinite(moments.m2):
-        return 0.0
+        return 0.0, False
     if feature.distinct is None or feature.distinct.estimate() < FEWEST_VALUES:
-        return 0.0
+        return 0.0, False
     largest = max(moments.minimum, moments.maximum, key=abs)
     num_others = moments.count - 1
     sum_of_others = moments.sum - largest
@@ -271,9 +256,9 @@ def _compare_largest_with_sum(feature: FeatureProfile) -> float:
     m2_of_others = max(0.0, moments.m2 - deviation**2 * moments.count / num_others)
     largest_deviation = math.sqrt(m2_of_others)  # that one of them can have, if all others are equal
     is_far = abs(largest - sum_of_others / num_others) > FAR_OUTSIDE * largest_deviation
-    if is_far and sum_of_others:
-        return largest / sum_of_others
-    return 0.0
+    if sum_of_others:
+        return largest / sum_of_others, is_far
+    return 0.0, is_far
 
 
 @register_hint("number_forms")
@@ -282,15 +267,14 @@ def number_forms(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.list_expected_types()
-    features = [feature for feature in data.profile.features if expected.get(feature.name) is not InferredType.STRING]
+    features = [feature for feature in data.profile.features if not data.is_text_in_baseline(feature)]
     cells_by_feature = {feature.name: _count_by_form(feature) for feature in features}
     forms = {form: instead for form, _, instead in NUMBER_FORMS} | dict(OTHER_FORMS)
     for form, instead in forms.items():
         counts = {}
         for feature in features:
             # Beside a baseline of numbers the guess tells whether the comma is one of decimals
-            if form in (COMMAS, DECIMAL_COMMAS) and feature.name in expected:
+            if form in (COMMAS, DECIMAL_COMMAS) and feature.name in data.expected_types:
                 continue
             cells = cells_by_feature[feature.name]
             if cells[form] and not _are_meant_so(form, feature, cells):
@@ -397,7 +381,6 @@ def missing_in_words(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.list_expected_types()
     # Columns of numbers and such words, and perhaps of other texts
     counts = {}
     words: dict[str, int] = {}
@@ -406,7 +389,7 @@ def missing_in_words(data: ObservedData) -> HintSentences:
         num_words = sum(words_of_column.values())
         if feature.num_numbers + num_words < MOST_NUMBERS * feature.num_present:
             continue
-        if num_words >= FEWEST_VALUES and expected.get(feature.name) is not InferredType.STRING:
+        if num_words >= FEWEST_VALUES and not data.is_text_in_baseline(feature):
             counts[feature.name] = num_words, feature.num_present
             words.update(words_of_column)
     if counts:
@@ -436,12 +419,11 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.list_expected_types()
     counts = {}
     for feature in data.profile.features:
         if feature.is_numeric or feature.column_type is not ColumnType.TEXT or feature.frequencies is None:
             continue
-        if expected.get(feature.name) is InferredType.STRING:
+        if data.is_text_in_baseline(feature):
             continue
         if feature.num_numbers < MOST_NUMBERS * feature.num_present and not _are_few_words(feature):
             continue

@@ -1,15 +1,13 @@
-"""The look of values: texts that are numbers, whole fractions, values that fill gaps, or follow the hour."""
+"""The look of values: texts that are numbers, whole fractions, values that fill gaps, follow the hour, or name groups of rows."""
 
 from __future__ import annotations
 
 import re
 
-import numpy as np
-
 from spark_model_monitor.documents.headline import FEWER_MISSING
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
+from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
     MOST_LISTED_NAMES,
@@ -51,10 +49,9 @@ def rows_in_cells(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    expected = data.list_expected_types()
     counts = {}
     for feature in data.profile.features:
-        if _are_arrays_of_objects(feature) and expected.get(feature.name) is not InferredType.STRING:
+        if _are_arrays_of_objects(feature) and not data.is_text_in_baseline(feature):
             counts[feature.name] = feature.num_present, feature.num_present
     if counts:
         finding = f"cells are arrays of objects, of which only the text is compared: {list_columns(counts)}"
@@ -74,24 +71,17 @@ def whole_fractions(data: ObservedData) -> HintSentences:
     A column of many numbers is judged by the thousands of numbers in its sketch.
     Source: M16.
     """
-    expected = data.list_expected_types()
     counts = {
         feature.name: (feature.data_types.fractional, feature.num_present)
         for feature in data.profile.features
         if feature.inferred_type == "Fractional"
-        and expected.get(feature.name) is InferredType.INTEGRAL
+        and data.expected_types.get(feature.name) is InferredType.INTEGRAL
         and feature.data_types.fractional >= FEWEST_VALUES
-        and _are_whole(feature)
+        and has_whole_numbers(feature)
     }
     if counts:
         finding = f"whole numbers are written as fractions, where the baseline has integers: {list_columns(counts)}"
         yield counts, f"{finding}; write 81 for 81.0 (pandas: astype('Int64'))"
-
-
-def _are_whole(feature: FeatureProfile) -> bool:
-    if feature.kll is None or not feature.kll.count:
-        return False
-    return all(bool((np.floor(level) == level).all()) for level in feature.kll.levels)
 
 
 @register_hint("another_precision")
@@ -162,16 +152,24 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
     if moved:
         named = ", ".join(map(repr, moved[:MOST_LISTED_NAMES]))
         finding += f"; {named} at another hour than before: clocks were put forward or back, it seems"
-    constant = [follower.name for follower in followers if _has_one_value(follower)]
+    constant = [follower.name for follower in followers if follower.now.num_values == 1]
     if constant:
         named = ", ".join(map(repr, constant[:MOST_LISTED_NAMES]))
         finding += f"; {named} has one value at each hour: leave it out, it says nothing but the time"
     yield names, finding
 
 
-def _has_one_value(feature: FeatureComparison) -> bool:
-    numbers = feature.now.numbers
-    categories = feature.now.categories
-    if numbers is not None:
-        return len(numbers.step_cdf().values) == 1
-    return len(categories or ()) == 1
+@register_hint("group_column")
+def group_column(window: ObservedData) -> HintSentences:
+    """A column's values explain why rows of the window are alike, and nobody named it as `--group-column`.
+
+    Source: D4.23.
+    """
+    effects = None
+    if window.compared is not None:
+        effects = window.compared.design_effects
+    if effects is None or effects.group_column is None:
+        return
+    name = effects.group_column
+    reason = f"rows with the same {name!r} are alike and lie scattered over the window"
+    yield (name,), f"{reason}, so they say less than as many others; make the baseline with --group-column {name}"

@@ -58,7 +58,7 @@ def create_page(
 ) -> Page:
     """The page of a run. baseline: what it was compared with; None for a baseline. max_domain_size: the largest number of
     categories whose names are shown. row_ids: of rows behind violations, by feature."""
-    features = {feature.name: feature for feature in reversed(profile.features)}
+    features = profile.by_name
     now = from_profile(profile)
     most_named = max_domain_size
     if hide_values:
@@ -233,10 +233,7 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
     if not distribution.present:
         return "it has no value"
     # A single value, of texts or numbers
-    num_values = len(distribution.categories or ())
-    if not num_values and distribution.numbers:
-        num_values = len(distribution.numbers.step_cdf().values)
-    if num_values == 1:
+    if distribution.num_values == 1:
         return "it has one value alone"
     # What is missing, or no number in a column of numbers
     lacking = ""

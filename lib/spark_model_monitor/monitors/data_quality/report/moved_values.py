@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VALUE, describe_move
 from spark_model_monitor.documents.check_results import CheckResult
@@ -21,7 +20,7 @@ from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts import count_beyond
 from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.statistics.drift.distributions import Counts, Pooled, Ranks, StepCdf, Values, category_cells
+from spark_model_monitor.statistics.drift.distributions import Counts, Flags, Pooled, StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
@@ -245,7 +244,7 @@ def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
     for cdf in (cdf_before.drop_infinite(), cdf_now.drop_infinite()):
         if not cdf.total:
             return False
-        moments.append(compute_mean_and_deviation(cdf.values, np.diff(cdf.cumulative, prepend=0)))
+        moments.append(cdf.compute_mean_and_deviation())
     smallest_change = SMALL_CHANGE_DEVIATIONS * moments[0][1]
     return any(abs(after - before) > smallest_change for before, after in zip(*moments, strict=True))
 
@@ -353,26 +352,18 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
         clauses.append((f"{num_infinite:,}", f"that are infinite{were}"))
 
     # The states know exactly how many numbers are outside, unless these are many in a large window
-    num_above = 0
-    num_below = 0
-    if moments.count:
-        num_above = count_beyond(current, above=numbers.maximum)[0]
-        num_below = count_beyond(current, below=numbers.minimum)[0]
-    values, ranks = sketch.step_cdf()
-    for count, direction in ((num_above, "above"), (num_below, "below")):
+    ranges = {"above": (-math.inf, numbers.maximum), "below": (numbers.minimum, math.inf)}
+    for direction, (low, high) in ranges.items():
+        count = 0
+        if moments.count:
+            count, _ = count_beyond(current, below=low, above=high)
         if not count:
             continue
         amount = f"{count:,}"
         # Of many the sketch tells the share, to two digits
         if count >= VALUES_PER_END and sketch.error > 0:
-            at_most = int(values.searchsorted(numbers.maximum, side="right"))
-            less = int(values.searchsorted(numbers.minimum, side="left"))
-            counts_below = np.concatenate(([0], ranks))
-            outside = counts_below[less]
-            if direction == "above":
-                outside = ranks[-1] - counts_below[at_most]
-            outside_share = float(f"{outside / moments.present:.2g}")
-            amount = f"about {format_percent(outside_share)}"
+            share = StepCdf(*sketch.step_cdf()).count_outside(low, high) / moments.present
+            amount = f"about {format_percent(float(f'{share:.2g}'))}"
         clauses.append((amount, direction))
     if not clauses:
         return None
@@ -380,7 +371,7 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
     words = f"has {clauses[0][0]} of {moments.present:,} values {clauses[0][1]}"
     for number, location in clauses[1:]:
         words += f", {number} {location}"
-    if not num_above and not num_below:
+    if clauses[-1][1] not in ranges:
         return ValueChange(words)
     ends = f" {format_number(numbers.minimum)} to {format_number(numbers.maximum)}"
     return ValueChange(f"{words} the baseline's range{ends}", (), ends)
@@ -395,30 +386,20 @@ def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDis
     # The numbers inside the range, beside all finite ones
     low, high = before.numbers.ends
     cdf = now.numbers.step_cdf()
-    weights = np.diff(cdf.cumulative, prepend=0)
     is_inside = (cdf.values >= low) & (cdf.values <= high)
     cdf_before = before.numbers.step_cdf().drop_infinite()
     if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
         return False
-    weights_before = np.diff(cdf_before.cumulative, prepend=0)
-    mean_before, deviation_before = compute_mean_and_deviation(cdf_before.values, weights_before)
+    mean_before, deviation_before = cdf_before.compute_mean_and_deviation()
 
-    def is_alike(chosen: NDArray[np.bool_]) -> bool:
-        mean, deviation = compute_mean_and_deviation(cdf.values[chosen], weights[chosen])
+    def is_alike(chosen: Flags) -> bool:
+        mean, deviation = cdf.select(chosen).compute_mean_and_deviation()
         is_near = abs(mean - mean_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
         return is_near and abs(deviation - deviation_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
 
     # If all finite numbers together are as before, the few outside explain nothing
     is_finite = np.isfinite(cdf.values)
     return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
-
-
-def compute_mean_and_deviation(values: Values, weights: Values | Ranks) -> tuple[float, float]:
-    """The mean and the population standard deviation; infinite for huge values."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(np.average(values, weights=weights))
-        variance = float(np.average((values - mean) ** 2, weights=weights))
-        return mean, math.sqrt(variance)
 
 
 def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:

@@ -14,7 +14,6 @@ from spark_model_monitor.documents.check_results import (
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
-    CheckStatus,
     remove_values,
 )
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
@@ -70,7 +69,7 @@ def with_words(
     hide_values: bool,
 ) -> tuple[CheckResult, ...]:
     """The results; violated ones in words. hide_values: without categories, and without values in their texts."""
-    features = {feature.name: feature for feature in reversed(profile.features)}
+    features = profile.by_name
     guesses = _guess_mistakes(results, features, baseline, max_domain_size, hide_values=hide_values)
 
     # Of renamed columns the log speaks, too: such a guess names columns, and no value
@@ -99,7 +98,7 @@ def with_words(
 
     check_results = []
     for check_result in results:
-        if check_result.status is CheckStatus.VIOLATED:
+        if check_result.is_violated:
             check_result = add_words(check_result)
         if hide_values:
             check_result = remove_described_values(check_result)
@@ -118,7 +117,7 @@ def _guess_mistakes(
     """What may explain each violated feature: a known kind of mistake."""
     bad = {}
     for check_result in results:
-        is_violated = check_result.status is CheckStatus.VIOLATED and check_result.check != SEGMENT_DRIFT
+        is_violated = check_result.is_violated and check_result.check != SEGMENT_DRIFT
         if is_violated and check_result.feature in features:
             bad[check_result.feature] = features[check_result.feature]
     if not bad:
@@ -128,7 +127,7 @@ def _guess_mistakes(
     now = {name: from_feature_profile(feature) for name, feature in bad.items()}
     before = {}
     if baseline.profile is not None:
-        before = {feature.name: feature for feature in baseline.profile.features}
+        before = baseline.profile.by_name
     guesses = {}
     for suspect in list_suspects(bad, before, baseline.distributions, now):
         num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
@@ -152,8 +151,7 @@ def select_sides(
     if violation.check != SEGMENT_DRIFT or violation.segment is None or baseline.profile is None:
         distributions = baseline.references.get(violation.against or "", baseline.distributions)
         return distributions.get(name), _create_distribution(current)
-    feature_before = next((feature for feature in baseline.profile.features if feature.name == name), None)
-    segment_before = select_segment(feature_before, violation.segment)
+    segment_before = select_segment(baseline.profile.by_name.get(name), violation.segment)
     segment_now = select_segment(current, violation.segment)
     return _create_distribution(segment_before), _create_distribution(segment_now)
 

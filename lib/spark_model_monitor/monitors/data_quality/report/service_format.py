@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
 from spark_model_monitor.documents.statistics import (
     Categorical,
@@ -96,43 +96,30 @@ def _locate_in_trie(code: int) -> tuple[int, ...]:
 
 def use_words_of_service(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
     """The same results, violations in the words of the container that wrote `constraints`. Source: C4.4, C4.4a."""
-    describe = _describe_as_since_2020
-    if constraints.is_of_2019:
-        describe = _describe_as_in_2019
     texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
 
     def describe_violation(result: CheckResult) -> CheckResult:
         observed = result.observed
         threshold = result.threshold
-        if result.status is not CheckStatus.VIOLATED or observed is None or threshold is None:
+        if not result.is_violated or observed is None or threshold is None:
             return result
-        description = describe(result.check, observed, threshold, is_text=result.feature in texts)
-        if description is None:
-            return result
+        description = result.description
+        if not constraints.is_of_2019:
+            if result.check == COMPLETENESS:
+                description = messages.completeness(threshold, observed)
+        elif result.check == "data_type_check":
+            description = messages.requirement_not_met(observed)
+        elif result.check == DRIFT and result.feature not in texts:  # the words for drift of texts are not known
+            description = messages.numbers_drift_2019(observed, threshold)
         return result.model_copy(update={"description": description})
 
     return tuple(describe_violation(result) for result in results)
 
 
-def _describe_as_in_2019(check: str, observed: float, threshold: float, *, is_text: bool) -> str | None:
-    """The container of 2019; None where it has today's words. Its words for drift of texts are not known."""
-    if check == "data_type_check":
-        return messages.requirement_not_met(observed)
-    if check == DRIFT and not is_text:
-        return messages.numbers_drift_2019(observed, threshold)
-    return None
-
-
-def _describe_as_since_2020(check: str, observed: float, threshold: float, *, is_text: bool) -> str | None:
-    if check == COMPLETENESS:
-        return messages.completeness(threshold, observed)
-    return None
-
-
 def close_buckets_as_service(statistics: Statistics, profile: Profile) -> Statistics:
     """The same with the last bucket of numbers as the service counts it: without the maximum where the bound, min +
     (max - min)·10/10, rounds below it. Source: G4."""
-    sketches = {feature.name: feature for feature in profile.features}
+    sketches = profile.by_name
     features = [_close_last_bucket(feature, sketches[feature.name]) for feature in statistics.features]
     return statistics.model_copy(update={"features": tuple(features)})
 

@@ -36,15 +36,8 @@ from spark_model_monitor.statistics.drift import (
 )
 
 COMPARISON_DISABLED = "perform_comparison is Disabled"
-LIMIT_OF_DISABLED = f"your limit {{limit}} is not checked, because {COMPARISON_DISABLED}"
-ENABLE_COMPARISON = "set perform_comparison to Enabled, or leave the limit out"
 NOISE_METHODS = "Robust", "LInfinity"  # whose distances are 0 up to what independent rows differ by
 NOTHING = NumericDistribution(levels=())
-TOO_MANY_OTHERS = "{others:,} of {present:,} values are no numbers, more than data_type_check allows"
-TYPE_VIOLATED = "data_type_check is violated"
-LOST_VALUES = "the baseline's frequent values have at least {share:.0%} fewer of the records"
-MEND_BASELINE = "look at its values; make the baseline again if they are as they should be"
-TYPE_CHANGED = "the feature is {baseline} in the baseline and {current} in the current data"
 
 
 def select_threshold(feature: FeatureComparison) -> float | None:
@@ -89,8 +82,8 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     finding = judge_by_threshold(compared, threshold, baseline, current).but(direction=direction)
     # No report of the service has both violations of a feature
     is_of_service = feature.comparison.exact_classes
-    if is_of_service and finding.status is CheckStatus.VIOLATED and _is_type_violated(feature):
-        return Finding.not_judged(threshold, TYPE_VIOLATED)
+    if is_of_service and finding.is_violated and _is_type_violated(feature):
+        return Finding.not_judged(threshold, "data_type_check is violated")
     # The column's own tests, where noise is allowed for
     if calibration is None:
         return finding
@@ -121,8 +114,8 @@ def report_disabled_comparison(feature: FeatureComparison, threshold: float) -> 
     finding = Finding.not_judged(threshold, settings.left_out or COMPARISON_DISABLED)
     has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
     if has_limit and settings.left_out is None and feature.calibration is not None:
-        reason = LIMIT_OF_DISABLED.format(limit=format_number(threshold))
-        return finding.unsure(reason, ENABLE_COMPARISON)
+        reason = f"your limit {format_number(threshold)} is not checked, because {COMPARISON_DISABLED}"
+        return finding.unsure(reason, "set perform_comparison to Enabled, or leave the limit out")
     return finding
 
 
@@ -156,8 +149,12 @@ def _withhold_drift(feature: FeatureComparison, finding: Finding) -> Finding:
         is_change_seen = lost_share > feature.settings.change_that_matters.share(feature.baseline.completeness)
         if not is_change_seen:
             return finding
-        reason = LOST_VALUES.format(share=lost_share)
-    return finding.unsure(reason, MEND_BASELINE, is_change_seen=is_change_seen)
+        reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
+    return finding.unsure(
+        reason,
+        "look at its values; make the baseline again if they are as they should be",
+        is_change_seen=is_change_seen,
+    )
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:
@@ -218,7 +215,10 @@ def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution
         if distribution.reason:
             return f"{data_name}: {distribution.reason}"
     if baseline.present and current.present and baseline.is_numeric != current.is_numeric:
-        return TYPE_CHANGED.format(baseline=baseline.inferred_type.value, current=current.inferred_type.value)
+        return (
+            f"the feature is {baseline.inferred_type.value} in the baseline "
+            f"and {current.inferred_type.value} in the current data"
+        )
     return None
 
 
@@ -227,11 +227,14 @@ def why_type_forbids(feature: FeatureComparison) -> str | None:
     other_cells = feature.now.other_cells
     if not other_cells or not _is_type_violated(feature):
         return None
-    return TOO_MANY_OTHERS.format(others=other_cells, present=feature.now.present + other_cells)
+    return (
+        f"{other_cells:,} of {feature.now.present + other_cells:,} "
+        "values are no numbers, more than data_type_check allows"
+    )
 
 
 def _is_type_violated(feature: FeatureComparison) -> bool:
-    return data_type(feature, feature.settings.datatype_check_threshold).status is CheckStatus.VIOLATED
+    return data_type(feature, feature.settings.datatype_check_threshold).is_violated
 
 
 def compare_distributions(

@@ -40,9 +40,6 @@ from spark_model_monitor.statistics.drift import DISTANCES
 from spark_model_monitor.statistics.drift.distributions import category_cells
 
 CONTROL_DATA_MISSING = "COMPARATOR_CONTROL_DATA_MISSING"
-NO_COUNTS_OF_NUMBERS = "numbers have no counts by value, so that TFDV finds no distance"
-NO_SUCH_WINDOWS = "there are no earlier windows for {reference}"
-NUMBERS_ONLY = "the distance takes numbers only"
 
 _TFDV = {
     "l_infinity_categorical": ("COMPARATOR_L_INFTY_HIGH", "Linfty distance"),
@@ -116,19 +113,25 @@ def _judge_comparator(
     are_numbers = bool(current.numbers or (baseline is not None and baseline.numbers))
     takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
     if baseline is None:
-        reason: str | None = NO_SUCH_WINDOWS.format(reference=comparator.against)
+        reason: str | None = f"there are no earlier windows for {comparator.against}"
     else:
         reason = find_reason_not_judged(replace(feature, baseline=baseline, against=comparator.against))
     if reason is None and not are_numbers and not DISTANCES.get(distance).facts["categorical"]:
-        reason = NUMBERS_ONLY
+        reason = "the distance takes numbers only"
     if baseline is None or reason is not None:
         return Finding.not_judged(threshold, reason)
     if are_numbers and not takes_numbers:
-        passed = Finding(CheckStatus.PASSED, threshold=threshold, observed=0.0, reason=NO_COUNTS_OF_NUMBERS)
-        return passed.but(decided_by=UPPER_LIMIT, limit=threshold)
+        return Finding(
+            CheckStatus.PASSED,
+            threshold=threshold,
+            observed=0.0,
+            reason="numbers have no counts by value, so that TFDV finds no distance",
+            decided_by=UPPER_LIMIT,
+            limit=threshold,
+        )
     compared = compare_distributions(baseline, current, distance, distance)
     finding = judge_by_threshold(compared, threshold, baseline, current)
-    if finding.status is not CheckStatus.VIOLATED or distance not in _TFDV or finding.observed is None:
+    if not finding.is_violated or distance not in _TFDV or finding.observed is None:
         return finding
     value = None
     if not takes_numbers:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from itertools import combinations
+
+import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
-from spark_model_monitor.monitors.data_quality.checks.drift.first_days import (
-    is_of_whole_days,
-    may_be_an_hour_or_day,
-)
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.distribution.calibration import doubt_missing_values
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
+from spark_model_monitor.monitors.data_quality.families import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import Finding, Violated
+from spark_model_monitor.statistics.verdicts.components import chance_of_more
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
@@ -22,20 +26,7 @@ ONE_VALUE = ("frequent_value_check", "standstill_check")
 EXCUSED = ("baseline_drift_check", *ONE_VALUE, *SUGGESTED)
 """Checks that see the same changes as the drift tests; none with a limit that a person wrote."""
 
-AS_USUAL = "as usual at this hour: so {how}"
-NOT_ACCEPTED = "so at this hour {how}; accept it or correct it"
-LASTING = "its new values are in each window since {since}; accept them or correct them"
-ON_DAYS = "on {days} earlier days since {since}"
-A_WEEK_AGO = "a week ago"
-ON_EARLIER_DAYS = "on earlier days"
-HOURS_UNLEARNT = "its hours are known for less than a week"
 SAME_CHANGE_BY_HOUR = "compared with this hour of earlier days it is violated, and this is the same change"
-OTHERWISE = "another hour or weekday is like it"
-AT_ITS_HOUR = "its values follow the clock, so it is compared with the same hour of earlier days"
-FIRST_DAYS = "the first days of a schedule: this may be so at this hour of every day"
-FIRST_WEEKS = "the first days of a schedule, or of a new weekday: this may be so on this day of every week"
-WAIT_A_WEEK = "wait for a week, or run earlier windows (spark-model-monitor backfill)"
-WAIT_TWO_WEEKS = "wait for two weeks, or run earlier windows (spark-model-monitor backfill)"
 # values of `hour` in a result
 USUAL = "usual"
 RECURRING = "recurring"
@@ -47,10 +38,7 @@ NEW = "new"
 def is_usual(by_reference: Mapping[str, Finding], season: Season) -> bool:
     """Whether a window is like its hour on earlier days or a week ago, or the next hour after clocks changed."""
     hourly_references = set(CLOCK) - season.unlike
-    return any(
-        name in hourly_references and finding.status is not CheckStatus.VIOLATED
-        for name, finding in by_reference.items()
-    )
+    return any(name in hourly_references and not finding.is_violated for name, finding in by_reference.items())
 
 
 def excuse_findings(
@@ -59,15 +47,15 @@ def excuse_findings(
     """The findings; those that the hour explains are no longer violations, or are reported as recurring for days; those
     that an hour of unknown days may explain are neither.
     """
-    how = ON_EARLIER_DAYS
+    how = "on earlier days"
     if season.weekly:
-        how = A_WEEK_AGO
+        how = "a week ago"
     if season.days:
-        how = ON_DAYS.format(days=season.days, since=season.since)
+        how = f"on {season.days} earlier days since {season.since}"
 
     def excuse(check: str, finding: Finding) -> Finding:
         is_requested = check in SUGGESTED and SUGGESTED[check] not in feature.suggested_limits
-        if finding.status is not CheckStatus.VIOLATED or is_requested:
+        if not finding.is_violated or is_requested:
             return finding
         usual_reason = None
         if check != "completeness_check":
@@ -76,21 +64,21 @@ def excuse_findings(
             return finding
         # Too early to know: one hour, or one weekday, of the baseline may be like this
         if season.is_new and may_be_an_hour_or_day(feature):
-            reason = FIRST_DAYS
-            advice = WAIT_A_WEEK
+            reason = "the first days of a schedule: this may be so at this hour of every day"
+            advice = "wait for a week, or run earlier windows (spark-model-monitor backfill)"
             if is_of_whole_days(feature):
-                reason = FIRST_WEEKS
-                advice = WAIT_TWO_WEEKS
+                reason = "the first days of a schedule, or of a new weekday: this may be so on this day of every week"
+                advice = "wait for two weeks, or run earlier windows (spark-model-monitor backfill)"
             return finding.unsure(reason, advice).but(hour=NEW)
         # A week of days is needed before an hour's custom, or new values, are no alarm
         is_custom = is_usual and season.stands_out
         if is_custom and (season.learnt or season.weekly):
-            usual_reason = AS_USUAL.format(how=how)
+            usual_reason = f"as usual at this hour: so {how}"
         if usual_reason is not None:
             return finding.unjudged(usual_reason, USUAL)
         if not is_custom:
             return finding
-        return finding.but(reason=NOT_ACCEPTED.format(how=how), since=season.since, hour=RECURRING)
+        return finding.but(reason=f"so at this hour {how}; accept it or correct it", since=season.since, hour=RECURRING)
 
     return {check: excuse(check, finding) for check, finding in findings.items()}
 
@@ -103,7 +91,7 @@ def _explain_new_values(season: Season, feature: FeatureComparison, finding: Fin
     present = feature.now.present
     changed_rows = max(count_unseen(feature.now, feature.baseline), (finding.distance or 0.0) * present)
     if exact_tail(int(changed_rows), present, int(rows), int(all_rows)) > (finding.level or 0.0):
-        return LASTING.format(since=since)
+        return f"its new values are in each window since {since}; accept them or correct them"
     return None
 
 
@@ -116,13 +104,13 @@ def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict
         hour = CLOCK_DAY
 
     def judge(name: str, finding: Finding) -> Finding:
-        if finding.status is not CheckStatus.VIOLATED:
+        if not finding.is_violated:
             return finding
         if not season.learnt:
-            return finding.unjudged(HOURS_UNLEARNT, OPEN)
+            return finding.unjudged("its hours are known for less than a week", OPEN)
         if name == hour and not is_usual(by_reference, season):
             return finding
-        return finding.unjudged(OTHERWISE, OPEN)
+        return finding.unjudged("another hour or weekday is like it", OPEN)
 
     return {name: judge(name, finding) for name, finding in by_reference.items()}
 
@@ -159,10 +147,12 @@ def leave_to_hour(
     are_judged = [finding.status is not CheckStatus.NOT_JUDGED for finding in by_reference.values()]
     if not season.learnt or not any(are_judged):
         return dict(findings)
-    open_checks = [
-        check for check in EXCUSED if check in findings and findings[check].status is CheckStatus.CANNOT_TELL
-    ]
-    return {**findings, **{check: findings[check].unjudged(AT_ITS_HOUR) for check in open_checks}}
+    reason = "its values follow the clock, so it is compared with the same hour of earlier days"
+    left = dict(findings)
+    for check in EXCUSED:
+        if check in findings and findings[check].is_unsure:
+            left[check] = findings[check].unjudged(reason)
+    return left
 
 
 def is_recurring(check_result: CheckResult) -> bool:
@@ -178,7 +168,7 @@ def find_lost_examples(results: Iterable[CheckResult]) -> set[Violated]:
     for check_result in results:
         name = check_result.feature or ""
         # Relative to the hour a window is judged apart, so that it stays an example for the baseline's tests
-        violated = check_result.status is CheckStatus.VIOLATED or is_accepted_again(check_result)
+        violated = check_result.is_violated or is_accepted_again(check_result)
         if check_result.against in CLOCK:
             if violated or check_result.hour == OPEN:
                 lost.add((check_result.against or CLOCK_DAY, name))
@@ -201,6 +191,104 @@ def find_accepted_features(check_results: Iterable[CheckResult]) -> list[str]:
         name = check_result.feature or ""
         if is_accepted_again(check_result):
             accepted[name] = None
-        elif check_result.status is CheckStatus.VIOLATED:
+        elif check_result.is_violated:
             violated.add(name)
     return [name for name in accepted if name not in violated]
+
+
+# The first days of a schedule, when nobody knows yet what follows the clock: whether a window may be an hour of the baseline's
+# days, or a day of its weeks, or whether none of them can be like it.
+
+
+LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
+ONE_HOUR = timedelta(hours=1)
+ONE_DAY = timedelta(days=1)
+ONE_WEEK = timedelta(weeks=1)
+LARGE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
+EIGHTHS = [number / 8 for number in range(1, 8)]
+
+
+def is_of_whole_days(feature: FeatureComparison) -> bool:
+    """Whether the window is a day or longer, so that weekdays may differ, but not hours."""
+    volume = feature.comparison.volume
+    return volume is not None and volume.length >= ONE_DAY
+
+
+def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
+    """Whether a window shorter than a day may be an hour of the baseline's days, and one shorter than a week a day of its
+    weeks: no value, and no range of values, has more rows than in an hour, or on a weekday, that has all such rows of the
+    baseline; and it has no value of its own. Source: D4.18.
+    """
+    volume = feature.comparison.volume
+    baseline = feature.baseline
+    now = feature.now
+    if volume is None or not now.present:
+        return False
+    # A change of a model's output is said at once: it is what people act on
+    if feature.baseline_feature.family == PREDICTIONS:
+        return False
+    cycle = ONE_DAY
+    if is_of_whole_days(feature):
+        cycle = ONE_WEEK
+    keeps_time = feature.comparison.baseline.get_variation().keeps_time
+    is_steady = keeps_time and feature.baseline_feature.past_design_effect == 1
+    if is_steady or volume.length >= cycle:
+        return False
+    # The first day of all is judged: only if most days are unlike the baseline, weekdays may be why
+    if cycle == ONE_WEEK and not volume.earlier:
+        return False
+    # The baseline's rows of such an hour, or day
+    usual_rows = float(np.mean([now.rows, *(rows for _, rows, _ in volume.earlier)]))
+    traffic = min(1.0, now.rows / usual_rows)
+    part_of_cycle = max(volume.length, ONE_HOUR) / cycle
+    hour_rows = int(baseline.rows * part_of_cycle * traffic / LEAST_TRAFFIC)
+    if _has_value_of_its_own(feature):
+        return False
+    # Whether no kind of row is more frequent in the window than in an hour, or on a day, with all such rows
+    counts = _count_kinds(feature)
+    level = feature.comparison.monitoring.false_alarm_budget / len(counts)
+    for rows_before, rows_now in counts:
+        p = chance_of_more(min(rows_before, hour_rows), hour_rows, rows_now, now.rows)
+        if p <= level:
+            return False
+    return True
+
+
+def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
+    """The rows of each kind in baseline and window: missing, of a frequent value, between two of the window's quantiles."""
+    baseline = feature.baseline
+    now = feature.now
+    counts = [(baseline.rows - baseline.present, now.rows - now.present), *_count_frequent_values(feature)]
+    if baseline.numbers is not None and now.numbers is not None:
+        before = baseline.numbers.step_cdf()
+        after = now.numbers.step_cdf()
+        cuts = np.array(after.quantiles(EIGHTHS))
+        ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
+        counts += [(int(high[0] - low[0]), int(high[1] - low[1])) for low, high in combinations(ranks, 2)]
+    return counts
+
+
+def _count_frequent_values(feature: FeatureComparison) -> list[tuple[int, int]]:
+    """How often the window's frequent values occur in baseline and window; none where the two can't be compared."""
+    if why_not_compared(feature.baseline, feature.now):
+        return []
+    values = feature.now.frequent_values
+    counts = zip(feature.baseline.count_values(values), feature.now.count_values(values), strict=True)
+    return [(int(rows_before), int(rows_now)) for rows_before, rows_now in counts]
+
+
+def _has_value_of_its_own(feature: FeatureComparison) -> bool:
+    """Whether a value that the baseline never had is too frequent for any hour: a tenth of the rows, or more new texts than the
+    baseline lacks by nature.
+    """
+    baseline = feature.baseline
+    now = feature.now
+    if why_not_compared(baseline, now):
+        return False
+    for rows_before, rows_now in _count_frequent_values(feature):
+        if not rows_before and rows_now >= LARGE_SHARE * now.rows:
+            return True
+    new_rows = sum((now.categories or {})[value] for value in find_new_values(now, baseline))
+    seen_once = sum(count == 1 for count in (baseline.categories or {}).values())  # Good 1953
+    p = chance_of_more(seen_once, baseline.rows, new_rows, now.rows)
+    return p <= feature.comparison.monitoring.false_alarm_budget

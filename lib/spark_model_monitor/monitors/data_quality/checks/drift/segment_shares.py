@@ -5,7 +5,7 @@ Source: D4.13.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -19,7 +19,6 @@ from spark_model_monitor.documents.check_results import (
     ONE_SEGMENT,
     SEGMENT_DRIFT,
     CheckResult,
-    CheckStatus,
     SegmentPart,
 )
 from spark_model_monitor.documents.page import format_percent
@@ -115,22 +114,22 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
 
 def select_segment(feature: FeatureProfile | None, label: str) -> FeatureProfile | None:
     """A feature in one segment."""
-    segmented = None
-    if feature is not None:
-        segmented = feature.state(Segmented)
-    if segmented is not None:
-        return next((cut[label] for cut in segmented.cuts.values() if label in cut), None)
-    return None
+    return next((segments[label] for segments in _get_cuts(feature).values() if label in segments), None)
 
 
 def find_cut(feature: FeatureProfile | None, label: str) -> str:
     """The cut of a segment."""
+    return next((cut for cut, segments in _get_cuts(feature).items() if label in segments), "")
+
+
+def _get_cuts(feature: FeatureProfile | None) -> Mapping[str, Mapping[str, FeatureProfile]]:
+    """A feature in all segments, by cut."""
     segmented = None
     if feature is not None:
         segmented = feature.state(Segmented)
     if segmented is not None:
-        return next((cut for cut, segments in segmented.cuts.items() if label in segments), "")
-    return ""
+        return segmented.cuts
+    return {}
 
 
 def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | None:
@@ -201,7 +200,7 @@ def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
     parts = compute_contributions(feature.before, feature.current, missing=missing)
     where = ""
     segment = None
-    if result.status is CheckStatus.VIOLATED:
+    if result.is_violated:
         where, segment = describe_location(parts)
     return result.model_copy(update={"parts": parts or None, "where": where or None, "segment": segment})
 
@@ -217,7 +216,7 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
             part = feature.in_segment(cut, label)
             finding = baseline_drift(part, select_threshold(part) or 0.0)
             # Without tests only all rows are judged
-            if finding.status is CheckStatus.VIOLATED and finding.adjusted_p is None:
+            if finding.is_violated and finding.adjusted_p is None:
                 finding = finding.unjudged(NO_HISTORY)
             finding = finding.but(change=None)
             results[cut, label] = finding.result(SEGMENT_DRIFT, feature=feature.name, segment=label)
@@ -227,13 +226,9 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
 def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
     """The measures with the segments of a baseline, for those columns that the data has."""
     assert baseline.profile is not None
-    segmented = None
-    if baseline.profile.features:
-        segmented = baseline.profile.features[0].state(Segmented)
     # All features have the same segments
-    labels: dict[str, tuple[str, ...]] = {}
-    if segmented is not None:
-        labels = {cut: tuple(segments) for cut, segments in segmented.cuts.items()}
+    first = next(iter(baseline.profile.features), None)
+    labels = {cut: tuple(segments) for cut, segments in _get_cuts(first).items()}
     fitting = tuple(
         cut for cut in baseline.constraints.monitoring.segments if cut in labels and has_columns(cut, names)
     )

@@ -20,8 +20,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
@@ -30,6 +28,7 @@ from spark_model_monitor.monitors.data_quality.distribution.design_effects impor
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry, RegistryEntry
+from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies, State
 from spark_model_monitor.statistics.states.moments import ROUNDING
@@ -281,8 +280,7 @@ def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: fl
     if is_all:
         return fewest, moments.count
     # The sketch's own count, less the most that it may be wrong by
-    values, cumulative = sketch.step_cdf()
-    outside = np.diff(cumulative, prepend=0)[(values < below) | (values > above)].sum()
+    outside = StepCdf(*sketch.step_cdf()).count_outside(below, above)
     return max(fewest, int(outside - sketch.error * moments.count)), moments.count
 
 

@@ -41,7 +41,6 @@ PERIODS = (
     "the third quarter",
     "the newest quarter",
 )  # of a baseline's dates
-MAY_BE_OF_PERIOD = "the window may be of one period of the baseline's dates"
 LEAST_OF_PERIOD = 0.1  # of the dates
 LARGEST_WINDOW = 730  # days after the baseline, of a window of which nobody says when it ends
 
@@ -147,7 +146,7 @@ def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
             changes.append(change)
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:
-        clearest.reason = MAY_BE_OF_PERIOD
+        clearest.reason = "the window may be of one period of the baseline's dates"
     return clearest
 
 

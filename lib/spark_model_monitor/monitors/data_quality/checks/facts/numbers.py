@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
@@ -19,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
 from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_mixed_codes
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.drift.distributions import Values
+from spark_model_monitor.statistics.drift.distributions import Flags, StepCdf, Values
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
 from spark_model_monitor.statistics.verdicts.facts import exact_tail, has_steep_end, steep_end_tail
 
@@ -98,7 +97,7 @@ def _judge_outside(
     cluster = 1
     rows_within = 0.0
 
-    def is_outside(values: Values) -> NDArray[np.bool_]:
+    def is_outside(values: Values) -> Flags:
         return np.asarray((values < below) | (values > above))
 
     if ends is not None and count:
@@ -148,13 +147,12 @@ def _count_near_end(before: FeatureProfile, distances: Values, *, is_low: bool) 
     old = before.moments
     assert sketch is not None
     assert old is not None
-    values, cumulative = sketch.step_cdf()
-    counts = np.append(0, cumulative)
+    cdf = StepCdf(*sketch.step_cdf())
     if is_low:
-        near = counts[np.searchsorted(values, old.minimum + distances)]
+        near = cdf.ranks_at(np.nextafter(old.minimum + distances, -math.inf))
     else:
-        near = counts[-1] - counts[np.searchsorted(values, old.maximum - distances, side="right")]
-    return np.asarray(near, float)
+        near = cdf.total - cdf.ranks_at(old.maximum - distances)
+    return near.astype(float)
 
 
 @register_fact("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))

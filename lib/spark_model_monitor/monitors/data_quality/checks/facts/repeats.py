@@ -20,12 +20,12 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
 )
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, count_new_values
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
-from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, KllSketch, Repeats, RowRepeats
+from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
 from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
@@ -67,7 +67,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
         return None
     # Where new values come, another one may be the most frequent
     if feature.baseline_feature.growth and new.exact:
-        past = feature.baseline_feature.past(BASELINE)
+        past = feature.baseline_feature.past()
         if past is None:
             return None
         return compare_largest_shares(feature, past["largest"], new)
@@ -101,31 +101,22 @@ def _judge_one_value(
 
 def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The number whose share rose most. Numbers that repeat by nature do so in parts of the baseline, too."""
-    if feature.sketches is None or why_always_new(before) or feature.baseline_feature.rises:
+    if feature.finite_numbers is None or why_always_new(before) or feature.baseline_feature.rises:
         return None
-    old, sketch = feature.sketches
+    old, new = feature.finite_numbers
     # A person's own limit of drift says how far shares may change
     if feature.baseline_feature.has_own_drift_limit:
         return None
-    values, cumulative = sketch.step_cdf()
     n = before.num_numbers
     m = feature.current.num_numbers
-    counts_now = np.diff(cumulative, prepend=0) - sketch.error * m
-    counts_before = _count_numbers(old, values)
+    counts_now = new.counts - feature.now.sketch_error * m
+    counts_before = old.counts_at(new.values)
     index = int((counts_now / m - counts_before / n).argmax())
     # Each value occurs once; what repeats more often than those of the baseline is a fact
     repeats = max(0, int(counts_now[index]) - 1)
     usual_share = max(float(counts_before[index]) / n, feature.baseline_feature.largest_repeat)
-    groups = feature.limit_groups(estimate_rows_of_value(feature, before), partial(np.equal, values[index]))
+    groups = feature.limit_groups(estimate_rows_of_value(feature, before), partial(np.equal, new.values[index]))
     return _judge_one_value("share of one number", (min(n, math.ceil(usual_share * n)), n), (repeats, m), groups)
-
-
-def _count_numbers(sketch: KllSketch, numbers: Values) -> Values:
-    """How often each of these numbers occurs, as far as the sketch keeps it."""
-    values, cumulative = sketch.step_cdf()
-    counts = np.diff(cumulative, prepend=0)
-    indices = np.minimum(np.searchsorted(values, numbers), len(values) - 1)
-    return np.where(values[indices] == numbers, counts[indices], 0).astype(float)
 
 
 @register_fact(
@@ -137,21 +128,20 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 
     Source: D4.9.
     """
-    past = feature.baseline_feature.past(BASELINE)
+    past = feature.baseline_feature.past()
     stretch = feature.comparison.standstills.get(feature.name)
-    if past is None or stretch is None or feature.sketches is None or np.isnan(past["standstill"]).all():
+    if past is None or stretch is None or feature.finite_numbers is None or np.isnan(past["standstill"]).all():
         return None
-    old, new = feature.sketches
+    old, new = feature.finite_numbers
     if why_always_new(before) or feature.baseline_feature.rises:
         return None
     n = before.num_numbers
     m = feature.current.num_numbers
     number = np.array([stretch.value])
     if feature.are_rounded:
-        values, _ = new.step_cdf()
-        number = values[[np.abs(values - stretch.value).argmin()]]
-    share_before = max(_count_numbers(old, number)[0], 1.0) / n
-    share = _count_numbers(new, number)[0] / m
+        number = new.values[[np.abs(new.values - stretch.value).argmin()]]
+    share_before = max(old.counts_at(number)[0], 1.0) / n
+    share = new.counts_at(number)[0] / m
     # The baseline's longest stretch, and the rows that it was found in
     longest = feature.baseline_feature.largest_in_parts("standstill")
     rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
@@ -359,8 +349,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
     # New values so far: in parts of the baseline's second half, and in earlier windows
     new = growth[0]
     rows = np.full(len(new), before.num_present / 2 / len(new))
-    windows = feature.comparison.baseline.history.get(PREVIOUS)
-    new_value_counts = count_new_values(windows, feature.name)
+    new_value_counts = feature.comparison.baseline.get_variation(PREVIOUS).count_new_values(feature.name)
     if new_value_counts is not None:
         new_in_windows, rows_of_windows = new_value_counts
         new = np.concatenate((new, new_in_windows))

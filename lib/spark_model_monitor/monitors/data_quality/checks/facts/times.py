@@ -55,7 +55,6 @@ LONGEST_PAUSE = 7 * HOURS_OF_DAY  # hours without times
 LONGEST_SEASON = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
 MEAN_HOUR = "mean hour of the day"
 MAY_BE_CHANCE = 0.05  # a p-value beyond which nothing is seen
-UNKNOWN_WINDOW = "nobody said from when to when the window is; name its --start-time and --end-time"
 ONE_DAY = timedelta(days=1)
 LEAST_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
 LEAST_OF_TYPICAL = 0.25  # of the times of an hour
@@ -281,7 +280,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     if is_window_known or covered_share >= LEAST_OF_DAY:
         return clearest
     if clearest is not None and clearest.p > MAY_BE_CHANCE:
-        clearest.reason = UNKNOWN_WINDOW
+        clearest.reason = "nobody said from when to when the window is; name its --start-time and --end-time"
     return clearest
 
 
