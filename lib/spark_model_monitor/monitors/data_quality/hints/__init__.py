@@ -28,7 +28,7 @@ MOST_LISTED_NAMES = 5  # columns that a sentence names; the rest are counted
 FEWEST_VALUES = 5  # a column with fewer values gets no hint
 
 
-@value_class
+@value_class(slots=False)
 class ObservedData:
     """What a run knows of its data. compared: the comparison with a baseline; None if there is none."""
 
