@@ -1,6 +1,6 @@
 """Parses captured and merged lines as JSON documents, many lines at once. Pure; runs on executors.
 
-A line is known if it fits a template of its neighbours (`line_templates.py`). Others are left to the line-by-line decoder.
+A line is known if Arrow parses it (`json_lines.parse_table`). Others are left to the line-by-line decoder.
 
 Latency and status, which a record may have next to its data, are read from the line itself, regardless of the data: the
 request was served even if its payload is refused.
@@ -35,8 +35,7 @@ from spark_model_monitor.data.records.decoding import (
     open_base64,
 )
 from spark_model_monitor.data.records.event_times import parse_microseconds
-from spark_model_monitor.data.records.json_lines import parse_json
-from spark_model_monitor.data.records.line_templates import get_member, parse_table
+from spark_model_monitor.data.records.json_lines import get_member, parse_json, parse_table
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled
 from spark_model_monitor.value_class import value_class

@@ -28,8 +28,7 @@ from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
-from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
-from spark_model_monitor.data.records.line_templates import get_member, parse_table
+from spark_model_monitor.data.records.json_lines import JsonValue, get_member, has_many_names, parse_table
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time

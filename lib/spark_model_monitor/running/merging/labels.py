@@ -21,12 +21,13 @@ from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
     JsonRecord,
     JsonValue,
+    get_member,
     has_many_names,
     iterate_records,
     parse_json,
     parse_literal,
+    parse_table,
 )
-from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
