@@ -22,13 +22,14 @@ from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.data.records.decoding import (
     CSV,
     Path,
+    PayloadRow,
     Reading,
     list_cells,
     number_elements,
     open_members,
     read_rows,
 )
-from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.value_class import value_class
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SampledRows: TypeAlias = Sequence[Mapping[str, Sequence[JsonObject]]]
+SampledRows: TypeAlias = Sequence[Mapping[str, Sequence[PayloadRow]]]
 """The rows of the first records, by half."""
 
 SAMPLED_RECORDS = FORMAT_SAMPLE_FILES * FORMAT_SAMPLE_RECORDS
@@ -66,7 +67,7 @@ def sample_lines(engine: Engine, source: Listing) -> list[tuple[bytes, str]]:
 
 def sample_rows(first_lines: Sequence[tuple[bytes, str]], reading: Reading) -> SampledRows:
     """The rows of these lines' records; of the window, unless none of them is."""
-    samples: list[dict[str, list[JsonObject]]] = []
+    samples: list[dict[str, list[PayloadRow]]] = []
     for window in (reading.window, None):
         selection = replace(reading, window=window, sample=None)
         if not samples:
@@ -99,7 +100,7 @@ def _find_request_arrays(samples: SampledRows, names: Collection[str]) -> tuple[
 
 
 def _has_named_rows(values: list[JsonValue], names: Collection[str]) -> bool:
-    return any(isinstance(value, JsonObject) and _has_columns(_list_member_names(value), names) for value in values)
+    return any(isinstance(value, dict) and _has_columns(_list_member_names(value), names) for value in values)
 
 
 def _has_nameless_rows(values: list[JsonValue], names: Collection[str]) -> bool:
@@ -109,7 +110,7 @@ def _has_nameless_rows(values: list[JsonValue], names: Collection[str]) -> bool:
 def _is_row(values: list[JsonValue], names: Collection[str]) -> bool:
     """Whether an array may be a row of the baseline's columns, of which the label may be absent."""
     has_width = len(names) - 1 <= len(values) <= len(names)
-    return has_width and not any(isinstance(value, list) for value in values)
+    return has_width and not any(isinstance(value, (dict, list)) for value in values)
 
 
 def _has_columns(members: Collection[str], names: Collection[str]) -> bool:
@@ -119,17 +120,19 @@ def _has_columns(members: Collection[str], names: Collection[str]) -> bool:
 
 def _list_member_names(value: JsonValue) -> list[str]:
     """The names of an object's members, and of those within its objects."""
-    if not isinstance(value, JsonObject):
+    if not isinstance(value, dict):
         return []
-    return [name for key, inner in value for name in (key, *_list_member_names(inner))]
+    return [name for key, inner in value.items() for name in (key, *_list_member_names(inner))]
 
 
-def _iterate_arrays(row: JsonObject, outer: Path = ()) -> Iterator[tuple[Path, list[JsonValue]]]:
+def _iterate_arrays(row: PayloadRow, outer: Path = ()) -> Iterator[tuple[Path, list[JsonValue]]]:
     """The arrays of an object with elements, and of the objects within it, by path."""
-    for name, value in row:
-        if isinstance(value, JsonObject):
+    if not isinstance(row, dict):
+        return
+    for name, value in row.items():
+        if isinstance(value, dict):
             yield from _iterate_arrays(value, (*outer, name))
-        elif type(value) is list and value and name:
+        elif isinstance(value, list) and value:
             yield (*outer, name), value
 
 
@@ -158,7 +161,7 @@ def _are_numbered(samples: SampledRows, names: Collection[str]) -> bool:
     for rows_by_half in samples:
         for rows in rows_by_half.values():
             for index, row in enumerate(rows):
-                if len(row) < 2 or row[0] != ("", index):
+                if isinstance(row, dict) or len(row) < 2 or row[0] != index:
                     return False
         widths.update(len(row) for row in rows_by_half.get(INPUT, ()))
         if len(rows_by_half) < 2:
@@ -174,7 +177,7 @@ def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozense
     in_baseline = {name[: position.start()] for name in names for position in POSITION.finditer(name)}
     lengths: dict[str, set[int]] = {}
     for path, value in _iterate_nested(samples):
-        if not isinstance(value, JsonObject):
+        if isinstance(value, list):
             lengths.setdefault(path, set()).add(len(value))
     long_paths = [path for path, sizes in lengths.items() if len(sizes) > 1 or max(sizes) > MOST_POSITIONS]
     # An array within one that stays a text is a part of that text
@@ -191,17 +194,18 @@ def find_nested_texts(samples: SampledRows, names: Collection[str]) -> list[str]
     return [*dict.fromkeys(path for path, _ in _iterate_nested(samples) if path in names)]
 
 
-def _iterate_nested(samples: SampledRows) -> Iterator[tuple[str, JsonObject | list[JsonValue]]]:
+def _iterate_nested(samples: SampledRows) -> Iterator[tuple[str, PayloadRow]]:
     """Every object and array within the rows, by path."""
     for rows_by_half in samples:
         for rows in rows_by_half.values():
             for row in rows:
-                yield from _iterate_members(row)
+                if isinstance(row, dict):
+                    yield from _iterate_members(row)
 
 
-def _iterate_members(members: JsonObject, outer: str = "") -> Iterator[tuple[str, JsonObject | list[JsonValue]]]:
-    for key, value in members:
-        if key and isinstance(value, list):
+def _iterate_members(members: JsonMembers, outer: str = "") -> Iterator[tuple[str, PayloadRow]]:
+    for key, value in members.items():
+        if key and isinstance(value, (dict, list)):
             path = outer + key
             yield path, value
             yield from _iterate_members(number_elements(value), f"{path}.")
@@ -260,8 +264,9 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
                 "name",
                 list_names([*map(repr, absent)]),
             )
-        are_placed = label is not None or lacks_one
-        return ColumnRoles(label=label, answers=dict.fromkeys(answered if are_placed else (), 1.0), inputs=new_inputs)
+        if label is None and not lacks_one:
+            return ColumnRoles(inputs=new_inputs)
+        return ColumnRoles(label=label, answers=dict.fromkeys(answered, 1.0), inputs=new_inputs)
     if label is not None and not inputs.shares:
         return None
     if is_first:
@@ -272,7 +277,9 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
         return ColumnRoles(label=absent[0], answers={absent[0]: 1.0})
     shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
     new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
-    return ColumnRoles(label=absent[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
+    if lacks_one:
+        return ColumnRoles(label=absent[0], answers=new_answers)
+    return ColumnRoles(answers=new_answers, inputs=new_inputs)
 
 
 def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> _SampledColumns:

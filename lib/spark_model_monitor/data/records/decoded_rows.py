@@ -99,6 +99,23 @@ class DecodedRows:
         )
 
     @classmethod
+    def line_by_line(
+        cls,
+        lines: pa.StringArray,
+        paths: pa.StringArray,
+        numbers: NDArray[np.int64],
+        decode: Callable[..., Decoded],
+        columns: int,
+    ) -> DecodedRows:
+        """The rows of the lines with these numbers, decoded one by one. paths: of the lines' files."""
+        chosen = pa.array(numbers)
+        texts = lines.cast(pa.binary()).take(chosen).to_pylist()
+        decoded_lines = [
+            decode(line, path=path) for line, path in zip(texts, paths.take(chosen).to_pylist(), strict=True)
+        ]
+        return cls.one_by_one(decoded_lines, numbers, columns)
+
+    @classmethod
     def by_parts(
         cls, ranges: Iterable[tuple[int, int]], decode: Callable[[slice], DecodedRows], features: int
     ) -> DecodedRows:

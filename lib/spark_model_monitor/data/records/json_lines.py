@@ -10,7 +10,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
@@ -30,7 +30,7 @@ from spark_model_monitor.data.records.arrays import (
     view_text_bytes,
 )
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.value_class import value_class
 
 
@@ -201,12 +201,16 @@ def find_many_names(lines: pa.Array) -> Flags:
     return flags
 
 
-class JsonObject(list[tuple[str, Any]]):
-    """The members of a JSON object in order, including duplicates."""
-
-
-JsonValue: TypeAlias = Any  # what `json.loads` makes of a text, with `JsonObject` or a dictionary for objects
+JsonValue: TypeAlias = Any  # what `json.loads` makes of a text
 JsonMembers: TypeAlias = dict[str, Any]  # the members of an object by name; of duplicates, the last one
+
+
+def merge_members(members: Sequence[tuple[str, JsonValue]]) -> JsonMembers:
+    """An object with these members. Raises RecordRefused if two of one name have different values."""
+    merged = dict(members)
+    if len(merged) < len(members) and any(repr(merged[name]) != repr(value) for name, value in members):
+        raise RecordRefused(Refusal.TWO_VALUES)
+    return merged
 
 
 def parse_literal(text: str) -> Any:
@@ -269,14 +273,13 @@ def is_deep_value(value: JsonValue) -> bool:
     # Level by level, since functions that call themselves reach Python's limit before
     containers = [value]
     for _ in range(DEEPEST):
-        members = chain.from_iterable(map(_iterate_members, containers))
+        members = chain.from_iterable(map(list_values, containers))
         containers = [member for member in members if isinstance(member, (dict, list))]
     return bool(containers)
 
 
-def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Iterable[JsonValue]:
-    if isinstance(container, JsonObject):
-        return (member for _, member in container)
+def list_values(container: JsonMembers | list[JsonValue]) -> Collection[JsonValue]:
+    """The values of an object's members, or an array's elements."""
     if isinstance(container, dict):
         return container.values()
     return container

@@ -20,7 +20,6 @@ from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_
 from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
 from spark_model_monitor.data.records.decoding import (
     GROUND_TRUTH,
-    RecordRefused,
     decode_record,
     decode_value,
     read_half,
@@ -45,7 +44,7 @@ from spark_model_monitor.data.records.outcome_values import (
     Reasons,
     judge_outcomes,
 )
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD
 from spark_model_monitor.value_class import value_class
 
@@ -151,8 +150,10 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     if fits.all():
         return plain_rows
     # The other lines one by one
-    parts = [select_rows(plain_rows, fits[plain_rows.lines]), _decode_line_by_line(~fits, lines, files, reading)]
-    return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
+    columns = OUTCOMES + reading.columns
+    decode_line = partial(decode_merged_record, reading=reading)
+    other_rows = DecodedRows.line_by_line(lines, files, np.flatnonzero(~fits), decode_line, columns)
+    return DecodedRows.in_order([select_rows(plain_rows, fits[plain_rows.lines]), other_rows], columns)
 
 
 def _decode_plain_rows(
@@ -183,14 +184,6 @@ def _decode_plain_rows(
     )
     no_counts = np.zeros(len(sources), np.int32)
     return DecodedRows((label, prediction, probability, *features), sources, reasons, no_counts), fit
-
-
-def _decode_line_by_line(is_chosen: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
-    line_numbers = pa.array(np.flatnonzero(is_chosen))
-    texts = lines.cast(pa.binary()).take(line_numbers).to_pylist()
-    paths = files.take(line_numbers).to_pylist()
-    decoded = [decode_merged_record(line, path, reading) for line, path in zip(texts, paths, strict=True)]
-    return build_decoded_rows(decoded, line_numbers.to_numpy(), reading)
 
 
 def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
