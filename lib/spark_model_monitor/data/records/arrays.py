@@ -166,14 +166,14 @@ def _find_by_windows(texts: pa.StringArray, letters: bytes) -> Iterator[NDArray[
         yield np.flatnonzero(flags) + start
 
 
-def split_into_chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
-    """Ranges of lines with at most `chunk_bytes` in total, or of one line."""
+def split_into_chunks(lines: pa.StringArray) -> Iterator[tuple[int, int]]:
+    """Ranges of lines with at most `CHUNK_BYTES` in total, or of one line."""
     ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
     start = 0
     while start < len(lines):
         # Bytes of the lines before
         before = int(ends[start - 1]) if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, before + chunk_bytes, side="right")))
+        end = max(start + 1, int(np.searchsorted(ends, before + CHUNK_BYTES, side="right")))
         yield start, end
         start = end
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.arrays import (
-    CHUNK_BYTES,
     Flags,
     has_letters,
     select_rows,
@@ -146,7 +145,6 @@ class CapturedLines:
 
     reading: Reading
     files: FilesByKey = NO_FILES
-    chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
     keeps_lines = True  # also of kept records: metadata is read from the lines
@@ -163,7 +161,7 @@ class CapturedLines:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines = batch.column(LINE)
         paths = self.files.get_paths(batch)
-        parts = split_into_chunks(lines, self.chunk_bytes)
+        parts = split_into_chunks(lines)
         rows = DecodedRows.by_parts(
             parts, lambda part: _decode_lines(lines[part], paths[part], self.reading), self.features
         )

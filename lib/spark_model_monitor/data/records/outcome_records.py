@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
-from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
+from spark_model_monitor.data.records.arrays import Flags, is_writable, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
 from spark_model_monitor.data.records.captured_lines import split_halves
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
@@ -272,7 +272,6 @@ class LineDecoder:
 
     reading: OutcomeReading
     files: FilesByKey = NO_FILES
-    chunk_bytes: int = CHUNK_BYTES
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -282,7 +281,7 @@ class LineDecoder:
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
         files = self.files.get_paths(block)
-        parts = split_into_chunks(lines, self.chunk_bytes)
+        parts = split_into_chunks(lines)
         return _decode_by_parts(
             parts, lambda part: decode_merged_lines(lines[part], files[part], self.reading), self.reading
         )
@@ -294,11 +293,10 @@ class DocumentDecoder:
 
     reading: OutcomeReading
     columns: tuple[str, ...] = (LINE,)
-    chunk_bytes: int = CHUNK_BYTES
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        parts = split_into_chunks(lines, self.chunk_bytes)
+        parts = split_into_chunks(lines)
         return _decode_by_parts(parts, lambda part: decode_documents(lines[part], self.reading), self.reading)
 
 
@@ -377,7 +375,6 @@ class LabelledRecords:
     files: FilesByKey = NO_FILES
     threshold: float = THRESHOLD
     documents: bool = False
-    chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
     keeps_lines = False
@@ -394,7 +391,7 @@ class LabelledRecords:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each record, of which the first has its count of cells; one row for a refused record."""
         decoder = DocumentDecoder if self.documents else partial(LineDecoder, files=self.files)
-        outcomes = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
+        outcomes = decoder(self.reading)(batch)
         columns = [*outcomes.features, *[outcomes.labels] * self.reading.with_label]
         if self.reading.with_prediction:
             columns.append(fill_predictions(outcomes, self.threshold))
