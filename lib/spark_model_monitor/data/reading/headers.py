@@ -40,6 +40,7 @@ from spark_model_monitor.data.records.csv_rows import (
     parse_rows,
     split_row,
 )
+from spark_model_monitor.data.records.json_lines import skip_blanks
 from spark_model_monitor.data.records.refusals import format_spark_reader
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.page import list_names
@@ -631,18 +632,18 @@ class _JsonMember:
 def _read_members(text: str) -> Iterator[_JsonMember]:
     """The members of the object with which a text begins, as far as the text goes."""
     decoder = json.JSONDecoder()
-    position = _skip_blanks(text, 0)
+    position = skip_blanks(text, 0)
     # Each member begins with `{` or a comma
     while text[position : position + 1] in ("{", ","):
         try:
-            name, position = decoder.raw_decode(text, _skip_blanks(text, position + 1))
+            name, position = decoder.raw_decode(text, skip_blanks(text, position + 1))
         except (ValueError, RecursionError):
             return
-        start = _skip_blanks(text, _skip_blanks(text, position) + 1)  # behind the colon
+        start = skip_blanks(text, skip_blanks(text, position) + 1)  # behind the colon
         member = _JsonMember(str(name), start, text[start : start + 1] == "[", text[start : start + 1] == "{")
         if member.is_array:
             with suppress(ValueError, RecursionError):
-                first, _ = decoder.raw_decode(text, _skip_blanks(text, start + 1))
+                first, _ = decoder.raw_decode(text, skip_blanks(text, start + 1))
                 member = replace(member, first=first)
         try:
             value, position = decoder.raw_decode(text, start)
@@ -650,13 +651,7 @@ def _read_members(text: str) -> Iterator[_JsonMember]:
             yield replace(member, size=None)
             return
         yield replace(member, size=len(value) if member.is_array else 0)
-        position = _skip_blanks(text, position)
-
-
-def _skip_blanks(text: str, position: int) -> int:
-    while text[position : position + 1].isspace():
-        position += 1
-    return position
+        position = skip_blanks(text, position)
 
 
 def _has_list_for_each_column(members: Sequence[_JsonMember]) -> bool:

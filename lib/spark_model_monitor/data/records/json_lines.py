@@ -55,6 +55,15 @@ def _parse_whole_number(too_long: Callable[[str], str | float], digits: str) -> 
         return too_long(digits)
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is one JSON value."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def parse_json_table(
     content: bytes | pa.Buffer, schema: pa.Schema | None, other_members: str = "ignore"
 ) -> pa.Table | None:
@@ -299,10 +308,10 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
 
     Raises ValueError, also behind the first elements, if the text is not JSON.
     """
-    start = _skip_blanks(text, 0)
+    start = skip_blanks(text, 0)
     is_array = text.startswith("[", start)
     if is_array:
-        start = _skip_blanks(text, start + 1)
+        start = skip_blanks(text, start + 1)
     is_open = not (is_array and text.startswith("]", start))
     end = start
     # The second decoder, which is slower, is for integers that are too long for the first
@@ -313,16 +322,17 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
     while is_open:
         record = _parse_record(text, start, decoders)
         yield record
-        end = _skip_blanks(text, start + len(record.text))
+        end = skip_blanks(text, start + len(record.text))
         is_open = is_array and text.startswith(",", end)
-        start = _skip_blanks(text, end + 1)
+        start = skip_blanks(text, end + 1)
     if is_array and not text.startswith("]", end):
         raise json.JSONDecodeError("Expecting ',' delimiter", text, end)
-    if _skip_blanks(text, end + is_array) < len(text):
+    if skip_blanks(text, end + is_array) < len(text):
         raise json.JSONDecodeError("Extra data", text, end)
 
 
-def _skip_blanks(text: str, position: int) -> int:
+def skip_blanks(text: str, position: int) -> int:
+    """The position behind the blanks that stand at a position."""
     return BLANKS.match(text, position).end()  # type: ignore[union-attr]
 
 

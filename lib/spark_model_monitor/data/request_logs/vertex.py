@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 
 from spark_model_monitor.data.records.decoding import CSV, JSON
+from spark_model_monitor.data.records.json_lines import is_json
 from spark_model_monitor.data.request_logs.logged_events import (
     Document,
     EventRole,
@@ -54,7 +55,7 @@ def _join_instances(value: LogValue, member: str) -> LoggedPayload | None:
     if not value:
         return None
     texts = [_format_instance(instance) for instance in value]
-    if all(map(_is_json, texts)):
+    if all(map(is_json, texts)):
         return LoggedPayload(f'{{"{member}":[{",".join(texts)}]}}', JSON)
     return LoggedPayload("\n".join(texts), CSV)
 
@@ -64,11 +65,3 @@ def _format_instance(instance: LogValue) -> str:
     if isinstance(instance, Mapping) and set(instance) in WRAPPERS:
         [instance] = instance.values()
     return instance if isinstance(instance, str) else json.dumps(instance, ensure_ascii=False)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -28,7 +28,7 @@ from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import concat_rows, is_writable, select_rows, take_rows
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
-from spark_model_monitor.data.records.json_lines import JsonValue, get_member, has_many_names, parse_table
+from spark_model_monitor.data.records.json_lines import JsonValue, get_member, has_many_names, is_json, parse_table
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
@@ -417,7 +417,7 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
             return JsonFormat(lines=True)
         # A line that is no JSON by itself may be the beginning of a document over several lines
         head = read_head(engine.storage(source.path), file, refuse_nul=False)
-        begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
+        begins_document = not is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
         if begins_document:
             return JsonFormat(lines=False)
         return CaptureFormat()
@@ -426,11 +426,3 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
     if identifier and parse_time(time):
         return CsvFormat()
     return CaptureFormat()
-
-
-def _is_json(line: str) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True

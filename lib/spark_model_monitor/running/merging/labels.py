@@ -108,17 +108,17 @@ def _parse_record(record: JsonRecord, repair: int) -> Label:
 
 def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None, int]:
     """The records in a text, and the necessary repairs; None if they can't be read."""
-    plain = _parse_json(text)
+    plain = _parse_list(text, _parse_json)
     if plain is not None:
         return plain, 0
     if not repairing:
         return None, 0
     # Files put together by hand have commas between objects, or behind the last one
-    joined = _parse_json(f"[{text.rstrip(', ')}]")
+    joined = _parse_list(f"[{text.rstrip(', ')}]", _parse_json)
     if joined is not None:
         return joined, Repair.JOINED_BY_COMMAS
     # str() of a dictionary, with single quotes, is what Python scripts often write
-    literal = _parse_literal(text.rstrip(", "))
+    literal = _parse_list(text.rstrip(", "), parse_literal)
     return literal, Repair.PYTHON_LITERAL
 
 
@@ -134,20 +134,14 @@ class _Number(float):
         return number
 
 
-def _parse_json(text: str) -> list[JsonValue] | None:
+_parse_json = partial(parse_json, parse_float=_Number.of)
+
+
+def _parse_list(text: str, parse: Callable[[str], JsonValue]) -> list[JsonValue] | None:
+    """The elements of a list, or another value alone; None if the text can't be parsed."""
     try:
-        value = parse_json(text, parse_float=_Number.of)
+        value = parse(text)
     except (ValueError, RecursionError):
-        return None
-    if isinstance(value, list):
-        return value
-    return [value]
-
-
-def _parse_literal(text: str) -> list[JsonValue] | None:
-    try:
-        value = parse_literal(text)
-    except ValueError:
         return None
     if isinstance(value, (list, tuple)):
         return list(value)
