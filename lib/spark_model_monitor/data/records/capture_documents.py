@@ -207,16 +207,16 @@ def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool
     table = parse_table(lines, _build_schema(reading, with_truth=with_truth))
     captured = get_member(table, "captureData")
     nothing = pa.nulls(len(lines), pa.string())
-    event = None
-    if _select_event_members(reading):
-        event = get_member(table, "eventMetadata")
+    events = {
+        name: pc.struct_field(get_member(table, "eventMetadata"), [name]) for name in _select_event_members(reading)
+    }
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
         {half: _read_payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
         _read_payloads(get_member(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
-        nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
-        nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
-        nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
+        events.get("inferenceTime", nothing),
+        events.get("eventId", nothing),
+        events.get("targetModel", nothing),
     )
 
 
