@@ -399,5 +399,6 @@ def list_sampled_names(samples: SampledRows, reading: Reading) -> dict[str, str]
     for rows_by_half in samples:
         for half, rows in rows_by_half.items():
             for row in rows:
-                halves.update((name, half) for name, _ in list_cells(row, reading, half))
+                if isinstance(row, dict):
+                    halves.update((name, half) for name, _ in list_cells(row, reading, half))
     return halves
