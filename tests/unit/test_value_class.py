@@ -43,6 +43,11 @@ def test_it_equals_what_a_dataclass_equals(members):
     assert ValueClass("a") != Dataclass("a")
 
 
+def test_alone_it_has_slots_as_when_it_is_told():
+    assert ValueClass.__slots__ == Dataclass.__slots__
+    assert not hasattr(Unequal, "__slots__")
+
+
 def test_without_equality_it_is_itself_alone():
     assert Unequal("a") != Unequal("a")
     assert len({Unequal("a"), Unequal("a")}) == 2

@@ -14,6 +14,7 @@ from spark_model_monitor.documents.check_results import (
     name_check,
     rank_severity,
 )
+from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.value_class import value_class
 
@@ -42,7 +43,8 @@ class Alarm:
             sentence += f"; the same of {list_names(same_causes)}"
         values_by_check: dict[str, str] = {}
         for violation in further:
-            values_by_check[name_check(violation)] = _format_values(violation)
+            values = ", ".join(map(repr, violation.values or ()))
+            values_by_check[name_check(violation)] = f" ({values})" if values else ""
         values_by_check.pop(name_check(first), None)
         if values_by_check:
             sentence += f"; also {list_names([name + values for name, values in values_by_check.items()])}"
@@ -59,18 +61,21 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
     """
     check_results = tuple(check_results)
     # All violations of one cause are one alarm
-    causes: dict[str, list[CheckResult]] = {}
-    for violation in check_results:
-        if violation.is_violation:
-            causes.setdefault(cause(violation), []).append(violation)
+    causes = group_by((violation for violation in check_results if violation.is_violation), cause)
     alarms: dict[Hashable, list[CheckResult]] = {}
     for name, violations in causes.items():
         lacking = (violation for violation in violations if violation.check == COMPLETENESS)
         # Probably the same rows lack all of these features
         key = next(((violation.check, violation.observed, violation.m) for violation in lacking), name)
         alarms.setdefault(key, []).extend(violations)
+
+    def rank(violations: list[CheckResult]) -> float:
+        # What repeats another metric in other units, such as a norm, says nothing of the size
+        of_own_units = [violation for violation in violations if violation.same_as is None] or violations
+        return -max(map(compute_severity, of_own_units))
+
     # The number of an alarm is its rank: 1 has the largest severity
-    ordered = sorted(alarms.values(), key=lambda violations: -max(map(compute_severity, _select_own_units(violations))))
+    ordered = sorted(alarms.values(), key=rank)
     numbers = {id(violation): number for number, violations in enumerate(ordered, start=1) for violation in violations}
 
     # The alarm's number, its words, and its beginning
@@ -97,16 +102,9 @@ def list_alarm_starts(check_results: Iterable[CheckResult], began: str) -> dict[
 
 def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
     """The alarms of a run, the largest first."""
-    results_by_alarm: dict[int, list[CheckResult]] = {}
-    for violation in check_results:
-        if violation.alarm is not None:
-            results_by_alarm.setdefault(violation.alarm, []).append(violation)
-    return [Alarm(_sort_alarm(results_by_alarm[number])) for number in sorted(results_by_alarm)]
-
-
-def _select_own_units(violations: list[CheckResult]) -> list[CheckResult]:
-    """Those that repeat no other metric in other units, such as a norm; all, if each does."""
-    return [violation for violation in violations if violation.same_as is None] or violations
+    numbered = (violation for violation in check_results if violation.alarm is not None)
+    alarms = group_by(numbered, lambda violation: violation.alarm or 0)
+    return [Alarm(_sort_alarm(violations)) for _, violations in sorted(alarms.items())]
 
 
 def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
@@ -115,9 +113,3 @@ def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
     return tuple(
         sorted(alarm, key=lambda violation: (common and violation.check != COMPLETENESS, *rank_severity(violation)))
     )
-
-
-def _format_values(violation: CheckResult) -> str:
-    if violation.values:
-        return f" ({', '.join(map(repr, violation.values))})"
-    return ""

@@ -19,7 +19,7 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section
-from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.documents.outcome import Outcome, group_by
 
 
 class AlertStatus(Enum):
@@ -155,7 +155,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         """Whether a result shows an accepted change: an alarm, or what was left to an alarm of the same feature."""
         if check_result.is_violated:
             return True
-        if check_result.status is CheckStatus.NOT_JUDGED:
+        if not check_result.is_judged:
             p_value = check_result.adjusted_p
             if p_value is None:
                 p_value = check_result.p
@@ -170,28 +170,26 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
 def apply_decisions(check_results: Iterable[CheckResult], decisions: Sequence[Decision]) -> tuple[CheckResult, ...]:
     """The results; violations that a decision covers are not judged."""
     window_results = tuple(check_results)
-    results_by_subject: dict[tuple[str, str], list[CheckResult]] = {}
+    results_by_subject = group_by(window_results, identify_subject)
+    decided_results = []
     for check_result in window_results:
-        results_by_subject.setdefault(identify_subject(check_result), []).append(check_result)
-    return tuple(
-        _apply_decision(check_result, decisions, results_by_subject[identify_subject(check_result)])
-        for check_result in window_results
-    )
+        if check_result.status is CheckStatus.VIOLATED:
+            of_subject = results_by_subject[identify_subject(check_result)]
+            decision = next((decision for decision in decisions if decision.covers(check_result, of_subject)), None)
+            if decision is not None:
+                check_result = _mark_accepted(check_result, decision)
+        decided_results.append(check_result)
+    return tuple(decided_results)
 
 
-def _apply_decision(
-    check_result: CheckResult, decisions: Sequence[Decision], window_results: Sequence[CheckResult]
-) -> CheckResult:
-    covering = (
-        decision for decision in decisions if check_result.is_violated and decision.covers(check_result, window_results)
-    )
-    decision = next(covering, None)
-    if decision is None:
-        return check_result
+def _mark_accepted(violation: CheckResult, decision: Decision) -> CheckResult:
+    """The violation as not judged, so that it raises no alarm, and says who accepted it."""
     # The page shows this sentence in place of the alarm
-    reason_parts = [f"accepted at {decision.time}", *([f"by {decision.by}"] if decision.by else [])]
-    reason = " ".join(reason_parts) + (f": {decision.why}" if decision.why else "")
-    # An accepted violation is not judged, so that it raises no alarm, and says who accepted it
+    reason = f"accepted at {decision.time}"
+    if decision.by:
+        reason += f" by {decision.by}"
+    if decision.why:
+        reason += f": {decision.why}"
     unjudged = {
         "status": CheckStatus.NOT_JUDGED,
         "decided_by": None,
@@ -199,7 +197,7 @@ def _apply_decision(
         "description": None,
         "accepted": True,
     }
-    return check_result.model_copy(update=unjudged)
+    return violation.model_copy(update=unjudged)
 
 
 def _is_repeated(
@@ -219,9 +217,16 @@ def _is_repeated(
     if violation.check == DRIFT:
         shares_now = _count_new_values(violation, window_results)
         shares_then = _count_new_values(accepted, accepted_results)
-        if any(_is_more(share, shares_then[check]) for check, share in shares_now.items() if check in shares_then):
-            return False
-        if violation.component != accepted.component and not _may_differ(violation, accepted, shares_then):
+        for check in shares_now.keys() & shares_then.keys():
+            # Larger by more than chance: Wilson's intervals don't overlap
+            lower_end = _compute_wilson_end(*shares_now[check], sign=-1)
+            if lower_end > _compute_wilson_end(*shares_then[check], sign=1):
+                return False
+        # Two tests of values may have found the same change, unless one is of new values, and how many there were is unknown
+        is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
+        # Of most rows changed in both windows it doesn't matter
+        smaller_distance = min(violation.distance or 0.0, accepted.distance or 0.0)
+        if violation.component != accepted.component and not (is_known or smaller_distance > MOST_ROWS):
             return False
     return _is_at_most(violation, accepted)
 
@@ -267,21 +272,6 @@ def _count_new_values(drift: CheckResult, window_results: Sequence[CheckResult])
     return shares
 
 
-def _may_differ(violation: CheckResult, accepted: CheckResult, shares_then: Mapping[str, tuple[float, int]]) -> bool:
-    """Whether two tests of values may have found the same change: not if one is of new values, and how many there were is
-    unknown, unless most rows changed in both windows.
-    """
-    is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
-    distance_now = violation.distance or 0.0
-    distance_then = accepted.distance or 0.0
-    return is_known or min(distance_now, distance_then) > MOST_ROWS
-
-
-def _is_more(now: tuple[float, int], then: tuple[float, int]) -> bool:
-    """Whether a share, given with its number of rows, is larger than another by more than chance: Wilson's intervals."""
-    return _compute_wilson_end(*now, sign=-1) > _compute_wilson_end(*then, sign=1)
-
-
 def _compute_wilson_end(share: float, rows: int, *, sign: int) -> float:
     """An end of the interval of a share. Source: Wilson 1927."""
     square = TWO_SIDED_95**2 / rows
@@ -305,7 +295,10 @@ def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
         sign = 1
     else:
         sign = -1
-    reach_then = _estimate_reach(accepted, then, limit, sign)
+    reach_then = _estimate_own_reach(accepted, then, sign)
+    # Neither interval nor share: later windows have other numbers of rows, so some room is needed
+    if reach_then is None:
+        reach_then = FARTHER * abs(then - limit)
     reach_now = _estimate_own_reach(violation, now, -sign) or 0.0
     reach = math.hypot(reach_then, reach_now)
     farthest = then + sign * reach
@@ -318,15 +311,6 @@ def _select_size(violation: CheckResult) -> float | None:
     if violation.distance is None:
         return violation.observed
     return violation.distance
-
-
-def _estimate_reach(accepted: CheckResult, size: float, limit: float, sign: int) -> float:
-    """How far beyond an accepted size its true one may be, above or below."""
-    reach = _estimate_own_reach(accepted, size, sign)
-    if reach is not None:
-        return reach
-    # Neither interval nor share: later windows have other numbers of rows, so some room is needed
-    return FARTHER * abs(size - limit)
 
 
 def _estimate_own_reach(check_result: CheckResult, size: float, sign: int) -> float | None:
@@ -384,7 +368,7 @@ def report_ended_alarms(
     judged: dict[str, bool] = {}
     for check_result in check_results:
         # An accepted change is still there
-        is_settled = check_result.status is not CheckStatus.NOT_JUDGED or check_result.accepted
+        is_settled = check_result.is_judged or check_result.accepted
         if is_settled and since:
             is_over = not check_result.is_violated and not check_result.accepted
             judged[cause(check_result)] = judged.get(cause(check_result), True) and is_over

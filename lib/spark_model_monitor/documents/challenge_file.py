@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
 
 from spark_model_monitor.documents.document import (
     Count,
@@ -32,13 +31,11 @@ class TrialDesign(Enum):
     SPLIT = "split"
 
 
-class MetricDifference(Section):
+# Written as null: a metric that is undefined for one model is a finding
+class MetricDifference(Section, nullable=("champion", "challenger", "difference", "interval")):
     """One metric of both models. difference: challenger minus champion. interval: its ends, valid for all looks of the
     trial together; None with too few rows. p: of this look alone. method: how the standard error was computed.
     """
-
-    # Written as null: a metric that is undefined for one model is a finding
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"champion", "challenger", "difference", "interval"})
 
     name: Name
     champion: UndefinableNumber = None
@@ -76,15 +73,15 @@ class Segment(Section):
     p: Number
 
 
-class Challenge(Document, file="challenge.json", meant="challenge.json of a trial"):
+class Challenge(
+    Document, file="challenge.json", meant="challenge.json of a trial", nullable=("rows_to_tell", "disagreement")
+):
     """challenge.json. reason: of the verdict. rows: pairs, or rows of both sides together. rows_to_tell: the rows at
     which the current difference would be significant; None if it is already, or if unknown. disagreement: the share of
     pairs with different answers, for regression their mean distance; None for a split. segments: where they disagree
     more or less than elsewhere, the clearest first. unfair: differences between both models' requests. metrics: the
     deciding metric first.
     """
-
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"rows_to_tell", "disagreement"})
 
     version: Number = 0.0
     verdict: TrialVerdict

@@ -121,8 +121,7 @@ def format_start(since: str | None, window: RunWindow | None) -> str:
         return ""
     began = parse_moment(since)
     # A time of day alone would be misread for an alarm of last week
-    same_day = window is not None and parse_moment(window.start).date() == began.date()
-    if same_day:
+    if window is not None and parse_moment(window.start).date() == began.date():
         return f"{began:%H:%M}"
     return f"{format_day(began)}, {began:%H:%M} UTC"
 
@@ -138,10 +137,9 @@ def format_window(window: RunWindow | None) -> str:
         return ""
     start = parse_moment(window.start)
     end = parse_moment(window.end)
-    if end.date() == start.date():
-        until = f"{end:%H:%M}"
-    else:
-        until = f"{format_day(end)}, {end:%H:%M}"
+    until = f"{end:%H:%M}"
+    if end.date() != start.date():
+        until = f"{format_day(end)}, {until}"
     return f"{format_day(start)}, {start:%H:%M} to {until} UTC"
 
 
@@ -165,13 +163,17 @@ def describe_move(before: float, now: float, deviation: float | None = None) -> 
     # From twice or half on by the factor, else by the percentage
     ratio = now / before
     if ratio >= 2:
-        return f"is about {_format_ratio(ratio)} times what it was"
+        rounded = f"{ratio:.2g}"
+        if ratio >= 10:
+            rounded = f"{ratio:,.0f}"
+        return f"is about {rounded} times what it was"
     if ratio <= 0.5:
         return f"is {_format_fraction(ratio)} of what it was"
     direction = "higher" if ratio > 1 else "lower"
-    if abs(ratio - 1) >= 0.01:
-        return f"is {100 * abs(ratio - 1):.0f} % {direction}"
-    return f"is {100 * abs(ratio - 1):.2g} % {direction}"
+    percent = 100 * abs(ratio - 1)
+    if percent >= 1:
+        return f"is {percent:.0f} % {direction}"
+    return f"is {percent:.2g} % {direction}"
 
 
 def describe_evidence(check_result: CheckResult) -> str:
@@ -224,12 +226,6 @@ def format_chance(p: float) -> str:
     if p < 0.5:
         return f"once in {float(f'{1 / p:.2g}'):,.0f} windows"
     return "every other window"
-
-
-def _format_ratio(ratio: float) -> str:
-    if ratio >= 10:
-        return f"{ratio:,.0f}"
-    return f"{ratio:.2g}"
 
 
 def _format_fraction(ratio: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Count, Document, Flag, Name, Number, Section, UndefinableNumber
-from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
+from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome, group_by
 from spark_model_monitor.value_class import value_class
 
 
@@ -246,6 +246,10 @@ class CheckResult(  # type: ignore[misc]
         return self.is_violated and self.check not in BESIDE
 
     @property
+    def is_judged(self) -> bool:
+        return self.status is not CheckStatus.NOT_JUDGED
+
+    @property
     def observes_p_value(self) -> bool:
         """Whether `observed` is no distance but the p-value of a drift method, which has degrees of freedom."""
         return self.degrees_of_freedom is not None
@@ -258,7 +262,7 @@ class CheckResult(  # type: ignore[misc]
     @property
     def counts_for_outcome(self) -> bool:
         """Whether it takes part in the outcome of its feature: it is judged, and about all rows or a violation."""
-        if self.status is CheckStatus.NOT_JUDGED or self.check in BESIDE:
+        if not self.is_judged or self.check in BESIDE:
             return False
         # A segment may be too small to tell, which says nothing about all rows
         return self.is_violation or not self.is_of_one_segment
@@ -271,7 +275,7 @@ class CheckResult(  # type: ignore[misc]
     @property
     def full_name(self) -> str:
         """The name in histories of runs."""
-        return format_full_name(self)
+        return join_name(*identify_subject(self))
 
 
 UNREAD_NAMED = 5  # the number of members that a hint names; the rest are counted
@@ -288,15 +292,14 @@ class Hint(Section):
     def from_unread_members(cls, constraints: Document) -> tuple[Hint, ...]:
         """A hint about members of the constraints that nothing reads; empty if all are known."""
         unknown_members = [*constraints.unknown_members()]
+        if not unknown_members:
+            return ()
+        named = unknown_members[:UNREAD_NAMED]
         if len(unknown_members) > UNREAD_NAMED:
-            more = f"; and {len(unknown_members) - UNREAD_NAMED} more"
-        else:
-            more = ""
+            named.append(f"and {len(unknown_members) - UNREAD_NAMED} more")
         # A misspelt setting would otherwise change nothing and be noticed by nobody
-        description = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(unknown_members[:UNREAD_NAMED])}{more}"
-        if unknown_members:
-            return (cls(hint="unknown_members", features=(), description=description),)
-        return ()
+        description = f"of {constraints.FILE_NAME} nothing reads: {'; '.join(named)}"
+        return (cls(hint="unknown_members", features=(), description=description),)
 
 
 class Family(Section):
@@ -420,11 +423,6 @@ def identify_subject(result: CheckResult) -> tuple[str, str]:
     return result.metric or result.feature or "", part
 
 
-def format_full_name(result: CheckResult) -> str:
-    """The name that a check's result has in histories of runs."""
-    return join_name(*identify_subject(result))
-
-
 def join_name(name: str, part: str) -> str:
     """A summary's name and part as one text."""
     return f"{name} ({part})" if part else name
@@ -463,10 +461,8 @@ def locate_without_values(unnamed: CheckResult, before: CheckResult, located: Ch
     # Nothing was located, so there is nothing to carry over
     if located is before:
         return remove_values(unnamed)
-    members = {}
-    for member in ("where", "cause", "parts", "guess"):
-        if getattr(located, member) != getattr(before, member):
-            members[member] = getattr(located, member)
+    names = ("where", "cause", "parts", "guess")
+    members = {name: getattr(located, name) for name in names if getattr(located, name) != getattr(before, name)}
     return remove_values(unnamed.model_copy(update=members))
 
 
@@ -496,13 +492,9 @@ def cause(result: CheckResult) -> str:
 
 def group_by_cause(results: Iterable[CheckResult]) -> list[list[CheckResult]]:
     """The violations by cause, the largest first."""
-    results_by_cause: dict[str, list[CheckResult]] = {}
-    violated = (violation for violation in results if violation.status is CheckStatus.VIOLATED)
-    for violation in sorted(
-        violated, key=lambda violation: (violation.alarm or float("inf"), *rank_severity(violation))
-    ):
-        results_by_cause.setdefault(cause(violation), []).append(violation)
-    return list(results_by_cause.values())
+    violated = [violation for violation in results if violation.status is CheckStatus.VIOLATED]
+    violated.sort(key=lambda violation: (violation.alarm or float("inf"), *rank_severity(violation)))
+    return list(group_by(violated, cause).values())
 
 
 def compute_severity(result: CheckResult) -> float:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
@@ -27,7 +27,7 @@ class ClarifyDocument(Document):
 
 
 OF_ONE_JOB = ("pre_training_bias_metrics", "post_training_bias_metrics", "explanations")
-"""One analysis.json may hold the results of both bias and explainability."""
+"""One analysis.json may hold the results of both bias and explainability, and both monitors read it."""
 
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -52,11 +52,9 @@ MetricNumber = Annotated[
 ]
 
 
-class BiasMetric(Section):
+# null, with an error beside it, where the metric is undefined
+class BiasMetric(Section, nullable=("value",)):
     """One metric of one group. value: None if undefined; error then says why."""
-
-    # null, with an error beside it, where the metric is undefined
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value"})
 
     name: Name
     description: Name | None = None
@@ -93,13 +91,10 @@ class BiasPart(Section):
     label_value_or_threshold: Name
 
 
-class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analysis.json"):
+class BiasReport(ClarifyDocument, file="analysis.json", meant="bias job's analysis.json", shared=OF_ONE_JOB):
     """analysis.json of a bias job or monitor. A part that was not requested is absent. requested_limits: ours; metrics
     whose values here decide alone even if they are the baseline's own.
     """
-
-    # A job with both analyses writes one file, which both monitors read
-    BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
     post_training_bias_metrics: BiasPart | None = None
     pre_training_bias_metrics: BiasPart | None = None
@@ -121,13 +116,11 @@ class BiasViolation(Section):
     description: Name
 
 
+# The service writes no file without a violation, so clients may take its existence for one
 class BiasViolations(
-    ClarifyDocument, file="constraint_violations.json", meant="bias monitor's constraint_violations.json"
+    ClarifyDocument, file="constraint_violations.json", meant="bias monitor's constraint_violations.json", optional=True
 ):
     """constraint_violations.json of the bias monitor; the service omits it if there are none."""
-
-    # The service writes none without a violation, so clients may take the file's existence for one
-    LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
     violations: tuple[BiasViolation, ...] = ()
 
@@ -158,10 +151,10 @@ class Explanations(Section):
     pdp: tuple[Dependence, ...] | None = None
 
 
-class AttributionReport(ClarifyDocument, file="analysis.json", meant="explainability job's analysis.json"):
+class AttributionReport(
+    ClarifyDocument, file="analysis.json", meant="explainability job's analysis.json", shared=OF_ONE_JOB
+):
     """analysis.json of an explainability job or monitor."""
-
-    BESIDE: ClassVar[Collection[str]] = OF_ONE_JOB
 
     explanations: Explanations
 
@@ -194,11 +187,11 @@ class AttributionViolation(Section):
 
 
 class AttributionViolations(
-    ClarifyDocument, file="constraint_violations.json", meant="explainability monitor's constraint_violations.json"
+    ClarifyDocument,
+    file="constraint_violations.json",
+    meant="explainability monitor's constraint_violations.json",
+    optional=True,
 ):
     """constraint_violations.json of the explainability monitor; the service omits it if there are none."""
-
-    # The service writes none without a violation, so clients may take the file's existence for one
-    LEFT_OUT_IF_EMPTY: ClassVar[bool] = True
 
     violations: tuple[AttributionViolation, ...] = ()

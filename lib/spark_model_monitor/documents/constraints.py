@@ -404,7 +404,11 @@ class MonitoringSettings:
     def __post_init__(self) -> None:
         # Words of the file become members of their enumerations
         for name, words in (("verdicts", Verdicts), ("rows", Rows)):
-            self._set(name, _parse_word(name, words, getattr(self, name)))
+            try:
+                self._set(name, words(getattr(self, name)))
+            except ValueError:
+                allowed = ", ".join(json.dumps(word.value) for word in words)
+                raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write one of: {allowed}") from None
         # Limits that somebody gave decide alone, even if their values are the suggested ones
         if not self.is_calibrated:  # every limit applies as written
             self._set("requested_limits", ())
@@ -476,14 +480,6 @@ _MEMBERS = {
     MonitoringConfig: _OF_CONFIG,
 }
 """The names of the settings in each section of the file."""
-
-
-def _parse_word(name: str, words: type[Verdicts] | type[Rows], value: Verdicts | Rows | str) -> Verdicts | Rows:
-    try:
-        return words(value)
-    except ValueError:
-        allowed = ", ".join(json.dumps(word.value) for word in words)
-        raise BadConfiguration(f"{name} is {value!r}; write one of: {allowed}") from None
 
 
 class Constraints(Document, file="constraints.json", meant="constraints.json of a data-quality baseline"):

@@ -76,10 +76,9 @@ def parse_contract(content: bytes | str, where: str, table: str = "", *, skip_un
         raise BadDocument(f"{where}: has no rule that can be evaluated")
     # A run is identified by the contract, not by what was made of it
     rule_set = parse_rule_set(format_rules(rules), where)
-    text = content
-    if isinstance(text, str):
-        text = text.encode()
-    return replace(rule_set, skipped=tuple(skipped), digest=hashlib.sha256(text).hexdigest())
+    if isinstance(content, str):
+        content = content.encode()
+    return replace(rule_set, skipped=tuple(skipped), digest=hashlib.sha256(content).hexdigest())
 
 
 def _read_contract(content: bytes | str, where: str) -> OpenDataContractStandard:
@@ -92,10 +91,7 @@ def _read_contract(content: bytes | str, where: str) -> OpenDataContractStandard
     try:
         return OpenDataContractStandard.model_validate(members)
     except ValidationError as fault:
-        faults = []
-        for error in fault.errors():
-            member = ".".join(map(str, error["loc"]))
-            faults.append(f"{where}: {member}: {error['msg']}")
+        faults = [f"{where}: {'.'.join(map(str, error['loc']))}: {error['msg']}" for error in fault.errors()]
         raise BadDocument("\n".join(faults)) from None
 
 
@@ -122,9 +118,10 @@ def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[S
     rules: dict[str, None] = {}  # what schema and quality both say is one rule
     skipped = []
 
-    def add(subject: str, translate: Callable[..., str], *arguments: Any) -> None:
+    def add(subject: str, rule: str | NotTranslated) -> None:
         try:
-            rule = translate(*arguments)
+            if isinstance(rule, NotTranslated):
+                raise rule
             # DQDL's own limits, such as patterns with look-around
             parse_rule_set(format_rules([rule]), where)
         except NotTranslated as reason:
@@ -137,32 +134,35 @@ def _translate_table(table: SchemaObject, where: str) -> tuple[list[str], list[S
     # The key, of one column or several
     keys = [column for column in table.properties or () if column.primaryKey]
     if keys:
-        keys.sort(key=_key_position)
+        keys.sort(key=lambda column: column.primaryKeyPosition or 0)
         names = " ".join(quote_text(_name_column(column)) for column in keys)
         rules[f"IsPrimaryKey {names}"] = None
     # Each column's schema, then its quality
     for column in table.properties or ():
         name = _name_column(column)
-        for member, value in _list_members(column):
-            add(f"{name}: {member}", _translate_member, column, member, value)
+        for member, rule in _translate_column(column):
+            add(f"{name}: {member}", rule)
         for index, quality in enumerate(column.quality or ()):
-            add(f"{name}: {_describe(quality, index)}", _translate_quality, quality, [name])
+            add(f"{name}: {_describe(quality, index)}", _try(_translate_quality, quality, [name]))
     # What is about all rows, or several columns
     for index, quality in enumerate(table.quality or ()):
-        arguments = quality.arguments or {}
-        columns = arguments.get("properties") or []
-        add(_describe(quality, index), _translate_quality, quality, columns)
+        columns = (quality.arguments or {}).get("properties") or []
+        add(_describe(quality, index), _try(_translate_quality, quality, columns))
     for relationship in table.relationships or ():
-        skipped.append(SkippedRule(f"{_RELATIONSHIP}{relationship.to}", SECOND_DATA_SET))
+        add(f"relationship to {relationship.to}", NotTranslated(SECOND_DATA_SET))
     return list(rules), skipped
+
+
+def _try(translate: Callable[..., str], *arguments: Any) -> str | NotTranslated:
+    """What a function translates, or why it can't."""
+    try:
+        return translate(*arguments)
+    except NotTranslated as reason:
+        return reason
 
 
 def _name_column(column: SchemaProperty) -> str:
     return column.physicalName or column.name or ""
-
-
-def _key_position(column: SchemaProperty) -> int:
-    return column.primaryKeyPosition or 0
 
 
 def _describe(quality: DataQuality, index: int) -> str:
@@ -172,53 +172,34 @@ def _describe(quality: DataQuality, index: int) -> str:
     return f"quality[{index}] ({subject})"
 
 
-def _list_members(column: SchemaProperty) -> Iterator[tuple[str, Json]]:
-    """What the schema says of a column: members that are rules, and their values."""
-    yield "name", column.name
-    if column.required:
-        yield "required", True
-    if column.unique:
-        yield "unique", True
-    if column.logicalType is not None and column.logicalType != "string":
-        yield "logicalType", column.logicalType
-    # What values of the type may be
-    for option, value in (column.logicalTypeOptions or {}).items():
-        yield f"{_OPTION}{option}", value
-    if column.enum:
-        yield "enum", [value.value for value in column.enum]
-    # What is not about single values of this table
-    if column.properties or column.items or column.map:
-        yield "nested properties", None
-    for relationship in column.relationships or ():
-        yield f"{_RELATIONSHIP}{relationship.to}", None
-
-
-_OPTION = "logicalTypeOptions."
-_RELATIONSHIP = "relationship to "
-_OF_COLUMNS = {"name": "ColumnExists", "required": "IsComplete", "unique": "IsUnique"}
-
-
-def _translate_member(column: SchemaProperty, member: str, value: Json) -> str:
-    """A member of a column's schema in DQDL."""
+def _translate_column(column: SchemaProperty) -> Iterator[tuple[str, str | NotTranslated]]:
+    """What the schema says of a column: its members with their rules in DQDL, or why they have none."""
     column_name = _name_column(column)
     name = quote_text(column_name)
     # In DQDL a missing value breaks a rule about values, in the standard only `required` is about it
     is_present = quote_text(f"`{column_name}` is not null")
     present = f"where {is_present}"
-    if member in _OF_COLUMNS:
-        return f"{_OF_COLUMNS[member]} {name}"
-    if member == "enum":
-        return f"ColumnValues {name} in {_list_values(value)} {present}"
-    if member.startswith(_OPTION):
-        return _translate_option(column.logicalTypeOptions or {}, member.removeprefix(_OPTION), value, name, present)
-    if member == "logicalType" and value in _TYPES:
-        return f'ColumnDataType {name} = "{_TYPES[value]}" {present}'
-    # What is left has no rule
-    if member == "logicalType":
-        raise NotTranslated(f"{value} is not evaluated; {', '.join(_TYPES)} are")
-    if member.startswith(_RELATIONSHIP):
-        raise NotTranslated(SECOND_DATA_SET)
-    raise NotTranslated("columns of objects and lists have no single values")
+    yield "name", f"ColumnExists {name}"
+    if column.required:
+        yield "required", f"IsComplete {name}"
+    if column.unique:
+        yield "unique", f"IsUnique {name}"
+    if column.logicalType in _TYPES:
+        yield "logicalType", f'ColumnDataType {name} = "{_TYPES[column.logicalType]}" {present}'
+    elif column.logicalType not in (None, "string"):
+        reason = NotTranslated(f"{column.logicalType} is not evaluated; {', '.join(_TYPES)} are")
+        yield "logicalType", reason
+    # What values of the type may be
+    options = column.logicalTypeOptions or {}
+    for option, value in options.items():
+        yield f"logicalTypeOptions.{option}", _try(_translate_option, options, option, value, name, present)
+    if column.enum:
+        yield "enum", f"ColumnValues {name} in {_list_values([value.value for value in column.enum])} {present}"
+    # What is not about single values of this table
+    if column.properties or column.items or column.map:
+        yield "nested properties", NotTranslated("columns of objects and lists have no single values")
+    for relationship in column.relationships or ():
+        yield f"relationship to {relationship.to}", NotTranslated(SECOND_DATA_SET)
 
 
 def _translate_option(options: Mapping[str, Json], option: str, value: Json, name: str, present: str) -> str:
@@ -251,14 +232,8 @@ def _format_pattern(pattern: Json) -> str:
 
 def _list_values(values: Sequence[Json]) -> str:
     """A list of values in DQDL, which compares the text of a number as a number where the column has numbers."""
-    texts = []
-    for value in values:
-        if value is None:
-            texts.append("NULL")
-        else:
-            texts.append(quote_text(_format_value(value)))
-    listed = ", ".join(texts)
-    return f"[{listed}]"
+    texts = ["NULL" if value is None else quote_text(_format_value(value)) for value in values]
+    return f"[{', '.join(texts)}]"
 
 
 def _format_value(value: Json) -> str:
@@ -269,13 +244,9 @@ def _format_value(value: Json) -> str:
 
 def _list_sql_values(values: Sequence[Json]) -> str:
     texts = [_format_value(value) for value in values if value is not None]
-    listed = ", ".join(map(_quote_in_sql, texts))
-    return f"({listed})"
-
-
-def _quote_in_sql(text: str) -> str:
-    """A constant of a where, in the quotes that the text doesn't have."""
-    return f'"{text}"' if "'" in text else f"'{text}'"
+    # In the quotes that the text doesn't have
+    constants = [f'"{text}"' if "'" in text else f"'{text}'" for text in texts]
+    return f"({', '.join(constants)})"
 
 
 def _translate_quality(quality: DataQuality, columns: Sequence[str]) -> str:
@@ -371,21 +342,16 @@ def write_contract(rules: Expectations, table: str) -> str:
     columns = [_describe_column(name, listed) for name, listed in rules.features.items()]
     # The members that the standard requires
     members: dict[str, Json] = {"kind": "DataContract", "apiVersion": "v3.1.0", "version": "1.0.0"}
-    members["id"] = table
-    members["status"] = "draft"
-    schema: dict[str, Json] = {"name": table, "logicalType": "object"}
-    schema["properties"] = columns
-    members["schema"] = [schema]
+    members |= {"id": table, "status": "draft"}
+    members["schema"] = [{"name": table, "logicalType": "object", "properties": columns}]
     contract = OpenDataContractStandard.model_validate(members)
     # Left in as comments, so that nobody believes that they are checked
     comments = [f"# {rule.rule}: the standard has no rule about two columns of a row\n" for rule in rules.row_rules]
-    text = contract.to_yaml()
-    return "".join([*comments, text])
+    return "".join([*comments, contract.to_yaml()])
 
 
 def _describe_column(name: str, listed: Sequence[FeatureExpectations]) -> dict[str, Json]:
-    column: dict[str, Json] = {}
-    column["name"] = name
+    column: dict[str, Json] = {"name": name}
     # Members of the schema where it has them, else a quality rule
     for expected in listed:
         if expected.type is ValueType.INTEGRAL:
@@ -400,7 +366,6 @@ def _describe_column(name: str, listed: Sequence[FeatureExpectations]) -> dict[s
         if expected.unique:
             column["unique"] = True
         if expected.domain is not None:
-            quality: dict[str, Json] = {"metric": "invalidValues", "mustBe": 0}
-            quality["arguments"] = {"validValues": list(expected.domain)}
-            column["quality"] = [quality]
+            arguments = {"validValues": list(expected.domain)}
+            column["quality"] = [{"metric": "invalidValues", "mustBe": 0, "arguments": arguments}]
     return column

@@ -93,6 +93,7 @@ def _require_encodable(text: str) -> str:
 
 def _parse_count(value: Json) -> int:
     """The whole number. Raises ValueError if it isn't one, or is negative."""
+    # From there on not every whole number is a double
     if type(value) is int and 0 <= value < 2**53:
         return value
     number = _parse_number(value)
@@ -176,11 +177,17 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, defer_build=True)
 
-    NULLABLE: ClassVar[frozenset[str]] = frozenset()
-    """Members that are written as null, not omitted, when set to None."""
+    NULLABLE: ClassVar[Collection[str]] = ()
+    """Members that are written as null, not omitted, when set to None; a class names them as `nullable`."""
 
     _as_read: ClassVar[_AsRead | None] = None
     """What the file had, for a section that was read. Not a private attribute of pydantic, which is slow to create."""
+
+    def __init_subclass__(cls, *, nullable: Collection[str] = (), **config: Unpack[ConfigDict]) -> None:
+        super().__init_subclass__(**config)
+        # What it is made of may have declared some
+        if nullable:
+            cls.NULLABLE = nullable
 
     def plain(self) -> dict[str, Json]:
         """The content as a plain JSON object: dicts, lists, texts, numbers, booleans, None."""
@@ -219,25 +226,35 @@ class StrictSection(Section, extra="forbid"):
 class Document(Section):
     """A whole file of the contract.
 
-    A class declares `file`, the name that the service gives it, and `meant`, that name with its job, for errors.
+    A class declares `file`, the name that the service gives it, and `meant`, that name with its job, for errors; it may declare
+    `foreign`, members beyond `MARKS` that only another document has, with what that document is; `shared`, members of another
+    document that the same file may have; and `optional`, whether the service omits the file when it would be empty (C11.7).
     """
 
     FILE_NAME: ClassVar[str]
     MEANT: ClassVar[str]
-
     FOREIGN: ClassVar[Mapping[str, str]] = {}
-    """Members beyond `MARKS` that only another document has -> what that document is."""
-
-    BESIDE: ClassVar[Collection[str]] = ()  # members of another document that the same file may have
-
+    SHARED: ClassVar[Collection[str]] = ()
     LEFT_OUT_IF_EMPTY: ClassVar[bool] = False
-    """Whether the service omits the file when it would be empty (C11.7)."""
 
-    def __init_subclass__(cls, *, file: str = "", meant: str = "", **config: Unpack[ConfigDict]) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        file: str = "",
+        meant: str = "",
+        foreign: Mapping[str, str] | None = None,
+        shared: Collection[str] = (),
+        optional: bool = False,
+        **config: Any,
+    ) -> None:
         super().__init_subclass__(**config)
+        # Classes that are made of this one and are no files, such as our parts of it, declare nothing
         if file:
             cls.FILE_NAME = file
             cls.MEANT = meant
+            cls.FOREIGN = foreign or {}
+            cls.SHARED = shared
+            cls.LEFT_OUT_IF_EMPTY = optional
 
     @classmethod
     def from_json(cls: type[DocumentType], text: str | bytes, where: str | None = None) -> DocumentType:
@@ -254,7 +271,7 @@ class Document(Section):
             raise BadDocument(f"{where} is {_describe_value(content, shown=False)}; it has to be a JSON object")
         # Another document of the contract is recognised by its members: its faults would say nothing
         for name, document_kind in {**cls.FOREIGN, **MARKS}.items():
-            if name in content and name not in cls.model_fields and name not in cls.BESIDE:
+            if name in content and name not in cls.model_fields and name not in cls.SHARED:
                 raise BadDocument(f"{where} has a member {name}, so it is {document_kind}; give a {cls.MEANT} here")
         # All faults at once, so that a file is corrected in one go
         faults: list[str] = []
@@ -401,8 +418,10 @@ _KEY = "[key]"  # with this, pydantic ends the location of a key
 
 
 def _describe_fault(document: type[Document], location: tuple[int | str, ...], value: Json, kind: str) -> str:
+    # A section that accepts only declared members
     if kind == "extra_forbidden":
-        return _describe_unknown_member(document, location)
+        path, hint = _follow_location(document, location[:-1])
+        return describe_unknown_name(str(location[-1]), _find_section(hint).model_fields, path)
     # The key itself can't be printed: half a surrogate pair is no text
     if location[-1:] == (_KEY,):
         path, _ = _follow_location(document, location[:-2])
@@ -416,12 +435,6 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
     return (
         f"{path} is {'missing' if kind == 'missing' else _describe_value(value, shown=not expected.of_data)}; {advice}"
     )
-
-
-def _describe_unknown_member(document: type[Document], location: tuple[int | str, ...]) -> str:
-    """The fault of an unknown member in a section that accepts only declared ones."""
-    path, hint = _follow_location(document, location[:-1])
-    return describe_unknown_name(str(location[-1]), _find_section(hint).model_fields, path)
 
 
 def describe_unknown_name(name: str, names: Collection[str], path: str = "") -> str:

@@ -16,6 +16,7 @@ from dataclasses import field, replace
 from enum import Enum
 from typing import TypeAlias, TypeVar
 
+from spark_model_monitor.documents.json_text import format_position
 from spark_model_monitor.documents.row_rules import BadRule, Tree, parse_sql_condition
 from spark_model_monitor.documents.rules_file import is_pattern
 from spark_model_monitor.errors import BadDocument, did_you_mean
@@ -265,32 +266,22 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
     except RecursionError:
         raise BadDocument(f"{where}: its rules are nested too deeply; write several rules") from None
     # What another run could evaluate is no mistake of the file
-    unsupported = []
-    supported_rules = []
-    for rule in rule_set.rules:
-        reason = _find_unsupported(rule)
-        if reason:
-            unsupported.append(SkippedRule(rule.text, reason))
-        else:
-            supported_rules.append(rule)
+    unsupported = [SkippedRule(rule.text, reason) for rule in rule_set.rules if (reason := _find_unsupported(rule))]
     if skip_unsupported:
-        rule_set = replace(rule_set, rules=tuple(supported_rules), skipped=tuple(unsupported))
+        supported_rules = tuple(rule for rule in rule_set.rules if not _find_unsupported(rule))
+        rule_set = replace(rule_set, rules=supported_rules, skipped=tuple(unsupported))
     # All rules that can't be evaluated are named together
     faults = []
     for rule in rule_set.data_rules:
-        location = f"{where}: line {rule.line}"
-        faults += [f"{location}: {fault}" for fault in find_faults(rule)]
-    analyzer_ids = {id(analyzer) for analyzer in rule_set.analyzers}
-    for rule in rule_set.data_rules:
+        rule_faults = list(find_faults(rule))
         # The same grammar in both sections: rules need a condition, analyzers must not have one
-        is_analyzer = id(rule) in analyzer_ids
         takes_condition = rule.type in RULE_TYPES and bool(RULE_TYPES[rule.type].operands)
-        if is_analyzer and rule.condition is not None:
-            faults.append(
-                f"{where}: line {rule.line}: {rule.type} has a condition among the analyzers; move it to Rules"
-            )
-        if not is_analyzer and takes_condition and rule.condition is None:
-            faults.append(f"{where}: line {rule.line}: {rule.type} has no condition; write one, such as > 0")
+        if rule in rule_set.analyzers:
+            if rule.condition is not None:
+                rule_faults.append(f"{rule.type} has a condition among the analyzers; move it to Rules")
+        elif takes_condition and rule.condition is None:
+            rule_faults.append(f"{rule.type} has no condition; write one, such as > 0")
+        faults += [f"{where}: line {rule.line}: {fault}" for fault in rule_faults]
     if faults and unsupported and not skip_unsupported:
         raise BadDocument(reject_unsupported(faults))
     if faults:
@@ -333,11 +324,7 @@ class _Parser:
         yield Token("end", "", position, position, line)
 
     def _fail_at(self, position: int, fault: str) -> BadDocument:
-        before = self._text[:position]
-        column = position - (before.rfind("\n") + 1) + 1
-        # Lines and columns are counted from 1
-        location = f"line {before.count(chr(10)) + 1}, column {column}"
-        return BadDocument(f"{self._where}: {location}: {fault}")
+        return BadDocument(f"{self._where}: {format_position(self._text, position)}: {fault}")
 
     def _fail(self, expected: str, token: Token | None = None) -> BadDocument:
         token = token or self._token
@@ -448,6 +435,13 @@ class _Parser:
 
         return dict(self._take_list(parse_label, "before the labels"))
 
+    def _parse_own_labels(self) -> dict[str, str]:
+        """The labels of the rule that ends here; empty without any."""
+        if not self._skip("labels"):
+            return {}
+        self._require("=", "after labels")
+        return self._parse_labels()
+
     # Rules
 
     def _parse_rule(self) -> AnyRule:
@@ -469,10 +463,7 @@ class _Parser:
         rule = self._parse_rule()
         self._require(")", "after the rule, or and, or between rules in parentheses")
         # Labels behind parentheses override the default ones
-        if self._skip("labels"):
-            self._require("=", "after labels")
-            rule = replace(rule, labels={**rule.labels, **self._parse_labels()})
-        return rule
+        return replace(rule, labels={**rule.labels, **self._parse_own_labels()})
 
     def _parse_data_rule(self) -> DataRule:
         first = self._index
@@ -488,11 +479,11 @@ class _Parser:
         if self._skip("where"):
             token = self._token
             where_text = self._take_text("a condition in SQL in double quotes")
-            where = self._parse_where(where_text, token)
-        labels = dict(self._default_labels)
-        if self._skip("labels"):
-            self._require("=", "after labels")
-            labels |= self._parse_labels()
+            try:
+                where = parse_sql_condition(where_text)
+            except BadRule as fault:
+                raise self._fail_at(token.start, f"found {where_text!r}: {fault}") from None
+        labels = {**self._default_labels, **self._parse_own_labels()}
         threshold = None
         while self._skip("with"):
             # Only `threshold` changes the verdict; other tags are kept as labels
@@ -509,12 +500,6 @@ class _Parser:
         line = rule_type.line
         text = self._join_source(first)
         return DataRule(rule_type.text, tuple(parameters), line, text, condition, where, where_text, threshold, labels)
-
-    def _parse_where(self, text: str, token: Token) -> Tree:
-        try:
-            return parse_sql_condition(text)
-        except BadRule as fault:
-            raise self._fail_at(token.start, f"found {text!r}: {fault}") from None
 
     def _parse_parameter(self) -> str | None:
         """The next parameter of a rule, behind `of` or `and` if these are there; None if there are no more."""
@@ -647,7 +632,7 @@ class _Parser:
         # A function of earlier runs
         name = self._take("name", "a function").text
         arguments = tuple(self._take_list(self._parse_sum, "after a function", "()"))
-        if name == "last" and not (len(arguments) <= 1 and all(_is_run_count(argument) for argument in arguments)):
+        if name == "last" and not (len(arguments) <= 1 and all(map(_is_run_count, arguments))):
             raise self._fail("last with a whole number of runs, such as last(10)", token)
         if name != "last" and name not in FUNCTIONS:
             functions = ("last", *FUNCTIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from spark_model_monitor.documents.alarms import Alarm, collect_alarms
 from spark_model_monitor.documents.change_description import (
@@ -39,6 +40,7 @@ from spark_model_monitor.documents.outcome import (
     FeatureOutcome,
     find_aspect,
     find_unsure_features,
+    group_by,
 )
 from spark_model_monitor.documents.page import (
     Headline,
@@ -49,6 +51,7 @@ from spark_model_monitor.documents.page import (
     shorten_name,
 )
 from spark_model_monitor.documents.run_description import RunWindow
+from spark_model_monitor.value_class import value_class
 
 DATA_SET = frozenset({"Missing columns", "Extra columns"})
 """The names that violations of the data set itself have in place of a feature."""
@@ -92,6 +95,94 @@ KINDS = {
 """The names of the monitors on pages."""
 
 
+@value_class(slots=False)
+class RunChanges:
+    """What the results of a run say together. results: of all checks. hints: about its data."""
+
+    results: Sequence[CheckResult]
+    hints: Sequence[Hint] = ()
+
+    @cached_property
+    def unit(self) -> str:
+        """What is compared, in the singular."""
+        if any((check_result.model_extra or {}).get(LABEL) is not None for check_result in self.results):
+            return "attribution"
+        if any(check_result.metric for check_result in self.results):
+            # Bias metrics have a facet as their feature
+            if any(check_result.feature for check_result in self.results):
+                return "bias metric"
+            return "metric"
+        return "feature"
+
+    @cached_property
+    def bad(self) -> list[CheckResult]:
+        """One result for each change, the largest first."""
+        changes = []
+        if self.unit == "attribution":
+            # Reported without being violations
+            changes = [change for change in self.results if change.status is CheckStatus.VIOLATED and change.change]
+            changes.sort(key=lambda change: -abs(change.observed or 0.0))
+        if not changes:
+            violations = (violation for same_cause in group_by_cause(self.results) for violation in same_cause)
+            changes = [violation for violation in violations if violation.is_violation]
+        return _select_first_by_key(change for change in changes if not _is_of_all(change))
+
+    @cached_property
+    def judged(self) -> list[CheckResult]:
+        """The results that count as checked; for attributions, those of features."""
+        judged = [
+            check_result for check_result in self.results if check_result.is_judged and not _is_of_all(check_result)
+        ]
+        return [
+            check_result for check_result in judged if self.unit != "attribution" or not check_result.metric
+        ] or judged
+
+    @cached_property
+    def accepted(self) -> list[CheckResult]:
+        return find_accepted(self.results)
+
+    @cached_property
+    def not_compared(self) -> list[CheckResult]:
+        return find_not_compared(self.results, self.bad)
+
+    @cached_property
+    def num_compared(self) -> int:
+        """The number of compared features or metrics, each of which counts once."""
+        # A rule that holds, or a relation of columns, is none
+        compared = {_identify(change) for change in self.bad if change.check not in BETWEEN_COLUMNS}
+        for check_result in self.judged:
+            if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
+                compared.add(_identify(check_result))
+        # A feature whose values weren't compared, or that changed as somebody accepted, must not count as fine
+        compared -= set(map(_identify, self.not_compared))
+        compared -= set(map(_identify, self.accepted)).difference(map(_identify, self.bad))
+        return len(compared)
+
+    @cached_property
+    def unsure(self) -> list[FeatureOutcome]:
+        """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
+        unsure = find_unsure_features(self.results)
+        names = {feature.name for feature in unsure}
+        # Left out only if the metric that they repeat is named itself
+        repeated = {check_result.full_name for check_result in self.results if check_result.same_as in names}
+        return [feature for feature in unsure if feature.name not in repeated]
+
+    @cached_property
+    def moved_names(self) -> list[str]:
+        """The features that differ by more than chance, by less than a person's own limit."""
+        beginning, _, _ = WITHIN_LIMIT.partition("{")
+        moved = (check_result for check_result in self.results if (check_result.reason or "").startswith(beginning))
+        return [*dict.fromkeys(map(_identify, moved))]
+
+    @cached_property
+    def fewer_missing(self) -> list[str]:
+        """Features without a change in any check, but with fewer missing values."""
+        hints = (hint for hint in self.hints if hint.hint == FEWER_MISSING)
+        named = dict.fromkeys(shorten_name(name) for hint in hints for name in hint.features)
+        judged = set(map(_identify, self.judged)).difference(map(_identify, (*self.bad, *self.not_compared)))
+        return [name for name in named if name in judged]
+
+
 def write_headline(
     results: Sequence[CheckResult],
     window: RunWindow | None = None,
@@ -102,90 +193,90 @@ def write_headline(
 ) -> Headline:
     """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
     are_violations_alone: whether nobody knows what else was compared."""
-    headline = _write_judged_headline(results, window, outputs, hints, are_violations_alone=are_violations_alone)
-    accepted = find_accepted(results)
-    if not accepted:
+    changes = RunChanges(results, hints)
+    # What is said of the window as a whole, such as its number of rows
+    alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]
+    of_window = [f"{_make_capital(alarm.sentence())}." for alarm in alarms if _is_of_all(alarm.results[0])]
+    if changes.bad:
+        headline = _write_changed_headline(
+            changes, of_window, window, outputs, are_violations_alone=are_violations_alone
+        )
+    elif of_window:
+        detail = [*of_window[1:], *_explain_unsure(changes.unsure)]
+        text = f"The window changed: {of_window[0][0].lower()}{of_window[0][1:]}"
+        headline = Headline(text, " ".join(detail), Highlight.BAD, CHECK_ROWS)
+    elif are_violations_alone:
+        headline = Headline(NONE_REPORTED)
+    else:
+        headline = _write_unchanged_headline(changes)
+    if not changes.accepted:
         return headline
     # It did change, so that all is not as it was
-    named = accepted[:REASONS_NAMED]
+    named = changes.accepted[:REASONS_NAMED]
     sentences = [f"{_format_subject(change)} changed, {change.reason}." for change in named]
-    details = [headline.detail, *sentences]
-    detail = " ".join(filter(None, details))
     # More than a person would read are counted
-    if len(accepted) > REASONS_NAMED:
-        detail += f" {len(accepted) - REASONS_NAMED:,} more accepted changes are in checks.json."
+    num_further = len(changes.accepted) - len(named)
+    if num_further:
+        sentences.append(f"{num_further:,} more accepted changes are in checks.json.")
     mark = headline.mark
     if mark is Highlight.GOOD:
         mark = Highlight.NONE
-    return replace(headline, detail=detail, mark=mark)
+    return replace(headline, detail=" ".join(filter(None, (headline.detail, *sentences))), mark=mark)
 
 
-def _write_judged_headline(
-    check_results: Sequence[CheckResult],
+def _write_changed_headline(
+    changes: RunChanges,
+    of_window: Sequence[str],
     window: RunWindow | None,
-    output_names: Collection[str],
-    hints: Sequence[Hint],
+    model_outputs: Collection[str],
     *,
     are_violations_alone: bool,
 ) -> Headline:
-    # What changed, in how many features, metrics or outputs
-    bad, compared, unit = count_changes(check_results)
-    fewer = _find_fewer_missing(check_results, bad, hints)
-
-    # What is said of the window as a whole, such as its number of rows
-    alarms = collect_alarms(check_results) or [
-        Alarm((violation,)) for violation in check_results if violation.is_violation
-    ]
-    window_alarms = [alarm for alarm in alarms if _is_of_all(alarm.results[0])]
-    also = [f"{_make_capital(alarm.sentence())}." for alarm in window_alarms]
-    if not bad and not also:
-        if are_violations_alone:
-            return Headline(NONE_REPORTED)
-        return _write_unchanged_headline(check_results, compared, unit, fewer)
+    """What changed, in how many features, metrics or outputs. of_window: sentences about the window as a whole."""
+    bad = changes.bad
     # Every column missing and every one new: that is another table, not a change
-    if _has_no_common_column(check_results):
-        names = list_short_names([_format_subject(violation) for violation in bad])
+    if _has_no_common_column(changes.results):
+        names = list_short_names(map(_format_subject, bad))
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD, NAME_ANOTHER_BASELINE)
-    unsure = _find_unsure(check_results)
-    if not bad:
-        detail = [*also[1:], *_explain_unsure(unsure)]
-        text = f"The window changed: {also[0][0].lower()}{also[0][1:]}"
-        return Headline(text, " ".join(detail), Highlight.BAD, CHECK_ROWS)
-
     # The change that began first; where several did, inputs come before the model's outputs
-    first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in output_names))
-    count = format_noun_count(len(bad), unit)
+    first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in model_outputs))
+    count = format_noun_count(len(bad), changes.unit)
     if not are_violations_alone:
-        count = f"{len(bad):,} of {format_noun_count(compared, unit)}"
-    shift = next((hint.description for hint in hints if hint.hint == SHIFTED_COLUMNS), "")
-    if shift:
-        return _write_shift(shift, f"{count} changed", also)
-    text = _write_changes(bad, first, count, window)
-    detail = list(also)
+        count = f"{len(bad):,} of {format_noun_count(changes.num_compared, changes.unit)}"
+    count += " changed"
+    # The one reason of all changes
+    for hint in changes.hints:
+        if hint.hint == SHIFTED_COLUMNS:
+            finding, _, step = hint.description.partition("; ")
+            shift, _, example = finding.partition(": ")
+            detail = " ".join([*of_window, f"{_make_capital(example)}."])
+            return Headline(f"{count}: {shift}.", detail, Highlight.BAD, step)
+    # What began first is probably the cause of the rest
+    since = format_start(first.since, window)
+    if since:
+        began_together = all(violation.since == first.since for violation in bad)
+        count += f", since {since}" if began_together else f", the first since {since}"
+    further_names = [_format_subject(violation) for violation in bad if violation is not first]
+    # The same sentence with and without values, so that page and log differ in these alone
+    without_values = _list_change_sentences(remove_values(first), further_names, count)
+    index = without_values.index(_select_short(without_values))
+    text = _list_change_sentences(first, further_names, count)[index]
+    details = list(of_window)
     change = f"{_format_subject(first)} {describe_change(first)}."
     if change not in text:
-        detail.append(change)
-    detail += _write_consequences(bad, first, output_names)
-    detail += _explain_unsure(unsure)
+        details.append(change)
+    details += _write_consequences(bad, first, model_outputs)
+    details += _explain_unsure(changes.unsure)
 
     # What is fine, and what was not compared
-    moved = find_moved_within_limits(check_results)
-    calm = compared - len(bad) - len(fewer) - len({*moved}.difference(map(_identify, bad)))
-    if unit != "attribution":
-        calm -= len(unsure)
-    if calm > 0:
-        detail.append(_write_calm(calm, unit))
-    detail += _list_exceptions(fewer, find_not_compared(check_results, bad))
-    has_violations = any(check_result.is_violation for check_result in check_results)
+    num_moved = len({*changes.moved_names}.difference(map(_identify, bad)))
+    calm = changes.num_compared - len(bad) - len(changes.fewer_missing) - num_moved
+    if changes.unit != "attribution":
+        calm -= len(changes.unsure)
+    details += [*_write_calm(calm, changes.unit), *_list_exceptions(changes)]
+    has_violations = any(check_result.is_violation for check_result in changes.results)
     mark = Highlight.BAD if has_violations else Highlight.NONE
-    return Headline(text, " ".join(detail), mark, write_next_step(first, unit))
-
-
-def _write_shift(description: str, count: str, also: Sequence[str]) -> Headline:
-    """The one reason of all changes. description: of the hint that names it."""
-    finding, _, step = description.partition("; ")
-    shift, _, example = finding.partition(": ")
-    return Headline(f"{count}: {shift}.", " ".join([*also, f"{_make_capital(example)}."]), Highlight.BAD, step)
+    return Headline(text, " ".join(details), mark, write_next_step(first, changes.unit))
 
 
 def write_next_step(first: CheckResult, unit: str) -> str:
@@ -201,23 +292,6 @@ def write_next_step(first: CheckResult, unit: str) -> str:
     if question.endswith("?"):
         return f"{step}: {question}"
     return step
-
-
-def _write_changes(bad: Sequence[CheckResult], first: CheckResult, count: str, window: RunWindow | None) -> str:
-    """How many changed, since when, and how the first one did, or the largest of several that began together."""
-    # What began first is probably the cause of the rest
-    count += " changed"
-    since = format_start(first.since, window)
-    num_first = sum(violation.since == first.since for violation in bad)
-    if since and num_first < len(bad):
-        count += f", the first since {since}"
-    elif since:
-        count += f", since {since}"
-    further_names = [_format_subject(violation) for violation in bad if violation is not first]
-    # The same sentence with and without values, so that page and log differ in these alone
-    without_values = _list_change_sentences(remove_values(first), further_names, count)
-    index = without_values.index(_select_short(without_values))
-    return _list_change_sentences(first, further_names, count)[index]
 
 
 def _list_change_sentences(first: CheckResult, further_names: Sequence[str], count: str) -> list[str]:
@@ -269,12 +343,14 @@ def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_ou
     return sentences
 
 
-def _write_calm(calm: int, unit: str) -> str:
+def _write_calm(calm: int, unit: str) -> list[str]:
     """`No change seen in the other 3 features.`"""
+    if calm <= 0:
+        return []
     # One alone needs no number
     if calm == 1:
-        return f"No change seen in the other {unit}."
-    return f"No change seen in the other {format_noun_count(calm, unit)}."
+        return [f"No change seen in the other {unit}."]
+    return [f"No change seen in the other {format_noun_count(calm, unit)}."]
 
 
 def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
@@ -282,102 +358,72 @@ def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
     judged = [
         check_result
         for check_result in check_results
-        if check_result.status is not CheckStatus.NOT_JUDGED and _format_subject(check_result) not in OF_ALL
+        if check_result.is_judged and _format_subject(check_result) not in OF_ALL
     ]
     violated = {check_result.check for check_result in judged if check_result.is_violation}
     return {check_result.check for check_result in judged} == violated == COLUMN_CHECKS
 
 
-def count_changes(results: Sequence[CheckResult]) -> tuple[list[CheckResult], int, str]:
-    """One result for each change, the largest first; the number of compared items; what they are, in the singular."""
-    unit = _find_unit(results)
-    changes: list[CheckResult] = []
-    if unit == "attribution":
-        changes = _find_attribution_changes(results)
-    if not changes:
-        for same_cause in group_by_cause(results):
-            changes += [check_result for check_result in same_cause if check_result.is_violation]
-    bad = _select_first_by_key(change for change in changes if not _is_of_all(change))
-
-    # Each feature or metric counts once; a rule that holds, or a relation of columns, is none
-    compared = {_identify(change) for change in bad if change.check not in BETWEEN_COLUMNS}
-    for check_result in _select_judged(results, unit):
-        if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
-            compared.add(_identify(check_result))
-    # A feature whose values weren't compared, or that changed as somebody accepted, must not count as fine
-    compared -= set(map(_identify, find_not_compared(results, bad)))
-    compared -= set(map(_identify, find_accepted(results))) - set(map(_identify, bad))
-    return bad, len(compared), unit
-
-
-def _write_unchanged_headline(
-    results: Sequence[CheckResult], compared: int, unit: str, fewer: Sequence[str]
-) -> Headline:
-    unsure = _find_unsure(results)
+def _write_unchanged_headline(changes: RunChanges) -> Headline:
     # A rule that was skipped is no feature that may have changed
-    skipped_names = {check_result.full_name for check_result in results if check_result.is_skipped_rule}
-    skipped = [feature for feature in unsure if feature.name in skipped_names]
-    if skipped and len(skipped) == len(unsure):
-        return Headline(f"{count_rules(results)}.", " ".join(_explain_unsure(skipped)), Highlight.UNSURE)
-    if unsure:
-        return _write_unsure_headline(unsure, compared, unit)
-    # Without a single judged check, `no change` would be a lie
-    judged = _select_judged(results, unit)
-    accepted = find_accepted(results)
-    if accepted and not compared:
+    skipped_names = {check_result.full_name for check_result in changes.results if check_result.is_skipped_rule}
+    if changes.unsure and skipped_names.issuperset(feature.name for feature in changes.unsure):
+        detail = " ".join(_explain_unsure(changes.unsure))
+        return Headline(f"{count_rules(changes.results)}.", detail, Highlight.UNSURE)
+    if changes.unsure:
+        return _write_unsure_headline(changes)
+    if changes.accepted and not changes.num_compared:
         return Headline("No other change seen.", mark=Highlight.GOOD)
-    if not judged:
-        reasons = {check_result.reason for check_result in results}
+    # Without a single judged check, `no change` would be a lie
+    if not changes.judged:
+        reasons = {check_result.reason for check_result in changes.results}
         why = reasons.pop() if len(reasons) == 1 else None
         nothing = ": there is no baseline to compare with, or nothing in it that could be compared"
         return Headline(f"Nothing was checked{f'; {why}' if why else nothing}.")
     # What moved within a person's limit is no feature without a change
-    moved = find_moved_within_limits(results)
-    compared -= len(moved)
-    count = format_noun_count(compared, unit)
+    count = format_noun_count(changes.num_compared - len(changes.moved_names), changes.unit)
     # The wording depends on the monitor: features, attributions, metrics, bias
-    if unit == "feature":
-        left_out = find_not_compared(results)
-        detail = " ".join(_list_exceptions(fewer, left_out))
-        rules = sum(check_result.check == EXPECTATION for check_result in judged)
-        hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
-        if not compared and not moved:
-            return Headline(f"{hold}; {NOTHING_ELSE}." if rules else NOTHING_COMPARED, detail)
-        also = f"; {hold}" if rules else ""
-        # Beside what changed, the rest
-        adjective = ""
-        if fewer or accepted:
-            adjective = "other "
-        text = f"No {adjective}change seen in {count}{also}"
-        if moved:
-            text += f"; moved, within your limit: {list_short_names(moved)}"
-        names = [_format_subject(check_result) for check_result in left_out]
-        # What takes several columns, or a flag of the baseline
-        aspects = {find_aspect(check_result.check) for check_result in judged}
-        further = [
-            aspect for aspect in ("relations", "segments") if compared + len(moved) > 1 and aspect not in aspects
-        ]
-        if "segments" in aspects and not _has_segments_by_hour(results):
-            further.append("segments by hour")
-        further += _list_uncompared_times(results)
-        if not names and not further:
-            return Headline(f"{text}.", detail, Highlight.GOOD)
-        # The columns by name, or their number if these are too many
-        sentences = []
-        for columns in (list_short_names(names), format_noun_count(len(names), "column")):
-            aspects_left_out = list(further)
-            if names:
-                aspects_left_out.insert(0, columns)
-            listed = ", ".join(aspects_left_out)
-            sentences.append(f"{text}; not compared: {listed}.")
-        return Headline(_select_short(sentences), detail, Highlight.GOOD)
-    if unit == "metric":
+    if changes.unit == "feature":
+        return _write_calm_features(changes, count)
+    if changes.unit == "metric":
         text = f"{count} checked: none is beyond its threshold by more than chance."
-        return Headline(text, _write_closest(judged), Highlight.GOOD)
-    detail = _write_unjudged(results, judged)
-    if unit == "attribution":
-        detail = _write_largest_move(judged, compared)
+        return Headline(text, _write_closest(changes.judged), Highlight.GOOD)
+    if changes.unit == "attribution":
+        detail = _write_largest_move(changes)
+    else:
+        detail = _write_unjudged(changes)
     return Headline(f"No change seen in {count}.", detail, Highlight.GOOD)
+
+
+def _write_calm_features(changes: RunChanges, count: str) -> Headline:
+    """Features without a change. count: how many, as text."""
+    detail = " ".join(_list_exceptions(changes))
+    hold = ""
+    rules = sum(check_result.check == EXPECTATION for check_result in changes.judged)
+    if rules:
+        hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
+    if not changes.num_compared:
+        return Headline(f"{hold}; {NOTHING_ELSE}." if hold else NOTHING_COMPARED, detail)
+    # Beside what changed, the rest
+    adjective = ""
+    if changes.fewer_missing or changes.accepted:
+        adjective = "other "
+    text = "; ".join(filter(None, (f"No {adjective}change seen in {count}", hold)))
+    if changes.moved_names:
+        text += f"; moved, within your limit: {list_short_names(changes.moved_names)}"
+    # What takes several columns, or a flag of the baseline
+    aspects = {find_aspect(check_result.check) for check_result in changes.judged}
+    further = [aspect for aspect in ("relations", "segments") if changes.num_compared > 1 and aspect not in aspects]
+    if "segments" in aspects and not _has_segments_by_hour(changes.results):
+        further.append("segments by hour")
+    further += _list_uncompared_times(changes.results)
+    # The columns by name, or their number if these are too many
+    names = [_format_subject(check_result) for check_result in changes.not_compared]
+    sentences = []
+    for columns in (list_short_names(names), format_noun_count(len(names), "column")):
+        left_out = ", ".join([columns, *further] if names else further)
+        sentences.append(f"{text}; not compared: {left_out}." if left_out else f"{text}.")
+    return Headline(_select_short(sentences), detail, Highlight.GOOD)
 
 
 def _has_segments_by_hour(check_results: Sequence[CheckResult]) -> bool:
@@ -397,37 +443,37 @@ def _list_uncompared_times(check_results: Sequence[CheckResult]) -> list[str]:
         names = [
             _format_subject(check_result)
             for check_result in check_results
-            if check_result.check == check and check_result.status is CheckStatus.NOT_JUDGED
+            if check_result.check == check and not check_result.is_judged
         ]
         if names:
             uncompared.append(f"{part} of {list_short_names(names)}")
     return uncompared
 
 
-def _write_unjudged(results: Sequence[CheckResult], judged: Sequence[CheckResult]) -> str:
+def _write_unjudged(changes: RunChanges) -> str:
     """How many bias metrics could not be judged, and why the first couldn't; empty if all could."""
     unjudged = [
         check_result
-        for check_result in results
-        if check_result.status is CheckStatus.NOT_JUDGED and not check_result.is_of_one_segment
+        for check_result in changes.results
+        if not check_result.is_judged and not check_result.is_of_one_segment
     ]
-    names = set(map(_identify, unjudged)).difference(map(_identify, judged))
+    names = set(map(_identify, unjudged)).difference(map(_identify, changes.judged))
     if not names:
         return ""
     reason = unjudged[0].reason or "checks.json says why"
     return f"{format_noun_count(len(names), 'other')} could not be judged: {reason}."
 
 
-def _write_largest_move(judged: Sequence[CheckResult], compared: int) -> str:
+def _write_largest_move(changes: RunChanges) -> str:
     """The largest change of an attribution that may have gone unseen; empty if no interval is known."""
     ends = []
-    for check_result in judged:
+    for check_result in changes.judged:
         if check_result.check in BESIDE:
             ends += [abs(end) for end in check_result.interval or ()]
     if not ends:
         return ""
     largest = format_number(max(ends), 2)
-    features = format_noun_count(compared, "feature")
+    features = format_noun_count(changes.num_compared, "feature")
     return f"None of {features} moves them by over {largest} more or less than it did."
 
 
@@ -449,46 +495,32 @@ def _write_closest(judged: Sequence[CheckResult]) -> str:
     return f"{list_short_names(beyond)} {are} beyond, by no more than chance explains. {closest_sentence}"
 
 
-def _find_unsure(check_results: Sequence[CheckResult]) -> list[FeatureOutcome]:
-    """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
-    unsure = find_unsure_features(check_results)
-    names = {feature.name for feature in unsure}
-    # Left out only if the metric that they repeat is named itself
-    repeated = {check_result.full_name for check_result in check_results if check_result.same_as in names}
-    return [feature for feature in unsure if feature.name not in repeated]
-
-
-def _write_unsure_headline(unsure: Sequence[FeatureOutcome], compared: int, unit: str) -> Headline:
+def _write_unsure_headline(changes: RunChanges) -> Headline:
     """Nothing is violated, but nobody can tell whether some features changed."""
-    names = list_short_names([feature.name for feature in unsure])
-    if all(feature.name in (RELATIONS, TIMES) for feature in unsure):
-        text = "Cannot tell whether what was asked for changed"
-    else:
-        # A feature may be unsure without any check that counts as compared
-        compared = max(compared, len(unsure))
-        text = f"Cannot tell whether {len(unsure):,} of {format_noun_count(compared, unit)} changed"
-    detail = _explain_unsure(unsure)
+    unsure = changes.unsure
     num_unsure = sum(feature.name not in (RELATIONS, TIMES) for feature in unsure)
-    calm = compared - num_unsure
-    if calm > 0 and unit != "attribution":
-        detail.append(_write_calm(calm, unit))
+    # A feature may be unsure without any check that counts as compared
+    num_compared = changes.num_compared
+    if num_unsure:
+        num_compared = max(num_compared, len(unsure))
+        text = f"Cannot tell whether {len(unsure):,} of {format_noun_count(num_compared, changes.unit)} changed"
+    else:
+        text = "Cannot tell whether what was asked for changed"
+    detail = _explain_unsure(unsure)
+    if changes.unit != "attribution":
+        detail += _write_calm(num_compared - num_unsure, changes.unit)
     # One reason and its first step, those of most features unless a change is seen: the rest is further down
     first = unsure[0]
     if not first.possible_change:
-        features_by_advice = Counter(feature.advice for feature in unsure)
-        common_advice = max(features_by_advice, key=lambda advice: features_by_advice[advice])
+        [(common_advice, _)] = Counter(feature.advice for feature in unsure).most_common(1)
         first = next(feature for feature in unsure if feature.advice == common_advice)
     clauses = (first.reason or "").split("; ")
-    reason = clauses[0]
-    for clause in clauses:
-        if clause.startswith(NEIGHBOURS_ALIKE):
-            reason = clause
-            break
+    reason = next((clause for clause in clauses if clause.startswith(NEIGHBOURS_ALIKE)), clauses[0])
     # A change that is seen is of one feature
     if first.possible_change and len(unsure) > 1:
         reason = f"{shorten_name(first.name)}: {reason}"
     brief_reason = reason.partition(", ")[0]
-    named = f"{text}: {names}"
+    named = f"{text}: {list_short_names([feature.name for feature in unsure])}"
     endings = (f"{named}; {reason}", f"{text}; {reason}", f"{text}; {brief_reason}", named)
     text = _select_short([f"{ending}." for ending in endings])
     next_step, *other_ways = (first.advice or "").split(ALTERNATIVE)
@@ -505,10 +537,7 @@ def _select_short(sentences: Sequence[str]) -> str:
 
 def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
     """Why nobody can tell: for features with the same advice the first one's reason."""
-    features_by_advice: dict[tuple[str, bool], list[FeatureOutcome]] = {}
-    for feature in unsure:
-        key = feature.advice or "", bool(feature.possible_change)
-        features_by_advice.setdefault(key, []).append(feature)
+    features_by_advice = group_by(unsure, lambda feature: (feature.advice or "", bool(feature.possible_change)))
     sentences = []
     for features in [*features_by_advice.values()][:REASONS_NAMED]:
         names = list_short_names([feature.name for feature in features])
@@ -541,35 +570,17 @@ def _find_closest_to_violation(check_results: Sequence[CheckResult]) -> CheckRes
     return min(metrics, key=lambda metric: abs((metric.observed or 0.0) - (metric.threshold or 0.0)), default=None)
 
 
-def _select_judged(results: Iterable[CheckResult], unit: str) -> list[CheckResult]:
-    """The results that count as checked; for attributions, those of features."""
-    judged = [
-        check_result
-        for check_result in results
-        if check_result.status is not CheckStatus.NOT_JUDGED and not _is_of_all(check_result)
-    ]
-    return [check_result for check_result in judged if unit != "attribution" or not check_result.metric] or judged
-
-
 def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
     """One drift result of each feature whose values were compared with no reference, such as keys, except changed features
     and columns of dates, which have checks of their own."""
     unjudged: dict[str, CheckResult] = {}
     compared = {_identify(change) for change in bad if change.check not in BETWEEN_COLUMNS}
     for check_result in results:
-        is_judged = check_result.status is not CheckStatus.NOT_JUDGED
-        if check_result.check in (DATE_VALUE, DRIFT) and is_judged:
+        if check_result.check in (DATE_VALUE, DRIFT) and check_result.is_judged:
             compared.add(_identify(check_result))
         elif check_result.check == DRIFT and not check_result.accepted:
             unjudged.setdefault(_identify(check_result), check_result)
     return [check_result for name, check_result in unjudged.items() if name not in compared]
-
-
-def find_moved_within_limits(check_results: Iterable[CheckResult]) -> list[str]:
-    """The features that differ by more than chance, by less than a person's own limit."""
-    beginning, _, _ = WITHIN_LIMIT.partition("{")
-    moved = (check_result for check_result in check_results if (check_result.reason or "").startswith(beginning))
-    return [*dict.fromkeys(map(_identify, moved))]
 
 
 def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:
@@ -577,22 +588,14 @@ def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:
     return _select_first_by_key(check_result for check_result in check_results if check_result.accepted)
 
 
-def _find_fewer_missing(results: Sequence[CheckResult], bad: Sequence[CheckResult], hints: Iterable[Hint]) -> list[str]:
-    """Features without a change in any check, but with fewer missing values."""
-    named = dict.fromkeys(shorten_name(name) for hint in hints if hint.hint == FEWER_MISSING for name in hint.features)
-    judged = set(map(_identify, _select_judged(results, "feature")))
-    judged -= set(map(_identify, (*bad, *find_not_compared(results, bad))))
-    return [name for name in named if name in judged]
-
-
-def _list_exceptions(fewer: Sequence[str], left_out: Sequence[CheckResult] = ()) -> list[str]:
-    if fewer:
-        sentences = [f"Fewer values are missing in {list_short_names(fewer)}."]
-    else:
-        sentences = []
-    if left_out:
-        are = "is" if len(left_out) == 1 else "are"
-        names = list_short_names(map(_format_subject, left_out))
+def _list_exceptions(changes: RunChanges) -> list[str]:
+    """Where fewer values are missing, and what was not compared."""
+    sentences = []
+    if changes.fewer_missing:
+        sentences.append(f"Fewer values are missing in {list_short_names(changes.fewer_missing)}.")
+    if changes.not_compared:
+        are = "is" if len(changes.not_compared) == 1 else "are"
+        names = list_short_names(map(_format_subject, changes.not_compared))
         sentences.append(f"{names} {are} not compared.")
     return sentences
 
@@ -629,19 +632,13 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
             return format_number(max(ends), 2)
         if check_result.check == DRIFT and check_result.reason:
             reason = check_result.reason.partition(";")[0]
-            if check_result.status is CheckStatus.NOT_JUDGED:
+            if not check_result.is_judged:
                 # Dates count as compared (find_not_compared), by checks of their own
                 if not find_not_compared(window_results):
                     return "compared by form, day and hour, since later dates are new by nature"
                 return f"not compared: {reason}"
             return reason
     return "–"
-
-
-def _find_attribution_changes(results: Sequence[CheckResult]) -> list[CheckResult]:
-    """Changes that are reported without being violations, the largest first."""
-    changes = (check_result for check_result in results if check_result.is_violated and check_result.change)
-    return sorted(changes, key=lambda check_result: -abs(check_result.observed or 0.0))
 
 
 def _select_first_by_key(results: Iterable[CheckResult]) -> list[CheckResult]:
@@ -670,17 +667,6 @@ def _format_subject(result: CheckResult) -> str:
     return shorten_name(
         f"{name or OF_THE_WINDOW} of {part}" if part and result.metric else name or part or OF_THE_WINDOW
     )
-
-
-def _find_unit(results: Sequence[CheckResult]) -> str:
-    if any((check_result.model_extra or {}).get(LABEL) is not None for check_result in results):
-        return "attribution"
-    if any(check_result.metric for check_result in results):
-        # Bias metrics have a facet as their feature
-        if any(check_result.feature for check_result in results):
-            return "bias metric"
-        return "metric"
-    return "feature"
 
 
 def _make_capital(text: str) -> str:

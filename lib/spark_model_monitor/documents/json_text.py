@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import re
@@ -64,8 +63,6 @@ def format_scientific(text: str) -> str:
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
 
 
-_FEWEST_FOR_ARROW = 256  # the shortest list for which Arrow formats numbers faster
-
 _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
     ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
 }
@@ -88,13 +85,13 @@ def dump(value: Json) -> str:
 
 def dump_lines(content: Mapping[str, Json]) -> str:
     """The JSON text of an object, without blanks, each item of its lists and objects in a line. Raises as `dump` does."""
-    members = [f"{_quote_name(name)}:{_dump_items(member)}" for name, member in content.items()]
+    members = [f"{_quote(name)}:{_dump_items(member)}" for name, member in content.items()]
     return "{" + ",\n".join(members) + "}\n"
 
 
 def _dump_items(value: Json) -> str:
     if isinstance(value, Mapping) and value:
-        members = [f"{_quote_name(name)}:{_dump_compact(member)}" for name, member in value.items()]
+        members = [f"{_quote(name)}:{_dump_compact(member)}" for name, member in value.items()]
         return "{\n" + ",\n".join(members) + "\n}"
     if isinstance(value, list | tuple) and value:
         return "[\n" + ",\n".join(map(_dump_compact, value)) + "\n]"
@@ -103,7 +100,7 @@ def _dump_items(value: Json) -> str:
 
 def _dump_compact(value: Json) -> str:
     if isinstance(value, Mapping):
-        members = (f"{_quote_name(name)}:{_dump_compact(member)}" for name, member in value.items())
+        members = (f"{_quote(name)}:{_dump_compact(member)}" for name, member in value.items())
         return "{" + ",".join(members) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_dump_compact, value)) + "]"
@@ -129,7 +126,7 @@ def load(text: str | bytes, where: str) -> Json:
 
     def bare_word(word: str) -> float:
         position = next(m.start() for m in _TEXT_OR_BARE_WORD.finditer(text) if m.group() == word)
-        raise BadDocument(f"{where}: {_format_position(text, position)}: {word} is no JSON value; write null")
+        raise BadDocument(f"{where}: {format_position(text, position)}: {word} is no JSON value; write null")
 
     def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         members_by_name = dict(pairs)
@@ -142,7 +139,13 @@ def load(text: str | bytes, where: str) -> Json:
     try:
         return json.loads(text, parse_constant=bare_word, object_pairs_hook=members)
     except json.JSONDecodeError as fault:
-        raise BadDocument(f"{where}: {_describe_syntax_fault(text, fault)}") from None
+        position = format_position(text, fault.pos)
+        problem = f"{position} is not JSON: {explain_syntax_fault(fault)}"
+        if is_cut_off(fault):
+            problem = f"the text ends within the JSON value that is open at {position}; is the file cut off?"
+        elif fault.msg == "Extra data":
+            problem = f"{position}: text follows the end of the JSON value; keep one value in the file"
+        raise BadDocument(f"{where}: {problem}") from None
     except RecursionError:
         raise BadDocument(f"{where}: lists or objects are nested too deeply; no document of the contract is") from None
     except ValueError:  # more digits in an integer than Python converts
@@ -154,12 +157,8 @@ def _write(value: Json, newline: str, write: Callable[[str], None]) -> None:
         separator = "{"
         inner = newline + "  "
         for name, member in value.items():
-            text = _TEXTS.get(type(member))
-            if text is None:
-                write(f"{separator}{inner}{_quote_name(name)} : ")
-                _write(member, inner, write)
-            else:  # most members; checking other types is slower
-                write(f"{separator}{inner}{_quote_name(name)} : {text(member)}")
+            write(f"{separator}{inner}{_quote(name)} : ")
+            _write(member, inner, write)
             separator = ","
         write(f"{newline}}}" if value else "{ }")
     elif isinstance(value, list | tuple):
@@ -189,12 +188,6 @@ def _format_double(value: float) -> str:
     return "null"
 
 
-@functools.lru_cache(maxsize=256)
-def _quote_name(name: str) -> str:
-    """A member's quoted name; cached, because a document repeats few names thousands of times."""
-    return _quote(name)
-
-
 def _quote(text: str) -> str:
     if text.isprintable() and '"' not in text and "\\" not in text:
         return '"' + text + '"'
@@ -214,12 +207,10 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
 
 
 def _format_doubles(values: Sequence[float]) -> str:
-    # A whole list at once: a sketch has thousands of numbers, and Java prints few of them unlike Arrow and Python.
+    # A whole list at once: a sketch has thousands of numbers, and Java prints few of them unlike Python.
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     magnitude = np.abs(array)
     plain = (magnitude == 0) | ((magnitude >= PLAIN_MINIMUM) & (magnitude < PLAIN_LIMIT))
-    if len(array) >= _FEWEST_FOR_ARROW and plain.all() and not (array == np.rint(array)).any():
-        return _format_fractions(array)
     text = repr(array.tolist())[1:-1]
     if plain.all():
         return text
@@ -230,25 +221,10 @@ def _format_doubles(values: Sequence[float]) -> str:
     return ", ".join(texts)
 
 
-def _format_fractions(array: NDArray[np.float64]) -> str:
-    """The text of fractions by Arrow, which is faster than Python but would write whole numbers without `.0`."""
-    import pyarrow as pa  # slow to import, and few documents have a long list
-
-    return ", ".join(pa.array(array).cast(pa.string()).to_pylist())
-
-
-def _format_position(text: str, position: int) -> str:
+def format_position(text: str, position: int) -> str:
+    """Where a position is, for errors: line and column, both from 1."""
     line = text.count("\n", 0, position) + 1
     return f"line {line}, column {position - text.rfind(chr(10), 0, position)}"
-
-
-def _describe_syntax_fault(text: str, fault: json.JSONDecodeError) -> str:
-    position = _format_position(text, fault.pos)
-    if is_cut_off(fault):
-        return f"the text ends within the JSON value that is open at {position}; is the file cut off?"
-    if fault.msg == "Extra data":
-        return f"{position}: text follows the end of the JSON value; keep one value in the file"
-    return f"{position} is not JSON: {explain_syntax_fault(fault)}"
 
 
 def is_cut_off(fault: json.JSONDecodeError) -> bool:

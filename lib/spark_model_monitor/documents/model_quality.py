@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import ClassVar
 
 from spark_model_monitor.documents.document import Count, Document, Name, Number, Section, Share, UndefinableNumber
 from spark_model_monitor.documents.statistics import Dataset
@@ -25,23 +24,24 @@ class ComparisonOperator(Enum):
         return value > threshold
 
 
-class MetricConstraint(Section):
+# null, not absent: the metric was computed and had no value
+class MetricConstraint(Section, nullable=("threshold",)):
     """The limit of a metric. threshold: None, for a metric undefined in the baseline, is never violated."""
-
-    # null, not absent: the metric was computed and had no value
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"threshold"})
 
     threshold: UndefinableNumber = None
     comparison_operator: ComparisonOperator
 
 
-class ModelQualityConstraints(Document, file="constraints.json", meant="constraints.json of a model-quality baseline"):
+# Data quality calls its files constraints.json and statistics.json, too, so users mix them up
+class ModelQualityConstraints(
+    Document,
+    file="constraints.json",
+    meant="constraints.json of a model-quality baseline",
+    foreign={"features": "the constraints.json of a data-quality job"},
+):
     """constraints.json of a model-quality job. Ours: requested_limits: the metrics whose limits a person requested,
     whatever their values; None in files of the service. segments: how rows are cut into segments, None if they aren't.
     """
-
-    # Both monitors call their file constraints.json, so users mix them up
-    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the constraints.json of a data-quality job"}
 
     version: Number = 0.0
     regression_constraints: Mapping[str, MetricConstraint] | None = None
@@ -73,6 +73,7 @@ ConfusionMatrix = Mapping[str, Mapping[str, Count]]
 """Rows by label, then by prediction; both have every class, including zero counts."""
 
 
+# The service has no times for a data set of data quality
 class EvaluatedDataset(Dataset):
     """What was evaluated, and when, as the service writes it; the times only under `--compat service`, start_time and
     end_time only of a window."""
@@ -82,10 +83,8 @@ class EvaluatedDataset(Dataset):
     evaluation_time: Name | None = None
 
 
-class Metric(Section):
+class Metric(Section, nullable=("value", "standard_deviation")):
     """A metric. value: None if undefined. standard_deviation: over five samples of 80 %; None below 200 rows."""
-
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value", "standard_deviation"})
 
     value: UndefinableNumber = None
     standard_deviation: UndefinableNumber = None
@@ -161,11 +160,13 @@ class MulticlassMetrics(Section):
     weighted_f2_best_constant_classifier: Metric | None = None
 
 
-class ModelQualityStatistics(Document, file="statistics.json", meant="statistics.json of a model-quality baseline"):
+class ModelQualityStatistics(
+    Document,
+    file="statistics.json",
+    meant="statistics.json of a model-quality baseline",
+    foreign={"features": "the statistics.json of a data-quality job"},
+):
     """statistics.json of a model-quality job."""
-
-    # Both monitors call their file statistics.json, so users mix them up
-    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "the statistics.json of a data-quality job"}
 
     version: Number = 0.0
     dataset: EvaluatedDataset | None = None  # absent in files of model cards
@@ -193,15 +194,13 @@ class ModelQualityStatistics(Document, file="statistics.json", meant="statistics
         return frozenset(getattr(self.metrics, "confusion_matrix", None) or ())
 
 
-class MeasuredMetric(Section):
+class MeasuredMetric(Section, nullable=("value", "interval")):
     """One metric.
 
     value: None if undefined. standard_deviation: as in statistics.json, for the contract's metrics only. interval: its
     ends, None with too few rows. method: how the interval was computed. n: rows behind the value. bound: the largest
     possible difference from the value without binning; absent if there is none.
     """
-
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"value", "interval"})
 
     name: Name
     value: UndefinableNumber = None
@@ -253,14 +252,15 @@ class CalibrationNote(Section):
 
 
 class EstimatedQuality(
-    Document, file="estimated_quality.json", meant="estimated_quality.json of a run of ESTIMATED_QUALITY"
+    Document,
+    file="estimated_quality.json",
+    meant="estimated_quality.json of a run of ESTIMATED_QUALITY",
+    nullable=("confusion_matrix",),
 ):
     """estimated_quality.json. confidence: of the intervals for the metric once labels arrive. metrics: as in
     metrics.json. confusion_matrix: expected rows by label, then by prediction; None without an estimate or with more
     than two classes. classes: correct rows, labels and predictions of each class; None for two classes.
     """
-
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"confusion_matrix"})
 
     version: Number = 0.0
     problem_type: Name

@@ -6,14 +6,26 @@ alerts, histories, fleets and files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from spark_model_monitor.documents.document import Flag, Name, Section
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.check_results import CheckResult
+
+
+Key = TypeVar("Key")
+Member = TypeVar("Member")
+
+
+def group_by(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key, list[Member]]:
+    """The members of each key, in their order."""
+    groups: dict[Key, list[Member]] = {}
+    for member in members:
+        groups.setdefault(key(member), []).append(member)
+    return groups
 
 
 class Outcome(Enum):
@@ -91,11 +103,9 @@ def find_aspect(check: str) -> str:
 
 def judge_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:
     """The outcome of every feature or metric that was judged, in the order of the results."""
-    results_by_name: dict[str, list[CheckResult]] = {}
-    for check_result in check_results:
-        # What isn't judged, or is of one segment only, says nothing about a whole feature
-        if check_result.counts_for_outcome:
-            results_by_name.setdefault(check_result.full_name, []).append(check_result)
+    # What isn't judged, or is of one segment only, says nothing about a whole feature
+    counted = (check_result for check_result in check_results if check_result.counts_for_outcome)
+    results_by_name = group_by(counted, lambda check_result: check_result.full_name)
     return tuple(_judge_feature(name, own_results) for name, own_results in results_by_name.items())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from enum import Enum
 from functools import lru_cache
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import AfterValidator, Strict
 
@@ -87,27 +87,9 @@ Moment = Annotated[str, Strict(), AfterValidator(lambda text: parse_moment(text)
 
 _HOUR_FOLDER = re.compile(r"/(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/|$)", re.ASCII)
 _ENDINGS = frozenset({"csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "orc", "avro", "gz", "bz2", "zst"})
+_PATTERN_SIGN = re.compile(r"[*?\[]")
 _NO_NAME = re.compile(r"\d*|AllTraffic|[^=]+=.*|[*?\[].*|_runs|[a-z]+:", re.IGNORECASE)
 """Parts of a path that name no data: dates and hours, the usual variant, partitions, patterns, our runs, schemes."""
-
-
-def _drop_endings(name: str) -> str:
-    """The name of a file without the endings of its format and of its compression."""
-    stem, dot, ending = name.rpartition(".")
-    # Several endings: the format's, then the compression's
-    while dot and ending.lower() in _ENDINGS:
-        name = stem
-        stem, dot, ending = name.rpartition(".")
-    return name
-
-
-def _drop_pattern(name: str) -> str:
-    """The name up to the first sign of a pattern, without what parts it from the name: `orders` of `orders-*`."""
-    # The first sign of any kind begins the pattern
-    signs = [position for position in map(name.find, "*?[") if position >= 0]
-    if not signs:
-        return name
-    return name[: min(signs)].rstrip("-_.")
 
 
 def name_of_place(path: str) -> str | None:
@@ -122,9 +104,18 @@ def name_of_place(path: str) -> str | None:
     # The last part that names data, so that the innermost folder with a real name counts
     candidates = []
     for part in parts:
-        name = _drop_endings(part)
-        if not _NO_NAME.fullmatch(name):
-            candidates.append(_drop_pattern(name))
+        # Several endings: the format's, then the compression's
+        pieces = part.split(".")
+        while len(pieces) > 1 and pieces[-1].lower() in _ENDINGS:
+            pieces.pop()
+        name = ".".join(pieces)
+        if _NO_NAME.fullmatch(name):
+            continue
+        # `orders` of `orders-*`
+        sign = _PATTERN_SIGN.search(name)
+        if sign is not None:
+            name = name[: sign.start()].rstrip("-_.")
+        candidates.append(name)
     if not candidates or not candidates[-1].strip("."):
         return None
     return candidates[-1]
@@ -137,7 +128,17 @@ class RunWindow(Section):
     end: Moment
 
 
-class RunDescription(Document, file="run.json", meant="run.json of a run"):
+# Written as null, so that readers of the file find every member
+OF_EVERY_RUN = frozenset({"window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"})
+
+
+class RunDescription(
+    Document,
+    file="run.json",
+    meant="run.json of a run",
+    foreign={"features": "a statistics.json or constraints.json"},
+    nullable=OF_EVERY_RUN,
+):
     """run.json. model: its endpoint. settings: the thresholds and methods that judged the run, or that it suggests.
     rows: rows of data, None if a merged run doesn't know. violations, outcome: None if nothing was judged. product: the
     release that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or
@@ -146,12 +147,6 @@ class RunDescription(Document, file="run.json", meant="run.json of a run"):
     absent if it has none. baseline: None without one. outputs: why an output besides the run's files failed, by its
     option; added afterwards, None if all were written.
     """
-
-    FOREIGN: ClassVar[Mapping[str, str]] = {"features": "a statistics.json or constraints.json"}
-    # Written as null, so that readers of the file find every member
-    NULLABLE: ClassVar[frozenset[str]] = frozenset(
-        {"window", "model", "schedule", "baseline_run_id", "rows", "violations", "deequ"}
-    )
 
     version: Count = 1
     job: Name

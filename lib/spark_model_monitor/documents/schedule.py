@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import BeforeValidator, Strict
 
@@ -81,6 +81,8 @@ class Schedule(
     Document,
     file="schedule.json",
     meant="schedule entry (docs/schedules.md), such as `spark-model-monitor import` writes",
+    # What the service's API prints is the first thing that people try
+    foreign={"MonitoringScheduleConfig": "a description of the service's API"},
     extra="forbid",
 ):
     """One schedule.
@@ -92,9 +94,6 @@ class Schedule(
     spark_options: options for spark-submit. sinks: as in `--sink`, notified of missing runs. owner, tags: search terms
     on the page of all schedules. keep: what stays of its runs.
     """
-
-    # What the service's API prints is the first thing that people try
-    FOREIGN: ClassVar[Mapping[str, str]] = {"MonitoringScheduleConfig": "a description of the service's API"}
 
     version: Number = 1.0
     name: Name
@@ -164,15 +163,18 @@ class Execution(Section):
     outputs: tuple[Name, ...] = ()
 
 
-class Executions(Document, file="executions.json", meant="NAME.executions.json of `spark-model-monitor run-due`"):
+class Executions(
+    Document,
+    file="executions.json",
+    meant="NAME.executions.json of `spark-model-monitor run-due`",
+    foreign={"jobs": "a schedule entry"},
+):
     """NAME.executions.json. executions: by scheduled time, the oldest first. since: when it was first processed.
 
     without_data: the last time whose run found no data, if no earlier run found any. overdue: whether the sinks' last
     notification was that runs are missing. given_up: the times of runs that were stopped too often, of which the sinks
     don't know yet. pages_from, states_from: the first hour whose run may have some (`keep`).
     """
-
-    FOREIGN: ClassVar[Mapping[str, str]] = {"jobs": "a schedule entry"}
 
     version: Number = 1.0
     since: Name

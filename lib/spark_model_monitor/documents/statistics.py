@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from spark_model_monitor.documents.document import (
     Count,
@@ -114,13 +114,11 @@ class Distribution(Section):
     categorical: Categorical | None = None
 
 
-class NumericalStatistics(Section):
+# Written as null for a column without present values
+class NumericalStatistics(Section, nullable=("mean", "sum", "std_dev", "min", "max")):
     """std_dev: population form. approximate_num_distinct_values, completeness: None in files before 2024. num_not_numeric:
     present cells that are no numbers; ours, None if there are none.
     """
-
-    # null for a column without present values
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"mean", "sum", "std_dev", "min", "max"})
 
     common: Common
     mean: UndefinableNumber = None
@@ -314,14 +312,9 @@ def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
 
 
 def _compute_quartiles(distribution: Distribution | None) -> Sequence[float | None]:
-    sketch = None
-    if distribution and distribution.kll:
-        sketch = distribution.kll.sketch
-    # The sketch's own quantiles, as the document has no others
-    cdf = None
-    if sketch:
-        cdf = NumericDistribution(sketch.data).step_cdf()
-    # A sketch without values has no quantiles
-    if cdf and cdf.total:
-        return cdf.quantiles(tuple(QUARTILES.values()))
+    # The sketch's own quantiles, as the document has no others; a sketch without values has none
+    if distribution and distribution.kll and distribution.kll.sketch:
+        cdf = NumericDistribution(distribution.kll.sketch.data).step_cdf()
+        if cdf.total:
+            return cdf.quantiles(tuple(QUARTILES.values()))
     return [None] * len(QUARTILES)

@@ -24,7 +24,7 @@ from spark_model_monitor.errors import BadDocument, MonitorError
 from spark_model_monitor.registry import RegistryEntry, import_all
 from spark_model_monitor.reports import sinks
 from spark_model_monitor.reports.notices import Report
-from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
+from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, read_document_file
 from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
 from spark_model_monitor.stopping import run_within
 from spark_model_monitor.storage import holding, join, storage_of, write_file
@@ -215,11 +215,21 @@ def record_delivery(
     missed: Sequence[SinkDestination] = (),
 ) -> Alerts:
     """The alerts after `reached` got the report of the window, and `missed` did not."""
+    now = [Notified(sink=to.key, status=alerts.status) for to in reached if not to.every_run]
     turned = [_name_traffic_key(to) for to in reached if has_traffic_changed(to, alerts, traffic)]
-    noted = _record_status(alerts, [to.key for to in reached if not to.every_run], alerts.status)
-    noted = _record_status(noted, turned, traffic)
-    noted = _record_missed(noted, window, [to.key for to in missed if not to.every_run])
-    return _record_numbers(noted, window.window, [to.key for to in reached if to.adds_up])
+    now += [Notified(sink=sink, status=traffic) for sink in turned]
+    now += [_record_missed(alerts, window, to.key) for to in missed if not to.every_run]
+    names = {notified.sink for notified in now}
+    other_sinks = [notified for notified in alerts.notifications if notified.sink not in names]
+    # What adds up must not be sent again in a repeated run, whose file then is the same
+    with_numbers = [to.key for to in reached if to.adds_up]
+    windows = []
+    for recorded in alerts.windows:
+        if recorded.window == window.window:
+            notified_sinks = dict.fromkeys((*recorded.notified, *with_numbers))
+            recorded = recorded.model_copy(update={"notified": tuple(notified_sinks)})
+        windows.append(recorded)
+    return alerts.model_copy(update={"notifications": (*other_sinks, *now), "windows": tuple(windows)})
 
 
 def _name_traffic_key(to: SinkDestination) -> str:
@@ -227,36 +237,15 @@ def _name_traffic_key(to: SinkDestination) -> str:
     return f"{to.key}:traffic"
 
 
-def _record_status(alerts: Alerts, sinks: Iterable[str], status: AlertStatus) -> Alerts:
-    now = {sink: Notified(sink=sink, status=status) for sink in sinks}
-    other_sinks = (notified for notified in alerts.notifications if notified.sink not in now)
-    return alerts.model_copy(update={"notifications": (*other_sinks, *now.values())})
-
-
-def _record_missed(alerts: Alerts, window: MonitoredWindow, sinks: Iterable[str]) -> Alerts:
+def _record_missed(alerts: Alerts, window: MonitoredWindow, sink: str) -> Notified:
+    """What a sink was last notified of, and what it missed since."""
     missed = Transition(time=window.time, window=window.window, status=alerts.status)
-    for sink in sinks:
-        # A repeated run of the window replaces what it missed
-        before = [transition for transition in alerts.find_missed(sink) if transition.window != window.window]
-        in_order = sorted([*before, missed], key=lambda transition: transition.time)
-        # Of several windows with one status only the first was a change
-        changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
-        now = Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MOST_MISSED:]))
-        other_sinks = (notified for notified in alerts.notifications if notified.sink != sink)
-        alerts = alerts.model_copy(update={"notifications": (*other_sinks, now)})
-    return alerts
-
-
-def _record_numbers(alerts: Alerts, name: str, sinks: Iterable[str]) -> Alerts:
-    notified_sinks = tuple(sinks)
-    windows = tuple(
-        # In order and without duplicates, so that the file is the same after a repeated run
-        window.model_copy(update={"notified": tuple(dict.fromkeys((*window.notified, *notified_sinks)))})
-        if window.window == name
-        else window
-        for window in alerts.windows
-    )
-    return alerts.model_copy(update={"windows": windows})
+    # A repeated run of the window replaces what it missed
+    before = [transition for transition in alerts.find_missed(sink) if transition.window != window.window]
+    in_order = sorted([*before, missed], key=lambda transition: transition.time)
+    # Of several windows with one status only the first was a change
+    changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
+    return Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MOST_MISSED:]))
 
 
 def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
@@ -279,11 +268,10 @@ def read_alerts(output_path: str) -> Alerts:
     Raises BadInput if it can't be read.
     """
     path = resolve_alerts_path(output_path)
-    storage = storage_of(path)
-    if not storage.exists(path):
+    if not storage_of(path).exists(path):
         return Alerts()
     try:
-        return Alerts.from_json(storage.read(path), path)
+        return read_document_file(Alerts, path)
     except BadDocument as error:
         log.warning("%s; the history of windows begins anew with this run", error)
         return Alerts()
@@ -315,14 +303,10 @@ def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> flo
     """
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
-    all_records = [records for _, records in counted]
     # Traffic follows the clock, so the same hour says more than the whole day
-    if len(at_that_hour) >= FEWEST_WINDOWS:
-        record_counts = at_that_hour
-    else:
-        record_counts = all_records
-    if len(record_counts) >= FEWEST_WINDOWS:
-        return float(median(record_counts))
+    for record_counts in (at_that_hour, [records for _, records in counted]):
+        if len(record_counts) >= FEWEST_WINDOWS:
+            return float(median(record_counts))
     return None
 
 

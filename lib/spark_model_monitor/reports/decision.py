@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from spark_model_monitor.documents.check_results import INTERVAL, UPPER_LIMIT, CheckResult
@@ -11,13 +12,18 @@ def describe_decision(check_result: CheckResult) -> Iterator[str]:
     """The test or limit; p beside its level; effect and number beside what they have to reach; information; the reason."""
     yield f"{check_result.check}: {check_result.status.value}"
     if check_result.decided_by:
-        if check_result.statistic is None:
-            statistic = ""
-        else:
+        statistic = ""
+        if check_result.statistic is not None:
             statistic = f", statistic {check_result.statistic!r}"
         yield f"  decided by: {check_result.decided_by}{statistic}"
     if check_result.p is not None and check_result.level is not None:
-        yield f"  {_describe_p(check_result.p, check_result.adjusted_p, check_result.level)}"
+        text = f"  p = {check_result.p!r}"
+        p = check_result.p
+        # With many features the corrected probability is what the level applies to
+        if check_result.adjusted_p is not None:
+            p = check_result.adjusted_p
+            text += f", among all features {p!r}"
+        yield f"{text}, {'at most' if p <= check_result.level else 'above'} the level {check_result.level!r}"
     conditions = [*_describe_conditions(check_result)]
     if conditions:
         yield f"  {'; '.join(conditions)}"
@@ -26,16 +32,6 @@ def describe_decision(check_result: CheckResult) -> Iterator[str]:
         yield f"  beside it: {', '.join(information)}"
     if check_result.reason:
         yield f"  because {check_result.reason}"
-
-
-def _describe_p(p: float, adjusted_p: float | None, level: float) -> str:
-    text = f"p = {p!r}"
-    # With many features the corrected probability is what the level applies to
-    if adjusted_p is not None:
-        text += f", among all features {adjusted_p!r}"
-        p = adjusted_p
-    relation = "at most" if p <= level else "above"
-    return f"{text}, {relation} the level {level!r}"
 
 
 def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
@@ -52,8 +48,10 @@ def _describe_conditions(check_result: CheckResult) -> Iterator[str]:
     if limit is not None and observed is not None:
         # Equal to a limit violates neither side, and which side it was depends on the rule
         relation = "not below"
-        if check_result.decided_by == UPPER_LIMIT or observed > limit:
-            relation = "above" if observed > limit else "not above"
+        if observed > limit:
+            relation = "above"
+        elif check_result.decided_by == UPPER_LIMIT:
+            relation = "not above"
         elif observed < limit:
             relation = "below"
         yield f"observed {observed!r}, {relation} the limit {limit!r}"
@@ -73,18 +71,18 @@ def _describe_limits(check_result: CheckResult, limits: tuple[float | None, floa
     else:
         return f"limits {_describe_range(limits)}"
     # A single number is an interval whose ends are equal
-    lower, upper = limits
-    is_below = lower is not None and ends[1] < lower
-    is_above = upper is not None and ends[0] > upper
-    is_within = (lower is None or ends[0] >= lower) and (upper is None or ends[1] <= upper)
+    low, high = ends
+    lower = -math.inf if limits[0] is None else limits[0]
+    upper = math.inf if limits[1] is None else limits[1]
+    if lower <= low and high <= upper:
+        relation = "within"
+    elif lower <= high and low <= upper:
+        relation = "partly within"
     # A number can't be partly outside, so it isn't called `wholly` outside
-    if is_below or is_above:
-        if check_result.decided_by == INTERVAL:
-            relation = "wholly outside of"
-        else:
-            relation = "outside of"
+    elif check_result.decided_by == INTERVAL:
+        relation = "wholly outside of"
     else:
-        relation = "within" if is_within else "partly within"
+        relation = "outside of"
     return f"{subject}, {relation} the limits {_describe_range(limits)}"
 
 

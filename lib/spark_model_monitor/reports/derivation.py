@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field, replace
+from itertools import pairwise
+from operator import attrgetter
 
 import numpy as np
 
@@ -26,10 +28,10 @@ from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import StoredProfile, name_state_file
 from spark_model_monitor.reports.outputs.printable import format_table, printable
-from spark_model_monitor.reports.outputs.run_files import Run, read_baseline_reference, read_current_run, read_document
+from spark_model_monitor.reports.outputs.run_files import read_baseline_reference, read_document, read_published
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build_tie_losing_cdf
-from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution, StepCdf
+from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution
 from spark_model_monitor.statistics.drift.histograms import compute_decile_edges
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.storage import join, storage_of
@@ -105,7 +107,12 @@ def compare_numbers(
     value_of_largest_gap = values[gaps.argmax()]
     # Deciles for the reader, the value of the gap for the result, the last value to end at 100 %
     edges = np.unique(np.concatenate((compute_decile_edges(before), [value_of_largest_gap, values[-1]])))
-    rows = tuple(_create_range_rows(edges, before, after))
+    ends = edges.tolist()
+    labels = [f"up to {ends[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(ends))]
+    # How many values are in each range, and which share is at most as large as its end
+    counts = [np.diff(sample.ranks_at(edges), prepend=0).tolist() for sample in (before, after)]
+    shares = [sample.shares_at(edges).tolist() for sample in (before, after)]
+    rows = tuple(map(Row, labels, ends, *counts, *shares))
     index = int(np.searchsorted(edges, value_of_largest_gap))
     return Table("numbers", rows, rows[index], before.total, after.total)
 
@@ -116,48 +123,20 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
     m = sum(current.values())
     if not (n and m):
         return None
-    rows = []
-    for name in sorted(baseline.keys() | current.keys()):
-        before = baseline.get(name, 0)
-        after = current.get(name, 0)
-        rows.append(Row(name, None, before, after, before / n, after / m))
+
+    def create_row(label: str, before: int, after: int) -> Row:
+        return Row(label, None, before, after, before / n, after / m)
+
+    names = sorted(baseline.keys() | current.keys())
+    rows = [create_row(name, baseline.get(name, 0), current.get(name, 0)) for name in names]
     rows.sort(key=lambda row: -row.gap)
     # The rest is one line, so that both columns still add up to all values
     shown = rows[:MOST_CATEGORIES]
     further_rows = rows[MOST_CATEGORIES:]
     if further_rows:
-        before = sum(row.baseline for row in further_rows)
-        after = sum(row.current for row in further_rows)
-        shown.append(Row(f"({len(further_rows):,} others)", None, before, after, before / n, after / m))
+        before, after = (sum(map(attrgetter(sample), further_rows)) for sample in ("baseline", "current"))
+        shown.append(create_row(f"({len(further_rows):,} others)", before, after))
     return Table("categories", tuple(shown), rows[0], n, m)
-
-
-def _create_range_rows(
-    edges: np.ndarray[tuple[int], np.dtype[np.float64]], before: StepCdf, after: StepCdf
-) -> list[Row]:
-    """One row for each range of values between neighbouring edges, from the lowest up."""
-    # How many values are at most as large as each edge, and how many are in each range
-    ranks_before = before.ranks_at(edges)
-    ranks_after = after.ranks_at(edges)
-    counts_before = np.diff(ranks_before, prepend=0)
-    counts_after = np.diff(ranks_after, prepend=0)
-    rows = []
-    for index, edge in enumerate(edges.tolist()):
-        if index:
-            label = f"{edges[index - 1]:g} to {edge:g}"
-        else:
-            label = f"up to {edge:g}"
-        rows.append(
-            Row(
-                label=label,
-                up_to=edge,
-                baseline=int(counts_before[index]),
-                current=int(counts_after[index]),
-                baseline_share=float(ranks_before[index] / before.total),
-                current_share=float(ranks_after[index] / after.total),
-            )
-        )
-    return rows
 
 
 class Underivable(Exception):
@@ -178,6 +157,22 @@ class Derivation:
     computed: float | None = None
     correction: float | None = None
     quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def to_plain(self) -> dict[str, Json]:
+        """The derivation as a JSON object."""
+        table = self.table
+        names = [str(quantile) for quantile in QUANTILES]
+        return {
+            "kind": table.kind,
+            "method": self.method,
+            "n": table.n,
+            "m": table.m,
+            "table": [_convert_row(row) for row in table.rows],
+            "quantiles": {sample: dict(zip(names, values, strict=True)) for sample, values in self.quantiles.items()},
+            "largest_gap": {**_convert_row(table.largest), "gap": table.largest.gap},
+            "correction": self.correction,
+            "computed": self.computed,
+        }
 
 
 @value_class
@@ -230,9 +225,6 @@ class Explanation:
 
     def plain(self) -> dict[str, Json]:
         """The explanation as a JSON object."""
-        derivation = None
-        if self.derivation is not None:
-            derivation = _convert_derivation(self.derivation, reproduced=self.is_reproduced)
         return {
             "name": self.name,
             "run": self.run,
@@ -240,7 +232,7 @@ class Explanation:
             "checks": [result.plain() for result in self.results],
             "types": dict(self.types),
             "lacking": list(self.lacking),
-            "derivation": derivation,
+            "derivation": self.derivation and {**self.derivation.to_plain(), "reproduced": self.is_reproduced},
             "no_derivation": self.no_derivation,
         }
 
@@ -290,24 +282,6 @@ def _compute_correction(method: str | None, table: Table) -> float | None:
     return None
 
 
-def _convert_derivation(derivation: Derivation, *, reproduced: bool | None) -> dict[str, Json]:
-    table = derivation.table
-    names = [str(quantile) for quantile in QUANTILES]
-    quantiles = {sample: dict(zip(names, values, strict=True)) for sample, values in derivation.quantiles.items()}
-    return {
-        "kind": table.kind,
-        "method": derivation.method,
-        "n": table.n,
-        "m": table.m,
-        "table": [_convert_row(row) for row in table.rows],
-        "quantiles": quantiles,
-        "largest_gap": {**_convert_row(table.largest), "gap": table.largest.gap},
-        "correction": derivation.correction,
-        "computed": derivation.computed,
-        "reproduced": reproduced,
-    }
-
-
 def _convert_row(row: Row) -> dict[str, Json]:
     """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
     members = {name: value for name, value in asdict(row).items() if value is not None}
@@ -352,25 +326,17 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
         location = f"of {largest.label!r}"
     # First what both look like, by quantiles
     if derivation.quantiles:
-        quantile_names = [f"{share:.0%}" for share in QUANTILES]
-        quantile_rows: list[list[str | float]] = [
-            [sample, *quantiles] for sample, quantiles in derivation.quantiles.items()
+        header = ("quantile", *(f"{share:.0%}" for share in QUANTILES))
+        quantile_rows: list[Sequence[str | float]] = [
+            (sample, *quantiles) for sample, quantiles in derivation.quantiles.items()
         ]
-        yield from format_table(("quantile", *quantile_names), quantile_rows, width=WIDTH).splitlines()
+        yield from format_table(header, quantile_rows, width=WIDTH).splitlines()
         yield ""
     # The distributions side by side, with the largest gap marked
-    rows = [
-        (
-            row.label,
-            row.baseline,
-            row.current,
-            row.baseline_share,
-            row.current_share,
-            row.gap,
-            _format_remarks(row, table),
-        )
-        for row in table.rows
-    ]
+    rows = []
+    for row in table.rows:
+        numbers = (row.baseline, row.current, row.baseline_share, row.current_share, row.gap)
+        rows.append((row.label, *numbers, _format_remarks(row, table)))
     yield from format_table(columns, rows, width=WIDTH).splitlines()
     yield ""
     # The arithmetic, with all digits, so that it can be checked by hand
@@ -382,10 +348,9 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
     if derivation.computed is not None and result.adjusted_p is not None:
         yield f"{derivation.method}: {derivation.computed!r}; the test decides, whatever the threshold"
     elif derivation.computed is not None and result.threshold is not None:
+        position = "not above"
         if derivation.computed > result.threshold:
             position = "above"
-        else:
-            position = "not above"
         yield f"{derivation.method}: {derivation.computed!r}, {position} {result.threshold!r}"
     # A wrong baseline is far more likely than a wrong program
     if reproduced is False:
@@ -409,13 +374,18 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     baseline_path: output path of the baseline's run, or a folder with its two files; None: the one that the run names.
     Raises BadInput if no monitoring run was published there, or if it has no check with this name.
     """
-    run = read_current_run(run_path)
-    checks = read_document(run, CheckResults) if run else None
-    if run is None or checks is None:
-        raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
-    results = _select_results(name, run, checks.checks)
+    run, checks = read_published(run_path, CheckResults)
+    results = tuple(check for check in checks.checks if name in (check.feature, check.metric))
+    if not results:
+        # A data set may have thousands of features, so at most 20 are listed
+        subjects = [check.feature or check.metric for check in checks.checks]
+        names = [subject for subject in dict.fromkeys(subjects) if subject]
+        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
+        path = join(run.folder, CheckResults.FILE_NAME)
+        raise BadInput(f"{path}: has no check of {name!r} among its {len(checks.checks)}; {hint}")
     # States may be pruned, or be those of a metric; the checks are explained all the same
     profile = _read_profile(name, run.folder)
+    # Only of a run with states of features is statistics.json about features
     if profile is not None and _has_numbers(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
     lacking = tuple(sorted(profile.lacking)) if profile else ()
@@ -436,18 +406,6 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
         return replace(explanation, derivation=describe_derivation(drift, baseline, from_feature_profile(profile)))
     except Underivable as reason:
         return replace(explanation, no_derivation=str(reason))
-
-
-def _select_results(name: str, run: Run, checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
-    feature_results = tuple(check for check in checks if name in (check.feature, check.metric))
-    if not feature_results:
-        # A data set may have thousands of features, so at most 20 are listed
-        subjects = [check.feature or check.metric for check in checks]
-        names = [subject for subject in dict.fromkeys(subjects) if subject]
-        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
-        path = join(run.folder, CheckResults.FILE_NAME)
-        raise BadInput(f"{path}: has no check of {name!r} among its {len(checks)}; {hint}")
-    return feature_results
 
 
 def _has_numbers(name: str, statistics: Statistics | None) -> bool:

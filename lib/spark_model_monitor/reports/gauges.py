@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from spark_model_monitor.documents.alert_files import AlertStatus
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import Outcome
-from spark_model_monitor.reports.notices import Report, select_sendable
+from spark_model_monitor.reports.notices import Report, get_numbers, select_sendable
 from spark_model_monitor.value_class import value_class
 
 
@@ -24,7 +23,11 @@ class Gauge:
 def list_gauges(report: Report) -> Iterator[Gauge]:
     """What a run is, a gauge each, and one for all of its metrics, labelled by name. What is not finite is left out."""
     # Numbers, since gauges have no texts: 1 for yes
-    labels = _create_run_labels(report)
+    labels = {
+        "analysis_type": report.run.analysis_type,
+        "endpoint": report.run.model or "",
+        "monitoring_schedule": report.run.schedule or "",
+    }
     is_alert = report.alert.status is AlertStatus.IN_ALERT
     is_unsure = report.verdict.outcome is Outcome.CANNOT_TELL
     unsure_text = "1 if the last monitoring run could not tell whether something changed."
@@ -38,25 +41,13 @@ def list_gauges(report: Report) -> Iterator[Gauge]:
     for name, (meaning, number) in numbers.items():
         yield Gauge(f"model_monitor_{name}", meaning, ((labels, number),))
     # A set of statistics becomes one sample for each of its numbers
-    samples = tuple(
-        ({**labels, **_create_labels(metric), "statistic": statistic}, number)
-        for metric in select_sendable(report.metrics)
-        for statistic, number in _list_numbers(metric)
-    )
-    yield Gauge("model_monitor_metric", "A metric of the last monitoring run.", samples)
-
-
-def _create_run_labels(report: Report) -> dict[str, str]:
-    return {
-        "analysis_type": report.run.analysis_type,
-        "endpoint": report.run.model or "",
-        "monitoring_schedule": report.run.schedule or "",
-    }
-
-
-def _create_labels(metric: Mapping[str, Json]) -> dict[str, str]:
-    dimensions = {_format_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
-    return {**dimensions, "metric": metric["MetricName"]}
+    samples = []
+    for metric in select_sendable(report.metrics):
+        dimensions = {_format_label(dimension["Name"]): dimension["Value"] for dimension in metric["Dimensions"]}
+        metric_labels = {**labels, **dimensions, "metric": metric["MetricName"]}
+        for statistic, number in get_numbers(metric).items():
+            samples.append(({**metric_labels, "statistic": _format_label(statistic)}, number))
+    yield Gauge("model_monitor_metric", "A metric of the last monitoring run.", tuple(samples))
 
 
 def _format_label(dimension: str) -> str:
@@ -65,11 +56,3 @@ def _format_label(dimension: str) -> str:
     # Prometheus allows letters, digits and underscores
     label = re.sub(r"\W", "_", words, flags=re.ASCII)
     return label.lower()
-
-
-def _list_numbers(metric: Mapping[str, Json]) -> Iterator[tuple[str, float]]:
-    if "Value" in metric:
-        yield "value", metric["Value"]
-    else:
-        for name, number in metric["StatisticValues"].items():
-            yield _format_label(name), number

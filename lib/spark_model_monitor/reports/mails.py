@@ -13,7 +13,7 @@ from enum import Enum
 
 from spark_model_monitor.errors import BadConfiguration, SinkFailed
 from spark_model_monitor.reports.notices import Report, write_headline, write_text
-from spark_model_monitor.reports.sinks import SMTP_VARIABLES, Environment, PassingFailure, attempt
+from spark_model_monitor.reports.sinks import SMTP_VARIABLES, Environment, PassingFailure, attempt, describe_unreachable
 
 HOST, SECURITY, SENDER, USER, PASSWORD = SMTP_VARIABLES
 
@@ -50,7 +50,12 @@ class MailServer:
         """
         # Everything wrong at once: a job that fails hourly for one variable after the other costs a day
         errors: list[str] = []
-        security = _read_security(environment.variable(SECURITY), errors)
+        security = Security.STARTTLS
+        written = environment.variable(SECURITY) or security.value
+        try:
+            security = Security(written.lower())
+        except ValueError:
+            errors.append(f"{SECURITY} is {written!r}; write starttls, tls or none")
         host, port = _read_host(environment.variable(HOST), security, errors)
         # Servers inside a network may need no login, and then the sender has to be named
         user = environment.variable(USER)
@@ -112,17 +117,9 @@ def _send(message: EmailMessage, server: MailServer, timeout_seconds: float) -> 
     # Neither the cause nor its text is passed on: it may contain what was sent
     except smtplib.SMTPException as error:
         raise _describe_refusal(server, error) from None
-    # Before OSError, which it is, too: trying again doesn't help
-    except ssl.SSLCertVerificationError:
-        raise SinkFailed(
-            f"{server.host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE"
-        ) from None
+    # After the library's own errors, which are OSErrors, too
     except OSError as error:
-        if isinstance(error, TimeoutError):
-            reason = "no answer in time"
-        else:
-            reason = error.strerror or type(error).__name__
-        raise PassingFailure(f"{server.host}:{server.port} could not be reached ({reason})") from None
+        raise describe_unreachable(f"{server.host}:{server.port}", error) from None
 
 
 def _open_connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP:
@@ -137,7 +134,10 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return SinkFailed(f"{server.host} does not offer what {SECURITY} or the login needs; write tls or none")
     # A refused login may be temporary, if the server is busy
-    code = _find_code(error)
+    code: int | None = getattr(error, "smtp_code", None)
+    # There is one recipient, so the first code is the only one
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code = next((code for code, _ in error.recipients.values()), None)
     if isinstance(error, smtplib.SMTPAuthenticationError) and not _is_passing(code):
         return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
     if code is None:
@@ -151,28 +151,9 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
     return SinkFailed(f"{refusal}; check the addresses")
 
 
-def _find_code(error: smtplib.SMTPException) -> int | None:
-    # There is one recipient, so the first code is the only one
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return next(iter(code for code, _ in error.recipients.values()), None)
-    if isinstance(error, smtplib.SMTPResponseException):
-        return error.smtp_code
-    return None
-
-
 def _is_passing(code: int | None) -> bool:
     """Whether an SMTP code is temporary. Source: RFC 5321, 4.2.1: 4xx may be tried again."""
     return code is not None and 400 <= code < 500
-
-
-def _read_security(text_: str | None, errors: list[str]) -> Security:
-    try:
-        if text_:
-            return Security(text_.lower())
-        return Security.STARTTLS
-    except ValueError:
-        errors.append(f"{SECURITY} is {text_!r}; write starttls, tls or none")
-        return Security.STARTTLS
 
 
 def _read_host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:

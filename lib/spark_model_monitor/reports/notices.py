@@ -179,16 +179,15 @@ def select_worst(
 def select_sendable(metrics: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
     """The metrics whose numbers are all finite; the others are counted in the log."""
     all_metrics = list(metrics)
-    finite = [metric for metric in all_metrics if all(map(math.isfinite, _list_numbers(metric)))]
+    finite = [metric for metric in all_metrics if all(map(math.isfinite, get_numbers(metric).values()))]
     if len(finite) < len(all_metrics):
         log.warning("left out %d metrics that are not finite numbers", len(all_metrics) - len(finite))
     return finite
 
 
-def _list_numbers(metric: Mapping[str, Json]) -> list[float]:
-    if "Value" in metric:
-        return [metric["Value"]]
-    return list(metric["StatisticValues"].values())
+def get_numbers(metric: Mapping[str, Json]) -> Mapping[str, float]:
+    """The numbers of a metric: its `Value`, or the names of a set of statistics with theirs."""
+    return metric.get("StatisticValues") or {"Value": metric["Value"]}
 
 
 # A report as text, and as the JSON document of webhooks and topics. Names of features and endpoints may contain line
@@ -251,19 +250,26 @@ def create_document(report: Report) -> dict[str, Json]:
     """The report as a JSON object; docs/reference/alerts.md describes its members. Chat servers show `text`."""
     verdict = report.verdict
     run = report.run
+    sentence = verdict.said or Headline("")
+    # The first features or metrics of which nobody can tell
+    first_unsure = []
+    for feature in verdict.unsure[:MOST_VIOLATIONS]:
+        members = {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
+        first_unsure.append(members)
     return {
         "version": VERSION,
         # The only member that chat servers show, so it has to make sense alone
         "text": write_headline(report)
         + (f"; the largest: {printable(verdict.largest)}" if verdict.largest and not verdict.said else ""),
-        **_describe_headline(verdict.said),
+        "headline": sentence.text or None,
+        "next_step": sentence.next_step or None,
         "analysis_type": run.analysis_type,
         "model": run.model,
         "schedule": run.schedule,
         "window": {"start": format_moment(run.start), "end": format_moment(run.end)} if run.start and run.end else None,
         "status": verdict.status if report.is_of_a_run else None,
         "outcome": verdict.outcome_name,
-        "unsure": _describe_unsure(report),
+        "unsure": {"count": len(verdict.unsure), "first": first_unsure},
         "notices": [{"kind": notice.kind, "text": notice.text} for notice in report.notices],
         "alert": {
             "status": report.alert.status.value,
@@ -281,22 +287,6 @@ def create_document(report: Report) -> dict[str, Json]:
         "paths": dict(report.paths),
         "run_id": run.run_id or None,
     }
-
-
-def _describe_headline(headline: Headline | None) -> dict[str, str | None]:
-    if headline is None:
-        return {"headline": None, "next_step": None}
-    return {"headline": headline.text, "next_step": headline.next_step or None}
-
-
-def _describe_unsure(report: Report) -> dict[str, int | list[dict[str, str | None]]]:
-    """The number of features or metrics of which nobody can tell, and the first of them."""
-    verdict = report.verdict
-    first = []
-    for feature in verdict.unsure[:MOST_VIOLATIONS]:
-        members = {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
-        first.append(members)
-    return {"count": len(verdict.unsure), "first": first}
 
 
 def encode_document(report: Report) -> bytes:

@@ -43,7 +43,7 @@ def test_hours_that_were_over_go_with_their_empty_days(tmp_path):
 
 def test_what_another_prune_deletes_meanwhile_is_no_fault(tmp_path):
     put(tmp_path, "2025/12/31/22/a.jsonl", "2025/12/31/23/b.jsonl", "2026/01/01/00/c.jsonl")
-    hours = _find_hours(PrunableKind.CAPTURES, str(tmp_path), LocalStorage())
+    hours = _find_hours(PrunableKind.CAPTURES, str(tmp_path))
     first = next(hours)
     shutil.rmtree(tmp_path / "2025")
     shutil.rmtree(tmp_path / "2026/01/01")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from spark_model_monitor.documents.change_description import describe_change
-from spark_model_monitor.documents.check_results import Violation, Violations, format_full_name
+from spark_model_monitor.documents.check_results import Violation, Violations
 from spark_model_monitor.reports.history_page.past_run import read_run
 from spark_model_monitor.reports.history_page.service_violations import read_check_result, read_check_results
 
@@ -53,7 +53,7 @@ def test_a_bias_violation_is_of_its_group():
     text = '{"violations": [{"facet": "Sex", "facet_value": "0", "metric_name": "DI", "constraint_check_type": "b", '
     violations = Violations.from_json(text + '"description": "Metric value 1.0 does"}]}')
 
-    assert [format_full_name(check_result) for check_result in read_check_results(violations, ())] == ["DI (Sex=0)"]
+    assert [check_result.full_name for check_result in read_check_results(violations, ())] == ["DI (Sex=0)"]
 
 
 def test_every_text_that_was_published_is_understood(golden):

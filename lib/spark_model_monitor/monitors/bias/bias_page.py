@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from spark_model_monitor.documents.change_description import compare_with_limit
-from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, format_full_name, group_by_cause
+from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult, group_by_cause
 from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.documents.page import (
     OF_BASELINE,
@@ -167,7 +167,7 @@ def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Itera
         metrics = group.metrics if group else ()
         about = next((metric.description for metric in metrics if metric.name == result.metric), None)
         violations = (result, *twins)
-        yield create_card(PageFeature(format_full_name(result), violations, name, picture=picture, hints=[about or ""]))
+        yield create_card(PageFeature(result.full_name, violations, name, picture=picture, hints=[about or ""]))
 
 
 def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
@@ -270,7 +270,7 @@ def _draw_metrics(
         numbers = value, format_number(result.threshold), format_interval(result.interval), without_unknown
         remark = metric.error or result.reason or ""
         cells = (metric.name, metric.description or "", *numbers, verdict, remark)
-        lines.append(TableLine(cells, mark, format_full_name(result)))
+        lines.append(TableLine(cells, mark, result.full_name))
     return PageTable(columns, tuple(lines)).drop_empty_columns()
 
 

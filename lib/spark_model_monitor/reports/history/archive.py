@@ -61,7 +61,17 @@ def to_parquet(state: State) -> bytes:
     """A state as bytes; deterministic."""
     header: dict[str, Any]
     if isinstance(state, Profile):
-        rows = _create_profile_rows(state)
+        rows = [
+            {
+                "position": position,
+                "feature": feature.name,
+                "column_type": feature.column_type.value,
+                "kind": feature_state.KIND,
+                "state": feature_state.to_bytes(),
+            }
+            for position, feature in enumerate(state.features)
+            for feature_state in feature.states.values()
+        ]
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
         # Left out where nothing is lacking, which is nearly always
         if lacking := {
@@ -120,12 +130,11 @@ class StoredProfile:
                 index for index, (name, kind) in enumerate(pairs) if name in names and (kinds is None or kind in kinds)
             ]
             rows = [self._table.slice(index, 1) for index in indices]  # `take` would load pandas
-            if rows:
-                features = _decode_profile(pa.concat_tables(rows).to_pylist(), self._header, self._where).features
-            else:
-                features = ()
+            if not rows:
+                return {}
+            profile = _decode_profile(pa.concat_tables(rows).to_pylist(), self._header, self._where)
             # Reversed, so that of equal names the first one is left
-            return {feature.name: feature for feature in reversed(features)}
+            return {feature.name: feature for feature in reversed(profile.features)}
 
 
 @contextmanager
@@ -163,35 +172,17 @@ def read_archived_table(content: bytes, where: str, columns: Sequence[str] | Non
     try:
         # pq.read_table first loads pyarrow.dataset and pandas; exiting while Arrow's threads start aborts the process.
         file = pq.ParquetFile(pa.BufferReader(content))
-        _require_bounds(file.metadata, where)
+        # Announced sizes are checked before reading: a few bytes can announce any number of rows
+        num_rows = file.metadata.num_rows
+        groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+        size = sum(group.total_byte_size for group in groups)
+        if num_rows > MOST_ROWS or not 0 <= size <= MOST_BYTES:
+            raise BadState(f"{where}: announces {num_rows:,} rows of {size:,} bytes, which no states of ours have")
         table = file.read(columns, use_threads=False)
         table.validate(full=True)
     except (pa.ArrowException, OSError, *MALFORMED) as error:
         raise BadState(f"{where}: is no such file of ours ({type(error).__name__})") from error
     return table
-
-
-def _require_bounds(announced: pq.FileMetaData, where: str) -> None:
-    """Check announced sizes before reading: a few bytes can announce any number of rows. Limits fit wide data sets."""
-    size = sum(announced.row_group(number).total_byte_size for number in range(announced.num_row_groups))
-    if announced.num_rows > MOST_ROWS or not 0 <= size <= MOST_BYTES:
-        raise BadState(
-            f"{where}: announces {announced.num_rows:,} rows of {size:,} bytes, which no states of ours have"
-        )
-
-
-def _create_profile_rows(profile: Profile) -> list[dict[str, Any]]:
-    return [
-        {
-            "position": position,
-            "feature": feature.name,
-            "column_type": feature.column_type.value,
-            "kind": state.KIND,
-            "state": state.to_bytes(),
-        }
-        for position, feature in enumerate(profile.features)
-        for state in feature.states.values()
-    ]
 
 
 def _decode_profile(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:

@@ -28,6 +28,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     Run,
     read_current_run,
     read_document,
+    read_document_file,
     resolve_file,
     run_before,
 )
@@ -97,14 +98,13 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     run = read_current_run(path)
     if run is None:
         # a folder from the service, or a copy of one: documents only
-        storage = storage_of(path)
         constraints = join(path, monitor.CONSTRAINTS.FILE_NAME)
-        if not storage.exists(constraints):
+        if not storage_of(path).exists(constraints):
             raise BadInput(
                 f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
                 "baselining job"
             )
-        return read_file_baseline(constraints, _find_statistics(path, storage, monitor), monitor)
+        return read_file_baseline(constraints, _find_statistics(path, monitor), monitor)
     return _read_published(path, run, monitor, edits=True)
 
 
@@ -114,7 +114,7 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
-    constraints = _read_document(monitor.CONSTRAINTS, storage_of(constraints_path), constraints_path)
+    constraints = read_document_file(monitor.CONSTRAINTS, constraints_path)
     constraints_folder = constraints_path.rpartition("/")[0] or "."
     # What was suggested shows which limits a person has edited
     run, suggested = _read_suggestion(run_before(constraints_folder), constraints_folder, monitor)
@@ -124,15 +124,15 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     # States stand next to the statistics, wherever the constraints were moved
     if monitor.STATISTICS is not None:
         if statistics_path is None and monitor.FINDS_STATISTICS:
-            statistics_path = _find_statistics(constraints_folder, storage_of(constraints_folder), monitor)
+            statistics_path = _find_statistics(constraints_folder, monitor)
         folder = None
         if statistics_path is not None:
-            statistics = _read_document(monitor.STATISTICS, storage_of(statistics_path), statistics_path)
+            statistics = read_document_file(monitor.STATISTICS, statistics_path)
             folder = statistics_path.rpartition("/")[0] or "."
 
     state = None
     if folder is not None:
-        state = read_state_below(folder, storage_of(folder), monitor)
+        state = read_state_below(folder, monitor)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     # Parts belong to the run's data; lone constraints may be of any
     if run is not None and statistics is not None:
@@ -159,7 +159,6 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
     """edits: whether to use constraints edited at `path` after the run was published; users tune thresholds there."""
     name = monitor.CONSTRAINTS.FILE_NAME
     run, suggested = _read_suggestion(run, path, monitor)
-    storage = storage_of(run.folder)
     if suggested is None:
         raise BadInput(
             f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
@@ -167,10 +166,10 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
     # Only constraints can be edited: statistics and states stay the run's own
     edited = find_edited_file(name, path, run) if edits else None
     if edited:
-        constraints = _read_document(monitor.CONSTRAINTS, storage_of(edited), edited)
+        constraints = read_document_file(monitor.CONSTRAINTS, edited)
     else:
         constraints = suggested
-    baseline = monitor.stored_baseline(constraints, None, read_state_below(run.folder, storage, monitor), suggested)
+    baseline = monitor.stored_baseline(constraints, None, read_state_below(run.folder, monitor), suggested)
     baseline = baseline.with_roles(_read_roles(run))
     return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
 
@@ -240,21 +239,18 @@ def find_edited_file(name: str, path: str, run: Run) -> str | None:
     return copy
 
 
-def _read_document(kind: type[Document], storage: Storage, path: str) -> Document:
-    return kind.from_json(storage.read(path), path)
-
-
-def _find_statistics(path: str, storage: Storage, monitor: Monitor) -> str | None:
+def _find_statistics(path: str, monitor: Monitor) -> str | None:
     if monitor.STATISTICS is None:
         return None
     statistics = join(path, monitor.STATISTICS.FILE_NAME)
-    if storage.exists(statistics):
+    if storage_of(path).exists(statistics):
         return statistics
     return None
 
 
-def read_state_below(folder: str, storage: Storage, monitor: Monitor) -> State | None:
+def read_state_below(folder: str, monitor: Monitor) -> State | None:
     """The state in a run's folder; None without one."""
+    storage = storage_of(folder)
     path = join(folder, name_state_file(monitor.BASELINE_STATE or monitor.STATE))
     if storage.exists(path):
         return from_parquet(storage.read(path), path)
@@ -288,11 +284,9 @@ def read_earlier_states(
     """The states of the last so many windows before this one, without those that had violations, or another baseline."""
     states: list[State] = []
     for _, run in islice(list_earlier_runs(output_path), windows):
-        storage = storage_of(run.folder)
-        path = join(run.folder, RunDescription.FILE_NAME)
-        description = RunDescription.from_json(storage.read(path), path)
+        description = read_document_file(RunDescription, join(run.folder, RunDescription.FILE_NAME))
         # A window with violations is no example of a healthy one
-        state = read_state_below(run.folder, storage, monitor)
+        state = read_state_below(run.folder, monitor)
         if state is not None and description.baseline == baseline and not description.violations:
             states.append(state)
     return tuple(states)
@@ -331,12 +325,10 @@ def to_files(constraints_path: str, statistics_path: str | None = None) -> Basel
 
 def to_previous(output_path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference | None:
     """The run before the one that will be published below `output_path`; None if there was none."""
-    if run_before(output_path) is not None:
-        return to_run(output_path, monitor)
-    earlier = find_earlier_hour(output_path)
-    if earlier:
-        return to_run(earlier, monitor)
-    return None
+    path: str | None = output_path
+    if run_before(output_path) is None:
+        path = find_earlier_hour(output_path)
+    return to_run(path, monitor) if path else None
 
 
 def read_shares(path: str) -> Mapping[str, float]:
@@ -346,8 +338,6 @@ def read_shares(path: str) -> Mapping[str, float]:
     """
     from spark_model_monitor.documents.clarify_files import AttributionReport
 
-    if path.endswith(".json"):
-        file = path
-    else:
-        file = resolve_file(path, AttributionReport.FILE_NAME)
-    return AttributionReport.from_json(read_file(file), file).shares
+    if not path.endswith(".json"):
+        path = resolve_file(path, AttributionReport.FILE_NAME)
+    return read_document_file(AttributionReport, path).shares

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
 from spark_model_monitor.documents.check_results import CheckResults, identify_subject
@@ -29,6 +29,8 @@ from spark_model_monitor.reports.outputs.run_files import (
     publish,
     read_current_run,
     read_document,
+    read_document_file,
+    read_published,
     run_before,
     set_current_run,
 )
@@ -92,57 +94,42 @@ def accept(
     >>> [alarm.feature for alarm in accept("reports/2026/03/04/20", by="anna", why="a new market").alarms]
     ['country']
     """
+    now = now or datetime.now(timezone.utc)
     with opened_by(spark):
-        return _create_decision(os.fspath(run), features, by, why, now or datetime.now(timezone.utc))
-
-
-def _create_decision(
-    run_path: str, features: Sequence[str], by: str | None, why: str | None, now: datetime
-) -> Decision:
-    published = read_current_run(run_path)
-    checks = None
-    if published:
-        checks = read_document(published, CheckResults)
-    if published is None or checks is None:
-        raise BadInput(f"{run_path}: no monitoring run was published here; name the output path of a monitoring job")
-    # A misspelt feature must not accept everything, or nothing without a word
-    violated = [result for result in checks.checks if result.is_violated]
-    names = {name for result in violated for name in (result.metric, result.feature)}
-    wrong = sorted(set(features) - names)
-    if not violated or wrong:
-        raise BadConfiguration(
-            f"{run_path}: run {published.run_id} has no violation{f' of {wrong[0]!r}' if wrong else ''}"
-        )
-    _require_series(run_path, published)
-    # What was accepted, so that the same change isn't a violation again while a larger one is
-    alarms = tuple(
-        violation for violation in violated if not features or {violation.metric, violation.feature} & set(features)
-    )
-    subjects = {identify_subject(alarm) for alarm in alarms}
-    unviolated = tuple(
-        check_result
-        for check_result in checks.checks
-        if identify_subject(check_result) in subjects and not check_result.is_violated
-    )
-    noted: dict[str, Any] = {
-        "features": tuple(features),
-        "time": format_moment(now),
-        "by": by,
-        "why": why,
-        "alarms": alarms,
-        "unviolated": unviolated,
-    }
-    # The lease keeps a run of the next window from writing the history at the same time
-    with open_alerts(run_path):
-        history = read_history(run_path)
-        window = next((entry.window for entry in history.entries if entry.run_id == published.run_id), None)
-        decision = Decision(run_id=published.run_id, window=window, **noted)
-        # The time comes first in the name, so that a listing is in order
-        path = join(_name_folder(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
-        write_file(path, decision.to_json().encode())
-        # Without an entry in the history the decision still counts against later alarms
-        if window is not None:
-            write_history(history.with_accepted(window, features))
+        run_path = os.fspath(run)
+        published, checks = read_published(run_path, CheckResults)
+        # A misspelt feature must not accept everything, or nothing without a word
+        violated = [result for result in checks.checks if result.is_violated]
+        names = {name for result in violated for name in (result.metric, result.feature)}
+        wrong = sorted(set(features) - names)
+        if not violated or wrong:
+            whose = f" of {wrong[0]!r}" if wrong else ""
+            raise BadConfiguration(f"{run_path}: run {published.run_id} has no violation{whose}")
+        _require_series(run_path, published)
+        # What was accepted, so that the same change isn't a violation again while a larger one is
+        alarms = [alarm for alarm in violated if not features or {alarm.metric, alarm.feature} & set(features)]
+        subjects = {identify_subject(alarm) for alarm in alarms}
+        of_subjects = (check_result for check_result in checks.checks if identify_subject(check_result) in subjects)
+        # The lease keeps a run of the next window from writing the history at the same time
+        with open_alerts(run_path):
+            history = read_history(run_path)
+            window = next((entry.window for entry in history.entries if entry.run_id == published.run_id), None)
+            decision = Decision(
+                run_id=published.run_id,
+                window=window,
+                features=tuple(features),
+                time=format_moment(now),
+                by=by,
+                why=why,
+                alarms=tuple(alarms),
+                unviolated=tuple(check for check in of_subjects if not check.is_violated),
+            )
+            # The time comes first in the name, so that a listing is in order
+            path = join(_name_folder(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
+            write_file(path, decision.to_json().encode())
+            # Without an entry in the history the decision still counts against later alarms
+            if window is not None:
+                write_history(history.with_accepted(window, features))
     return decision
 
 
@@ -169,7 +156,7 @@ def read_decisions(output_path: str) -> list[Decision]:
     decisions = []
     for file in sorted(files, key=lambda file: file.path):
         try:
-            decisions.append(Decision.from_json(storage.read(file.path), file.path))
+            decisions.append(read_document_file(Decision, file.path))
         except BadDocument as error:
             log.warning("%s; the decision does not count", error)
     return decisions
@@ -231,10 +218,7 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
     with holding(storage_of(baselines), baselines):
         past_promotions = read_promotions(baselines)
         if len(past_promotions.standing) < 2:
-            if past_promotions.standing:
-                current_version = past_promotions.standing[-1].model_version
-            else:
-                current_version = "none"
+            current_version = next((version.model_version for version in past_promotions.standing), "none")
             raise BadConfiguration(
                 f"{baselines}: there is no version before the one that counts, which is {current_version}"
             )
@@ -261,10 +245,9 @@ def read_promotions(baselines: str) -> Promotions:
     Raises BadDocument if the file can't be understood or has an invalid version name, BadConfiguration if the folder is
     the output path of a run.
     """
-    storage = storage_of(baselines)
     path = join(baselines, Promotions.FILE_NAME)
-    if storage.exists(path):
-        promotions = Promotions.from_json(storage.read(path), path)
+    if storage_of(path).exists(path):
+        promotions = read_document_file(Promotions, path)
         if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in promotions.promotions):
             raise BadDocument(
                 f"{path}: a model_version is no name of a version; restore the file, or delete it and promote"

@@ -17,15 +17,19 @@ from typing import Any, TypeVar
 from spark_model_monitor.data.records.windows import HOUR, parse_hour_of_path, parse_time
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.outcome import find_unsure_features
-from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, format_moment
+from spark_model_monitor.documents.run_description import RunDescription, format_moment
 from spark_model_monitor.errors import MESSAGE, BadConfiguration, BadInput, MonitorError, OutputHeld
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import (
     find_accepted_features,
     find_lost_examples,
 )
-from spark_model_monitor.reports.history import baselines
 from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
-from spark_model_monitor.reports.history.baselines import HOUR_LEVELS, list_hours_from_latest
+from spark_model_monitor.reports.history.baselines import (
+    HOUR_LEVELS,
+    list_hours_from_latest,
+    read_file_baseline,
+    read_run_baseline,
+)
 from spark_model_monitor.reports.history.decisions import read_decisions
 from spark_model_monitor.reports.history.variation import WindowEntry, WindowHistory, create_history, write_history
 from spark_model_monitor.reports.outputs.run_files import (
@@ -42,7 +46,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     remove_from_commit,
     run_before,
 )
-from spark_model_monitor.storage import Storage, StoredFile, holding, is_local, join, local_path, read_file, storage_of
+from spark_model_monitor.storage import StoredFile, holding, is_local, join, local_path, read_file, storage_of
 from spark_model_monitor.storage.lease import PREFIX, WAIT
 from spark_model_monitor.value_class import value_class
 
@@ -71,8 +75,20 @@ def rebuild_history(folder: str) -> WindowHistory:
                     raise BadInput("it does not say which baseline it was compared with")
                 # Runs share baselines; each is read and decoded once
                 if (run_id := reference.run_id or reference.constraints) not in baselines:
-                    baselines[run_id] = _read_reference_baseline(reference)
-                entry = _create_entry(folder, path, run, described, str(run_id))
+                    if reference.folder is not None:
+                        baselines[run_id] = read_run_baseline(reference.folder)
+                    else:
+                        baselines[run_id] = read_file_baseline(reference.constraints or "", reference.statistics)
+                # A window of its own, the hour of the folder, or none, as the run itself named it
+                name = time = ""
+                if described.window:
+                    name = f"{described.window.start}/{described.window.end}"
+                    time = described.window.end
+                elif hour_start := parse_hour_of_path(join(path, "")):
+                    name = time = format_moment(hour_start)
+                # Relative, so that the tree can be moved
+                below = run.folder.removeprefix(join(folder, ""))
+                entry = WindowEntry(time, name, run.run_id, below, str(run_id), bool(described.violations))
                 history = _add_run(history, entry, baselines[run_id], run)
             # One window less is better than no history
             except MonitorError as error:
@@ -107,30 +123,6 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     return history.with_accepted(entry.window, accepted)
 
 
-def _create_entry(folder: str, path: str, run: Run, described: RunDescription, baseline: str) -> WindowEntry:
-    window = described.window
-    hour = parse_hour_of_path(join(path, ""))
-    # A window of its own, the hour of the folder, or none, as the run itself named it
-    if window:
-        name = f"{window.start}/{window.end}"
-        time = window.end
-    elif hour:
-        name = format_moment(hour)
-        time = format_moment(hour)
-    else:
-        name = ""
-        time = ""
-    # Relative, so that the tree can be moved
-    below = run.folder.removeprefix(join(folder, ""))
-    return WindowEntry(time, name, run.run_id, below, baseline, bool(described.violations))
-
-
-def _read_reference_baseline(reference: BaselineReference) -> Any:
-    if reference.folder is not None:
-        return baselines.read_run_baseline(reference.folder)
-    return baselines.read_file_baseline(reference.constraints or "", reference.statistics)
-
-
 Listed = TypeVar("Listed")
 
 QUARANTINE = "quarantine"
@@ -139,7 +131,6 @@ STATES = "states"
 
 _RUN_FOLDER = re.compile(rf"{RUNS}/[^/]*/")
 _PENDING_HOUR = re.compile(r".*/(\d{4}-\d\d-\d\dT\d\d)\.jsonl")
-_LEVELS_ABOVE_AN_HOUR = 3  # day, month, year
 
 
 class PrunableKind(Enum):
@@ -153,6 +144,8 @@ class PrunableKind(Enum):
     STATES = "states"
     WINDOWS = "windows"
 
+
+OF_HOURS = (PrunableKind.CAPTURES, PrunableKind.MERGED, PrunableKind.WINDOWS)  # folders `yyyy/mm/dd/hh`
 
 OF_A_RUN = (PrunableKind.PAGES, PrunableKind.STATES)
 """Files, or folders of them, that the commit of a run names until they go."""
@@ -194,19 +187,13 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     schedule would lose all its runs.
     """
     candidates = [
-        *(
-            candidate
-            for path in trees.captures
-            for candidate in _find_hours(PrunableKind.CAPTURES, path, storage_of(path))
-        ),
-        *(candidate for path in trees.merged for candidate in _find_merge_files(path, storage_of(path))),
-        *(quarantine for path in trees.reports for quarantine in _find_quarantines(path, storage_of(path))),
+        *(candidate for path in trees.captures for candidate in _find_hours(PrunableKind.CAPTURES, path)),
+        *(candidate for path in trees.merged for candidate in _find_merge_files(path)),
+        *(quarantine for path in trees.reports for quarantine in _find_quarantines(path)),
     ]
     # Runs are only looked for on request: listing years of hours takes long in an object store
     if trees.pages or trees.keep_windows is not None:
-        candidates += [
-            candidate for path in trees.reports for candidate in _find_runs(trees, path, storage_of(path), before)
-        ]
+        candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, before)]
     old_items = [candidate for candidate in candidates if candidate.time <= before]
     # What lies in a window that goes as a whole is not listed again
     window_folders = tuple(
@@ -236,23 +223,16 @@ def _prune_output(output_path: str | None, prunables: Sequence[Prunable], wait: 
     with holding(storage_of(output_path), output_path, wait) if output_path else nullcontext():
         # A commit names no file that is gone, whenever this is killed
         if output_path:
-            names = {_name_in_run(prunable) for prunable in prunables if prunable.kind in OF_A_RUN}
+            files = [prunable.path for prunable in prunables if prunable.kind in OF_A_RUN]
+            # Whichever of the output's runs they belong to
+            names = {_RUN_FOLDER.sub("", _name_below(output_path, path)) for path in files}
             remove_from_commit(names, output_path)
         for prunable in prunables:
-            storage = storage_of(prunable.path)
-            _delete(storage, prunable)
-            # No lease lies in these, so the folders above them go at once
-            if prunable.kind in (PrunableKind.CAPTURES, PrunableKind.MERGED):
-                _delete_empty_above(storage, prunable.path)
+            _delete(prunable)
     # Folders of windows become empty only after the lease in them is gone, too
     for prunable in prunables:
-        if prunable.kind is PrunableKind.WINDOWS:
-            _delete_if_empty(storage_of(prunable.path), prunable.path)
-
-
-def _name_in_run(item: Prunable) -> str:
-    """The name of a file, or of its folder, in a run's commit, whichever of the output's runs it belongs to."""
-    return _RUN_FOLDER.sub("", _name_below(str(item.output), item.path))
+        if prunable.kind in OF_HOURS:
+            _delete_if_empty(prunable.path)
 
 
 def _name_below(hour_folder: str, path: str) -> str:
@@ -278,17 +258,17 @@ def _finish_stopped_prunes(top: str) -> None:
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
     if storage.exists(top):
-        _delete_empty_hours(storage, top)
+        _delete_empty_hours(top)
 
 
-def _delete_empty_hours(storage: Storage, top: str) -> None:
+def _delete_empty_hours(top: str) -> None:
     """Delete folders of hours, days, months and years that a killed prune has emptied; object stores have none."""
     if not is_local(top):
         return
-    for folder in [*_list_unless_gone(partial(_list_folders, storage), top, storage)]:
+    for folder in [*_list_unless_gone(_list_folders, top)]:
         is_hour = parse_hour_of_path(join(folder, "")) is not None
         if not is_hour:
-            _delete_empty_hours(storage, folder)
+            _delete_empty_hours(folder)
         if is_hour or DATE_FOLDER.fullmatch(folder.rpartition("/")[2]):
             # From the innermost on; the system deletes none that has a file, whatever a listing that failed would say
             for inner, _, _ in os.walk(local_path(folder), topdown=False):
@@ -310,20 +290,22 @@ def count_totals(items: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, 
     }
 
 
-def _find_hours(kind: PrunableKind, top: str, storage: Storage) -> Iterator[Prunable]:
-    for folder, hour in _list_hour_folders(storage, top):
+def _find_hours(kind: PrunableKind, top: str) -> Iterator[Prunable]:
+    storage = storage_of(top)
+    for folder, hour in _list_hour_folders(top):
         # A wrong folder must not cost somebody's runs
         if storage.exists(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
         output = top if kind is PrunableKind.MERGED else None
-        yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage.list_files, folder, storage)], output)
+        yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage.list_files, folder)], output)
 
 
-def _find_merge_files(top: str, storage: Storage) -> Iterator[Prunable]:
-    yield from _find_hours(PrunableKind.MERGED, top, storage)
-    yield from _find_quarantines(top, storage)
+def _find_merge_files(top: str) -> Iterator[Prunable]:
+    yield from _find_hours(PrunableKind.MERGED, top)
+    yield from _find_quarantines(top)
+    storage = storage_of(top)
     folder = join(top, PENDING)
     for file in storage.list_files(folder) if storage.exists(folder) else ():
         named = _PENDING_HOUR.fullmatch(file.path)
@@ -331,13 +313,13 @@ def _find_merge_files(top: str, storage: Storage) -> Iterator[Prunable]:
             yield _create_item(PrunableKind.PENDING, file.path, hour + HOUR, [file], top)
 
 
-def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
+def _find_quarantines(top: str) -> Iterator[Prunable]:
     """The quarantines at and below a folder: dated by the hour of an hourly output path, or by the youngest file."""
-    for folder in _list_folders(storage, top):
+    for folder in _list_folders(top):
         if folder.rpartition("/")[2] != QUARANTINE:
-            yield from _list_unless_gone(partial(_find_quarantines, storage=storage), folder, storage)
+            yield from _list_unless_gone(_find_quarantines, folder)
             continue
-        files = [*_list_unless_gone(storage.list_files, folder, storage)]
+        files = [*_list_unless_gone(storage_of(folder).list_files, folder)]
         hour = parse_hour_of_path(folder)
         # Milliseconds; an empty quarantine dates from 1970 and can go
         youngest = max((file.modified_ms for file in files), default=0) / 1000
@@ -348,28 +330,28 @@ def _find_quarantines(top: str, storage: Storage) -> Iterator[Prunable]:
         yield _create_item(PrunableKind.QUARANTINE, folder, time, files, top)
 
 
-def _list_hour_folders(storage: Storage, top: str) -> Iterator[tuple[str, datetime]]:
-    for folder in _list_folders(storage, top):
+def _list_hour_folders(top: str) -> Iterator[tuple[str, datetime]]:
+    for folder in _list_folders(top):
         hour = parse_hour_of_path(join(folder, ""))
         if hour is None:
-            yield from _list_unless_gone(partial(_list_hour_folders, storage), folder, storage)
+            yield from _list_unless_gone(_list_hour_folders, folder)
         else:
             yield folder, hour
 
 
-def _list_folders(storage: Storage, top: str) -> Iterator[str]:
+def _list_folders(top: str) -> Iterator[str]:
     """The folders in a folder, without links: the user didn't name their targets."""
-    for folder in (join(top, name) for name in storage.list_folders(top)):
+    for folder in (join(top, name) for name in storage_of(top).list_folders(top)):
         if not (is_local(folder) and local_path(folder).is_symlink()):
             yield folder
 
 
-def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str, storage: Storage) -> Iterator[Listed]:
+def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str) -> Iterator[Listed]:
     """What is found in a folder; nothing if another prune has deleted it in the meantime."""
     try:
         yield from look(folder)
     except BadInput:
-        if storage.exists(folder):
+        if storage_of(folder).exists(folder):
             raise
 
 
@@ -379,13 +361,13 @@ def _create_item(
     return Prunable(kind, path, time, len(files), sum(file.size_bytes for file in files), output)
 
 
-def _find_runs(trees: Trees, top: str, storage: Storage, before: datetime) -> Iterator[Prunable]:
+def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
     """The pages of runs in hour folders, and runs that are not among the latest of their schedule."""
     schedules: dict[str, list[tuple[datetime, str]]] = {}
-    for folder, hour in _list_hour_folders(storage, top):
-        if _has_run(folder, storage):
+    for folder, hour in _list_hour_folders(top):
+        if _has_run(folder):
             # The folder above yyyy/mm/dd/hh
-            schedule = folder.rsplit("/", _LEVELS_ABOVE_AN_HOUR + 1)[0]
+            schedule = folder.rsplit("/", HOUR_LEVELS)[0]
             schedules.setdefault(schedule, []).append((hour, folder))
     for schedule, runs in schedules.items():
         latest_first = sorted(runs, reverse=True)
@@ -402,21 +384,22 @@ def _find_runs(trees: Trees, top: str, storage: Storage, before: datetime) -> It
         else:
             keep_count = trees.keep_windows
         for hour, folder in latest_first[keep_count:]:
-            yield from _find_in_run(PrunableKind.WINDOWS, folder, hour, storage)
+            yield from _find_in_run(PrunableKind.WINDOWS, folder, hour)
         for hour, folder in latest_first[:keep_count] if trees.pages else ():
-            yield from _find_in_run(PrunableKind.PAGES, folder, hour, storage)
+            yield from _find_in_run(PrunableKind.PAGES, folder, hour)
 
 
-def _has_run(folder: str, storage: Storage) -> bool:
+def _has_run(folder: str) -> bool:
     """Whether a run was published in an hour folder, or is left there by a prune that was killed."""
+    storage = storage_of(folder)
     if storage.exists(join(folder, CURRENT)):
         return True
-    return any(_list_unless_gone(partial(storage.list_beginning, start=UNFINISHED), folder, storage))
+    return any(_list_unless_gone(partial(storage.list_beginning, start=UNFINISHED), folder))
 
 
-def _find_in_run(kind: PrunableKind, folder: str, hour: datetime, storage: Storage) -> Iterator[Prunable]:
+def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Prunable]:
     """What is of a kind in the hour folder of a run."""
-    files = [*_list_unless_gone(partial(_list_run_files, storage=storage), folder, storage)]
+    files = [*_list_unless_gone(_list_run_files, folder)]
     if kind is PrunableKind.WINDOWS:
         yield _create_item(kind, folder, hour, files, folder)
     elif kind is PrunableKind.PAGES:
@@ -428,7 +411,7 @@ def _find_in_run(kind: PrunableKind, folder: str, hour: datetime, storage: Stora
         state_folders = {STATES} | {name.rpartition("/")[0] for name in names}
         for name in sorted(state_folders):
             path = join(folder, name)
-            if name.rpartition("/")[2] == STATES and storage.exists(path):
+            if name.rpartition("/")[2] == STATES and storage_of(path).exists(path):
                 states = [file for file in files if _name_below(folder, file.path).startswith(f"{name}/")]
                 yield _create_item(kind, path, hour, states, folder)
 
@@ -444,15 +427,14 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
     start: the first hour that may have some; None: the oldest. Returns the hour at which the next call goes on, at most
     `before`. Raises as `prune`, except that it ends at a window that another process holds.
     """
-    storage = storage_of(top)
-    if not storage.exists(top):
+    if not storage_of(top).exists(top):
         return before
     num_expired = 0
-    for folder, hour in _list_hours_between(storage, top, start, before):
+    for folder, hour in _list_hours_between(top, start, before):
         expired: list[Prunable] = []
         # An hour folder of other files is not ours to empty
-        if _has_run(folder, storage) or (kind is PrunableKind.WINDOWS and _has_only_remains(folder, storage)):
-            expired = [*_find_in_run(kind, folder, hour, storage)]
+        if _has_run(folder) or (kind is PrunableKind.WINDOWS and _has_only_remains(folder)):
+            expired = [*_find_in_run(kind, folder, hour)]
         if not expired:
             continue
         # The rest is left to the next pass
@@ -467,9 +449,9 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
     return before
 
 
-def _has_only_remains(folder: str, storage: Storage) -> bool:
+def _has_only_remains(folder: str) -> bool:
     """Whether an hour folder is empty, or has only what a run leaves that fails."""
-    for file in _list_unless_gone(partial(_list_run_files, storage=storage), folder, storage):
+    for file in _list_unless_gone(_list_run_files, folder):
         name = _name_below(folder, file.path)
         # A failed run leaves its message and maybe a quarantine
         if name != MESSAGE and not name.startswith((PREFIX, f"{QUARANTINE}/")):
@@ -478,21 +460,21 @@ def _has_only_remains(folder: str, storage: Storage) -> bool:
 
 
 def _list_hours_between(
-    storage: Storage, top: str, start: datetime | None, before: datetime, below: str = ""
+    top: str, start: datetime | None, before: datetime, below: str = ""
 ) -> Iterator[tuple[str, datetime]]:
     """The folders `yyyy/mm/dd/hh` right below `top` from an hour on and before another, in order; empty folders of days,
     months and years before it are deleted.
     """
     first = f"{start:/%Y/%m/%d/%H}" if start else ""
     last = f"{before:/%Y/%m/%d/%H}"
-    for name in [*_list_unless_gone(storage.list_folders, top + below, storage)]:
+    for name in [*_list_unless_gone(storage_of(top).list_folders, top + below)]:
         path = f"{below}/{name}"
         # As texts, years, months, days and hours are in the order of time
         if not DATE_FOLDER.fullmatch(name) or not first[: len(path)] <= path <= last[: len(path)]:
             continue
         folder = top + path
-        if path.count("/") <= _LEVELS_ABOVE_AN_HOUR:
-            yield from _list_hours_between(storage, top, start, before, path)
+        if path.count("/") < HOUR_LEVELS:
+            yield from _list_hours_between(top, start, before, path)
             _delete_if_no_file(folder)
             continue
         hour = parse_hour_of_path(join(folder, ""))
@@ -507,7 +489,7 @@ def _delete_if_no_file(folder: str) -> None:
             os.rmdir(local_path(folder))
 
 
-def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
+def _list_run_files(folder: str) -> list[StoredFile]:
     """All files of a run, also those in a hidden folder, in the order of their deletion: the commit is the first, notes of
     unfinished work are the last.
     """
@@ -515,11 +497,12 @@ def _list_run_files(folder: str, storage: Storage) -> list[StoredFile]:
     def rank(file: StoredFile) -> tuple[bool, bool, str]:
         return file.name.startswith(UNFINISHED), file.name != CURRENT, file.path
 
-    return sorted(storage.walk(folder, hidden=True), key=rank)
+    return sorted(storage_of(folder).walk(folder, hidden=True), key=rank)
 
 
-def _delete(storage: Storage, item: Prunable) -> None:
+def _delete(item: Prunable) -> None:
     """Delete an item. A run's folder contains the lease on it, which stays."""
+    storage = storage_of(item.path)
     if item.kind is not PrunableKind.WINDOWS:
         storage.delete(item.path)
         return
@@ -528,25 +511,18 @@ def _delete(storage: Storage, item: Prunable) -> None:
     if run is not None:
         note_unfinished(run, item.path)
     # The lease goes with its context
-    for file in _list_run_files(item.path, storage):
+    for file in _list_run_files(item.path):
         if not file.name.startswith(PREFIX):
             storage.delete(file.path)
 
 
-def _delete_if_empty(storage: Storage, window: str) -> None:
-    if storage.exists(window) and not any(
-        _list_unless_gone(partial(_list_run_files, storage=storage), window, storage)
-    ):
-        storage.delete(window)
-        _delete_empty_above(storage, window)
-
-
-def _delete_empty_above(storage: Storage, hour: str) -> None:
+def _delete_if_empty(hour: str) -> None:
+    """Delete the folder of an hour if it has no file, and those of its day, month and year that others don't fill."""
+    storage = storage_of(hour)
     folder = hour
-    for _ in range(_LEVELS_ABOVE_AN_HOUR):
+    for _ in range(HOUR_LEVELS):
+        if storage.exists(folder):
+            if any(_list_unless_gone(partial(storage.walk, hidden=True), folder)):
+                return
+            storage.delete(folder)
         folder = folder.rpartition("/")[0]
-        # Hours that others still fill keep their day, month and year
-        looks = (storage.list_folders, storage.list_files)
-        if not storage.exists(folder) or any(any(_list_unless_gone(look, folder, storage)) for look in looks):
-            return
-        storage.delete(folder)

@@ -10,6 +10,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckResult
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import LeftBehind
 from spark_model_monitor.reports.history.variation import WindowHistory
+from spark_model_monitor.reports.outputs.run_files import read_document_file
 from spark_model_monitor.storage import join, storage_of
 
 if TYPE_CHECKING:
@@ -30,12 +31,11 @@ def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
     past_alarms: dict[str, tuple[str, ...]] = {}
     for window in history.entries[-rule_set.past_runs :]:
         path = join(history.folder, window.folder, CheckResults.FILE_NAME)
-        storage = storage_of(path)
-        if not storage.exists(path):  # somebody deleted that run
+        if not storage_of(path).exists(path):  # somebody deleted that run
             continue
         # Rules of one metric have it once
         metrics: dict[str, float] = {}
-        for check_result in CheckResults.from_json(storage.read(path), path).checks:
+        for check_result in read_document_file(CheckResults, path).checks:
             metrics |= check_result.metrics or {}
         for name, value in metrics.items():
             past_metrics[name] = (*past_metrics.get(name, ()), value)

@@ -8,7 +8,7 @@ rerun replaces the rows of its window. Layout: docs/reference/formats.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -140,18 +140,16 @@ class WindowHistory:
         baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
         they have that.
         """
-        is_selected = pc.and_(pc.equal(self.table["reference"], reference), pc.invert(self.table["alarmed"]))
+        is_selected = self._match(reference=reference)
         if baseline is not None:
-            is_selected = pc.and_(is_selected, pc.equal(self.table["baseline"], baseline))
+            is_selected = self._match(reference=reference, baseline=baseline)
         # Feature by feature: where the other reference has a window, it replaces that of the hour
         for name, other_reference in (instead or {}).items():
-            is_feature = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["baseline"], baseline))
-            is_other = pc.and_(is_feature, pc.equal(self.table["reference"], other_reference))
-            other_windows = self.table["window"].filter(is_other)
-            is_replaced = pc.and_(is_feature, pc.is_in(self.table["window"], other_windows))
-            is_replacement = pc.and_(is_other, pc.invert(self.table["alarmed"]))
-            is_selected = pc.or_(pc.and_(is_selected, pc.invert(is_replaced)), is_replacement)
-        table = self.table.filter(pc.and_(is_selected, pc.invert(_are_accepted(self.table))))
+            is_feature = self._match(feature=name, baseline=baseline)
+            is_other = is_feature & self._match(reference=other_reference)
+            is_replaced = is_feature & self._match_any("window", self.table["window"].filter(is_other))
+            is_selected = (is_selected & ~is_replaced) | is_other
+        table = self.table.filter(is_selected & ~self.is_alarmed & ~_are_accepted(self.table))
         if reference == BASELINE:
             table = table.filter(_are_examples(table))
         return split_by_feature(table)
@@ -160,9 +158,8 @@ class WindowHistory:
         """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
         an alarm.
         """
-        is_selected = pc.and_(pc.equal(self.table["feature"], name), pc.equal(self.table["reference"], WINDOW))
         # An accepted number of rows is one to expect, either way
-        table = self.table.filter(pc.and_(is_selected, pc.invert(self.table["alarmed"])))
+        table = self.table.filter(self._match(feature=name, reference=WINDOW) & ~self.is_alarmed)
         times = map(parse_moment, table["time"].to_pylist())
         ages = table["far"].fill_null(0.0).to_pylist()
         return list(zip(times, table["rows"].to_pylist(), ages, strict=True))
@@ -185,23 +182,18 @@ class WindowHistory:
 
     def with_accepted(self, window: str, features: Iterable[str] = ()) -> WindowHistory:
         """The history in which a window, or some features of it, count as without an alarm."""
-        is_accepted = pc.equal(self.table["window"], window)
+        is_accepted = self._match(window=window)
         names = [*features]
         if names:
-            is_accepted = pc.and_(is_accepted, pc.is_in(self.table["feature"], pa.array(names, pa.string())))
-        alarmed = pc.and_(self.table["alarmed"], pc.invert(is_accepted))
+            is_accepted = is_accepted & self._match_any("feature", names)
         # An accepted change is no example: beside it, the opposite one would look usual. What nobody could tell is one
-        is_change = pc.or_(self.table["alarmed"], _are_accepted(self.table))
+        is_change = self.is_alarmed | _are_accepted(self.table)
         accepted_outcome = pc.if_else(is_change, ACCEPTED, UNCHANGED)
         outcome = pc.if_else(is_accepted, accepted_outcome, self.table[OUTCOME])
+        alarmed = pa.array(self.is_alarmed & ~is_accepted)
         table = self.table.set_column(self.table.schema.get_field_index("alarmed"), "alarmed", alarmed)
         table = table.set_column(table.schema.get_field_index(OUTCOME), OUTCOME, outcome)
         return replace(self, table=table)
-
-    def profiles(self, references: Mapping[str, Collection[str]], time: str) -> dict[str, Profile]:
-        """The result of `profile` for each reference whose windows exist. references: with their features."""
-        profiles = {name: self.profile(name, time, features) for name, features in references.items()}
-        return {name: profile for name, profile in profiles.items() if profile is not None}
 
     def read_first_windows(self, baseline: str, names: Collection[str]) -> list[dict[str, FeatureProfile]]:
         """The states of columns in the first windows without an alarm that were compared with a baseline, as many as show how a
@@ -222,13 +214,16 @@ class WindowHistory:
         """
         earlier_history = self.select_before(time)
         # States of the past, then numbers about the past, the clock's last
-        references = earlier_history.profiles(quality_baseline.wanted_references, time)
+        references = {}
+        for reference, names in quality_baseline.wanted_references.items():
+            profile = earlier_history.profile(reference, time, names)
+            if profile is not None:
+                references[reference] = profile
         past = {name: earlier_history.select_statistics(name) for name in references}
+        hours: dict[str, Profile] = {}
+        seasons: dict[str, Season] = {}
         if quality_baseline.follows_the_clock:
             hours, seasons = earlier_history.choose_seasons(baseline, time, quality_baseline.names)
-        else:
-            hours = {}
-            seasons = {}
         for name, lasting_values in earlier_history.find_lasting_values(baseline).items():
             seasons[name] = replace(seasons.get(name, Season()), lasting_values=lasting_values)
         # Relative to this baseline only: distances from another one don't compare
@@ -241,8 +236,10 @@ class WindowHistory:
         """The texts that had values which the baseline lacks, and were an alarm, in each window of the last week or more; with
         what `Season` has of them.
         """
-        is_selected = pc.and_(pc.equal(self.table["reference"], BASELINE), pc.equal(self.table["baseline"], baseline))
-        table = self.table.filter(is_selected).append_column("is_new", _have_new_values(self.table.filter(is_selected)))
+        table = self.table.filter(self._match(reference=BASELINE, baseline=baseline))
+        # Values that the baseline lacks, in windows that were an alarm
+        is_new = pc.and_(table["alarmed"], pc.fill_null(pc.greater(table["unseen"], 0), False))
+        table = table.append_column("is_new", is_new)
         is_last = pc.equal(table["time"], pc.max(table["time"]))
         # Mostly none
         lasting_values = {}
@@ -279,55 +276,34 @@ class WindowHistory:
         windows = {back: entry for back, entry in windows.items() if back <= lookback_minutes}
         # How far each feature was from the baseline in those windows
         past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
-        # Features of which too few days are known
+        # Features of which enough days are known, and those that may follow the clock
         if are_daily:
-            are_new = {name: past.is_new_weekday for name, past in past_by_feature.items()}
-        else:
-            are_new = {name: past.is_new for name, past in past_by_feature.items()}
-        new_names = {name for name in names if are_new.get(name, True)}
-        seasons = dict.fromkeys(new_names, Season(is_new=True))
-        if len(hours_of_day) < FEWEST_HOURS and not are_daily:
-            return {}, seasons
-        # Features that may follow the clock
-        if are_daily:
+            learnt = {name for name, past in past_by_feature.items() if not past.is_new_weekday}
             seasonal = {name: past for name, past in past_by_feature.items() if past.weekdays_differ}
         else:
+            learnt = {name for name, past in past_by_feature.items() if not past.is_new}
             seasonal = {name: past for name, past in past_by_feature.items() if past.may_be_seasonal}
-        if not seasonal:
+        new_names = set(names) - learnt
+        seasons = dict.fromkeys(new_names, Season(is_new=True))
+        if not seasonal or (len(hours_of_day) < FEWEST_HOURS and not are_daily):
             return {}, seasons
         # How far they were from the references of the clock that earlier windows were compared with
         past_hours = {reference: self._read_past_hours(reference, baseline, windows) for reference in CLOCK}
         if are_daily:
-            sums, known_seasons = self._sum_weekdays(seasonal, past_hours[CLOCK_DAY], windows)
+            weekdays = past_hours[CLOCK_DAY]
+            minutes_back = {name: select_weekday_windows(past, weekdays.get(name)) for name, past in seasonal.items()}
+            sums = self._add_windows(minutes_back, windows)
+            # Only features that have states of such days get a season
+            known_seasons = {}
+            for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
+                is_learnt = bool(seasonal[name].find_similar_weeks())
+                known_seasons[name] = Season(learnt=is_learnt, stands_out=is_learnt, is_new=not is_learnt)
         else:
             past_hours[BASELINE] = past_by_feature
             sums, known_seasons = self._sum_hours_of_day(seasonal, past_hours, windows, ended)
             known_seasons = {name: replace(season, is_new=name in new_names) for name, season in known_seasons.items()}
         profiles = {reference: Profile(0, tuple(features)) for reference, features in sums.items()}
         return profiles, seasons | known_seasons
-
-    def _sum_weekdays(
-        self,
-        seasonal: Mapping[str, PastHours],
-        weekday_distances: Mapping[str, PastHours],
-        windows: Mapping[int, WindowEntry],
-    ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
-        """`clock` for one window a day, of the same weekday. seasonal: features whose weekdays differ.
-        beside_weekday: windows compared with their weekday.
-        """
-        # The states of those windows together, and what is known about each feature's weekday
-        minutes_back = {
-            name: select_weekday_windows(past, weekday_distances.get(name)) for name, past in seasonal.items()
-        }
-        sums = self._add_windows(minutes_back, windows)
-        # Only features that have states of such days get a season
-        seasons = {}
-        for feature in sums.get(CLOCK_DAY, ()):
-            has_similar_weeks = bool(seasonal[feature.name].find_similar_weeks())
-            seasons[feature.name] = Season(
-                learnt=has_similar_weeks, stands_out=has_similar_weeks, is_new=not has_similar_weeks
-            )
-        return sums, seasons
 
     def _sum_hours_of_day(
         self,
@@ -377,7 +353,10 @@ class WindowHistory:
         used: set[int] = set()
         for by_reference in minutes_back.values():
             used.update(*by_reference.values())
-        profiles = {back: self._read_features(windows[back], minutes_back) for back in used.intersection(windows)}
+        stored = {back: self._read_profile(windows[back]) for back in used.intersection(windows)}
+        profiles = {
+            back: profile.features(minutes_back, OF_DISTRIBUTIONS) for back, profile in stored.items() if profile
+        }
         sums: dict[str, list[FeatureProfile]] = {}
         for name, by_reference in minutes_back.items():
             for reference, minutes in by_reference.items():
@@ -393,9 +372,8 @@ class WindowHistory:
         """What windows left of each feature, compared with a reference. windows: by minutes back."""
         # Rows of the table that have this reference, baseline and window
         back_by_window = {entry.window: back for back, entry in windows.items()}
-        is_selected = pc.and_(pc.equal(self.table["reference"], reference), pc.equal(self.table["baseline"], baseline))
-        is_in_windows = pc.is_in(self.table["window"], pa.array([*back_by_window], pa.string()))
-        table = self.table.filter(pc.and_(is_selected, is_in_windows)).sort_by("feature")
+        is_selected = self._match(reference=reference, baseline=baseline) & self._match_any("window", [*back_by_window])
+        table = self.table.filter(is_selected).sort_by("feature")
         back = np.array([back_by_window[window] for window in table["window"].to_pylist()], dtype=np.int64)
         alarmed = table["alarmed"].to_numpy()
         scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
@@ -416,7 +394,8 @@ class WindowHistory:
         """
         windows, count = _select_windows(reference, self.select_before(time).entries, time)
         # Only references of several windows leave alarms out; `previous` is the last window, whatever it was
-        alarmed = self._list_alarmed_features() if ":" in reference else {}
+        alarmed_rows = self.table.filter(self.is_alarmed).select(["window", "feature"]).to_pylist()
+        alarmed = {(row["window"], row["feature"]) for row in alarmed_rows if ":" in reference}
         # Windows by feature, up to as many as the reference asks for
         parts: dict[str, list[StoredProfile]] = {}
         rows = 0
@@ -430,7 +409,7 @@ class WindowHistory:
             names = names or stored.names
             for name in [name for name in stored.names if name in features]:
                 profiles = parts.setdefault(name, [])
-                if len(profiles) < count and name not in alarmed.get(entry.window, ()):
+                if len(profiles) < count and (entry.window, name) not in alarmed:
                     profiles.append(stored)
             # Older windows would be read for nothing
             if all(len(profiles) == count for profiles in parts.values()):
@@ -446,21 +425,6 @@ class WindowHistory:
             return Profile(rows, tuple(sums.values()))
         return None
 
-    def _list_alarmed_features(self) -> dict[str, set[str]]:
-        """The features with an alarm, by window."""
-        # A feature may have an alarm relative to several references
-        features_by_window: dict[str, set[str]] = {}
-        rows = self.table.filter(self.table["alarmed"]).select(["window", "feature"])
-        for row in rows.to_pylist():
-            features_by_window.setdefault(row["window"], set()).add(row["feature"])
-        return features_by_window
-
-    def _read_features(self, entry: WindowEntry, names: Collection[str]) -> dict[str, FeatureProfile]:
-        profile = self._read_profile(entry)
-        if profile is None:
-            return {}
-        return profile.features(names, OF_DISTRIBUTIONS)
-
     def _read_profile(self, entry: WindowEntry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
         path = join(self.folder, entry.folder, PROFILE)
@@ -475,27 +439,37 @@ class WindowHistory:
 
     def _drop_old_windows(self) -> WindowHistory:
         """The history of the last windows, and of the examples of their baseline, in order of time."""
-        table = self.table.sort_by([(name, "ascending") for name in ("time", "reference")])
+        history = replace(self, table=self.table.sort_by([(name, "ascending") for name in ("time", "reference")]))
         windows = self.entries
-        if len(windows) > MOST_WINDOWS:
-            # Examples stay however old they are: without them normal variation would be forgotten
-            last_windows = pa.array([entry.window for entry in windows[-MOST_WINDOWS:]], pa.string())
-            is_fine = pc.and_(pc.equal(table["baseline"], windows[-1].baseline), pc.invert(table["alarmed"]))
-            may_be_example = pc.and_(is_fine, pc.equal(table["reference"], BASELINE))
-            is_example = np.zeros(len(table), bool)
-            is_example[may_be_example.to_numpy()] = _are_examples(table.filter(may_be_example))
-            table = table.filter(pc.or_(pc.is_in(table["window"], last_windows), pa.array(is_example)))
-        return replace(self, table=table)
+        if len(windows) <= MOST_WINDOWS:
+            return history
+        # Examples stay however old they are: without them normal variation would be forgotten
+        is_kept = history._match_any("window", [entry.window for entry in windows[-MOST_WINDOWS:]])
+        may_be_example = history._match(baseline=windows[-1].baseline, reference=BASELINE) & ~history.is_alarmed
+        is_kept[may_be_example] |= _are_examples(history.table.filter(may_be_example))
+        return replace(history, table=history.table.filter(is_kept))
+
+    @property
+    def is_alarmed(self) -> NDArray[np.bool_]:
+        """Which rows had an alarm that nobody accepted."""
+        is_alarmed: NDArray[np.bool_] = self.table["alarmed"].to_numpy()
+        return is_alarmed
+
+    def _match(self, **values: str | None) -> NDArray[np.bool_]:
+        """Which rows have these values, by column."""
+        masks = [pc.equal(self.table[column], value).to_numpy() for column, value in values.items()]
+        is_match: NDArray[np.bool_] = np.logical_and.reduce(masks)
+        return is_match
+
+    def _match_any(self, column: str, values: Sequence[str] | pa.ChunkedArray) -> NDArray[np.bool_]:
+        """Which rows have one of these values in a column."""
+        return np.array(pc.is_in(self.table[column], pa.array(values, pa.string())))
 
 
-def _are_accepted(table: pa.Table) -> pa.ChunkedArray:
+def _are_accepted(table: pa.Table) -> NDArray[np.bool_]:
     """Which rows had an alarm that a person accepted."""
-    return pc.equal(table[OUTCOME].fill_null(UNCHANGED), ACCEPTED)
-
-
-def _have_new_values(table: pa.Table) -> pa.Array:
-    """Which windows were an alarm and had values that the baseline lacks."""
-    return pc.and_(table["alarmed"], pc.fill_null(pc.greater(table["unseen"], 0), False))
+    is_accepted: NDArray[np.bool_] = pc.equal(table[OUTCOME].fill_null(UNCHANGED), ACCEPTED).to_numpy()
+    return is_accepted
 
 
 def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
@@ -504,7 +478,7 @@ def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
     """
     outcomes = table[OUTCOME].fill_null(UNCHANGED)
     is_unsure = pc.equal(outcomes, CANNOT_TELL).to_numpy()
-    is_accepted = _are_accepted(table).to_numpy()
+    is_accepted = _are_accepted(table)
     features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     # The rank of each row among those of its feature
     judged_rows = np.flatnonzero(~is_unsure & ~is_accepted)
@@ -562,9 +536,8 @@ def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None)
     at one hour: the weekday in the weeks in which it is alike, or in the last two where it isn't known; and the days that a
     holiday may be like, without windows unlike their weekday. past: the windows beside the baseline.
     """
-    if weekday_distances is None:
-        odd = set()
-    else:
+    odd = set()
+    if weekday_distances is not None:
         odd = weekday_distances.alarmed_backs
     # Days off with an alarm are no example of a day off
     weeks = past.find_similar_weeks() or (1, 2)

@@ -64,10 +64,10 @@ from spark_model_monitor.reports.history_page.past_run import (
     read_run,
 )
 from spark_model_monitor.reports.outputs.printable import format_table, printable
-from spark_model_monitor.reports.outputs.run_files import read_current_run
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document_file
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.statistics.drift import compare_categorical, compare_numeric
-from spark_model_monitor.statistics.states import Profile
+from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.storage import join, read_file, storage_of
 from spark_model_monitor.value_class import value_class
@@ -104,6 +104,11 @@ class ComparedSide:
     constraints: Document | None = None
     segment_names: frozenset[str] = frozenset()
 
+    def find_feature(self, name: str) -> FeatureProfile | None:
+        """A feature's states; None if unknown."""
+        features = self.profile.features if self.profile else ()
+        return next((feature for feature in features if feature.name == name), None)
+
 
 @value_class(slots=False)
 class Change:
@@ -118,6 +123,11 @@ class Change:
     distance: float | None = None
     changes: Mapping[str, tuple[Number, Number]] = field(default_factory=dict)
     impact: float | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """Each number that differs, before and after."""
+        return [f"{HEADINGS.get(key, key)} {_format_pair(*pair)}" for key, pair in self.changes.items()]
 
 
 @value_class(slots=False)
@@ -135,7 +145,12 @@ class Compared:
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         names = dict.fromkeys((*self.before.rows, *self.after.rows))
-        return tuple(sorted(map(self._change, names), key=_compute_rank))
+        order = ("added", "removed", "changed", "same")
+
+        def rank(change: Change) -> tuple[int, float, float, str]:
+            return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
+
+        return tuple(sorted(map(self._change, names), key=rank))
 
     def _change(self, name: str) -> Change:
         before = self.before.rows.get(name)
@@ -200,24 +215,18 @@ class Compared:
 
     def plain(self) -> dict[str, Json]:
         """The comparison as JSON."""
-        return {
-            "before": self.before.path,
-            "after": self.after.path,
-            "rows": [self.before.item_count, self.after.item_count],
-            "changes": [self._convert_change(change) for change in self.changes],
-        }
-
-    def _convert_change(self, change: Change) -> dict[str, Json]:
-        members = asdict(change)
-        if change.impact is None:
-            del members["impact"]
-        # The values of a domain are counted instead
-        if not self.names_values:
-            members["changes"] = {
-                key: tuple(len(value) if isinstance(value, tuple) else value for value in pair)
-                for key, pair in change.changes.items()
-            }
-        return members
+        changes = [asdict(change) for change in self.changes]
+        for members in changes:
+            if members["impact"] is None:
+                del members["impact"]
+            # The values of a domain are counted instead
+            if not self.names_values:
+                members["changes"] = {
+                    key: tuple(len(value) if isinstance(value, tuple) else value for value in pair)
+                    for key, pair in members["changes"].items()
+                }
+        rows = [self.before.item_count, self.after.item_count]
+        return {"before": self.before.path, "after": self.after.path, "rows": rows, "changes": changes}
 
 
 def compare(before: str, after: str, attributions: str | None = None, *, names_values: bool = True) -> Compared:
@@ -277,29 +286,23 @@ def main(
     judged = comparison.judge() if judge else ()
     results = list(select_violations(judged))
     # With states everything is judged; what statistics.json lacks is listed, or silence would look like success
-    unjudged = [
-        check_result
-        for check_result in judged
-        if check_result.status is CheckStatus.NOT_JUDGED and comparison.after.profile is None
-    ]
+    unjudged = [check_result for check_result in judged if not check_result.is_judged]
+    if comparison.after.profile is not None:
+        unjudged = []
     unsure = find_unsure_features(judged)
     # The page comes first: it exists also if the reader of standard output stops early
     if output is not None:
         shown = compare(before, after, attributions, names_values=page_names_values)
-        page = create_comparison_page(shown, results)
-        Report(page).save(output)
+        Report(create_comparison_page(shown, results)).save(output)
     if as_json:
         plain = comparison.plain()
         if judge:
-            unjudged_checks = [
-                {"feature": check_result.feature, "check": check_result.check, "reason": check_result.reason}
+            plain["violations"] = [check_result.description for check_result in results]
+            plain["not_judged"] = [
+                {name: getattr(check_result, name) for name in ("feature", "check", "reason")}
                 for check_result in unjudged
             ]
-            plain |= {
-                "violations": [check_result.description for check_result in results],
-                "not_judged": unjudged_checks,
-            }
-            plain |= {"cannot_tell": [feature.plain() for feature in unsure]}
+            plain["cannot_tell"] = [feature.plain() for feature in unsure]
         out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
         out.write(_write_text(comparison, results, unjudged, unsure, judge=judge))
@@ -336,7 +339,7 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
         text = "No change seen."
     largest = ""
     if changed:
-        largest = f"The largest: {shorten_name(changed[0].name)}, {_describe_first(changed[0])}."
+        largest = f"The largest: {shorten_name(changed[0].name)}, {(changed[0].words or [changed[0].kind])[0]}."
     # Which runs these are
     facts = (("before", comparison.before.path), ("after", comparison.after.path))
     headline = Headline(text, largest, mark)
@@ -345,7 +348,7 @@ def create_comparison_page(comparison: Compared, results: Sequence[CheckResult] 
 
 def _create_table(changes: Sequence[Change]) -> PageTable:
     # What is the same has no words
-    rows = [(change.name, format_number(change.distance), _describe_changes(change)) for change in changes]
+    rows = [(change.name, format_number(change.distance), "; ".join(change.words)) for change in changes]
     titles = ("feature or metric", "distance", "what")
     return build_table(titles, rows, numbers=("distance",), names=("feature or metric",)).drop_empty_columns()
 
@@ -370,60 +373,32 @@ def _create_card(comparison: Compared, change: Change, broken: CheckResult | Non
     value = change.changes.get("value")
     if picture is None and value is not None and all(isinstance(number, (int, float)) for number in value):
         picture = PointChart.from_zero(change.name, (Point("after", value[1], value[0]),), reference_label="before")
-    # What the picture doesn't say: the distance and what breaks the constraint
-    evidence = ""
+    # The first change in words, then what the picture doesn't say: the distance, and the others
+    first_words, *further_words = change.words or [change.kind]
     if change.distance is not None:
-        evidence = f"distance {format_number(change.distance)}"
+        further_words.insert(0, f"distance {format_number(change.distance)}")
     # The segment stands first: it says where to look
-    hints = [_locate_change(comparison, change.name)]
+    hints = [_locate_change(comparison, change)]
     mark = Highlight.NONE
     if broken is not None:
         hints.append(broken.description or "")
         mark = Highlight.BAD
-    # The first change in words, then the others
-    further_changes = dict(list(change.changes.items())[1:])
-    further_words = _describe_changes(replace(change, changes=further_changes))
-    evidence = "; ".join(filter(None, (evidence, further_words)))
-    return Card(
-        change.name,
-        _describe_first(change),
-        picture=picture,
-        hints=tuple(filter(None, hints)),
-        evidence=evidence,
-        mark=mark,
-    )
+    shown_hints = tuple(filter(None, hints))
+    evidence = "; ".join(further_words)
+    return Card(change.name, first_words, picture=picture, hints=shown_hints, evidence=evidence, mark=mark)
 
 
-def _locate_change(comparison: Compared, name: str) -> str:
+def _locate_change(comparison: Compared, change: Change) -> str:
     """The segment of a change, if both runs have segments."""
-    if (
-        _measure_distance(*(sample.distributions.get(name) for sample in (comparison.before, comparison.after))) or 0.0
-        # Below the least effect every segment's share is noise
-    ) < LEAST_EFFECT:
+    before, after = (sample.find_feature(change.name) for sample in (comparison.before, comparison.after))
+    # Below the least effect every segment's share is noise
+    if after is None or (change.distance or 0.0) < LEAST_EFFECT:
         return ""
-    features_by_sample = (
-        sample.profile.features if sample.profile is not None else ()
-        for sample in (comparison.before, comparison.after)
-    )
-    before, after = (
-        next((feature for feature in features if feature.name == name), None) for features in features_by_sample
-    )
-    if after is not None:
-        where, segment = describe_location(compute_contributions(before, after))
-    else:
-        where = ""
-        segment = None
+    where, segment = describe_location(compute_contributions(before, after))
     located = CheckResult(check=DRIFT, status=CheckStatus.PASSED, where=where or None, segment=segment)
     if not comparison.names_values:
         located = remove_values(located)
     return describe_segment(located)
-
-
-def _describe_first(change: Change) -> str:
-    """The first number that differs, if there is one."""
-    for key, pair in change.changes.items():
-        return f"{HEADINGS.get(key, key)} {_format_pair(*pair)}"
-    return change.kind
 
 
 def _read_side(path: str) -> ComparedSide:
@@ -473,7 +448,7 @@ def _read_file(path: str) -> ComparedSide:
 
 def _collect_values(rows: Rows) -> dict[str, dict[str, Number]]:
     """The values of metrics, None where one is undefined."""
-    values = {name: row.get("value") for name, row in rows.items()}
+    values = {name: row.get("value", math.nan) for name, row in rows.items()}
     return {name: {"value": None if value is None or math.isnan(value) else value} for name, value in values.items()}
 
 
@@ -512,11 +487,12 @@ def _describe_settings(settings: MonitoringSettings) -> dict[str, Number]:
 
 
 def _create_side_with_statistics(path: str, file: str, profile: Profile | None) -> ComparedSide:
-    statistics = Statistics.from_json(read_file(file), file)
-    rows = {
-        str(row["feature"]): row | {"distinct": _restrict_distinct(row["distinct"], row["num_present"])}
-        for row in as_rows(statistics)
-    }
+    statistics = read_document_file(Statistics, file)
+    rows = {str(row["feature"]): row for row in as_rows(statistics)}
+    # An estimate of distinct values, limited to the number of values
+    for row in rows.values():
+        if row["distinct"] is not None and row["num_present"] is not None:
+            row["distinct"] = min(row["distinct"], row["num_present"])
     # Sketches of states are finer than the bins in the document, so they replace them
     distributions = from_statistics(statistics)
     if profile is not None:
@@ -530,13 +506,12 @@ def _create_side_with_metrics(path: str, run: PastRun) -> ComparedSide:
             f"{path}: there is neither a run nor a statistics.json to compare; for files of data write "
             "spark-model-monitor compare-files BEFORE AFTER"
         )
-    values = run.numbers["value"].tolist()
-    rows: Rows = {name: {"value": values[index]} for name, index in run.places.items()}
+    rows = {name: {"value": run.number("value", name)} for name in run.names}
     # The groups of a bias analysis always have names
     segment_names: frozenset[str] = frozenset()
     if run.identity.analysis_type == AnalysisType.MODEL_QUALITY.value:
         segment_names = frozenset(name for name in run.names if SEGMENT_START in name)
-    return ComparedSide(path, run.identity.rows, _collect_values(rows), {}, segment_names=segment_names)
+    return ComparedSide(path, run.identity.rows, rows, {}, segment_names=segment_names)
 
 
 def _read_baseline(before: ComparedSide) -> QualityBaseline:
@@ -564,11 +539,6 @@ def _measure_distance(before: FeatureDistribution | None, after: FeatureDistribu
     return None
 
 
-def _compute_rank(change: Change) -> tuple[int, float, float, str]:
-    order = ("added", "removed", "changed", "same")
-    return order.index(change.kind), -(change.impact or 0.0), -(change.distance or 0.0), change.name
-
-
 def _write_text(
     comparison: Compared,
     violations: Sequence[CheckResult],
@@ -589,8 +559,8 @@ def _write_text(
             [
                 change.name,
                 change.kind if change in comparison.significant else "by chance",
-                _round_distance(change.distance),
-                "; ".join(filter(None, (_locate_change(comparison, change.name), _describe_changes(change)))),
+                None if change.distance is None else round(change.distance, 4),
+                "; ".join(filter(None, (_locate_change(comparison, change), *change.words))),
             ]
             # What chance explains stands last; the sort is stable, so the rest keeps its order by size
             for change in sorted(different, key=lambda change: change not in comparison.significant)
@@ -631,17 +601,14 @@ def _restrict_to_documents(result: CheckResult) -> CheckResult:
     return result.model_copy(update=unknown)
 
 
-def _describe_changes(change: Change) -> str:
-    return "; ".join(f"{HEADINGS.get(key, key)} {_format_pair(*pair)}" for key, pair in change.changes.items())
-
-
 def _format_pair(before: Number, after: Number) -> str:
     """Both values; of lists, which may be long, how many items are new and how many are gone."""
+    words = f"{_format_value(before)} → {_format_value(after)}"
     if not isinstance(before, (list, tuple)) or not isinstance(after, (list, tuple)):
-        return f"{_format_value(before)} → {_format_value(after)}"
+        return words
     added = len(set(after).difference(before))
     removed = len(set(before).difference(after))
-    return f"{_format_value(before)} → {_format_value(after)}, {added:,} added, {removed:,} removed"
+    return f"{words}, {added:,} added, {removed:,} removed"
 
 
 def _format_value(value: Number) -> str:
@@ -650,16 +617,3 @@ def _format_value(value: Number) -> str:
     if isinstance(value, (str, bool, dict)):
         return str(value)
     return format_number(value)
-
-
-def _round_distance(distance: float | None) -> float | None:
-    if distance is None:
-        return None
-    return round(distance, 4)
-
-
-def _restrict_distinct(distinct: Number, present: Number) -> Number:
-    """An estimate of distinct values, limited to the number of values."""
-    if distinct is None or present is None:
-        return distinct
-    return min(distinct, present)

@@ -21,26 +21,26 @@ def read_metrics_repository(path: str) -> list[PastRun]:
     """
     analyses = parse_analysis_results(read_file(path), path)
     names = _name_data_sets(analyses)
-    return [_convert_analysis(analysis, path, name) for analysis, name in zip(analyses, names, strict=True)]
-
-
-def _convert_analysis(analysis: AnalysisResult, path: str, data_set: str | None) -> PastRun:
-    numbers = analysis.collect_numbers()
-    values = np.array(list(numbers.values()), float)
-    # A page can't draw infinities
-    values[~np.isfinite(values)] = np.nan
-    rows = None
-    if SIZE in numbers:
-        rows = int(numbers[SIZE])
-    return PastRun(
-        RunIdentity(path, DEEQU_METRICS, analysis.time, analysis.time, rows, data_set),
-        tuple(numbers),
-        np.ones(len(numbers), bool),
-        dict.fromkeys(COLUMNS, np.full(len(numbers), np.nan)) | {"value": values},
-        np.full(len(numbers), NONE, np.uint8),
-        {},
-        0,
-    )
+    runs = []
+    for analysis, data_set in zip(analyses, names, strict=True):
+        numbers = analysis.collect_numbers()
+        values = np.array(list(numbers.values()), float)
+        # A page can't draw infinities
+        values[~np.isfinite(values)] = np.nan
+        rows = None
+        if SIZE in numbers:
+            rows = int(numbers[SIZE])
+        run = PastRun(
+            RunIdentity(path, DEEQU_METRICS, analysis.time, analysis.time, rows, data_set),
+            tuple(numbers),
+            np.ones(len(numbers), bool),
+            dict.fromkeys(COLUMNS, np.full(len(numbers), np.nan)) | {"value": values},
+            np.full(len(numbers), NONE, np.uint8),
+            {},
+            0,
+        )
+        runs.append(run)
+    return runs
 
 
 def _name_data_sets(analyses: Sequence[AnalysisResult]) -> list[str | None]:

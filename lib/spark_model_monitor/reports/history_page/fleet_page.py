@@ -6,8 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from textwrap import TextWrapper
 
 from spark_model_monitor.documents.headline import KINDS
+from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
     Block,
     Cell,
@@ -175,10 +177,8 @@ def create_fleet_page(
     """watched: the monitors of all models, in any order. budget: of false alarms, as text. noun: what is monitored: a
     model, or a table.
     """
-    models: dict[str, list[Watched]] = {}
     # A model stands where its worst monitor does
-    for monitor in sorted(watched, key=_rank_monitor):
-        models.setdefault(monitor.model or monitor.name, []).append(monitor)
+    models = group_by(sorted(watched, key=_rank_monitor), lambda monitor: monitor.model or monitor.name)
     kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
     lines = tuple(_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES])
     columns = (
@@ -284,11 +284,9 @@ def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
 
 
 def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
-    windows_by_time: dict[str, list[SeenWindow]] = {time: [] for time in times}
-    for monitor in watched:
-        for window in monitor.windows:
-            windows_by_time.setdefault(window.time, []).append(window)
-    windows = [windows_by_time[time] for time in times]
+    all_windows = (window for monitor in watched for window in monitor.windows)
+    windows_by_time = group_by(all_windows, lambda window: window.time)
+    windows = [windows_by_time.get(time, []) for time in times]
     # None, not 0, where nothing ran: an empty column is a gap, not a good hour
     values = tuple(
         float(sum(window.violations > 0 for window in windows_of_time)) if windows_of_time else None
@@ -352,22 +350,20 @@ def _shorten_sentence(sentence: str) -> str:
         return sentence
     # Paths are the longest words; without their beginnings most sentences fit
     words = [_shorten_path(word) for word in sentence.split()]
-    if len(" ".join(words)) <= LONGEST:
-        return " ".join(words)
-    # The end of an error says most, so a third of the room is its own
-    last_words = ["…", *_pick_last_words(words, LONGEST // 3)]
-    first_words = words[: 1 - len(last_words)]
-    while len(" ".join([*first_words, *last_words])) > LONGEST and len(first_words) > 1:
-        first_words.pop()
-    return " ".join([*first_words, *last_words])
-
-
-def _pick_last_words(words: Sequence[str], maximum: int) -> list[str]:
-    """The last words, of at most so many characters, but one at least."""
-    count = 1
-    while count < len(words) - 1 and len(" ".join(words[-count - 1 :])) <= maximum:
-        count += 1
-    return list(words[-count:])
+    shortened = " ".join(words)
+    if len(shortened) <= LONGEST:
+        return shortened
+    # The end of an error says most, so a third of the room is its own: the whole words in it, at least the last one
+    _, _, end = shortened[-LONGEST // 3 :].partition(" ")
+    end = end or words[-1]
+    whole_words = TextWrapper(
+        max(LONGEST - len(end) - 1, LONGEST // 3),
+        max_lines=1,
+        placeholder=" …",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return f"{whole_words.fill(shortened)} {end}"
 
 
 def _format_time(text: str) -> str:

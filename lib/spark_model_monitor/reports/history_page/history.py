@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.data.records.windows import HOUR
 from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.page import Block, FeatureMap, format_number
 from spark_model_monitor.errors import BadInput, MonitorError
@@ -108,6 +109,15 @@ class Series:
         """The first of the consecutive windows up to the last run that violate a name; None if the last one doesn't."""
         return find_trailing_start(self.is_violated[row, self.ran].tolist(), self.ran)
 
+    def list_values(self, column: str, row: int) -> tuple[float | None, ...]:
+        """The numbers of a name by window; None without one."""
+        return tuple(None if np.isnan(number) else float(number) for number in self.of(column)[row])
+
+    def find_last_limit(self, row: int) -> float | None:
+        """The latest window's threshold of a name, which is the one that counts now; None without one."""
+        limits = (limit for limit in reversed(self.list_values("threshold", row)) if limit is not None)
+        return next(limits, None)
+
     @cached_property
     def ran(self) -> list[int]:
         """The windows with a run."""
@@ -124,6 +134,11 @@ class History:
     labels: tuple[str, ...]
     series: tuple[Series, ...]
     unread: tuple[Unread, ...] = field(default=())
+
+    @property
+    def past_runs(self) -> list[PastRun]:
+        """The runs of all series."""
+        return [run for series in self.series for run in series.runs.values()]
 
     @property
     def has_models(self) -> bool:
@@ -152,7 +167,7 @@ class History:
             outcomes.append(find_worst_outcome(run.outcome for run in runs))
         return outcomes
 
-    def alert_since(self) -> int | None:
+    def find_alert_start(self) -> int | None:
         """The first of the consecutive windows with violations up to the last one; None if the last one has none."""
         counts = [(index, count) for index, count in enumerate(self.run_violations()) if count is not None]
         return find_trailing_start([bool(count) for _, count in counts], [index for index, _ in counts])
@@ -225,9 +240,9 @@ def read_history(
     if not timed:
         labels = {}
         for index, run in enumerate(runs):
-            start, end = _make_up_window(index)
-            labels[start, end] = run.identity.folder.rpartition("/")[2]
-            timed[start, end, run.identity.analysis_type, run.identity.model] = run
+            start = datetime(1970, 1, 1, tzinfo=timezone.utc) + index * HOUR
+            labels[start, start + HOUR] = run.identity.folder.rpartition("/")[2]
+            timed[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
     else:
         # Some have windows and some don't: there is no place in time for the latter
         unread += without_window
@@ -242,12 +257,6 @@ def read_history(
     series = [Series(kind, tuple(windows), problem, model) for (kind, model), problem in kinds.items()]
     named = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
     return History(tuple(windows), named, tuple(series), tuple(unread))
-
-
-def _make_up_window(index: int) -> Window:
-    """A substitute window for a run without one, used if no run has one."""
-    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(hours=index)
-    return start, start + timedelta(hours=1)
 
 
 def is_file(path: str) -> bool:
@@ -308,34 +317,40 @@ def create_feature_map(
     order = _sort_rows(series)
     rows = order[:MOST_ROWS]
     drawn = np.where(series.is_metric[:, None], np.nan, series.of("distance"))[rows]
+    # 0 to 250 for a distance from 0 to 1; 251 to 254 are unused
+    quantised = np.rint(np.clip(np.nan_to_num(drawn), 0, 1) * 250)
+    distances = np.where(np.isnan(drawn), NO_VALUE, quantised).astype(np.uint8)
     # Which distributions fit into the size, and the numbers of those
     detailed, left_out = _pick_detailed_cells(series, rows, most_bytes)
     shares, means = _collect_cells(series, rows, detailed)
+    # 1 for each cell with a distribution; the distributions follow in this order
+    mask = np.zeros((len(rows), len(times)), np.uint8)
+    for line, window in detailed:
+        mask[line, window] = 1
     _, last = series.last
     baseline = baselines.get(last.identity.baseline_run_id or "")
+    baseline_shares = np.zeros((len(rows), BINS), np.uint8)
+    for line, row in enumerate(rows):
+        if baseline and (known_shares := baseline.bin_shares(series.names[row])):
+            scaled = _scale_to_255(np.array(known_shares[:BINS], np.float32))
+            baseline_shares[line, : len(scaled)] = scaled
     # Bytes in base64, small integers: JSON of the same numbers would be ten times as large
     data = {
         "names": [series.names[row] for row in rows],
         "times": list(times),
-        "distances": _pack_numbers(_quantize_distances(drawn)),
+        "distances": _pack_numbers(distances),
         "statuses": _pack_numbers(series.of("status")[rows].astype(np.uint8)),
-        "cells": _pack_numbers(_create_mask(detailed, (len(rows), len(times)))),
+        "cells": _pack_numbers(mask),
         "shares": _pack_numbers(shares),
         "numbers": _pack_numbers(means),
-        "baseline": _pack_numbers(
-            np.array(
-                [_encode_baseline_shares(baseline.bin_shares(series.names[row]) if baseline else None) for row in rows],
-                np.uint8,
-            )
-        ),
+        "baseline": _pack_numbers(baseline_shares),
         "bins": [_format_ends(last.bins.get(series.names[row])) for row in rows],
         "folders": [run.place if (run := series.runs.get(index)) else "" for index in range(len(times))],
     }
+    # The reader should know what isn't there, and how to get it
+    notes = []
     if len(order) > MOST_ROWS:
-        # The reader should know what isn't there, and how to get it
-        notes = [f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables."]
-    else:
-        notes = []
+        notes.append(f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables.")
     if left_out:
         notes.append(
             f"Distributions of {left_out:,} windows of features are left out to keep the page small; --max-size lets them in, "
@@ -370,14 +385,6 @@ def _pick_detailed_cells(series: Series, rows: NDArray[np.int64], most_bytes: in
     return sorted(candidates[:room]), max(len(candidates) - room, 0)
 
 
-def _create_mask(cells: Sequence[tuple[int, int]], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """1 for each cell with a distribution; the distributions follow in this order."""
-    mask = np.zeros(shape, np.uint8)
-    for line, window in cells:
-        mask[line, window] = 1
-    return mask
-
-
 def _collect_cells(
     series: Series, rows: NDArray[np.int64], cells: Sequence[tuple[int, int]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -402,13 +409,6 @@ def _collect_cells(
     return shares, numbers
 
 
-def _encode_baseline_shares(shares: Sequence[float] | None) -> NDArray[np.uint8]:
-    encoded = np.zeros(BINS, np.uint8)
-    if shares:
-        encoded[: len(shares)] = _scale_to_255(np.array(shares[:BINS], np.float32))
-    return encoded
-
-
 def _scale_to_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.clip(np.nan_to_num(shares), 0, 1) * 255).astype(np.uint8)
 
@@ -418,13 +418,6 @@ def _format_ends(bins: Sequence[object] | None) -> list[str]:
     if bins and len(bins) == 2 and all(isinstance(end, (int, float)) for end in bins):
         return [format_number(float(end), 3) for end in bins]  # type: ignore[arg-type]
     return ["most frequent", "new"] if bins else []
-
-
-def _quantize_distances(distances: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """0 to 250 for a distance from 0 to 1."""
-    # 251 to 254 are unused; 255 is the code of a missing distance
-    quantised = np.rint(np.clip(np.nan_to_num(distances), 0, 1) * 250)
-    return np.where(np.isnan(distances), NO_VALUE, quantised).astype(np.uint8)
 
 
 def _pack_numbers(numbers: NDArray[np.generic]) -> str:

@@ -10,9 +10,9 @@ from shlex import quote
 import numpy as np
 
 from spark_model_monitor.documents.change_description import format_window
-from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus, format_full_name
+from spark_model_monitor.documents.check_results import CheckResult, CheckResults
 from spark_model_monitor.documents.headline import DEEQU_METRICS, KINDS, find_kind_of_change, write_headline
-from spark_model_monitor.documents.outcome import Outcome
+from spark_model_monitor.documents.outcome import Outcome, group_by
 from spark_model_monitor.documents.page import (
     Headline,
     Highlight,
@@ -74,15 +74,13 @@ def create_history_page(
     history: History, title: str, context: PageContext, most_bytes: int, judged: Sequence[CheckResults]
 ) -> Page:
     """most_bytes: limit of the page's map; the page says what is left out. judged: check results of the last run of
-    each monitor, empty if no file has them.
+    each monitor.
     """
     times = history.labels
     groups: dict[str, list[PageFeature]] = {}
     for series, results in zip(history.series, judged, strict=True):
-        # The results of the last run by name, from checks.json or, for the service's runs, from its texts
-        by_name: dict[str, list[CheckResult]] = {}
-        for check_result in results.checks or series.last[1].results():
-            by_name.setdefault(format_full_name(check_result), []).append(check_result)
+        # The results of the last run by name
+        by_name = group_by(results.checks, lambda check_result: check_result.full_name)
         # Captions only if there is something to tell apart
         caption = ""
         if len(history.series) > 1:
@@ -95,7 +93,7 @@ def create_history_page(
     drawn = create_tracks(history, times, context.links)
     sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
-        if kind_of_change := find_kind_of_change(results.checks or series.last[1].results()):
+        if kind_of_change := find_kind_of_change(results.checks):
             # Which run the kind of change is about
             if history.has_models:
                 whose = f"the last window of {series.model}"
@@ -148,14 +146,9 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         index, run = series.last
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
-        reported_checks = results.checks or run.results()
-        headline = write_headline(
-            reported_checks,
-            window,
-            outputs,
-            results.hints or (),
-            are_violations_alone=run.are_violations_alone,
-        )
+        hints = results.hints or ()
+        is_alone = run.are_violations_alone
+        headline = write_headline(results.checks, window, outputs, hints, are_violations_alone=is_alone)
         if series.analysis_type == DEEQU_METRICS:
             headline = Headline("These metrics of Deequ are imported, and not judged.")
         headlines.append(replace(headline, text=_name_with_model(history, series, headline.text)))
@@ -170,7 +163,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         details.append(f"{many} of the {format_noun_count(len(counts), 'window')} had violations.")
     # What the alert adds to the sentence
     text = first.text
-    since = history.alert_since()
+    since = history.find_alert_start()
     if since is not None:
         # The headline begins with the time, so the sentence of the run needs none
         time = _format_time(history, since)
@@ -205,18 +198,15 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     if any(count is not None for count in records):
         facts.append(("records", format_count(sum(count or 0 for count in records))))
     # Several baselines one after another are a number; ids of dozens would fill the line
-    ids = [dict.fromkeys(run.identity.baseline_run_id for run in series.runs.values()) for series in history.series]
-    baseline_ids = [present_ids for run_ids in ids if (present_ids := list(filter(None, run_ids)))]
-    if baseline_ids:
-        facts.append(
-            (
-                "baseline",
-                ", ".join(
-                    run_ids[0][:8] if len(run_ids) == 1 else f"{len(run_ids)} after each other"
-                    for run_ids in baseline_ids
-                ),
-            )
-        )
+    baselines = []
+    for series in history.series:
+        ids = {run.identity.baseline_run_id for run in series.runs.values()} - {None}
+        if len(ids) > 1:
+            baselines.append(f"{len(ids)} after each other")
+        else:
+            baselines += [str(run_id)[:8] for run_id in ids]
+    if baselines:
+        facts.append(("baseline", ", ".join(baselines)))
     return tuple(facts)
 
 
@@ -250,7 +240,7 @@ def _create_feature(
     note = ""
     if name not in run.places:
         note = "not in the last window"
-    elif results and all(check_result.status is CheckStatus.NOT_JUDGED for check_result in results):
+    elif results and all(not check_result.is_judged for check_result in results):
         note = results[0].reason or "not judged"
     line = FeatureLine(
         before=format_number(before),
@@ -282,10 +272,9 @@ def _draw_point(series: Series, row: int, baseline: PastRun | None) -> PointChar
         return None
     # The baseline's value, or the limit
     reference = None
-    label = "limit"
+    label = "baseline"
     if baseline is not None and series.is_metric[row]:
         reference = baseline.number("value", name)
-        label = "baseline"
     if reference is None:
         reference = run.number("threshold", name)
         label = "limit"

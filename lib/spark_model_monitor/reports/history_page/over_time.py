@@ -40,24 +40,19 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     is_metric = series.is_metric[row]
     bad = series.is_violated[row]
     name = series.names[row]
-    limits = series.of("threshold")[row]
-    known_limits = limits[~np.isnan(limits)]
     limit = None
+    column = "value" if is_metric else "distance"
+    drawn = series.of(column)[row]
     # A metric's other values have to be on the other side of its limit; a feature's distances needn't
-    if is_metric:
-        drawn = series.of("value")[row]
-        unviolated = drawn[~bad]
-    else:
-        drawn = series.of("distance")[row]
-        unviolated = drawn[:0]
+    unviolated = drawn[~bad & is_metric]
     # Limits of bias and attributions apply to other numbers than the bars show
-    if len(known_limits) and (not is_metric or series.analysis_type == "MODEL_QUALITY"):
-        limit = float(known_limits[-1])
+    if not is_metric or series.analysis_type == "MODEL_QUALITY":
+        limit = series.find_last_limit(row)
     # A line that bars cross without being red would confuse more than it says
     if limit is not None and not _separates(limit, drawn[bad], unviolated):
         limit = None
     words = f"{name} by window: violated in {int(bad.sum()):,} of {len(series.ran):,}"
-    hours = Hours(_convert_numbers(drawn), tuple(bad.tolist()), words, limit, tuple(times))
+    hours = Hours(series.list_values(column, row), tuple(bad.tolist()), words, limit, tuple(times))
     return reduce_bars(hours, most_bars)
 
 
@@ -168,21 +163,16 @@ def _list_metric_tracks(series: Series) -> list[Track]:
 def _create_metric_track(series: Series, row: int) -> Track:
     """A metric's values over the windows, with its interval and the last threshold; an attribution has neither."""
     name = series.names[row]
-    metric_values = series.of("value")[row]
     if is_of_changes(series):
-        return Track(name, "attribution", _convert_numbers(metric_values))
-    thresholds = series.of("threshold")[row]
-    threshold = float(thresholds[~np.isnan(thresholds)][-1])
+        return Track(name, "attribution", series.list_values("value", row))
+    metric_values = series.of("value")[row]
+    threshold = series.find_last_limit(row)
     is_violated = series.is_violated[row]
     # A threshold that is merely the baseline's value is named as such
-    is_limit = _separates(threshold, metric_values[is_violated], metric_values[~is_violated])
-    if is_limit:
-        note = f"threshold {format_number(threshold)}"
-    else:
-        note = f"baseline {format_number(threshold)}"
-    low = _convert_numbers(series.of("low")[row])
-    high = _convert_numbers(series.of("high")[row])
-    return Track(name, note, _convert_numbers(metric_values), (), low, high, threshold)
+    is_limit = _separates(threshold or 0.0, metric_values[is_violated], metric_values[~is_violated])
+    note = f"{'threshold' if is_limit else 'baseline'} {format_number(threshold)}"
+    shown, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
+    return Track(name, note, shown, (), low, high, threshold)
 
 
 ESTIMATED = "estimated_"
@@ -196,49 +186,29 @@ def _create_estimate_tracks(history: History) -> Iterator[Track]:
         if series.analysis_type != "ESTIMATED_QUALITY":
             continue
         # Labels may come days later: then the line of computed values ends before that of estimates
-        realised = _find_model_quality(history, series.model)
+        realised = next(
+            (
+                quality
+                for quality in history.series
+                if quality.analysis_type == "MODEL_QUALITY" and quality.model == series.model
+            ),
+            None,
+        )
         for name in FIRST_ESTIMATES:
             if ESTIMATED + name not in series.names:
                 continue
             # The band and the expected value are the estimate's
             row = series.names.index(ESTIMATED + name)
-            low = _convert_numbers(series.of("low")[row])
-            high = _convert_numbers(series.of("high")[row])
-            expected = _convert_numbers(series.of("value")[row])
+            expected, low, high = (series.list_values(column, row) for column in ("value", "low", "high"))
             values: tuple[float | None, ...] = (None,) * len(expected)
             if realised is not None and name in realised.names:
-                values = _convert_numbers(realised.of("value")[realised.names.index(name)])
-            # Edited limits: the latest window has the one that counts now
-            limits = series.of("threshold")[row]
-            known_limits = limits[~np.isnan(limits)]
-            threshold = None
-            if len(known_limits):
-                threshold = float(known_limits[-1])
-            yield Track(name, DASHED, values, (), low, high, threshold, expected=expected)
-
-
-def _find_model_quality(history: History, model: str | None) -> Series | None:
-    """The windows of a model's quality, computed from labels."""
-    for series in history.series:
-        if series.analysis_type == "MODEL_QUALITY" and series.model == model:
-            return series
-    return None
+                values = realised.list_values("value", realised.names.index(name))
+            yield Track(name, DASHED, values, (), low, high, series.find_last_limit(row), expected=expected)
 
 
 def is_of_changes(series: Series) -> bool:
     """Whether thresholds and intervals apply to the change of a value, not to the value."""
     return series.analysis_type == "MODEL_EXPLAINABILITY"
-
-
-def _convert_nan(number: float) -> float | None:
-    """The number, None for NaN."""
-    if np.isnan(number):
-        return None
-    return float(number)
-
-
-def _convert_numbers(numbers: Sequence[float] | np.ndarray) -> tuple[float | None, ...]:  # type: ignore[type-arg]
-    return tuple(_convert_nan(number) for number in numbers)
 
 
 MOST_WINDOWS = 24  # windows on a run's page, including its own
@@ -261,11 +231,11 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     # Windows of one length up to this one, whether or not they ran
     windows = [(start - position * length, end - position * length) for position in reversed(range(MOST_WINDOWS))]
     # This run isn't published yet, so its summary is given; the others are read, one small file each
-    runs = {MOST_WINDOWS - 1: parse_summary(summary, output_path, output_path, described, as_drawn=True)}
+    runs = {MOST_WINDOWS - 1: parse_summary(summary, output_path, output_path, described)}
     for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR_NAME}}", SUMMARY)
         try:
-            runs[position] = parse_summary(storage.read(path), path, path, described, as_drawn=True)
+            runs[position] = parse_summary(storage.read(path), path, path, described)
         except MonitorError:  # it is absent, or can't be read
             continue
     # No empty columns before the oldest run that is there

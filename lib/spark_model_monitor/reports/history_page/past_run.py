@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from functools import cached_property
@@ -27,7 +27,6 @@ from spark_model_monitor.documents.check_results import (
     CheckResults,
     CheckStatus,
     Violations,
-    format_full_name,
     format_group,
     join_name,
 )
@@ -115,11 +114,9 @@ class PastRun:
     def number(self, column: str, name: str) -> float | None:
         """A number of COLUMNS; None if unknown."""
         index = self.places.get(name)
-        if index is None:
-            number = np.nan
-        else:
-            number = float(self.numbers[column][index])
-        return None if np.isnan(number) else number
+        if index is None or np.isnan(self.numbers[column][index]):
+            return None
+        return float(self.numbers[column][index])
 
     def bin_shares(self, name: str) -> list[float] | None:
         """The shares of a feature's values in the baseline's bins; None if unknown."""
@@ -132,26 +129,21 @@ class PastRun:
 
     def results(self) -> list[CheckResult]:
         """What is known about its checks without a checks.json: the service's violations, of other names the worst status."""
-        described = {format_full_name(violation) for violation in self.violation_results}
-        return [
-            *self.violation_results,
-            *self._worst_results(described),
-        ]
-
-    def _worst_results(self, described: Collection[str]) -> list[CheckResult]:
-        return [
-            CheckResult(
-                feature=None if self.is_metric[index] else name,
-                metric=name if self.is_metric[index] else None,
+        check_results = list(self.violation_results)
+        described = {violation.full_name for violation in self.violation_results}
+        for name, index in self.places.items():
+            if self.statuses[index] < NONE and name not in described:
+                subject, number = ("metric", "value") if self.is_metric[index] else ("feature", "distance")
                 # A summary has the names of violated checks only; any other status needs some name
-                check=next(iter(self.violated.get(name, ())), "check"),
-                status=WORST_FIRST[self.statuses[index]],
-                observed=self.number("value" if self.is_metric[index] else "distance", name),
-                threshold=self.number("threshold", name),
-            )
-            for name, index in self.places.items()
-            if self.statuses[index] < NONE and name not in described
-        ]
+                [check, *_] = self.violated.get(name, ("check",))
+                status = WORST_FIRST[self.statuses[index]]
+                observed = self.number(number, name)
+                threshold = self.number("threshold", name)
+                named: dict[str, Any] = {subject: name}
+                check_results.append(
+                    CheckResult(**named, check=check, status=status, observed=observed, threshold=threshold)
+                )
+        return check_results
 
 
 def show_end_of_path(folder: str) -> str:
@@ -183,35 +175,17 @@ def read_run(folder: str) -> PastRun:
     return _read_documents(folder, run_folder, run.run_id if run else None)
 
 
-def parse_summary(
-    content: bytes,
-    path: str,
-    folder: str,
-    described: RunDescription,
-    *,
-    as_drawn: bool = False,
-) -> PastRun:
+def parse_summary(content: bytes, path: str, folder: str, described: RunDescription) -> PastRun:
     """The content of a summary.parquet. path: the file, for errors. described: the run's, or another one's of its kind.
 
-    as_drawn: read only what bars of windows show.
     Raises BadDocument or BadState if it is damaged.
     """
-    schema = _DRAWN if as_drawn else _SHOWN
-    table = read_table(content, path, schema, complete=("name", "kind"))
-    shares: NDArray[np.float32] | None = None
-    bins: Mapping[str, Sequence[Any]] = {}
+    table = read_table(content, path, _SHOWN, complete=("name", "kind"))
     try:
-        # Distributions are most of the file, and bars of windows don't show them
-        if not as_drawn:
-            table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
-            shares = _decode_shares(table.column("shares").combine_chunks())
-            bins = decode_bins(table.schema.metadata)
-        # Columns that the file lacks are NaN, as for numbers that a run doesn't have
-        numbers = dict.fromkeys(COLUMNS, np.full(len(table), np.nan)) | {
-            name: table.column(name).to_numpy().astype(np.float64, copy=False)
-            for name in COLUMNS
-            if name in table.column_names
-        }
+        table = table.append_column("median", pc.list_element(table.column("quantiles"), QUANTILES.index(0.5)))
+        shares = _decode_shares(table.column("shares").combine_chunks())
+        bins = decode_bins(table.schema.metadata)
+        numbers = {name: table.column(name).to_numpy().astype(np.float64, copy=False) for name in COLUMNS}
     except (pa.ArrowException, zlib.error, *MALFORMED) as fault:
         raise BadDocument(f"{path}: is no summary of a run ({type(fault).__name__}); run the job again") from fault
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
@@ -222,6 +196,11 @@ def parse_summary(
     if window:
         start = parse_moment(window.start)
         end = parse_moment(window.end)
+    statuses = np.array([_STATUSES.get(name, NONE) for name in table.column("status").to_pylist()], np.uint8)
+    outcomes = table.column("outcome").to_pylist()
+    is_unsure = np.array([outcome == Outcome.CANNOT_TELL.value for outcome in outcomes], bool)
+    # `cannot tell` counts only where it is the outcome
+    statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
     identity = RunIdentity(
         folder,
         described.analysis_type,
@@ -236,25 +215,13 @@ def parse_summary(
         names,
         np.array([kind not in ("number", "category") for kind in table.column("kind").to_pylist()], bool),
         numbers,
-        _decode_statuses(table),
+        statuses,
         {name: tuple(map(str, checks)) for name, checks in zip(names, violated, strict=True) if checks},
         described.violations or 0,
         shares,
         bins,
         described.outcome,
     )
-
-
-def _decode_statuses(table: pa.Table) -> NDArray[np.uint8]:
-    """The worst status of each name; `cannot tell` counts only where it is the outcome."""
-    names = table.column("status").to_pylist()
-    statuses = np.array([_STATUSES.get(name, NONE) for name in names], np.uint8)
-    outcomes: list[str | None] = [None] * len(names)
-    if "outcome" in table.column_names:
-        outcomes = table.column("outcome").to_pylist()
-    is_unsure = np.array([outcome == Outcome.CANNOT_TELL.value for outcome in outcomes], bool)
-    statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
-    return statuses
 
 
 def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
@@ -290,7 +257,7 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
     statuses = dict.fromkeys(rows, NONE)
     violated: dict[str, tuple[str, ...]] = {}
     for check_result in check_results:
-        name = format_full_name(check_result)
+        name = check_result.full_name
         row = rows.setdefault(name, {})
         statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
         if check_result.is_violated:
@@ -302,11 +269,22 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
                 row["value"] = check_result.observed
         elif "drift" in check_result.check and check_result.observed is not None:
             row |= {"distance": check_result.observed, "threshold": check_result.threshold}
+    violation_results: tuple[CheckResult, ...] = ()
+    if checks is None:
+        violation_results = tuple(check_result for check_result in check_results if check_result.is_violation)
     # What no file says is left at its default: model, schedule, baseline and distributions
     start, end = _find_window(folder, dataset, is_of_service=run_id is None)
-    analysis_type = _infer_analysis_type(rows, analysed, explains=explains)
+    # analysis.json serves bias and attributions; attributions tell them apart
+    if explains:
+        analysis_type = AnalysisType.MODEL_EXPLAINABILITY
+    elif analysed:
+        analysis_type = AnalysisType.MODEL_BIAS
+    elif any("value" in row for row in rows.values()):
+        analysis_type = AnalysisType.MODEL_QUALITY
+    else:
+        analysis_type = AnalysisType.DATA_QUALITY
     return PastRun(
-        RunIdentity(folder, analysis_type, start, end, dataset.item_count),
+        RunIdentity(folder, analysis_type.value, start, end, dataset.item_count),
         tuple(rows),
         np.array([row.get("value") is not None for row in rows.values()], bool),
         {name: np.array([_convert_number(row.get(name)) for row in rows.values()], float) for name in COLUMNS},
@@ -314,7 +292,7 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
         violated,
         sum(map(len, violated.values())),
         outcome=outcome,
-        violation_results=tuple(filter(_is_violation, check_results)) if checks is None else (),
+        violation_results=violation_results,
         are_violations_alone=are_violations_alone,
     )
 
@@ -331,7 +309,21 @@ def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRu
     """The needed parts of statistics.json: with classes, a month of runs with 1,000 features would take minutes."""
     try:
         statistics = json.loads(content)
-        rows = _collect_feature_rows(statistics) | _collect_metric_rows(statistics)
+        rows: Rows = {}
+        for feature in statistics.get("features", ()):
+            # Empty and unknown columns have neither
+            type_statistics = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
+            common = type_statistics.get("common", {})
+            rows[str(feature.get("name"))] = {
+                "mean": _convert_number(type_statistics.get("mean")),
+                "present": _convert_number(common.get("num_present")),
+                "missing": _convert_number(common.get("num_missing")),
+            }
+        # The metrics of model quality, for any problem type
+        for section, metrics in statistics.items():
+            for metric, measured in metrics.items() if section.endswith("_metrics") else ():
+                if isinstance(measured, Mapping) and "value" in measured:
+                    rows[metric] = {"value": _convert_number(measured["value"])}
         # Without a data set the numbers still count; how many rows they are about stays unknown
         if "dataset" not in statistics:
             return rows, DatasetOfRun()
@@ -340,35 +332,6 @@ def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRu
         return rows, DatasetOfRun(item_count, dataset.get("start_time"), dataset.get("end_time"))
     except MALFORMED as fault:
         raise BadDocument(f"{where}: is no statistics.json ({type(fault).__name__})") from fault
-
-
-def _is_violation(check_result: CheckResult) -> bool:
-    return check_result.is_violation
-
-
-def _collect_feature_rows(statistics: Mapping[str, Json]) -> Rows:
-    rows: Rows = {}
-    for feature in statistics.get("features", ()):
-        # Empty and unknown columns have neither
-        type_statistics = feature.get("numerical_statistics") or feature.get("string_statistics") or {}
-        common = type_statistics.get("common", {})
-        rows[str(feature.get("name"))] = {
-            "mean": _convert_number(type_statistics.get("mean")),
-            "present": _convert_number(common.get("num_present")),
-            "missing": _convert_number(common.get("num_missing")),
-        }
-    return rows
-
-
-def _collect_metric_rows(statistics: Mapping[str, Json]) -> Rows:
-    """The metrics of model quality, for any problem type."""
-    return {
-        metric: {"value": _convert_number(measured["value"])}
-        for section, metrics in statistics.items()
-        if section.endswith("_metrics")
-        for metric, measured in metrics.items()
-        if isinstance(measured, Mapping) and "value" in measured
-    }
 
 
 def parse_analysis_rows(content: bytes, where: str) -> tuple[Rows, bool]:
@@ -396,22 +359,6 @@ def _list_group_metrics(analysis: Mapping[str, Json]) -> Iterator[tuple[str, dic
                     yield name, {"value": _convert_number(metric["value"])}
 
 
-def _infer_analysis_type(rows: Rows, analysed: Rows, *, explains: bool) -> str:
-    # analysis.json serves bias and attributions; attributions tell them apart
-    if analysed:
-        if explains:
-            analysis_type = AnalysisType.MODEL_EXPLAINABILITY
-        else:
-            analysis_type = AnalysisType.MODEL_BIAS
-    else:
-        has_metrics = any("value" in row for row in rows.values())
-        if has_metrics:
-            analysis_type = AnalysisType.MODEL_QUALITY
-        else:
-            analysis_type = AnalysisType.DATA_QUALITY
-    return str(analysis_type.value)
-
-
 def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
@@ -425,12 +372,6 @@ def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
 
 
 _SHOWN = pa.schema([field for field in SUMMARY_COLUMNS if field.name not in ("distinct", "sd", "min", "max")])
-_DRAWN = pa.schema(
-    [
-        SUMMARY_COLUMNS.field(name)
-        for name in ("name", "part", "kind", "value", "distance", "threshold", "status", "violated")
-    ]
-)
 _STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
 
 

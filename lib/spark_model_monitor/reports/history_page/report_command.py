@@ -7,7 +7,8 @@ import os
 import re
 import time
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,12 +17,12 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.documents.check_results import CheckResults, format_full_name, identify_subject
+from spark_model_monitor.documents.check_results import CheckResults, identify_subject
 from spark_model_monitor.documents.constraints import Constraints, FeatureRole
 from spark_model_monitor.documents.document import DocumentType
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import format_noun_count
-from spark_model_monitor.documents.run_description import BaselineReference, name_of_place
+from spark_model_monitor.documents.run_description import RunDescription, name_of_place
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, is_file, read_history
 from spark_model_monitor.reports.history_page.history_summary import PageContext, create_history_page
@@ -29,7 +30,6 @@ from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, 
 from spark_model_monitor.reports.outputs.run_files import (
     PAGE,
     find_output_path,
-    read_baseline_reference,
     read_current_run,
     read_document,
 )
@@ -157,26 +157,27 @@ def _read_requested_history(request: HistoryRequest) -> History:
     history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
         return history
-    series = tuple(_restrict_series(series_of_kind, request.features) for series_of_kind in history.series)
-    # A monitor of which no name matches isn't on the page; a pattern that matches nothing is a typing error
-    matching_series = tuple(series_of_kind for series_of_kind in series if series_of_kind.names)
+    matching_series = []
+    for series in history.series:
+        runs = {index: _restrict_run(run, request.features) for index, run in series.runs.items()}
+        # A monitor of which no name matches isn't on the page; a pattern that matches nothing is a typing error
+        if any(run.names for run in runs.values()):
+            matching_series.append(replace(series, runs=runs))
     if not matching_series:
         raise BadInput(f"--features is {','.join(request.features)!r}, which no feature or metric matches")
-    return replace(history, series=matching_series)
+    return replace(history, series=tuple(matching_series))
 
 
-def _name_of_folders(folders: Sequence[str]) -> str:
-    """The names of the folders of runs without a model; a general one for folders without names, such as hours."""
-    paths = [resolve_path(folder).removeprefix("file:") for folder in folders]
-    names = dict.fromkeys(filter(None, map(name_of_place, paths)))
-    return ", ".join(names) or "Model monitoring"
+def _join_names(names: Iterable[str | None]) -> str:
+    return ", ".join(filter(None, names))
 
 
 def _report(history: History, request: HistoryRequest, links: Mapping[str, str] | None = None) -> Report:
-    models = dict.fromkeys(
-        run.identity.model for series in history.series for run in series.runs.values() if run.identity.model
-    )
-    title = request.title or ", ".join(models) or _name_of_folders(request.folders)
+    models = dict.fromkeys(run.identity.model for run in history.past_runs)
+    # Runs without a model are called as their folders are, unless these have no names, as hours have none
+    paths = [resolve_path(folder).removeprefix("file:") for folder in request.folders]
+    folders = dict.fromkeys(map(name_of_place, paths))
+    title = request.title or _join_names(models) or _join_names(folders) or "Model monitoring"
     # Only the last runs' checks are read in full: earlier runs show what their summary has
     judged = [_select_checks(series, request.features) for series in history.series]
     page_context = PageContext(_read_baselines(history), _find_outputs(history), links or {})
@@ -187,28 +188,24 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     """The links from a page to the pages of runs below it, by the runs' folders."""
     top = page.rpartition("/")[0]
     links = {}
-    for series in history.series:
-        for run in series.runs.values():
-            path = join(run.identity.folder, PAGE)
-            # Links are relative, so that the page works after its folder is copied, and none leads out of it
-            if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
-                links[run.identity.folder] = path.removeprefix(f"{top}/")
+    for run in history.past_runs:
+        path = join(run.identity.folder, PAGE)
+        # Links are relative, so that the page works after its folder is copied, and none leads out of it
+        if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
+            links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
 
 
 def _select_checks(series: Series, patterns: Sequence[str]) -> CheckResults:
-    """The check results of the last run; empty for runs without checks.json, or with one that can't be read."""
-    check_results = _read_published(series.last[1].identity.folder, CheckResults) or CheckResults(checks=())
-    named = (
+    """The check results of the last run: from checks.json or, as for the service's runs, from its texts."""
+    _, run = series.last
+    check_results = _read_published(run.identity.folder, CheckResults) or CheckResults(checks=())
+    named = [
         check
         for check in check_results.checks
         if any(fnmatch.fnmatchcase(identify_subject(check)[0], name) for name in patterns or ("*",))
-    )
-    return check_results.model_copy(update={"checks": tuple(named)})
-
-
-def _restrict_series(series: Series, patterns: Sequence[str]) -> Series:
-    return replace(series, runs={index: _restrict_run(run, patterns) for index, run in series.runs.items()})
+    ]
+    return check_results.model_copy(update={"checks": tuple(named or run.results())})
 
 
 def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
@@ -216,20 +213,21 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
         index for index, name in enumerate(run.names) if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     ]
     names = tuple(run.names[index] for index in indices)
+    violated = {name: checks for name, checks in run.violated.items() if name in names}
     # Without a checks.json these are the only descriptions, so they have to fit the names that are left
-    violation_results = [violation for violation in run.violation_results if format_full_name(violation) in names]
+    violation_results = tuple(violation for violation in run.violation_results if violation.full_name in names)
     return replace(
         run,
         names=names,
         is_metric=run.is_metric[indices],
         numbers={name: column[indices] for name, column in run.numbers.items()},
         statuses=run.statuses[indices],
-        violated={name: checks for name, checks in run.violated.items() if name in names},
+        violated=violated,
         # Counted again: the page must not report violations of features that it doesn't show
-        violations=sum(len(checks) for name, checks in run.violated.items() if name in names),
+        violations=sum(map(len, violated.values())),
         shares=None if run.shares is None else run.shares[indices],
-        outcome=run.outcome if run.outcome is None else _judge_statuses(run.statuses[indices]),
-        violation_results=tuple(violation_results),
+        outcome=run.outcome and _judge_statuses(run.statuses[indices]),
+        violation_results=violation_results,
     )
 
 
@@ -245,21 +243,22 @@ def _read_baselines(history: History) -> dict[str, PastRun]:
     """The baselines by their runs' ids, if their folders can be read from here."""
     # Most runs share one baseline, which is read once; None is stored, too, so that it isn't tried again
     runs: dict[str, PastRun | None] = {}
-    for series in history.series:
-        for run in series.runs.values():
-            if run.identity.baseline_run_id and run.identity.baseline_run_id not in runs:
-                runs[run.identity.baseline_run_id] = _read_baseline_run(run)
+    for run in history.past_runs:
+        run_id = run.identity.baseline_run_id
+        if run_id and run_id not in runs:
+            runs[run_id] = None
+            path = _find_baseline(run)
+            with suppress(BadDocument, BadInput):
+                runs[run_id] = read_run(path) if path else None
     return {run_id: run for run_id, run in runs.items() if run is not None}
 
 
-def _read_baseline_run(run: PastRun) -> PastRun | None:
-    reference = _read_reference(run.identity.folder)
-    if reference is None or not reference.folder:
+def _find_baseline(run: PastRun) -> str | None:
+    """The output path of the baseline that the current run in a folder names; None if it names none."""
+    described = _read_published(run.identity.folder, RunDescription)
+    if described is None or described.baseline is None or not described.baseline.folder:
         return None
-    try:
-        return read_run(find_output_path(reference.folder))
-    except (BadDocument, BadInput):
-        return None
+    return find_output_path(described.baseline.folder)
 
 
 def _find_outputs(history: History) -> frozenset[str]:
@@ -267,14 +266,11 @@ def _find_outputs(history: History) -> frozenset[str]:
     output_names: set[str] = set()
     for series in history.series:
         # The last run's baseline decides: the roles of features don't change from window to window
-        reference = _read_reference(series.last[1].identity.folder)
-        if reference is not None and reference.folder and series.analysis_type == "DATA_QUALITY":
-            constraints = _read_published(find_output_path(reference.folder), Constraints)
-            output_names |= (
-                {feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION}
-                if constraints
-                else set()
-            )
+        path = _find_baseline(series.last[1])
+        if path and series.analysis_type == "DATA_QUALITY":
+            constraints = _read_published(path, Constraints)
+            features = constraints.features if constraints else ()
+            output_names.update(feature.name for feature in features if feature.role is FeatureRole.PREDICTION)
     return frozenset(output_names)
 
 
@@ -283,15 +279,6 @@ def _read_published(folder: str, kind: type[DocumentType]) -> DocumentType | Non
     run = read_current_run(folder)
     try:
         return read_document(run, kind) if run else None
-    except (BadDocument, BadInput):
-        return None
-
-
-def _read_reference(folder: str) -> BaselineReference | None:
-    """The baseline that the current run in a folder names; None likewise."""
-    run = read_current_run(folder)
-    try:
-        return read_baseline_reference(run) if run else None
     except (BadDocument, BadInput):
         return None
 

@@ -18,7 +18,6 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Violation,
     Violations,
-    format_full_name,
 )
 
 FACET = "facet"  # the member of a bias violation that names the facet
@@ -55,7 +54,7 @@ def read_check_results(violations: Violations, names: Collection[str]) -> Iterat
     violated = set()
     for violation in violations.violations:
         check_result = read_check_result(violation)
-        violated.add(format_full_name(check_result))
+        violated.add(check_result.full_name)
         yield check_result
     for name in names:
         if name not in violated:
@@ -69,7 +68,8 @@ def read_check_result(violation: Violation) -> CheckResult:
     # Bias names a facet where data quality names a feature
     if feature is None and FACET in members:
         feature = str(members[FACET])
-    metric = violation.metric_name and _name_in_files(violation.metric_name)
+    # `true_positive_rate` of `truePositiveRate`: violations have other names than statistics.json. Source: G20.
+    metric = re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f"_{capital[0].lower()}", violation.metric_name or "") or None
     check_result = CheckResult(
         feature=feature,
         metric=metric,
@@ -84,18 +84,8 @@ def read_check_result(violation: Violation) -> CheckResult:
         match = pattern.search(violation.description)
         if match is not None:
             scale = 100.0 if pattern in PERCENTAGES else 1.0
-            numbers = {name: _parse_finite(text, scale) for name, text in match.groupdict().items()}
-            return check_result.model_copy(update=members_of_group | numbers)
+            for name, text in match.groupdict().items():
+                number = float(text) / scale
+                members_of_group[name] = number if math.isfinite(number) else None
+            break
     return check_result.model_copy(update=members_of_group)
-
-
-def _name_in_files(metric: str) -> str:
-    """`true_positive_rate` of `truePositiveRate`: violations have other names than statistics.json. Source: G20."""
-    return re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f"_{capital[0].lower()}", metric)
-
-
-def _parse_finite(text: str, scale: float) -> float | None:
-    number = float(text) / scale
-    if math.isfinite(number):
-        return number
-    return None

@@ -28,22 +28,28 @@ class MetricContext:
 
 def create_cloudwatch_metrics(metrics: Iterable[PublishedMetric], context: MetricContext) -> list[dict[str, Any]]:
     """The metrics as CloudWatch's objects: name, time stamp, dimensions, and `Value` or `StatisticValues`."""
-    return [{**_create_head(metric, context), **_list_numbers(metric), "Unit": metric.unit} for metric in metrics]
+    # Whole seconds in UTC, as the service writes them
+    time = context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    dimensions = {"Endpoint": context.endpoint, "MonitoringSchedule": context.schedule}
+    return [
+        {
+            "MetricName": metric.name,
+            "Timestamp": time,
+            "Dimensions": [
+                {"Name": name, "Value": value}
+                for name, value in {**dimensions, **metric.dimensions}.items()
+                if value is not None
+            ],
+            **_list_numbers(metric),
+            "Unit": metric.unit,
+        }
+        for metric in metrics
+    ]
 
 
 def encode_metrics(metrics: Iterable[Mapping[str, Any]]) -> bytes:
     """The bytes of `METRICS_FILE`: one JSON object per line."""
     return "".join(json.dumps(metric, ensure_ascii=False, allow_nan=False) + "\n" for metric in metrics).encode()
-
-
-def _create_head(metric: PublishedMetric, context: MetricContext) -> dict[str, Any]:
-    dimensions = (("Endpoint", context.endpoint), ("MonitoringSchedule", context.schedule), *metric.dimensions.items())
-    return {
-        "MetricName": metric.name,
-        # Whole seconds in UTC, as the service writes them
-        "Timestamp": context.time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions if value is not None],
-    }
 
 
 def _list_numbers(metric: PublishedMetric) -> dict[str, Any]:

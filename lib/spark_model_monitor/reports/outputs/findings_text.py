@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from spark_model_monitor.documents.change_description import describe_change, format_start
-from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, format_full_name, group_by_cause
+from spark_model_monitor.documents.check_results import OF_THE_WINDOW, CheckResult, group_by_cause
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.page import Headline, Highlight, shorten_name
 from spark_model_monitor.documents.run_description import RunWindow
@@ -36,9 +36,14 @@ def write_findings(
     if width is not None:
         lines = textwrap.wrap(lines[0], max(width, LEAST_WIDTH), break_long_words=False, break_on_hyphens=False)
     num_bold = len(lines)
-    changes = [
-        _wrap_change(change, max(width or WIDTH, LEAST_WIDTH)) for change in _list_changes(check_results, window)
-    ]
+    wrapper = textwrap.TextWrapper(
+        max(width or WIDTH, LEAST_WIDTH),
+        subsequent_indent="  ",
+        max_lines=MOST_OF_CHANGE,
+        placeholder=" …",
+        break_on_hyphens=False,
+    )
+    changes = [wrapper.wrap(printable(change)) for change in _list_changes(check_results, window)]
     if changes:
         lines.append("")
 
@@ -49,9 +54,17 @@ def write_findings(
             lines.append(f"and {len(changes) - index:,} more")
             break
         lines += change_lines
-    if is_coloured:
-        lines = [_format_in_colour(line, is_bold=index < num_bold) for index, line in enumerate(lines)]
-    return "".join(f"{line}\n" for line in lines)
+    text = ""
+    for index, line in enumerate(lines):
+        codes = []
+        if is_coloured and line[:1] in COLOURS:
+            codes.append(COLOURS[line[0]])
+        if is_coloured and index < num_bold:
+            codes.append("1")
+        if codes:
+            line = f"\x1b[{';'.join(codes)}m{line}\x1b[0m"
+        text += f"{line}\n"
+    return text
 
 
 def _list_changes(check_results: Sequence[CheckResult], window: RunWindow | None) -> Iterator[str]:
@@ -61,30 +74,8 @@ def _list_changes(check_results: Sequence[CheckResult], window: RunWindow | None
         since = ""
         if largest.since:
             since = f", since {format_start(largest.since, window)}"
-        name = shorten_name(format_full_name(largest) or OF_THE_WINDOW)
+        name = shorten_name(largest.full_name or OF_THE_WINDOW)
         yield f"{SIGNS[Highlight.BAD]} {name}{since}: {describe_change(largest)}"
     for feature in find_unsure_features(check_results):
         reason = (feature.reason or "the reason is unknown").partition("; ")[0]
         yield f"{SIGNS[Highlight.UNSURE]} {shorten_name(feature.name)}: cannot tell: {reason}"
-
-
-def _wrap_change(change: str, width: int) -> list[str]:
-    return textwrap.wrap(
-        printable(change),
-        width,
-        subsequent_indent="  ",
-        max_lines=MOST_OF_CHANGE,
-        placeholder=" …",
-        break_on_hyphens=False,
-    )
-
-
-def _format_in_colour(line: str, *, is_bold: bool) -> str:
-    codes = []
-    if line[:1] in COLOURS:
-        codes.append(COLOURS[line[0]])
-    if is_bold:
-        codes.append("1")
-    if not codes:
-        return line
-    return f"\x1b[{';'.join(codes)}m{line}\x1b[0m"

@@ -20,14 +20,12 @@ import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.check_results import (
     WORST_FIRST,
-    Bins,
     CheckResult,
-    CheckStatus,
     Summary,
     identify_subject,
     join_name,
 )
-from spark_model_monitor.documents.outcome import judge_features
+from spark_model_monitor.documents.outcome import group_by, judge_features
 from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 
 SUMMARY = "summary.parquet"
@@ -76,9 +74,7 @@ _CHECKS = pa.schema(
 
 def encode_summary(summary: Summary, results: Sequence[CheckResult] = ()) -> dict[str, bytes]:
     """summary.parquet by name. results: the results of the run's checks, none for a baseline."""
-    results_by_row: dict[tuple[str, str], list[CheckResult]] = {}
-    for result in results:
-        results_by_row.setdefault(identify_subject(result), []).append(result)
+    results_by_row = group_by(results, identify_subject)
     rows = []
     outcomes = {feature.name: feature.outcome.value for feature in judge_features(results)}
     for row in summary.rows:
@@ -87,7 +83,9 @@ def encode_summary(summary: Summary, results: Sequence[CheckResult] = ()) -> dic
         members["shares"] = None if row.shares is None else np.rint(np.array(row.shares) * FULL_SHARE).tolist()
         members |= _summarize_checks(results_by_row.get((row.name, row.part), []), members)
         rows.append(members | {"outcome": outcomes.get(join_name(row.name, row.part))})
-    return {SUMMARY: _encode_rows(rows, SUMMARY_COLUMNS, {"bins": _pack_bins(summary.bins)})}
+    bins = {name: list(ends) for name, ends in summary.bins.items()}
+    packed = zlib.compress(json.dumps(bins, ensure_ascii=False, allow_nan=False).encode(), 9)
+    return {SUMMARY: _encode_rows(rows, SUMMARY_COLUMNS, {"bins": base64.b64encode(packed).decode()})}
 
 
 def encode_checks(results: Sequence[CheckResult]) -> dict[str, bytes]:
@@ -175,11 +173,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
     ]
     # A check that didn't judge has no number worth showing, so one with a distance comes first
     measured = next(
-        (
-            check_result
-            for check_result in (*distance_results, *ordered)
-            if check_result.status is not CheckStatus.NOT_JUDGED
-        ),
+        (check_result for check_result in (*distance_results, *ordered) if check_result.is_judged),
         None,
     )
     low, high = next((check_result.interval for check_result in ordered if check_result.interval), (None, None))
@@ -204,8 +198,3 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
 def _encode_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, metadata: Mapping[str, str]) -> bytes:
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
     return encode_parquet(pa.Table.from_arrays(columns, schema=schema.with_metadata({"version": VERSION, **metadata})))
-
-
-def _pack_bins(bins: Bins) -> str:
-    text = json.dumps({name: list(ends) for name, ends in bins.items()}, ensure_ascii=False, allow_nan=False)
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
-from spark_model_monitor.storage import Storage, holding, join, read_file, storage_of, write_file
+from spark_model_monitor.storage import holding, join, read_file, storage_of, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _replace_run(
     """
     storage = storage_of(output_path)
     # Notes say which runs were being published when their process was killed
-    notes = _delete_folders(find_unfinished(output_path), (before, run), output_path, storage)
+    notes = _delete_folders(find_unfinished(output_path), (before, run), output_path)
     is_same = before is not None and before.run_id == run.run_id
     is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
     if is_new:
@@ -147,7 +147,7 @@ def _replace_run(
             archive_id += COPY
             archive = replace(run, run_id=archive_id)
             notes[note_unfinished(archive, output_path)] = archive
-        before = _move_run(before, join(output_path, RUNS, archive_id), output_path, storage)
+        before = _move_run(before, join(output_path, RUNS, archive_id), output_path)
     # names that no longer belong to a run
     stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - run.digests.keys()
     try:
@@ -161,8 +161,13 @@ def _replace_run(
             storage.delete(join(output_path, name))
     except BaseException:
         if is_new:
-            with suppress(Exception):  # makes room for smaller runs
-                _remove_failed_run(run, before, output_path, storage)
+            # Makes room for smaller runs, and brings back the files of the run before
+            with suppress(Exception):
+                if run.folder == output_path:
+                    for name in run.digests:
+                        _restore(name, before, output_path)
+                else:
+                    storage.delete(run.folder)
         raise
     set_current_run(run, output_path)
     # Published now: what can't be removed is left to the next run
@@ -176,8 +181,9 @@ def _replace_run(
     return before
 
 
-def _move_run(run: Run, folder: str, output_path: str, storage: Storage) -> Run:
+def _move_run(run: Run, folder: str, output_path: str) -> Run:
     """The current run, moved to a folder where it stays when another one replaces it."""
+    storage = storage_of(output_path)
     archived = replace(run, folder=folder)
     for name in run.digests:
         path = join(run.folder, name)
@@ -187,17 +193,9 @@ def _move_run(run: Run, folder: str, output_path: str, storage: Storage) -> Run:
     return archived
 
 
-def _remove_failed_run(run: Run, before: Run | None, output_path: str, storage: Storage) -> None:
-    """Remove what a run that failed has written, and bring back the files of the run before it."""
-    if run.folder != output_path:
-        storage.delete(run.folder)
-        return
-    for name in run.digests:
-        _restore(name, before, output_path, storage)
-
-
-def _restore(name: str, run: Run | None, output_path: str, storage: Storage) -> None:
+def _restore(name: str, run: Run | None, output_path: str) -> None:
     """Make a file at the output path that of a run with its own folder again; remove it if the run has no such file."""
+    storage = storage_of(output_path)
     path = join(output_path, name)
     if run is None or name not in run.digests:
         storage.delete(path)
@@ -210,31 +208,31 @@ def forget_unfinished(output_path: str) -> None:
     """Remove what stopped runs left at a held output, where no later run may come; restore the current run's files."""
     storage = storage_of(output_path)
     current = run_before(output_path)
-    notes = _delete_folders(find_unfinished(output_path), (current,), output_path, storage)
+    notes = _delete_folders(find_unfinished(output_path), (current,), output_path)
     for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
         published_digest = current.digests.get(name) if current else None
         # A file that no published run has may go
         if published_digest is None:
             storage.delete(join(output_path, name))
         # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
-        elif digest != published_digest and _has_digest(join(output_path, name), digest, storage):
-            _restore(name, current, output_path, storage)
+        elif digest != published_digest and _has_digest(join(output_path, name), digest):
+            _restore(name, current, output_path)
     if current is not None and notes:
         for name in current.digests:  # the stopped run may have removed it
             if not storage.exists(join(output_path, name)):
-                _restore(name, current, output_path, storage)
+                _restore(name, current, output_path)
     for note in notes:
         storage.delete(note)
 
 
-def _has_digest(path: str, digest: str, storage: Storage) -> bool:
+def _has_digest(path: str, digest: str) -> bool:
     with suppress(BadInput):  # it did not get that far, or the page was pruned
-        return hashlib.sha256(storage.read(path)).hexdigest() == digest
+        return hashlib.sha256(storage_of(path).read(path)).hexdigest() == digest
     return False
 
 
 def _delete_folders(
-    notes: dict[str, Run | None], kept_runs: Sequence[Run | None], output_path: str, storage: Storage
+    notes: dict[str, Run | None], kept_runs: Sequence[Run | None], output_path: str
 ) -> dict[str, Run | None]:
     """The notes, after deleting the folders of their runs, except those of `kept_runs`.
 
@@ -244,7 +242,7 @@ def _delete_folders(
     if notes:
         begun_ids |= {run.run_id for run in kept_runs if run and run.folder == output_path}
     for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {run.folder for run in kept_runs if run}:
-        storage.delete(folder)
+        storage_of(output_path).delete(folder)
     return notes
 
 
@@ -333,7 +331,21 @@ def read_document(run: Run, kind: type[D]) -> D | None:
     """A document of a run; None if the run has no such document. Raises BadDocument if it can't be understood."""
     if kind.FILE_NAME not in run.digests:
         return None
-    path = join(run.folder, kind.FILE_NAME)
+    return read_document_file(kind, join(run.folder, kind.FILE_NAME))
+
+
+def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:
+    """The current run, and its document. Raises BadInput if it has none."""
+    run = read_current_run(output_path)
+    # The run of a baseline has no checks
+    document = read_document(run, kind) if run else None
+    if run is None or document is None:
+        raise BadInput(f"{output_path}: no monitoring run was published here; name the output path of a monitoring job")
+    return run, document
+
+
+def read_document_file(kind: type[D], path: str) -> D:
+    """The document in a file. Raises BadInput if it can't be read, BadDocument if it can't be understood."""
     return kind.from_json(read_file(path), path)
 
 

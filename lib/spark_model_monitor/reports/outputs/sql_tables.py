@@ -30,7 +30,7 @@ from spark_model_monitor.reports.outputs.result_tables import (
     encode_parquet,
 )
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
-from spark_model_monitor.storage import Storage, StoredFile, holding, join, opening_session, storage_of, write_file
+from spark_model_monitor.storage import StoredFile, holding, join, opening_session, storage_of, write_file
 from spark_model_monitor.storage.file_system import is_draft, is_hidden
 from spark_model_monitor.value_class import value_class
 
@@ -69,7 +69,15 @@ def write_results_table(
     described = read_document(run, RunDescription)
     if destination is None or described is None:
         return
-    rows = _create_table_rows(described, tables, is_full=is_full)
+    # A baseline has no checks
+    rows = {"runs": create_run_row(described)}
+    if CHECKS in tables:
+        checks = create_run_rows(tables[CHECKS], described)
+        rows["violations"] = checks.filter(pc.equal(checks["status"], "violated"))
+        if is_full:
+            rows["checks"] = checks
+    if is_full and SUMMARY in tables:
+        rows["summary"] = create_run_rows(tables[SUMMARY], described)
     superseded = _find_superseded(run, described)
     spark = opening_session()
     if spark is not None and is_of_catalog(destination):
@@ -84,19 +92,6 @@ def write_results_table(
         if not is_in_pass:
             compact(destination)
     log.info("wrote the results of run %s to the tables of %s", run.run_id, destination)
-
-
-def _create_table_rows(described: RunDescription, tables: Mapping[str, bytes], *, is_full: bool) -> dict[str, pa.Table]:
-    """The rows of a run by table. A baseline has no checks."""
-    rows = {"runs": create_run_row(described)}
-    if CHECKS in tables:
-        checks = create_run_rows(tables[CHECKS], described)
-        rows["violations"] = checks.filter(pc.equal(checks["status"], "violated"))
-        if is_full:
-            rows["checks"] = checks
-    if is_full and SUMMARY in tables:
-        rows["summary"] = create_run_rows(tables[SUMMARY], described)
-    return rows
 
 
 def _find_superseded(run: Run, described: RunDescription) -> str | None:
@@ -143,6 +138,11 @@ class PendingRun:
         start: datetime | None = self.rows["runs"]["window_start"][0].as_py()
         return start
 
+    def list_rows(self, table: str) -> pa.Table:
+        """Those of a table, with the run's id."""
+        rows = self.rows[table]
+        return rows.append_column("run_id", pa.repeat(pa.scalar(self.run_id, pa.string()), rows.num_rows))
+
     def write(self, destination: str) -> None:
         """Let the rows wait in a folder of tables, in a file of one row, with a list of rows for each table.
 
@@ -157,9 +157,9 @@ class PendingRun:
         write_file(path, encode_parquet(pa.table(columns)))
 
     @classmethod
-    def read(cls, storage: Storage, path: str) -> PendingRun:
+    def read(cls, path: str) -> PendingRun:
         """Raises BadInput if the file can't be read, BadDocument if it is not what `write` wrote."""
-        content = storage.read(path)
+        content = storage_of(path).read(path)
         try:
             pending = pq.ParquetFile(pa.BufferReader(content)).read()
             rows = {}
@@ -190,21 +190,25 @@ def compact(destination: str) -> None:
         with holding(storage, destination, _WAIT):
             # Files alone: a pipe or a link that leads nowhere would keep the rows waiting
             while files := [file for file in storage.list_beginning(new, "") if not is_hidden(file.name)]:
-                _add_runs(storage, destination, files)
-            _delete_abandoned(storage, new)
+                _add_runs(destination, files)
+            _delete_abandoned(new)
     except OutputHeld as held:
         log.info("%s", held)
 
 
-def _add_runs(storage: Storage, destination: str, files: Sequence[StoredFile]) -> None:
+def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
+    storage = storage_of(destination)
     # In the order in which they were written: a run takes the place of an earlier one of its window
     pending_runs: dict[str, PendingRun] = {}
     replaced_by_time: dict[datetime | None, set[str]] = {}
     for file in sorted(files, key=lambda file: (file.modified_ms, file.path)):
         try:
-            run = PendingRun.read(storage, file.path)
+            run = PendingRun.read(file.path)
         except BadDocument as error:
-            _set_aside(storage, file, join(destination, DAMAGED, file.name), error)
+            aside = join(destination, DAMAGED, file.name)
+            storage.copy(file.path, aside)
+            storage.delete(file.path)
+            log.warning("%s", printable(f"{error}; it is {aside} now"))
             continue
         replaced = {run.run_id, run.superseded or run.run_id}
         replaced_by_time.setdefault(run.window_start, set()).update(replaced)
@@ -214,40 +218,26 @@ def _add_runs(storage: Storage, destination: str, files: Sequence[StoredFile]) -
 
     # Each file of a month or day is written once
     for table, (folder, pattern) in _FILES.items():
-        names = {start: _name_file(start, pattern) for start in replaced_by_time}
+        names = dict.fromkeys(replaced_by_time, WITHOUT_WINDOW)
+        for start in filter(None, names):
+            names[start] = start.strftime(pattern)
         for name in sorted(set(names.values())):
             times = [start for start in replaced_by_time if names[start] == name]
             replaced = set().union(*(replaced_by_time[start] for start in times))
             # The rows of its new runs
             runs = [run for run in pending_runs.values() if names[run.window_start] == name and table in run.rows]
-            _replace_rows(storage, join(destination, folder, name), replaced, [_add_id(run, table) for run in runs])
+            _replace_rows(join(destination, folder, name), replaced, [run.list_rows(table) for run in runs])
     # Only now: what is added twice is there once
     for file in files:
         storage.delete(file.path)
 
 
-def _set_aside(storage: Storage, file: StoredFile, target: str, why: BadDocument) -> None:
-    storage.copy(file.path, target)
-    storage.delete(file.path)
-    log.warning("%s", printable(f"{why}; it is {target} now"))
-
-
-def _name_file(window_start: datetime | None, pattern: str) -> str:
-    if window_start is None:
-        return WITHOUT_WINDOW
-    return window_start.strftime(pattern)
-
-
-def _add_id(run: PendingRun, table: str) -> pa.Table:
-    rows = run.rows[table]
-    return rows.append_column("run_id", pa.repeat(pa.scalar(run.run_id, pa.string()), rows.num_rows))
-
-
-def _replace_rows(storage: Storage, path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
+def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
     """Write a file anew: without the rows of some runs, and with those of others."""
+    storage = storage_of(path)
     tables = list(added)
     if storage.exists(path):
-        earlier = _read_parquet(storage, path)
+        earlier = _read_parquet(path)
         is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(replaced), pa.string()))
         tables.append(earlier.filter(pc.invert(is_replaced)))
     if not tables:
@@ -259,16 +249,17 @@ def _replace_rows(storage: Storage, path: str, replaced: set[str], added: Sequen
     storage.write(path, encode_parquet(ordered))
 
 
-def _read_parquet(storage: Storage, path: str) -> pa.Table:
+def _read_parquet(path: str) -> pa.Table:
     try:
-        return pq.ParquetFile(storage.open(path)).read()
+        return pq.ParquetFile(storage_of(path).open(path)).read()
     except (pa.ArrowException, OSError) as error:
         problem = f"{path}: is no Parquet file ({type(error).__name__})"
         raise BadInput(f"{problem}; move it away, or restore it from a copy") from error
 
 
-def _delete_abandoned(storage: Storage, folder: str) -> None:
+def _delete_abandoned(folder: str) -> None:
     """Delete what was being written when its process was killed."""
+    storage = storage_of(folder)
     oldest_ms = (current_machine().now() - _ABANDONED).timestamp() * 1000
     for file in storage.list_hidden(folder):
         if is_draft(file.name) and file.modified_ms < oldest_ms:

@@ -53,16 +53,11 @@ def render_html(page: Page) -> str:
     """The page as HTML; deterministic."""
     script = _SCRIPT if page.has_script else ""
     # The browser runs this script only, by its hash, even if a name of a feature had one in it
+    allowed = ""
     if script:
         allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; "
-    else:
-        allowed = ""
-    return (
-        _TEMPLATES.get_template("page.html").render(
-            page=page, script=script, allowed=Markup(allowed), product=__title__
-        )
-        + "\n"
-    )
+    template = _TEMPLATES.get_template("page.html")
+    return template.render(page=page, script=script, allowed=Markup(allowed), product=__title__) + "\n"
 
 
 def render_part(page: Page) -> str:
@@ -177,12 +172,11 @@ _MACROS: Any = _TEMPLATES.get_template("blocks.html").module
 
 def render_notebook(page: Page) -> str:
     """The page as a notebook; deterministic."""
+    headline = ""
     if page.headline:
-        paragraphs = [page.headline.detail, *page.headline.other_ways]
-        detail = "".join(f"{_format_as_markdown(paragraph)}\n\n" for paragraph in filter(None, paragraphs))
-        headline = f"**{_format_as_markdown(str(page.headline))}**\n\n{detail}"
-    else:
-        headline = ""
+        headline = f"**{_format_as_markdown(str(page.headline))}**\n\n"
+        for paragraph in filter(None, (page.headline.detail, *page.headline.other_ways)):
+            headline += f"{_format_as_markdown(paragraph)}\n\n"
     facts = "  \n".join(f"{_format_as_markdown(word)}: **{_format_as_markdown(value)}**" for word, value in page.facts)
     trail = f"{_format_as_markdown(' › '.join(page.trail))}\n\n" if page.trail else ""
     head = f"# {_format_as_markdown(page.title)}\n\n{trail}{headline}{facts}"
@@ -279,10 +273,7 @@ class Report:
         # Writing HTML into a .docx would be found out only by the reader
         if ending in OTHER_ENDINGS:
             raise BadInput(f"{location}: a page is written as HTML or PDF; write a name that ends in .html or .pdf")
-        if ending == ".pdf":
-            content = self._pdf()
-        else:
-            content = self.html.encode()
+        content = self._pdf() if ending == ".pdf" else self.html.encode()
         write_file(location, content)
 
     def _pdf(self) -> bytes:

@@ -167,17 +167,10 @@ def _create_table(table: PageTable, styles: dict[str, ParagraphStyle]) -> Table:
     from reportlab.lib import colors
     from reportlab.platypus import Paragraph, Table
 
-    head = [
-        Paragraph(f"<b>{_format_text(column.title)}</b>", styles["number" if column.is_number else "cell"])
-        for column in table.columns
-    ]
-    rows = [
-        [
-            Paragraph(_format_text(str(cell)), styles["number" if column.is_number else "cell"])
-            for column, cell in zip(table.columns, line.cells, strict=True)
-        ]
-        for line in table.lines
-    ]
+    texts = [[f"<b>{_format_text(column.title)}</b>" for column in table.columns]]
+    texts += [[_format_text(str(cell)) for cell in line.cells] for line in table.lines]
+    looks = [styles["number" if column.is_number else "cell"] for column in table.columns]
+    rows = [list(map(Paragraph, row, looks)) for row in texts]
     # Widths follow the longest text of each column, within limits, so that no column starves
     longest = (
         max(map(len, (column.title, *(str(line.cells[index]) for line in table.lines))))
@@ -195,7 +188,7 @@ def _create_table(table: PageTable, styles: dict[str, ParagraphStyle]) -> Table:
         for index, line in enumerate(table.lines, start=1)
         if line.mark is Highlight.BAD
     ]
-    return Table([head, *rows], colWidths=widths, repeatRows=1, style=lines)
+    return Table(rows, colWidths=widths, repeatRows=1, style=lines)
 
 
 def _format_text(text: str) -> str:

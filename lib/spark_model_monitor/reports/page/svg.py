@@ -82,19 +82,14 @@ def list_categories(overlay: Overlay) -> list[tuple[str, float, float | None, st
         (name, before, overlay.current[index] if overlay.current else None)
         for index, (name, before) in enumerate(zip(overlay.names, overlay.baseline, strict=True))
     ]
-    shown_rows = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])[
-        :MOST_NAMED
-    ]
-    return [
-        (
-            name,
-            before,
-            now,
-            format_percent(before) if now is None else f"{format_percent(before)} → {format_percent(now)}",
-        )
-        for name, before, now in rows
-        if (name, before, now) in shown_rows and (before or now or name not in ("new", "others"))
-    ]
+    shown_rows = sorted(rows, key=lambda row: -abs((row[2] or 0.0) - row[1]) if overlay.current else -row[1])
+    categories = []
+    for row in rows:
+        name, before, now = row
+        if row in shown_rows[:MOST_NAMED] and (before or now or name not in ("new", "others")):
+            shares = [before] if now is None else [before, now]
+            categories.append((*row, " → ".join(map(format_percent, shares))))
+    return categories
 
 
 def draw_hours(hour_bars: Hours, size: tuple[int, int]) -> tuple[str, str, float | None]:
@@ -144,30 +139,27 @@ def choose_arrow(point: Point, chart: PointChart) -> str:
 
 def write_legend(chart: PointChart) -> str:
     """The meaning of the signs in a chart."""
-    if any(choose_arrow(point, chart) for point in chart.points):
-        beyond = ", an arrow is a value beyond the axis"
-    else:
-        beyond = ""
+    signs = [f"A bar is {chart.value_label}"]
+    if any(point.reference is not None for point in chart.points):
+        signs.append(f"a stroke is {chart.reference_label}")
     if any(point.interval for point in chart.points):
-        band = ", a thin line the 95 % interval"
-    else:
-        band = ""
-    reference = any(point.reference is not None for point in chart.points)
-    return f"A bar is {chart.value_label}{f', a stroke is {chart.reference_label}' if reference else ''}{band}{beyond}."
+        signs.append("a thin line the 95 % interval")
+    if any(choose_arrow(point, chart) for point in chart.points):
+        signs.append("an arrow is a value beyond the axis")
+    return f"{', '.join(signs)}."
 
 
 def describe_chart(chart: PointChart) -> str:
     """The chart as text, for readers who can't see it."""
-    return f"{chart.title}: " + "; ".join(_describe_point(point, chart) for point in chart.points)
-
-
-def _describe_point(point: Point, chart: PointChart) -> str:
-    words = f"{point.name} {format_number(point.value)}"
-    if point.reference is not None:
-        words += f", {chart.reference_label} {format_number(point.reference)}"
-    if point.mark.value:
-        return f"{words}, {point.mark.value}"
-    return words
+    described = []
+    for point in chart.points:
+        words = f"{point.name} {format_number(point.value)}"
+        if point.reference is not None:
+            words += f", {chart.reference_label} {format_number(point.reference)}"
+        if point.mark.value:
+            words += f", {point.mark.value}"
+        described.append(words)
+    return f"{chart.title}: {'; '.join(described)}"
 
 
 NARROW_LETTERS = frozenset("fijlrtI.,:;'|!()[]/ ")
@@ -210,11 +202,8 @@ def draw_line(track: Track) -> Drawn:
     """A line through the windows."""
     low = track.low
     high = track.high
-    numbers = [
-        track_value
-        for track_value in (*track.values, *track.expected, *low, *high, track.threshold)
-        if track_value is not None
-    ]
+    values = (*track.values, *track.expected, *low, *high, track.threshold)
+    numbers = [value for value in values if value is not None]
     bottom, top = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     span = (top - bottom) or 1.0
     # Pixels for a window, and below the height of a value; y grows downwards
@@ -241,9 +230,7 @@ def draw_line(track: Track) -> Drawn:
         (number, a, b) for number, (a, b) in enumerate(zip(low, high, strict=True)) if a is not None and b is not None
     ]
     band = "".join(f"M{number * step:.4g} {height(b)}h{step:.4g}V{height(a)}h-{step:.4g}z" for number, a, b in ends)
-    limit = None
-    if track.threshold is not None:
-        limit = height(track.threshold)
+    limit = None if track.threshold is None else height(track.threshold)
     return Drawn(draw_path(track.values), band, limit, draw_path(track.expected))
 
 

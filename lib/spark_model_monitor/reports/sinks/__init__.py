@@ -107,18 +107,18 @@ def register_sink(
     *,
     spelling: str,
     examined: Callable[[str], str],
-    ready: Callable[[str, Environment], None],
     every_run: bool,
-    adds_up: bool,
+    adds_up: bool = False,
+    ready: Callable[[str, Environment], None] = lambda target, environment: None,
 ) -> Callable[[Sink], Sink]:
     """Decorator that enters a sink.
 
     spelling: how `--sink` names it, with a word for the target.
     examined: returns the target as it will be used; raises ValueError with what to write instead.
-    ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
     every_run: True for series of numbers, with a point for every run; False for messages, which are sent when the alert
     changes unless `every` asks for more.
     adds_up: True if numbers that are sent twice count twice, so that a rerun must not send them again.
+    ready: called before any data is read; raises BadConfiguration for what is missing (a variable, a library, a region).
     """
     return SINKS.register(name, spelling=spelling, examined=examined, ready=ready, every_run=every_run, adds_up=adds_up)
 
@@ -181,6 +181,23 @@ MOST_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s an
 
 class PassingFailure(SinkFailed):
     """A failure that may be temporary."""
+
+
+def describe_unreachable(server: str, error: Exception) -> SinkFailed:
+    """The failure without the library's message, which may contain the URL."""
+    from ssl import SSLCertVerificationError
+    from urllib.error import URLError
+
+    cause = error
+    # It wraps what happened
+    if isinstance(error, URLError) and isinstance(error.reason, Exception):
+        cause = error.reason
+    if isinstance(cause, SSLCertVerificationError):
+        return SinkFailed(f"{server} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
+    if isinstance(cause, TimeoutError):
+        return PassingFailure(f"{server} did not answer in time")
+    reason = getattr(cause, "strerror", None) or type(cause).__name__
+    return PassingFailure(f"{server} could not be reached ({reason})")
 
 
 def attempt(send: Callable[[], None], environment: Environment) -> None:

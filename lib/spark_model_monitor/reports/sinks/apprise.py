@@ -7,9 +7,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.documents.alert_files import AlertStatus
-from spark_model_monitor.errors import BadConfiguration, needing
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.reports.notices import Report, write_text
-from spark_model_monitor.reports.sinks import Environment, PassingFailure, attempt, open_local_page, register_sink
+from spark_model_monitor.reports.sinks import (
+    Environment,
+    PassingFailure,
+    attempt,
+    open_local_page,
+    register_sink,
+    require_library,
+)
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -27,14 +34,11 @@ def _check_url(url: str) -> str:
 
 
 def _check_ready(url: str, environment: Environment) -> None:
-    with needing("the sink apprise needs apprise; install it: pip install 'spark-model-monitor[apprise]'"):
-        import apprise  # noqa: F401
+    require_library("apprise", "apprise", "apprise")(url, environment)
     _create_service(url)
 
 
-@register_sink(
-    "apprise", spelling="apprise:URL", examined=_check_url, ready=_check_ready, every_run=False, adds_up=False
-)
+@register_sink("apprise", spelling="apprise:URL", examined=_check_url, ready=_check_ready, every_run=False)
 def apprise(report: Report, url: str, environment: Environment) -> None:
     """A message through Apprise, to Slack, Teams, PagerDuty and others: headline, alarms in words, page.
 

@@ -84,7 +84,9 @@ def split_batches(metrics: Iterable[Mapping[str, Json]]) -> Iterator[list[Mappin
     batch: list[Mapping[str, Json]] = []
     size = 0
     for metric in metrics:
-        added = _measure_bytes(metric)
+        # In a form-encoded request before compression, the longest format that CloudWatch accepts
+        beginning = f"&MetricData.member.{MOST_METRICS}."
+        added = sum(len(f"{beginning}{key}={quote_plus(text)}") for key, text in _list_leaves(metric, ""))
         # A single metric that is too large is sent alone, and refused alone
         if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
             yield batch
@@ -121,13 +123,6 @@ def _is_accepted(metric: Mapping[str, Json]) -> bool:
     values = (dimension["Value"] for dimension in metric["Dimensions"])
     are_plain = all(value.isascii() and value.isprintable() and value.strip() for value in values)
     return are_plain and len(metric["MetricName"]) <= LONGEST_NAME
-
-
-def _measure_bytes(metric: Mapping[str, Json]) -> int:
-    """Bytes of the metric in a form-encoded request before compression; the longest format that CloudWatch accepts."""
-    return sum(
-        len(f"&MetricData.member.{MOST_METRICS}.{key}={quote_plus(text)}") for key, text in _list_leaves(metric, "")
-    )
 
 
 def _list_leaves(value: Json, key: str) -> Iterator[tuple[str, str]]:

@@ -18,9 +18,7 @@ def _check_ready(address: str, environment: Environment) -> None:
     MailServer.of(environment)
 
 
-@register_sink(
-    "email", spelling="email:ADDRESS", examined=_check_address, ready=_check_ready, every_run=False, adds_up=False
-)
+@register_sink("email", spelling="email:ADDRESS", examined=_check_address, ready=_check_ready, every_run=False)
 def email(report: Report, address: str, environment: Environment) -> None:
     """A plain-text mail: the alert, the five largest alarms in words, the files' paths.
 

@@ -85,10 +85,7 @@ def mlflow(report: Report, experiment: str, environment: Environment) -> None:
 def _start_run(client: MlflowClient, name: str, report: Report) -> str:
     """The id of a new run in the experiment, which is created if it doesn't exist."""
     experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        experiment_id = client.create_experiment(name)
-    else:
-        experiment_id = experiment.experiment_id
+    experiment_id = experiment.experiment_id if experiment else client.create_experiment(name)
     run = report.run
     run_name = f"{run.schedule or run.analysis_type} {format_moment(run.start or report.time)}"
     return str(client.create_run(experiment_id, run_name=run_name).info.run_id)

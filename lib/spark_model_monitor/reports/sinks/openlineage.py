@@ -38,7 +38,6 @@ NO_CHANGE = "no_change"  # the assertion about a run as a whole
     examined=partial(check_url, "openlineage"),
     ready=require_library("openlineage", "openlineage.client", "its client"),
     every_run=True,
-    adds_up=False,
 )
 def openlineage(report: Report, url: str, environment: Environment) -> None:
     """A run event of OpenLineage: the run's verdict and its violations as assertions about the data set.

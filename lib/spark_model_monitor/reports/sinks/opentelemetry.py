@@ -26,7 +26,6 @@ LIBRARY = "opentelemetry"
     examined=partial(check_url, LIBRARY),
     ready=require_library("opentelemetry", "opentelemetry.exporter.otlp.proto.http.metric_exporter", "its exporter"),
     every_run=True,
-    adds_up=False,
 )
 def opentelemetry(report: Report, url: str, environment: Environment) -> None:
     """The gauges that Prometheus gets, to a collector at this address, by OTLP over HTTP.

@@ -28,7 +28,6 @@ def _check_path(path: str) -> str:
     examined=_check_path,
     ready=require_library("prometheus", "prometheus_client", "prometheus-client"),
     every_run=True,
-    adds_up=False,
 )
 def prometheus(report: Report, path: str, environment: Environment) -> None:
     """A text file of the run's numbers for the node exporter, on the driver's machine, replaced by each run.

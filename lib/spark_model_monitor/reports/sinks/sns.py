@@ -24,7 +24,7 @@ def _check_ready(arn: str, environment: Environment) -> None:
     environment.aws("sns", _parse_region(arn))
 
 
-@register_sink("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False, adds_up=False)
+@register_sink("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False)
 def sns(report: Report, arn: str, environment: Environment) -> None:
     """A message to a topic: text for mail, the webhook's JSON document for others.
 
@@ -33,8 +33,12 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
     Raises SinkFailed.
     """
     client = environment.aws("sns", _parse_region(arn))
+    # A FIFO topic requires one group per schedule, and an id by which it drops duplicates
+    ordering = {"MessageGroupId": report.run.analysis_type, "MessageDeduplicationId": report.delivery_id}
+    if not arn.endswith(".fifo"):
+        ordering = {}
     with translate_aws_errors("SNS"):
-        client.publish(TopicArn=arn, **_create_message(report), **_create_ordering(report, arn))
+        client.publish(TopicArn=arn, **_create_message(report), **ordering)
 
 
 def _create_message(report: Report) -> dict[str, Json]:
@@ -54,13 +58,6 @@ def _create_message(report: Report) -> dict[str, Json]:
         "MessageStructure": "json",
         "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     }
-
-
-def _create_ordering(report: Report, arn: str) -> dict[str, str]:
-    """Parameters that a FIFO topic requires: one group per schedule, and an id by which it drops duplicates."""
-    if not arn.endswith(".fifo"):
-        return {}
-    return {"MessageGroupId": report.run.analysis_type, "MessageDeduplicationId": report.delivery_id}
 
 
 def _parse_region(arn: str) -> str:

@@ -19,6 +19,7 @@ from spark_model_monitor.reports.sinks import (
     PassingFailure,
     attempt,
     check_url,
+    describe_unreachable,
     register_sink,
 )
 
@@ -31,18 +32,8 @@ SIGNATURE_HEADER = "X-Signature-SHA256"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def _check_ready(url: str, environment: Environment) -> None:
-    """Nothing to check: the secret is optional, and the server is contacted only when there is something to send."""
-
-
-@register_sink(
-    "webhook",
-    spelling="webhook:URL",
-    examined=partial(check_url, "webhook"),
-    ready=_check_ready,
-    every_run=False,
-    adds_up=False,
-)
+# Nothing to check: the secret is optional, and the server is contacted only when there is something to send
+@register_sink("webhook", spelling="webhook:URL", examined=partial(check_url, "webhook"), every_run=False)
 def webhook(report: Report, url: str, environment: Environment) -> None:
     """A POST of one JSON document: window, alert, the five largest alarms, paths.
 
@@ -58,8 +49,12 @@ def webhook(report: Report, url: str, environment: Environment) -> None:
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": f"spark-model-monitor/{__version__}",
         "Idempotency-Key": report.delivery_id,
-        **_create_headers(body, environment.variable(WEBHOOK_SECRET), str(int(report.time.timestamp()))),
     }
+    secret = environment.variable(WEBHOOK_SECRET)
+    if secret is not None:
+        # The time is signed, too, so that a receiver can refuse an old message that is sent again
+        timestamp = str(int(report.time.timestamp()))
+        headers |= {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: compute_signature(body, secret, timestamp)}
     request = Request(url, data=body, headers=headers, method="POST")
     attempt(lambda: _post(request, environment.timeout_seconds), environment)
 
@@ -68,13 +63,6 @@ def compute_signature(body: bytes, secret: str, timestamp: str) -> str:
     """HMAC-SHA256 in hexadecimal of the timestamp, a full stop and the body, with the secret as key."""
     # A variable may have any bytes
     return hmac.new(os.fsencode(secret), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
-def _create_headers(body: bytes, secret: str | None, timestamp: str) -> dict[str, str]:
-    if secret is None:
-        return {}
-    # The time is signed, too, so that a receiver can refuse an old message that is sent again
-    return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: compute_signature(body, secret, timestamp)}
 
 
 def _post(request: Request, timeout_seconds: float) -> None:
@@ -96,7 +84,7 @@ def _post(request: Request, timeout_seconds: float) -> None:
         error.close()
         raise _describe_refusal(host, error.code) from None
     except (OSError, HTTPException) as error:
-        raise _describe_unreachable(host, error) from None
+        raise describe_unreachable(str(host), error) from None
 
 
 def _describe_refusal(host: str | None, status: int) -> SinkFailed:
@@ -106,23 +94,3 @@ def _describe_refusal(host: str | None, status: int) -> SinkFailed:
     if status in PASSING:
         return PassingFailure(f"{host} answered {status}")
     return SinkFailed(f"{host} answered {status}; check the URL and what the server expects")
-
-
-def _describe_unreachable(host: str | None, error: Exception) -> SinkFailed:
-    """The failure without the library's message, which may contain the URL."""
-    from ssl import SSLCertVerificationError
-    from urllib.error import URLError
-
-    if isinstance(error, URLError):
-        cause = error.reason
-    else:
-        cause = error
-    if isinstance(cause, SSLCertVerificationError):
-        return SinkFailed(f"{host} has a certificate that is not trusted; name its authority's file in SSL_CERT_FILE")
-    if isinstance(cause, TimeoutError):
-        return PassingFailure(f"{host} did not answer in time")
-    if isinstance(cause, OSError) and cause.strerror:
-        reason = cause.strerror
-    else:
-        reason = type(cause).__name__
-    return PassingFailure(f"{host} could not be reached ({reason})")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.change_description import format_start, format_window
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
-from spark_model_monitor.documents.headline import KINDS, count_changes
+from spark_model_monitor.documents.headline import KINDS, RunChanges
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
@@ -216,8 +216,8 @@ _OF_MODEL = "First look at the page of data quality of the same window: the inpu
 
 def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
     """What to do about violations. FOLDER and BASELINE stand for the folders until a page is published (`name_folders`)."""
-    changed, _, unit = count_changes(results)
-    bad = [*changed, *(check_result for check_result in results if check_result.is_violation)]
+    changes = RunChanges(results)
+    bad = [*changes.bad, *(check_result for check_result in results if check_result.is_violation)]
     if bad:
         # Quoted for a shell, since people copy these commands
         name = quote(identify_subject(bad[0])[0] or "NAME")
@@ -226,7 +226,7 @@ def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("accept the change, if it is wanted", f"spark-model-monitor accept FOLDER {name}"),
         ]
-        if changed and unit == "feature":
+        if changes.bad and changes.unit == "feature":
             first = f"First look at where {identify_subject(bad[0])[0]} comes from"
         else:
             first = _OF_MODEL
