@@ -30,7 +30,17 @@ from spark_model_monitor.documents.page import (
     format_percent,
 )
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
-from spark_model_monitor.monitors.bias.bias_metrics import PERFORMANCE, POST_TRAINING, compute_performance
+from spark_model_monitor.monitors.bias.bias_metrics import (
+    PERFORMANCE,
+    POSITIVE_SHARE,
+    POST_TRAINING,
+    PRECISION,
+    PREDICTED_SHARE,
+    RECALL,
+    REJECTION_RATE,
+    SPECIFICITY,
+    compute_performance,
+)
 from spark_model_monitor.monitors.bias.metric_comparison import format_segment_label, metric_key
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 
@@ -55,14 +65,14 @@ Verdicts = Mapping[tuple[str, ...], CheckResult]
 
 
 RATES = {
-    **dict.fromkeys(("DPL", "KL", "JS", "LP", "TVD", "KS"), ("is positive", "positives", "rows")),
-    **dict.fromkeys(("DPPL", "DI"), ("is predicted positive", "predicted_positives", "rows")),
-    "RD": ("is predicted positive", "true_positives", "positives"),
-    "SD": ("is predicted negative", "true_negatives", "negatives"),
-    "DAR": ("is positive", "true_positives", "predicted_positives"),
-    "DRR": ("is negative", "true_negatives", "predicted_negatives"),
+    **dict.fromkeys(("DPL", "KL", "JS", "LP", "TVD", "KS"), ("is positive", POSITIVE_SHARE)),
+    **dict.fromkeys(("DPPL", "DI"), ("is predicted positive", PREDICTED_SHARE)),
+    "RD": ("is predicted positive", RECALL),
+    "SD": ("is predicted negative", SPECIFICITY),
+    "DAR": ("is positive", PRECISION),
+    "DRR": ("is negative", REJECTION_RATE),
 }
-"""What a metric compares: in words, and as counts of `Outcomes`, the first divided by the second."""
+"""What a metric compares: in words, and as a rate of either side."""
 
 DENOMINATORS = {
     "rows": "rows",
@@ -82,15 +92,14 @@ def describe_rates(metric: str, group: GroupAnalysis) -> str:
         return ""
     rate_metric = "DPPL" if metric in POST_TRAINING else "DPL"
     # The rate in the group, then in the rest
-    words, part, total = RATES.get(metric, RATES[rate_metric])
+    words, rate = RATES.get(metric, RATES[rate_metric])
     rates = []
     for outcomes in (group.counts.d, group.counts.a):
-        denominator = float(getattr(outcomes, total))
         # A rate of no rows would read as 0 %
-        if not denominator:
+        if not getattr(outcomes, rate.total):
             return ""
-        rates.append(format_percent(float(getattr(outcomes, part)) / denominator))
-    return f"the group {words} in {rates[0]} of its {DENOMINATORS[total]}, the rest in {rates[1]}"
+        rates.append(format_percent(float(rate.compute(outcomes))))
+    return f"the group {words} in {rates[0]} of its {DENOMINATORS[rate.total]}, the rest in {rates[1]}"
 
 
 def add_rates(violation: CheckResult, groups: Sequence[GroupAnalysis], *, hide_values: bool = False) -> CheckResult:

@@ -26,7 +26,7 @@ from spark_model_monitor.value_class import value_class
 Numbers = NDArray[np.float64]
 
 
-@value_class(slots=False, eq=False)
+@value_class(eq=False)
 class Dependent:
     """The mean answers over a feature's grid, shape (outputs, values)."""
 
@@ -51,7 +51,7 @@ class OutputAnalysis:
     means: Mapping[str, float]
 
 
-@value_class(slots=False, eq=False)
+@value_class(eq=False)
 class AttributionAnalysis:
     """A run's analysis of a model. exact: rows with all coalitions. files: what is stored besides the documents."""
 

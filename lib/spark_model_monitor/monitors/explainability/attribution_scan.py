@@ -164,11 +164,12 @@ class _Rows:
                     f"feature {name!r} holds {kind}, which is not explained; name it in excluded_columns"
                 )
         self.are_texts = [pa.types.is_string(simplify_type(pa.array([], kind)).type) for kind in types.values()]
-        chosen = [(column_of_feature[name], FEATURE.format(index)) for index, name in enumerate(types)]
-        chosen += [(column, called) for column, called in ((dataset.reason, REASON), (dataset.cells, CELLS)) if column]
-        further = ((self.plan.join, JOIN), (self.plan.group, GROUP))
-        chosen += [(column_of_feature[name], called) for name, called in further if name]
-        self.partitions = table.selected(*map(list, zip(*chosen, strict=True)))
+        # The columns of the data set by the names that executors give them
+        columns = {FEATURE.format(index): column_of_feature[name] for index, name in enumerate(types)}
+        columns |= {called: column for called, column in ((REASON, dataset.reason), (CELLS, dataset.cells)) if column}
+        further = ((JOIN, self.plan.join), (GROUP, self.plan.group))
+        columns |= {called: column_of_feature[name] for called, name in further if name}
+        self.partitions = table.selected([*columns.values()], [*columns])
 
     @cached_property
     def sample(self) -> list[pa.Array] | None:

@@ -189,36 +189,35 @@ class QualityJudgement(MetricJudgement):
     def hints(self) -> tuple[Hint, ...]:
         outcomes = self.sample.state
         baseline = self.baseline
+        hints: list[Hint] = []
+        before = None
+        sentence = None
+        if baseline is None:
+            name = outcomes.plan.group_column
+            if name is not None and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED:
+                sentence = OWN_NAMES.format(name=name, how="as one")
+        else:
+            # Segments, limits and groups that are not the baseline's
+            before = {
+                cut: {label: segment.rows for label, segment in segments.items()}
+                for cut, segments in baseline.segments.items()
+            }
+            if not self.monitor.as_service:
+                hints += Hint.from_unread_members(baseline.constraints)
+                if not baseline.reported and not baseline.estimates:
+                    hints.append(LIMITS_ALONE)
+            if baseline.has_fewer_names(outcomes):
+                now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.names_of_groups.share))
+                sentence = MISSES_NAMES.format(name=baseline.group_column, now=now, before=baseline_percent)
+            elif baseline.misses_names(outcomes):
+                sentence = OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")
         rows_by_segment = {
             cut: {label: segment.item_count for label, segment in segments.items()}
             for cut, segments in outcomes.segments.items()
         }
-        if baseline is None:
-            has_group_column = outcomes.plan.group_column is not None
-            each_has_one = has_group_column and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED
-            sentence = OWN_NAMES.format(name=outcomes.plan.group_column, how="as one")
-            return (*write_segment_hints(None, rows_by_segment), *([_hint_on_groups(sentence)] if each_has_one else []))
-        # Segments, limits and groups that are not the baseline's
-        before = {
-            cut: {label: segment.rows for label, segment in segments.items()}
-            for cut, segments in baseline.segments.items()
-        }
-        hints = (
-            *write_segment_hints(before, rows_by_segment),
-            *(() if self.monitor.as_service else Hint.from_unread_members(baseline.constraints)),
-        )
-        if not self.monitor.as_service and not baseline.reported and not baseline.estimates:
-            hints += (LIMITS_ALONE,)
-        if baseline.has_fewer_names(outcomes):
-            now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.names_of_groups.share))
-            hints += (
-                _hint_on_groups(MISSES_NAMES.format(name=baseline.group_column, now=now, before=baseline_percent)),
-            )
-        elif baseline.misses_names(outcomes):
-            hints += (
-                _hint_on_groups(OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")),
-            )
-        return hints
+        if sentence is not None:
+            hints.append(Hint(hint="group_column", features=(), description=sentence))
+        return (*write_segment_hints(before, rows_by_segment), *hints)
 
     def find_causes(
         self, results: tuple[CheckResult, ...], dataset: Dataset, output_path: str | None
@@ -432,7 +431,3 @@ def _add_times(statistics: ModelQualityStatistics, context: RunContext) -> Model
         times["evaluation_time"] = format_moment(evaluated)
     dataset = statistics.dataset.model_copy(update=times)
     return statistics.model_copy(update={"dataset": dataset})
-
-
-def _hint_on_groups(description: str) -> Hint:
-    return Hint(hint="group_column", features=(), description=description)

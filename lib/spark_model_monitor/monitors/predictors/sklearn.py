@@ -80,10 +80,9 @@ def _find_additive_model(estimator: BaseEstimator) -> Sum | None:
         booster = estimator.get_booster()
         best = booster.attr("best_iteration")  # the last iteration that it uses, if training stopped early
         return sum_of_booster(booster if best is None else booster[: int(best) + 1])
-    if type(estimator).__module__.startswith("sklearn."):
-        kind = type(estimator).__name__
-    else:
-        kind = ""
+    if not type(estimator).__module__.startswith("sklearn."):
+        return None
+    kind = type(estimator).__name__
     names = tuple(getattr(estimator, "feature_names_in_", ()))
     classes = len(getattr(estimator, "classes_", ()))
     if kind in LINEAR:
@@ -94,18 +93,17 @@ def _find_additive_model(estimator: BaseEstimator) -> Sum | None:
     is_boosted = kind == "GradientBoostingRegressor" or (
         kind == "GradientBoostingClassifier" and classes == 2 and estimator.loss == "log_loss"
     )
+    leaves = None
     # Any other initial model is not a constant
     if is_boosted and estimator.init in (None, "zero"):
         leaves = Leaves.of(_read_tree(tree, estimator.learning_rate) for tree in estimator.estimators_.ravel())
-        if leaves:
-            return Sum(leaves, names, of_log_odds=classes == 2)
-        return None
     # A forest answers with the mean of its trees, each of which is scaled so
     if kind in FORESTS and estimator.n_outputs_ == 1:
         grown = getattr(estimator, "estimators_", [estimator])
         leaves = Leaves.of(_read_tree(tree, 1 / len(grown), classes) for tree in grown)
-        return Sum(leaves, names) if leaves else None
-    return None
+    if leaves is None:
+        return None
+    return Sum(leaves, names, of_log_odds=is_boosted and classes == 2)
 
 
 def _read_tree(estimator: BaseEstimator, scale: float, classes: int = 0) -> Tree:

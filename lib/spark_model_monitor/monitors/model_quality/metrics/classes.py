@@ -104,18 +104,19 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 
 
-def register_f_score(name: str, beta: float) -> None:
-    """Enters the weighted harmonic mean of precision and recall. beta: how many times as much recall weighs."""
+def register_f_score(name: str, beta: float, summary: str) -> None:
+    """Enters the mean of precision and recall. beta: how many times as much recall weighs. summary: for the reference."""
 
-    @register_metric(BINARY, name, operator=LOWER_IS_WORSE)
-    def f_score_for_beta(evidence: BinaryEvidence) -> FractionEstimate:
-        """Harmonic mean of precision and recall, weighted."""
+    def compute_f_score(evidence: BinaryEvidence) -> FractionEstimate:
         return f_score(evidence, beta)
 
+    compute_f_score.__doc__ = summary
+    register_metric(BINARY, name, operator=LOWER_IS_WORSE)(compute_f_score)
 
-register_f_score("f0_5", 0.5)
-register_f_score("f1", 1.0)
-register_f_score("f2", 2.0)
+
+register_f_score("f0_5", 0.5, "Like f1, with more weight on precision.")
+register_f_score("f1", 1.0, "Harmonic mean of precision and recall.")
+register_f_score("f2", 2.0, "Like f1, with more weight on recall.")
 
 
 # Many classes: each against the rest, weighted by its share of the labels. Variances are those of the delta method under
@@ -137,14 +138,15 @@ def weighted_recall(evidence: MulticlassEvidence) -> Estimate:
     return accuracy_of_classes(evidence)
 
 
-def register_mean_of_classes(name: str, *, of_labels: float, of_predictions: float = 1, by_labels: bool) -> None:
+def register_mean_of_classes(
+    name: str, summary: str, *, of_labels: float, of_predictions: float = 1, by_labels: bool
+) -> None:
     """Enters the mean of F of each class: its hits over labels and predictions, weighted so. With 0 and 1 it is precision,
     with 1 and 0 recall. by_labels: whether a class counts by its share of the labels, as in the service, or all alike.
+    summary: for the reference.
     """
 
-    @register_metric(MULTICLASS, name, operator=LOWER_IS_WORSE, ours=not by_labels)
-    def mean_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
-        """Mean of a metric of each class against the rest: of all alike, or weighted by their shares of the labels."""
+    def compute_mean_of_classes(evidence: MulticlassEvidence) -> FractionEstimate:
         rows = evidence.rows
         if not rows:
             return FractionEstimate(math.nan, 0, 0, "delta method")
@@ -171,14 +173,23 @@ def register_mean_of_classes(name: str, *, of_labels: float, of_predictions: flo
         spread = np.sum(shares * influence**2) - np.sum(shares * influence) ** 2
         return FractionEstimate.of_variance(value, float(spread) / rows, rows, method="delta method", fallback=rows)
 
+    compute_mean_of_classes.__doc__ = summary
+    register_metric(MULTICLASS, name, operator=LOWER_IS_WORSE, ours=not by_labels)(compute_mean_of_classes)
 
-register_mean_of_classes("weighted_precision", of_labels=0, by_labels=True)
-register_mean_of_classes("weighted_f0_5", of_labels=0.25, by_labels=True)
-register_mean_of_classes("weighted_f1", of_labels=1, by_labels=True)
-register_mean_of_classes("weighted_f2", of_labels=4, by_labels=True)
-register_mean_of_classes("macro_f1", of_labels=1, by_labels=False)
-register_mean_of_classes("macro_precision", of_labels=0, by_labels=False)
-register_mean_of_classes("macro_recall", of_labels=1, of_predictions=0, by_labels=False)
+
+WEIGHTED = "{} of each class, weighted by its share of the labels."
+
+register_mean_of_classes("weighted_precision", WEIGHTED.format("Precision"), of_labels=0, by_labels=True)
+register_mean_of_classes("weighted_f0_5", WEIGHTED.format("F0.5"), of_labels=0.25, by_labels=True)
+register_mean_of_classes("weighted_f1", WEIGHTED.format("F1"), of_labels=1, by_labels=True)
+register_mean_of_classes("weighted_f2", WEIGHTED.format("F2"), of_labels=4, by_labels=True)
+register_mean_of_classes(
+    "macro_f1", "Mean F1 of the classes among labels or predictions, however rare.", of_labels=1, by_labels=False
+)
+register_mean_of_classes("macro_precision", "Mean precision of the classes of macro_f1.", of_labels=0, by_labels=False)
+register_mean_of_classes(
+    "macro_recall", "Mean recall of the classes of macro_f1.", of_labels=1, of_predictions=0, by_labels=False
+)
 
 
 def _shares(evidence: MulticlassEvidence) -> tuple[Numbers, Numbers, Numbers]:
