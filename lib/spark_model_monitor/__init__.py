@@ -74,46 +74,45 @@ else:
     from spark_model_monitor.lazy import load_lazily
 
     _PLACES = {
-        "spark_model_monitor.monitors.bias.metric_comparison": ["Tolerances"],
-        "spark_model_monitor.monitors.bias.bias_measures": ["BiasMeasures"],
-        "spark_model_monitor.monitors.bias.monitor": ["BiasMonitor"],
-        "spark_model_monitor.monitors.data_quality.monitor": ["DataQualityMonitor"],
-        "spark_model_monitor.integrations": ["demo"],
-        "spark_model_monitor.documents.analysis_config": ["AnalysisConfig"],
-        "spark_model_monitor.documents.constraints": ["MonitoringSettings"],
-        "spark_model_monitor.errors": [
-            *("MonitorError", "BadConfiguration", "BadDocument", "BadInput", "BadState", "ClusterGone"),
-            *("MissingDependency", "NoData", "OutputFailed", "OutputHeld", "ScriptFailed", "SinkFailed"),
-            "ViolationsFound",
-        ],
-        "spark_model_monitor.monitors.explainability.attribution_measures": ["AttributionMeasures"],
-        "spark_model_monitor.monitors.explainability.monitor": ["ExplainabilityMonitor"],
-        "spark_model_monitor.reports.history.baselines": ["read_baseline"],
-        "spark_model_monitor.reports.history.decisions": ["accept"],
-        "spark_model_monitor.reports.history_page.report_command": ["report"],
-        "spark_model_monitor.running.runs.challenge": ["Trial", "TrialResult", "challenge"],
-        "spark_model_monitor.running.runs.merging": ["merge_runs", "read_state"],
-        "spark_model_monitor.monitors.model_quality.monitor": ["ModelQualityMonitor"],
-        "spark_model_monitor.monitors.model_quality.estimated.monitor": ["EstimatedQualityMonitor"],
-        "spark_model_monitor.monitors.model_quality.estimated.loss": ["loss_by_feature", "retraining"],
-        "spark_model_monitor.monitors.predictors.error_model": ["ErrorModel"],
-        "spark_model_monitor.monitors.model_quality.measurement": ["Tolerance"],
-        "spark_model_monitor.data.reading.data": ["read_data"],
-        "spark_model_monitor.data.reading.dataset": ["Dataset"],
-        "spark_model_monitor.data.reading.formats": [
-            *("CsvFormat", "JsonFormat", "ParquetFormat", "CaptureFormat", "MergedFormat", "SparkFormat"),
-        ],
-        "spark_model_monitor.data.reading.outcome_tables": ["outcomes"],
-        "spark_model_monitor.data.records.windows": ["Window"],
-        "spark_model_monitor.running.runs.results": ["Baseline", "Findings"],
-        "spark_model_monitor.running.runs.monitoring_run": ["run_baseline", "run_monitoring"],
-        "spark_model_monitor.spark.spark_session": ["local_session"],
-        "spark_model_monitor.statistics.states": ["decode as decode_state"],
-        "spark_model_monitor.statistics.states.outcomes": ["OutcomePlan"],
-        "spark_model_monitor.statistics.user_choices": ["ProblemType"],
+        "monitors.bias.metric_comparison": "Tolerances",
+        "monitors.bias.bias_measures": "BiasMeasures",
+        "monitors.bias.monitor": "BiasMonitor",
+        "monitors.data_quality.monitor": "DataQualityMonitor",
+        "integrations": "demo",
+        "documents.analysis_config": "AnalysisConfig",
+        "documents.constraints": "MonitoringSettings",
+        "errors": (
+            "MonitorError, BadConfiguration, BadDocument, BadInput, BadState, ClusterGone, MissingDependency, "
+            "NoData, OutputFailed, OutputHeld, ScriptFailed, SinkFailed, ViolationsFound"
+        ),
+        "monitors.explainability.attribution_measures": "AttributionMeasures",
+        "monitors.explainability.monitor": "ExplainabilityMonitor",
+        "reports.history.baselines": "read_baseline",
+        "reports.history.decisions": "accept",
+        "reports.history_page.report_command": "report",
+        "running.runs.challenge": "Trial, TrialResult, challenge",
+        "running.runs.merging": "merge_runs, read_state",
+        "monitors.model_quality.monitor": "ModelQualityMonitor",
+        "monitors.model_quality.estimated.monitor": "EstimatedQualityMonitor",
+        "monitors.model_quality.estimated.loss": "loss_by_feature, retraining",
+        "monitors.predictors.error_model": "ErrorModel",
+        "monitors.model_quality.measurement": "Tolerance",
+        "data.reading.data": "read_data",
+        "data.reading.dataset": "Dataset",
+        "data.reading.formats": "CsvFormat, JsonFormat, ParquetFormat, CaptureFormat, MergedFormat, SparkFormat",
+        "data.reading.outcome_tables": "outcomes",
+        "data.records.windows": "Window",
+        "running.runs.results": "Baseline, Findings",
+        "running.runs.monitoring_run": "run_baseline, run_monitoring",
+        "spark.spark_session": "local_session",
+        "statistics.states": "decode as decode_state",
+        "statistics.states.outcomes": "OutcomePlan",
+        "statistics.user_choices": "ProblemType",
     }
     # Nothing is loaded before somebody asks for a name
-    __getattr__, __dir__ = load_lazily(__name__, _PLACES)
+    __getattr__, __dir__ = load_lazily(
+        __name__, {f"{__name__}.{module}": names.split(", ") for module, names in _PLACES.items()}
+    )
 
 __all__ = [
     "run_baseline",

@@ -38,6 +38,7 @@ from spark_model_monitor.documents.change_description import ONE_VALUE
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, remove_values
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import MonitorError, NoData
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.statistics.states.segments import format_rest_label
@@ -48,8 +49,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Codes: TypeAlias = NDArray[np.int64]  # shape (rows,)
-Numbers: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = Integers  # shape (rows,)
 
 # shares of the change from which it is `only` in a segment, and `mostly`
 ALONE = 0.8
@@ -141,12 +141,12 @@ class BinnedChange:
     """
 
     bins: NDArray[np.int16]
-    was: Numbers
-    tests: NDArray[np.bool_]
+    was: Doubles
+    tests: Flags
     before: NDArray[np.int16] | None = None
     are_categories: bool = False
 
-    def measure_gaps(self) -> tuple[Numbers, Numbers, int]:
+    def measure_gaps(self) -> tuple[Doubles, Doubles, int]:
         """The baseline's value of each test, its change, and the clearest test, which in a tail isn't the largest."""
         was = self.was @ self.tests
         now = compute_shares(self.bins, len(self.was)) @ self.tests
@@ -175,8 +175,8 @@ class BinnedChange:
         weights = rows / total
         # What each part would have: as the baseline, in the same part if its rows were read and are enough
         sampling_variance = 1 / total
-        expected: Numbers = np.broadcast_to(was, hits.shape)
-        baseline_rows: Numbers = np.full(key.parts, np.inf)
+        expected: Doubles = np.broadcast_to(was, hits.shape)
+        baseline_rows: Doubles = np.full(key.parts, np.inf)
         if self.before is not None:
             sampling_variance += 1 / len(self.before)
         if key.before is not None and self.before is not None:
@@ -208,7 +208,7 @@ class BinnedChange:
         candidates = [contributions.describe(chosen, tests) for chosen in _choose_parts(key, beyond_rows)]
         return max(candidates, key=_rank_parts)
 
-    def _proportional_change(self, key: Key, weights: Numbers) -> Numbers:
+    def _proportional_change(self, key: Key, weights: Doubles) -> Doubles:
         """The share of the change in each part if every value that became rarer lost the same fraction of its rows everywhere.
 
         A value that is gone is gone where it was: that says nothing of these rows. weights: the parts' shares of the rows.
@@ -224,7 +224,7 @@ class BinnedChange:
         total = float(lost.sum())
         if not total:
             return weights
-        shares: Numbers = lost / total
+        shares: Doubles = lost / total
         return shares
 
     def follows_from(self, column: BinnedChange) -> bool:
@@ -243,11 +243,11 @@ class BinnedChange:
         left = np.abs((now - expected) @ self.tests).max()
         return bool(left <= MOST_LEFT * change)
 
-    def _count_hits(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> tuple[Numbers, Numbers]:
+    def _count_hits(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> tuple[Doubles, Doubles]:
         table = self._count_by_bin(codes, bins, parts)
         return table.sum(axis=1), table @ self.tests
 
-    def _count_by_bin(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> Numbers:
+    def _count_by_bin(self, codes: Codes, bins: NDArray[np.int16], parts: int) -> Doubles:
         """The rows of each part in each bin."""
         size = len(self.was)
         counts = np.bincount(codes * size + bins, minlength=parts * size)
@@ -277,20 +277,20 @@ class _Contributions:
     """
 
     key: Key
-    rows: Numbers
-    hits: Numbers
-    expected: Numbers
-    baseline_rows: Numbers
-    weights: Numbers
-    added: Numbers
-    added_to_clearest: Numbers
-    gaps: Numbers
+    rows: Doubles
+    hits: Doubles
+    expected: Doubles
+    baseline_rows: Doubles
+    weights: Doubles
+    added: Doubles
+    added_to_clearest: Doubles
+    gaps: Doubles
     gap: float
     allowed: float
-    proportional: Numbers
+    proportional: Doubles
     are_categories: bool
 
-    def describe(self, chosen: NDArray[np.bool_], tests: int) -> Culprit:
+    def describe(self, chosen: Flags, tests: int) -> Culprit:
         """The chosen parts with what speaks for them. tests: number of all tests, among which they were searched."""
         # The others have to look unchanged
         left = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
@@ -299,14 +299,14 @@ class _Contributions:
             share = min(1.0, float(self.added_to_clearest[chosen].sum() / self.gap))
         z = self._compute_z(chosen)
         p = min(1.0, math.erfc(z / math.sqrt(2)) / 2 * _count_choices(self.key, int(chosen.sum())) * tests)
-        # Numbers that changed for one value alone may be the only ones of their size
+        # Doubles that changed for one value alone may be the only ones of their size
         is_alone = share >= ALONE and not self.are_categories and not self.key.have_ranges
         proportional = 0.0
         if not is_alone:
             proportional = float(self.proportional[chosen].sum())
         return Culprit(np.flatnonzero(chosen).tolist(), share, float(self.weights[chosen].sum()), z, p, proportional)
 
-    def _are_others_unchanged(self, chosen: NDArray[np.bool_]) -> bool:
+    def _are_others_unchanged(self, chosen: Flags) -> bool:
         """Whether the rest of the window changed by at most `MOST_CHANGE_OF_REST` of what the parts did, by the upper
         end of an 80 % interval.
         """
@@ -325,7 +325,7 @@ class _Contributions:
         error = NORMAL_90 * math.sqrt(self._estimate_overdispersion() * variance)
         return bool(abs(remaining_change) + error <= MOST_CHANGE_OF_REST * change)
 
-    def _compute_z(self, chosen: NDArray[np.bool_]) -> float:
+    def _compute_z(self, chosen: Flags) -> float:
         """By how many standard errors parts that were chosen before changed more than the others."""
         excesses: list[float] = []
         variance = 0.0
@@ -342,7 +342,7 @@ class _Contributions:
         noise = self._estimate_overdispersion()
         return float(excesses[0] - excesses[1]) / math.sqrt(noise * (variance + baseline_variance))
 
-    def _compute_baseline_variance(self, parts: NDArray[np.bool_]) -> float:
+    def _compute_baseline_variance(self, parts: Flags) -> float:
         """The contribution of the baseline's own sample to the variance of the parts' total excess."""
         expected = self.expected[parts]
         weights = self.weights[parts]
@@ -377,7 +377,7 @@ def _count_choices(key: Key, chosen: int) -> float:
     return key.parts * math.exp(min(chances, LARGEST_EXPONENT)) / chosen
 
 
-def _choose_parts(key: Key, worth: Numbers) -> Iterator[NDArray[np.bool_]]:
+def _choose_parts(key: Key, worth: Doubles) -> Iterator[Flags]:
     """Parts that may be named. worth: each part's contribution to the change beyond its rows.
 
     For an ordered key, the stretch with the largest contribution. Otherwise the part with the largest, and for keys
@@ -445,34 +445,23 @@ class Candidate:
 
 def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
     """Each column, then each pair of the first ones. now, before: the bins of the rows, in the candidates' order."""
-    codes = now.astype(np.int64).T
-    codes_before = before.astype(np.int64).T
-    for index, column in enumerate(candidates):
-        yield Key(
-            column.name,
-            codes[index],
-            len(column.labels),
-            column.labels,
-            before=codes_before[index],
-            columns=(column.name,),
-            have_ranges=column.has_ranges,
-        )
-    for index, index_of_second in itertools.combinations(range(min(len(candidates), MOST_PAIRED)), 2):
-        first = candidates[index]
-        second = candidates[index_of_second]
-        size = len(second.labels)
-        labels: list[str] = []
-        for first_label in first.labels:
-            labels += [f"{first_label}{AND}{second_label}" for second_label in second.labels]
-        names = (first.name, second.name)
+    singles = itertools.combinations(range(len(candidates)), 1)
+    pairs = itertools.combinations(range(min(len(candidates), MOST_PAIRED)), 2)
+    for indices in (*singles, *pairs):
+        columns = [candidates[index] for index in indices]
+        names = tuple(column.name for column in columns)
+        labels = tuple(map(AND.join, itertools.product(*(column.labels for column in columns))))
+        # One code for each combination of bins
+        sizes = [len(column.labels) for column in columns]
+        codes, codes_before = (np.ravel_multi_index(tuple(bins[:, [*indices]].T), sizes) for bins in (now, before))
         yield Key(
             "*".join(names),
-            codes[index] * size + codes[index_of_second],
+            codes,
             len(labels),
-            tuple(labels),
-            before=codes_before[index] * size + codes_before[index_of_second],
+            labels,
+            before=codes_before,
             columns=names,
-            have_ranges=first.has_ranges or second.has_ranges,
+            have_ranges=any(column.has_ranges for column in columns),
         )
 
 
@@ -645,7 +634,7 @@ def _describe_cause(key: Key, named: Culprit) -> Cause:
     return Cause(key=key.name, words=words, value=value, share=named.share, rows=named.rows, p=named.p)
 
 
-def compute_shares(bins: NDArray[np.int16], size: int) -> Numbers:
+def compute_shares(bins: NDArray[np.int16], size: int) -> Doubles:
     return np.bincount(bins, minlength=size) / max(len(bins), 1)
 
 
@@ -662,7 +651,7 @@ class MarkedRows:
     outcomes: frozenset[str] = frozenset()
 
 
-def create_ordered_tests(bins: int) -> NDArray[np.bool_]:
+def create_ordered_tests(bins: int) -> Flags:
     """Tests of ordered bins: all bins up to each one, except the last. Shape (bins, tests)."""
     # The first two bins, of missing and of other values, are in no test
     is_below = np.tri(bins, dtype=bool).T

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Broadcast, Partitions
+from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import (
@@ -29,6 +30,7 @@ from spark_model_monitor.monitors.predictors.model_loading import (
     simplify_type,
     without_path,
 )
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class Labelling:
     threshold: float
     labels: tuple[Any, ...] | None = None
 
-    def column(self, scores: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
+    def column(self, scores: Doubles, kind: pa.DataType) -> pa.Array:
         """The labels of some rows as a column of this type.
 
         Raises BadInput if the number of labels differs from the number of scores.
@@ -158,9 +160,7 @@ def _find_words_of_partition(
 ) -> Iterator[pa.RecordBatch]:
     columns_with_words: set[str] = set()
     for batch in batches:
-        accepted = batch
-        if reason is not None:
-            accepted = batch.filter(pc.equal(batch.column(reason), 0))
+        accepted = drop_rejected(batch, reason)
         for name in columns:
             # One word is enough: the rest of such a column isn't looked at
             if name not in columns_with_words and not are_numbers(accepted.column(name)):
@@ -187,7 +187,7 @@ def predict_partition(task: PredictionTask, batches: Iterable[pa.RecordBatch]) -
         )
 
 
-def _convert_labels(numbers: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
+def _convert_labels(numbers: Doubles, kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
         return pa.array(convert_to_texts(numbers), kind)
     return pa.array(numbers, pa.float64()).cast(kind)

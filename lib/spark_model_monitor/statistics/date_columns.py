@@ -15,14 +15,12 @@ from datetime import date
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.statistics.date_forms import SENTINELS, DateReading, read_dates, swap_day_and_month
 from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature
 from spark_model_monitor.value_class import value_class
-
-Days = NDArray[np.int64]  # shape (different days,)
 
 LEAST_DATES = 0.5  # a column with a larger share of dates is one of dates
 LEAST_DATES_OF_NUMBERS = 0.95  # a whole number may be a date by chance
@@ -64,10 +62,10 @@ class DateColumn:
     forms: Mapping[str, int] = field(default_factory=dict)
     is_ambiguous: bool = False
     sentinels: Mapping[str, int] = field(default_factory=dict)
-    days: Days = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Days = field(default_factory=lambda: np.empty(0, np.int64))
+    days: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
     not_dates: int = 0
-    counts_of_texts: Days = field(default_factory=lambda: np.empty(0, np.int64))
+    counts_of_texts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
     is_typed: bool = False
     tried_forms: tuple[str, ...] = ()
     are_iso_days: bool = False

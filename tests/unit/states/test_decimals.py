@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.decimals import pack_numbers, unpack_numbers
+from spark_model_monitor.statistics.states.encoding import pack_numbers, unpack_numbers
 
 DOUBLES = {
     "thirds": [1 / 3],

@@ -11,18 +11,18 @@ from contextlib import suppress
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
 from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.ages import DAY, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS, parse_numbers
 from spark_model_monitor.statistics.states.time_counts import TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
-Seconds = NDArray[np.float64]  # shape (rows,): since 1970, NaN for cells that are not times
+Seconds = Doubles  # shape (rows,): since 1970, NaN for cells that are not times
 
 TESTED_CELLS = 8  # cells of a block that are tested for times
 DATE = re.compile(r"(19|20)\d\d-\d\d-\d\d")
@@ -132,7 +132,7 @@ class TimesGatherer:
             seconds = parse_times(block.cells(self._column).drop_null())
         if seconds is None:
             return
-        occurrences: NDArray[np.int64] = np.ones(len(seconds), np.int64)
+        occurrences: Integers = np.ones(len(seconds), np.int64)
         if codes is not None:
             occurrences = np.bincount(codes, minlength=len(seconds))
         are_times = np.isfinite(seconds)

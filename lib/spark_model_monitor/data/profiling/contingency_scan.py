@@ -13,15 +13,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number, replace_nan
 from spark_model_monitor.data.engine.engine_protocol import Partitions
 from spark_model_monitor.data.engine.local_engine import iterate_batches
-from spark_model_monitor.data.records.arrays import drop_rejected
+from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import (
@@ -162,8 +162,6 @@ INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
 NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
 NOT_A_NUMBER = ("NaN", "nan")
 
-Flags = NDArray[np.bool_]
-
 
 @value_class(slots=False)
 class TypedCells:
@@ -172,8 +170,8 @@ class TypedCells:
     kind: each cell's `CellKind`. number: None without numbers; has_number: flags of numbers. source: of the texts.
     """
 
-    kind: NDArray[np.int64]
-    number: NDArray[np.float64] | NDArray[np.int64] | None
+    kind: Integers
+    number: Doubles | Integers | None
     has_number: Flags
     source: pa.Array
     declared: CellKind | None
@@ -239,7 +237,7 @@ def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
 
 def assign_blocks(names: pa.StringArray) -> pa.Array:
     """The block of each row by the name of its group; null without a group. Source: B5.4."""
-    has_name = names.is_valid().to_numpy(zero_copy_only=False)
+    has_name = ~are_missing(names)
     blocks = np.zeros(len(names), np.int64)
     blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
     return pa.array(blocks, mask=~has_name)
@@ -325,27 +323,6 @@ def sum_rows(rows: pa.Table) -> pa.Table:
     )
 
 
-@value_class(slots=False)
-class IdentityTask:
-    """The distinct values of a plan's columns in each partition: keys that identify them, with the column's index."""
-
-    count: CountTask
-    wanted: tuple[int, ...]
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            accepted = drop_rejected(batch, self.count.reason)
-            for index in self.wanted:
-                cells = self.count.read_cells(accepted, self.count.plan.valued[index].name)
-                texts = cells.text
-                # 1 and 1.0 are one value, whatever the column's type
-                if cells.number is not None:
-                    numbers = format_texts(pa.array(cells.number, mask=~cells.has_number))
-                    texts = pc.if_else(pa.array(cells.kind == CellKind.INTEGRAL), numbers, texts)
-                distinct = texts.drop_null().unique()
-                yield pa.RecordBatch.from_arrays([pa.repeat(index, len(distinct)), distinct], names=["place", "text"])
-
-
 STRAY_SHARE = 0.01
 """The share of rows up to which cells of another kind than all others don't affect the column's type."""
 
@@ -406,14 +383,14 @@ def reject_strays(
 
 
 def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
-    present = values.is_valid().to_numpy(zero_copy_only=False)
+    present = ~are_missing(values)
     wide = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
     numbers = pc.fill_null(wide, 0).to_numpy(zero_copy_only=False)
     return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
 
 
 def _build_other_cells(texts: pa.StringArray, kind: CellKind) -> TypedCells:
-    present = texts.is_valid().to_numpy(zero_copy_only=False)
+    present = ~are_missing(texts)
     nowhere = np.zeros(len(texts), bool)
     return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), None, nowhere, texts, kind)
 
@@ -569,23 +546,6 @@ def read_first_kinds(
         if len(kinds) >= limit:
             break
     return kinds
-
-
-def count_distinct(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None = None
-) -> Mapping[int, int]:
-    """The number of distinct values of columns of `plan.valued`, by index. One Spark job."""
-    return rows.engine.implementation(count_distinct_values)(rows, names, plan, indices, reason)
-
-
-def count_distinct_values(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None
-) -> Mapping[int, int]:
-    """`count_distinct` on any engine."""
-    task = IdentityTask(CountTask(plan, tuple(names), reason, None), tuple(indices))
-    parts = rows.mapped(task, pa.schema([])).batches()
-    values = {(row["place"], row["text"]) for part in parts for row in part.to_pylist()}
-    return {index: sum(column_index == index for column_index, _ in values) for index in indices}
 
 
 def _describe_excess(plan: ContingencyPlan) -> str:

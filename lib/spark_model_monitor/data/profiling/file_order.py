@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, compute_file_keys, format_uri
+from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MOST_PLACES
 from spark_model_monitor.value_class import value_class
@@ -23,7 +23,7 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from spark_model_monitor.storage import StoredFile
 
-Ranks = NDArray[np.int64]  # of each row: how many pieces of files come before its own
+Ranks = Integers  # of each row: how many pieces of files come before its own
 
 
 @value_class(eq=False)
@@ -34,7 +34,7 @@ class FileOrder:
     each. unit_bytes: bytes that have a rank of their own. ranks: how many there are.
     """
 
-    keys: NDArray[np.int64]
+    keys: Integers
     first_ranks: Ranks
     unit_bytes: int
     ranks: int
@@ -60,7 +60,7 @@ class FileOrder:
         keys, indices = np.unique(keys, return_index=True)
         return cls(keys, np.tile(first_ranks, 2)[indices], unit_bytes, int(ends[-1]))
 
-    def rank_rows(self, file_keys: NDArray[np.int64], block_starts: NDArray[np.int64]) -> Ranks | None:
+    def rank_rows(self, file_keys: Integers, block_starts: Integers) -> Ranks | None:
         """The rank of each row; None if a row is of none of the files."""
         # Rows of one piece stand together, so few of them are looked up
         is_other = (file_keys[1:] != file_keys[:-1]) | (block_starts[1:] != block_starts[:-1])

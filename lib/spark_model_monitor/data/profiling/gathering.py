@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import (
-    NORM,
     TEXT_TYPES,
     Block,
     ColumnPlan,
@@ -28,7 +27,8 @@ from spark_model_monitor.data.profiling.scan_plan import (
     find_cut_hashes,
     hash_keys,
 )
-from spark_model_monitor.data.records.arrays import drop_nulls, view_text_bytes
+from spark_model_monitor.data.records.arrays import are_missing, drop_nulls, view_text_bytes
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,
@@ -51,7 +51,6 @@ from spark_model_monitor.statistics.states.distinct import WAITING
 from spark_model_monitor.statistics.states.hashing import (
     PRIME_1,
     PRIME_2,
-    Hashes,
     hash_arrays,
     hash_texts,
     mix_bits,
@@ -300,14 +299,14 @@ class TextGatherer:
     def _classify(self, texts: pa.Array) -> NDArray[np.int8]:
         return classify(texts, accept_exponents=self._accept_exponents)
 
-    def _select_text_hashes(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64] | None:
+    def _select_text_hashes(self, hashes: Hashes) -> Hashes | None:
         """The hashes, or None if they are not hashes of the texts. Spark hashes values, and two times with one text are
         two values when clocks are set back."""
         if self._column.hashed_by_spark:
             return None
         return hashes
 
-    def _hash_distinct(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> NDArray[np.uint64]:
+    def _hash_distinct(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> Hashes:
         """The hashes of the distinct texts of a block. codes: the index in `texts` of each present cell."""
         if not self._column.hashed_by_spark:
             return hash_keys(texts)
@@ -315,9 +314,7 @@ class TextGatherer:
         hashes[codes] = block.hashes(self._column)
         return hashes
 
-    def _parse_and_count(
-        self, texts: pa.Array, counts: NDArray[np.int64] | None, missing: int
-    ) -> NDArray[np.float64] | None:
+    def _parse_and_count(self, texts: pa.Array, counts: Integers | None, missing: int) -> Doubles | None:
         """The texts as numbers, NaN for other texts; None if no text is a number.
 
         Also counts their kinds and lengths. counts: occurrences of each text; None for one each.
@@ -342,9 +339,7 @@ class TextGatherer:
             yield self._date_texts.state()
 
 
-def _sample_texts(
-    examined: Texts, counts: NDArray[np.int64] | None
-) -> tuple[pa.Array, NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
+def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, Flags, Integers, Flags]:
     """The distinct texts of a block, of many every fourth, by its hash; which were cut; their counts; and which of them
     are in a further sample of every fourth. counts: occurrences of all distinct texts; one each if None.
     """
@@ -363,7 +358,7 @@ def _sample_texts(
     return texts, are_long, occurrences, are_sampled
 
 
-def _count_words(texts: pa.Array, counts: NDArray[np.int64]) -> tuple[Hashes, NDArray[np.int64]]:
+def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
     """The hashes of the words in texts of several words, without surrounding punctuation, and their counts."""
     # ASCII without the separators that only one of Arrow's two functions splits at
     letters = view_text_bytes(texts)
@@ -409,17 +404,18 @@ class RowRepeatsGatherer:
 
     def _identify_cells(self, block: Block, column: ColumnPlan) -> Hashes:
         """Numbers that distinguish a column's cells: hashes or values; for vectors their norms."""
+        cells = block.cells(column)
         if column.column_type is ColumnType.VECTOR:
-            cells = block.counts(NORM, column)
-        else:
-            cells = block.cells(column)
+            from spark_model_monitor.data.profiling.vector_scan import compute_norms
+
+            return block.compute_once(("norms", column.position), lambda: compute_norms(cells)).view(np.uint64)
         if not column.is_text:
             return (convert_to_doubles(cells) + 0.0).view(np.uint64)
         present = block.texts_by_position[column.position].cell_hashes
         if not cells.null_count:
             return present
         identifiers = np.full(block.rows, PRIME_2, np.uint64)
-        identifiers[cells.is_valid().to_numpy(zero_copy_only=False)] = present
+        identifiers[~are_missing(cells)] = present
         return identifiers
 
 
@@ -463,7 +459,7 @@ class RunStarts:
         self._time = plan.time_column
 
     @compute_once_a_block
-    def select_runs(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
+    def select_runs(self, block: Block) -> tuple[list[float], list[Integers]]:
         """`draw_runs` a block's rows, ordered by time if there is a time column, else by their files; computed once for all
         columns.
         """
@@ -473,9 +469,7 @@ class RunStarts:
         lots, positions = self.draw_runs(block.rows, None if ranks is None else ranks[order])
         return lots, [order[rows] for rows in positions]
 
-    def draw_runs(
-        self, every: int, ranks: NDArray[np.int64] | None = None
-    ) -> tuple[list[float], list[NDArray[np.int64]]]:
+    def draw_runs(self, every: int, ranks: Integers | None = None) -> tuple[list[float], list[Integers]]:
         """The runs kept so far among the next `every` rows: their lots, and the positions of their rows.
 
         ranks: of the rows' pieces of files, rising; None if these are unknown.
@@ -506,7 +500,7 @@ class RunStarts:
         return [lot for lot, _ in new], [positions for _, positions in new]
 
     def _locate(
-        self, order: FileOrder, ranks: NDArray[np.int64], starts: range, ends: list[int]
+        self, order: FileOrder, ranks: Integers, starts: range, ends: list[int]
     ) -> tuple[list[int], list[int], list[int]]:
         """For each run, the piece of a file in which its rows are counted, its first row there, and its end.
 
@@ -561,7 +555,7 @@ def rank_runs(runs: Iterable[RowRun]) -> RowRuns:
 
 
 def extract_runs(
-    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[NDArray[np.int64]]
+    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[Integers]
 ) -> Iterator[RowRun]:
     """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
     rows = np.concatenate(positions)
@@ -582,37 +576,22 @@ def extract_runs(
         yield RowRun(lot, stop - begin, run_numbers, hash_bytes[8 * start : 8 * end], bits)
 
 
-def _read_numbers(
-    column: ColumnPlan, block: Block, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], Hashes]:
+def _read_numbers(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags, Doubles, Hashes]:
     """Which of some rows have a number, the numbers, and no hashes."""
-    cells = block.cells(column)
-    every_cell = cells.fill_null(0) if cells.null_count else cells
-    numbers = every_cell.to_numpy(zero_copy_only=False)[rows].astype(np.float64, copy=False)
+    numbers = convert_to_doubles(block.cells(column))[rows]
     is_present = ~np.isnan(numbers)
-    if cells.null_count:
-        is_present &= cells.is_valid().to_numpy(zero_copy_only=False)[rows]
-    if not is_present.all():
-        numbers = numbers[is_present]
-    return is_present, numbers, np.empty(0, np.uint64)
+    return is_present, numbers[is_present], np.empty(0, np.uint64)
 
 
-def _read_texts(
-    column: ColumnPlan, block: Block, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], Hashes]:
+def _read_texts(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags, Doubles, Hashes]:
     """Which of some rows have a text, and the texts as numbers and as hashes."""
-    cells = block.cells(column)
-    is_present = np.ones(len(rows), bool)
-    among_present = rows
-    if cells.null_count:
-        is_valid = cells.is_valid().to_numpy(zero_copy_only=False)
-        is_present = is_valid[rows]
-        among_present = (np.cumsum(is_valid) - 1)[rows[is_present]]
+    is_valid = ~are_missing(block.cells(column))
+    among_present = (np.cumsum(is_valid) - 1)[rows[is_valid[rows]]]
     texts = block.texts_by_position[column.position]
-    return is_present, *texts.take(among_present, hashed=not column.hashed_by_spark)
+    return is_valid[rows], *texts.take(among_present, hashed=not column.hashed_by_spark)
 
 
-def _pack_presence_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_all: bool) -> Iterator[bytes]:
+def _pack_presence_bits(is_present: Flags, ends: list[int], *, has_all: bool) -> Iterator[bytes]:
     """For each run, one bit for each row; empty if all of its rows are present."""
     if has_all:
         return repeat(b"")
@@ -623,7 +602,7 @@ def _pack_presence_bits(is_present: NDArray[np.bool_], ends: list[int], *, has_a
     )
 
 
-def _count_before(flags: NDArray[np.bool_], positions: list[int]) -> list[int]:
+def _count_before(flags: Flags, positions: list[int]) -> list[int]:
     """The number of true flags before each of these positions; the same list if all are true."""
     if flags.all():
         return positions

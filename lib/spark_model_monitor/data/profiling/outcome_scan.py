@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import (
     LINE_KEY,
@@ -24,6 +23,7 @@ from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.profiling.segment_scan import Cut, Segments
 from spark_model_monitor.errors import ScriptFailed
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
@@ -61,7 +61,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
     builder: OutcomeBuilder | None = None
     cut_columns = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
     by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
-    first_kinds: list[NDArray[np.float64]] = []
+    first_kinds: list[Doubles] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
     for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
@@ -115,7 +115,7 @@ def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
     return ScanPlan(columns, 0, cuts=cuts)
 
 
-def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> NDArray[np.float64]:
+def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> Doubles:
     """Values of outcomes that neighbours may share: the error, or the pair of label and prediction."""
     first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
     labels = first_rows.labels
@@ -164,7 +164,7 @@ def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBa
     )
 
 
-def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> NDArray[np.float64]:
+def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> Doubles:
     """The metrics' values, shape (outcomes, metrics); a value that is not a number counts as missing."""
     import pandas as pd
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import State
-from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.pairs import Pairs
 from spark_model_monitor.statistics.states.pairs import count_cells as number_of_cells
@@ -62,7 +62,7 @@ def assign_cells(cells: Mapping[str, Any], values: Values) -> NDArray[np.intp]:
     return indices
 
 
-def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[Flags, Flags]:
     """Flags of the rows to which a relation applies, and of those that break it."""
     kind = relation["kind"]
     first, second, *third = columns
@@ -91,7 +91,7 @@ def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[NDA
         return applies, applies & ~(is_near | (computed == expected_value))
 
 
-def hash_values(values: Values) -> NDArray[np.uint64]:
+def hash_values(values: Values) -> Hashes:
     """Hashes that identify values; 0 if missing."""
     if values.dtype == np.uint64:
         return values
@@ -100,7 +100,7 @@ def hash_values(values: Values) -> NDArray[np.uint64]:
     return hashes
 
 
-def read_values(block: Block, column: ColumnPlan, *, numeric: bool, accept_exponents: bool) -> Values:
+def read_values(block: Block, column: ColumnPlan, *, numeric: bool) -> Values:
     """The number, or the hash of the text, of each row."""
     cells = block.cells(column)
     if not column.is_text:
@@ -108,14 +108,8 @@ def read_values(block: Block, column: ColumnPlan, *, numeric: bool, accept_expon
             return convert_to_doubles(cells)
         return hash_values(convert_to_doubles(cells))
     texts = block.texts_by_position[column.position]
-    # A text column, as its gatherer parsed and hashed it; Spark's hashes of times are not of their texts
-    present: Values | None
-    if not numeric:
-        present = texts.cell_hashes
-    elif column.hashed_by_spark:
-        present = parse_numbers(cells.drop_null(), accept_exponents=accept_exponents)
-    else:
-        present = texts.cell_numbers
+    # A text column, as its gatherer parsed and hashed it
+    present: Values | None = texts.cell_numbers if numeric else texts.cell_hashes
     values: Values = np.full(len(cells), np.nan) if numeric else np.zeros(len(cells), np.uint64)
     if present is not None:
         values[~are_missing(cells)] = present
@@ -130,42 +124,34 @@ class PairsGatherer:
 
     def __init__(self, plan: ScanPlan, position: int) -> None:
         columns = {column.position: column for column in plan.columns}
-        self._pairs: list[tuple[str, Relation, list[ColumnPlan]]] = []
-        self._names: dict[str, list[str]] = {}  # of each column's cells: the key of its codes
+        self._counts: dict[str, Integers] = {}
+        # Relations with their columns, and the key of each column's codes
+        self._pairs: list[tuple[str, Relation, list[ColumnPlan], list[str]]] = []
         for text, positions in plan.pairs:
             if positions[0] == position:
                 relation = json.loads(text)
-                self._pairs.append((text, relation, [columns[index] for index in positions]))
-                self._names[text] = [str(cells) for cells in relation.get("cells", ())]
-        self._accept_exponents = plan.accept_exponents
-        self._counts: dict[str, NDArray[np.int64]] = {}
+                keys = [str(cells) for cells in relation.get("cells", ())]
+                self._pairs.append((text, relation, [columns[index] for index in positions], keys))
 
     def update(self, block: Block) -> None:
-        for text, relation, columns in self._pairs:
+        for text, relation, columns, keys in self._pairs:
+            # Each column's values, and then the cells they are in, are computed once for all relations
+            values = []
+            for column, numeric in zip(columns, relation["numeric"], strict=True):
+                read = partial(read_values, block, column, numeric=numeric)
+                values.append(block.compute_once(("values", column.position, numeric), read))
             if "cells" in relation:
-                counts = count_rows_by_cells(relation, *self._assign_cells(block, relation, columns, self._names[text]))
+                codes = []
+                for column, key, cells, column_values in zip(columns, keys, relation["cells"], values, strict=True):
+                    assign = partial(assign_cells, cells, column_values)
+                    codes.append(block.compute_once(("codes", column.position, key), assign))
+                counts = count_rows_by_cells(relation, *codes)
             else:
-                values = [self._read_values(block, column, relation, index) for index, column in enumerate(columns)]
                 counts = count_relation(relation, values)
             self._counts[text] = self._counts.get(text, np.zeros(len(counts), np.int64)) + counts
 
     def states(self) -> Iterator[State]:
         yield Pairs.of({text: tuple(counts.tolist()) for text, counts in self._counts.items()})
-
-    def _read_values(self, block: Block, column: ColumnPlan, relation: Relation, index: int) -> Values:
-        numeric = relation["numeric"][index]
-        make = partial(read_values, block, column, numeric=numeric, accept_exponents=self._accept_exponents)
-        return block.compute_once(("values", column.position, numeric), make)
-
-    def _assign_cells(
-        self, block: Block, relation: Relation, columns: Sequence[ColumnPlan], names: Sequence[str]
-    ) -> Iterator[Values]:
-        for index, column in enumerate(columns):
-
-            def codes(index: int = index, column: ColumnPlan = column) -> Values:
-                return assign_cells(relation["cells"][index], self._read_values(block, column, relation, index))
-
-            yield block.compute_once(("codes", column.position, names[index]), codes)
 
 
 def locate_pairs(written: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:

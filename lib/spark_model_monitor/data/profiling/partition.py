@@ -2,8 +2,8 @@
 
 `compute_partition_states` computes the states of rows, or of lines, which it decodes. It is pickled by name and takes a
 picklable plan; this module imports neither pyspark nor pydeequ. Rows are cut into blocks of `choose_block_rows`, regardless
-of the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepare_batches` adds to typed Arrow
-columns the keys, hashes and counts of elements that Spark's SQL adds to its columns (`spark/engine/rows.py`).
+of the size of Arrow's batches, so that states depend only on the partition's rows (P1). `prepare_batches` adds the keys of
+texts, hashes and counts of elements to typed columns.
 """
 
 from __future__ import annotations
@@ -26,12 +26,8 @@ from spark_model_monitor.data.profiling.file_order import select_file_columns
 from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, build_gatherers
 from spark_model_monitor.data.profiling.scan_plan import (
     CELLS,
-    ELEMENTS,
     FEATURE_OF_ROWS,
     HASH,
-    NAN_ELEMENTS,
-    NORM,
-    NULL_ELEMENTS,
     PREDICATE,
     REASON,
     TEXT_TYPES,
@@ -45,8 +41,9 @@ from spark_model_monitor.data.profiling.scan_plan import (
     make_keys,
 )
 from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.statistics.array_types import Hashes
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
-from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, xxhash64
+from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.statistics.states.row_counts import count_widths
 
 Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
@@ -304,23 +301,23 @@ WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.ty
 def prepare_batches(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """A partition's batches with the columns that the plan's gatherers need; as `rows.prepare_typed_columns` for Spark's."""
+    """A partition's batches with the columns that the plan's gatherers need."""
     for batch in batches:
-        # Columns of the rows first, then what each gatherer needs of its column
-        columns = {PARTITION: batch.column(PARTITION)}
+        # Columns about the rows as they are, then what each gatherer needs of its column
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         if reason:
-            columns[REASON] = batch.column(reason)
-        if cells and plan.rows.counts_cells:
-            columns[CELLS] = batch.column(cells)
-        if plan.rows.metadata:
-            columns[plan.rows.metadata.line] = batch.column(plan.rows.metadata.line)
+            columns[REASON] = columns.pop(reason)
+        if cells:
+            columns[CELLS] = columns.pop(cells)
         if plan.file_order is not None:
             columns |= select_file_columns(batch)
         for column in plan.columns:
-            values = batch.column(f"c{column.position}")
-            columns |= _prepare_column(values, column)
-            if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
-                columns[f"{UNCUT_TEXT}{column.position}"] = values.cast(pa.string())
+            if column.listed is None:
+                values = columns.pop(f"c{column.position}")
+                columns |= _prepare_column(values, column)
+                # Spark cuts long texts before they are here, and brings those needed uncut
+                if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
+                    columns.setdefault(f"{UNCUT_TEXT}{column.position}", values.cast(pa.string()))
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -329,10 +326,7 @@ def _prepare_column(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
     if plan.column_type is ColumnType.NESTED:
         return {f"{VALUE}{position}": pc.if_else(cells.is_valid(), True, None)}
     if plan.column_type is ColumnType.VECTOR:
-        from spark_model_monitor.data.profiling.vector_scan import measure_vectors
-
-        names = (VALUE, NULL_ELEMENTS, NAN_ELEMENTS, NORM, ELEMENTS)
-        return {f"{name}{position}": values for name, values in zip(names, measure_vectors(cells), strict=True)}
+        return {f"{VALUE}{position}": cells}
     prepared = {f"{VALUE}{position}": format_texts(cells) if plan.is_text else convert_decimals(cells)}
     if plan.is_text:
         prepared[f"{VALUE}{position}"] = make_keys(prepared[f"{VALUE}{position}"])
@@ -346,16 +340,19 @@ def _prepare_column(cells: pa.Array, plan: ColumnPlan) -> dict[str, pa.Array]:
 def _hash_cells(present: pa.Array) -> Hashes:
     if not pa.types.is_decimal(present.type):
         return xxhash64(present)
-    encoded = present.dictionary_encode()
-    # Python's own rounds to 28 digits
+    precision = present.type.precision
     scale = present.type.scale
-    exactly = Context(prec=present.type.precision)
+    if precision <= DIGITS_OF_LONG:
+        # The lower of the two words of an unscaled number
+        decimals = present.cast(pa.decimal128(precision, scale))
+        words = np.frombuffer(decimals.buffers()[1], np.int64, 2 * len(decimals), 16 * decimals.offset)
+        return xxhash64(words[::2])
+    # The bytes of Java's BigInteger
+    encoded = present.dictionary_encode()
+    exactly = Context(prec=precision)  # Python's own rounds to 28 digits
     unscaled = [int(value.scaleb(scale, exactly)) for value in encoded.dictionary.to_pylist()]
-    if present.type.precision <= DIGITS_OF_LONG:
-        hashes = xxhash64(np.array(unscaled, np.int64))
-    else:  # the bytes of Java's BigInteger
-        sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
-        as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
-        hashes = hash_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
+    sizes = [(number + (number < 0)).bit_length() // 8 + 1 for number in unscaled]
+    as_bytes = [number.to_bytes(size, "big", signed=True) for number, size in zip(unscaled, sizes, strict=True)]
+    hashes = hash_texts(pa.array(as_bytes, pa.binary()).view(pa.string()))
     row_hashes: Hashes = hashes[encoded.indices.to_numpy()]
     return row_hashes

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.gathering import extract_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
@@ -22,7 +22,7 @@ class RowLocations:
         self._group = group
 
     @compute_once_a_block
-    def select_runs(self, block: Block) -> tuple[list[float], list[NDArray[np.int64]]]:
+    def select_runs(self, block: Block) -> tuple[list[float], list[Integers]]:
         """The groups with the smallest lots: their lots, and the positions of their rows. A lot depends on the group's
         name; rows without a group are left out.
         """

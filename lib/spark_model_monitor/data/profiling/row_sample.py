@@ -23,6 +23,7 @@ from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
+from spark_model_monitor.statistics.array_types import Flags, Integers
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import FLAGS
 from spark_model_monitor.statistics.states.hashing import mix_bits
@@ -130,7 +131,7 @@ class HashedRowSampler:
 
     share: float
 
-    def choose(self, _: Bins | None, positions: NDArray[np.int64], __: list[int]) -> NDArray[np.bool_]:
+    def choose(self, _: Bins | None, positions: Integers, __: list[int]) -> Flags:
         return np.asarray(mix_bits(positions.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
 
@@ -141,7 +142,7 @@ class BinRowSampler:
     bins: tuple[tuple[int, ...], ...]
     most: int
 
-    def choose(self, row_bins: Bins, _: NDArray[np.int64], chosen_before: list[int]) -> NDArray[np.bool_]:
+    def choose(self, row_bins: Bins, _: Integers, chosen_before: list[int]) -> Flags:
         """Flags of chosen rows. chosen_before: number of rows chosen before, by column."""
         # The number of rows with such a cell so far, by column, says which are the first
         hits = np.column_stack([np.isin(row_bins[:, column], bins) for column, bins in enumerate(self.bins)])
@@ -190,12 +191,12 @@ def _read_sampled_texts(
 
 def _iterate_accepted_rows(
     batches: Iterable[pa.RecordBatch], reason: str | None
-) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64], NDArray[np.int64]]]:
+) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
     """The accepted rows of a partition, their numbers in it, and their positions in the data."""
     before = 0
     for batch in batches:
         accepted = drop_rejected(batch, reason)
-        rows: NDArray[np.int64] = np.arange(before, before + accepted.num_rows, dtype=np.int64)
+        rows: Integers = np.arange(before, before + accepted.num_rows, dtype=np.int64)
         before += accepted.num_rows
         if accepted.num_rows:
             # A row's position: its partition above 40 bits of its number there

@@ -9,22 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property, partial, reduce
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import format_texts
 from spark_model_monitor.data.profiling.scan_plan import Block, ScanPlan
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, RuleCounts, measure_pair
 from spark_model_monitor.value_class import value_class
-
-Numbers: TypeAlias = NDArray[np.float64]
 
 
 @value_class
@@ -176,7 +173,7 @@ class FormulaEvaluator:
             return pa.repeat(flags, self._rows)
         return flags
 
-    def compute_numbers(self, formula: RowFormula) -> tuple[Numbers, Numbers]:
+    def compute_numbers(self, formula: RowFormula) -> tuple[Doubles, Doubles]:
         """The numbers x and y of the rows that count and have them, NaN for texts; a single number is paired with itself."""
         x = self._compute_value(formula.tree).numbers
         y = x if formula.second is None else self._compute_value(formula.second).numbers

@@ -249,17 +249,22 @@ def prepare_typed_columns(
         if plan.file_order is not None:
             names |= {FILE_KEY, BLOCK_START}
         needed = cast("LocalPartitions", table).restrict_columns(names)
-        return needed.numbered().states(partial(_compute_typed_states, plan, reason, cells))
+        return compute_typed_states(needed, reason, cells, plan)
 
     return partial(plan_typed_columns, table.schema), states
 
 
 def compute_row_states(source: Partitions, decode: Decode | None, plan: ScanPlan) -> States:
-    """The states that a plan requests, of prepared rows or of the rows that `decode` makes from lines."""
+    """The states that a plan requests of the rows that `decode` makes from lines."""
     return source.numbered().states(partial(compute_partition_states, plan, decode))
 
 
-def _compute_typed_states(
+def compute_typed_states(source: Partitions, reason: str | None, cells: str | None, plan: ScanPlan) -> States:
+    """The states that a plan requests of rows with typed columns."""
+    return source.numbered().states(partial(_prepare_and_compute, plan, reason, cells))
+
+
+def _prepare_and_compute(
     plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[StateRow]:
     return compute_partition_states(plan, None, prepare_batches(plan, reason, cells, batches))

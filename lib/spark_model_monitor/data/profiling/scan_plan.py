@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.partitions import COLUMNS_TOGETHER
-from spark_model_monitor.data.records.arrays import find_utf_8, view_text_bytes
+from spark_model_monitor.data.records.arrays import are_missing, find_utf_8, view_text_bytes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import ColumnType
-from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
-from spark_model_monitor.statistics.states.hashing import Hashes, hash_texts, read_buffers
+from spark_model_monitor.statistics.states.data_types import parse_numbers
+from spark_model_monitor.statistics.states.hashing import hash_texts, read_buffers
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ CELLS = "cells"
 VALUE = "v"
 HASH = "h"
 LIST = "list_of_{}"
-NULL_ELEMENTS = "n"
-NAN_ELEMENTS = "a"
-NORM = "s"
-ELEMENTS = "e"
 PREDICATE = "p"
 UNCUT_TEXT = "t"
 TIME = "time"
@@ -46,7 +43,10 @@ FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 LATE_ROWS_APART = 0.9  # the rank correlation of rows with their times, from which rows out of order are late ones
 
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
-"""Types of columns whose cells reach the executors' Python as texts."""
+"""Types of columns whose cells are examined as texts."""
+
+HASHED_TYPES = TEXT_TYPES - {ColumnType.TEXT}
+"""Those whose values are hashed, not their texts: Spark's hash of a time isn't that of its text."""
 
 
 @value_class
@@ -253,11 +253,11 @@ class Texts:
     dictionary: pa.Array
     codes: NDArray[np.int32] | None
     kinds: NDArray[np.int8]
-    numbers: NDArray[np.float64] | None
+    numbers: Doubles | None
     hashes: Hashes | None = None
 
     @property
-    def cell_numbers(self) -> NDArray[np.float64] | None:
+    def cell_numbers(self) -> Doubles | None:
         if self.numbers is None or self.codes is None:
             return self.numbers
         return self.numbers[self.codes]
@@ -270,7 +270,7 @@ class Texts:
             return self.hashes
         return self.hashes[self.codes]
 
-    def take(self, positions: NDArray[np.int64], *, hashed: bool = True) -> tuple[NDArray[np.float64], Hashes]:
+    def take(self, positions: Integers, *, hashed: bool = True) -> tuple[Doubles, Hashes]:
         """Numbers and hashes of the present cells at some indices. hashed: whether the existing hashes are of texts;
         Spark's hashes are of the values.
         """
@@ -316,16 +316,7 @@ class Block:
             self._lists[column.listed] = kind(values, [piece.num_rows for piece in self._pieces])
         return self._lists[column.listed].column(column.slot)
 
-    def texts(self, column: ColumnPlan, accept_exponents: bool) -> Texts:
-        """The present cells of a text column."""
-        if column.position in self.texts_by_position:
-            return self.texts_by_position[column.position]
-        encoded = self.cells(column).drop_null().dictionary_encode()
-        texts = encoded.dictionary
-        kinds = classify(encoded.dictionary, accept_exponents=accept_exponents)
-        return Texts(texts, encoded.indices.to_numpy(), kinds, parse_numbers(texts, kinds))
-
-    def order_by(self, time: ColumnPlan) -> NDArray[np.int64]:
+    def order_by(self, time: ColumnPlan) -> Integers:
         """The indices of the rows in the order of a column, missing values last; computed once for all columns. Rows that come in
         this order but for some that are late keep the order in which they came.
         """
@@ -338,22 +329,22 @@ class Block:
             if len(indices) > 1 and np.corrcoef(indices, in_order)[0, 1] > LATE_ROWS_APART:
                 indices = in_order
             self._made[time] = indices
-        order: NDArray[np.int64] = self._made[time]
+        order: Integers = self._made[time]
         return order
 
-    def rank_by_file(self, order: FileOrder | None) -> NDArray[np.int64] | None:
+    def rank_by_file(self, order: FileOrder | None) -> Integers | None:
         """The rank of each row in the order of the files; None if it isn't known of which file a row is. Computed once."""
         if order is None or FILE_KEY not in self._pieces[0].schema.names:
             return None
 
-        def rank_rows() -> NDArray[np.int64] | None:
+        def rank_rows() -> Integers | None:
             return order.rank_rows(self._column(FILE_KEY).to_numpy(), self._column(BLOCK_START).to_numpy())
 
         return self.compute_once(order, rank_rows)
 
     def find_row_order(
         self, time: ColumnPlan | None, files: FileOrder | None
-    ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    ) -> tuple[Integers | None, Integers | None]:
         """The indices of the rows in the order of a column, else of their files, None if they stand so; and, if it is that of
         their files, the rank of each row.
         """
@@ -377,14 +368,10 @@ class Block:
             return self._column(name)
         return self.cells(column)
 
-    def hashes(self, column: ColumnPlan) -> NDArray[np.uint64]:
+    def hashes(self, column: ColumnPlan) -> Hashes:
         """Spark's hashes of the column's present cells, if the batches contain them."""
-        hashes: NDArray[np.int64] = self._column(f"{HASH}{column.position}").drop_null().to_numpy()
+        hashes: Integers = self._column(f"{HASH}{column.position}").drop_null().to_numpy()
         return hashes.view(np.uint64)
-
-    def counts(self, name: str, column: ColumnPlan) -> pa.Array:
-        """One of the additional columns of a feature."""
-        return self._column(f"{name}{column.position}")
 
     def _column(self, name: str) -> pa.Array:
         cells = [piece.column(name) for piece in self._pieces]
@@ -421,15 +408,12 @@ class _NumberList:
 
     def __init__(self, values: Sequence[pa.Array], rows: Sequence[int]) -> None:
         self._numbers = [_view_buffer(piece).reshape(count, -1) for piece, count in zip(values, rows, strict=True)]
-        self._missing: list[NDArray[np.bool_]] | None = None
+        self._missing: list[Flags] | None = None
         if any(piece.null_count for piece in values):
-            self._missing = [
-                piece.is_null().to_numpy(zero_copy_only=False).reshape(count, -1)
-                for piece, count in zip(values, rows, strict=True)
-            ]
+            self._missing = [are_missing(piece).reshape(count, -1) for piece, count in zip(values, rows, strict=True)]
         self._first = -TURNED_AT_A_TIME
         self._turned: NDArray[np.generic] = np.empty(0)
-        self._turned_missing: NDArray[np.bool_] | None = None
+        self._turned_missing: Flags | None = None
 
     def column(self, slot: int) -> pa.Array:
         if not self._first <= slot < self._first + TURNED_AT_A_TIME:

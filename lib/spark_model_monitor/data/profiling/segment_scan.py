@@ -19,8 +19,9 @@ from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.age_scan import parse_seconds
 from spark_model_monitor.data.profiling.gathering import RunStarts, extract_runs, keep_lowest_lots, rank_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
-from spark_model_monitor.data.records.arrays import drop_nulls
+from spark_model_monitor.data.records.arrays import are_missing, drop_nulls
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.statistics.array_types import Bytes, Doubles, Integers
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,
@@ -49,9 +50,8 @@ from spark_model_monitor.statistics.states.segments import (
 from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY
 from spark_model_monitor.value_class import value_class
 
-Codes = NDArray[np.uint8]  # shape (rows,): the segment of each row
-Numbers = NDArray[np.float64]
-Counts = NDArray[np.int64]  # shape (segments, kinds of cells or values)
+Codes = Bytes  # shape (rows,): the segment of each row
+Counts = Integers  # shape (segments, kinds of cells or values)
 
 AND = " & "  # separates the values of a combination
 
@@ -142,7 +142,7 @@ class BlockRuns:
 
     segments: list[tuple[int, int]] = field(default_factory=list)
     lots: list[float] = field(default_factory=list)
-    positions: list[NDArray[np.int64]] = field(default_factory=list)
+    positions: list[Integers] = field(default_factory=list)
 
 
 class Segments:
@@ -150,7 +150,6 @@ class Segments:
 
     def __init__(self, plan: ScanPlan, partition: int) -> None:
         self.cuts: Sequence[Cut] = plan.cuts
-        self._accept_exponents = plan.accept_exponents
         self._columns = {column.position: column for column in plan.columns}
         self._time = plan.time_column
         self._file_order = plan.file_order
@@ -194,8 +193,8 @@ class Segments:
         self,
         runs: BlockRuns,
         segment: tuple[int, int],
-        segment_rows: NDArray[np.int64],
-        ranks: NDArray[np.int64] | None,
+        segment_rows: Integers,
+        ranks: Integers | None,
     ) -> None:
         """Add the runs among a segment's rows. ranks: of the block's rows, by file."""
         if segment not in self.run_starts:
@@ -228,7 +227,7 @@ class Segments:
             number_of_label[index] = numbers.get(label, 0)
         return number_of_label[codes]
 
-    def _label_part(self, part: Part, block: Block) -> tuple[list[str], NDArray[np.int64]]:
+    def _label_part(self, part: Part, block: Block) -> tuple[list[str], Integers]:
         """The names of a column's values or ranges, and the index of each row's."""
         column = self._columns[part.position]
         missing = f"{part.name}={MISSING}"
@@ -248,18 +247,7 @@ class Segments:
         if column.column_type is ColumnType.FRACTIONAL:
             numbers = _parse_numbers(cells, column)
             cells = pa.array(numbers, mask=np.isnan(numbers))
-        # The column's gatherer has found its distinct texts already
-        if column.is_text:
-            texts = block.texts(column, self._accept_exponents)
-            if texts.codes is not None:
-                labels = [f"{part.name}={text}" for text in decode_texts(texts.dictionary)]
-                codes = np.full(len(cells), len(labels))
-                is_present = cells.is_valid().to_numpy(zero_copy_only=False)
-                codes[is_present] = texts.codes
-                return [*labels, missing], codes
-        else:
-            cells = cells.cast(pa.string())
-        encoded = cells.dictionary_encode()
+        encoded = cells.cast(pa.string()).dictionary_encode()
         labels = [f"{part.name}={text}" for text in decode_texts(encoded.dictionary)]
         codes = encoded.indices.fill_null(len(labels)).to_numpy(zero_copy_only=False)
         return [*labels, missing], codes.astype(np.int64)
@@ -273,10 +261,10 @@ def _number_labels(cut: Cut) -> dict[str, int]:
 
 def _combine_labels(
     first_labels: list[str],
-    first_codes: NDArray[np.int64],
+    first_codes: Integers,
     second_labels: list[str],
-    second_codes: NDArray[np.int64],
-) -> tuple[list[str], NDArray[np.int64]]:
+    second_codes: Integers,
+) -> tuple[list[str], Integers]:
     """The labels of the pairs that occur, and the index of each row's."""
     # One number for each pair: first * number of second labels + second
     pairs, codes = np.unique(first_codes * len(second_labels) + second_codes, return_inverse=True)
@@ -287,7 +275,7 @@ def _combine_labels(
     return labels, codes
 
 
-def _parse_numbers(cells: pa.Array, column: ColumnPlan) -> NDArray[np.float64]:
+def _parse_numbers(cells: pa.Array, column: ColumnPlan) -> Doubles:
     """The number of each row, NaN if missing."""
     if column.is_text:
         return parse_numbers(cells)
@@ -316,11 +304,11 @@ class SegmentsGatherer:
         cells = block.cells(self._column)
         valid = None
         if cells.null_count:
-            valid = cells.is_valid().to_numpy(zero_copy_only=False)
+            valid = ~are_missing(cells)
         numbers = None
         texts = None
         if self._column.is_text:
-            texts = block.texts(self._column, self._plan.accept_exponents)
+            texts = block.texts_by_position[self._column.position]
             numbers = texts.cell_numbers
         elif self._column.column_type not in (ColumnType.VECTOR, ColumnType.NESTED):
             numbers = drop_nulls(cells).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
@@ -351,14 +339,14 @@ class SegmentsGatherer:
                     self._count_values(cut, texts, codes, value_indices)
             counts[:, DataType.MISSING] = rows - present
             self._type_counts[cut] = counts + _enlarge(self._type_counts[cut], counts.shape)
-            # Numbers by segment, still sorted within each
+            # Doubles by segment, still sorted within each
             if numbers is not None:
                 by_segment = order.take(np.argsort(codes.take(order), kind="stable"))
                 _add_numbers(numbers.take(by_segment), segments, present)
         if self._keeps_runs:
             self._keep_runs(block)
 
-    def _count_values(self, cut: int, texts: Texts, codes: Codes, value_indices: NDArray[np.int64]) -> None:
+    def _count_values(self, cut: int, texts: Texts, codes: Codes, value_indices: Integers) -> None:
         """Count the values of a block in each segment. value_indices: the column of each distinct text in the counts."""
         if texts.codes is None or self._values is None:
             return
@@ -375,7 +363,7 @@ class SegmentsGatherer:
         for segment, run in zip(block_runs.segments, runs, strict=True):
             self._runs.setdefault(segment, []).append(run)
 
-    def _index_texts(self, texts: Texts) -> NDArray[np.int64] | None:
+    def _index_texts(self, texts: Texts) -> Integers | None:
         """The columns of a block's distinct texts in the counts by value; None if there are too many."""
         if self._values is None or texts.codes is None or len(texts.dictionary) > MOST_VALUES:
             self._values = None
@@ -448,7 +436,7 @@ def _enlarge(counts: Counts, shape: tuple[int, ...]) -> Counts:
     return enlarged
 
 
-def sort_indices(numbers: Numbers) -> NDArray[np.int64]:
+def sort_indices(numbers: Doubles) -> Integers:
     """The indices that sort the numbers by about the first 32 of the bits in which they differ; stable.
 
     16-bit numbers are sorted by counting, several times as fast as numpy sorts doubles.
@@ -466,7 +454,7 @@ def sort_indices(numbers: Numbers) -> NDArray[np.int64]:
     return order
 
 
-def _add_numbers(numbers: Numbers, segments: list[_SegmentStates], present: NDArray[np.int64]) -> None:
+def _add_numbers(numbers: Doubles, segments: list[_SegmentStates], present: Integers) -> None:
     """numbers: sorted, segment by segment. Sums need not equal the service's here, which take longer."""
     filled_segments = np.flatnonzero(present)
     if not len(filled_segments):
@@ -511,10 +499,10 @@ class _SegmentStates:
         self.moments = Moments()
         self.sketch = KllBuilder(size)
         self.size = size
-        self.buffer: dict[int, list[Numbers]] = {0: []}  # by height: each number counts 2**height times
+        self.buffer: dict[int, list[Doubles]] = {0: []}  # by height: each number counts 2**height times
         self.buffered_items = 0
 
-    def add_numbers(self, numbers: Numbers) -> None:
+    def add_numbers(self, numbers: Doubles) -> None:
         """Add sorted finite numbers; of many, the sketch gets every second one, or every fourth, …"""
         height = max(0, (len(numbers) // (self.size // 2)).bit_length() - 1)
         # The numbers that don't fill a step weigh as much as themselves

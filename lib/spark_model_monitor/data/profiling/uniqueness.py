@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts, is_number
 from spark_model_monitor.data.profiling.rule_scan import ColumnCells, FormulaEvaluator, list_positions
-from spark_model_monitor.data.records.arrays import drop_rejected
+from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
 from spark_model_monitor.documents.row_rules import Tree
+from spark_model_monitor.statistics.array_types import Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.value_class import value_class
 
@@ -119,7 +119,7 @@ def _flag_rows(where: Tree, batch: pa.RecordBatch) -> pa.BooleanArray:
     return FormulaEvaluator(make_cells, batch.num_rows).flag_rows(where)
 
 
-def _hash_columns(columns: Sequence[pa.Array]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _hash_columns(columns: Sequence[pa.Array]) -> tuple[Hashes, Hashes]:
     cells = columns[0] if len(columns) == 1 else _join_columns(columns)
     if pa.types.is_floating(cells.type):
         cells = cells.filter(pc.fill_null(pc.invert(pc.is_nan(cells)), False)).cast(pa.float64())
@@ -137,16 +137,16 @@ def _hash_columns(columns: Sequence[pa.Array]) -> tuple[NDArray[np.uint64], NDAr
 def _join_columns(columns: Sequence[pa.Array]) -> pa.Array:
     """The values of each row as one text, with their lengths, so that no two rows share one; null if all are missing."""
     pieces = []
-    are_missing = np.ones(len(columns[0]), bool)
+    have_no_value = np.ones(len(columns[0]), bool)
     for cells in columns:
         texts = format_texts(cells)
-        are_missing &= texts.is_null().to_numpy(zero_copy_only=False)
+        have_no_value &= are_missing(texts)
         pieces += [pc.fill_null(pc.utf8_length(texts).cast(pa.string()), "-"), pc.fill_null(texts, "")]
     joined = pc.binary_join_element_wise(*pieces, ":")
-    return pc.if_else(pa.array(are_missing), None, joined)
+    return pc.if_else(pa.array(have_no_value), None, joined)
 
 
-def _count_keys(first: NDArray[np.int64], second: NDArray[np.int64]) -> ValueCounts:
+def _count_keys(first: Integers, second: Integers) -> ValueCounts:
     if not len(first):
         return ValueCounts()
     # Equal keys stand together

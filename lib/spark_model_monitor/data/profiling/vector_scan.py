@@ -1,4 +1,4 @@
-"""Columns of arrays and vectors: values as Spark's SQL prepares them, and their states. Imported only if needed."""
+"""Columns of arrays and vectors: their measures, and their states. Imported only if needed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from spark_model_monitor.data.profiling.scan_plan import (
-    ELEMENTS,
-    NAN_ELEMENTS,
-    NORM,
-    NULL_ELEMENTS,
-    Block,
-    ColumnPlan,
-    ScanPlan,
-)
+from spark_model_monitor.data.engine.casts import convert_to_doubles
+from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.statistics.states import DataTypeCounts, MomentsBuilder, State, VectorCounts
 from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
@@ -32,18 +25,26 @@ class VectorGatherer:
         self._norms = MomentsBuilder()
 
     def update(self, block: Block) -> None:
-        # The column's cells are the vectors' lengths, their elements stand in a column of their own
-        lengths = block.cells(self._column)
-        self._counts += VectorCounts.of(
-            lengths.drop_null().to_numpy(),
-            block.counts(NULL_ELEMENTS, self._column).drop_null().to_numpy(),
-            block.counts(NAN_ELEMENTS, self._column).drop_null().to_numpy(),
-            missing=lengths.null_count,
-        )
-        norms = block.counts(NORM, self._column)
-        self._norms.update(norms.drop_null().to_numpy(), missing=norms.null_count)
-        elements = block.counts(ELEMENTS, self._column).flatten()
-        self._components.update(elements.to_numpy(zero_copy_only=False), lengths.drop_null().to_numpy())
+        cells = block.cells(self._column)
+        present = cells.drop_null()
+        components = present.flatten()
+        lengths = pc.list_value_length(present).to_numpy()
+        # What is missing, and what is NaN, in each vector
+        is_nan = np.zeros(len(components), bool)
+        if pa.types.is_floating(components.type):
+            is_nan = pc.fill_null(pc.is_nan(components), False).to_numpy(zero_copy_only=False)
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(components), is_nan)]
+        counts_by_vector = (count[starts[1:]] - count[starts[:-1]] for count in counts)
+        self._counts += VectorCounts.of(lengths, *counts_by_vector, missing=cells.null_count)
+        # Vectors of other elements than numbers have no norms
+        norms = block.compute_once(("norms", self._column.position), lambda: compute_norms(cells))
+        if not _are_numbers(components):
+            self._norms.update(np.empty(0), missing=len(cells))
+            self._components.update(np.empty(0), lengths)
+        else:
+            self._norms.update(norms[~are_missing(cells)], missing=cells.null_count)
+            self._components.update(convert_to_doubles(components), lengths)
 
     def states(self) -> Iterator[State]:
         yield DataTypeCounts(missing=self._counts.missing, unknown=self._counts.vectors)
@@ -52,46 +53,28 @@ class VectorGatherer:
         yield self._components.state()
 
 
-def measure_vectors(cells: pa.Array) -> tuple[pa.Array, ...]:
-    """Length, missing elements, NaN elements, Euclidean norm and elements of each vector; null for a missing vector."""
+def compute_norms(cells: pa.Array) -> Doubles:
+    """The Euclidean norm of each vector, without its missing elements; NaN for a missing vector, and for one without numbers."""
+    norms = np.full(len(cells), np.nan)
     present = cells.drop_null()
-    missing = are_missing(cells)
-    elements = present.flatten()
-    lengths = pc.list_value_length(present).to_numpy(zero_copy_only=False)
-    # All elements stand in a row; where each vector begins
-    first = np.concatenate([[0], np.cumsum(lengths)])
-    is_number = pa.types.is_integer(elements.type) or pa.types.is_floating(elements.type)
-    norms: NDArray[np.float64] = np.full(len(present), np.nan)
-    nan: NDArray[np.bool_] = np.zeros(len(elements), bool)
-    if is_number:
-        numbers = pc.fill_null(pc.cast(elements, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
-        if pa.types.is_floating(elements.type):
-            nan = np.isnan(numbers)
-        norms = np.sqrt(_sum_runs(numbers * numbers, first[:-1], lengths))
-    # Missing and NaN elements of each vector, as differences of the counts up to its ends
-    counts = [np.concatenate([[0], np.cumsum(flags)]) for flags in (are_missing(elements), nan)]
-    counts_by_vector = [lengths, *(count[first[1:]] - count[first[:-1]] for count in counts)]
-    columns = [_insert_nulls(values.astype(np.int32), missing) for values in counts_by_vector]
-    doubles = pa.list_(pa.float64())
-    if not is_number:
-        return (*columns, pa.nulls(len(cells), pa.float64()), pa.nulls(len(cells), doubles))
-    return (*columns, _insert_nulls(norms, missing), cells.cast(doubles))
+    components = present.flatten()
+    if _are_numbers(components):
+        numbers = pc.fill_null(pc.cast(components, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
+        lengths = pc.list_value_length(present).to_numpy()
+        norms[~are_missing(cells)] = np.sqrt(_sum_runs(numbers * numbers, lengths))
+    return norms
 
 
-def _sum_runs(
-    numbers: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int32]
-) -> NDArray[np.float64]:
+def _are_numbers(components: pa.Array) -> bool:
+    return bool(pa.types.is_integer(components.type) or pa.types.is_floating(components.type))
+
+
+def _sum_runs(numbers: Doubles, lengths: Integers) -> Doubles:
     """The sum of each run of numbers, added from left to right, as in Spark."""
+    starts = np.cumsum(lengths) - lengths
     sums = np.zeros(len(lengths))
     # The first elements of all vectors, then the second ones: the order in which Spark adds, and few steps
     for index in range(int(lengths.max(initial=0))):
         longer = np.flatnonzero(lengths > index)
         sums[longer] += numbers[starts[longer] + index]
     return sums
-
-
-def _insert_nulls(values: NDArray[np.generic], missing: NDArray[np.bool_]) -> pa.Array:
-    """The values of present cells, with null for missing cells."""
-    spread = np.zeros(len(missing), values.dtype)
-    spread[~missing] = values
-    return pa.array(spread, mask=missing)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from spark_model_monitor.data.profiling.contingency_scan import (
     CountTask,
-    count_distinct,
     count_rows,
     find_strays,
     select_first_runs,
 )
+from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import PREDICTION_COLUMN
 from spark_model_monitor.data.records.refusals import Refusal
@@ -138,9 +138,12 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
         if depends_on_distinct_values(column, facts)
     ]
     if hanging:
-        counted = count_distinct(dataset.table, dataset.names, plan, hanging, dataset.reason)
+        questions = [ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in hanging]
+        counts = dict(zip(hanging, count_values(dataset, questions, rows.kept), strict=True))
         facts = tuple(
-            replace(fact, at_least=counted[position], at_most=counted[position]) if position in counted else fact
+            replace(fact, at_least=counts[position].distinct, at_most=counts[position].distinct)
+            if position in counts
+            else fact
             for position, fact in enumerate(state.facts)
         )
         state = replace(state, facts=facts)

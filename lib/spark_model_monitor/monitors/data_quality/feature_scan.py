@@ -129,10 +129,6 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         from spark_model_monitor.monitors.data_quality.column_relations import with_relations
 
         scan_result = replace(scan_result, profile=with_relations(scan_result.profile, scan_result.runs))
-    # Times of a column are printed by the engine, in its time zone
-    counts = scan_result.rows
-    if time is not None:
-        counts = replace(counts, newest=engine.implementation(newest_in_utc)(dataset, counts.newest, time))
     # Computed only if the run gets so far
     metrics = partial(engine.implementation(evaluated), dataset, scan_result.profile)
     results = None
@@ -143,7 +139,8 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     judge = None
     if measures.expected:
         judge = partial(_judge_rules, measures.expected, dataset, scan_result)
-    return Scanned(scan_result.profile, counts, metrics, results, scan_result.requests, scan_result.runs, deequ, judge)
+    requests = scan_result.requests
+    return Scanned(scan_result.profile, scan_result.rows, metrics, results, requests, scan_result.runs, deequ, judge)
 
 
 def _locate_time(column: str, names: Sequence[str]) -> int:
@@ -171,11 +168,6 @@ def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> 
     if not plan.expectations.is_empty:
         digest = f"{judged.digest}{digest}"
     return replace(judged, results=check_results, digest=digest)
-
-
-def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
-    """The newest time of a column; an engine that prints times in another time zone has a way of its own."""
-    return newest
 
 
 def evaluated(dataset: Dataset, profile: Profile) -> Mapping[str, FeatureMetrics]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -278,29 +278,6 @@ def read_first_kinds(
         frame = rows.frame
     columns = ContingencyColumns(frame, names, plan)
     return [row.asDict() for row in frame.select(*_select_kinds(columns)).limit(limit).collect()]
-
-
-def count_distinct_values(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, indices: Sequence[int], reason: str | None
-) -> Mapping[int, int]:
-    """The number of distinct values of some of `plan.valued`, by their indices. One Spark job."""
-    frame = rows.frame
-    columns = ContingencyColumns(frame, names, plan)
-    is_kept = F.col(reason) == 0 if reason else F.lit(True)
-    counts = [
-        F.count_distinct(F.when(is_kept, _make_identity(columns.cells[plan.valued[index].name]))).alias(str(index))
-        for index in indices
-    ]
-    # All columns in one aggregation; Spark expands the rows once for each of them
-    counts_row = frame.agg(*counts).collect()[0]
-    return {index: counts_row[str(index)] for index in indices}
-
-
-def _make_identity(cell: TypedColumn) -> Column:
-    """The identity of a value: the number of an integer, however it is written, and the text of a text."""
-    return F.when(
-        cell.kind == CellKind.INTEGRAL, cell.number.cast("string") if cell.number is not None else cell.text
-    ).otherwise(cell.text)
 
 
 def _count_groups(frame: DataFrame, columns: ContingencyColumns, reason: str | None, cells: str | None) -> DataFrame:

@@ -18,29 +18,21 @@ from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, States
-from spark_model_monitor.data.profiling.scan import compute_row_states
+from spark_model_monitor.data.profiling.scan import compute_typed_states
 from spark_model_monitor.data.profiling.scan_plan import (
-    CELLS,
     CUT_MARK,
-    ELEMENTS,
-    HASH,
+    HASHED_TYPES,
     KEY_BYTES,
     KEY_PREFIX_CHARACTERS,
     LIST,
-    NAN_ELEMENTS,
-    NORM,
-    NULL_ELEMENTS,
     PREDICATE,
     UNCUT_TEXT,
-    VALUE,
     ColumnPlan,
     ScanPlan,
 )
-from spark_model_monitor.data.profiling.scan_plan import REASON as REASON_OF_ROW
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.frames import Rows
 from spark_model_monitor.data.reading.ledger import NUMBER, Version
-from spark_model_monitor.data.records.event_times import convert_microseconds
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
@@ -57,7 +49,6 @@ from spark_model_monitor.spark.engine.spark_tables import (
 from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, read_lines
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
-from spark_model_monitor.statistics.states.vectors import MOST_COMPONENTS
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 
@@ -236,137 +227,69 @@ def plan_columns(
     plans = []
     for position, data_type in types.items():
         listed, slot = slots.get(position, (None, 0))
-        hashed = _is_hashed_by_spark(data_type)
-        is_counted = names[position] in counted
-        plans.append(ColumnPlan(position, column_type(data_type), hashed, is_counted, listed, slot))
+        kind = column_type(data_type)
+        has_hashes = kind in HASHED_TYPES or isinstance(data_type, T.DecimalType)
+        plans.append(ColumnPlan(position, kind, has_hashes, names[position] in counted, listed, slot))
     return tuple(plans)
 
 
-def prepare_frame(
-    frame: DataFrame,
-    plan: ScanPlan,
-    predicates: Mapping[str, Column],
-    reason: str | None,
-    cells: str | None = None,
-    locations: Sequence[str] = (),
+def select_columns(
+    frame: DataFrame, plan: ScanPlan, predicates: Mapping[str, Column], reason: str | None, cells: str | None
 ) -> DataFrame:
-    """`frame` as the executors' Python needs it: keys of texts, hashes, and counts of elements.
+    """What executors need of the rows: the plan's columns as they are, but for long texts, and what they don't look into.
 
-    predicates: boolean columns, included where the plan counts any. reason: the name of an integer column that is 0 for
-    rows to keep; None to keep all, without such a column. cells: the name of an integer column with the number of the
-    cell to count a row under, 0 for a row not to count so; it is included where the plan counts cells. locations: as in
-    `select_file_locations`.
+    predicates, reason, cells: columns about the rows, as in `scan.RowSource`.
     """
-    selected: list[str | Column] = [*locations]
-    if reason:
-        selected.append(f"CAST({reason} AS INT) AS {REASON_OF_ROW}")
-    if cells and plan.rows.counts_cells:
-        selected.append(f"CAST({cells} AS INT) AS {CELLS}")
+    selected: list[str | Column] = [*filter(None, (reason, cells))]
     if plan.rows.metadata:
-        selected.append(F.col(plan.rows.metadata.line))
-    lists: dict[str, list[str]] = {}
+        selected.append(plan.rows.metadata.line)
+    if plan.file_order is not None:
+        selected += select_file_locations(frame)
+    # Then the features, each by itself or in the list of its type
     fields = frame.schema.fields
-    # A single column by its expressions; the cells of a list wait until all its columns are known
+    listed_columns: dict[str, list[str]] = {}
     for column in plan.columns:
         field = fields[column.position]
         if column.listed is None:
-            selected += _make_expressions(f"`{field.name}`", field.dataType, column)
+            selected.append(_select_cells(f"`{field.name}`", field.dataType, column))
         else:
-            lists.setdefault(column.listed, []).append(f"`{field.name}`")
-    for column in plan.columns:
+            listed_columns.setdefault(column.listed, []).append(f"`{field.name}`")
         if column.position in plan.rows.whole_texts and column.column_type is ColumnType.TEXT:
-            selected.append(f"CAST(`{fields[column.position].name}` AS STRING) AS {UNCUT_TEXT}{column.position}")
-    selected += [f"{_list_expression(names, listed)} AS {listed}" for listed, names in lists.items()]
+            selected.append(f"CAST(`{field.name}` AS STRING) AS {UNCUT_TEXT}{column.position}")
+    # The cells of columns of one type, in the order of their slots
+    for listed, names in listed_columns.items():
+        array = f"array({', '.join(names)})"
+        if listed == LIST.format(T.StringType().typeName()):
+            array = f"transform({array}, cell -> {text_key('cell')})"
+        selected.append(f"{array} AS {listed}")
+    # Predicates are numbered, since their names may be any text
     if plan.rows.predicates:
-        # Predicates are numbered, since their names may be any text
         selected += [predicate.alias(f"{PREDICATE}{index}") for index, predicate in enumerate(predicates.values())]
-    in_sql = [expression for expression in selected if isinstance(expression, str)]
-    if len(in_sql) == len(selected):
-        return frame.selectExpr(in_sql)  # one call into the JVM for each, where a Column takes several
     return frame.select(*[F.expr(selection) if isinstance(selection, str) else selection for selection in selected])
 
 
-def _list_expression(names: Sequence[str], listed: str) -> str:
-    """The cells of columns of one type, in the order of their slots."""
-    cells = f"array({', '.join(names)})"
-    if listed == LIST.format(T.StringType().typeName()):
-        return f"transform({cells}, cell -> {text_key('cell')})"
-    return cells
+def _select_cells(value: str, data_type: T.DataType, column: ColumnPlan) -> str | Column:
+    """The cells of a column as executors take them. value: its name in SQL."""
+    name = f"c{column.position}"
+    if column.column_type is ColumnType.TEXT:
+        value = text_key(f"CAST({value} AS STRING)")
+    elif column.column_type is ColumnType.NESTED:
+        value = f"IF({value} IS NOT NULL, true, NULL)"
+    elif isinstance(data_type, T.ArrayType):
+        # Of other elements than numbers only their presence counts
+        if not isinstance(data_type.elementType, INTEGRAL + FRACTIONAL):
+            value = f"transform({value}, cell -> IF(cell IS NULL, NULL, true))"
+    elif column.column_type is ColumnType.VECTOR:
+        from pyspark.ml.functions import vector_to_array  # of pyspark.ml, which takes 0.3 s to import
 
-
-def _is_hashed_by_spark(data_type: T.DataType) -> bool:
-    """Whether Spark hashes it; executors' numpy hashes fixed-width numbers and texts: another long each costs more."""
-    return column_type(data_type) not in (ColumnType.TEXT, ColumnType.VECTOR, ColumnType.NESTED) and not isinstance(
-        data_type, INTEGRAL + FRACTIONAL
-    )
-
-
-def _make_expressions(value: str, data_type: T.DataType, plan: ColumnPlan) -> Sequence[str | Column]:
-    """The expressions for a column, in SQL where possible. value: its name there."""
-    position = plan.position
-    if plan.column_type is ColumnType.NESTED:
-        return [f"IF({value} IS NOT NULL, true, NULL) AS {VALUE}{position}"]
-    if plan.column_type is ColumnType.VECTOR:
-        return _make_vector_expressions(F.col(value), data_type, position)
-    if plan.is_text:
-        cell = text_key(f"CAST({value} AS STRING)")
-    # Arrow would make Python's Decimal of each cell, which is many times slower
-    elif isinstance(data_type, T.DecimalType):
-        cell = f"CAST({value} AS DOUBLE)"
-    else:
-        cell = value
-    expressions = [f"{cell} AS {VALUE}{position}"]
-    if plan.hashed_by_spark:
-        # xxhash64(null) is the seed, 42, and not null (P8)
-        expressions.append(f"IF({value} IS NOT NULL, xxhash64({value}), NULL) AS {HASH}{position}")
-    return expressions
+        return vector_to_array(F.col(value)).alias(name)
+    return f"{value} AS {name}"
 
 
 def text_key(text: str) -> str:
     """An SQL expression for `plan.make_keys` of a text; huge cells never reach Arrow (P7)."""
     cut = f"concat(substring({text}, 1, {KEY_PREFIX_CHARACTERS}), '{CUT_MARK}', lower(hex(xxhash64({text}))))"
     return f"IF(octet_length({text}) <= {KEY_BYTES}, {text}, {cut})"
-
-
-def _make_vector_expressions(value: Column, data_type: T.DataType, position: int) -> list[Column]:
-    if isinstance(data_type, T.ArrayType):
-        elements = value
-        element_type = data_type.elementType
-    else:
-        from pyspark.ml.functions import vector_to_array  # of pyspark.ml, which takes 0.3 s to import
-
-        elements = vector_to_array(value)
-        element_type = T.DoubleType()
-    missing = F.size(F.filter(elements, lambda element: element.isNull()))
-    if isinstance(element_type, FRACTIONAL):
-        # Counted apart from nulls, since a NaN inside a vector has another cause
-        not_a_number = F.size(F.filter(elements, lambda element: F.isnan(element)))
-    else:
-        not_a_number = F.when(value.isNotNull(), F.lit(0))
-    # size(null) is -1 in Spark, which would count as a length
-    present = value.isNotNull()
-    return [
-        F.when(present, F.size(elements)).alias(f"{VALUE}{position}"),
-        F.when(present, missing).alias(f"{NULL_ELEMENTS}{position}"),
-        F.when(present, not_a_number).alias(f"{NAN_ELEMENTS}{position}"),
-        _compute_norm(elements, element_type).alias(f"{NORM}{position}"),
-        _limit_elements(elements, element_type).alias(f"{ELEMENTS}{position}"),
-    ]
-
-
-def _limit_elements(elements: Column, element_type: T.DataType) -> Column:
-    """The elements that executors examine; null where elements are not numbers, or too many."""
-    if not isinstance(element_type, INTEGRAL + FRACTIONAL):
-        return F.lit(None).cast("array<double>")
-    return F.when(F.size(elements) <= MOST_COMPONENTS, elements.cast("array<double>"))
-
-
-def _compute_norm(elements: Column, element_type: T.DataType) -> Column:
-    """The Euclidean length of each vector without null elements; null where elements are not numbers."""
-    if not isinstance(element_type, INTEGRAL + FRACTIONAL):
-        return F.lit(None).cast("double")
-    squares = F.transform(elements, lambda element: F.pow(F.coalesce(element.cast("double"), F.lit(0.0)), 2))
-    return F.sqrt(F.aggregate(squares, F.lit(0.0), lambda total, square: total + square))
 
 
 def prepare_typed_columns(
@@ -376,12 +299,8 @@ def prepare_typed_columns(
     frame = table.frame
 
     def states(plan: ScanPlan) -> States:
-        if plan.file_order is not None:
-            locations = select_file_locations(frame)
-        else:
-            locations = ()
-        rows = prepare_frame(frame, plan, predicates, reason, cells, locations)
-        return compute_row_states(SparkPartitions(rows), None, plan)
+        rows = select_columns(frame, plan, predicates, reason, cells)
+        return compute_typed_states(SparkPartitions(rows), reason, cells, plan)
 
     return partial(plan_columns, frame), states
 
@@ -409,13 +328,3 @@ def with_conditions(dataset: Dataset, conditions: Sequence[str]) -> tuple[Partit
     columns = [F.expr(sql).alias(name) for name, sql in zip(names, conditions, strict=True)]
     frame = named.select("*", *columns).toDF(*dataset.frame.columns, *names)
     return SparkPartitions(frame), {sql: F.col(name) for sql, name in zip(conditions, names, strict=True)}
-
-
-def newest_in_utc(dataset: Dataset, newest: int, time: str) -> int:
-    """The newest time of a column, whose timestamps Spark prints in its session's time zone."""
-    if not newest or dict(dataset.frame.dtypes)[f"c{dataset.names.index(time)}"] != "timestamp":
-        return newest
-    # Spark itself converts, as it knows the zone's history of summer time
-    moment = f"TIMESTAMP_LTZ'{convert_microseconds(newest):%Y-%m-%d %H:%M:%S.%f}'"
-    [row] = dataset.engine.spark.sql(f"SELECT unix_micros({moment})").collect()
-    return int(row[0])

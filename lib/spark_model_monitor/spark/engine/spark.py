@@ -112,11 +112,11 @@ def before_many_files(engine: Engine, files: int) -> None:
 
 WAYS = {
     "engine.rows": (
-        *("prepare_typed_columns", "find_rejected_lines", "with_conditions", "newest_in_utc"),
+        *("prepare_typed_columns", "find_rejected_lines", "with_conditions"),
         *("read_in_memory", "read_catalog_table", "read_log_table", "read_with_reader", "make_staging_folder"),
     ),
     "engine.spark_tables": ("open_table",),
-    "engine.contingency_query": ("count_kinds", "read_first_kinds", "count_distinct_values"),
+    "engine.contingency_query": ("count_kinds", "read_first_kinds"),
     "engine.spark": ("make_numbers", "before_many_files"),
     "deequ.deequ_checks": ("checks_of_function", "require_answerable"),
 }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.value_class import value_class
 
@@ -31,13 +29,12 @@ FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a min
 class Ages(State):
     """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
 
-    KIND: ClassVar[str] = "ages"
-    COLUMNS: ClassVar[Mapping[str, str]] = {"counts": "<i8"}
+    KIND = "ages"
 
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
+    counts: Integers = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
 
     @classmethod
-    def of(cls, ages: NDArray[np.float64]) -> Ages:
+    def of(cls, ages: Doubles) -> Ages:
         """The counts of ages in seconds; negative for times after their rows."""
         return cls(np.bincount(EDGES.searchsorted(ages, side="right"), minlength=len(EDGES) + 1))
 
@@ -50,7 +47,7 @@ class Ages(State):
         """The number of times more than a minute after their rows."""
         return int(self.counts[: FUTURE + 1].sum())
 
-    def quantiles(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    def quantiles(self, shares: Doubles) -> Doubles:
         """The quantiles in seconds, interpolated linearly within bins."""
         ends = np.concatenate(([EDGES[0]], EDGES, [EDGES[-1]]))
         cumulative = np.concatenate(([0], self.counts.cumsum()))
@@ -69,8 +66,5 @@ class Ages(State):
         mine, theirs = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
         return float(np.abs(np.interp(EDGES - seconds, EDGES, mine) - theirs).max())
 
-    def contradiction(self) -> str | None:
-        sound = len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())
-        if sound:
-            return None
-        return "its counts are impossible"
+    def is_consistent(self) -> bool:
+        return len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import field, replace
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Keys,
@@ -46,7 +45,7 @@ class Attributions(State):
     column whose groups are put whole into blocks; empty if rows are.
     """
 
-    KIND: ClassVar[str] = "attributions"
+    KIND = "attributions"
 
     features: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -66,8 +65,7 @@ class Attributions(State):
         """
         if not self.features or not addend.features:
             return self if self.features else addend
-        for name in ("features", "outputs", "aggregation", "baseline", "group_column"):
-            require_equal(self.KIND, name, getattr(self, name), getattr(addend, name))
+        self.require_same(addend, "features", "outputs", "aggregation", "baseline", "group_column")
         require_equal(self.KIND, "expected", self.expected.tolist(), addend.expected.tolist())
         return replace(
             self,
@@ -101,16 +99,11 @@ class Attributions(State):
         values = tuple(map(KllSketch.from_bytes, sketches))
         return cls(*members, values, parameters["exact"], parameters.get("group_column", ""))
 
-    def contradiction(self) -> str | None:
-        if not all(isinstance(name, str) for name in (*self.features, *self.outputs)):
-            return "a name is no text"
-        if len(self.sketches) != len(self.features) * len(self.outputs):
-            return "a feature has no sketch"
-        if not (np.isfinite(self.sums).all() and np.isfinite(self.expected).all()):
-            return "a sum is no finite number"
-        if are_counts(self.rows):
-            return None
-        return "a block has no number of rows"
+    def is_consistent(self) -> bool:
+        are_named = all(isinstance(name, str) for name in (*self.features, *self.outputs))
+        have_sketches = len(self.sketches) == len(self.features) * len(self.outputs)
+        are_finite = bool(np.isfinite(self.sums).all() and np.isfinite(self.expected).all())
+        return are_named and have_sketches and are_finite and are_counts(self.rows)
 
     @property
     def count(self) -> int:
@@ -128,7 +121,7 @@ class AttributionsBuilder:
         self._sketches = [KllBuilder() for _ in range(len(nothing.features) * len(nothing.outputs))]
         self._exact = 0
 
-    def update(self, values: NDArray[np.float64], keys: Keys, exact: int) -> None:
+    def update(self, values: Doubles, keys: Keys, exact: int) -> None:
         """Take the local values of rows, shape (rows, outputs, features). keys: determine the block of each row."""
         blocks = assign_blocks(keys)
         self._rows += add_by_block(blocks)

@@ -6,27 +6,25 @@ Sums of doubles depend on grouping, and a key is in the same block wherever its 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import field
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import (
     LARGEST_COUNT,
     Parameters,
     State,
     register_state,
-    require_equal,
 )
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class
 
-Keys: TypeAlias = NDArray[np.uint64]  # shape (rows,), a hash of what identifies a row
-Blocks: TypeAlias = NDArray[np.int64]  # shape (rows,), the number of each row's block
-Numbers: TypeAlias = NDArray[np.float64]
+Keys: TypeAlias = Hashes  # shape (rows,), a hash of what identifies a row
+Blocks: TypeAlias = Integers  # shape (rows,), the number of each row's block
+Numbers: TypeAlias = Doubles
 
 BLOCKS = 64  # P17
 
@@ -59,7 +57,7 @@ def assign_blocks(keys: Keys) -> Blocks:
 class BlockSums(State):
     """Sums by name and block, shape (names, blocks)."""
 
-    KIND: ClassVar[str] = "block_sums"
+    KIND = "block_sums"
 
     names: tuple[str, ...] = ()
     sums: Numbers = field(default_factory=lambda: np.zeros((0, BLOCKS)))
@@ -81,7 +79,7 @@ class BlockSums(State):
         """
         if not self.names or not addend.names:
             return self if self.names else addend
-        require_equal(self.KIND, "names", ", ".join(self.names), ", ".join(addend.names))
+        self.require_same(addend, "names")
         return BlockSums(self.names, self.sums + addend.sums)
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -93,13 +91,10 @@ class BlockSums(State):
         names = tuple(json.loads(parameters.get("names", "[]")))
         return cls(names, read_doubles(cls, payload, (len(names), BLOCKS)))
 
-    def contradiction(self) -> str | None:
-        if not all(isinstance(name, str) for name in self.names):
-            return "a name is no text"
+    def is_consistent(self) -> bool:
+        # A name that is no text has no parts
         counted = [sums for name, sums in zip(self.names, self.sums, strict=True) if "rows" in name.split(".")]
-        if all(map(are_counts, counted)):
-            return None
-        return "a block has no number of rows"
+        return all(map(are_counts, counted))
 
 
 def are_counts(sums: Numbers) -> bool:
@@ -113,7 +108,7 @@ def read_doubles(state: type[State], payload: bytes, shape: tuple[int, ...]) -> 
     return np.frombuffer(payload, "<f8").reshape(shape).astype(np.float64)
 
 
-def add_by_block(blocks: Blocks, values: Numbers | NDArray[np.bool_] | None = None) -> Numbers:
+def add_by_block(blocks: Blocks, values: Numbers | Flags | None = None) -> Numbers:
     """The number of rows in each block, or the sum of their values, shape (blocks,)."""
     return np.bincount(blocks, values, minlength=BLOCKS).astype(np.float64)
 
@@ -132,10 +127,7 @@ class RegressionSums(State):
     |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
     """
 
-    KIND: ClassVar[str] = "regression"
-    COLUMNS: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("rows", "absolute", "squared", "label_mean", "label_m2", "absolute_label", "relative", "nonzero"), "<f8"
-    )
+    KIND = "regression"
 
     rows: Numbers = field(default_factory=_create_sums)
     absolute: Numbers = field(default_factory=_create_sums)
@@ -182,7 +174,5 @@ class RegressionSums(State):
                 label_m2=self.label_m2 + addend.label_m2 + mean_difference * mean_difference * self.rows * share,
             )
 
-    def contradiction(self) -> str | None:
-        if len(self.rows) == BLOCKS and are_counts(self.rows) and are_counts(self.nonzero):
-            return None
-        return "a block has no number of rows"
+    def is_consistent(self) -> bool:
+        return len(self.rows) == BLOCKS and are_counts(self.rows) and are_counts(self.nonzero)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from enum import IntEnum, IntFlag
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.blocks import BLOCKS
@@ -314,7 +314,7 @@ class Contingency(State):
     prediction's. plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
     """
 
-    KIND: ClassVar[str] = "contingency"
+    KIND = "contingency"
 
     tables: tuple[Mapping[Cell, int], ...] = ()
     facts: tuple[ColumnMetadata, ...] = ()
@@ -359,19 +359,17 @@ class Contingency(State):
         )
         return cls(tables, facts, parameters["plan"])
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         cells = [cell for table in self.tables for cell in table]
         if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
-            return "a cell is none"
+            return False
         counted = [count for table in self.tables for count in table.values()]
         for facts in self.facts:
             counted += [*facts.kinds.values(), facts.at_least, facts.at_most or 0]
             numbers = [number for number in (facts.minimum, facts.maximum) if number is not None]
             if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers):
-                return "minimum and maximum are no numbers"
-        if all(map(is_count, counted)):
-            return None
-        return "a count is none"
+                return False
+        return all(map(is_count, counted))
 
     def require_plan(self, plan: ContingencyPlan) -> None:
         """Raise BadState if the counts were made with a different plan."""

@@ -9,25 +9,22 @@ Source: StatefulDataType and DataTypeHistogram of Deequ 2.1.0 (Apache-2.0); C11.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Bytes, Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.value_class import value_class
 
 InferredType: TypeAlias = Literal["Integral", "Fractional", "String", "Unknown"]
 Kinds: TypeAlias = NDArray[np.int8]  # shape (cells,), members of DataType
-Flags: TypeAlias = NDArray[np.bool_]  # shape (cells,)
-Letters: TypeAlias = NDArray[np.uint8]  # bytes of all texts
-Indices: TypeAlias = NDArray[np.int64]
 
 INTEGRAL_PATTERN = r"^[-+]? ?\d+$"
 FRACTIONAL_PATTERN = r"^[-+]? ?\d+(?:\.\d+|(?:\.\d+)?[Ee][-+]?\d+)$"
@@ -58,8 +55,7 @@ class DataType(IntEnum):
 class DataTypeCounts(State):
     """Cells of a column by apparent type. unknown: present, but not inspected (arrays, maps)."""
 
-    KIND: ClassVar[str] = "data_types"
-    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<6q")
+    KIND = "data_types"
 
     missing: int = 0
     integral: int = 0
@@ -70,13 +66,13 @@ class DataTypeCounts(State):
 
     @classmethod
     def of(
-        cls, values: pa.StringArray, counts: NDArray[np.int64] | None = None, *, accept_exponents: bool = True
+        cls, values: pa.StringArray, counts: Integers | None = None, *, accept_exponents: bool = True
     ) -> DataTypeCounts:
         """The counts of some cells. counts: how often each cell of `values` occurs; once if absent."""
         return cls.from_kinds(classify(values, accept_exponents=accept_exponents), counts)
 
     @classmethod
-    def from_kinds(cls, kinds: Kinds, counts: NDArray[np.int64] | None = None, *, missing: int = 0) -> DataTypeCounts:
+    def from_kinds(cls, kinds: Kinds, counts: Integers | None = None, *, missing: int = 0) -> DataTypeCounts:
         """The counts of classified cells and of `missing` more. counts: how often each cell occurs; once if absent."""
         if counts is None and len(kinds) and kinds.min() == kinds.max():
             # as most columns are, and bincount takes its time
@@ -143,9 +139,7 @@ def classify(values: pa.StringArray, *, accept_exponents: bool = True) -> Kinds:
     return kinds
 
 
-def parse_numbers(
-    values: pa.StringArray, kinds: Kinds | None = None, *, accept_exponents: bool = True
-) -> NDArray[np.float64]:
+def parse_numbers(values: pa.StringArray, kinds: Kinds | None = None, *, accept_exponents: bool = True) -> Doubles:
     """The cells as doubles, shape (cells,): NaN if a cell is missing or not a number, infinite beyond 1.8e308.
 
     kinds: the result of `classify` for these cells, if available.
@@ -180,7 +174,7 @@ def _is_word(text: bytes) -> bool:
     return text.lower() not in _OTHER_WORDS
 
 
-def _find_possible_numbers(texts: pa.StringArray) -> NDArray[np.int64]:
+def _find_possible_numbers(texts: pa.StringArray) -> Integers:
     """The indices of texts that are like a number at their ends and at some positions between, or as short as a boolean, or like
     an infinity: few words, names and ids are, and they cost no pattern then.
     """
@@ -217,7 +211,7 @@ def _find_possible_numbers(texts: pa.StringArray) -> NDArray[np.int64]:
     return np.flatnonzero(hopeful)
 
 
-def _mark_infinities(hopeful: Flags, letters: Letters, starts: Indices, lengths: Indices, indices: Indices) -> None:
+def _mark_infinities(hopeful: Flags, letters: Bytes, starts: Integers, lengths: Integers, indices: Integers) -> None:
     """Flag the texts, of those at some indices, that are as long as an infinity and begin like one."""
     sizes = lengths[indices]
     indices = indices[(sizes == len("inf")) | (sizes == len("infinity"))]
@@ -286,7 +280,7 @@ def _as_flags(booleans: pa.BooleanArray) -> Flags:
     return np.asarray(booleans.to_numpy(zero_copy_only=False))
 
 
-def _parse_doubles(texts: pa.Array) -> NDArray[np.float64]:
+def _parse_doubles(texts: pa.Array) -> Doubles:
     """Numeric texts as doubles. The patterns allow a space after the sign, and blanks around, which parsers don't."""
     try:
         numbers = pc.cast(texts, pa.float64())
@@ -301,8 +295,7 @@ def _parse_doubles(texts: pa.Array) -> NDArray[np.float64]:
 class VectorCounts(State):
     """Counts of one column's vectors. missing: null vectors. shortest, longest: lengths; 0 if there are no vectors."""
 
-    KIND: ClassVar[str] = "vectors"
-    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<7q")
+    KIND = "vectors"
 
     vectors: int = 0
     missing: int = 0
@@ -338,8 +331,5 @@ class VectorCounts(State):
         shortest = min((counts.shortest for counts in (self, addend) if counts.vectors), default=0)
         return self.add_members(addend, shortest=shortest, longest=max(self.longest, addend.longest))
 
-    def contradiction(self) -> str | None:
-        fit = self.null_elements + self.nan_elements <= self.elements and self.shortest <= self.longest
-        if fit:
-            return None
-        return "its counts contradict each other"
+    def is_consistent(self) -> bool:
+        return self.null_elements + self.nan_elements <= self.elements and self.shortest <= self.longest

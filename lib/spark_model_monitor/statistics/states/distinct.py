@@ -5,27 +5,27 @@ from a bounded sample of distinct rows, or values, selected by the same hash eve
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import field
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Bytes, Doubles, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 from spark_model_monitor.value_class import value_class
 
 LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
 
-Hashes: TypeAlias = NDArray[np.uint64]  # shape (values,)
 Item = TypeVar("Item", bound=np.generic)  # an array's scalar type
-Registers: TypeAlias = NDArray[np.uint8]  # shape (REGISTERS,), from 0 to 56
+Registers: TypeAlias = Bytes  # shape (REGISTERS,), from 0 to 56
 
 PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that select its register
 REGISTERS = 2**PRECISION
 
 # fmt: off
-RAW_ESTIMATES: NDArray[np.float64] = np.array(
+RAW_ESTIMATES: Doubles = np.array(
     [
         369.0, 374.8294, 381.2452, 387.6698, 394.1464, 400.2024, 406.8782, 413.6598, 420.462, 427.2826, 433.7102,
         440.7416, 447.9366, 455.1046, 462.285, 469.0668, 476.306, 483.8448, 491.301, 498.9886, 506.2422, 513.8138,
@@ -87,7 +87,7 @@ class DistinctRegisters(State):
     registers: 0 without a hash, else one more than the longest run of leading zeros of its hashes.
     """
 
-    KIND: ClassVar[str] = "distinct"
+    KIND = "distinct"
 
     registers: Registers = field(default_factory=_create_registers)
 
@@ -177,7 +177,7 @@ class DistinctBuilder:
         return [*map(DistinctRegisters, registers)]
 
 
-def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64]) -> None:
+def _raise(registers: Registers, hashes: Hashes, first: int | Integers) -> None:
     """Raise registers by hashes. first: the index of the first register of the hashes' column."""
     leading = (hashes >> _LEADING_SHIFT).astype(np.uint32)
     leading &= _LEADING_MASK
@@ -190,7 +190,7 @@ def _raise(registers: Registers, hashes: Hashes, first: int | NDArray[np.int64])
     np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
 
 
-def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], NDArray[np.int64]]:
+def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], Integers]:
     """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
     without NaN, but with fewer steps, which dominate the time for few values.
     """
@@ -203,7 +203,7 @@ def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], NDArray[n
     return ordered[are_new], inverse
 
 
-def sum_counts(values: NDArray[Item], counts: NDArray[np.int64]) -> tuple[NDArray[Item], NDArray[np.int64]]:
+def sum_counts(values: NDArray[Item], counts: Integers) -> tuple[NDArray[Item], Integers]:
     """The distinct values, ascending, and the sum of the counts of each."""
     distinct, inverse = unique_with_inverse(values)
     return distinct, np.bincount(inverse, counts, minlength=len(distinct)).astype(np.int64)
@@ -244,17 +244,15 @@ class Repeats(State):
     add in any order. Source: Flajolet 1990, "On adaptive sampling".
     """
 
-    KIND: ClassVar[str] = "repeats"
-    COLUMNS: ClassVar[Mapping[str, str]] = {"hashes": "<i8", "counts": "<i8"}
-    PARAMETERS: ClassVar[tuple[str, ...]] = ("level",)
-    LEAST_DIFFERENT: ClassVar[float] = MOSTLY  # the share of distinct hashes below which a builder gives up
-    BUFFERED: ClassVar[int] = MOST_HASHES  # the number of hashes that a builder takes at once
+    KIND = "repeats"
+    LEAST_DIFFERENT = MOSTLY  # the share of distinct hashes below which a builder gives up
+    BUFFERED = MOST_HASHES  # the number of hashes that a builder takes at once
 
     level: int = 0
-    hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def add_values(self: R, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> R:
+    def add_values(self: R, hashes: Hashes, counts: Integers | None = None) -> R:
         """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
         if self.level == LEVEL_OF_NONE:
             return self
@@ -289,7 +287,7 @@ class Repeats(State):
         """The number of hashes kept that occur more than once."""
         return int((self.counts > 1).sum())
 
-    def _merge_counts(self: R, hashes: NDArray[np.int64], counts: NDArray[np.int64]) -> R:
+    def _merge_counts(self: R, hashes: Integers, counts: Integers) -> R:
         distinct, sums = sum_counts(np.concatenate((self.hashes, hashes)), np.concatenate((self.counts, counts)))
         level = self.level
         while len(distinct) > MOST_HASHES:  # ascending: those that stay come first
@@ -297,15 +295,12 @@ class Repeats(State):
             distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
         return type(self)(level, distinct, sums[: len(distinct)])
 
-    def contradiction(self) -> str | None:
-        rise = bool((self.hashes[1:] > self.hashes[:-1]).all()) and bool((self.counts > 0).all())
-        limits = self.level <= LEVEL_OF_NONE and len(self.hashes) <= MOST_HASHES
-        below = not len(self.hashes) or (
-            self.level < LEVEL_OF_NONE and int(self.hashes[-1]) < first_rejected_hash(self.level)
-        )
-        if rise and limits and below:
-            return None
-        return "they are no hashes of its level"
+    def is_consistent(self) -> bool:
+        is_ascending = self.hashes[1:] > self.hashes[:-1]
+        # At the level of none every hash is rejected
+        is_of_level = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
+        is_sample = len(self.hashes) <= MOST_HASHES
+        return is_sample and bool(is_ascending.all() and np.all(is_of_level) and (self.counts > 0).all())
 
 
 @register_state
@@ -313,11 +308,9 @@ class Repeats(State):
 class RowRepeats(Repeats):
     """The repeats of whole rows, kept with the first feature."""
 
-    KIND: ClassVar[str] = "row_repeats"
-    LEAST_DIFFERENT: ClassVar[float] = (
-        0.0  # rows of a few columns repeat by nature, and more often if a file comes twice
-    )
-    BUFFERED: ClassVar[int] = 8 * MOST_HASHES
+    KIND = "row_repeats"
+    LEAST_DIFFERENT = 0.0  # rows of a few columns repeat by nature, and more often if a file comes twice
+    BUFFERED = 8 * MOST_HASHES
 
 
 @register_state
@@ -325,7 +318,7 @@ class RowRepeats(Repeats):
 class Words(Repeats):
     """The words in texts of several words, in lower case, with their counts."""
 
-    KIND: ClassVar[str] = "words"
+    KIND = "words"
 
     def count_new_words(self, window: Words, rare: float = 1.0) -> tuple[tuple[int, int], tuple[int, int]]:
         """Among the words that both sides would have kept: those that occur `rare` times here at most, of how many; and those
@@ -349,7 +342,7 @@ class RepeatsBuilder:
     def __init__(self, state_type: type[Repeats] = Repeats) -> None:
         self._state_type = state_type
         self._state = state_type()
-        self._waiting: list[tuple[Hashes, NDArray[np.int64] | None]] = []
+        self._waiting: list[tuple[Hashes, Integers | None]] = []
         self._waits = 0
 
     def give_up(self) -> None:
@@ -357,7 +350,7 @@ class RepeatsBuilder:
         self._waiting = []
         self._state = self._state_type(LEVEL_OF_NONE)
 
-    def update(self, hashes: Hashes, counts: NDArray[np.int64] | None = None) -> None:
+    def update(self, hashes: Hashes, counts: Integers | None = None) -> None:
         """Take values. counts: as in `Repeats.add_values`."""
         if self._state.level == LEVEL_OF_NONE:
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import struct
 import zlib
@@ -17,11 +18,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from importlib import import_module
 from itertools import pairwise
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
 from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.array_types import Doubles
 
 Parameters: TypeAlias = Mapping[str, Any]  # JSON values: integers, doubles, texts
 
@@ -33,20 +35,15 @@ class State(ABC):
     """A small mergeable summary of rows: the state of some rows + the state of other rows is the state of all of them.
 
     States are frozen values; `Type()` is the state of no rows, the neutral element of addition. The layout of the bytes
-    is declared once: by `NUMBERS` for a state that only has numbers, by `COLUMNS` for one of arrays of one length, else
-    by `payload` and `from_payload`. Equal states have equal bytes, and any bytes are read either as a valid state or as a
-    `BadState`: what `from_payload` raises for bytes that nobody of ours wrote need not say more than that.
+    follows from the members where these are only numbers, or arrays of one length and numbers that are their parameters;
+    other states have a `payload` and a `from_payload`. Equal states have equal bytes, and any bytes are read either as a
+    valid state or as a `BadState`: what `from_payload` raises for bytes that nobody of ours wrote need not say more than that.
     """
 
     __slots__ = ()
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int] = 1  # of the payload's layout; older versions are read through `UPGRADES`
-    NUMBERS: ClassVar[struct.Struct]  # the members in order, if all are numbers
-    COLUMNS: ClassVar[
-        Mapping[str, str]
-    ] = {}  # arrays of one length, one after the other: their types in bytes, by member
-    PARAMETERS: ClassVar[tuple[str, ...]] = ()  # the other members of a state of columns
 
     def __add__(self, addend: Any, /) -> Any:
         """The state of the rows of both, those of `self` first. Raises BadState if their parameters differ."""
@@ -82,21 +79,24 @@ class State(ABC):
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The parameters, which reading the bytes needs and two added states must share; and the bytes."""
-        if not self.COLUMNS:
-            return {}, self.NUMBERS.pack(*[getattr(self, name) for name, _ in _list_members(type(self))])
-        columns = (getattr(self, name).astype(dtype).tobytes() for name, dtype in self.COLUMNS.items())
-        return {name: int(getattr(self, name)) for name in self.PARAMETERS}, b"".join(columns)
+        layout = _find_layout(type(self))
+        numbers = {name: _unify_nan(getattr(self, name)) for name in layout.numbers}
+        if not layout.columns:
+            return {}, struct.pack(layout.format, *numbers.values())
+        columns = (getattr(self, name).astype(dtype).tobytes() for name, dtype in layout.columns.items())
+        return {name: int(number) for name, number in numbers.items()}, b"".join(columns)
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Any:
         """The state with this payload in the current version. An exception for crafted bytes becomes a BadState."""
-        if not cls.COLUMNS:
-            cls.require_size(payload, cls.NUMBERS.size)
-            return cls(*cls.NUMBERS.unpack(payload))
-        rows = len(payload) // sum(np.dtype(dtype).itemsize for dtype in cls.COLUMNS.values())
-        members: dict[str, Any] = {name: type(getattr(cls(), name))(parameters[name]) for name in cls.PARAMETERS}
+        layout = _find_layout(cls)
+        if not layout.columns:
+            cls.require_size(payload, struct.calcsize(layout.format))
+            return cls(*struct.unpack(layout.format, payload))
+        rows = len(payload) // sum(dtype.itemsize for dtype in layout.columns.values())
+        members: dict[str, Any] = {name: number_type(parameters[name]) for name, number_type in layout.numbers.items()}
         start = 0
-        for name, dtype in cls.COLUMNS.items():
+        for name, dtype in layout.columns.items():
             column = np.frombuffer(payload, dtype, rows, start)
             members[name] = column.astype(column.dtype.newbyteorder("="))
             start += column.nbytes
@@ -116,9 +116,14 @@ class State(ABC):
         total.update(theirs)
         return dict(total)
 
-    def contradiction(self) -> str | None:
-        """Why the members, though of the right types, are not a valid state; None if they are."""
-        return None
+    def is_consistent(self) -> bool:
+        """Whether the members, which are of the right types, are a valid state."""
+        return True
+
+    def require_same(self: S, addend: S, *names: str) -> None:
+        """Raises BadState if a parameter, one of these members, isn't the same on both sides of a sum."""
+        for name in names:
+            require_equal(self.KIND, name, getattr(self, name), getattr(addend, name))
 
 
 _LENGTH = struct.Struct("<Q")  # little endian, like all numbers in these bytes
@@ -159,6 +164,50 @@ def unpack_texts(payload: bytes, numbers: int, texts: int) -> tuple[list[int], l
     return integers[:numbers].tolist(), [payload[start:end].decode() for start, end in pairwise(ends)]
 
 
+# Most data has few decimals: as integers of four bytes such numbers take less than half the room of doubles, and a quarter once
+# compressed
+DECIMALS = "decimals"  # the parameter: how many decimal places integers stand for; without it the numbers are doubles
+MOST_DECIMALS = 6
+INTEGER_BYTES = 4
+LARGEST_INTEGER = 2**31 - 1
+TRIED_FIRST = 16  # numbers, which rule out most numbers of decimals
+
+
+def pack_numbers(numbers: Doubles) -> tuple[dict[str, int], bytes]:
+    """The parameter and the bytes of finite numbers, from which `unpack_numbers` makes the very same numbers."""
+    for decimals in range(MOST_DECIMALS + 1):
+        if _has_decimals(numbers[:TRIED_FIRST], decimals) and _has_decimals(numbers, decimals):
+            integers = np.rint(numbers * 10.0**decimals).astype("<i4")
+            # First the first byte of each, and so on: the last ones are nearly all alike
+            return {DECIMALS: decimals}, integers.view(np.uint8).reshape(-1, INTEGER_BYTES).T.tobytes()
+    return {}, np.asarray(numbers, dtype="<f8").tobytes()
+
+
+def unpack_numbers(parameters: Parameters, content: bytes) -> Doubles:
+    """Raises BadState for bytes that `pack_numbers` does not make."""
+    decimals = parameters.get(DECIMALS)
+    if decimals is None:
+        return np.frombuffer(content, dtype="<f8").astype(np.float64, copy=False)
+    if type(decimals) is not int or not 0 <= decimals <= MOST_DECIMALS:
+        raise BadState(f"state bytes: {DECIMALS} is no number from 0 to {MOST_DECIMALS}")
+    planes = np.frombuffer(content, dtype=np.uint8).reshape(INTEGER_BYTES, -1)
+    return np.ascontiguousarray(planes.T).view("<i4").ravel() / 10.0**decimals
+
+
+def measure_number(parameters: Parameters) -> int:
+    """The bytes of one number."""
+    return 8 if parameters.get(DECIMALS) is None else INTEGER_BYTES
+
+
+def _has_decimals(numbers: Doubles, decimals: int) -> bool:
+    """Whether integers of four bytes give exactly these numbers; they have no negative zero."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        integers = np.rint(numbers * 10.0**decimals)
+        are_equal = (integers / 10.0**decimals == numbers) & (np.abs(integers) <= LARGEST_INTEGER)
+    is_negative_zero = (numbers == 0) & np.signbit(numbers)
+    return bool(are_equal.all() and not is_negative_zero.any())
+
+
 LARGEST_COUNT = 2**53  # the largest count: the sum of a thousand fits in 64 bits, and a double is exact up to here
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -177,7 +226,9 @@ def find_contradiction(state: State) -> str | None:
     for name, like in _list_members(type(state)):
         if not _is_valid(getattr(state, name), like):
             return f"{name} is none"
-    return state.contradiction()
+    if state.is_consistent():
+        return None
+    return "its members contradict each other"
 
 
 @functools.cache
@@ -185,6 +236,32 @@ def _list_members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
     """The members of a type of state, each with its value for no rows."""
     none = kind()
     return tuple((member.name, getattr(none, member.name)) for member in fields(none) if member.init)
+
+
+class _Layout(NamedTuple):
+    """The bytes of a state without a payload of its own: its numbers in this format of `struct`, or its columns in turn."""
+
+    numbers: dict[str, type[float]]
+    columns: dict[str, np.dtype[Any]]
+    format: str
+
+
+def _unify_nan(number: float) -> float:
+    """NaN has many bit patterns."""
+    return math.nan if number != number else number
+
+
+@functools.cache
+def _find_layout(kind: type[State]) -> _Layout:
+    columns = {}
+    numbers = {}
+    for name, like in _list_members(kind):
+        if isinstance(like, np.ndarray):
+            columns[name] = like.dtype.newbyteorder("<")
+        else:
+            numbers[name] = type(like)
+    letters = ["d" if number_type is float else "q" for number_type in numbers.values()]
+    return _Layout(numbers, columns, "".join(["<", *letters]))
 
 
 def _is_valid(value: Any, like: Any) -> bool:

@@ -6,18 +6,21 @@ A window keeps them before the bounds that it will be compared with are known.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import field
-from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.decimals import pack_numbers, unpack_numbers
-from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.array_types import Bytes, Flags, Integers
+from spark_model_monitor.statistics.states.encoding import (
+    Parameters,
+    State,
+    pack_numbers,
+    register_state,
+    unpack_numbers,
+)
 from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.statistics.states.moments import Values
 from spark_model_monitor.value_class import value_class
@@ -34,8 +37,8 @@ LONGEST = 61  # the length recorded for all longer texts: above 256 bytes, a sca
 class Ends(State):
     """The `VALUES_PER_END` smallest and the `VALUES_PER_END` largest finite numbers, including repeated ones; both ascending."""
 
-    KIND: ClassVar[str] = "ends"
-    VERSION: ClassVar[int] = 2
+    KIND = "ends"
+    VERSION = 2
 
     smallest: Values = field(default_factory=lambda: np.empty(0))
     largest: Values = field(default_factory=lambda: np.empty(0))
@@ -81,7 +84,7 @@ class Ends(State):
         smallest, largest = unpack_numbers(parameters, payload).reshape(2, -1)
         return cls(smallest, largest)
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         low = self.smallest
         high = self.largest
         if len(low) < VALUES_PER_END:
@@ -89,9 +92,7 @@ class Ends(State):
         else:
             are_whole = len(low) == VALUES_PER_END and bool((low <= high).all())
         rise = all(bool((end[1:] >= end[:-1]).all() and np.isfinite(end).all()) for end in (low, high))
-        if are_whole and rise:
-            return None
-        return "they are no ends"
+        return are_whole and rise
 
 
 @register_state
@@ -99,12 +100,12 @@ class Ends(State):
 class TextLengths(State):
     """The number of texts of each length in characters; 61 stands for all longer ones."""
 
-    KIND: ClassVar[str] = "text_lengths"
+    KIND = "text_lengths"
 
     counts: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, texts: pa.Array, counts: NDArray[np.int64] | None = None) -> TextLengths:
+    def of(cls, texts: pa.Array, counts: Integers | None = None) -> TextLengths:
         """The lengths of texts without null. counts: how often each occurs; once if absent."""
         offsets, data = read_buffers(texts)
         are_ascii = data[offsets[0] : offsets[-1]].max(initial=0) < 0x80
@@ -129,11 +130,8 @@ class TextLengths(State):
             return cls(dict(zip(lengths, counts, strict=True)))
         return cls({-1: 0})
 
-    def contradiction(self) -> str | None:
-        are_lengths = all(0 <= length <= LONGEST and count for length, count in self.counts.items())
-        if are_lengths:
-            return None
-        return "a length occurs twice, never, or is none"
+    def is_consistent(self) -> bool:
+        return all(0 <= length <= LONGEST and count for length, count in self.counts.items())
 
 
 LONG = 256  # bytes of the longest text that is analysed; a scan only has the beginning of longer ones
@@ -149,8 +147,7 @@ class TextShapes(State):
     text's bytes, in thousandths; bytes of non-Latin alphabets are letters. words: separated by blanks.
     """
 
-    KIND: ClassVar[str] = "text_shapes"
-    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<10q")
+    KIND = "text_shapes"
 
     texts: int = 0
     long: int = 0
@@ -164,7 +161,7 @@ class TextShapes(State):
     digits_squared: int = 0
 
     @classmethod
-    def of(cls, texts: pa.StringArray, are_long: NDArray[np.bool_], counts: NDArray[np.int64]) -> TextShapes:
+    def of(cls, texts: pa.StringArray, are_long: Flags, counts: Integers) -> TextShapes:
         """texts: without null. are_long: whether each is the beginning of a longer one. counts: how often each occurs."""
         measures = _measure_texts(texts)
         short_counts = np.where(are_long, 0, counts)
@@ -172,7 +169,7 @@ class TextShapes(State):
         return cls(int(short_counts.sum()), int(counts.sum() - short_counts.sum()), *sums)
 
 
-def _measure_texts(texts: pa.StringArray) -> list[NDArray[np.int64]]:
+def _measure_texts(texts: pa.StringArray) -> list[Integers]:
     """For each text: characters, words, and letters and digits in thousandths of its bytes."""
     offsets, data = read_buffers(texts)
     content = data[offsets[0] : offsets[-1]]
@@ -181,7 +178,7 @@ def _measure_texts(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     starts = (offsets[:-1] - offsets[0])[is_filled]
     narrow = np.uint8 if lengths.max(initial=0) < 2**8 else np.uint16  # twice as fast without a cast
 
-    def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def count(flags: Flags) -> Integers:
         counts = np.zeros(len(texts), np.int64)
         if flags.any():
             counts[is_filled] = np.add.reduceat(flags.view(np.uint8), starts, dtype=narrow)
@@ -205,6 +202,6 @@ def _measure_texts(texts: pa.StringArray) -> list[NDArray[np.int64]]:
     return [characters, count(begins), SHARES * count(letters) // size, SHARES * count(digits) // size]
 
 
-def _is_between(content: NDArray[np.uint8], low: str, high: str) -> NDArray[np.bool_]:
+def _is_between(content: Bytes, low: str, high: str) -> Flags:
     """Which bytes are between these letters."""
     return content - np.uint8(ord(low)) <= ord(high) - ord(low)  # below `low` it wraps around

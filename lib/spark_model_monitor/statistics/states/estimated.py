@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import field
 from hashlib import sha256
-from typing import ClassVar
 
 import numpy as np
 
@@ -42,8 +41,8 @@ class EstimatedOutcomes(State):
     expected error: the accuracy of expected errors, as in `measure_expected_errors`.
     """
 
-    KIND: ClassVar[str] = "estimated_outcomes"
-    VERSION: ClassVar[int] = 3
+    KIND = "estimated_outcomes"
+    VERSION = 3
 
     predictions: Outcomes = field(default_factory=Outcomes)
     reference: ScoreCounts = field(default_factory=ScoreCounts)

@@ -14,22 +14,19 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
     pack_texts,
     register_state,
-    require_equal,
     unpack_texts,
 )
-from spark_model_monitor.statistics.states.hashing import Hashes
 from spark_model_monitor.value_class import value_class
 
 LIMIT = 4096  # P15
@@ -58,7 +55,7 @@ class Frequencies(State):
     builder gave up counting.
     """
 
-    KIND: ClassVar[str] = "frequencies"
+    KIND = "frequencies"
 
     counts: Mapping[str, int] = field(default_factory=dict)
     total: int = 0
@@ -80,7 +77,7 @@ class Frequencies(State):
 
         Raises BadState if the limits differ.
         """
-        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        self.require_same(addend, "limit")
         counts = self.sum_of_counts(self.counts, addend.counts)
         cut = 0
         if len(counts) > self.limit:
@@ -127,7 +124,7 @@ class FrequenciesBuilder:
         self.exact = True
 
     def update(
-        self, keys: pa.Array | Sequence[str], counts: NDArray[np.int64] | None = None, hashes: Hashes | None = None
+        self, keys: pa.Array | Sequence[str], counts: Integers | None = None, hashes: Hashes | None = None
     ) -> None:
         """Take values without null and how often each occurred: then they differ from each other. counts: None for once each,
         and then a value may be there several times. hashes: of the values, equal ones of equal values,
@@ -211,7 +208,7 @@ class _Counted:
     """Values, their counts, and their hashes if known; all of the same length."""
 
     keys: pa.Array
-    counts: NDArray[np.int64]
+    counts: Integers
     hashes: Hashes | None
 
     @classmethod
@@ -236,7 +233,7 @@ class _Counted:
             hashes[codes] = self.hashes
         return _Counted(texts.dictionary, counts, hashes)
 
-    def select(self, chosen: NDArray[np.bool_]) -> _Counted:
+    def select(self, chosen: Flags) -> _Counted:
         """The chosen values."""
         hashes = None
         if self.hashes is not None:
@@ -246,7 +243,7 @@ class _Counted:
         return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
 
 
-def _find_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
+def _find_single(parts: Sequence[_Counted]) -> Flags:
     """Which values certainly occurred once, by their hashes: no repeated value shares their slot."""
     counts = np.concatenate([part.counts for part in parts])
     hashes_by_part = [part.hashes for part in parts if part.hashes is not None]
@@ -255,7 +252,7 @@ def _find_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
     ):  # few values are encoded before their hashes are sorted
         return np.zeros(len(counts), dtype=bool)
     hashes = np.concatenate(hashes_by_part)
-    single: NDArray[np.bool_] = counts == 1
+    single: Flags = counts == 1
     ordered = np.sort(hashes)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(repeated):
@@ -265,7 +262,7 @@ def _find_single(parts: Sequence[_Counted]) -> NDArray[np.bool_]:
     return single
 
 
-def _select_slots(hashes: Hashes) -> NDArray[np.int64]:
+def _select_slots(hashes: Hashes) -> Integers:
     return (hashes & _SLOT_BITS).view(np.int64)
 
 

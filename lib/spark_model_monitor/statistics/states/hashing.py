@@ -8,13 +8,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Hashes: TypeAlias = NDArray[np.uint64]  # shape (present values,)
+from spark_model_monitor.statistics.array_types import Bytes, Doubles, Flags, Hashes, Integers
 
 SEED = 42  # of Spark SQL's xxhash64()
 
@@ -66,7 +66,7 @@ def hash_arrays(arrays: Sequence[NDArray[np.generic]]) -> list[Hashes]:
     return hashes_by_array
 
 
-def chain_hashes(columns: Sequence[NDArray[np.float64]], are_present: Sequence[NDArray[np.bool_]]) -> Hashes:
+def chain_hashes(columns: Sequence[Doubles], are_present: Sequence[Flags]) -> Hashes:
     """The hash of each row of doubles, as xxhash64 of several columns has it: the hash of one is the seed of the next.
 
     are_present: where there is a value; a null leaves the hash unchanged.
@@ -146,10 +146,6 @@ def mix_bits(hashes: Hashes) -> Hashes:
     return hashes
 
 
-Bytes: TypeAlias = NDArray[np.uint8]
-Words: TypeAlias = NDArray[np.uint64]  # little endian
-Offsets: TypeAlias = NDArray[np.int64]  # shape (texts,), byte offsets
-
 HALF_WORD_BYTES = 4
 STRIPE_BYTES = 32  # texts of this many bytes or more begin with stripes of four words, one for each of four lanes
 
@@ -228,7 +224,7 @@ def _rotate_integer(number: int, bits: int) -> int:
     return (number << bits | (number & _64_BITS) >> 64 - bits) & _64_BITS
 
 
-def _copy_contents(texts: pa.StringArray) -> tuple[Offsets, Offsets, Bytes]:
+def _copy_contents(texts: pa.StringArray) -> tuple[Integers, Integers, Bytes]:
     """The offset of each text, its length in bytes, and the bytes of all, with a spare stripe at the end."""
     bounds, data = read_buffers(texts)
     offsets = bounds.astype(np.int64)
@@ -240,14 +236,14 @@ def _copy_contents(texts: pa.StringArray) -> tuple[Offsets, Offsets, Bytes]:
     return offsets[:-1] - first, np.diff(offsets), content
 
 
-def _read_stripes(content: Bytes, starts: Offsets) -> Words:
+def _read_stripes(content: Bytes, starts: Integers) -> Hashes:
     """The stripe that begins at each place, shape (places, 4)."""
     shape = (len(content) - STRIPE_BYTES + 1,)
     stripes: NDArray[np.void] = np.ndarray(shape, f"V{STRIPE_BYTES}", buffer=content, strides=(1,))
     return stripes[starts].view("<u8").reshape(-1, len(_LANE_SEEDS))
 
 
-def _add_remainders(hashes: Hashes, remainders: Words, lengths: Offsets) -> None:
+def _add_remainders(hashes: Hashes, remainders: Hashes, lengths: Integers) -> None:
     """Process the up to seven bytes after a text's last whole word: four at once, then one by one."""
     has_half = lengths >= HALF_WORD_BYTES
     if has_half.any():
@@ -261,8 +257,8 @@ def _add_remainders(hashes: Hashes, remainders: Words, lengths: Offsets) -> None
 
 def _add_words(
     hashes: Hashes,
-    chosen: NDArray[np.bool_],
-    words: Words,
+    chosen: Flags,
+    words: Hashes,
     bits: int,
     prime: np.uint64,
     constant: np.uint64 | None = None,
@@ -270,7 +266,7 @@ def _add_words(
     """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)
     if 4 * count < len(chosen):
-        selected: slice | Offsets = np.flatnonzero(chosen)
+        selected: slice | Integers = np.flatnonzero(chosen)
         words = words[selected]
     else:
         selected = slice(None)
@@ -285,13 +281,13 @@ def _add_words(
         hashes[selected] = words
 
 
-def _hash_stripes(content: Bytes, starts: Offsets, counts: Offsets, seed: int) -> Hashes:
+def _hash_stripes(content: Bytes, starts: Integers, counts: Integers, seed: int) -> Hashes:
     """The hashes after `counts` stripes of each text."""
     lanes = [np.full(len(starts), (seed + lane_seed) % 2**64, np.uint64) for lane_seed in _LANE_SEEDS]
     step = 0
     active = np.arange(len(starts))
     while len(active) > FEW_TEXTS:
-        selected: slice | Offsets = slice(None) if len(active) == len(starts) else active
+        selected: slice | Integers = slice(None) if len(active) == len(starts) else active
         words = _read_stripes(content, starts[selected] + STRIPE_BYTES * step)
         for lane, word in zip(lanes, words.T, strict=True):
             lane[selected] = _update_lane(lane[selected], word)
@@ -316,7 +312,7 @@ def _hash_stripes(content: Bytes, starts: Offsets, counts: Offsets, seed: int) -
     return hashes
 
 
-def _update_lane(lane: Words | None, word: Words) -> Words:
+def _update_lane(lane: Hashes | None, word: Hashes) -> Hashes:
     """A lane after its next word. Source: a round of XXH64 in Spark 3.5."""
     after = word * PRIME_2
     if lane is not None:

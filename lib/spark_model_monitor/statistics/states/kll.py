@@ -17,24 +17,26 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
-from typing import ClassVar, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.decimals import measure_number, pack_numbers, unpack_numbers
+from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.statistics.states.encoding import (
     LARGEST_COUNT,
     Parameters,
     State,
     is_count,
+    measure_number,
+    pack_numbers,
     register_state,
     require_equal,
+    unpack_numbers,
 )
 from spark_model_monitor.value_class import value_class
 
-Values: TypeAlias = NDArray[np.float64]  # shape (values,), finite
+Values: TypeAlias = Doubles  # shape (values,), finite
 
 SKETCH_SIZE = 2048  # k of the service's documents (G5)
 SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
@@ -66,15 +68,15 @@ class KllSketch(State):
     factor.
     """
 
-    KIND: ClassVar[str] = "kll"
-    VERSION: ClassVar[int] = 2
+    KIND = "kll"
+    VERSION = 2
 
     levels: tuple[Values, ...] = field(default_factory=lambda: (np.empty(0),))
     compactions: tuple[int, ...] = (0,)
     offsets: tuple[int, ...] = (0,)
     k: int = SKETCH_SIZE
     c: float = SHRINKING_FACTOR
-    _cdf: list[tuple[Values, NDArray[np.int64]]] = field(default_factory=list, init=False, repr=False)
+    _cdf: list[tuple[Values, Integers]] = field(default_factory=list, init=False, repr=False)
     _quantiles: dict[float, float] = field(default_factory=dict, init=False, repr=False)  # cached: windows repeat them
 
     @property
@@ -94,7 +96,7 @@ class KllSketch(State):
         """The number of values at or below `value`; below it if not `inclusive`."""
         return int(_count_ranks(self.step_cdf(), [value], "right" if inclusive else "left")[0])
 
-    def step_cdf(self) -> tuple[Values, NDArray[np.int64]]:
+    def step_cdf(self) -> tuple[Values, Integers]:
         """The distinct items in order, and the number of values at or below each; the last number is `count`.
 
         Source: D1a (weights of equal items are added up).
@@ -191,12 +193,10 @@ class KllSketch(State):
         ends = itertools.accumulate(lengths, initial=0)
         return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         if len(self.levels) > MOST_LEVELS or self.count > LARGEST_COUNT or set(self.offsets) - {0, 1}:
-            return "its levels stand for no number of values"
-        if all(np.isfinite(level).all() for level in self.levels):
-            return None
-        return "an item is no finite number"
+            return False
+        return all(np.isfinite(level).all() for level in self.levels)
 
 
 class KllBuilder:
@@ -320,7 +320,7 @@ class _Level:
         return even // 2  # of each pair one item went up
 
 
-def find_last_equals(items: Values) -> NDArray[np.int64]:
+def find_last_equals(items: Values) -> Integers:
     """The places of the last ones of equal neighbours."""
     are_last = np.ones(len(items), bool)
     np.not_equal(items[1:], items[:-1], out=are_last[:-1])
@@ -360,9 +360,9 @@ def _compute_bounds(minimum: float, maximum: float) -> list[float]:
     return [minimum / 10 * (BUCKETS - i) + maximum / 10 * i for i in range(BUCKETS + 1)]
 
 
-def _count_ranks(cdf: tuple[Values, NDArray[np.int64]], values: Sequence[float], bound_side: str) -> NDArray[np.int64]:
+def _count_ranks(cdf: tuple[Values, Integers], values: Sequence[float], bound_side: str) -> Integers:
     """How many values lie below ("left") or at or below ("right") each of `values`."""
     items, cumulative = cdf
     positions = np.searchsorted(items, values, side=bound_side)  # type: ignore[call-overload]
-    ranks: NDArray[np.int64] = np.concatenate(([0], cumulative))[positions]
+    ranks: Integers = np.concatenate(([0], cumulative))[positions]
     return ranks

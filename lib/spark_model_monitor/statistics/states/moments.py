@@ -8,18 +8,17 @@ the service does; mean and spread are computed in blocks of 4,096 finite values,
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
+from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.value_class import value_class
 
-Values: TypeAlias = NDArray[np.float64]  # shape (values,)
+Values: TypeAlias = Doubles  # shape (values,)
 
 BLOCK_VALUES = 4096  # P1
 SMALL = 1e140  # the sum of squares of a block of numbers below this doesn't overflow
@@ -39,8 +38,7 @@ class Moments(State):
     maximum are NaN if there is no finite value.
     """
 
-    KIND: ClassVar[str] = "moments"
-    NUMBERS: ClassVar[struct.Struct] = struct.Struct("<5q5d")
+    KIND = "moments"
 
     count: int = 0
     missing: int = 0
@@ -90,20 +88,9 @@ class Moments(State):
             *_join_ranges((self.minimum, self.maximum), (addend.minimum, addend.maximum)),
         )
 
-    def payload(self) -> tuple[Parameters, bytes]:
-        """Five counts as 64-bit integers, then five doubles."""
-        counts = (self.count, self.missing, self.nan, self.positive_infinite, self.negative_infinite)
-        doubles = (self.sum, self.mean, self.m2, self.minimum, self.maximum)
-        one_nan = (math.nan if math.isnan(number) else number for number in doubles)  # NaN has many bit patterns
-        return {}, self.NUMBERS.pack(*counts, *one_nan)
-
-    def contradiction(self) -> str | None:
-        if self.m2 < 0:
-            return "m2 is below 0"
-        ends = (self.minimum, self.maximum)
-        if self.count and not (all(map(math.isfinite, ends)) and self.minimum <= self.maximum):
-            return "minimum and maximum are no range"
-        return None
+    def is_consistent(self) -> bool:
+        # m2 may be NaN, where sums overflowed
+        return not self.m2 < 0 and (not self.count or -math.inf < self.minimum <= self.maximum < math.inf)
 
 
 class ValueBlocks:

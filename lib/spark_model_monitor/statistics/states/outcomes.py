@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from operator import add
-from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from spark_model_monitor.errors import BadState
+from spark_model_monitor.statistics.array_types import Doubles, Flags
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Blocks,
@@ -79,7 +80,6 @@ def is_positive(label: str, positive_label: str | None) -> bool:
 
 
 Texts: TypeAlias = pa.Array  # of strings, none of them null
-Booleans: TypeAlias = NDArray[np.bool_]
 
 ABOVE_THRESHOLD = "above"
 NOT_ABOVE_THRESHOLD = "not above"
@@ -176,8 +176,8 @@ class Outcomes(State):
     plan names groups. named: rows that have the name of a group.
     """
 
-    KIND: ClassVar[str] = "outcomes"
-    VERSION: ClassVar[int] = 3
+    KIND = "outcomes"
+    VERSION = 3
 
     plan: OutcomePlan = field(default_factory=lambda: OutcomePlan(ProblemType.REGRESSION))
     item_count: int = 0
@@ -220,7 +220,7 @@ class Outcomes(State):
         return self.named / max(self.item_count, 1)
 
     @property
-    def rows_by_block(self) -> NDArray[np.float64]:
+    def rows_by_block(self) -> Doubles:
         """The number of rows in each block, if a column names groups."""
         return np.array([confusion.total for confusion in self.confusions] or self.regression.rows, float)
 
@@ -279,18 +279,15 @@ class Outcomes(State):
             label.decode(): cls.from_bytes(rows) for label, rows in zip(named[::2], named[1::2], strict=True)
         }
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         scored = int(self.scores.negatives.sum() + self.scores.positives.sum())
         predicted = max(self.confusion.total, sum(self.confusion.counts.values()), self.regression.rows.sum())
-        counted = max(predicted, scored, self.residuals.count)
+        # Segments, and blocks, divide all rows
         by_cut = [sum(map(_count_rows, cut_segments.values())) for cut_segments in self.segments.values()]
-        if set(by_cut) - {self.item_count}:
-            return "the rows of its segments are not its own"
-        if self.confusions and sum(confusion.total for confusion in self.confusions) != self.item_count:
-            return "the rows of its blocks are not its own"
-        if counted > self.item_count:
-            return "it has fewer rows than its states"
-        return None
+        if {*by_cut} - {self.item_count}:
+            raise BadState("state bytes: the rows of its segments are not its own; restore the file or scan again")
+        in_blocks = sum(confusion.total for confusion in self.confusions) if self.confusions else self.item_count
+        return bool(max(predicted, scored, self.residuals.count) <= self.item_count == in_blocks)
 
 
 _Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
@@ -369,10 +366,13 @@ class OutcomeBuilder:
     def state(self) -> Outcomes:
         """The outcomes of all rows so far."""
         self._fold()
-        outcomes = replace(
-            self._state, scores=self._scores.state(), residuals=self._residuals.state(), named=self._named
+        return replace(
+            self._state,
+            scores=self._scores.state(),
+            residuals=self._residuals.state(),
+            class_scores=self._class_scores.state(),
+            named=self._named,
         )
-        return replace(outcomes, class_scores=self._class_scores.state())
 
     def _fold(self) -> None:
         if not self._pending:
@@ -420,7 +420,7 @@ class OutcomeBuilder:
         above = _as_doubles(chunk.scores) > self._plan.threshold  # not above if equal to the threshold (C11.13)
         return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE_THRESHOLD, ABOVE_THRESHOLD])
 
-    def _find_events(self, labels: Texts, predictions: Texts) -> Booleans:
+    def _find_events(self, labels: Texts, predictions: Texts) -> Flags:
         """Whether the event whose probability is the score happened, for each row."""
         encoded = labels.dictionary_encode()
         texts = encoded.dictionary.to_pylist()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from enum import Enum
 from functools import wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -164,8 +164,8 @@ class FeatureProfile(State):
     others. num_numbers: the numbers among the present cells, as pandas reads them. cached: the cache of `cache_with_feature`.
     """
 
-    KIND: ClassVar[str] = "feature"
-    VERSION: ClassVar[int] = 2
+    KIND = "feature"
+    VERSION = 2
 
     name: str = ""
     column_type: ColumnType = ColumnType.TEXT
@@ -295,7 +295,7 @@ class FeatureProfile(State):
 
         Raises BadState if the names or types differ, or the parameters of a kind that both have.
         """
-        require_equal(self.KIND, "name", self.name, addend.name)
+        self.require_same(addend, "name")
         require_equal(f"feature {self.name!r}", "column_type", self.column_type.value, addend.column_type.value)
         if addend._is_zero():
             return self
@@ -325,12 +325,9 @@ class FeatureProfile(State):
         column_type = ColumnType(parameters["column_type"])
         return cls.decoded(parameters["name"], column_type, split_parts(payload), lacking)
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         vector_counts = self.vectors or VectorCounts()
-        counted = vector_counts.vectors + vector_counts.missing
-        if counted > self.data_types.total:
-            return "it has more vectors than cells"
-        return None
+        return vector_counts.vectors + vector_counts.missing <= self.data_types.total
 
     @property
     def _kinds(self) -> frozenset[str]:
@@ -353,9 +350,9 @@ def are_flags(values: Collection[str]) -> bool:
     return bool(values) and {*values} <= {FALSE, TRUE}
 
 
-def are_bits(values: Iterable[float]) -> bool:
-    """Whether these are the values of flags that are written as numbers."""
-    return {*values} <= {0, 1}
+def are_bits(values: Collection[float]) -> bool:
+    """Whether these different values are those of flags that are written as numbers."""
+    return len(values) <= 2 and {*values} <= {0, 1}
 
 
 def read_bits_as_flags(feature: FeatureProfile) -> FeatureProfile:
@@ -423,7 +420,7 @@ class Profile(State):
     item_count: rows. header: what was scanned and how, for readers; a sum keeps the entries that both sides share.
     """
 
-    KIND: ClassVar[str] = "profile"
+    KIND = "profile"
 
     item_count: int = 0
     features: tuple[FeatureProfile, ...] = ()

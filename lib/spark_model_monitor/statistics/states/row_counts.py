@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from operator import add
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
@@ -36,8 +37,8 @@ class RowCounts(State):
     newest: the latest time of a kept row, in microseconds since 1970; 0 if unknown.
     """
 
-    KIND: ClassVar[str] = "rows"
-    VERSION: ClassVar[int] = 2
+    KIND = "rows"
+    VERSION = 2
 
     kept: int = 0
     refused: tuple[int, ...] = ()
@@ -114,7 +115,7 @@ class Requests(State):
     capture percentage of each. moments, latencies: of their latencies in milliseconds.
     """
 
-    KIND: ClassVar[str] = "requests"
+    KIND = "requests"
 
     statuses: Mapping[int, int] = field(default_factory=dict)
     estimated: float = 0.0
@@ -262,14 +263,14 @@ class RowRun(NamedTuple):
             present = np.packbits(is_present).tobytes()
         return RowRun(self.lot, len(is_present), numbers, (self.hashes + following.hashes)[:end], present)
 
-    def read_presence(self) -> NDArray[np.bool_]:
+    def read_presence(self) -> Flags:
         """Whether each row has a cell."""
         if not self.present:
             return np.ones(self.rows, bool)
         return np.unpackbits(np.frombuffer(self.present, np.uint8), count=self.rows).astype(bool)
 
 
-def build_first_runs(numbers: NDArray[np.float64], partition: int = 0) -> RowRuns:
+def build_first_runs(numbers: Doubles, partition: int = 0) -> RowRuns:
     """Runs of a partition's first rows, one number each; most from the first partitions, which may be the only ones."""
     numbers = numbers[: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
     parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
@@ -278,7 +279,7 @@ def build_first_runs(numbers: NDArray[np.float64], partition: int = 0) -> RowRun
     )
 
 
-def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any], Integers]:
     """The present cells of all runs in order, as numbers or as hashes of texts, and the number of cells of each run. As numbers
     they are without the texts that are none.
     """
@@ -287,8 +288,6 @@ def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any],
     if not numeric:
         return np.frombuffer(b"".join(cells), np.uint64), sizes
     numbers = np.frombuffer(b"".join(cells), np.float64)
-    if not any(run.hashes for run in runs):
-        return numbers, sizes
     is_number = ~np.isnan(numbers)
     if is_number.all():
         return numbers, sizes
@@ -298,7 +297,7 @@ def read_values(runs: Sequence[RowRun], *, numeric: bool) -> tuple[NDArray[Any],
     return numbers[is_number], np.diff(numbers_before[ends])
 
 
-def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> NDArray[np.float64]:
+def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> Doubles:
     """The rows of each run whose cell is missing or a value: as numbers, without those of texts that are none."""
     rows = np.array([run.rows for run in runs], dtype=float)
     if not numeric or not any(run.hashes for run in runs):
@@ -313,7 +312,7 @@ def count_value_rows(runs: Sequence[RowRun], *, numeric: bool) -> NDArray[np.flo
 class RowRuns(State):
     """The runs of a column, in order of their lots."""
 
-    KIND: ClassVar[str] = "row_runs"
+    KIND = "row_runs"
 
     runs: tuple[RowRun, ...] = ()
 
@@ -338,13 +337,13 @@ class RowRuns(State):
             runs.append(RowRun(lot, rows, part[_HEAD.size : end], part[end:], bits))
         return cls(tuple(runs))
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         for run in self.runs:
             sizes = range(0, 8 * run.rows + 1, 8)
             has_values = len(run.numbers) in sizes and len(run.hashes) in sizes
             if not has_values or len(run.present) not in (0, -(-run.rows // 8)):
-                return "a run has other values than rows"
-        return None
+                return False
+        return True
 
 
 @register_state
@@ -352,7 +351,7 @@ class RowRuns(State):
 class RowGroups(RowRuns):
     """A sample of the groups that a column names, one run each: the lot comes from the name; the smallest are kept."""
 
-    KIND: ClassVar[str] = "row_groups"
+    KIND = "row_groups"
 
     def __add__(self, addend: RowRuns) -> RowGroups:
         """The groups of both with the smallest lots; rows of the same group are joined."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import math
 from operator import add, le
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
@@ -74,7 +74,7 @@ class PairSums(NamedTuple):
         )
 
 
-def measure_pair(x: NDArray[np.float64], y: NDArray[np.float64]) -> PairSums:
+def measure_pair(x: Doubles, y: Doubles) -> PairSums:
     """The sums of some rows. x, y: of equal length, NaN for values that are no numbers."""
     are_numbers = ~(np.isnan(x) | np.isnan(y))
     rows = int(are_numbers.sum())
@@ -102,7 +102,7 @@ class RuleCounts(State):
     ids. sums: of the numbers of each rule about them.
     """
 
-    KIND: ClassVar[str] = "rule_counts"
+    KIND = "rule_counts"
 
     offending: tuple[int, ...] = ()
     judged: tuple[int, ...] = ()
@@ -138,9 +138,6 @@ class RuleCounts(State):
         table = np.frombuffer(sums, "<f8").reshape(-1, len(PairSums._fields))
         return cls(tuple(offending), tuple(judged), ids_by_condition, tuple(PairSums(*row) for row in table.tolist()))
 
-    def contradiction(self) -> str | None:
-        if len(self.ids) != len(self.judged) or not all(map(le, self.offending, self.judged)):
-            return "it has other ids than conditions, or more offending rows than judged ones"
-        if not all(pair.rows >= 0 and pair.not_numbers >= 0 for pair in self.sums):
-            return "it has a number of rows below 0"
-        return None
+    def is_consistent(self) -> bool:
+        are_rows = all(pair.rows >= 0 and pair.not_numbers >= 0 for pair in self.sums)
+        return are_rows and len(self.ids) == len(self.judged) and all(map(le, self.offending, self.judged))

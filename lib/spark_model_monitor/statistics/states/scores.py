@@ -10,12 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import field
 from itertools import chain
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, add_by_block
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
@@ -23,7 +23,6 @@ from spark_model_monitor.statistics.states.encoding import (
     join_parts,
     pack_texts,
     register_state,
-    require_equal,
     split_parts,
     unpack_texts,
 )
@@ -41,7 +40,7 @@ class ConfusionCounts(State):
     known.
     """
 
-    KIND: ClassVar[str] = "confusion"
+    KIND = "confusion"
 
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     total: int = 0
@@ -79,7 +78,7 @@ class ConfusionCounts(State):
 
     def __add__(self, addend: ConfusionCounts) -> ConfusionCounts:
         """Raises BadState if the limits differ."""
-        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        self.require_same(addend, "limit")
         if self.overflowed or addend.overflowed:
             return ConfusionCounts({}, self.total + addend.total, self.limit, overflowed=True)
         counts = self.sum_of_counts(self.counts, addend.counts)
@@ -98,15 +97,10 @@ class ConfusionCounts(State):
         cells = zip(texts[::2], texts[1::2], strict=True)
         return cls(dict(zip(cells, counts, strict=True)), total, parameters["limit"], bool(overflowed))
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         if self.overflowed:
-            if self.counts:
-                return "there are counts despite an overflow"
-            return None
-        is_complete = sum(self.counts.values()) == self.total and 0 not in self.counts.values()
-        if is_complete:
-            return None
-        return "its counts are not those of its rows"
+            return not self.counts
+        return sum(self.counts.values()) == self.total and 0 not in self.counts.values()
 
     @classmethod
     def _limited(cls, counts: Mapping[tuple[str, str], int], total: int, limit: int) -> ConfusionCounts:
@@ -115,8 +109,8 @@ class ConfusionCounts(State):
         return cls(counts, total, limit)
 
 
-Scores: TypeAlias = NDArray[np.float64]  # shape (rows,) or (distinct scores,), from 0 to 1
-Counts: TypeAlias = NDArray[np.int64]  # shape (distinct scores,)
+Scores: TypeAlias = Doubles  # shape (rows,) or (distinct scores,), from 0 to 1
+Counts: TypeAlias = Integers  # shape (distinct scores,)
 
 SCORE_LIMIT = 16_384  # most distinct scores that are kept exactly: 400 kB, as much as a binned state needs
 UNLIMITED = 0  # the limit of a state that keeps every distinct score, as the replay of the service needs
@@ -133,9 +127,7 @@ class ScoreCounts(State):
     scores: distinct; the lower edge of each bin if `binned`. limit: the most distinct scores before they are binned.
     """
 
-    KIND: ClassVar[str] = "scores"
-    COLUMNS: ClassVar[Mapping[str, str]] = {"scores": "<f8", "negatives": "<i8", "positives": "<i8"}
-    PARAMETERS: ClassVar[tuple[str, ...]] = ("limit", "binned")
+    KIND = "scores"
 
     scores: Scores = field(default_factory=lambda: np.zeros(0))
     negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -144,7 +136,7 @@ class ScoreCounts(State):
     binned: bool = False
 
     @classmethod
-    def of(cls, scores: Scores, positive: NDArray[np.bool_], limit: int = SCORE_LIMIT) -> ScoreCounts:
+    def of(cls, scores: Scores, positive: Flags, limit: int = SCORE_LIMIT) -> ScoreCounts:
         """The counts of rows, from their scores and whether each is in the positive class."""
         distinct, inverse = np.unique(scores + 0.0, return_inverse=True)  # -0.0 is 0.0
         negatives, positives = (
@@ -157,7 +149,7 @@ class ScoreCounts(State):
 
         Raises BadState if the limits differ.
         """
-        require_equal(self.KIND, "limit", self.limit, addend.limit)
+        self.require_same(addend, "limit")
         if self.binned or addend.binned:
             left = self._move_into_bins()
             right = addend._move_into_bins()
@@ -166,13 +158,9 @@ class ScoreCounts(State):
             right = addend
         return _add_counts(left, right)._limited()
 
-    def contradiction(self) -> str | None:
-        ascending = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
-        if not ascending:
-            return "scores are no ascending numbers from 0 to 1"
-        if (self.negatives + self.positives > 0).all():
-            return None
-        return "a score has no rows"
+    def is_consistent(self) -> bool:
+        are_scores = (self.scores[1:] > self.scores[:-1]).all() and ((self.scores >= 0) & (self.scores <= 1)).all()
+        return bool(are_scores and (self.negatives + self.positives > 0).all())
 
     def _limited(self) -> ScoreCounts:
         if self.limit == UNLIMITED or self.binned or len(self.scores) <= self.limit:
@@ -195,10 +183,10 @@ class ScoreCountsBuilder:
     def __init__(self, limit: int = SCORE_LIMIT) -> None:
         self._state = ScoreCounts(limit=limit)
         self._by_code: Counts | None = None  # after binning: rows by 2 * code + class, without sorting
-        self._pending: list[tuple[Scores, NDArray[np.bool_]]] = []
+        self._pending: list[tuple[Scores, Flags]] = []
         self._pending_rows = 0
 
-    def update(self, scores: Scores, positive: NDArray[np.bool_]) -> None:
+    def update(self, scores: Scores, positive: Flags) -> None:
         """Take rows: the score of each, and whether it is in the positive class."""
         self._pending.append((scores, positive))
         self._pending_rows += len(scores)
@@ -255,7 +243,7 @@ def _add_counts(left: ScoreCounts, right: ScoreCounts) -> ScoreCounts:
     return ScoreCounts(scores, negatives, positives, left.limit, left.binned)
 
 
-def _count_by_index(index: NDArray[np.int64], counts: Counts | NDArray[np.bool_], size: int) -> Counts:
+def _count_by_index(index: Integers, counts: Counts | Flags, size: int) -> Counts:
     """The sums of counts by place; bincount adds doubles, which are exact up to 2^53."""
     return np.bincount(index, counts, minlength=size).astype(np.int64)
 
@@ -272,7 +260,7 @@ class ClassScores(State):
     overflowed: whether there were more classes than MOST_SCORED; then nothing is known.
     """
 
-    KIND: ClassVar[str] = "class_scores"
+    KIND = "class_scores"
 
     of_class: Mapping[str, ScoreCounts] = field(default_factory=dict)
     overflowed: bool = False
@@ -302,12 +290,9 @@ class ClassScores(State):
         counts = dict(zip(names, map(ScoreCounts.from_bytes, split_parts(payload)), strict=True))
         return cls(counts, bool(parameters["overflowed"]))
 
-    def contradiction(self) -> str | None:
-        if self.overflowed and self.of_class:
-            return "there are counts despite an overflow"
-        if len(self.of_class) > MOST_SCORED or not all(isinstance(name, str) for name in self.of_class):
-            return "it has too many classes, or one without a name"
-        return None
+    def is_consistent(self) -> bool:
+        class_limit = 0 if self.overflowed else MOST_SCORED
+        return len(self.of_class) <= class_limit and all(isinstance(name, str) for name in self.of_class)
 
 
 CALIBRATION_BINS = 10
@@ -344,7 +329,7 @@ def logarithms(values: Numbers) -> Numbers:
     return logs
 
 
-def add_probabilities(scores: Numbers, happened: NDArray[np.bool_], blocks: Blocks) -> BlockSums:
+def add_probabilities(scores: Numbers, happened: Flags, blocks: Blocks) -> BlockSums:
     """The sums of rows: the probability of an event, and whether it happened.
 
     For binary problems the event is the positive class, for multiclass problems that the predicted class is right.

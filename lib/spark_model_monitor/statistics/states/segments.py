@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from spark_model_monitor.statistics.states.encoding import Parameters, State, join_parts, register_state, split_parts
 from spark_model_monitor.statistics.states.profile import FeatureProfile, read_like
@@ -28,7 +28,7 @@ class Segmented(State):
     remaining rows. So the profiles of a cut add up to the feature's own counts.
     """
 
-    KIND: ClassVar[str] = "segments"
+    KIND = "segments"
 
     cuts: Mapping[str, Mapping[str, FeatureProfile]] = field(default_factory=dict)
 

@@ -11,12 +11,12 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE, RowRepeats, first_rejected_hash
 from spark_model_monitor.value_class import value_class
 
-Counts: TypeAlias = NDArray[np.float64] | NDArray[np.int64]  # shape (kinds,), whole numbers
+Counts: TypeAlias = Doubles | Integers  # shape (kinds,), whole numbers
 
 OF_DRIFT = 4.0
 """The mean squared change of a density, for a gap of 1 between cumulative distributions, halved: a shift by s standard

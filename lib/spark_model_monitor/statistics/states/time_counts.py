@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import date
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.statistics.states.distinct import sum_counts
 from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
 from spark_model_monitor.value_class import value_class
-
-Counts = NDArray[np.int64]
 
 HOURS_OF_DAY = 24
 SECONDS_OF_HOUR = 3600
@@ -40,17 +37,17 @@ class TimeCounts(State):
     1. counts: of each. round_times: for each of ROUND_TIMES the number of its multiples. first, last: seconds since the year 1.
     """
 
-    KIND: ClassVar[str] = "time_counts"
+    KIND = "time_counts"
 
     width: int = WIDTHS[0]
-    starts: Counts = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Counts = field(default_factory=lambda: np.empty(0, np.int64))
+    starts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
     round_times: tuple[int, ...] = (0,) * len(ROUND_TIMES)
     first: int = LARGEST_COUNT
     last: int = 0
 
     @classmethod
-    def of(cls, seconds: NDArray[np.float64], occurrences: Counts) -> TimeCounts:
+    def of(cls, seconds: Doubles, occurrences: Integers) -> TimeCounts:
         """The counts of times since 1970. occurrences: how often each is there."""
         if not len(seconds):
             return cls()
@@ -104,16 +101,13 @@ class TimeCounts(State):
         starts, counts = np.array(bins, np.int64).reshape(2, -1)
         return cls(width, starts, counts, round_times, first, last)
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         if self.width not in WIDTHS or (self.starts % self.width).any() or (np.diff(self.starts) <= 0).any():
-            return "its bins are impossible"
-        is_possible = all(0 <= number <= self.total for number in self.round_times)
-        if is_possible and (self.counts > 0).all():
-            return None
-        return "its counts are impossible"
+            return False
+        return max(self.round_times) <= self.total and bool((self.counts > 0).all())
 
 
-def _count_starts(starts: Counts, occurrences: Counts) -> tuple[Counts, Counts]:
+def _count_starts(starts: Integers, occurrences: Integers) -> tuple[Integers, Integers]:
     """The different starts, ascending, and the sum of the occurrences of each."""
     if not len(starts):
         return starts, occurrences

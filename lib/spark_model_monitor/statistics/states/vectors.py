@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import field
 from functools import lru_cache
-from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import PRIME_1, mix_bits
 from spark_model_monitor.value_class import value_class
-
-Numbers: TypeAlias = NDArray[np.float64]
 
 DIRECTIONS = 32
 MOST_COMPONENTS = 4096
@@ -42,13 +40,13 @@ class VectorMoments(State):
     (K, K), products of directions' deviations. stretches: shape (3, 1 + 2 K), likewise for means over neighbours.
     """
 
-    KIND: ClassVar[str] = "vector_moments"
+    KIND = "vector_moments"
 
     width: int = 0
     unfit: int = 0
-    moments: Numbers = field(default_factory=lambda: np.zeros(0))
-    together: Numbers = field(default_factory=lambda: np.zeros((0, 0)))
-    stretches: Numbers = field(default_factory=lambda: np.zeros((len(STRETCHES), 0)))
+    moments: Doubles = field(default_factory=lambda: np.zeros(0))
+    together: Doubles = field(default_factory=lambda: np.zeros((0, 0)))
+    stretches: Doubles = field(default_factory=lambda: np.zeros((len(STRETCHES), 0)))
 
     @property
     def count(self) -> int:
@@ -78,7 +76,7 @@ class VectorMoments(State):
             np.stack([_merge_moments(*pair) for pair in zip(self.stretches, addend.stretches, strict=True)]),
         )
 
-    def mean_and_variance(self) -> tuple[Numbers, Numbers]:
+    def mean_and_variance(self) -> tuple[Doubles, Doubles]:
         """The mean and the variance of each quantity."""
         mean, squares = np.split(self.moments[1:], 2)
         return mean, squares / max(self.count - 1, 1)
@@ -100,20 +98,16 @@ class VectorMoments(State):
         moments, products, stretches = np.split(numbers, ends)
         return cls(width, unfit, moments, products.reshape(size, size), stretches.reshape(len(STRETCHES), 1 + 2 * size))
 
-    def contradiction(self) -> str | None:
+    def is_consistent(self) -> bool:
         if not 0 < self.width <= MOST_COMPONENTS:
-            if len(self.moments) or self.width > TOO_LONG:
-                return "it has numbers and no length"
-            return None
+            return not len(self.moments) and self.width <= TOO_LONG
         numbers = np.concatenate([self.moments, self.together.ravel(), self.stretches.ravel()])
         counts = [self.moments[0], *self.stretches[:, 0]]
-        sound = np.isfinite(numbers).all() and all(count >= 0 and count == int(count) for count in counts)
-        if sound and self.moments[0] > 0:
-            return None
-        return "its numbers are none"
+        are_numbers = np.isfinite(numbers).all() and all(count >= 0 and count == int(count) for count in counts)
+        return bool(are_numbers and self.moments[0] > 0)
 
 
-def _merge_moments(left: Numbers, right: Numbers) -> Numbers:
+def _merge_moments(left: Doubles, right: Doubles) -> Doubles:
     """Rows, means and squared deviations of both sides together, as in `moments._merge_totals`."""
     n = left[0]
     m = right[0]
@@ -126,7 +120,7 @@ def _merge_moments(left: Numbers, right: Numbers) -> Numbers:
     return np.concatenate([[n + m], mean + difference * (m / (n + m)), total_squares])
 
 
-def _compute_moments(rows: Numbers) -> Numbers:
+def _compute_moments(rows: Doubles) -> Doubles:
     """Rows, means and squared deviations. rows: shape (rows, Q)."""
     if not len(rows):
         return np.zeros(1 + 2 * rows.shape[1])
@@ -135,12 +129,12 @@ def _compute_moments(rows: Numbers) -> Numbers:
 
 
 @lru_cache(8)
-def directions(width: int) -> Numbers:
+def directions(width: int) -> Doubles:
     """The projection matrix for a length, shape (width, K): signs, of equal norm; short vectors are not projected."""
     if width <= DIRECTIONS:
         return np.identity(width)
     numbers = np.arange(1, width * DIRECTIONS + 1, dtype=np.uint64) * PRIME_1
-    signs: Numbers = (mix_bits(numbers) >> np.uint64(63)).astype(np.float64) * 2 - 1
+    signs: Doubles = (mix_bits(numbers) >> np.uint64(63)).astype(np.float64) * 2 - 1
     return signs.reshape(width, DIRECTIONS) / math.sqrt(width)
 
 
@@ -149,10 +143,10 @@ class VectorMomentsBuilder:
 
     def __init__(self) -> None:
         self._moments = VectorMoments()
-        self._waiting: list[Numbers] = []
-        self._stretch: list[Numbers] = []  # means of the blocks of the longest unfinished stretch
+        self._waiting: list[Doubles] = []
+        self._stretch: list[Doubles] = []  # means of the blocks of the longest unfinished stretch
 
-    def update(self, elements: Numbers, lengths: NDArray[np.int32]) -> None:
+    def update(self, elements: Doubles, lengths: NDArray[np.int32]) -> None:
         """Take vectors. elements: those of all vectors, concatenated; NaN where missing."""
         if not len(lengths):
             return
@@ -169,7 +163,7 @@ class VectorMomentsBuilder:
             self._waiting = []
             return
         # Vectors whose squares would overflow, or with gaps, are left out
-        rows: Numbers = elements.reshape(-1, width)
+        rows: Doubles = elements.reshape(-1, width)
         fit = (np.abs(rows) <= LARGEST).all(axis=1)
         self._moments += VectorMoments(unfit=int((~fit).sum()))
         if not fit.all():
@@ -196,7 +190,7 @@ class VectorMomentsBuilder:
             return VectorMoments(unfit=self._moments.unfit)
         return self._moments
 
-    def _take(self, rows: Numbers) -> None:
+    def _take(self, rows: Doubles) -> None:
         projections = rows @ directions(rows.shape[1])
         quantities = np.concatenate([rows, np.abs(rows), np.abs(projections), projections], axis=1)
         moments = _compute_moments(quantities)
@@ -224,9 +218,9 @@ class VectorMomentsBuilder:
             self._moments = unfit + block
 
 
-def _compute_means(projections: Numbers, stretch: int) -> Numbers:
+def _compute_means(projections: Doubles, stretch: int) -> Doubles:
     num_stretches = len(projections) // stretch
-    means: Numbers = (
+    means: Doubles = (
         projections[: num_stretches * stretch].reshape(num_stretches, stretch, projections.shape[1]).mean(axis=1)
     )
     return means

@@ -14,8 +14,9 @@ import math
 
 import numpy as np
 
+from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY, SECONDS_OF_HOUR, Counts, TimeCounts
+from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
     PastWindows,
@@ -42,8 +43,8 @@ LEAST_COVERED = 0.5  # of an hour, by which it is known
 class Stretch:
     """Times between two seconds since the year 1. starts, width: of bins, in hours. counts: the times of each."""
 
-    starts: Counts
-    counts: Counts
+    starts: Integers
+    counts: Integers
     width: int
     begin: float
     end: float

@@ -40,7 +40,6 @@ from spark_model_monitor.monitors.causes import (
     Candidate,
     CauseMembers,
     Key,
-    Numbers,
     compute_shares,
     create_cause_members,
     create_column_keys,
@@ -54,6 +53,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     from_feature_profile,
 )
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.storage import join
 from spark_model_monitor.value_class import value_class
@@ -288,7 +288,7 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     return BinnedColumn(position, values=tuple(sorted(by_change[:MOST_VALUES])), grouped=grouped)
 
 
-def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) -> Numbers:
+def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) -> Doubles:
     """The shares of the bins in the baseline's states."""
     present = 0.0
     if before.rows:

@@ -20,6 +20,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     select_clearest,
     widened_tail,
 )
+from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
 from spark_model_monitor.statistics.states import FeatureProfile, Moments, VectorCounts
 from spark_model_monitor.statistics.states.moments import ROUNDING
@@ -28,7 +29,6 @@ from spark_model_monitor.statistics.states.vectors import (
     SEVERAL,
     STRETCHES,
     TOO_LONG,
-    Numbers,
     VectorMoments,
     directions,
 )
@@ -200,14 +200,14 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     return select_clearest(*tests)
 
 
-def _magnitudes(amounts: Numbers) -> Numbers:
+def _magnitudes(amounts: Doubles) -> Doubles:
     """How large the numbers behind each quantity are. amounts: the components' mean absolute values."""
     along = amounts @ np.abs(directions(len(amounts)))
     return np.concatenate([amounts, amounts, along, along])
 
 
 def _test_hotelling(
-    shifts: Numbers, products: Numbers, magnitudes: Numbers, n: float, m: float, freedom: int
+    shifts: Doubles, products: Doubles, magnitudes: Doubles, n: float, m: float, freedom: int
 ) -> tuple[float, float]:
     """The p-value of the difference of two samples' means, and the means' distance in standard deviations.
 
