@@ -10,7 +10,7 @@ import pytest
 from tests.faults import Killed
 
 from spark_model_monitor.errors import BadDocument, OutputFailed
-from spark_model_monitor.reports.outputs.run_files import amend_run, forget_unfinished, publish, read_current_run
+from spark_model_monitor.reports.outputs.run_files import update_run, forget_unfinished, publish, read_current_run
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.lease import PREFIX
 
@@ -264,7 +264,7 @@ def publish_later_release(folder, **options):
 
 
 def name_failed_output(folder):
-    amend_run(read_current_run(str(folder)), {"run.json": b'{"outputs": {"junit": "full"}}'}, str(folder))
+    update_run(read_current_run(str(folder)), {"run.json": b'{"outputs": {"junit": "full"}}'}, str(folder))
 
 
 DESCRIBED = {**FILES, "run.json": b'{"product": "spark-model-monitor 1"}', "report.html": b"<p>"}

@@ -169,7 +169,7 @@ class Partitions(Protocol):
     def selected(self, names: Sequence[str], called: Sequence[str]) -> Partitions:
         """The columns `names`, renamed to `called`."""
 
-    def between(self, name: str, start: datetime, end: datetime) -> Partitions:
+    def select_between(self, name: str, start: datetime, end: datetime) -> Partitions:
         """The rows whose time, or day, in column `name` is at or after `start` and before `end`."""
 
     def flag_above(self, name: str, threshold: float, called: str) -> Partitions:

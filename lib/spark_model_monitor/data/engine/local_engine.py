@@ -259,7 +259,7 @@ class LocalPartitions:
     def mapped(self, task: Task, schema: pa.Schema) -> LocalPartitions:
         return LocalPartitions(self.engine, schema, lambda: [partial(_run_task, part, task) for part in self.parts()])
 
-    def between(self, name: str, start: datetime, end: datetime) -> LocalPartitions:
+    def select_between(self, name: str, start: datetime, end: datetime) -> LocalPartitions:
         # Read first, then cut
         task = partial(_select_times, name, start, end)
         rows = self.mapped(task, self.schema)

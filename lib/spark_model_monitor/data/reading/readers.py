@@ -260,7 +260,7 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     moments = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
     if pa.types.is_date(kind) and any(moment.time() != time() for moment in moments):
         raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
-    return replace(dataset, rows=dataset.table.between(name, window.start, window.end))
+    return replace(dataset, rows=dataset.table.select_between(name, window.start, window.end))
 
 
 def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:

@@ -119,7 +119,7 @@ def publish(
     return replace(run, before=before)
 
 
-def amend_run(run: Run, files: Mapping[str, bytes], output_path: str) -> None:
+def update_run(run: Run, files: Mapping[str, bytes], output_path: str) -> None:
     """Replace files of the current run, which keeps its id and its other files. Raises what `publish` raises."""
     with holding(storage_of(output_path), output_path):
         digests = {**run.digests, **_compute_digests(files)}

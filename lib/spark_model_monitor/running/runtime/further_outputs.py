@@ -20,7 +20,7 @@ from typing import TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, amend_run, read_current_run
+from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, update_run, read_current_run
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on
@@ -72,7 +72,7 @@ class FurtherOutputs:
             # Added to what was published
             members = json_text.load(read_file(path), path)
             content = json_text.dump({**members, "outputs": self.failures}).encode()
-            amend_run(run, {name: content}, output_path)
+            update_run(run, {name: content}, output_path)
         except MonitorError as error:
             log.warning("%s doesn't name the outputs that failed: %s", output_path, error)
 

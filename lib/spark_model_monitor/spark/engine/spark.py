@@ -280,7 +280,7 @@ class SparkPartitions:
             self.frame.select(*[F.col(f"`{name}`").alias(new) for name, new in zip(names, called, strict=True)])
         )
 
-    def between(self, name: str, start: datetime, end: datetime) -> SparkPartitions:
+    def select_between(self, name: str, start: datetime, end: datetime) -> SparkPartitions:
         # A literal of the column's own type lets Spark push the filter down to the files
         literal = _LITERALS[dict(self.frame.dtypes)[name]]
         first, later = (literal.format(moment.astimezone(timezone.utc)) for moment in (start, end))
