@@ -10,7 +10,7 @@ import pytest
 from tests.faults import Killed
 
 from spark_model_monitor.errors import BadDocument, OutputFailed
-from spark_model_monitor.reports.outputs.run_files import update_run, forget_unfinished, publish, read_current_run
+from spark_model_monitor.reports.outputs.run_files import forget_unfinished, publish, read_current_run, update_run
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.lease import PREFIX
 

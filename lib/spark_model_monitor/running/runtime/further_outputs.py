@@ -20,7 +20,7 @@ from typing import TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, update_run, read_current_run
+from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, read_current_run, update_run
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on
