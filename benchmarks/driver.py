@@ -33,9 +33,10 @@ from spark_model_monitor.data.engine.engine_protocol import (
     STATE_SCHEMA,
     StateRow,
     add_encoded_states,
+    add_states_by_key,
 )
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.profiling.scan import RowSource, _add_states, build_plans, choose_folds
+from spark_model_monitor.data.profiling.scan import RowSource, build_plans, choose_folds
 from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.spark.engine.spark import SparkStates
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
@@ -84,13 +85,12 @@ def run_driver(partitions: int, tasks_for_all: int) -> None:
     states = make_states()
     with benchmark_session(DRIVER_MEMORY, MASTER) as spark:
         partials = replicate_states(spark, states, partitions, tasks_for_all)
-        sums = _add_states(partials.rows(choose_folds(COLUMNS, partitions)))
+        sums = add_states_by_key(partials.rows(choose_folds(COLUMNS, partitions)))
         # Column 0 has its turn in the first task, and in each that is a number of rounds later
         first = next(row for row in states if row.feature == 0)
         expected = add_encoded_states(first.state for _ in range(0, partitions, tasks_for_all))
-        added = [state for state in sums[0] if first.kind == state.KIND]
-        assert [state.to_bytes() for state in added] == [expected.to_bytes()]
-        assert sum(map(len, sums.values())) == len(states)
+        assert sums[0, first.kind].to_bytes() == expected.to_bytes()
+        assert len(sums) == len(states)
         print(json.dumps(measure_driver()))
 
 
