@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -17,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
-from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import CHI_SQUARE, STUDENT, CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
+from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
@@ -41,7 +41,6 @@ MOST_PAIRS = 300
 STRONGEST = 3
 FEWEST_ROWS = 200  # of the sample, and of those that a relation is about
 WEAKEST = 0.15  # association that is kept
-MOST_NOISE = 4.0  # means of the noise that is taken off it
 LEAST_CHANGE = 0.1  # of an association, to be relevant
 # of numbers; and the number of texts with a cell of their own
 CUTS = (0.25, 0.5, 0.75)
@@ -229,9 +228,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
             continue
         columns_of_relation = (first, second, third)
         relation_type = {"kind": kind, "columns": [names[index] for index in columns_of_relation]}
-        for relation in _find_valid_relations(
-            relation_type, [table[index] for index in columns_of_relation], ROUNDED[kind]
-        ):
+        for relation in _valid_relations(relation_type, [table[index] for index in columns_of_relation], ROUNDED[kind]):
             implied_orders |= {frozenset((first, third)), frozenset((second, third))}
             yield relation
 
@@ -261,7 +258,7 @@ def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
             yield kind, first, second + first + 1, third
 
 
-def _find_valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
+def _valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
     """A sum or product that holds in all rows, but not with another column of them, or with a constant."""
     first, second, goal = values
     scale = float(np.nanmedian(np.abs(goal)))
@@ -281,51 +278,72 @@ def _find_valid_relations(relation_type: Relation, values: Sequence[Values], rou
         return
 
 
-@value_class(slots=False, eq=False)
-class _CellColumn:
-    """A column of the sample in cells. codes: the cell of each row."""
-
-    name: str
-    cells: ColumnCells
-    codes: NDArray[np.intp]
-
-
 def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> Iterator[Relation]:
     """The strongest associations of each column, ordered by strength, and the pairs that go together weakly or not at all."""
-    in_cells: list[_CellColumn] = []
+    names: list[str] = []
+    cells: list[ColumnCells] = []
+    codes: list[NDArray[np.intp]] = []
     for column in columns:
         column_cells = _choose_cells(column.values) if column.is_fit else None
         if column_cells is not None:
-            in_cells.append(_CellColumn(column.name, column_cells, assign_cells(column_cells, column.values)))
-    run_of_row = np.repeat(np.arange(len(sizes)), sizes)
-    pairs: list[tuple[float, _CellColumn, _CellColumn]] = []
-    for first, second in itertools.combinations(in_cells, 2):
-        table = _count_tables(first, second, run_of_row).sum(axis=0)
-        pairs.append((_measure_strength(table, MOST_NOISE), first, second))
+            names.append(column.name)
+            cells.append(column_cells)
+            codes.append(assign_cells(column_cells, column.values))
+    if len(cells) < 2:
+        return
+    widths = np.array([count_cells(column_cells) for column_cells in cells])
+    strengths = _measure_strengths(codes, widths)
     # The strongest pairs first, until both columns are in enough of them; then those that have nothing to do with each other
-    num_pairs: Counter[str] = Counter()
-    for strength, first, second in sorted(pairs, key=lambda pair: -pair[0]):
-        is_strong = strength >= WEAKEST
-        if is_strong and min(num_pairs[first.name], num_pairs[second.name]) >= STRONGEST:
+    num_pairs = np.zeros(len(cells), int)
+    run_of_row = np.repeat(np.arange(len(sizes)), sizes)
+    pairs = np.stack(np.triu_indices(len(cells), 1), axis=1)
+    for first, second in pairs[np.argsort(-strengths[tuple(pairs.T)], kind="stable")].tolist():
+        is_strong = strengths[first, second] >= WEAKEST
+        if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST:
             continue
-        num_pairs.update((first.name, second.name))
-        # The tables of runs show how much more the association varies than by chance
-        phi = _estimate_overdispersion(_count_tables(first, second, run_of_row))
+        num_pairs[[first, second]] += 1
+        # A table for each run, which show how much more the association varies than by chance
+        shape = (len(sizes), widths[first], widths[second])
+        cell_index = (run_of_row * shape[1] + codes[first]) * shape[2] + codes[second]
+        tables = np.bincount(cell_index, minlength=int(np.prod(shape))).astype(float).reshape(shape)
+        if is_strong:
+            kind = "association"
+            phi = _estimate_overdispersion(tables)
+        else:
+            kind = "independence"
+            phi = _estimate_dispersion_of_tables(tables)
         yield {
-            "kind": "association" if is_strong else "independence",
-            "columns": [first.name, second.name],
-            "cells": [first.cells, second.cells],
+            "kind": kind,
+            "columns": [names[first], names[second]],
+            "cells": [cells[first], cells[second]],
             "phi": round(phi, 3),
             "rows": round(float(sizes.mean()), 3),
             "runs": len(sizes),
         }
 
 
-def _count_tables(first: _CellColumn, second: _CellColumn, run_of_row: NDArray[np.int64]) -> Table:
-    """The rows of each run by their pair of cells, shape (runs, cells, cells)."""
-    shape = int(run_of_row[-1]) + 1, count_cells(first.cells), count_cells(second.cells)
-    pair_of_row = (run_of_row * shape[1] + first.codes) * shape[2] + second.codes
-    return np.bincount(pair_of_row, minlength=math.prod(shape)).astype(float).reshape(shape)
+def _measure_strengths(codes: Sequence[NDArray[np.intp]], widths: NDArray[np.int64]) -> Table:
+    """Cramér's V of each pair of columns, less what noise contributes to it. codes: the cell of each row, by column. widths:
+    the number of cells of each column.
+    """
+    # All tables at once, by a column of zeros and ones for each cell
+    starts = np.cumsum(widths) - widths
+    indicators = np.zeros((len(codes[0]), int(widths.sum())), np.float32)
+    for start, column_codes in zip(starts, codes, strict=True):
+        indicators[np.arange(len(column_codes)), start + column_codes] = 1
+    joint_counts = (indicators.T @ indicators).astype(float)
+    # Chi-square of each table, divided by its rows
+    rows = len(indicators)
+    totals = np.diagonal(joint_counts)
+    margins = np.outer(totals, totals)
+    squared_deviations = (joint_counts - margins / rows) ** 2
+    terms = np.divide(squared_deviations, margins, out=np.zeros_like(margins), where=margins > 0)
+    squares = np.add.reduceat(np.add.reduceat(terms, starts, axis=0), starts, axis=1)
+    # Degrees of freedom
+    free = np.add.reduceat(totals > 0, starts) - 1
+    fewest_free = np.maximum(np.minimum.outer(free, free), 1)
+    strengths: Table = np.sqrt(np.maximum(squares - 4 * np.outer(free, free) / rows, 0.0) / fewest_free)
+    return strengths
 
 
 def _choose_cells(values: Values) -> ColumnCells | None:
@@ -357,52 +375,101 @@ def _choose_cells(values: Values) -> ColumnCells | None:
 # Verdicts on a window.
 
 
-def _fit_to_margins(table: Table, windows: Table) -> Table:
-    """What windows would be if their columns went together as in `table`: each with the window's own margins. windows: shape
-    (…, rows, columns).
+def _score_cells(table: Table) -> tuple[float, Table, Table]:
+    """The strength of a table's association of rows and columns, from 0 to 1, and the scores that show it best.
+
+    Source: the first canonical correlation of a table, Fisher 1940, "The precision of discriminant functions".
     """
+    total = table.sum()
+    rows = table.sum(axis=1)
+    columns = table.sum(axis=0)
+    # Standardized residuals of independence; an empty row or column has none
+    row_totals = np.where(rows > 0, rows, np.inf)
+    column_totals = np.where(columns > 0, columns, np.inf)
+    residuals = (table - np.outer(rows, columns) / max(total, 1)) / np.sqrt(np.outer(row_totals, column_totals))
+    left, strength, right = np.linalg.svd(residuals)
+    row_scores = left[:, 0] * np.sqrt(total / row_totals)
+    column_scores = right[0] * np.sqrt(total / column_totals)
+    return float(strength[0]), row_scores, column_scores
+
+
+def _fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
+    """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
     fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
-    fitted = np.broadcast_to(fitted, windows.shape).copy()
+    fitted = np.broadcast_to(fitted, (*rows.shape, columns.shape[-1])).copy()
     # Iterative proportional fitting
     for _ in range(20):
-        for axis in (-1, -2):
-            sums = fitted.sum(axis=axis, keepdims=True)
-            goals = windows.sum(axis=axis, keepdims=True)
-            fitted *= np.divide(goals, sums, out=np.zeros_like(sums), where=sums > 0)
+        for axis, goal in ((-1, rows), (-2, columns)):
+            sums = fitted.sum(axis=axis)
+            fitted *= np.expand_dims(np.divide(goal, sums, out=np.zeros_like(sums), where=sums > 0), axis)
     return fitted
 
 
-def _compute_chi_square(expected: Table, windows: Table) -> tuple[Table, Table]:
-    """Pearson's chi-square of each window beside what is expected of it, and its degrees of freedom; cells of which too few
-    rows are expected are left out.
+def _measure_change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
+    """The strength of association in windows, its expected strength if they were associated as in `table`, and the
+    variance of the score of a row there. windows: shape (…, rows, columns).
     """
-    is_filled = expected >= FEWEST_EXPECTED
-    terms = np.divide((windows - expected) ** 2, expected, out=np.zeros_like(expected), where=is_filled)
-    filled_rows = is_filled.any(axis=-1).sum(axis=-1)
-    filled_columns = is_filled.any(axis=-2).sum(axis=-1)
-    free = is_filled.sum(axis=(-1, -2)) - filled_rows - filled_columns + 1
-    return terms.sum(axis=(-1, -2)), np.maximum(free, 1)
-
-
-def _measure_strength(table: Table, noise: float = 1.0) -> float:
-    """Cramér's V, less what noise contributes to it. noise: in units of its mean."""
-    independent = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1.0)
-    square, free = _compute_chi_square(independent, table)
-    return _scale_to_strength(square - noise * free, table)
-
-
-def _scale_to_strength(square: Table, table: Table) -> float:
-    """Cramér's V of a chi-square: 1 if each column tells the other."""
-    cells = min(np.count_nonzero(table.any(axis=0)), np.count_nonzero(table.any(axis=1)))
-    return min(1.0, math.sqrt(max(float(square), 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
+    _, row_scores, column_scores = _score_cells(table)
+    scores = np.outer(row_scores, column_scores)
+    # ColumnCells in rows or columns that the baseline lacks say nothing of an association
+    windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
+    sizes = np.maximum(windows.sum(axis=(-1, -2)), 1.0)
+    expected = _fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
+    strength_now = (windows * scores).sum(axis=(-1, -2)) / sizes
+    strength_expected = (expected * scores).sum(axis=(-1, -2)) / sizes
+    # Scores less what rows and columns alone explain, since the margins are given
+    residuals = np.broadcast_to(scores, windows.shape).copy()
+    for _ in range(10):
+        for axis in (-1, -2):
+            weights = expected.sum(axis=axis)
+            sums = (expected * residuals).sum(axis=axis)
+            means = np.divide(sums, weights, out=np.zeros_like(weights), where=weights > 0)
+            residuals -= np.expand_dims(means, axis)
+    return strength_now, strength_expected, (expected * residuals**2).sum(axis=(-1, -2)) / sizes
 
 
 def _estimate_overdispersion(tables: Table) -> float:
-    """The factor by which tables of runs of rows vary more than those of independent rows; 0 if too few show it."""
-    if len(tables) < FEWEST_WINDOWS:
+    """The factor by which runs of rows vary more than independent rows. tables: of each run."""
+    now, before, variance = _measure_change(tables.sum(axis=0), tables)
+    # Each run's squared deviation in standard errors of independent rows; runs of one value have none
+    has_variance = variance > 1e-9
+    rows = tables.sum(axis=(1, 2))[has_variance]
+    squares = (now - before)[has_variance] ** 2 / variance[has_variance] * rows
+    if has_variance.sum() >= FEWEST_WINDOWS:
+        return max(1.0, float(squares.mean()))
+    return 0.0
+
+
+def _compute_chi_square(table: Table, window: Table) -> tuple[float, int]:
+    """Pearson's chi-square of a window, if its columns depend on each other as little as in `table`; degrees of freedom."""
+    independent = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1.0)
+    ratios = np.divide(table, independent, out=np.ones_like(table), where=independent >= FEWEST_EXPECTED)
+    expected = np.outer(window.sum(axis=1), window.sum(axis=0)) / max(window.sum(), 1.0) * ratios
+    is_filled = (expected >= FEWEST_EXPECTED) & (table > 0)
+    square = float(((window - expected)[is_filled] ** 2 / expected[is_filled]).sum())
+    rows, columns = (np.count_nonzero(is_filled.any(axis=axis)) for axis in (0, 1))
+    return square, max((rows - 1) * (columns - 1), 1)
+
+
+def _measure_strength(table: Table) -> float:
+    """Cramér's V, less what noise contributes to it."""
+    square, free = _compute_chi_square(np.outer(table.sum(axis=1), table.sum(axis=0)), table)
+    return _scale_to_strength(square - free, table)
+
+
+def _scale_to_strength(square: float, table: Table) -> float:
+    """Cramér's V of a chi-square: 1 if each column tells the other."""
+    cells = min(np.count_nonzero(table.any(axis=0)), np.count_nonzero(table.any(axis=1)))
+    return min(1.0, math.sqrt(max(square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
+
+
+def _estimate_dispersion_of_tables(tables: Table) -> float:
+    """The factor by which tables of runs of rows vary more than those of independent rows."""
+    total = tables.sum(axis=0)
+    tests = [_compute_chi_square(total, table) for table in tables]
+    if len(tests) < FEWEST_WINDOWS:
         return 0.0
-    squares, free = _compute_chi_square(_fit_to_margins(tables.sum(axis=0), tables), tables)
-    return max(1.0, float(squares.sum() / free.sum()))
+    return max(1.0, sum(square for square, _ in tests) / sum(free for _, free in tests))
 
 
 def judge_relations(
@@ -413,16 +480,18 @@ def judge_relations(
     violated: features that other checks already report.
     """
     # Parts of a sorted column don't show how its associations vary
+    history = comparison.baseline.history.get(BASELINE)
     unfit: Mapping[str, str] = {}
-    if not calibration.rows_are_independent:
-        unfit = comparison.baseline.get_variation().unfit
+    if history is not None and not calibration.rows_are_independent:
+        unfit = history.unfit
     judged: list[_JudgedRelation] = []
     for compared in comparison.pairs:
         columns = compared.relation["columns"]
         if compared.check == RELATION:
             finding = _judge_relation(compared, calibration)
         else:
-            finding = _judge_association(compared, calibration)
+            judge = _judge_association if compared.relation["kind"] == "association" else _judge_independence
+            finding = judge(compared, calibration)
             reason = next((unfit[name] for name in columns if name in unfit), None)
             if reason is not None:
                 finding = finding.unjudged(reason)
@@ -488,21 +557,38 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
     statement = SIGNS[compared.relation["kind"]].format(*compared.relation["columns"])
     if finding.is_violated:
         return finding.but(change=statement)
-    return finding
+    return finding.but(change=None)
 
 
 def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
-    """Whether columns go together as in the baseline, or as little: Pearson's test of the window's table.
+    table, window = _read_tables(compared)
+    observed, expected, variance = map(float, _measure_change(table, window))
+    n = int(table.sum())
+    m = int(window.sum())
+    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
+    phi = _find_overdispersion(compared, m, calibration)
+    if phi is None:
+        return finding.unjudged(NO_HISTORY)
+    if variance < 1e-9:
+        return finding.unjudged("one of them hardly varies in this window")
+    # A test of the score's mean, with as many degrees of freedom as runs show
+    z = abs(observed - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
+    p = min(1.0, 2 * student_above(z, max(compared.relation["runs"] - 1, 1)))
+    finding = finding.but(decided_by=STUDENT, statistic=z, p=p)
+    return _decide_by_change(finding, abs(observed - expected), calibration)
+
+
+def _judge_independence(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+    """Whether columns that have little to do with each other still have: Pearson's test of the window's table.
 
     Source: Rao and Scott 1981, for tables of rows in groups.
     """
     table, window = _read_tables(compared)
     n = int(table.sum())
     m = int(window.sum())
-    expected = _fit_to_margins(table, window)
     finding = Finding(
         CheckStatus.PASSED,
-        threshold=_measure_strength(expected),
+        threshold=_measure_strength(table),
         observed=_measure_strength(window),
         n=n,
         m=m,
@@ -511,20 +597,10 @@ def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration
     phi = _find_overdispersion(compared, m, calibration)
     if phi is None:
         return finding.unjudged(NO_HISTORY)
-    # The baseline's table is a sample, too
-    square, free = _compute_chi_square(expected, window)
-    square = square * n / (n + m)
-    p = chi_square_above(float(square) / phi, int(free))
-    # Violated if both go together differently by more than chance, and enough to matter
-    change = _scale_to_strength(square - free, window)
-    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
-    level = family_level / tests
-    finding = finding.but(decided_by=CHI_SQUARE, statistic=float(square), p=p, level=level)
-    finding = finding.but(effect=change, least_effect=LEAST_CHANGE)
-    if p > level or change < LEAST_CHANGE:
-        return finding
-    description = messages.changed("How strongly both go together", finding.observed or 0.0, finding.threshold or 0.0)
-    return finding.but(status=CheckStatus.VIOLATED, description=description)
+    square, free = _compute_chi_square(table, window)
+    square *= n / (n + m)
+    finding = finding.but(decided_by=CHI_SQUARE, statistic=square, p=chi_square_above(square / phi, free))
+    return _decide_by_change(finding, _scale_to_strength(square - free, window), calibration)
 
 
 def _read_tables(compared: ComparedRelation) -> tuple[Table, Table]:
@@ -544,3 +620,14 @@ def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: Noi
         return None
     excess = max(0.0, float(relation["phi"]) - 1)
     return 1 + excess * max(1.0, rows / float(relation["rows"]))
+
+
+def _decide_by_change(finding: Finding, change: float, calibration: NoiseCalibration) -> Finding:
+    """The finding, violated if both columns go together differently by more than chance."""
+    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
+    level = family_level / tests
+    finding = finding.but(level=level, effect=change, least_effect=LEAST_CHANGE)
+    if finding.p is None or finding.p > level or change < LEAST_CHANGE:
+        return finding
+    description = messages.changed("How strongly both go together", finding.observed or 0.0, finding.threshold or 0.0)
+    return finding.but(status=CheckStatus.VIOLATED, description=description)
