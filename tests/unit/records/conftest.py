@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from spark_model_monitor.data.records import json_lines
+from spark_model_monitor.data.records import line_templates
 
 
 @pytest.fixture(autouse=True)
-def lines_are_left_one_by_one(monkeypatch):
-    """A line that Arrow refuses costs no other one, so that both decoders are compared."""
-    monkeypatch.setattr(json_lines, "FEW_LINES", 1)
+def templates_of_few_lines(monkeypatch):
+    """Few lines have a template, too, so that both decoders are compared."""
+    monkeypatch.setattr(line_templates, "FEWEST_BYTES", 1)

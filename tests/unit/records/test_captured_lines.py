@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, encode_line, some_json_lines, some_lines
 
-from spark_model_monitor.data.records import arrays
 from spark_model_monitor.data.records.capture_documents import parse_documents
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoding import Reading, decode
@@ -27,10 +26,10 @@ FILES = FilesByKey.of([PATH])
 KEY = FILES.keys[0]
 
 
-def decoded(lines, reading):
+def decoded(lines, reading, **options):
     """(number of the line, reason, number of cells, cells) of every row."""
     columns = [pa.array(lines, pa.binary()).view(pa.string()), pa.array([KEY] * len(lines), pa.int64())]
-    rows = CapturedLines(reading, FILES).rows(pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY]))
+    rows = CapturedLines(reading, FILES, **options).rows(pa.RecordBatch.from_arrays(columns, names=[LINE, FILE_KEY]))
     cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
     return list(zip(rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist(), cells, strict=True))
 
@@ -112,11 +111,10 @@ def test_one_unusual_line_costs_its_neighbours_nothing(kind):
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2_000])
-def test_lines_are_decoded_in_chunks_of_so_many_bytes(chunk_bytes, monkeypatch):
-    monkeypatch.setattr(arrays, "CHUNK_BYTES", chunk_bytes)
+def test_lines_are_decoded_in_chunks_of_so_many_bytes(chunk_bytes):
     lines = some_lines(3, 200)
 
-    assert decoded(lines, READING) == one_by_one(lines, READING)
+    assert decoded(lines, READING, chunk_bytes=chunk_bytes) == one_by_one(lines, READING)
 
 
 def test_members_that_nobody_asks_for_may_be_anything():

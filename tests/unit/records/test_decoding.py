@@ -490,19 +490,3 @@ def test_a_value_that_is_no_text_is_its_json():
     record["captureData"]["endpointOutput"]["data"] = 5
 
     assert decode_record(record).rows == (("5", "1", "2"),)
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        pytest.param('{"a": 1, "b": {"c": "x", "c": "x"}}', None, id="twice the same"),
-        pytest.param('{"a": 1, "b": {"c": "x", "c": "y"}}', Refusal.TWO_VALUES, id="within an object"),
-        pytest.param('{"instances": [{"a": 1, "a": 1.0}]}', Refusal.TWO_VALUES, id="written in two ways"),
-        pytest.param('{"instances": [{"a": 1}], "meta": {"b": 1, "b": 2}}', Refusal.TWO_VALUES, id="beside the rows"),
-    ],
-)
-def test_a_member_with_two_values_refuses_its_record_wherever_it_is(data, reason):
-    reading = Reading(("endpointInput",), encoding="JSON", flatten_json=True)
-    record = {"captureData": {"endpointInput": {"data": data, "encoding": "JSON"}}}
-
-    assert decode(json.dumps(record).encode(), reading).reason is reason

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.records.merged_lines import encode_line, merged
 
-from spark_model_monitor.data.records import arrays
 from spark_model_monitor.data.records.decoded_rows import Decoding
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, FilesByKey
@@ -50,9 +49,9 @@ def make_batch(lines):
     return pa.RecordBatch.from_pydict({LINE: lines, **file_columns})
 
 
-def read_outcomes(lines, reading):
+def read_outcomes(lines, reading, **options):
     """Of each line its rows, or why it is refused."""
-    rows = LabelledRecords(reading, FILES).rows(make_batch(lines))
+    rows = LabelledRecords(reading, FILES, **options).rows(make_batch(lines))
     cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     outcomes = {}
     for line, reason, counted, row in zip(
@@ -169,10 +168,7 @@ def with_features(record):
 def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_bytes):
     lines = [with_features(dict(record)) for record in some]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrays, "CHUNK_BYTES", chunk_bytes)
-        outcomes = read_outcomes(lines, reading)
-    assert outcomes == [alone(line, reading) for line in lines]
+    assert read_outcomes(lines, reading, chunk_bytes=chunk_bytes) == [alone(line, reading) for line in lines]
 
 
 @pytest.mark.long

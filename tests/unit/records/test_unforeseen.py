@@ -13,7 +13,6 @@ from tests.unit.records.captured_lines import captured, encode_line
 from tests.unit.records.merged_lines import merged
 
 from spark_model_monitor.data.reading.lines import CsvLines
-from spark_model_monitor.data.records import arrays
 from spark_model_monitor.data.records.arrays import split_into_chunks
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
@@ -96,8 +95,7 @@ def test_reasons_are_numbered_without_a_gap():
     assert set(UNFORESEEN.values()) <= set(Refusal)
 
 
-def test_lines_of_a_chunk_are_refused_alone(monkeypatch):
-    monkeypatch.setattr(arrays, "CHUNK_BYTES", 40)
+def test_lines_of_a_chunk_are_refused_alone():
     lines = pa.array([f"line {number}" for number in range(12)])
 
     def decoding(part):
@@ -110,7 +108,7 @@ def test_lines_of_a_chunk_are_refused_alone(monkeypatch):
         count = len(numbers)
         return DecodedRows((some,), np.arange(count), np.zeros(count, np.int32), np.ones(count, np.int32))
 
-    rows = DecodedRows.by_parts(split_into_chunks(lines), decoding, 1)
+    rows = DecodedRows.by_parts(split_into_chunks(lines, 40), decoding, 1)
 
     assert rows.lines.tolist() == list(range(12))
     assert rows.columns[0].to_pylist() == [None if number in BAD else f"line {number}" for number in range(12)]

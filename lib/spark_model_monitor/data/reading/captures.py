@@ -37,7 +37,7 @@ from spark_model_monitor.data.reading.listing import (
     naming_faulty_files,
     require_within,
 )
-from spark_model_monitor.data.reading.scripts import Script, process_lines
+from spark_model_monitor.data.reading.scripts import Script, process_lines, run_capture_handler
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
@@ -221,10 +221,8 @@ def _find_columns(
     if roles is not None:
         all_names = roles.list_columns(reading.names)
         training_names = roles.list_training_columns(reading.names)
+    reading = find_row_layout(sample_rows(first_lines, replace(reading, encoding=encoding)), reading, training_names)
     samples = sample_rows(first_lines, replace(reading, encoding=encoding))
-    reading = find_row_layout(samples, reading, training_names)
-    if reading.are_numbered or any(reading.members_with_rows.values()):
-        samples = sample_rows(first_lines, replace(reading, encoding=encoding))
     reading = replace(reading, opened_arrays=find_opened_arrays(samples, all_names))
     texts = find_nested_texts(samples, training_names)
     if texts:
@@ -314,7 +312,8 @@ def _read_with_script(
     engine: Engine, source: Listing, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
-    script_rows = process_lines(lines, source, script, first_error_fails=as_service, reading=reading)
+    runner = partial(run_capture_handler, script, reading)
+    script_rows = process_lines(lines, source, script, first_error_fails=as_service, runner=runner)
     rows, names = _order_as_baseline(reading.names, script_rows.table, script_rows.names, as_service=as_service)
     matched_by = None
     if names == reading.names:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from io import BufferedIOBase, BytesIO
 from itertools import chain, islice, pairwise
 from pathlib import PurePosixPath
@@ -40,7 +41,6 @@ from spark_model_monitor.data.records.csv_rows import (
     parse_rows,
     split_row,
 )
-from spark_model_monitor.data.records.json_lines import skip_blanks
 from spark_model_monitor.data.records.refusals import format_spark_reader
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.page import list_names
@@ -281,7 +281,8 @@ def _skip_separator_line(text: str) -> str:
 
 def _reject_comment(file: StoredFile, text: str, separator: str) -> None:
     """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header."""
-    rows = _read_first_rows(text, separator)
+    lines = (line for line in _split_lines(text) if line.strip())
+    rows = [_split_cells(line, separator) for line in islice(lines, SAMPLED_HEADER_LINES)]
     # Comments stand above the header: a line of `#` with as many cells as the others is one itself
     comments = [row for row in rows if row[0].lstrip().startswith("#")]
     if not comments or comments[0] is not rows[0] or len(rows) == 1:
@@ -399,14 +400,10 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
     Reads the beginning of all files.
     Raises BadInput for the first file with other names, in which cells belong to other features, or are written so.
     """
-
-    def read_rows(file: StoredFile) -> list[list[str]]:
-        text = read_head(storage, file, refuse_nul=False).decode("utf-8", "replace")
-        return _read_first_rows(_skip_separator_line(text), separator)
-
-    first, _ = find_first_with_line(storage, files)
-    names = read_rows(first)[0]
+    first, head = find_first_with_line(storage, files)
+    names = _split_cells(find_first_line(_skip_separator_line(head.decode("utf-8", "replace"))) or "", separator)
     # Reading heads is waiting for the storage, so several at once
+    read_rows = partial(_read_first_rows, storage, separator)
     with ThreadPoolExecutor(HEADERS_READ_AT_ONCE) as threads:
         for file, rows in zip(files, threads.map(read_rows, files), strict=True):
             if not rows or rows[0] == names or not is_header(rows, names):
@@ -438,9 +435,10 @@ def _describe_difference(written: Sequence[str], names: Sequence[str], first: St
     return ", and ".join(differences) or f"repeats names that {first.path} has once"
 
 
-def _read_first_rows(text: str, separator: str) -> list[list[str]]:
-    """The cells of a text's first lines that aren't blank, as many as tell a header from data."""
-    lines = (line for line in _split_lines(text) if line.strip())
+def _read_first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
+    """The cells of a file's first lines that aren't blank, as many as tell a header from data."""
+    text = read_head(storage, file, refuse_nul=False).decode("utf-8", "replace")
+    lines = (line for line in _split_lines(_skip_separator_line(text)) if line.strip())
     return [_split_cells(line, separator) for line in islice(lines, SAMPLED_HEADER_LINES)]
 
 
@@ -632,18 +630,18 @@ class _JsonMember:
 def _read_members(text: str) -> Iterator[_JsonMember]:
     """The members of the object with which a text begins, as far as the text goes."""
     decoder = json.JSONDecoder()
-    position = skip_blanks(text, 0)
+    position = _skip_blanks(text, 0)
     # Each member begins with `{` or a comma
     while text[position : position + 1] in ("{", ","):
         try:
-            name, position = decoder.raw_decode(text, skip_blanks(text, position + 1))
+            name, position = decoder.raw_decode(text, _skip_blanks(text, position + 1))
         except (ValueError, RecursionError):
             return
-        start = skip_blanks(text, skip_blanks(text, position) + 1)  # behind the colon
+        start = _skip_blanks(text, _skip_blanks(text, position) + 1)  # behind the colon
         member = _JsonMember(str(name), start, text[start : start + 1] == "[", text[start : start + 1] == "{")
         if member.is_array:
             with suppress(ValueError, RecursionError):
-                first, _ = decoder.raw_decode(text, skip_blanks(text, start + 1))
+                first, _ = decoder.raw_decode(text, _skip_blanks(text, start + 1))
                 member = replace(member, first=first)
         try:
             value, position = decoder.raw_decode(text, start)
@@ -651,7 +649,13 @@ def _read_members(text: str) -> Iterator[_JsonMember]:
             yield replace(member, size=None)
             return
         yield replace(member, size=len(value) if member.is_array else 0)
-        position = skip_blanks(text, position)
+        position = _skip_blanks(text, position)
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    while text[position : position + 1].isspace():
+        position += 1
+    return position
 
 
 def _has_list_for_each_column(members: Sequence[_JsonMember]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -103,6 +104,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 REPLACED = "\ufffd"  # replacement for bytes that are not UTF-8
 
 LAST_OF_ASCII = 0x7F
+BACKSLASH, BLANK = b"\\ "
 
 WINDOW_BYTES = 4 * 2**20  # bytes that are examined together
 CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at once: decoding takes a few times as much memory
@@ -145,35 +147,52 @@ def has_letters(texts: pa.StringArray, letters: bytes) -> Flags:
     starts = compute_text_starts(texts)
     # A text has some if more stand before its end than before its start
     flags = np.zeros(len(texts), np.bool_)
-    for positions in _find_by_windows(texts, letters):
+    for positions in _find_by_windows(texts, partial(_match_letters, letters)):
         flags |= np.diff(np.searchsorted(positions, starts)) > 0
     return flags
 
 
 def find_letters(texts: pa.StringArray, letters: bytes) -> NDArray[np.int64]:
     """The positions of these ASCII characters in `view_text_bytes`."""
-    return np.concatenate([np.zeros(0, np.int64), *_find_by_windows(texts, letters)])
+    return _join_positions(_find_by_windows(texts, partial(_match_letters, letters)))
 
 
-def _find_by_windows(texts: pa.StringArray, letters: bytes) -> Iterator[NDArray[np.int64]]:
+def find_backslashes_and_controls(texts: pa.StringArray) -> NDArray[np.int64]:
+    """The positions of backslashes and control characters."""
+    return _join_positions(_find_by_windows(texts, lambda window: (window == BACKSLASH) | (window < BLANK)))
+
+
+def _join_positions(windows: Iterator[NDArray[np.int64]]) -> NDArray[np.int64]:
+    positions = list(windows)
+    # A single window, without a copy
+    if len(positions) == 1:
+        return positions[0]
+    return np.concatenate([np.zeros(0, np.int64), *positions])
+
+
+def _match_letters(letters: bytes, window: Bytes) -> Flags:
+    flags: Flags = window == letters[0]
+    for letter in letters[1:]:
+        flags |= window == letter
+    return flags
+
+
+def _find_by_windows(texts: pa.StringArray, find_in_window: Callable[[Bytes], Flags]) -> Iterator[NDArray[np.int64]]:
     """The positions in a part of the texts after the other, so that a text of any length takes little memory."""
     content = view_text_bytes(texts)
     for start in range(0, len(content), WINDOW_BYTES):
-        window = content[start : start + WINDOW_BYTES]
-        flags = window == letters[0]
-        for letter in letters[1:]:
-            flags |= window == letter
-        yield np.flatnonzero(flags) + start
+        positions = np.flatnonzero(find_in_window(content[start : start + WINDOW_BYTES]))
+        yield positions + start if start else positions
 
 
-def split_into_chunks(lines: pa.StringArray) -> Iterator[tuple[int, int]]:
-    """Ranges of lines with at most `CHUNK_BYTES` in total, or of one line."""
+def split_into_chunks(lines: pa.StringArray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
+    """Ranges of lines with at most `chunk_bytes` in total, or of one line."""
     ends = np.cumsum(pc.binary_length(lines).to_numpy(zero_copy_only=False).astype(np.int64))
     start = 0
     while start < len(lines):
         # Bytes of the lines before
         before = int(ends[start - 1]) if start else 0
-        end = max(start + 1, int(np.searchsorted(ends, before + CHUNK_BYTES, side="right")))
+        end = max(start + 1, int(np.searchsorted(ends, before + chunk_bytes, side="right")))
         yield start, end
         start = end
 

@@ -1,6 +1,6 @@
 """Parses captured and merged lines as JSON documents, many lines at once. Pure; runs on executors.
 
-A line is known if Arrow parses it (`json_lines.parse_table`). Others are left to the line-by-line decoder.
+A line is known if it fits a template of its neighbours (`line_templates.py`). Others are left to the line-by-line decoder.
 
 Latency and status, which a record may have next to its data, are read from the line itself, regardless of the data: the
 request was served even if its payload is refused.
@@ -35,7 +35,8 @@ from spark_model_monitor.data.records.decoding import (
     open_base64,
 )
 from spark_model_monitor.data.records.event_times import parse_microseconds
-from spark_model_monitor.data.records.json_lines import get_member, parse_json, parse_table
+from spark_model_monitor.data.records.json_lines import parse_json
+from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled
 from spark_model_monitor.value_class import value_class
@@ -207,16 +208,16 @@ def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool
     table = parse_table(lines, _build_schema(reading, with_truth=with_truth))
     captured = get_member(table, "captureData")
     nothing = pa.nulls(len(lines), pa.string())
-    events = {
-        name: pc.struct_field(get_member(table, "eventMetadata"), [name]) for name in _select_event_members(reading)
-    }
+    event = None
+    if _select_event_members(reading):
+        event = get_member(table, "eventMetadata")
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
         {half: _read_payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
         _read_payloads(get_member(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
-        events.get("inferenceTime", nothing),
-        events.get("eventId", nothing),
-        events.get("targetModel", nothing),
+        nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
+        nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
+        nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import INDEX_NAMES
 from spark_model_monitor.data.records.arrays import (
+    CHUNK_BYTES,
     Flags,
     has_letters,
     select_rows,
@@ -145,6 +145,7 @@ class CapturedLines:
 
     reading: Reading
     files: FilesByKey = NO_FILES
+    chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
     keeps_lines = True  # also of kept records: metadata is read from the lines
@@ -161,7 +162,7 @@ class CapturedLines:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines = batch.column(LINE)
         paths = self.files.get_paths(batch)
-        parts = split_into_chunks(lines)
+        parts = split_into_chunks(lines, self.chunk_bytes)
         rows = DecodedRows.by_parts(
             parts, lambda part: _decode_lines(lines[part], paths[part], self.reading), self.features
         )
@@ -181,9 +182,17 @@ def _decode_lines(lines: pa.StringArray, paths: pa.StringArray, reading: Reading
     are_csv = documents.have_encoding(CSV) & (reading.encoding != JSON)  # with JSON, CSV records are refused
     parts.append(decode_csv_documents(documents, are_known & ~is_taken & are_csv, reading))
     is_taken[parts[-1].lines] = True
-    decode_line = partial(decode, reading=reading)
-    parts.append(DecodedRows.line_by_line(lines, paths, np.flatnonzero(~is_taken), decode_line, features))
+    parts.append(_decode_one_by_one(lines, paths, np.flatnonzero(~is_taken), reading))
     return DecodedRows.in_order(parts, features)
+
+
+def _decode_one_by_one(
+    lines: pa.StringArray, paths: pa.StringArray, numbers: NDArray[np.int64], reading: Reading
+) -> DecodedRows:
+    chosen = pa.array(numbers)
+    texts = zip(lines.cast(pa.binary()).take(chosen).to_pylist(), paths.take(chosen).to_pylist(), strict=True)
+    decoded = [decode(line, reading, path) for line, path in texts]
+    return DecodedRows.one_by_one(decoded, numbers, reading.columns or 0)
 
 
 class _RecordPart:

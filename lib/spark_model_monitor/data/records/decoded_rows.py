@@ -99,23 +99,6 @@ class DecodedRows:
         )
 
     @classmethod
-    def line_by_line(
-        cls,
-        lines: pa.StringArray,
-        paths: pa.StringArray,
-        numbers: NDArray[np.int64],
-        decode: Callable[..., Decoded],
-        columns: int,
-    ) -> DecodedRows:
-        """The rows of the lines with these numbers, decoded one by one. paths: of the lines' files."""
-        chosen = pa.array(numbers)
-        texts = lines.cast(pa.binary()).take(chosen).to_pylist()
-        decoded_lines = [
-            decode(line, path=path) for line, path in zip(texts, paths.take(chosen).to_pylist(), strict=True)
-        ]
-        return cls.one_by_one(decoded_lines, numbers, columns)
-
-    @classmethod
     def by_parts(
         cls, ranges: Iterable[tuple[int, int]], decode: Callable[[slice], DecodedRows], features: int
     ) -> DecodedRows:
@@ -162,15 +145,18 @@ def reject_records(
         reasons = batch.column(REASON).to_numpy(zero_copy_only=False)
     else:
         reasons = nothing
-    cell_counts = nothing + 1
+    cell_counts = None
     if cells is not None:
         cell_counts = batch.column(cells).to_numpy(zero_copy_only=False)
-    is_first = (cell_counts > 0) | (reasons > 0)
+    if cell_counts is None:
+        is_first = np.ones(len(reasons), bool)
+    else:
+        is_first = (cell_counts > 0) | (reasons > 0)
     # A bad row refuses all rows of its record, of which one is left
     record = np.cumsum(is_first)
     refused = np.isin(record, record[bad & (reasons == 0)])
     changed_columns = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
-    if cells is not None:
+    if cells is not None and cell_counts is not None:
         changed_columns[cells] = pa.array(np.where(refused, 0, cell_counts).astype(np.int32))
     columns = [changed_columns[name] if name in changed_columns else batch.column(name) for name in schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))

@@ -25,19 +25,19 @@ from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_h
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
+    JsonObject,
     JsonValue,
     has_many_names,
     is_deep,
     is_deep_value,
-    list_values,
-    merge_members,
     parse_json,
 )
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.serving_protocols import (
     BYTES_MEMBER,
     TEXT_MEMBER,
+    ValuesElsewhere,
     extract_protocol_rows,
     read_binary_tensors,
 )
@@ -65,8 +65,6 @@ COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
 Row_ = TypeVar("Row_")
 
 Path: TypeAlias = tuple[str, ...]  # names of members, each within the one before
-
-PayloadRow: TypeAlias = "JsonMembers | list[JsonValue]"  # of a JSON payload, or of CSV: with or without names
 
 Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
@@ -127,6 +125,15 @@ class Reading:
         return tuple(half for half in COLUMN_ORDER if half in self.halves)
 
 
+class RecordRefused(Exception):
+    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
+
+    def __init__(self, reason: Refusal, cells: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cells = cells
+
+
 def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
     """A captured line as features, halves side by side. path: path of its file, whose folder may contain the hour of a
     record without a time."""
@@ -163,7 +170,7 @@ def decode_value(record: JsonValue, line: bytes, read_content: Callable[[JsonVal
     return decoded
 
 
-def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[PayloadRow]]:
+def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[JsonObject]]:
     """The rows of the halves of a captured line; empty if it is no capture that can be read."""
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
@@ -171,33 +178,26 @@ def read_rows(line: bytes, reading: Reading, path: str) -> dict[str, list[Payloa
     try:
         halves = read_halves(record, reading.ordered_halves, opens_base64=reading.opens_base64)
         _require_encodings([*halves.values()], reading)
-        return dict(zip(halves, _match_rows(halves, reading), strict=True))
+        rows = {name: _parse_rows(name, half, reading) for name, half in halves.items()}
+        rows_by_half = _split_answers(rows, [*rows.values()], _split_nameless_cells)
+        if reading.encoding != CSV:
+            rows_by_half = _join_request(rows, rows_by_half)
+        return dict(zip(rows, rows_by_half, strict=True))
     except Exception:  # it is refused, with the reason, when all records are read
         return {}
 
 
-def _match_rows(halves: Mapping[str, EncodedText], reading: Reading) -> list[list[PayloadRow]]:
-    """The rows of each half, as many as of the others if one row answers several, or several are one."""
-    rows_by_half = [_parse_rows(name, half, reading) for name, half in halves.items()]
-    if reading.exact_keys:
-        return rows_by_half
-    rows_by_half = _split_answers(halves, rows_by_half, _split_nameless_cells)
-    if reading.encoding == CSV:
-        return rows_by_half
-    return _join_request(halves, rows_by_half)
-
-
-def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[PayloadRow]:
-    """The rows of a half; those of CSV have no names."""
+def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObject]:
+    """The rows of a half; cells of CSV have no name."""
     if half.encoding != JSON:
         if reading.encoding == CSV:
             csv_rows = _read_csv_rows(half, reading)
         else:
             csv_rows = split_csv_rows(half.data)
-        return [[*split_row(row, reading.escape)] for row in csv_rows]
+        return [JsonObject(("", cell) for cell in split_row(row, reading.escape)) for row in csv_rows]
     is_lenient = not reading.exact_keys
     if is_lenient and name != COLUMN_ORDER[-1] and PLAIN_NUMBER.fullmatch(half.data):
-        return [[json.loads(half.data)]]
+        return [JsonObject([("", json.loads(half.data))])]
     rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
     # What stands beside the rows, and their numbers, are no columns
     paths = reading.members_with_rows.get(name)
@@ -208,31 +208,30 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[PayloadR
     return rows
 
 
-def _drop_number(row: PayloadRow) -> PayloadRow:
+def _drop_number(row: JsonObject) -> JsonObject:
     """The row without its number; what stands behind that may be an object."""
-    if isinstance(row, dict):
-        return row
     cells = row[1:]
-    if len(cells) == 1 and isinstance(cells[0], dict):
-        return cells[0]
-    return cells
+    if len(cells) == 1 and isinstance(cells[0][1], JsonObject):
+        return cells[0][1]
+    return JsonObject(cells)
 
 
-def open_members(row: PayloadRow, paths: Sequence[Path]) -> list[PayloadRow]:
+def open_members(row: JsonObject, paths: Sequence[Path]) -> list[JsonObject]:
     """The rows in these members of an object, of which several are columns; the object itself if it lacks one."""
     names = [path[-1] for path in paths]
     columns = [find_value(row, path) for path in paths]
     if not columns or not all(type(column) is list for column in columns):
         return [row]
     if len(columns) > 1:
-        return [merge_members([*zip(names, cells, strict=True)]) for cells in zip(*columns, strict=True)]
-    return _open_rows({names[0]: columns[0]})
+        return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    rows: list[JsonObject] = _open_rows(JsonObject([(names[0], columns[0])]))
+    return rows
 
 
 def find_value(value: JsonValue, path: Path) -> JsonValue:
     """The member of an object at a path; None if it has none."""
     for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
+        value = dict(value).get(name) if isinstance(value, JsonObject) else None
     return value
 
 
@@ -392,10 +391,10 @@ def read_printed_list(data: str) -> list[str] | None:
     return rows or None
 
 
-def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[PayloadRow]:
+def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[JsonObject]:
     """The rows of a JSON payload: an object, an array of objects, or one object per line.
 
-    with_arrays: also accept an array of values, or of arrays of values; they have no names. opens_members: an object
+    with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object
     whose only member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` per
     line; an object with several equally long arrays is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
     """
@@ -408,7 +407,7 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False
     else:
         text = f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:
-        objects = json.loads(text, object_pairs_hook=merge_members)
+        objects = json.loads(text, object_pairs_hook=JsonObject)
     except ValueError:
         raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
     except RecursionError:
@@ -421,69 +420,67 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False
             raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
         return parse_json_rows(objects[0], with_arrays=with_arrays, opens_members=opens_members)
     # A list of numbers is a row, a list of such lists is several
-    rows: list[PayloadRow] = objects
-    if with_arrays and is_array and objects and not any(isinstance(record, dict) for record in objects):
-        rows = _make_nameless_rows(objects)
-    elif not all(isinstance(record, dict) for record in objects):
-        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
+    if with_arrays and is_array and objects and not any(isinstance(record, JsonObject) for record in objects):
+        objects = _make_nameless_rows(objects)
     # Protocols of model servers wrap rows in objects
-    if opens_members:
-        return [opened_row for row in rows for opened_row in _open_rows(row)]
-    return rows
+    if opens_members and type(objects) is list:
+        objects = [row for record in objects for row in _open_rows(record)]
+    if type(objects) is not list or not all(isinstance(record, JsonObject) for record in objects):
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
+    return objects
 
 
-def _open_rows(item: PayloadRow) -> list[PayloadRow]:
+def _open_rows(item: JsonValue) -> list[JsonValue]:
     """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
     members are columns; else the row itself."""
-    values = list_values(item)
-    if isinstance(item, dict):
-        if not any(isinstance(value, (dict, list)) for value in values) and not item.keys() <= MEMBERS_OF_SELDON:
+    if isinstance(item, JsonObject):
+        members = dict(item)
+        if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= MEMBERS_OF_SELDON:
             return [item]  # a flat object, as most are
-        if isinstance(item.get(TEXT_MEMBER), str) and item.keys() <= MEMBERS_OF_SELDON:
-            return _read_text_rows(item[TEXT_MEMBER])
+        if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= MEMBERS_OF_SELDON:
+            return _read_text_rows(members[TEXT_MEMBER])
         try:
             rows = extract_protocol_rows(item)
-        except (AttributeError, ValueError):
+        except ValuesElsewhere as error:
+            raise RecordRefused(error.reason) from None
+        except ValueError:
             raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-        if rows and all(isinstance(row, dict) for row in rows):
+        if rows is not None and rows and all(isinstance(row, JsonObject) for row in rows):
             return [inner_row for row in rows for inner_row in _open_rows(row)]
         if rows is not None:
             return _make_nameless_rows(rows)
-    if not item or not all(type(value) is list and value for value in values):
+    if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
         return [item]
     # Several members: columns, if they are equally long and flat
-    if len(values) > 1:
-        is_table = len({*map(len, values)}) == 1 and not any(
-            isinstance(cell, (dict, list)) for column in values for cell in column
-        )
-        if not is_table:
+    if len(item) > 1:
+        columns = [value for _, value in item]
+        if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for values in columns for cell in values):
             return [item]
-        rows_of_cells = zip(*values, strict=True)
-        if isinstance(item, dict):
-            return [dict(zip(item, cells, strict=True)) for cells in rows_of_cells]
-        return [[*cells] for cells in rows_of_cells]
+        return [JsonObject(zip([name for name, _ in item], row, strict=True)) for row in zip(*columns, strict=True)]
     # One member alone: its array has the rows
-    [inner_values] = values
-    if all(isinstance(value, dict) for value in inner_values):
-        return [row for value in inner_values for row in _open_rows(value)]
-    return _make_nameless_rows(inner_values)
+    [(_, values)] = item
+    if all(isinstance(value, JsonObject) for value in values):
+        return [row for value in values for row in _open_rows(value)]
+    return _make_nameless_rows(values)
 
 
 MEMBERS_OF_SELDON = {BYTES_MEMBER, TEXT_MEMBER, "meta", "status"}
 
 
-def _read_text_rows(text: str) -> list[PayloadRow]:
+def _read_text_rows(text: str) -> list[JsonValue]:
     """The rows of a text in JSON, or in CSV."""
     if text.lstrip().startswith(("{", "[")):
-        return parse_json_rows(text, with_arrays=True, opens_members=True)
-    return [[*split_row(row, RFC_4180_ESCAPE)] for row in split_csv_rows(text)]
+        return [*parse_json_rows(text, with_arrays=True, opens_members=True)]
+    return _make_nameless_rows([[*split_row(row, RFC_4180_ESCAPE)] for row in split_csv_rows(text)])
 
 
-def _make_nameless_rows(values: list[JsonValue]) -> list[PayloadRow]:
+def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
     """An array of arrays as one row each, any other array as one row."""
     if all(type(value) is list for value in values):
-        return values
-    return [values]
+        rows = values
+    else:
+        rows = [values]
+    return [JsonObject(("", value) for value in row) for row in rows]
 
 
 PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
@@ -491,24 +488,24 @@ LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
 BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
 
 
-def flatten_row(row: PayloadRow, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
-    """The cells of a row by path; an object that the baseline has as a text stays a text."""
-    for key, value in row.items() if isinstance(row, dict) else (("", cell) for cell in row):
+def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
+    """The members of an object by path; one that the baseline has as a text stays a text."""
+    for key, value in item:
         path = outer + key
         inner = value
         if path in reading.opened_arrays:
             inner = number_elements(value)
-        if isinstance(inner, dict) and path not in reading.names:
-            yield from flatten_row(inner, reading, f"{path}.")
+        if isinstance(inner, JsonObject) and path not in reading.names:
+            yield from flatten_object(inner, reading, f"{path}.")
         else:
-            yield path, format_optional_value(value)
+            yield path, format_optional_value(_convert_to_dicts(value))
 
 
-def list_cells(row: PayloadRow, reading: Reading, half: str) -> Entries:
+def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
     """The cells of a row, with their names. A single wide tensor of a request, `input-0.0`, `input-0.1`, …, has no names if the
     baseline hasn't these.
     """
-    cells = list(flatten_row(row, reading))
+    cells = list(flatten_object(row, reading))
     if reading.spellings:
         cells = [(reading.spellings.get(name, name), value) for name, value in cells]
     if half == COLUMN_ORDER[-1] and reading.names and cells and cells[0][0] not in reading.names:
@@ -526,9 +523,18 @@ def drop_tensor_name(cells: Entries) -> Entries:
 
 def number_elements(value: JsonValue) -> JsonValue:
     """An array as an object whose names are the positions; any other value as it is."""
-    if not isinstance(value, list):
+    if type(value) is not list:
         return value
-    return {str(position): inner for position, inner in enumerate(value)}
+    return JsonObject((str(position), inner) for position, inner in enumerate(value))
+
+
+def _convert_to_dicts(value: JsonValue) -> JsonValue:
+    """A JSON value with its objects converted to dicts."""
+    if isinstance(value, JsonObject):
+        return {key: _convert_to_dicts(inner) for key, inner in value}
+    if isinstance(value, list):
+        return [_convert_to_dicts(inner) for inner in value]
+    return value
 
 
 def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, line: bytes) -> None:
@@ -668,37 +674,40 @@ def _split_answers(
     ]
 
 
-def _split_nameless_cells(row: PayloadRow) -> list[PayloadRow]:
+def _split_nameless_cells(row: JsonValue) -> list[JsonValue]:
     """The cells without a name, each as a row; one with a name is about all rows."""
-    if isinstance(row, dict):
-        return []
-    return [[value] for value in row]
+    # As `JsonObject`, of cells before they are flattened, too
+    return [JsonObject([(name, value)]) for name, value in row if not name]
 
 
-def _join_request(halves: Iterable[str], rows_by_half: list[list[PayloadRow]]) -> list[list[PayloadRow]]:
+def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) -> list[list[JsonValue]]:
     """Rows of halves; rows of one cell each that have a single answer are one row, as in a tensor of one dimension."""
     # The input comes last
     names = list(halves)
     row_counts = [len(rows) for rows in rows_by_half]
     if names[-1] != COLUMN_ORDER[-1] or row_counts[:-1] != [1] or row_counts[-1] == 1:
         return rows_by_half
-    request_cells = [[*list_values(row)] for row in rows_by_half[-1]]
-    if any(len(cells) != 1 or isinstance(cells[0], (dict, list)) for cells in request_cells):
+    request_rows = rows_by_half[-1]
+    if any(len(row) != 1 or isinstance(row[0][1], list) for row in request_rows):
         return rows_by_half
-    return [*rows_by_half[:-1], [[cell for [cell] in request_cells]]]
+    return [*rows_by_half[:-1], [JsonObject(("", value) for row in request_rows for _, value in row)]]
 
 
 def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
-    matched_rows = _match_rows(halves, reading)
+    is_lenient = not reading.exact_keys
+    objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
     # Arrays within rows are no cells, unless they are to be flattened
-    values = [value for rows_of_half in matched_rows for row in rows_of_half for value in list_values(row)]
-    if not reading.flatten_json and any(_is_nested(value, reading) for value in values):
-        has_rows = not reading.exact_keys and any(map(_has_objects, values))
+    members = [value for objects_of_half in objects for item in objects_of_half for _, value in item]
+    if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
+        has_rows = is_lenient and any(map(_has_objects, members))
         raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
     # Rows as names and cells
     rows_by_half: list[list[Entries]] = []
-    for name, rows_of_half in zip(halves, matched_rows, strict=True):
-        rows_by_half.append([list_cells(row, reading, name) for row in rows_of_half])
+    for name, objects_of_half in zip(halves, objects, strict=True):
+        rows_by_half.append([list_cells(row, reading, name) for row in objects_of_half])
+    if is_lenient:
+        rows_by_half = _split_answers(halves, rows_by_half, _split_nameless_cells)
+        rows_by_half = _join_request(halves, rows_by_half)
     for index, name in enumerate(halves):
         if name != COLUMN_ORDER[-1] and reading.answers:
             rows_by_half[index] = [_name_answers(row, reading.answers) for row in rows_by_half[index]]
@@ -726,16 +735,16 @@ def _name_answers(row: Entries, names: Sequence[str]) -> Entries:
 
 def _is_nested(value: JsonValue, reading: Reading) -> bool:
     """Whether a member needs `flatten_json`: it is an array, or has one; where the service is replayed, objects do, too."""
-    if isinstance(value, dict) and not reading.exact_keys:
-        return any(_is_nested(inner, reading) for inner in value.values())
-    return isinstance(value, (dict, list))
+    if isinstance(value, JsonObject) and not reading.exact_keys:
+        return any(_is_nested(inner, reading) for _, inner in value)
+    return isinstance(value, list)
 
 
 def _has_objects(value: JsonValue) -> bool:
     """Whether a member is an array of objects, or has one."""
-    if isinstance(value, dict):
-        return any(map(_has_objects, value.values()))
-    return isinstance(value, list) and any(isinstance(inner, dict) for inner in value)
+    if isinstance(value, JsonObject):
+        return any(_has_objects(inner) for _, inner in value)
+    return type(value) is list and any(isinstance(inner, JsonObject) for inner in value)
 
 
 def _zip_halves(rows_by_half: Sequence[Sequence[JsonValue]]) -> list[tuple[JsonValue, ...]]:

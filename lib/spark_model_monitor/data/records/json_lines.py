@@ -1,7 +1,6 @@
-"""Parses JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, objects as columns, and documents
-record by record, so that one with too many names, or one nested too deep, is refused alone. Executors import this module.
-
-Arrow reads many lines at once. Python's parser defines what a line is, and reads those that Arrow refuses, or reads otherwise.
+"""Parses JSON by Python and by Arrow: integers of any length, duplicate keys, Python literals, flat objects as columns, and
+documents record by record, so that one with too many names, or one nested too deep, is refused alone. Executors import this
+module.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
@@ -23,14 +22,13 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.arrays import (
     Flags,
-    combine_chunks,
     compute_text_starts,
     find_utf_8,
     get_text_buffer,
     view_text_bytes,
 )
 from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
-from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.value_class import value_class
 
 
@@ -74,21 +72,16 @@ def parse_json_table(
         return None
 
 
-OPENING, OPENING_LIST, COLON = b"{[:"
+OPENING, CLOSING, OPENING_LIST, COLON = b"{}[:"
 
 DEEPEST = 100
-"""Maximum nesting of objects and arrays in a record."""
-
-MOST_OPENED = 500
-"""Maximum objects and arrays in a line for Arrow's parser: without a schema it recurses into each until a stack overflow ends the
-process, and with one it accepts what Python's refuses, some hundred levels deeper than this."""
+"""Maximum nesting of objects and arrays in a record. Arrow's parser, which recurses into each until a stack overflow ends the
+process, gets no line that opens more of them at all."""
 
 MEMBER_BYTES = len('"a":1')  # the fewest bytes of a member
 LONGEST_UNCOUNTED = MOST_COLUMNS * MEMBER_BYTES  # bytes of a record that can't have too many members
 
-READ_ANOTHER_WAY = (("\\", "\\u"), ("Inf", "Inf"), ("\0", "\0"))
-"""Half a surrogate pair is no text, Arrow's word for infinity is no JSON, and its parser stops at NUL."""
-
+READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that are not JSON
 ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
 
 NAME = re.compile(rb'"([^"\\]*)"\s*:')
@@ -97,80 +90,35 @@ MOST_CELLS = 20_000_000
 LONGEST_LINES = 16
 LINES_OF_ALL = 256
 
-FEW_LINES = 16  # lines with one that Arrow refuses are halved down to this number, then left to Python's parser
-
-
-def find_plain_lines(lines: pa.Array) -> Flags:
-    """Flags of the lines of which Arrow's parser makes what Python's does, or nothing: they begin and end like an object.
-
-    An object in such lines can't span two of them, where a brace would follow a brace: if there are as many objects as lines,
-    each line is one object.
-    """
-    texts = lines.view(pa.string())
-    flags: Flags = np.asarray(pc.and_(pc.starts_with(texts, "{"), pc.ends_with(texts, "}"))) & ~find_many_names(lines)
-    is_text = find_utf_8(texts)
-    if is_text is not None:
-        flags &= is_text
-    # Marks that few lines have are looked for in all of them at once
-    letters = view_text_bytes(lines)
-    content = letters.tobytes()
-    for beginning, mark in READ_ANOTHER_WAY:
-        if content.rfind(beginning.encode()) >= 0:
-            flags &= ~np.asarray(pc.match_substring(texts, mark))
-    # Short lines can't open many objects and close them
-    starts = compute_text_starts(lines)
-    if np.diff(starts).max(initial=0) > 2 * MOST_OPENED:
-        opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
-        flags &= np.diff(np.searchsorted(opened, starts)) <= MOST_OPENED
-    return flags
-
-
-def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
-    """The schema's members, one row for each line; all null if the line is left to Python's parser, which defines the result of
-    every line.
-
-    schema: texts, numbers as doubles, and structs of these.
-    """
-    is_plain = find_plain_lines(lines)
-    plain_lines = lines if is_plain.all() else lines.filter(pa.array(is_plain))
-    rows = pa.concat_tables(_parse_plain_lines(plain_lines, schema)).combine_chunks()
-    if len(rows) == len(lines):
-        return rows
-    return rows.take(pa.array(np.cumsum(is_plain) - 1, mask=~is_plain))
-
-
-def _parse_plain_lines(lines: pa.StringArray, schema: pa.Schema) -> Iterator[pa.Table]:
-    """The rows of plain lines, null where Arrow refuses one of a few."""
-    table = parse_json_table(get_text_buffer(pc.binary_join_element_wise(lines, "", "\n")), schema)
-    if table is not None and len(table) == len(lines):
-        yield table
-    elif len(lines) <= FEW_LINES:
-        yield pa.table([pa.nulls(len(lines), field.type) for field in schema], schema=schema)
-    else:
-        middle = len(lines) // 2
-        yield from _parse_plain_lines(lines.slice(0, middle), schema)
-        yield from _parse_plain_lines(lines.slice(middle), schema)
-
-
-def get_member(table: pa.Table, name: str) -> pa.StructArray:
-    """A column of `parse_table` as one array."""
-    return combine_chunks(table.column(name))
-
 
 def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | None:
     """The members of all objects, or only those in a schema; None to leave the lines to `json_features`.
 
-    lines: without line ends.
+    lines: without line ends. An object in lines that begin and end like objects can't span two lines: if there are as
+    many objects as lines, each line is one object.
     """
     # Conditions under which Arrow gives what Python's parser would; the cheap ones first
-    if not len(lines) or not find_plain_lines(lines).all():
+    ends = compute_text_starts(lines)
+    letters = view_text_bytes(lines)
+    if not len(lines) or (np.diff(ends) < len("{}")).any():
         return None
-    content = view_text_bytes(lines).tobytes()
-    if b"NaN" in content or (b"-0" in content and ZERO_WITH_SIGN.search(content)):
+    if (letters[ends[:-1]] != OPENING).any() or (letters[ends[1:] - 1] != CLOSING).any():
         return None
-    if schema is None and _is_sparse(lines, compute_text_starts(lines)):
+    if find_many_names(lines).any():
         return None
-    document = get_text_buffer(pc.binary_join_element_wise(lines.view(pa.string()), "", "\n"))
+    texts = lines.view(pa.string())
+    content = letters.tobytes()
+    if content.count(b"{") + content.count(b"[") > len(lines):
+        opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
+        if np.diff(np.searchsorted(opened, ends)).max() > DEEPEST:
+            return None
+    if any(mark in content for mark in READ_ANOTHER_WAY) or find_utf_8(texts) is not None:
+        return None
+    if b"-0" in content and ZERO_WITH_SIGN.search(content):
+        return None
+    if schema is None and _is_sparse(lines, ends):
+        return None
+    document = get_text_buffer(pc.binary_join_element_wise(texts, "", "\n"))
     table = parse_json_table(document, schema, "error" if schema else "infer")
     if table is not None and len(table) == len(lines):
         return table
@@ -201,16 +149,12 @@ def find_many_names(lines: pa.Array) -> Flags:
     return flags
 
 
-JsonValue: TypeAlias = Any  # what `json.loads` makes of a text
+class JsonObject(list[tuple[str, Any]]):
+    """The members of a JSON object in order, including duplicates."""
+
+
+JsonValue: TypeAlias = Any  # what `json.loads` makes of a text, with `JsonObject` or a dictionary for objects
 JsonMembers: TypeAlias = dict[str, Any]  # the members of an object by name; of duplicates, the last one
-
-
-def merge_members(members: Sequence[tuple[str, JsonValue]]) -> JsonMembers:
-    """An object with these members. Raises RecordRefused if two of one name have different values."""
-    merged = dict(members)
-    if len(merged) < len(members) and any(repr(merged[name]) != repr(value) for name, value in members):
-        raise RecordRefused(Refusal.TWO_VALUES)
-    return merged
 
 
 def parse_literal(text: str) -> Any:
@@ -273,13 +217,14 @@ def is_deep_value(value: JsonValue) -> bool:
     # Level by level, since functions that call themselves reach Python's limit before
     containers = [value]
     for _ in range(DEEPEST):
-        members = chain.from_iterable(map(list_values, containers))
+        members = chain.from_iterable(map(_iterate_members, containers))
         containers = [member for member in members if isinstance(member, (dict, list))]
     return bool(containers)
 
 
-def list_values(container: JsonMembers | list[JsonValue]) -> Collection[JsonValue]:
-    """The values of an object's members, or an array's elements."""
+def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Iterable[JsonValue]:
+    if isinstance(container, JsonObject):
+        return (member for _, member in container)
     if isinstance(container, dict):
         return container.values()
     return container
@@ -299,10 +244,10 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
 
     Raises ValueError, also behind the first elements, if the text is not JSON.
     """
-    start = skip_blanks(text, 0)
+    start = _skip_blanks(text, 0)
     is_array = text.startswith("[", start)
     if is_array:
-        start = skip_blanks(text, start + 1)
+        start = _skip_blanks(text, start + 1)
     is_open = not (is_array and text.startswith("]", start))
     end = start
     # The second decoder, which is slower, is for integers that are too long for the first
@@ -313,17 +258,16 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
     while is_open:
         record = _parse_record(text, start, decoders)
         yield record
-        end = skip_blanks(text, start + len(record.text))
+        end = _skip_blanks(text, start + len(record.text))
         is_open = is_array and text.startswith(",", end)
-        start = skip_blanks(text, end + 1)
+        start = _skip_blanks(text, end + 1)
     if is_array and not text.startswith("]", end):
         raise json.JSONDecodeError("Expecting ',' delimiter", text, end)
-    if skip_blanks(text, end + is_array) < len(text):
+    if _skip_blanks(text, end + is_array) < len(text):
         raise json.JSONDecodeError("Extra data", text, end)
 
 
-def skip_blanks(text: str, position: int) -> int:
-    """The position behind the blanks that stand at a position."""
+def _skip_blanks(text: str, position: int) -> int:
     return BLANKS.match(text, position).end()  # type: ignore[union-attr]
 
 

@@ -14,6 +14,7 @@ from spark_model_monitor.data.records.decoding import (
     CSV,
     JSON,
     EncodedText,
+    RecordRefused,
     format_json_value,
     format_optional_value,
     is_base64,
@@ -21,7 +22,7 @@ from spark_model_monitor.data.records.decoding import (
 )
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names, parse_literal
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.statistics.states.outcomes import is_positive
 from spark_model_monitor.value_class import value_class
 

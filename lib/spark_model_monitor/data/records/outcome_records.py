@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
-from spark_model_monitor.data.records.arrays import Flags, is_writable, select_rows, split_into_chunks
+from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
 from spark_model_monitor.data.records.captured_lines import split_halves
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
 from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
 from spark_model_monitor.data.records.decoding import (
     GROUND_TRUTH,
+    RecordRefused,
     decode_record,
     decode_value,
     read_half,
@@ -44,7 +45,7 @@ from spark_model_monitor.data.records.outcome_values import (
     Reasons,
     judge_outcomes,
 )
-from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD
 from spark_model_monitor.value_class import value_class
 
@@ -150,10 +151,8 @@ def _decode_by_columns(lines: pa.Array, files: pa.Array, reading: OutcomeReading
     if fits.all():
         return plain_rows
     # The other lines one by one
-    columns = OUTCOMES + reading.columns
-    decode_line = partial(decode_merged_record, reading=reading)
-    other_rows = DecodedRows.line_by_line(lines, files, np.flatnonzero(~fits), decode_line, columns)
-    return DecodedRows.in_order([select_rows(plain_rows, fits[plain_rows.lines]), other_rows], columns)
+    parts = [select_rows(plain_rows, fits[plain_rows.lines]), _decode_line_by_line(~fits, lines, files, reading)]
+    return DecodedRows.in_order(parts, OUTCOMES + reading.columns)
 
 
 def _decode_plain_rows(
@@ -184,6 +183,14 @@ def _decode_plain_rows(
     )
     no_counts = np.zeros(len(sources), np.int32)
     return DecodedRows((label, prediction, probability, *features), sources, reasons, no_counts), fit
+
+
+def _decode_line_by_line(is_chosen: Flags, lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> DecodedRows:
+    line_numbers = pa.array(np.flatnonzero(is_chosen))
+    texts = lines.cast(pa.binary()).take(line_numbers).to_pylist()
+    paths = files.take(line_numbers).to_pylist()
+    decoded = [decode_merged_record(line, path, reading) for line, path in zip(texts, paths, strict=True)]
+    return build_decoded_rows(decoded, line_numbers.to_numpy(), reading)
 
 
 def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: OutcomeReading) -> DecodedRows:
@@ -272,6 +279,7 @@ class LineDecoder:
 
     reading: OutcomeReading
     files: FilesByKey = NO_FILES
+    chunk_bytes: int = CHUNK_BYTES
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -281,7 +289,7 @@ class LineDecoder:
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
         files = self.files.get_paths(block)
-        parts = split_into_chunks(lines)
+        parts = split_into_chunks(lines, self.chunk_bytes)
         return _decode_by_parts(
             parts, lambda part: decode_merged_lines(lines[part], files[part], self.reading), self.reading
         )
@@ -293,10 +301,11 @@ class DocumentDecoder:
 
     reading: OutcomeReading
     columns: tuple[str, ...] = (LINE,)
+    chunk_bytes: int = CHUNK_BYTES
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        parts = split_into_chunks(lines)
+        parts = split_into_chunks(lines, self.chunk_bytes)
         return _decode_by_parts(parts, lambda part: decode_documents(lines[part], self.reading), self.reading)
 
 
@@ -375,6 +384,7 @@ class LabelledRecords:
     files: FilesByKey = NO_FILES
     threshold: float = THRESHOLD
     documents: bool = False
+    chunk_bytes: int = CHUNK_BYTES
 
     counts_cells = True
     keeps_lines = False
@@ -391,7 +401,7 @@ class LabelledRecords:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """The rows of each record, of which the first has its count of cells; one row for a refused record."""
         decoder = DocumentDecoder if self.documents else partial(LineDecoder, files=self.files)
-        outcomes = decoder(self.reading)(batch)
+        outcomes = decoder(self.reading, chunk_bytes=self.chunk_bytes)(batch)
         columns = [*outcomes.features, *[outcomes.labels] * self.reading.with_label]
         if self.reading.with_prediction:
             columns.append(fill_predictions(outcomes, self.threshold))

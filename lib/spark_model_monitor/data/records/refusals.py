@@ -9,12 +9,9 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from spark_model_monitor.data.records.arrays import concat_rows
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
 
@@ -24,20 +21,16 @@ CELLS = "__cells"
 """The number of cells of a captured record, on its first row; 0 on its other rows and if cells weren't counted."""
 
 
-class NumberedText(IntEnum):
-    """Numbers in a column, and their texts in ledger and log."""
+class Refusal(IntEnum):
+    """Reasons for refusing a record: the number is the value in column `REASON`, the text is used by ledger and log."""
 
     text: str
 
-    def __new__(cls, number: int, text: str = "") -> Self:
-        member = int.__new__(cls, number)
-        member._value_ = number
-        member.text = text
-        return member
-
-
-class Refusal(NumberedText):
-    """Reasons for refusing a record: the number is the value in column `REASON`."""
+    def __new__(cls, number: int, text: str = "") -> Refusal:
+        reason = int.__new__(cls, number)
+        reason._value_ = number
+        reason.text = text
+        return reason
 
     WRONG_NUMBER_OF_CELLS = 1, "wrong number of cells"
     NOT_UTF_8 = 2, "not UTF-8"
@@ -111,15 +104,6 @@ class Refusal(NumberedText):
     def is_fault(self) -> bool:
         """Whether the record itself is bad; other records are left out on purpose and not quarantined."""
         return self not in NOT_QUARANTINED
-
-
-class RecordRefused(Exception):
-    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
-
-    def __init__(self, reason: Refusal, cells: int = 0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.cells = cells
 
 
 NOT_IN_LOG = (Refusal.WAITING, Refusal.PAYLOAD_ELSEWHERE, Refusal.PAYLOAD_TOO_LARGE)

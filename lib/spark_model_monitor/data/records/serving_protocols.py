@@ -17,8 +17,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, merge_members
-from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
+from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
+from spark_model_monitor.data.records.refusals import Refusal
 
 MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data", "examples", "jsonData")
 
@@ -74,13 +74,21 @@ MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
 WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
 
 
-def extract_protocol_rows(members: JsonMembers) -> list[JsonValue] | None:
-    """The rows in a payload's members, which are objects, arrays or values; None for a payload of no known protocol.
+class ValuesElsewhere(ValueError):
+    """A payload whose values are bytes outside its JSON. reason: for refusing its record."""
 
-    Raises ValueError if it contradicts itself, such as names beside rows of another length; RecordRefused if its values are bytes
-    outside its JSON.
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason.text)
+        self.reason = reason
+
+
+def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
+    """The rows, which are objects, arrays or values; None for a payload of no known protocol.
+
+    Raises ValueError if it contradicts itself, such as names beside rows of another length; ValuesElsewhere if it has none.
     """
     # What is beside settings says which protocol it is
+    members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
     with_rows = {name for name in names_of_rows if _has_rows(members[name])}
     if len(with_rows) == 1 and with_rows <= MEMBERS_OF_ROWS_ALONE:
@@ -88,61 +96,62 @@ def extract_protocol_rows(members: JsonMembers) -> list[JsonValue] | None:
     for names, rows in NAMES_BESIDE_ROWS:
         if {names, rows} == with_rows - BESIDE_NAMES and type(members[names]) is type(members[rows]) is list:
             return _name_cells(members[names], members[rows])
-    if names_of_rows == {"type", "value"} and isinstance(members["value"], dict):
+    if names_of_rows == {"type", "value"} and isinstance(members["value"], JsonObject):
         return extract_protocol_rows(members["value"])
     for name in names_of_rows & {"inputs", "outputs"}:
-        if isinstance(members[name], dict) and _are_onnx_tensors(members[name]):
-            return _combine_columns({column: _read_onnx_tensor(tensor) for column, tensor in members[name].items()})
+        if isinstance(members[name], JsonObject) and _are_onnx_tensors(members[name]):
+            return _combine_columns({column: _read_onnx_tensor(dict(tensor)) for column, tensor in members[name]})
     if names_of_rows == {"scores", "classes"} and _are_names(members["classes"], members["scores"]):
         return [_name_scores("scores", members["classes"], members["scores"])]
     if names_of_rows == {"probabilities", "labels", "predicted_label"}:
         return _name_probabilities(members)
-    if names_of_rows == {"features"} and isinstance(members["features"], dict):
-        values = members["features"].get("values")
+    if names_of_rows == {"features"} and isinstance(members["features"], JsonObject):
+        values = dict(members["features"]).get("values")
         return [values] if type(values) is list else None
     if names_of_rows == {"examples", "context"} and type(members["examples"]) is list:
         return _add_context(members["examples"], members["context"])
-    if names_of_rows == {"schema", "data"} and isinstance(members["schema"], dict):
+    if names_of_rows == {"schema", "data"} and isinstance(members["schema"], JsonObject):
         return _name_cells(_read_schema(members["schema"]), _list_rows(members["data"]))
     if names_of_rows == {"ndarray"} and type(members["ndarray"]) is list:
         return _name_cells(None, members["ndarray"])
-    if names_of_rows in ({"names", "tensor"}, {"tensor"}) and isinstance(members["tensor"], dict):
-        tensor = members["tensor"]
+    if names_of_rows in ({"names", "tensor"}, {"tensor"}) and isinstance(members["tensor"], JsonObject):
+        tensor = dict(members["tensor"])
         return _name_cells(members.get("names"), _reshape(tensor.get("values"), tensor.get("shape")))
-    if names_of_rows in ({"names", "tftensor"}, {"tftensor"}) and isinstance(members["tftensor"], dict):
-        return _name_cells(members.get("names"), _read_tensorflow_tensor(members["tftensor"]))
+    if names_of_rows in ({"names", "tftensor"}, {"tftensor"}) and isinstance(members["tftensor"], JsonObject):
+        return _name_cells(members.get("names"), _read_tensorflow_tensor(dict(members["tftensor"])))
     if names_of_rows and all(_is_column_by_index(members[name]) for name in names_of_rows):
-        return _combine_columns({name: [*members[name].values()] for name in names_of_rows})
+        return _combine_columns({name: [value for _, value in members[name]] for name in names_of_rows})
     if names_of_rows == {"inputs", "outputs"} and not _are_tensors(members["outputs"]):
         names_of_rows = {"inputs"}  # the other one names what is asked for
     if names_of_rows == {BYTES_MEMBER}:
-        raise RecordRefused(Refusal.BYTES_OF_SELDON)
+        raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
     # One member with rows, as most protocols have it
     if len(names_of_rows) != 1:
         return None
     [name] = names_of_rows
     value = members[name]
-    if isinstance(value, dict):
+    if isinstance(value, JsonObject):
         return _extract_nested_rows(name, value)
     if name in MEMBERS_OF_RESULTS and type(value) is list and value and all(map(_are_label_scores, value)):
-        return [merge_members([(label, score) for label, score in pairs]) for pairs in value]
+        return [JsonObject((label, score) for label, score in pairs) for pairs in value]
     if name not in MEMBERS_OF_ROWS or not isinstance(value, list):
         return None
     if _are_tensors(value):
-        return _combine_tensors(value)
+        return _combine_tensors([dict(item) for item in value])
     return value
 
 
 def _has_rows(value: JsonValue) -> bool:
     """Whether a member is an array, or an object with one, as a transform's output beside its input."""
-    if isinstance(value, dict):
-        return any(type(inner) is list for inner in value.values())
-    return type(value) is list
+    inner_values = [value]
+    if isinstance(value, JsonObject):
+        inner_values = [inner for _, inner in value]
+    return any(type(inner) is list for inner in inner_values)
 
 
-def _read_schema(schema: JsonMembers) -> JsonValue:
+def _read_schema(schema: JsonObject) -> JsonValue:
     """The names of the inputs in the schema of SageMaker's Spark ML container."""
-    return [column.get("name") for column in schema.get("input", ())]
+    return [dict(column).get("name") for column in dict(schema).get("input", ())]
 
 
 def _list_rows(rows: JsonValue) -> JsonValue:
@@ -152,13 +161,13 @@ def _list_rows(rows: JsonValue) -> JsonValue:
     return rows
 
 
-def _read_tensorflow_tensor(tensor: JsonMembers) -> list[JsonValue]:
-    """The rows of a TensorProto in JSON. Raises RecordRefused if its values are bytes."""
+def _read_tensorflow_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
+    """The rows of a TensorProto in JSON. Raises ValuesElsewhere if its values are bytes."""
     [values] = [value for name, value in tensor.items() if name.endswith("Val")] or [None]
     if values is None:
-        raise RecordRefused(Refusal.BYTES_OF_SELDON)
-    sizes = tensor.get("tensorShape", {}).get("dim", ())
-    return _reshape(values, [size["size"] for size in sizes])
+        raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
+    sizes = dict(tensor.get("tensorShape", JsonObject())).get("dim", ())
+    return _reshape(values, [dict(size)["size"] for size in sizes])
 
 
 ONNX_TYPES = {1: "FP32", 2: "UINT8", 3: "INT8", 4: "UINT16", 5: "INT16", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "FP16"}
@@ -166,14 +175,15 @@ ONNX_TYPES |= {11: "FP64", 12: "UINT32", 13: "UINT64"}
 """The name of each type's number in ONNX's TensorProto."""
 
 
-def _are_onnx_tensors(tensors: JsonMembers) -> bool:
+def _are_onnx_tensors(tensors: JsonObject) -> bool:
     """Whether these are tensors by name, as the ONNX Runtime server has them."""
-    return bool(tensors) and all(
-        isinstance(value, dict) and {"dims", "dataType"} <= value.keys() for value in tensors.values()
+    values = [value for _, value in tensors]
+    return bool(values) and all(
+        isinstance(value, JsonObject) and {"dims", "dataType"} <= dict(value).keys() for value in values
     )
 
 
-def _read_onnx_tensor(tensor: JsonMembers) -> list[JsonValue]:
+def _read_onnx_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
     """The rows of ONNX's TensorProto in JSON, whose values are an array, or bytes."""
     [values] = [value for name, value in tensor.items() if name.endswith("Data")]
     if isinstance(values, str):
@@ -181,7 +191,7 @@ def _read_onnx_tensor(tensor: JsonMembers) -> list[JsonValue]:
     return _reshape(values, tensor["dims"])
 
 
-def _extract_nested_rows(name: str, payload: JsonMembers) -> list[JsonValue] | None:
+def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | None:
     rows = extract_protocol_rows(payload)
     if name in NESTED_PAYLOADS and rows is not None:
         return rows
@@ -189,16 +199,16 @@ def _extract_nested_rows(name: str, payload: JsonMembers) -> list[JsonValue] | N
         return [payload]
     if name in COLUMNS_BY_NAME:
         # Columns by name, as TensorFlow Serving takes and gives them
-        columns = {column: value for column, value in payload.items() if type(value) is list}
+        columns = {column: value for column, value in payload if type(value) is list}
         if columns and len(columns) == len(payload):
             return _combine_columns(columns)
     if name in WRAPPERS_OF_ROWS and rows is None and len(payload) == 1:
-        [value] = payload.values()
+        [(_, value)] = payload
         rows = value if type(value) is list else None
-    if rows and any(map(_is_column_by_index, payload.values())):
+    if rows and any(_is_column_by_index(value) for _, value in payload):
         return rows
     # Within a member of any other name, an array of values may be a feature; one of rows is none
-    if not rows or not all(isinstance(row, (dict, list)) for row in rows):
+    if not rows or not all(isinstance(row, list) for row in rows):
         return None
     return rows
 
@@ -217,12 +227,12 @@ def _are_names(names: JsonValue, values: JsonValue) -> bool:
     return all(isinstance(name, str) for name in names) and len(set(names)) == len(names) > 0
 
 
-def _name_scores(outer: str, classes: JsonValue, scores: JsonValue) -> JsonMembers:
+def _name_scores(outer: str, classes: JsonValue, scores: JsonValue) -> JsonObject:
     """The scores of one row by class."""
-    return {f"{outer}.{name}": score for name, score in zip(classes, scores, strict=True)}
+    return JsonObject((f"{outer}.{name}", score) for name, score in zip(classes, scores, strict=True))
 
 
-def _name_probabilities(members: JsonMembers) -> list[JsonValue]:
+def _name_probabilities(members: dict[str, JsonValue]) -> list[JsonValue]:
     """The rows of a verbose answer of JumpStart: probabilities by label, and the label of each row."""
     rows = _list_rows(members["probabilities"])
     labels = members["predicted_label"]
@@ -234,23 +244,23 @@ def _name_probabilities(members: JsonMembers) -> list[JsonValue]:
     if not all(_are_names(names, row) for row in rows):
         raise ValueError("a row has another number of probabilities than there are labels")
     return [
-        {**_name_scores("probabilities", names, row), "predicted_label": label}
+        JsonObject([*_name_scores("probabilities", names, row), ("predicted_label", label)])
         for row, label in zip(rows, labels, strict=True)
     ]
 
 
 def _is_column_by_index(value: JsonValue) -> bool:
     """Whether a value is a column as pandas writes it: an object of values by the number of their row."""
-    if not isinstance(value, dict) or not value:
+    if not isinstance(value, JsonObject) or not value:
         return False
-    return [*value] == [str(index) for index in range(len(value))]
+    return [name for name, _ in value] == [str(index) for index in range(len(value))]
 
 
 def _add_context(examples: list[JsonValue], context: JsonValue) -> list[JsonValue]:
     """TensorFlow Serving's examples, each with the features that all have in common."""
-    if not all(isinstance(features, dict) for features in (context, *examples)):
+    if not all(isinstance(features, JsonObject) for features in (context, *examples)):
         raise ValueError("examples, or what they have in common, are no objects")
-    return [merge_members([*context.items(), *example.items()]) for example in examples]
+    return [JsonObject([*context, *example]) for example in examples]
 
 
 def _name_cells(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
@@ -264,7 +274,7 @@ def _name_cells(names: JsonValue, rows: JsonValue) -> list[JsonValue]:
     rows = [row if type(row) is list else [row] for row in rows]
     if any(len(row) != len(names) for row in rows):
         raise ValueError("a row has another number of cells than there are names")
-    return [merge_members([*zip(names, row, strict=True)]) for row in rows]
+    return [JsonObject(zip(names, row, strict=True)) for row in rows]
 
 
 def _are_tensors(values: JsonValue) -> bool:
@@ -272,21 +282,24 @@ def _are_tensors(values: JsonValue) -> bool:
     if type(values) is not list or not values:
         return False
     for value in values:
-        members = value if isinstance(value, dict) else {}
+        if isinstance(value, JsonObject):
+            members = dict(value)
+        else:
+            members = {}
         if not isinstance(members.get("name"), str) or "shape" not in members:
             return False
         if "datatype" in members and _read_values(members) is None:
-            raise RecordRefused(Refusal.TENSORS_WITHOUT_VALUES)
+            raise ValuesElsewhere(Refusal.TENSORS_WITHOUT_VALUES)
         if type(_read_values(members)) is not list:
             return False
     return True
 
 
-def _read_values(tensor: JsonMembers) -> JsonValue:
+def _read_values(tensor: dict[str, JsonValue]) -> JsonValue:
     """A tensor's values: `data`, or the only array of `contents`, as gRPC's JSON has them."""
     contents = tensor.get("contents")
-    if isinstance(contents, dict) and len(contents) == 1:
-        [values] = contents.values()
+    if isinstance(contents, JsonObject) and len(contents) == 1:
+        [(_, values)] = contents
         return values
     return tensor.get("data")
 
@@ -333,7 +346,7 @@ def _read_binary_values(content: bytes, datatype: str) -> list[JsonValue]:
     return texts
 
 
-def _combine_tensors(tensors: Sequence[JsonMembers]) -> list[JsonValue]:
+def _combine_tensors(tensors: Sequence[dict[str, JsonValue]]) -> list[JsonValue]:
     columns = {tensor["name"]: _reshape(_read_values(tensor), tensor["shape"]) for tensor in tensors}
     if len(columns) < len(tensors):
         raise ValueError("two tensors have one name")
@@ -370,7 +383,7 @@ def _combine_columns(columns: dict[str, list[JsonValue]]) -> list[JsonValue]:
     """Rows of columns by name: a column of arrays has a name for each position, `x.0`, `x.1`, …."""
     if len({len(values) for values in columns.values()}) > 1:
         raise ValueError("columns have different numbers of rows")
-    rows: list[list[tuple[str, JsonValue]]] = [[] for _ in next(iter(columns.values()))]
+    rows: list[JsonValue] = [JsonObject() for _ in next(iter(columns.values()))]
     for name, values in columns.items():
         for row, value in zip(rows, values, strict=True):
             if type(value) is list and len(value) == 1:
@@ -379,4 +392,4 @@ def _combine_columns(columns: dict[str, list[JsonValue]]) -> list[JsonValue]:
                 row.extend((f"{name}.{position}", inner) for position, inner in enumerate(value))
             else:
                 row.append((name, value))
-    return [*map(merge_members, rows)]
+    return rows

@@ -24,10 +24,10 @@ import pyarrow as pa
 from spark_model_monitor.data.records import INPUT, RECORD, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK
-from spark_model_monitor.data.records.decoding import parse_line
+from spark_model_monitor.data.records.decoding import RecordRefused, parse_line
 from spark_model_monitor.data.records.json_lines import iterate_records
 from spark_model_monitor.data.records.locations import FILE, LINE
-from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import parse_hour_of_path
 from spark_model_monitor.data.request_logs.logged_events import (
     EPOCH,

@@ -15,10 +15,8 @@ import json
 from collections.abc import Mapping
 from functools import partial
 
-from spark_model_monitor.data.records.decoding import JSON, drop_tensor_name, parse_json_rows
-from spark_model_monitor.data.records.json_lines import list_values
+from spark_model_monitor.data.records.decoding import JSON, RecordRefused, drop_tensor_name, parse_json_rows
 from spark_model_monitor.data.records.outcome_payloads import compile_path
-from spark_model_monitor.data.records.refusals import RecordRefused
 from spark_model_monitor.data.request_logs.logged_events import (
     Document,
     EventRole,
@@ -122,7 +120,7 @@ def _add_names(request: LoggedPayload | None, names: LogValue) -> LoggedPayload 
     except RecordRefused:  # with the reason, when the capture is read
         return request
     # Cells without names, or of one tensor
-    named_cells = [drop_tensor_name([*row.items()]) for row in rows if row and isinstance(row, dict)]
-    if any(name for row in named_cells for name, _ in row):
+    cells = [drop_tensor_name(list(row)) for row in rows if row]
+    if any(name for row in cells for name, _ in row):
         return request
-    return read_payload({"names": names, "ndarray": [[*list_values(row)] for row in rows if row]})
+    return read_payload({"names": names, "ndarray": [[value for _, value in row] for row in cells]})

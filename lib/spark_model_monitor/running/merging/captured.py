@@ -25,14 +25,14 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.records import REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import concat_rows, is_writable, select_rows, take_rows
+from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
-from spark_model_monitor.data.records.json_lines import JsonValue, get_member, has_many_names, parse_table
+from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
+from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
-from spark_model_monitor.documents.json_text import is_json
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
 from spark_model_monitor.value_class import value_class
@@ -175,23 +175,31 @@ class RequestDecoder:
             remove_closing_brace(lines),
             extract_scores(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
+        # Lines that are unlike their neighbours go through Python's parser
         if is_plain.all():
             return records
-        # The other lines go through Python's parser, and back to their places
-        rows = concat_rows([select_rows(records, is_plain), self._parse_lines(lines.filter(pa.array(~is_plain)))])
-        return take_rows(rows, np.argsort(np.argsort(~is_plain, kind="stable")))
+        return self._parse_remaining(records, lines, np.flatnonzero(~is_plain))
 
-    def _parse_lines(self, lines: pa.StringArray) -> Records:
-        """The records of lines that are parsed one by one."""
-        parsed = [parse_captured_record(line) for line in lines.cast(pa.binary()).to_pylist()]
+    def _parse_remaining(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
+        """The records, with those lines of these numbers that are parsed one by one."""
+        parsed = [parse_captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
+        # What is known of these lines is replaced, column by column; the order of the lines stays
+        mask = np.zeros(len(lines), np.bool_)
+        mask[numbers] = True
+        reasons = records.reasons.copy()
+        reasons[numbers] = [record.reason for record in parsed]
         keys, events, times, data, encodings = (
             pa.array([getattr(record, name) for record in parsed], pa.string())
             for name in ("key", "event", "time", "data", "encoding")
         )
-        reasons = np.array([record.reason for record in parsed], np.int32)
-        opened = pc.if_else(pa.array(reasons > 0), None, remove_closing_brace(lines))
+        is_refused = pa.array(reasons > 0)
         return Records(
-            reasons, keys, events, parse_microseconds(times), opened, extract_scores(self.score, data, encodings)
+            reasons,
+            pc.replace_with_mask(records.keys, pa.array(mask), keys),
+            pc.replace_with_mask(records.events, pa.array(mask), events),
+            pc.replace_with_mask(records.times, pa.array(mask), parse_microseconds(times)),
+            pc.if_else(is_refused, None, records.opened),
+            pc.replace_with_mask(records.scores, pa.array(mask), extract_scores(self.score, data, encodings)),
         )
 
 
@@ -418,7 +426,7 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
             return JsonFormat(lines=True)
         # A line that is no JSON by itself may be the beginning of a document over several lines
         head = read_head(engine.storage(source.path), file, refuse_nul=False)
-        begins_document = not is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
+        begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
         if begins_document:
             return JsonFormat(lines=False)
         return CaptureFormat()
@@ -427,3 +435,11 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
     if identifier and parse_time(time):
         return CsvFormat()
     return CaptureFormat()
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True

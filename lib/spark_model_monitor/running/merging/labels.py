@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
+from enum import IntEnum
 from functools import partial
 
 import numpy as np
@@ -20,15 +21,14 @@ from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
     JsonRecord,
     JsonValue,
-    get_member,
     has_many_names,
     iterate_records,
     parse_json,
     parse_literal,
-    parse_table,
 )
+from spark_model_monitor.data.records.line_templates import get_member, parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
@@ -37,8 +37,16 @@ from spark_model_monitor.value_class import value_class
 ENCODINGS = ("CSV", "JSON", "BASE64")
 
 
-class Repair(NumberedText):
-    """The repair that a record needed to be readable; 0 in a frame for none."""
+class Repair(IntEnum):
+    """The repair that a record needed to be readable, and its text in ledger and log; 0 in a frame for none."""
+
+    text: str
+
+    def __new__(cls, number: int, text: str = "") -> Repair:
+        repair = int.__new__(cls, number)
+        repair._value_ = number
+        repair.text = text
+        return repair
 
     PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
     JOINED_BY_COMMAS = 2, "joined by commas"
@@ -108,17 +116,17 @@ def _parse_record(record: JsonRecord, repair: int) -> Label:
 
 def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None, int]:
     """The records in a text, and the necessary repairs; None if they can't be read."""
-    plain = _parse_list(text, _parse_json)
+    plain = _parse_json(text)
     if plain is not None:
         return plain, 0
     if not repairing:
         return None, 0
     # Files put together by hand have commas between objects, or behind the last one
-    joined = _parse_list(f"[{text.rstrip(', ')}]", _parse_json)
+    joined = _parse_json(f"[{text.rstrip(', ')}]")
     if joined is not None:
         return joined, Repair.JOINED_BY_COMMAS
     # str() of a dictionary, with single quotes, is what Python scripts often write
-    literal = _parse_list(text.rstrip(", "), parse_literal)
+    literal = _parse_literal(text.rstrip(", "))
     return literal, Repair.PYTHON_LITERAL
 
 
@@ -134,14 +142,20 @@ class _Number(float):
         return number
 
 
-_parse_json = partial(parse_json, parse_float=_Number.of)
-
-
-def _parse_list(text: str, parse: Callable[[str], JsonValue]) -> list[JsonValue] | None:
-    """The elements of a list, or another value alone; None if the text can't be parsed."""
+def _parse_json(text: str) -> list[JsonValue] | None:
     try:
-        value = parse(text)
+        value = parse_json(text, parse_float=_Number.of)
     except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list):
+        return value
+    return [value]
+
+
+def _parse_literal(text: str) -> list[JsonValue] | None:
+    try:
+        value = parse_literal(text)
+    except ValueError:
         return None
     if isinstance(value, (list, tuple)):
         return list(value)

@@ -1,0 +1,337 @@
+"""The vectorized decoder of JSON lines that one program wrote: they have the same text except for texts and numbers.
+
+Lines are compared with the template of one of them; all that fit give their values by columns. The other lines are left to
+the line-by-line decoders (`decoding.py`, and those of labels), which define the result of every line. Executors import this
+module.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spark_model_monitor.data.records.arrays import (
+    BACKSLASH,
+    Bytes,
+    Flags,
+    combine_chunks,
+    compute_text_starts,
+    find_backslashes_and_controls,
+    find_letters,
+    find_utf_8,
+    get_text_buffer,
+    split_into_chunks,
+    view_text_bytes,
+)
+from spark_model_monitor.data.records.json_lines import JsonValue, find_many_names
+from spark_model_monitor.value_class import value_class
+
+Path: TypeAlias = tuple[str, ...]
+Positions: TypeAlias = NDArray[np.int64]
+Bounds: TypeAlias = tuple[Positions, Positions]
+"""Where a value begins and ends in each line."""
+
+ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"'}
+"""The allowed escapes: line ends of payloads, and the quotes of JSON and CSV in them."""
+
+_IS_ESCAPE = np.isin(np.arange(256), [ord(letter) for letter in ESCAPES])
+_QUOTE = re.compile(rb'(?<!\\)"')
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_NUMBER_ALONE = f"^{_NUMBER.pattern.decode()}$"
+_BEFORE_NUMBER = re.compile(rb"[:,\[]\s*$")
+_BEHIND_NUMBER = re.compile(rb"\s*[,}\]]")
+_NUMBER_MARK = "#"  # before the piece of a number, in a document of pieces
+
+CHUNK_BYTES = 2**21
+"""Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
+
+FEWEST_BYTES = 2**13  # fewer bytes of lines are read faster one by one
+MOST_TEMPLATES = 8  # of the lines of a chunk
+
+
+class Member(Enum):
+    """The kind of a member that is neither a text nor a number of its own."""
+
+    OBJECT = "object"
+    NULL = "null"
+    OTHER = "true, false, an array, or a number beside others"
+
+
+@value_class
+class Value:
+    """A text, or a number, in a line that is cut into pieces at its quotes.
+
+    piece: index of the piece in which it stands. before, behind: bytes of the piece that are beside it: none of a text.
+    """
+
+    piece: int
+    is_number: bool = False
+    before: int = 0
+    behind: int = 0
+
+
+@value_class
+class Template:
+    """A line without its values. quotes: their number in a line. constants: the bytes before, between and behind the values.
+    members: the values by path, and the kinds of other members."""
+
+    quotes: int
+    constants: tuple[bytes, ...]
+    values: tuple[Value, ...]
+    members: Mapping[Path, Value | Member]
+
+    def has_types(self, fields: Sequence[pa.Field], above: Path = ()) -> bool:
+        """Whether all these members are absent, null, or have the fields' types: texts, numbers, or structs of these."""
+        for field in fields:
+            path = (*above, field.name)
+            member = self.members.get(path, Member.NULL)
+            if member is Member.NULL:
+                continue
+            if pa.types.is_struct(field.type):
+                if member is not Member.OBJECT or not self.has_types(list(field.type), path):
+                    return False
+            elif not isinstance(member, Value) or member.is_number != pa.types.is_floating(field.type):
+                return False
+        return True
+
+    def locate_values(self, quotes: Positions, firsts: Positions, ends: Positions) -> dict[Value, Bounds]:
+        """The bounds of all values. firsts: the index of each line's first quote in `quotes`. ends: of the lines."""
+        bounds = {}
+        for value in self.values:
+            # No value stands before the first quote, but a number may stand behind the last one
+            begin = quotes.take(firsts + (value.piece - 1)) + (1 + value.before)
+            end = ends if value.piece == self.quotes else quotes.take(firsts + value.piece)
+            bounds[value] = (begin, end - value.behind)
+        return bounds
+
+
+def build_template(line: bytes) -> Template | None:
+    """The template of a line without unusual escapes; None if it is no JSON object, or has a member twice."""
+    # Every second piece is a text
+    pieces = _QUOTE.split(line)
+    if not pieces[0].startswith(b"{") or len(pieces) % 2 == 0:
+        return None
+    # Each text, and each number that is alone between two texts, is replaced by its position, which the parser gives back
+    values: dict[str, Value] = {}
+    marks = []
+    for index, piece in enumerate(pieces):
+        mark = piece
+        if index % 2:
+            values[str(index)] = Value(index)
+            mark = b'"%d"' % index
+        elif (number := _find_number(piece)) is not None:
+            value = Value(index, True, number.start(), len(piece) - number.end())
+            values[f"{_NUMBER_MARK}{index}"] = value
+            mark = b'%s"#%d"%s' % (piece[: number.start()], index, piece[number.end() :])
+        marks.append(mark)
+    try:
+        document = json.loads(b"".join(marks), parse_constant=int)  # int rejects NaN
+        members = dict(_iterate_members(document, (), pieces, values))
+    except (ValueError, RecursionError):
+        return None
+    # What is left in `values` are the values; names are constant
+    values_in_order = tuple(values.values())
+    ends_of_pieces = np.cumsum([len(piece) + 1 for piece in pieces])
+    constants = []
+    position = 0
+    for value in values_in_order:
+        begin = int(ends_of_pieces[value.piece]) - 1 - len(pieces[value.piece])
+        constants.append(line[position : begin + value.before])
+        position = int(ends_of_pieces[value.piece]) - 1 - value.behind
+    return Template(len(pieces) - 1, (*constants, line[position:]), values_in_order, members)
+
+
+def _find_number(piece: bytes) -> re.Match[bytes] | None:
+    """The only number in a piece between two texts; None if there are several, or something else beside it."""
+    number = _NUMBER.search(piece)
+    if number is None or _NUMBER.search(piece, number.end()) is not None:
+        return None
+    if _BEFORE_NUMBER.search(piece[: number.start()]) and _BEHIND_NUMBER.match(piece, number.end()):
+        return number
+    return None
+
+
+def _iterate_members(
+    value: JsonValue, path: Path, pieces: Sequence[bytes], values: dict[str, Value]
+) -> Iterator[tuple[Path, Value | Member]]:
+    """Every member of a document in which positions represent texts and numbers; takes the positions of names out of `values`.
+
+    Raises ValueError for a member that is there twice, or whose name has to be read.
+    """
+    if isinstance(value, dict):
+        names = [pieces[values.pop(position).piece].decode() for position in value]
+        if len(set(names)) < len(names) or any("\\" in name for name in names):
+            raise ValueError("a member is there twice, or its name has to be read")
+        if path:
+            yield path, Member.OBJECT
+        for name, member in zip(names, value.values(), strict=True):
+            yield from _iterate_members(member, (*path, name), pieces, values)
+    elif isinstance(value, str):
+        yield path, values[value]
+    else:
+        yield path, Member.NULL if value is None else Member.OTHER
+        # Names within arrays are constant, too
+        if isinstance(value, list):
+            for inner in value:
+                for _ in _iterate_members(inner, (), pieces, values):
+                    pass
+
+
+def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
+    """The schema's members, one row for each line; all null if the line is for a line-by-line decoder.
+
+    schema: texts, numbers as doubles, and structs of these.
+    """
+    # Chunk by chunk, each with the templates of its lines
+    numbers = []
+    tables = []
+    for start, end in split_into_chunks(lines, CHUNK_BYTES):
+        for line_numbers, table in _parse_chunk(lines.slice(start, end - start), schema):
+            numbers.append(line_numbers + start)
+            tables.append(table)
+    # The rows of all templates, back in the order of the lines
+    rows = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+    indices = np.full(len(lines), -1)
+    indices[np.concatenate([np.zeros(0, np.int64), *numbers])] = np.arange(len(rows))
+    if len(rows) == len(lines) and (np.diff(indices) > 0).all():
+        return rows
+    return rows.take(pa.array(indices, mask=indices < 0))
+
+
+def get_member(table: pa.Table, name: str) -> pa.StructArray:
+    """A column of `parse_table` as one array."""
+    return combine_chunks(table.column(name))
+
+
+def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Positions, pa.Table]]:
+    """The lines that fit each template, by number, and their members."""
+    content = view_text_bytes(lines)
+    if len(content) < FEWEST_BYTES:
+        return
+    starts = compute_text_starts(lines)
+    odd = find_backslashes_and_controls(lines)
+    numbers = np.flatnonzero(_are_usual(lines, content, starts, odd) & ~find_many_names(lines))
+    # Quotes within texts follow a backslash
+    quotes = find_letters(lines, b'"')
+    if len(odd):
+        quotes = quotes[content[quotes - 1] != BACKSLASH]
+    firsts = np.searchsorted(quotes, starts)
+    counts = np.diff(firsts)
+    # The template of the first line that is left, for all that have as many quotes
+    for _ in range(MOST_TEMPLATES):
+        if (starts[numbers + 1] - starts[numbers]).sum() < FEWEST_BYTES:
+            return
+        first = numbers[0]
+        template = build_template(content[starts[first] : starts[first + 1]].tobytes())
+        if template is None or not template.has_types(list(schema)):
+            numbers = numbers[1:]
+            continue
+        are_taken = counts[numbers] == counts[first]
+        candidates = numbers[are_taken]
+        bounds = template.locate_values(quotes, firsts[candidates], starts[candidates + 1])
+        fits = _find_fitting(lines, starts[candidates], starts[candidates + 1], bounds, template)
+        bounds = {value: (begins[fits], ends[fits]) for value, (begins, ends) in bounds.items()}
+        fitting = _FittingLines(lines, template, bounds, int(fits.sum()), len(odd) > 0)
+        yield candidates[fits], pa.table(list(map(fitting.build_column, schema)), schema=schema)
+        are_taken[are_taken] = fits
+        numbers = numbers[~are_taken]
+
+
+def _are_usual(lines: pa.StringArray, content: Bytes, starts: Positions, odd: Positions) -> Flags:
+    """Flags of lines that are UTF-8, without control characters and unusual escapes, which need a parser.
+
+    odd: the positions of backslashes and control characters.
+    """
+    is_text = find_utf_8(lines)
+    is_usual = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
+    behind = content[np.minimum(odd + 1, len(content) - 1)]
+    wrong = odd[(content[odd] != BACKSLASH) | ~_IS_ESCAPE[behind]]
+    is_usual[np.searchsorted(starts, wrong, side="right") - 1] = False
+    return is_usual
+
+
+def _find_fitting(
+    lines: pa.StringArray, starts: Positions, line_ends: Positions, bounds: Mapping[Value, Bounds], template: Template
+) -> Flags:
+    """Flags of lines that have the template's constants around their values, and numbers where it has some."""
+    content = view_text_bytes(lines)
+    # The constants first: their sizes, which rule out most other lines, then their texts
+    begins = [starts, *(end for _, end in bounds.values())]
+    ends = [*(begin for begin, _ in bounds.values()), line_ends]
+    fits = np.ones(len(starts), dtype=np.bool_)
+    for constant, begin, end in zip(template.constants, begins, ends, strict=True):
+        fits &= end - begin == len(constant)
+    candidates = np.flatnonzero(fits)
+    for constant, begin in zip(template.constants, begins, strict=True):
+        fits[candidates] &= _match_text_at(content, begin[candidates], constant)
+    # Between them any text may stand, but no more than a number where one was
+    for value, (begin, end) in bounds.items():
+        if value.is_number:
+            fits &= end > begin
+            are_numbers = pc.match_substring_regex(_cut_values(lines, begin[fits], end[fits]), _NUMBER_ALONE)
+            fits[fits] = np.asarray(are_numbers)
+    return fits
+
+
+def _match_text_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
+    """Whether the text is at these positions, each of which has at least as many bytes after it."""
+    if not len(begins):
+        return np.ones(0, dtype=np.bool_)
+    # As many bytes from each position
+    windows: NDArray[np.void] = np.ndarray(
+        (len(content) - len(text) + 1,), f"V{len(text)}", buffer=content, strides=(1,)
+    )
+    equal = windows[begins].view(np.uint8).reshape(-1, len(text)) == np.frombuffer(text, np.uint8)
+    return np.ones(len(begins), dtype=np.bool_) if equal.all() else equal.all(axis=1)
+
+
+@value_class
+class _FittingLines:
+    """Some lines that fit a template. bounds: of the values in these. rows: how many lines fit. has_escapes: whether texts may
+    have some."""
+
+    lines: pa.StringArray
+    template: Template
+    bounds: Mapping[Value, Bounds]
+    rows: int
+    has_escapes: bool
+
+    def build_column(self, field: pa.Field, above: Path = ()) -> pa.Array:
+        """A member of each line."""
+        path = (*above, field.name)
+        member = self.template.members.get(path, Member.NULL)
+        if member is Member.OBJECT:
+            inner = [self.build_column(inner_field, path) for inner_field in field.type]
+            return pa.StructArray.from_arrays(inner, fields=list(field.type))
+        if not isinstance(member, Value):
+            return pa.nulls(self.rows, field.type)
+        texts = _cut_values(self.lines, *self.bounds[member])
+        if member.is_number:
+            return texts.cast(field.type)
+        return _unescape(texts) if self.has_escapes else texts
+
+
+def _cut_values(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa.StringArray:
+    """The text of one value in every line."""
+    if not len(begins):
+        return pa.array([], pa.string())
+    bounds = np.stack([begins, ends], axis=1).astype(np.int32)
+    # An array over the bytes of the lines, in which the texts alternate with the bytes between them
+    alternating = pa.StringArray.from_buffers(bounds.size - 1, pa.py_buffer(bounds), get_text_buffer(lines))
+    return alternating.take(pa.array(np.arange(0, bounds.size, 2)))
+
+
+def _unescape(texts: pa.StringArray) -> pa.StringArray:
+    behind = view_text_bytes(texts)[find_letters(texts, b"\\") + 1]
+    for letter, meant in ESCAPES.items():
+        if (behind == ord(letter)).any():
+            texts = pc.replace_substring(texts, f"\\{letter}", meant)
+    return texts
