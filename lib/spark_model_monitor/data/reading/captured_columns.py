@@ -31,6 +31,7 @@ from spark_model_monitor.data.records.decoding import (
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names
+from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.formats import BaselineValues
@@ -206,102 +207,124 @@ def _iterate_members(members: JsonObject, outer: str = "") -> Iterator[tuple[str
             yield from _iterate_members(number_elements(value), f"{path}.")
 
 
+@value_class
+class _SampledColumns:
+    """The columns of a half in the first records. shares: by name, the share of its records that have a value of them. cells: of
+    each column, if most records have no names."""
+
+    shares: Mapping[str, float]
+    cells: Sequence[Sequence[str | None]]
+
+
 def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -> ColumnRoles | None:
     """The columns that the baseline lacks, by half, of the names in `reading`, and its label if inputs have no names; None if
     records can't be told from the baseline's columns by name, and their inputs aren't as many as these. Without a baseline,
     it lacks none. values: as in `ReadOptions`.
     """
-    inputs, inputs_without_names = _count_columns(samples, reading, (INPUT,))
-    answers, answers_without_names = _count_columns(samples, reading, OUTPUT_INDEXES)
     baseline = reading.names
     if not baseline:
         return ColumnRoles()
-    if not (inputs or answers or inputs_without_names):
+    # Which half has names
+    inputs = _describe_half(samples, reading, (INPUT,))
+    answers = _describe_half(samples, reading, OUTPUT_INDEXES)
+    names = {*inputs.shares, *answers.shares}
+    if not names and not inputs.cells:
         return None
-    if not have_names(baseline) and (inputs or answers):
+    if names and not have_names(baseline):
         return None
-    if inputs and {*inputs, *answers}.isdisjoint(baseline):
+    if inputs.shares and names.isdisjoint(baseline):
         return None
-    # Nameless inputs are the baseline's columns by position: all, or all but an answer or the label, or but answers and the label
-    absent = [name for name in baseline if name not in inputs]
-    lacks_one = not inputs and inputs_without_names == len(baseline) - 1 > 0
-    may_be_answer = answers_without_names == 1
-    if inputs_without_names and not inputs:
-        columns = _list_columns(samples, reading, (INPUT,), inputs_without_names)
-        if lacks_one:
-            absent = [_find_absent_column(baseline, columns, values, prefers_first=may_be_answer)]
-        elif inputs_without_names == len(baseline):
-            absent = []
-        elif 0 < answers_without_names == len(baseline) - 1 - inputs_without_names:
-            other_names = baseline[answers_without_names:]
-            absent_name = _find_absent_column(other_names, columns, values, prefers_first=False)
-            input_names = [name for name in other_names if name != absent_name]
-            # A baseline of other columns is no such one
-            if max(map(values.measure_misfit, input_names, columns)) > FITTING:
-                return None
-            absent = [*baseline[:answers_without_names], absent_name]
-        else:
-            return None
-    # The place that answers in CSV have in a baseline
-    is_first = lacks_one and may_be_answer and reading.encoding == CSV and absent[0] == baseline[0]
-    # Nameless answers are the columns that no input has, if they are as many and have such values; else they get names
+    # How many columns of the baseline requests lack; the first one has the place of answers in CSV
+    absent = _find_absent_columns(inputs, len(answers.cells), baseline, values)
+    if absent is None:
+        return None
+    lacks_one = bool(inputs.cells) and len(absent) == 1
+    is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent[0] == baseline[0]
+    # Who the label is: an absent column that no answer is. Answers without names are the others, if they have such values
     label = None
-    are_absent_columns = False
-    if not answers and answers_without_names:
-        columns = _list_columns(samples, reading, OUTPUT_INDEXES, answers_without_names)
-        if len(absent) == answers_without_names + 1:
-            label = _find_absent_column(absent, columns, values, prefers_first=False)
+    answered = absent
+    if answers.cells and len(absent) == len(answers.cells) + 1:
+        label = _find_absent_column(absent, answers.cells, values, prefers_first=False)
         answered = [name for name in absent if name != label]
-        if len(answered) == answers_without_names:
-            are_absent_columns = all(
-                values.match_answers(name, cells, are_in_place=is_first)
-                for name, cells in zip(answered, columns, strict=True)
+    are_answered = 0 < len(answers.cells) == len(answered) and all(
+        values.match_answers(name, cells, are_in_place=is_first)
+        for name, cells in zip(answered, answers.cells, strict=True)
+    )
+    new_inputs = {name: share for name, share in inputs.shares.items() if name not in baseline}
+    if are_answered:
+        if label is None:
+            # In the place of answers no label is meant
+            report = log.info if is_first else log.warning
+            report(
+                "answers without names are compared with %s, which no input has; if one is the label, write --label and its "
+                "name",
+                list_names([*map(repr, absent)]),
             )
-    if label is not None and are_absent_columns:
-        return ColumnRoles(
-            label=label,
-            answers=dict.fromkeys(answered, 1.0),
-            inputs={name: share for name, share in inputs.items() if name not in baseline},
-        )
-    if label is not None and not inputs:
+        are_placed = label is not None or lacks_one
+        return ColumnRoles(label=label, answers=dict.fromkeys(answered if are_placed else (), 1.0), inputs=new_inputs)
+    if label is not None and not inputs.shares:
         return None
-    if are_absent_columns:
-        # One of them may be the label, which no answer is; in the place of answers none is meant
-        report = log.info if is_first else log.warning
-        report(
-            "answers without names are compared with %s, which no input has; if one is the label, write --label and its name",
-            list_names([*map(repr, absent)]),
-        )
-    elif is_first:
+    if is_first:
         log.warning(
             "answers stand in the place of %r and have other values: not compared; if it is the label, write --label %s",
             *(absent[0], absent[0]),
         )
         return ColumnRoles(label=absent[0], answers={absent[0]: 1.0})
-    elif not answers and answers_without_names:
-        answers = dict.fromkeys(_name_answers(answers_without_names, baseline), 1.0)
-    new_answers = {name: share for name, share in answers.items() if name not in (*baseline, *inputs)}
-    new_inputs = {name: share for name, share in inputs.items() if name not in baseline}
-    if not lacks_one:
-        return ColumnRoles(answers=new_answers, inputs=new_inputs)
-    if are_absent_columns:
-        return ColumnRoles(answers=dict.fromkeys(absent, 1.0))
-    return ColumnRoles(label=absent[0], answers=new_answers)
+    shares = answers.shares or dict.fromkeys(_name_answers(len(answers.cells), baseline), 1.0)
+    new_answers = {name: share for name, share in shares.items() if name not in (*baseline, *inputs.shares)}
+    return ColumnRoles(label=absent[0] if lacks_one else None, answers=new_answers, inputs=new_inputs)
 
 
-def _list_columns(
-    samples: SampledRows, reading: Reading, halves: Sequence[str], width: int
-) -> list[tuple[str | None, ...]]:
-    """The cells of a half's columns in the first records, of rows with this many."""
-    rows = []
+def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> _SampledColumns:
+    records = [
+        [list_cells(row, reading, half) for row in rows_by_half[half]]
+        for rows_by_half in samples
+        for half in halves
+        if rows_by_half.get(half)
+    ]
+    # The first row of each record says what all of them have
+    counts = Counter[str]()
+    value_counts = Counter[str]()
+    widths = Counter[int]()
+    for first_row, *_ in records:
+        keys = [key for key, _ in first_row]
+        counts.update([*dict.fromkeys(filter(None, keys))])
+        value_counts.update({key for key, value in first_row if value is not None})
+        widths[0 if any(keys) else len(keys)] += 1
+    # A key of few records is a value of theirs
+    fewest = FEWEST_SHARE * len(records)
+    shares = {name: value_counts[name] / len(records) for name, count in counts.items() if count >= fewest}
     # Records of another width are refused later
-    for rows_by_half in samples:
-        for half in halves:
-            for row in rows_by_half.get(half, ()):
-                cells = list_cells(row, reading, half)
-                if len(cells) == width:
-                    rows.append([value for _, value in cells])
-    return list(zip(*rows, strict=True))
+    [(width, _)] = widths.most_common(1) or [(0, 0)]
+    cells: list[tuple[str | None, ...]] = []
+    if width and not shares:
+        rows = [[value for _, value in row] for record in records for row in record if len(row) == width]
+        cells = list(zip(*rows, strict=True))
+    return _SampledColumns(shares, cells)
+
+
+def _find_absent_columns(
+    inputs: _SampledColumns, answers: int, baseline: Sequence[str], values: BaselineValues
+) -> list[str] | None:
+    """The baseline's columns that requests lack. Inputs without names are its columns by position: all, or all but an answer or
+    the label, or but answers, which come first, and the label; else None. answers: the number of those without names.
+    """
+    if not inputs.cells:
+        return [name for name in baseline if name not in inputs.shares]
+    num_absent = len(baseline) - len(inputs.cells)
+    if num_absent == 0:
+        return []
+    if num_absent == 1:
+        return [_find_absent_column(baseline, inputs.cells, values, prefers_first=answers == 1)]
+    if not answers or num_absent != answers + 1:
+        return None
+    other_names = baseline[answers:]
+    label = _find_absent_column(other_names, inputs.cells, values, prefers_first=False)
+    input_names = [name for name in other_names if name != label]
+    # A baseline of other columns is no such one
+    if max(map(values.measure_misfit, input_names, inputs.cells)) > FITTING:
+        return None
+    return [*baseline[:answers], label]
 
 
 def _find_absent_column(
@@ -325,30 +348,6 @@ def _find_absent_column(
     if prefers_first and totals[0] - totals[best] < CLEARLY_BETTER:
         best = 0
     return baseline[best]
-
-
-def _count_columns(samples: SampledRows, reading: Reading, halves: Sequence[str]) -> tuple[dict[str, float], int]:
-    """The named columns of a half, with the share of its records that have a value of them; and the number of columns of most of
-    its records, if these have no names, else 0.
-    """
-    # The first row of each record says what all of them have
-    first_rows = [
-        (half, rows_by_half[half][0]) for rows_by_half in samples for half in halves if rows_by_half.get(half)
-    ]
-    counts = Counter[str]()
-    value_counts = Counter[str]()
-    widths = Counter[int]()
-    for half, row in first_rows:
-        cells = list_cells(row, reading, half)
-        keys = [key for key, _ in cells]
-        counts.update([*dict.fromkeys(filter(None, keys))])
-        value_counts.update({key for key, value in cells if value is not None})
-        widths[0 if any(keys) else len(keys)] += 1
-    # A key of few records is a value of theirs
-    records = len(first_rows)
-    shares = {name: value_counts[name] / records for name, count in counts.items() if count >= FEWEST_SHARE * records}
-    width = widths.most_common(1)[0][0] if widths else 0
-    return shares, width
 
 
 def _name_answers(columns: int, baseline: Sequence[str]) -> list[str]:

@@ -221,8 +221,10 @@ def _find_columns(
     if roles is not None:
         all_names = roles.list_columns(reading.names)
         training_names = roles.list_training_columns(reading.names)
-    reading = find_row_layout(sample_rows(first_lines, replace(reading, encoding=encoding)), reading, training_names)
     samples = sample_rows(first_lines, replace(reading, encoding=encoding))
+    reading = find_row_layout(samples, reading, training_names)
+    if reading.are_numbered or any(reading.members_with_rows.values()):
+        samples = sample_rows(first_lines, replace(reading, encoding=encoding))
     reading = replace(reading, opened_arrays=find_opened_arrays(samples, all_names))
     texts = find_nested_texts(samples, training_names)
     if texts:
