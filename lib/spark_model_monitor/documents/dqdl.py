@@ -272,11 +272,13 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
         rule_set = replace(rule_set, rules=supported_rules, skipped=tuple(unsupported))
     # All rules that can't be evaluated are named together
     faults = []
+    # A rule may be written as an analyzer is, on the same line
+    analyzer_ids = {id(analyzer) for analyzer in rule_set.analyzers}
     for rule in rule_set.data_rules:
         rule_faults = list(find_faults(rule))
         # The same grammar in both sections: rules need a condition, analyzers must not have one
         takes_condition = rule.type in RULE_TYPES and bool(RULE_TYPES[rule.type].operands)
-        if rule in rule_set.analyzers:
+        if id(rule) in analyzer_ids:
             if rule.condition is not None:
                 rule_faults.append(f"{rule.type} has a condition among the analyzers; move it to Rules")
         elif takes_condition and rule.condition is None:

@@ -6,11 +6,8 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import TypeAlias
 from urllib.parse import unquote_plus
-
-import jmespath
 
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean
 from spark_model_monitor.running.scheduling.fleet import Entry
@@ -23,9 +20,6 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | No
 SOURCES = ("dataset_source", "ground_truth_source")
 """The options that say what a job reads."""
 
-TEXTS = "[Records[?eventSource=='aws:sqs'].body, Records[].Sns.Message, [@][?Type=='Notification'].Message][]"
-ENCODED_TEXTS = "[Records[].kinesis.data, [message.data]][]"
-"""The messages of an event: of SQS, of SNS, of SNS by way of SQS; and in BASE64 of Kinesis and of Pub/Sub."""
 SHAPE = 'write an S3 event, {"schedule": NAME}, or a timer\'s event, as docs/serverless.md shows'
 
 
@@ -60,17 +54,38 @@ def read_trigger(event: Json) -> Trigger:
 
 def _open_envelopes(event: Mapping[str, Json]) -> Iterator[Json]:
     """The messages of an event of a queue or a stream, which has others' events as texts; none of any other event."""
-    texts = jmespath.search(TEXTS, event)
-    for data in jmespath.search(ENCODED_TEXTS, event):
-        # What is no BASE64 is no JSON, either
-        with suppress(ValueError):
-            data = base64.b64decode(str(data), validate=True).decode()
-        texts.append(data)
-    for text in texts:
-        try:
-            yield json.loads(str(text))
-        except ValueError:
-            raise BadInput(f"a message of the event is no JSON; {SHAPE}") from None
+    records = event.get("Records")
+    message = event.get("message")
+    if event.get("Type") == "Notification":  # of SNS, in a message of SQS
+        yield _parse_message(event.get("Message"))
+    if isinstance(message, Mapping) and "data" in message:  # of Pub/Sub
+        yield _parse_message(_decode_base64(message["data"]))
+    if not isinstance(records, Sequence):
+        return
+    for record in records:
+        if isinstance(record, Mapping) and record.get("eventSource") == "aws:sqs":
+            yield _parse_message(record.get("body"))
+        elif isinstance(record, Mapping) and isinstance(notification := record.get("Sns"), Mapping):
+            yield _parse_message(notification.get("Message"))
+        elif isinstance(record, Mapping) and isinstance(stream_record := record.get("kinesis"), Mapping):
+            yield _parse_message(_decode_base64(stream_record.get("data")))
+
+
+def _decode_base64(text: Json) -> str:
+    """The text of bytes in BASE64; empty if it is none."""
+    try:
+        return base64.b64decode(str(text), validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def _parse_message(text: Json) -> Json:
+    """The event in a message. Raises BadInput if it has none."""
+    try:
+        message: Json = json.loads(str(text))
+    except ValueError:
+        raise BadInput(f"a message of the event is no JSON; {SHAPE}") from None
+    return message
 
 
 def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
@@ -79,21 +94,36 @@ def _list_objects(event: Mapping[str, Json]) -> Iterator[str]:
         yield f"s3://{event.get('Bucket')}/"
     # EventBridge has keys as they are, S3's own notifications as in an address
     if event.get("source") == "aws.s3":
-        yield _read_object(event, "detail")
+        yield _read_object(event.get("detail"), is_encoded=False)
     # A timer's event has no Records
-    records = event.get("Records") or ()
+    records = event.get("Records")
+    if records is None:
+        return
     if not isinstance(records, Sequence):
         raise BadInput(f"the event's Records is a {type(records).__name__}; {SHAPE}")
     for record in records:
-        yield unquote_plus(_read_object(record, "s3"))
+        yield _read_object(record.get("s3") if isinstance(record, Mapping) else None, is_encoded=True)
 
 
-def _read_object(description: Json, member: str) -> str:
-    """The path of the object that a member describes by its bucket's name and its key."""
-    names = jmespath.search(f"{member}.[bucket.name, object.key]", description) or [None]
-    if not all(isinstance(name, str) for name in names):
+def _read_object(description: Json, *, is_encoded: bool) -> str:
+    """The path of the object of a description with `bucket` and `object`."""
+    bucket = _read_text(description, "bucket", "name")
+    key = _read_text(description, "object", "key")
+    if is_encoded:
+        key = unquote_plus(key)
+    return f"s3://{bucket}/{key}"
+
+
+def _read_text(description: Json, member: str, name: str) -> str:
+    """A text of an object's member, such as `bucket.name`."""
+    text: Json = None
+    if isinstance(description, Mapping):
+        part = description.get(member)
+        if isinstance(part, Mapping):
+            text = part.get(name)
+    if not isinstance(text, str):
         raise BadInput(f"the event has no bucket.name and object.key of an object of S3; {SHAPE}")
-    return f"s3://{'/'.join(names)}"
+    return text
 
 
 def select_entries(schedules: Sequence[Entry], trigger: Trigger) -> list[Entry]:
@@ -119,9 +149,13 @@ def _reads_any(plan: Plan | None, objects: Sequence[str]) -> bool:
     # An entry with an error counts, so that its call reports it
     if plan is None:
         return True
-    prefixes = [_make_prefix(plan.path(text)) for option in SOURCES for text in plan.list_texts(option)]
-    # A job may read one file, whose path is the prefix without its slash
-    return any(path == prefix[:-1] or path.startswith(prefix) for path in objects for prefix in prefixes)
+    for job in plan.entry.jobs:
+        texts = [plan.sources(job).text(option) for option in SOURCES]
+        prefixes = tuple(_make_prefix(plan.path(text)) for text in texts if text)
+        # A job may read one file, whose path is the prefix without its slash
+        if any(path == prefix[:-1] or path.startswith(prefix) for path in objects for prefix in prefixes):
+            return True
+    return False
 
 
 def _make_prefix(path: str) -> str:

@@ -252,6 +252,16 @@ def test_other_shares_of_rows_alone_are_no_other_association():
     assert float(now) == pytest.approx(float(before), abs=0.02)
 
 
+def test_rows_with_values_that_the_baseline_lacks_say_nothing_of_an_association():
+    table = np.array([[400.0, 100.0, 0.0], [100.0, 400.0, 0.0], [0.0, 0.0, 0.0]])
+    window = np.array([[280.0, 70.0, 0.0], [70.0, 280.0, 0.0], [150.0, 150.0, 0.0]])
+
+    for rows in (window, window.T):
+        now, before, _ = _measure_change(table, rows)
+
+        assert float(now) == pytest.approx(float(before), abs=0.01)
+
+
 @pytest.mark.parametrize("rows", [1, 9, 300])
 def test_few_rows_and_odd_columns_have_none_or_some(rows):
     random = np.random.default_rng(4)

@@ -109,6 +109,7 @@ BROKEN = {
     'Rules = [ AggregateMatch "sum(a)" "sum(reference.a)" > 1 ]': "it compares with a second data set",
     'Rules = [ AggregateMatch "max(a)" "sum(b)" > 1 ]': "write sum(column) or avg(column)",
     'Rules = [ DetectAnomalies "IsComplete" "a" ]': "DetectAnomalies is of 'IsComplete'; it takes RowCount",
+    "Rules = [ RowCount ] Analyzers = [ RowCount ]": "RowCount has no condition; write one, such as > 0",
     'Analyzers = [ Mean "a" > 3 ]': "Mean has a condition among the analyzers; move it to Rules",
 }
 

@@ -27,6 +27,12 @@ def test_one_feature_of_texts_makes_all_cells_objects_with_none_where_nothing_is
     assert cells.tolist() == [[1.5, "red"], [None, None], [None, None], [-2000.0, "1"]]
 
 
+def test_a_number_among_texts_stays_also_if_it_is_zero():
+    cells = convert_to_cells([pa.array([0.0, 1.0, None]), WORDS[:3]], ("a", "b"), (False, False))
+
+    assert cells[:, 0].tolist() == [0.0, 1.0, None]
+
+
 def test_a_text_among_numbers_ends_the_run_without_showing_it():
     with pytest.raises(BadInput, match="feature 'colour' has a text where") as raised:
         convert_to_cells([WORDS], ("colour",), (True,))

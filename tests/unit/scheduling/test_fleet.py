@@ -207,6 +207,16 @@ def test_one_record_without_a_model_does_not_hide_those_with_one(watch):
     assert target_models(watch) == {"churn": "-", "churn-a.tar.gz": "a.tar.gz", "churn-b.tar.gz": "b.tar.gz"}
 
 
+def test_a_record_without_a_model_counts_behind_an_escaped_name():
+    escaped = b'{"captureData": {}, "eventMetadata": {"targetModel": "a\\u002db.tar.gz"}}'
+    unnamed = b'{"captureData": {}, "eventMetadata": {}}'
+    for lines in ([escaped, unnamed], [unnamed, escaped]):
+        called = target_models_module.CalledModels()
+        target_models_module._add_records(called, b"\n".join(lines), set())
+
+        assert (called.names, called.has_unnamed_records) == ({"a-b.tar.gz"}, True)
+
+
 def test_no_more_models_are_monitored_than_a_bound_and_new_ones_displace_none(watch, caplog):
     names = [f"m{number:03}.tar.gz" for number in range(target_models_module.MOST_MODELS + 50)]
     write_captures(watch, "churn/2024/03/04/19", map(capture, names[50:]))

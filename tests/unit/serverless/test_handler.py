@@ -207,6 +207,8 @@ def test_the_test_event_of_a_new_queue_is_no_timer():
         ({"Records": [7]}, "no bucket.name and object.key"),
         ({"Records": [{"eventSource": "aws:sqs", "body": "x"}]}, "a message of the event is no JSON"),
         ({"message": {"data": "%"}}, "a message of the event is no JSON"),
+        ({"message": {"data": None}}, "a message of the event is no JSON"),
+        ({"Type": "Notification"}, "a message of the event is no JSON"),
         (put_into_queue({"schedule": "a"}, {"schedule": "b"}), "several schedules; give the queue a batch size of 1"),
         ({"source": "aws.s3", "detail": {}}, "no bucket.name and object.key"),
         ({"source": "aws.s3"}, "no bucket.name and object.key"),

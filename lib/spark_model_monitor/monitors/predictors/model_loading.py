@@ -63,7 +63,7 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
         # An empty text counts as missing, as in a file
         _convert_to_doubles(column, name)
         if is_numeric
-        else np.array([text or None for text in column.to_pylist()], object)
+        else np.array([None if cell == "" else cell for cell in column.to_pylist()], object)
         for column, name, is_numeric in zip(columns, names, numeric, strict=True)
     ]
     # Only numbers: one array of doubles, which takes a fraction of the memory of objects

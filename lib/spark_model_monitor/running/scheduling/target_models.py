@@ -85,7 +85,8 @@ def _add_records(called: CalledModels, content: bytes, read_names: set[frozenset
         metadata = record.get("eventMetadata") or {}
         if not isinstance(metadata, dict):
             continue
-        read_names.add(written_names)
+        if is_plain:
+            read_names.add(written_names)
         name = normalize_model_name(metadata.get("targetModel"))
         if name != WITHOUT_MODEL:
             called.names.add(name)
