@@ -316,6 +316,19 @@ def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkey
     assert len(FILES) < change < 59, "it was killed at each of its changes"
 
 
+def test_of_a_run_whose_replacement_was_killed_one_folder_stays_when_another_run_follows(tmp_path, monkeypatch):
+    for change in range(20):
+        folder = tmp_path / str(change)
+        before = publish(DESCRIBED, str(folder))
+        with monkeypatch.context() as patched, suppress(Killed):
+            kill_at(patched, change)
+            publish_later_release(folder)
+        publish(FILES, str(folder))
+
+        folders = [path.name for path in (folder / "_runs").iterdir() if path.name.startswith(before.run_id)]
+        assert len(folders) == 1, change
+
+
 def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):
     assert read_current_run(str(tmp_path / "new")) is None
 

@@ -239,6 +239,8 @@ def _delete_folders(
     A run in place whose archive a stopped run began loses that archive.
     """
     begun_ids = {run.run_id for run in notes.values() if run}
+    # Beside a copy stands the run that was being replaced, in parts
+    begun_ids |= {run_id.removesuffix(COPY) for run_id in begun_ids}
     if notes:
         begun_ids |= {run.run_id for run in kept_runs if run and run.folder == output_path}
     for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {run.folder for run in kept_runs if run}:

@@ -33,6 +33,7 @@ from spark_model_monitor.data.records.line_templates import get_member, parse_ta
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.documents import json_text
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.sources import SECONDS, FileLocations, HourlySource, Score
 from spark_model_monitor.value_class import value_class
@@ -426,7 +427,7 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
             return JsonFormat(lines=True)
         # A line that is no JSON by itself may be the beginning of a document over several lines
         head = read_head(engine.storage(source.path), file, refuse_nul=False)
-        begins_document = not _is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
+        begins_document = not json_text.is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
         if begins_document:
             return JsonFormat(lines=False)
         return CaptureFormat()
@@ -435,11 +436,3 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
     if identifier and parse_time(time):
         return CsvFormat()
     return CaptureFormat()
-
-
-def _is_json(line: str) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
