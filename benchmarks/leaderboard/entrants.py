@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,13 +42,16 @@ class Entrant:
         names = [self.maker.rpartition(":")[0], str(self.settings.get("file", ""))]
         return [ROOT / name for name in names if name.endswith(".py")]
 
-    def make(self, stream: StreamDescription) -> Detector:
+    def load(self) -> Callable[..., Detector]:
         name, _, title = self.maker.rpartition(":")
         if name.endswith(".py"):
             sys.path.insert(0, str((ROOT / name).parent))
             name = Path(name).stem
-        detector: Detector = getattr(importlib.import_module(name), title)(stream, **self.settings)
-        return detector
+        maker: Callable[..., Detector] = getattr(importlib.import_module(name), title)
+        return maker
+
+    def make(self, stream: StreamDescription) -> Detector:
+        return self.load()(stream, **self.settings)
 
 
 PROTOTYPES = "../shared/design/one-variance"

@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -175,6 +176,10 @@ def main(text: str) -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
+    # Import what some take ten seconds for once, not in the process of each stream, which says what fails
+    for name in task.entrants:
+        with suppress(Exception):
+            find_entrant(name, task.added).load()
     for index in task.seeds:
         seed = draw_number(task.commit, task.law, task.part) + index
         waiting = [name for name in task.entrants if [name, index] not in task.done]
