@@ -38,7 +38,9 @@ from spark_model_monitor.data.engine.engine_protocol import (
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.profiling.scan import RowSource, build_plans, choose_folds
 from spark_model_monitor.data.profiling.scan_plan import ScanPlan
+from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.engine.spark import SparkStates
+from spark_model_monitor.spark.launch.spark_command import SHELL_ARGUMENTS, VARIABLE, shell_variables
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
 
 MASTER = "local-cluster[1,2,1024]"
@@ -83,6 +85,9 @@ def replicate_states(spark: SparkSession, states: list[StateRow], partitions: in
 def run_driver(partitions: int, tasks_for_all: int) -> None:
     """What the process of one size does: add the states as a scan does, compare a sum, and print its cost."""
     states = make_states()
+    # The driver's JVM has the options of a job that is submitted to a cluster
+    submitted = {**os.environ, SHELL_ARGUMENTS: f"--master {MASTER}"}
+    os.environ[VARIABLE] = shell_variables(Layout.here(), submitted)[VARIABLE]
     with benchmark_session(DRIVER_MEMORY, MASTER) as spark:
         partials = replicate_states(spark, states, partitions, tasks_for_all)
         sums = add_states_by_key(partials.rows(choose_folds(COLUMNS, partitions)))

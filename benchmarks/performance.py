@@ -56,7 +56,7 @@ PARTS = {
     "x 13 mixed": "`parts.py mixed_csv`: states 44 %, profiling 13 %, records 13 %; compiled states",
     "3 facets": "`parts.py bias`: the JVM 94 %, the driver's Python 6 %; fewer groups",
     "10 doubles + 3 texts": "`parts.py spark`: the JVM 55 %, workers 38 %, the driver's Python 7 %; a scan in the JVM",
-    "adding states": "`driver.py`: the JVM 97 %, 27 core s to start, 3 to 6 core ms a task; fewer tasks",
+    "adding states": "`driver.py`: the JVM 95 %, 8 core s to start, 2.4 core ms a task; fewer tasks",
     "spark-submit": "the JVM 65 %, the driver's Python 26 %, workers 10 %; Spark without its second compiler",
 }
 """What the time of missed works consists of, by words of their names: its largest parts, and what the mark would take."""

@@ -130,6 +130,16 @@ def test_java_gets_no_second_collector_and_none_on_a_cluster(clone, environment,
     assert "-XX:+UseParallelGC" not in submission.variables["SPARK_SUBMIT_OPTS"]
 
 
+def test_only_a_driver_without_executors_in_its_jvm_does_without_javas_second_compiler(clone, environment):
+    first_compiler = "-XX:TieredStopAtLevel=1"
+    cluster = command(clone, environment, "--master", "yarn", "baseline").variables["SPARK_SUBMIT_OPTS"]
+    local = command(clone, environment, "--master", "local[4]", "baseline").variables["SPARK_SUBMIT_OPTS"]
+
+    assert first_compiler in shlex.split(cluster)
+    assert first_compiler not in shlex.split(local)
+    assert "-XX:Tier4CompileThreshold=600000" in shlex.split(local)
+
+
 def test_options_of_the_users_own_come_last_so_that_java_takes_them(clone, environment):
     submission = command(clone, environment | {"SPARK_SUBMIT_OPTS": "-XX:Tier4CompileThreshold=1"}, "baseline")
 

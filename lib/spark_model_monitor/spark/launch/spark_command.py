@@ -45,6 +45,10 @@ COMPILATION = (
 """Of a local run: Java's second compiler waits 40 times as long as by default, since a run ends before its work pays;
 benchmarks/submission.py prints what the JVM takes."""
 
+DRIVERS_COMPILATION = ("-XX:TieredStopAtLevel=1",)
+"""Of a driver whose executors are elsewhere: it plans and adds states, for which the first compiler's code is fast enough.
+benchmarks/driver.py prints what it takes."""
+
 _ANY_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 _PLACES_OF_A_COLLECTOR = ("spark.driver.extraJavaOptions", "spark.driver.defaultJavaOptions")
 _VARIABLES_OF_JAVA = (VARIABLE, "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
@@ -67,6 +71,8 @@ def build_jvm_options(
     # On a cluster the JVMs of executors are a matter of the cluster's settings
     if local:
         our_options += COMPILATION
+    else:
+        our_options += DRIVERS_COMPILATION
     if local and not _names_a_collector(settings, environment):
         our_options.append(COLLECTOR)
     # Of an option that stands twice Java takes the last
