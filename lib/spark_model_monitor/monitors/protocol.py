@@ -183,12 +183,14 @@ class StoredBaseline(BaselineValues):
         violated: Collection[Violated] | None = None,
         age: timedelta | None = None,
         unsure: Collection[str] = (),
+        possibly_changed: Collection[str] = (),
         /,
     ) -> LeftBehind | None:
         """What a window leaves for later ones; None if nothing.
 
         violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
         newest row at the end of the window, if known. unsure: features that could not be judged.
+        possibly_changed: those of them of which a change is seen, which may be chance.
         """
         return None
 
