@@ -443,6 +443,12 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         unjudged = self.but(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
         return unjudged.but(advice=None, possible_change=None, description=None)
 
+    def leave_to(self, violated: str | None) -> Finding:
+        """The finding; unjudged if a check or column says the same of a change: one change is one violation."""
+        if violated is None or not self.is_violated:
+            return self
+        return self.unjudged(f"{violated} is violated, and this is the same change")
+
 
 def _is_finite(value: object) -> bool:
     if isinstance(value, tuple):

@@ -290,12 +290,11 @@ def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None, per
     What comes late is counted at its hour of the window's first day, as it is in a baseline of many days.
     """
     begin, end = _find_covered_time(stretch, volume)
-    is_covered = _are_within(stretch, begin, end)
     hours, _ = hours_of_day.count_hours(_select_hours(stretch, begin, end), period)
     # Then all times
     first_hour = int(begin // SECONDS_OF_HOUR)
     in_first_day = first_hour + (stretch.starts - first_hour) % HOURS_OF_DAY
-    in_window = np.where(is_covered, stretch.starts, in_first_day)
+    in_window = np.where(stretch.starts < first_hour, in_first_day, stretch.starts)
     counts = np.bincount(in_window % period, stretch.counts, minlength=period)
     return replace(hours, counts=counts.astype(float))
 
