@@ -204,8 +204,10 @@ class Product:
             age = parse_moment(self.end) - newest
         window = WindowEntry(self.end, self.window, "run", self.window, "baseline", self.findings.count > 0)
         with switched_off(self.part):
+            violated = find_lost_examples(self.findings.results)
             unsure = {feature.name for feature in self.findings.unsure}
-            raw = self.findings.baseline.raw_statistics(state, find_lost_examples(self.findings.results), age, unsure)
+            possibly_changed = {feature.name for feature in self.findings.unsure if feature.possible_change}
+            raw = self.findings.baseline.raw_statistics(state, violated, age, unsure, possibly_changed)
             self.history = replace(self.history, states={**self.history.states, self.window: state})
             self.history = self.history.with_window(window, raw)
 

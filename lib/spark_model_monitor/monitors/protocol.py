@@ -184,12 +184,14 @@ class StoredBaseline(BaselineValues):
         violated: Collection[Violated] | None = None,
         age: timedelta | None = None,
         unsure: Collection[str] = (),
+        possibly_changed: Collection[str] = (),
         /,
     ) -> LeftBehind | None:
         """What a window leaves for later ones; None if nothing.
 
         violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
         newest row at the end of the window, if known. unsure: features that could not be judged.
+        possibly_changed: those of them of which a change is seen, which may be chance.
         """
         return None
 
@@ -441,6 +443,12 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
         """The same numbers, without a verdict."""
         unjudged = self.but(status=CheckStatus.NOT_JUDGED, decided_by=None, reason=reason, hour=hour or self.hour)
         return unjudged.but(advice=None, possible_change=None, description=None)
+
+    def leave_to(self, violated: str | None) -> Finding:
+        """The finding; unjudged if a check or column says the same of a change: one change is one violation."""
+        if violated is None or not self.is_violated:
+            return self
+        return self.unjudged(f"{violated} is violated, and this is the same change")
 
 
 def _is_finite(value: object) -> bool:

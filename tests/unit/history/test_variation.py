@@ -120,6 +120,20 @@ def test_a_window_that_could_not_tell_is_no_example_of_that_feature_until_somebo
     assert sorted(rows(accepted.select_statistics("baseline"))) == [1.0, 3.0]
 
 
+def test_what_could_not_be_told_is_an_example_unless_a_change_was_seen_in_any_window_of_the_feature(tmp_path):
+    seen_changes = {"age": [False, False], "plan": [False, True], "city": [False, None]}
+    history = read_history(str(tmp_path / "2026/03/01/00"))
+    for hour in (0, 1):
+        statistics = []
+        for name, are_seen in seen_changes.items():
+            raw = RAW | {"rows": float(hour), "outcome": "cannot tell", "possible_change": are_seen[hour]}
+            statistics.append(("baseline", name, raw))
+        history = history.with_window(entry(hour), statistics)
+
+    past = history.select_statistics("baseline")
+    assert {name: past[name]["rows"].tolist() for name in past} == {"age": [0.0, 1.0]}
+
+
 def test_a_history_of_another_release_begins_anew_and_says_how_to_make_it_again(tmp_path, caplog):
     history = make_history(tmp_path, entry(1), entry(2, alarmed=True))
     write_history(replace(history, table=history.table.drop_columns(["tail1"])))

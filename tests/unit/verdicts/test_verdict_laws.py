@@ -377,6 +377,22 @@ def test_a_version_that_changes_each_week_is_no_alarm_and_a_lost_one_is(contesta
     assert product.judge({**days[28], "version": np.where(random.random(200) < 0.4, "", "v4")}, 28) == {"version"}
 
 
+@draw_examples(0.2)
+@given(seed=SEEDS, step=st.sampled_from([1, 0.1]))
+def test_a_version_that_is_a_number_and_changes_each_week_is_no_alarm_and_an_older_one_is(
+    contestants, laws, seed, step
+):
+    random = np.random.default_rng(seed)
+    days = [{"version": np.full(200, 7 + step * (day // 7)), "x": random.normal(size=200)} for day in range(35)]
+    product = contestants.Product(laws.Law(None), days[:28])
+
+    assert product.judge(days[28], 28) == set()
+    assert product.judge({**days[28], "version": days[0]["version"]}, 28) == {"version"}
+    # What is measured is no version, though the rows are sorted by it
+    measured = [{"size": 10.0 * day + np.sort(random.random(200)), "x": random.normal(size=200)} for day in range(29)]
+    assert contestants.Product(laws.Law(None), measured[:28]).judge(measured[28], 28) == {"size"}
+
+
 def test_devices_of_which_a_tenth_is_replaced_each_monday_are_healthy(contestants, laws):
     draw = laws.start_devices(np.random.default_rng(88), count=40, replaced=4, deviation=0.0)
     days = [draw(day, 1_000) for day in range(45)]
@@ -461,3 +477,18 @@ def test_late_times_are_healthy_and_times_after_the_window_are_not(contestants, 
         product.remember()
     six_hours_later = {**windows[40], "seen": windows[40]["seen"] + six_hours}
     assert "seen" in product.judge(six_hours_later, 40)
+
+
+@draw_examples(0.05)
+@given(seed=SEEDS)
+def test_a_backlog_of_the_evening_before_is_found_though_no_other_column_follows_the_hour(contestants, laws, seed):
+    random = np.random.default_rng(seed)
+    windows = [{**table, "x": random.normal(size=1_000)} for table in draw_late_times(laws, random, 29, "int64")]
+    product = contestants.Product(laws.LAWS["late records"], windows[:28])
+
+    # 40 % of the rows of a weekday come from another one, which the window doesn't cover
+    evening_before = windows[28]["seen"] // 86_400 * 86_400 - random.integers(0, 6 * 3_600, 1_000)
+    backlog = {**windows[28], "seen": np.where(random.random(1_000) < 0.4, evening_before, windows[28]["seen"])}
+
+    assert product.judge(windows[28], 28) == set()
+    assert "seen" in product.judge(backlog, 28)

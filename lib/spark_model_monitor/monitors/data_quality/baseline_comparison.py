@@ -151,14 +151,19 @@ class FeatureComparison:
         if self.baseline_feature.growth:
             return GROWS
         unfit = self.comparison.baseline.get_variation().unfit
-        values_before = self.baseline.categories
-        values = self.now.categories
-        if unfit.get(self.name) != LOOKS_SORTED or not values_before or not values:
+        before = self.baseline
+        now = self.now
+        if unfit.get(self.name) != LOOKS_SORTED or before.is_numeric != now.is_numeric or not before.num_values:
+            return None
+        # Numbers that are versions stay for half a window at least; those of a sorted measurement don't
+        rows_per_value = before.present / before.num_values
+        if now.is_numeric and 2 * rows_per_value < now.present:
             return None
         # New values, and the one that began at the baseline's end
-        fewest = self.baseline.present / len(values_before) / 2
-        later_rows = sum(count for value, count in values.items() if values_before.get(value, 0) < fewest)
-        if 2 * later_rows > self.now.present and 2 * len(values) < len(values_before):
+        values = now.list_values()
+        is_later = before.count_values(values) < rows_per_value / 2
+        later_rows = now.count_values(values)[is_later].sum()
+        if 2 * later_rows > now.present and 2 * len(values) < before.num_values:
             return FOLLOW
         return None
 

@@ -490,8 +490,7 @@ def judge_relations(
         if compared.check == RELATION:
             finding = _judge_relation(compared, calibration)
         else:
-            judge = _judge_association if compared.relation["kind"] == "association" else _judge_independence
-            finding = judge(compared, calibration)
+            finding = _judge_cells(compared, calibration)
             reason = next((unfit[name] for name in columns if name in unfit), None)
             if reason is not None:
                 finding = finding.unjudged(reason)
@@ -513,7 +512,7 @@ def judge_relations(
             ]
             fewest = 1 if judged_relation.is_loose else 2
             if violated & {*reporters} or len(reporters) >= fewest:
-                finding = finding.unjudged(f"{reporters[0]} is violated, and this is the same change")
+                finding = finding.leave_to(reporters[0])
             else:
                 reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
         yield finding.result(judged_relation.check, feature=judged_relation.name)
@@ -560,47 +559,47 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
     return finding.but(change=None)
 
 
-def _judge_association(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+    """Whether two columns go together as before: violated if they do so differently by more than chance.
+
+    An association by a test of the score's mean, with as many degrees of freedom as runs show; columns that have little to do
+    with each other by Pearson's test of the window's table. Source: Rao and Scott 1981, for tables of rows in groups.
+    """
     table, window = _read_tables(compared)
-    observed, expected, variance = map(float, _measure_change(table, window))
     n = int(table.sum())
     m = int(window.sum())
+    is_association = compared.relation["kind"] == "association"
+    variance = 1.0
+    if is_association:
+        observed, expected, variance = map(float, _measure_change(table, window))
+    else:
+        observed = _measure_strength(window)
+        expected = _measure_strength(table)
     finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
     phi = _find_overdispersion(compared, m, calibration)
     if phi is None:
         return finding.unjudged(NO_HISTORY)
     if variance < 1e-9:
         return finding.unjudged("one of them hardly varies in this window")
-    # A test of the score's mean, with as many degrees of freedom as runs show
-    z = abs(observed - expected) / math.sqrt(phi * variance * (1 / m + 1 / n))
-    p = min(1.0, 2 * student_above(z, max(compared.relation["runs"] - 1, 1)))
-    finding = finding.but(decided_by=STUDENT, statistic=z, p=p)
-    return _decide_by_change(finding, abs(observed - expected), calibration)
-
-
-def _judge_independence(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
-    """Whether columns that have little to do with each other still have: Pearson's test of the window's table.
-
-    Source: Rao and Scott 1981, for tables of rows in groups.
-    """
-    table, window = _read_tables(compared)
-    n = int(table.sum())
-    m = int(window.sum())
-    finding = Finding(
-        CheckStatus.PASSED,
-        threshold=_measure_strength(table),
-        observed=_measure_strength(window),
-        n=n,
-        m=m,
-        formula=STRENGTH,
-    )
-    phi = _find_overdispersion(compared, m, calibration)
-    if phi is None:
-        return finding.unjudged(NO_HISTORY)
-    square, free = _compute_chi_square(table, window)
-    square *= n / (n + m)
-    finding = finding.but(decided_by=CHI_SQUARE, statistic=square, p=chi_square_above(square / phi, free))
-    return _decide_by_change(finding, _scale_to_strength(square - free, window), calibration)
+    # The test, and how much the strength changed
+    if is_association:
+        change = abs(observed - expected)
+        statistic = change / math.sqrt(phi * variance * (1 / m + 1 / n))
+        p = min(1.0, 2 * student_above(statistic, max(compared.relation["runs"] - 1, 1)))
+    else:
+        statistic, free = _compute_chi_square(table, window)
+        statistic *= n / (n + m)
+        change = _scale_to_strength(statistic - free, window)
+        p = chi_square_above(statistic / phi, free)
+    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
+    level = family_level / tests
+    decided_by = STUDENT if is_association else CHI_SQUARE
+    finding = finding.but(decided_by=decided_by, statistic=statistic, p=p, level=level)
+    finding = finding.but(effect=change, least_effect=LEAST_CHANGE)
+    if p > level or change < LEAST_CHANGE:
+        return finding
+    description = messages.changed("How strongly both go together", observed, expected)
+    return finding.but(status=CheckStatus.VIOLATED, description=description)
 
 
 def _read_tables(compared: ComparedRelation) -> tuple[Table, Table]:
@@ -620,14 +619,3 @@ def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: Noi
         return None
     excess = max(0.0, float(relation["phi"]) - 1)
     return 1 + excess * max(1.0, rows / float(relation["rows"]))
-
-
-def _decide_by_change(finding: Finding, change: float, calibration: NoiseCalibration) -> Finding:
-    """The finding, violated if both columns go together differently by more than chance."""
-    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
-    level = family_level / tests
-    finding = finding.but(level=level, effect=change, least_effect=LEAST_CHANGE)
-    if finding.p is None or finding.p > level or change < LEAST_CHANGE:
-        return finding
-    description = messages.changed("How strongly both go together", finding.observed or 0.0, finding.threshold or 0.0)
-    return finding.but(status=CheckStatus.VIOLATED, description=description)

@@ -163,14 +163,11 @@ def _check_relations(comparison: WindowComparison, feature_results: Iterable[Che
 
 def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
-    evidence = None
-    if calibration is not None:
-        evidence = repeated_rows(comparison)
-    if calibration is None or evidence is None:
+    if calibration is None or (evidence := repeated_rows(comparison)) is None:
         return
     finding = _apply_switch(evidence.judge(calibration), comparison.monitoring)
     if finding.is_violated:
-        finding = _leave_to(_find_single_value(comparison, calibration), finding)
+        finding = finding.leave_to(_find_single_value(comparison, calibration))
     yield finding.result("repeated_rows_check", feature=messages.REPEATED_ROWS)
 
 
@@ -259,7 +256,7 @@ def _check_feature(
     violated = {check for check, finding in findings.items() if finding.is_violated}
     for finding in by_reference.values():
         if DRIFT in violated:
-            finding = _leave_to(DRIFT, finding)
+            finding = finding.leave_to(DRIFT)
         elif finding.is_violated:
             violated.add(DRIFT)
         yield finding.result(DRIFT, feature=feature.name)
@@ -355,7 +352,7 @@ def _judge_facts(
     for name, finding in findings.items():
         if finding.is_violated:
             same_as = facts.FACTS.get(name).facts["same_as"]
-            finding = _leave_to(next((check for check in same_as if check in violated), None), finding)
+            finding = finding.leave_to(next((check for check in same_as if check in violated), None))
         # How new values are written is no change beyond their number, of which a person's limit decides
         if feature.baseline_feature.allows_new_values and name in CHECKS_OF_NEW_VALUES:
             limit = format_percent(1 - feature.settings.domain_content_threshold)
@@ -370,14 +367,7 @@ def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) ->
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
     if is_far or reported is None or not reported.is_violated:
         return drift
-    return _leave_to(check, drift)
-
-
-def _leave_to(violated_check: str | None, finding: Finding) -> Finding:
-    """The finding; unjudged if another check says the same of a change: one change is one violation."""
-    if violated_check is None or not finding.is_violated:
-        return finding
-    return finding.unjudged(f"{violated_check} is violated, and this is the same change")
+    return drift.leave_to(check)
 
 
 def _apply_switch(finding: Finding, settings: MonitoringSettings) -> Finding:
@@ -389,9 +379,6 @@ def _apply_switch(finding: Finding, settings: MonitoringSettings) -> Finding:
 # What a person asked for that this window or its baseline can't do: results that say why nobody can tell.
 
 
-NAME_TIMES = "name a column of times (--time-column)"
-
-
 def list_unmet_requests(
     comparison: WindowComparison, *, wants_relations: bool, time_column: str | None
 ) -> Iterator[CheckResult]:
@@ -400,25 +387,24 @@ def list_unmet_requests(
     if comparison.calibration is None:
         return
     # Relations are those of the baseline
+    problems: list[tuple[str, str, str]] = []
     if wants_relations and not comparison.pairs:
-        yield _create_result(
-            RELATIONS, "the baseline has none between its columns", "make the baseline with --with-pairs"
-        )
-    if time_column is None:
-        return
-    # The time column may be absent, empty, or hold something else, now and in the baseline
+        problems.append((RELATIONS, "the baseline has none between its columns", "make the baseline with --with-pairs"))
+    if time_column is not None and (reason := _explain_lack_of_times(comparison, time_column)) is not None:
+        problems.append((TIMES, f"{time_column} {reason}", "name a column of times (--time-column)"))
+    for name, reason, advice in problems:
+        yield Finding.not_judged(None, None).unsure(reason, advice).result(REQUEST, feature=name)
+
+
+def _explain_lack_of_times(comparison: WindowComparison, time_column: str) -> str | None:
+    """Why a time column has no times: it may be absent, empty, or hold something else, now and in the baseline."""
     features = [feature for feature in comparison.current.features if feature.name == time_column]
     if not features:
-        yield _create_result(TIMES, f"{time_column} is no column of this data", NAME_TIMES)
-        return
+        return "is no column of this data"
     # Times in the baseline alone show what the window's cells should be
     baseline = comparison.baseline.profile
     if baseline is not None:
         features += [feature for feature in baseline.features if feature.name == time_column]
-    has_times = any(name_of_times(feature) or unit_of_times(feature) for feature in features)
-    if features[0].num_present and not has_times:
-        yield _create_result(TIMES, f"{time_column} holds none", NAME_TIMES)
-
-
-def _create_result(name: str, reason: str, advice: str) -> CheckResult:
-    return Finding.not_judged(None, None).unsure(reason, advice).result(REQUEST, feature=name)
+    if features[0].num_present and not any(name_of_times(feature) or unit_of_times(feature) for feature in features):
+        return "holds none"
+    return None

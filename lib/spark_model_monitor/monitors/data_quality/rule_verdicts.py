@@ -150,14 +150,14 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     condition = rule.threshold if is_about_rows else rule.condition
     if condition is None:
         meets = value == 1.0 and not (metric.type == "IsPrimaryKey" and offending)
-    elif condition.past_runs > len(past.values):
-        reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past.values):,} have this metric"
-        return verdict.unjudged(reason)
     else:
-        limits = compute_limits(condition, past.values)
-        # No number is above or below one that doesn't exist
-        if not all(map(math.isfinite, limits)):
+        reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past.values):,} have this metric"
+        limits = None
+        if condition.past_runs <= len(past.values):
             reason = "its limit can't be computed: it divides by 0, or asks for an earlier run that isn't there"
+            limits = compute_limits(condition, past.values)
+        # No number is above or below one that doesn't exist
+        if limits is None or not all(map(math.isfinite, limits)):
             return verdict.unjudged(reason)
         meets = meets_condition(value, condition.operator, limits)
     if meets:

@@ -114,8 +114,10 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
         return history.with_window(entry, extended_baseline.raw_statistics(state))
     # Alarms and doubts are taken from the run: a later release might judge otherwise
     violated = find_lost_examples(checks.checks)
-    unsure = {feature.name for feature in find_unsure_features(checks.checks)}
-    statistics = extended_baseline.raw_statistics(state, violated, None, unsure)
+    unsure_features = find_unsure_features(checks.checks)
+    unsure = {feature.name for feature in unsure_features}
+    possibly_changed = {feature.name for feature in unsure_features if feature.possible_change}
+    statistics = extended_baseline.raw_statistics(state, violated, None, unsure, possibly_changed)
     history = history.with_window(entry, statistics)
     accepted = find_accepted_features(checks.checks)
     if not accepted:

@@ -28,6 +28,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     BASELINE,
     CANNOT_TELL,
     OUTCOME,
+    POSSIBLE_CHANGE,
     UNCHANGED,
     WINDOW,
     StatisticsByFeature,
@@ -81,6 +82,7 @@ _HISTORY = pa.schema(
         *((name, pa.string()) for name in ("window", "time", "run_id", "folder", "reference", "baseline")),
         ("alarmed", pa.bool_()),
         (OUTCOME, pa.string()),
+        (POSSIBLE_CHANGE, pa.bool_()),
         *OF_FEATURE,
     ]
 )
@@ -473,15 +475,18 @@ def _are_accepted(table: pa.Table) -> NDArray[np.bool_]:
 
 
 def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
-    """Which rows show how their feature varies: the first ones of each feature that had a verdict. table: rows without an
-    alarm, relative to one baseline, in order of time.
+    """Which rows show how their feature varies: the first ones of each feature of which no change is seen. table: rows without
+    an alarm, relative to one baseline, in order of time.
     """
-    outcomes = table[OUTCOME].fill_null(UNCHANGED)
-    is_unsure = pc.equal(outcomes, CANNOT_TELL).to_numpy()
-    is_accepted = _are_accepted(table)
     features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    # Where nobody can tell, a change is seen unless the window says that none is. Without the windows of which one is seen, the
+    # others of a feature would vary too little
+    is_unsure = pc.equal(table[OUTCOME].fill_null(UNCHANGED), CANNOT_TELL).to_numpy()
+    is_doubted = is_unsure & table[POSSIBLE_CHANGE].fill_null(True).to_numpy()
+    is_doubted = is_unsure & np.isin(features, features[is_doubted])
+    is_accepted = _are_accepted(table)
     # The rank of each row among those of its feature
-    judged_rows = np.flatnonzero(~is_unsure & ~is_accepted)
+    judged_rows = np.flatnonzero(~is_doubted & ~is_accepted)
     order = judged_rows[np.argsort(features[judged_rows], kind="stable")]
     counts = np.bincount(features[order])
     ranks = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)

@@ -166,10 +166,11 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
     if not (window is None or newest is None):
         age = window.end - newest
     unsure = {feature.name for feature in findings.unsure}
+    possibly_changed = {feature.name for feature in findings.unsure if feature.possible_change}
     # A window that nothing is compared with leaves a mark, by which later ones find the metrics of its rules
     statistics = None
     if baseline is not None:
-        statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure)
+        statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure, possibly_changed)
     if metrics and not statistics:
         statistics = metrics
     if statistics is None:

@@ -40,6 +40,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     CANNOT_TELL,
     CHANGED,
     OUTCOME,
+    POSSIBLE_CHANGE,
     PREVIOUS,
     UNCHANGED,
     WINDOW,
@@ -239,9 +240,11 @@ class QualityBaseline(StoredBaseline):
         violated: Collection[Violated] | None = None,
         age: timedelta | None = None,
         unsure: Collection[str] = (),
+        possibly_changed: Collection[str] = (),
     ) -> LeftBehind:
         """What a window leaves to later ones: raw statistics by reference and feature; last, its number of rows, and its newest
-        row's age at its end, if known. A feature that wasn't violated is an example for later windows, even if others were.
+        row's age at its end, if known. A feature is an example for later windows unless it was violated or possibly changed,
+        even if others were.
         """
         now = from_profile(self.read(profile))
 
@@ -252,7 +255,9 @@ class QualityBaseline(StoredBaseline):
             key = (reference, feature) if reference in CLOCK else feature
             if key in violated:
                 return {"alarmed": True, OUTCOME: CHANGED}
-            return {"alarmed": False, OUTCOME: CANNOT_TELL if feature in unsure else UNCHANGED}
+            if feature in unsure:
+                return {"alarmed": False, OUTCOME: CANNOT_TELL, POSSIBLE_CHANGE: feature in possibly_changed}
+            return {"alarmed": False, OUTCOME: UNCHANGED}
 
         # The features relative to each reference whose windows have a past of their own
         statistics: list[tuple[str, str, Mapping[str, Any]]] = []

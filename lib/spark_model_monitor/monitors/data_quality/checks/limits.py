@@ -58,13 +58,13 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     elif bounds is None and reason is None:
         reason = why_lacking(feature.current, Frequencies)
         reason = reason or "the current data's column is not a text, so its values were not counted one by one"
-    if bounds is None or reason is not None:
-        return Finding.not_judged(threshold, reason)
     # Even the most that may be in the domain is too little, or the least is enough
-    lowest_share, highest_share = (count / present for count in bounds)
+    lowest_share, highest_share = (count / max(present, 1) for count in bounds or (0, 0))
     inexact = "there are more distinct values than can be counted exactly; the share is"
-    if lowest_share < threshold <= highest_share:
-        return Finding.not_judged(threshold, f"{inexact} between {lowest_share} and {highest_share}")
+    if reason is None and lowest_share < threshold <= highest_share:
+        reason = f"{inexact} between {lowest_share} and {highest_share}"
+    if reason is not None:
+        return Finding.not_judged(threshold, reason)
     finding = Finding(
         CheckStatus.PASSED,
         threshold=threshold,

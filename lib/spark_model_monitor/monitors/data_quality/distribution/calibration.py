@@ -449,16 +449,16 @@ def _check_unseen_changes(
         gap_that_matters = convert_shift_to_gap(size)
     # A gap that matters is there, and may be chance
     gap = max(column.distance or 0.0, column.unseen)
-    if gap > gap_that_matters:
+    is_change_seen = gap > gap_that_matters
+    advice = _write_advice(column)
+    if is_change_seen:
         reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
-        return finding.unsure(reason, _write_advice(column), is_change_seen=True)
-    if column.request.group_column is not None:
+    elif column.request.group_column is not None:
         groups = f"rows with the same {column.request.group_column!r} are alike and lie scattered"
         reason = f"{groups}, so the window says less than as many independent rows would"
-        return finding.unsure(reason, column.request.group_advice)
+        advice = column.request.group_advice
     # values that so few rows have can't change that many rows
-    is_in_enough_rows = column.present >= matters.value
-    if is_in_enough_rows and smallest > size:
+    elif column.present >= matters.value and smallest > size:
         unseen = "any change"
         if math.isfinite(smallest) and column.share is None:
             unseen = f"a shift below {smallest:.2g} standard deviations"
@@ -466,8 +466,9 @@ def _check_unseen_changes(
             unseen = f"a change of a share by less than {smallest:.2g}"
         enough = _describe_enough_rows(column, smallest / size)
         reason = f"with {finding.m:,} values {unseen} may go unseen; {finding.reason}{enough}"
-        return finding.unsure(reason, _write_advice(column))
-    return finding
+    else:
+        return finding
+    return finding.unsure(reason, advice, is_change_seen=is_change_seen)
 
 
 def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
@@ -536,10 +537,10 @@ def doubt_missing_values(
     finding: Finding, increase: float, matters: ChangeThatMatters, advice: str = LONGER_WINDOWS
 ) -> Finding:
     """The finding; nobody can tell if so many more or fewer values are missing that it matters, which may be chance."""
-    if increase > matters.missing:
-        reason = f"{100 * increase:.3g} points more values are missing than in the baseline, which may be chance"
-        return finding.unsure(reason, advice, is_change_seen=True)
-    if -increase > matters.missing:
+    if abs(increase) <= matters.missing:
+        return finding
+    reason = f"{100 * increase:.3g} points more values are missing than in the baseline, which may be chance"
+    if increase < 0:
         reason = f"{-100 * increase:.3g} points fewer values are missing than in the baseline"
-        return finding.unsure(reason, "make sure that no default stands in their place", is_change_seen=True)
-    return finding
+        advice = "make sure that no default stands in their place"
+    return finding.unsure(reason, advice, is_change_seen=True)

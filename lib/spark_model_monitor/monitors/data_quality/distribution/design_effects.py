@@ -54,7 +54,6 @@ from spark_model_monitor.value_class import value_class
 
 FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
 CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
-LEAST_DISPERSED = 2.0  # the mean squared score of features whose rows are few groups: of independent rows 1
 
 
 FindValues: TypeAlias = Callable[[NDArray[Any]], Flags]  # of a kind, among numbers or hashes of texts
@@ -323,17 +322,21 @@ def _find_group_column(profile: Profile, baseline: Profile, columns: Sequence[Sa
 
 
 def _has_differences_of_groups(group: GroupColumn, profile: Profile, baseline: Profile) -> bool:
-    """Whether the features that a column explains differ from the baseline as few groups of rows do. Where they don't, the
-    column itself has changed, such as its unit or its digits, and names no groups.
+    """Whether the features that a column explains differ from the baseline as few groups of rows do, rather than as independent
+    rows, by the likelihood of their scores. If not, the column itself has changed, such as its unit, and names no groups.
     """
     before = baseline.by_name
-    squares: list[float] = []
+    log_likelihood_ratio = 0.0
     for feature in profile.features:
         if feature.name in group.effects and feature.name in before:
             reference = from_feature_profile(before[feature.name])
             changes = compare_with_reference(reference, from_feature_profile(feature))
-            squares += [change.score**2 for change in changes.values()]
-    return bool(squares) and float(np.mean(squares)) > LEAST_DISPERSED
+            squares = [change.score**2 for change in changes.values()]
+            # The scores of a feature are of one level; in groups their variance is the design effect
+            if squares:
+                rows = max(group.effects[feature.name])
+                log_likelihood_ratio += float(np.mean(squares)) * (1 - 1 / rows) - math.log(rows)
+    return log_likelihood_ratio > 0
 
 
 @cache_with_feature
@@ -380,6 +383,9 @@ def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | N
     """
     shares = _compute_name_shares(before)
     if shares is None or before.distinct is None or now.distinct is None or before.is_numeric != now.is_numeric:
+        return None
+    # As names are in the baseline
+    if now.is_numeric and not has_whole_numbers(now):
         return None
     names = float(now.distinct.estimate())
     shared = names

@@ -87,12 +87,15 @@ class FeatureDistribution:
         """The changes from each distribution that this one was compared with, by its identity."""
         return {}
 
+    def list_values(self) -> NDArray[np.generic]:
+        """The different values, as far as a sketch keeps them."""
+        if self.numbers is not None:
+            return self.numbers.step_cdf().values
+        return np.array([*(self.categories or ())], object)
+
     @property
     def num_values(self) -> int:
-        """How many different values it has, as far as a sketch keeps them."""
-        if self.numbers is not None:
-            return len(self.numbers.step_cdf().values)
-        return len(self.categories or ())
+        return len(self.list_values())
 
     @property
     def sketch_error(self) -> float:

@@ -49,7 +49,8 @@ BASELINE = "baseline"
 WINDOW = "window"  # the reference for what a window leaves of itself alone
 PREVIOUS = "previous:8"  # what a catalogue that grows is compared with. Source: D4.20.
 
-OUTCOME = "outcome"  # the member of what a window leaves
+OUTCOME = "outcome"  # the members of what a window leaves
+POSSIBLE_CHANGE = "possible_change"
 CHANGED = "changed"
 CANNOT_TELL = "cannot tell"
 UNCHANGED = "unchanged"

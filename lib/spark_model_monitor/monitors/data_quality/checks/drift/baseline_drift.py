@@ -137,24 +137,21 @@ def _find_natural_reason(feature: FeatureComparison) -> str | None:
 def _withhold_drift(feature: FeatureComparison, finding: Finding) -> Finding:
     """The finding of distributions that are not compared: by nature, or so that nobody can tell."""
     reason = finding.reason or ""
-    if reason == FOLLOW:
-        return finding.unsure(reason, NAME_TIME, is_change_seen=True)
+    is_change_seen = reason == FOLLOW
+    advice = "look at its values; make the baseline again if they are as they should be"
     is_by_nature = reason != why_not_compared(feature.baseline, feature.now)
-    if is_by_nature or feature.calibration is None or feature.baseline_feature.is_drift_requested:
+    if is_change_seen:
+        advice = NAME_TIME
+    elif is_by_nature or feature.calibration is None or feature.baseline_feature.is_drift_requested:
         return finding
     # Of values that are too many, the frequent ones show a loss
-    is_change_seen = False
-    if feature.baseline.is_never_compared or feature.now.is_never_compared:
+    elif feature.baseline.is_never_compared or feature.now.is_never_compared:
         lost_share = _compute_lost_share(feature)
         is_change_seen = lost_share > feature.settings.change_that_matters.share(feature.baseline.completeness)
         if not is_change_seen:
             return finding
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
-    return finding.unsure(
-        reason,
-        "look at its values; make the baseline again if they are as they should be",
-        is_change_seen=is_change_seen,
-    )
+    return finding.unsure(reason, advice, is_change_seen=is_change_seen)
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:

@@ -98,19 +98,17 @@ def _explain_new_values(season: Season, feature: FeatureComparison, finding: Fin
 def judge_same_hour(by_reference: Mapping[str, Finding], season: Season) -> dict[str, Finding]:
     """The hour's finding: an alarm once the column is known for a week, if no other reference is like the window."""
     # Where this hour differs from day to day, the reference that is like it stands for it
+    hour = CLOCK_DAY
     if CLOCK_DAY in season.unlike:
         hour = season.like
-    else:
-        hour = CLOCK_DAY
 
     def judge(name: str, finding: Finding) -> Finding:
-        if not finding.is_violated:
+        if not finding.is_violated or (season.learnt and name == hour and not is_usual(by_reference, season)):
             return finding
-        if not season.learnt:
-            return finding.unjudged("its hours are known for less than a week", OPEN)
-        if name == hour and not is_usual(by_reference, season):
-            return finding
-        return finding.unjudged("another hour or weekday is like it", OPEN)
+        reason = "its hours are known for less than a week"
+        if season.learnt:
+            reason = "another hour or weekday is like it"
+        return finding.unjudged(reason, OPEN)
 
     return {name: judge(name, finding) for name, finding in by_reference.items()}
 

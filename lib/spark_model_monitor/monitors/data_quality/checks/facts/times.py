@@ -38,7 +38,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import WindowStat
 
 NEARLY_ALL = 0.99  # of the values of a column of times are times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
-PART = 0.25  # of an hour, and of an age: the smallest relevant change
+PART = 0.25  # of an hour, and of an age: the smallest relevant change; of times, those that show when a window was
 LARGE_SHARE = 0.2  # of a window
 DATE_CHECKS = (
     "data_type_check",
@@ -287,29 +287,28 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 def _count_hours_of_window(stretch: Stretch, volume: RowCountHistory | None, period: int) -> HourCounts:
     """The times at each hour of the period, which the window covers as often as it lasts.
 
-    What comes late is counted at its hour, as it is in a baseline of many days.
+    What comes late is counted at its hour of the window's first day, as it is in a baseline of many days.
     """
     begin, end = _find_covered_time(stretch, volume)
-    is_covered = _are_within(stretch, begin, end)
-    # How often each hour is covered, then all times
-    starts = stretch.starts[is_covered]
-    counts = stretch.counts[is_covered]
-    covered = replace(stretch, starts=starts, counts=counts, begin=begin, end=end)
-    hours, _ = hours_of_day.count_hours(covered, period)
-    counts = np.bincount(stretch.starts % period, stretch.counts, minlength=period)
+    hours, _ = hours_of_day.count_hours(_select_hours(stretch, begin, end), period)
+    # Then all times
+    first_hour = int(begin // SECONDS_OF_HOUR)
+    in_first_day = first_hour + (stretch.starts - first_hour) % HOURS_OF_DAY
+    in_window = np.where(stretch.starts < first_hour, in_first_day, stretch.starts)
+    counts = np.bincount(in_window % period, stretch.counts, minlength=period)
     return replace(hours, counts=counts.astype(float))
 
 
 def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tuple[float, float]:
-    """From when to when the window is, in seconds: as somebody said, if most times are then; else from the first to the last hour
-    that has a quarter of a typical one's times.
+    """From when to when the window is, in seconds: as somebody said, if a quarter of the times are then; else from the first to
+    the last hour that has a quarter of a typical one's times.
     """
     if volume is not None and volume.start is not None:
         begin = volume.start.timestamp() + BEFORE_1970
         end = volume.time.timestamp() + BEFORE_1970
         is_within = _are_within(stretch, begin, end)
         times_within = stretch.counts[is_within].sum()
-        if 2 * times_within >= stretch.counts.sum():
+        if times_within >= PART * stretch.counts.sum():
             return begin, end
     # Of an hour that is typical of three in four times; late ones are in emptier hours
     ascending = np.sort(stretch.counts)
@@ -327,10 +326,18 @@ def _are_within(stretch: Stretch, begin: float, end: float) -> NDArray[np.bool_]
     return are_within
 
 
+def _select_hours(stretch: Stretch, begin: float, end: float) -> Stretch:
+    """The hours of a stretch from one second to another."""
+    is_within = _are_within(stretch, begin, end)
+    return replace(stretch, starts=stretch.starts[is_within], counts=stretch.counts[is_within], begin=begin, end=end)
+
+
 @cache_with_feature
 def _count_hours(before: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
     """The baseline's hours of the day or the week, with the scores of its days."""
+    # Its first day and its last one may have but the times that came late
     stretch = _find_stretch(before)
+    stretch = _select_hours(stretch, *_find_covered_time(stretch, None))
     counts, days = hours_of_day.count_hours(stretch, hours_of_day.choose_period(stretch))
     return counts, hours_of_day.score_days(counts, days)
 
