@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -17,6 +18,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     publish,
     read_current_run,
     read_run_file,
+    remove_from_commit,
 )
 from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.storage import LocalStorage, holding
@@ -408,6 +410,15 @@ def test_of_a_run_whose_replacement_was_killed_one_folder_stays_when_another_run
         assert superseded_ids == {before.run_id, stopped.run_id}, change
         require_readable(before, stopped)
         require_readable(stopped)
+
+
+@pytest.mark.parametrize("pruned", ["states", "states/profile.parquet"])
+def test_a_commit_keeps_the_names_of_all_files_but_those_that_are_pruned(tmp_path, pruned):
+    run = publish_in_place(tmp_path)
+    remove_from_commit({pruned}, str(tmp_path))
+
+    digests = {name: digest for name, digest in run.digests.items() if not name.startswith("states/")}
+    assert read_current_run(str(tmp_path)) == replace(run, digests=digests)
 
 
 def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):
