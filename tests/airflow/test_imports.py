@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from tests.airflow.conftest import ROOT
+from tests.face import find_changes
 from tests.programs import run_program
 
 NOT_FOR_AIRFLOW = ("pyspark", "pydeequ", "py4j", "scipy", "pandas", "pyarrow", "matplotlib", "boto3", "botocore")
@@ -52,3 +53,9 @@ def test_a_dag_with_every_place_is_serialized_the_same_each_time(airflow):
 
     assert serialized() == serialized()
     assert "secret" not in str(serialized())
+
+
+def test_a_name_keeps_its_parameters():
+    changes = find_changes("spark_model_monitor.airflow")
+
+    assert not changes, "\n".join(changes)

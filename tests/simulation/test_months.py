@@ -112,6 +112,7 @@ FOUND = {
         (200, "--fault", 7, 70, "ORPHAN"),
         "1 ORPHAN",
     ),
+    "a run counts that couldn't read the baseline's rows again": ((95202, "--fault", 30, 83, "ERROR"), "1 ERROR"),
 }
 """Months that broke the law: how each is played, and what strikes in it."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.face import OPEN, find_changes
 from tests.floors import PACKAGE, modules
 from tests.programs import printed_by
 
@@ -22,15 +23,6 @@ from spark_model_monitor.errors import MonitorError
 ROOT = PACKAGE.parents[1]
 FACE = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
 NAMES = spark_model_monitor.__all__
-
-OPEN = (
-    "spark_model_monitor",
-    "spark_model_monitor.sagemaker",
-    "spark_model_monitor.airflow",
-    "spark_model_monitor.capture",
-    "spark_model_monitor.serverless",
-)
-"""What users import from; of capture its modules, too."""
 
 
 def test_importing_the_package_loads_nothing_else():
@@ -88,6 +80,14 @@ def test_a_name_that_there_is_not_is_reported_as_python_tells_it():
         spark_model_monitor.run_basline  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'run_basline'"):
         exec("from spark_model_monitor import run_basline")
+
+
+@pytest.mark.parametrize("module", [module for module in OPEN if not module.endswith(".airflow")])
+def test_a_name_keeps_its_parameters(module):
+    """Those of Airflow's are looked at where Airflow is."""
+    changes = find_changes(module)
+
+    assert not changes, "\n".join(changes)
 
 
 def split_sections(docstring: str) -> dict[str, str]:

@@ -144,6 +144,16 @@ def test_a_message_is_due_until_it_arrived_and_numbers_are_due_once(heard, traff
     assert due_targets == due
 
 
+@pytest.mark.parametrize(("run_id", "is_due_again"), [("run0", False), ("another", True)])
+def test_numbers_of_a_window_are_due_again_if_another_run_replaces_its_run(run_id, is_due_again):
+    alerts = after([2])
+    delivered = record_delivery(alerts, alerts.windows[-1], AlertStatus.OK, [SERIES])
+    window = hour(0, 2).model_copy(update={"run_id": run_id})
+    repeated = record_window(delivered, window, ONE_OF_ONE)
+
+    assert is_due(SERIES, repeated, repeated.windows[-1], AlertStatus.OK, every=False) is is_due_again
+
+
 def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_reported():
     alerts = after([0, 2])
     missed = record_delivery(alerts, alerts.windows[-1], AlertStatus.OK, [SECOND], [FIRST, SERIES])

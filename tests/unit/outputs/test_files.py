@@ -3,14 +3,24 @@
 import hashlib
 import json
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from tests.faults import Killed
 
 from spark_model_monitor.errors import BadDocument, OutputFailed
-from spark_model_monitor.reports.outputs.run_files import forget_unfinished, publish, read_current_run, update_run
+from spark_model_monitor.reports.outputs import run_files
+from spark_model_monitor.reports.outputs.run_files import (
+    add_to_description,
+    forget_unfinished,
+    publish,
+    read_current_run,
+    read_run_file,
+    remove_from_commit,
+)
+from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
 from spark_model_monitor.storage import LocalStorage, holding
 from spark_model_monitor.storage.lease import PREFIX
 
@@ -248,6 +258,21 @@ def kill_at(monkeypatch, change):
         monkeypatch.setattr(LocalStorage, name, count(getattr(LocalStorage, name)))
 
 
+def read_before_each_change(monkeypatch, read):
+    """Have somebody read before each change."""
+
+    def watch(method):
+        def watched(self, path, *arguments, **options):
+            if PREFIX not in path:
+                read()
+            return method(self, path, *arguments, **options)
+
+        return watched
+
+    for name in ("write", "copy", "delete"):
+        monkeypatch.setattr(LocalStorage, name, watch(getattr(LocalStorage, name)))
+
+
 def require_whole(run):
     for name, digest in run.digests.items():
         with open(os.path.join(run.folder, name), "rb") as file:
@@ -264,28 +289,43 @@ def publish_later_release(folder, **options):
 
 
 def name_failed_output(folder):
-    update_run(read_current_run(str(folder)), {"run.json": b'{"outputs": {"junit": "full"}}'}, str(folder))
+    add_to_description({"outputs": {"junit": "full"}}, str(folder))
 
 
 DESCRIBED = {**FILES, "run.json": b'{"product": "spark-model-monitor 1"}', "report.html": b"<p>"}
 
+
+def publish_described(folder):
+    return publish(DESCRIBED, str(folder), in_place=True)
+
+
 REPLACEMENTS = {
-    "another run": (partial(publish_in_place, checks_deequ=b"[]"), publish_other_run),
+    "another run": (partial(publish_in_place, checks_deequ=b"[]"), publish_other_run, 8),
     "another page": (
-        lambda folder: publish(DESCRIBED, str(folder), in_place=True),
+        publish_described,
         lambda folder: publish(DESCRIBED, str(folder), shown={"report.html": b"<p>beside"}, in_place=True),
+        10,
     ),
-    "another release": (lambda folder: publish(DESCRIBED, str(folder)), publish_later_release),
-    "an output in place": (lambda folder: publish(DESCRIBED, str(folder), in_place=True), name_failed_output),
-    "an output": (lambda folder: publish(DESCRIBED, str(folder)), name_failed_output),
+    "another release": (lambda folder: publish(DESCRIBED, str(folder)), publish_later_release, 8),
+    "another release in place": (publish_described, partial(publish_later_release, in_place=True), 10),
+    "an output in place": (publish_described, name_failed_output, 6),
+    "an output": (lambda folder: publish(DESCRIBED, str(folder)), name_failed_output, 1),
 }
-"""How a run is published, and what replaces it."""
+"""How a run is published, what replaces it, and by how many changes at least."""
+
+
+def require_readable(run, *later_runs):
+    """Who has read a commit has that run's files, or those of the same run that was published later."""
+    same_runs = [run, *(later for later in later_runs if later.run_id == run.run_id)]
+    for name in run.digests:
+        digest = hashlib.sha256(read_run_file(run, name)).hexdigest()
+        assert digest in {same_run.digests[name] for same_run in same_runs}, name
 
 
 @pytest.mark.parametrize("end", ["run", "prune"])
 @pytest.mark.parametrize("replacement", REPLACEMENTS)
 def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkeypatch, replacement, end):
-    begin, replace_run = REPLACEMENTS[replacement]
+    begin, replace_run, fewest_changes = REPLACEMENTS[replacement]
     begin(tmp_path / "undisturbed")
     undisturbed = tree(tmp_path / "undisturbed")
     for change in range(60):
@@ -296,9 +336,9 @@ def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkey
             kill_at(patched, change)
             replace_run(folder)
             has_ended = True
-        current = read_current_run(str(folder))
-        require_whole(current)
-        assert current.run_id == before.run_id or "ledger.json" in current.digests
+        stopped = read_current_run(str(folder))
+        require_whole(stopped)
+        assert stopped.run_id == before.run_id or "ledger.json" in stopped.digests
 
         if end == "run":
             begin(folder)
@@ -306,6 +346,8 @@ def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkey
             forget_unfinished(str(folder))
         current = read_current_run(str(folder))
         require_whole(current)
+        require_readable(before, current)
+        require_readable(stopped, current)
         assert {name for name in tree(folder) if not name.startswith("_")} == current.digests.keys()
         assert not [name for name in tree(folder) if "_unfinished" in name]
         if replacement != "another run":
@@ -313,20 +355,70 @@ def test_a_run_whose_replacement_is_killed_anywhere_stays_whole(tmp_path, monkey
             assert tree(folder) == undisturbed
         if has_ended:
             break
-    assert len(FILES) < change < 59, "it was killed at each of its changes"
+    assert fewest_changes <= change < 59, "it was killed at each of its changes"
 
 
-def test_of_a_run_whose_replacement_was_killed_one_folder_stays_when_another_run_follows(tmp_path, monkeypatch):
+def test_outputs_that_failed_are_noted_in_the_run_that_another_process_published_meanwhile(tmp_path, monkeypatch):
+    publish_described(tmp_path)
+
+    @contextmanager
+    def hold_after_another_run(storage, folder):
+        monkeypatch.undo()
+        publish({**DESCRIBED, "statistics.json": b"[1]"}, folder, in_place=True)
+        with holding(storage, folder) as lease:
+            yield lease
+
+    monkeypatch.setattr(run_files, "holding", hold_after_another_run)
+    FurtherOutputs({"junit": "full"}).note(str(tmp_path))
+
+    require_whole(read_current_run(str(tmp_path)))
+    assert tree(tmp_path)["statistics.json"] == b"[1]"
+    assert json.loads(tree(tmp_path)["run.json"])["outputs"] == {"junit": "full"}
+
+
+@pytest.mark.parametrize("replacement", REPLACEMENTS)
+def test_a_run_is_read_by_whoever_has_read_its_commit_at_any_change_of_its_replacement(
+    tmp_path, monkeypatch, replacement
+):
+    begin, replace_run, fewest_changes = REPLACEMENTS[replacement]
+    begin(tmp_path)
+    runs = []
+    with monkeypatch.context() as patched:
+        read_before_each_change(patched, lambda: runs.append(read_current_run(str(tmp_path))))
+        replace_run(tmp_path)
+
+    assert len(runs) >= fewest_changes
+    for run in runs:
+        require_readable(run, read_current_run(str(tmp_path)))
+
+
+@pytest.mark.parametrize("replacement", REPLACEMENTS)
+def test_of_a_run_whose_replacement_was_killed_one_folder_stays_when_another_run_follows(
+    tmp_path, monkeypatch, replacement
+):
+    begin, replace_run, _ = REPLACEMENTS[replacement]
     for change in range(20):
         folder = tmp_path / str(change)
-        before = publish(DESCRIBED, str(folder))
+        before = begin(folder)
         with monkeypatch.context() as patched, suppress(Killed):
             kill_at(patched, change)
-            publish_later_release(folder)
-        publish(FILES, str(folder))
+            replace_run(folder)
+        stopped = read_current_run(str(folder))
+        after = publish({"statistics.json": b"[2]"}, str(folder), in_place=before.folder == str(folder))
 
-        folders = [path.name for path in (folder / "_runs").iterdir() if path.name.startswith(before.run_id)]
-        assert len(folders) == 1, change
+        superseded_ids = {path.name for path in (folder / "_runs").iterdir()} - {after.run_id}
+        assert superseded_ids == {before.run_id, stopped.run_id}, change
+        require_readable(before, stopped)
+        require_readable(stopped)
+
+
+@pytest.mark.parametrize("pruned", ["states", "states/profile.parquet"])
+def test_a_commit_keeps_the_names_of_all_files_but_those_that_are_pruned(tmp_path, pruned):
+    run = publish_in_place(tmp_path)
+    remove_from_commit({pruned}, str(tmp_path))
+
+    digests = {name: digest for name, digest in run.digests.items() if not name.startswith("states/")}
+    assert read_current_run(str(tmp_path)) == replace(run, digests=digests)
 
 
 def test_the_first_run_of_a_folder_has_none_before_it(tmp_path):

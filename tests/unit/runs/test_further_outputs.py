@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
@@ -18,13 +20,26 @@ from tests.s3 import traffic
 from tests.servers import http_server
 
 from jobs import monitor as monitor_job
-from spark_model_monitor.reports.outputs.run_files import read_current_run
+from spark_model_monitor.documents.run_description import RunDescription
+from spark_model_monitor.reports.history.baselines import read_run_baseline, to_run
+from spark_model_monitor.reports.history.maintenance import rebuild_history
+from spark_model_monitor.reports.history.variation import read_history
+from spark_model_monitor.reports.outputs.run_files import (
+    DESCRIPTION,
+    find_output_path,
+    note_unfinished,
+    read_baseline_reference,
+    read_current_run,
+    read_run_file,
+    set_current_run,
+)
 from spark_model_monitor.reports.outputs.sql_tables import DAMAGED, NEW
 from spark_model_monitor.reports.sinks import Environment
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.replay import replay_command
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.serverless import RunFailed, handle
+from spark_model_monitor.storage import LocalStorage, holding
 
 from .local_jobs import LocalJobs, list_warnings
 
@@ -253,6 +268,37 @@ def test_what_is_no_file_in_a_table_keeps_no_row_waiting(run, tmp_path):
     assert len(list(new.iterdir())) == 4
 
 
+def leave_moved(folder):
+    """What a kill leaves while a run in place is replaced by the same run. Returns the run, where it lies then."""
+    published = read_current_run(folder)
+    moved = replace(published, folder=f"{folder}/_runs/{published.run_id}")
+    for name in moved.digests:
+        LocalStorage().copy(f"{folder}/{name}", f"{moved.folder}/{name}")
+    with holding(LocalStorage(), folder):
+        note_unfinished(published, folder)
+        set_current_run(moved, folder)
+    return moved
+
+
+def test_what_was_recorded_of_a_run_that_a_kill_left_moved_is_found_after_its_rerun(run, tmp_path):
+    run.monitor()
+    moved = leave_moved(OUT)
+    later = replace(moved, folder="later")
+    rebuild_history("out")
+    reference = to_run(OUT)
+    description = RunDescription.from_json(read_run_file(moved, DESCRIPTION), DESCRIPTION)
+    run.jobs.write("later/run.json", description.model_copy(update={"baseline": reference}).to_json())
+    run.monitor()
+
+    assert not [*(tmp_path / OUT / "_runs").iterdir()]
+    [entry] = read_history(OUT).entries
+    assert (tmp_path / "out" / entry.folder / "states" / "profile.parquet").exists()
+    named = read_baseline_reference(later)
+    assert find_output_path(named.folder) == named.folder
+    assert read_run_baseline(named.folder).names == read_run_baseline(OUT).names
+    assert read_run_file(moved, "statistics.json") == (tmp_path / OUT / "statistics.json").read_bytes()
+
+
 def test_a_baseline_writes_each_output_by_itself(run, tmp_path):
     (tmp_path / "results").write_text("in the way")
     flags = (
@@ -267,8 +313,10 @@ def test_a_baseline_writes_each_output_by_itself(run, tmp_path):
     described = run.jobs.read("other/run.json")
     current = read_current_run(str(tmp_path / "other"))
     assert list(described["outputs"]) == ["results_table"]
-    assert sha256((tmp_path / "other" / "run.json").read_bytes()).hexdigest() == current.digests["run.json"]
-    assert run.jobs.read(f"other/_runs/{current.run_id}/run.json") == described
+    # The run's own folder never changes
+    published = tmp_path / "other" / "_runs" / current.run_id / "run.json"
+    assert sha256(published.read_bytes()).hexdigest() == current.digests["run.json"]
+    assert {**json.loads(published.read_bytes()), "outputs": described["outputs"]} == described
     assert (tmp_path / "rules.json").exists()
     assert (
         (tmp_path / "other" / "message").read_text().startswith("Error: published without results_table; Completed: ")

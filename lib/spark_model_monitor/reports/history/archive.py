@@ -22,11 +22,11 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 )
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
-from spark_model_monitor.reports.outputs.run_files import read_current_run
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_run_file
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
-from spark_model_monitor.storage import join, read_file
+from spark_model_monitor.storage import join
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -353,7 +353,7 @@ def _read_requests(path: str) -> Requests:
     run = read_current_run(path)
     if run is None or name_state_file(Requests) not in run.digests:
         return Requests()
-    where = join(run.folder, name_state_file(Requests))
-    state = from_parquet(read_file(where), where)
+    name = name_state_file(Requests)
+    state = from_parquet(read_run_file(run, name), join(run.folder, name))
     assert isinstance(state, Requests)  # guaranteed by the file's name
     return state

@@ -29,6 +29,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_current_run,
     read_document,
     read_document_file,
+    read_run_file,
     resolve_file,
     run_before,
 )
@@ -120,19 +121,20 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     run, suggested = _read_suggestion(run_before(constraints_folder), constraints_folder, monitor)
 
     statistics: Document | None = None
-    folder: str | None = constraints_folder
+    folder = constraints_folder
     # States stand next to the statistics, wherever the constraints were moved
     if monitor.STATISTICS is not None:
         if statistics_path is None and monitor.FINDS_STATISTICS:
             statistics_path = _find_statistics(constraints_folder, monitor)
-        folder = None
+        folder = ""
         if statistics_path is not None:
             statistics = read_document_file(monitor.STATISTICS, statistics_path)
             folder = statistics_path.rpartition("/")[0] or "."
 
     state = None
-    if folder is not None:
-        state = read_state_below(folder, monitor)
+    path = join(folder, _name_state(monitor))
+    if folder and storage_of(path).exists(path):
+        state = from_parquet(read_file(path), path)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     # Parts belong to the run's data; lone constraints may be of any
     if run is not None and statistics is not None:
@@ -169,7 +171,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
         constraints = read_document_file(monitor.CONSTRAINTS, edited)
     else:
         constraints = suggested
-    baseline = monitor.stored_baseline(constraints, None, read_state_below(run.folder, monitor), suggested)
+    baseline = monitor.stored_baseline(constraints, None, _read_run_state(run, monitor), suggested)
     baseline = baseline.with_roles(_read_roles(run))
     return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
 
@@ -211,7 +213,7 @@ def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | Non
         # How the run has read its files, and which they were
         described = read_document(run, RunDescription)
         path = join(run.folder, LEDGER)
-        files = json.loads(read_file(path))["files"]
+        files = json.loads(read_run_file(run, LEDGER))["files"]
     # A sum of 0 means that sizes are unknown, so there may be any amount of data
     read_by = (described.read_by if described is not None else None) or {}
     if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
@@ -224,8 +226,7 @@ def _add_parts(baseline: Any, run: Run) -> Any:
     # Other monitors have no parts
     if PARTS not in run.digests or not isinstance(baseline, QualityBaseline):
         return baseline
-    path = join(run.folder, PARTS)
-    return baseline.with_parts(decode_parts(read_file(path), path))
+    return baseline.with_parts(decode_parts(read_run_file(run, PARTS), join(run.folder, PARTS)))
 
 
 def find_edited_file(name: str, path: str, run: Run) -> str | None:
@@ -248,13 +249,23 @@ def _find_statistics(path: str, monitor: Monitor) -> str | None:
     return None
 
 
-def read_state_below(folder: str, monitor: Monitor) -> State | None:
-    """The state in a run's folder; None without one."""
-    storage = storage_of(folder)
-    path = join(folder, name_state_file(monitor.BASELINE_STATE or monitor.STATE))
-    if storage.exists(path):
-        return from_parquet(storage.read(path), path)
-    return None
+def _name_state(monitor: Monitor) -> str:
+    return name_state_file(monitor.BASELINE_STATE or monitor.STATE)
+
+
+def _read_run_state(run: Run, monitor: Monitor) -> State | None:
+    """The state of a run, wherever that is now; None without one."""
+    name = _name_state(monitor)
+    path = join(run.folder, name)
+    if name not in run.digests:
+        return None
+    try:
+        return from_parquet(read_run_file(run, name), path)
+    except BadInput:
+        # A person may have deleted it
+        if storage_of(path).exists(path):
+            raise
+        return None
 
 
 def find_earlier_hour(output_path: str) -> str | None:
@@ -284,10 +295,12 @@ def read_earlier_states(
     """The states of the last so many windows before this one, without those that had violations, or another baseline."""
     states: list[State] = []
     for _, run in islice(list_earlier_runs(output_path), windows):
-        description = read_document_file(RunDescription, join(run.folder, RunDescription.FILE_NAME))
+        description = read_document(run, RunDescription)
         # A window with violations is no example of a healthy one
-        state = read_state_below(run.folder, monitor)
-        if state is not None and description.baseline == baseline and not description.violations:
+        state = _read_run_state(run, monitor)
+        if state is None or description is None or description.violations:
+            continue
+        if description.baseline == baseline:
             states.append(state)
     return tuple(states)
 
@@ -307,10 +320,7 @@ def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
     """The run published below `path`, or the files there with the names of `monitor`'s documents."""
     run = read_current_run(path)
     if run is None:
-        statistics = None
-        if monitor.STATISTICS:
-            statistics = join(path, monitor.STATISTICS.FILE_NAME)
-        return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), statistics)
+        return to_files(join(path, monitor.CONSTRAINTS.FILE_NAME), _find_statistics(path, monitor))
     return BaselineReference(run_id=run.run_id, folder=resolve_path(run.folder))
 
 

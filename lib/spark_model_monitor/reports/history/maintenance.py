@@ -43,10 +43,11 @@ from spark_model_monitor.reports.outputs.run_files import (
     note_unfinished,
     read_baseline_reference,
     read_document,
+    read_run_file,
     remove_from_commit,
     run_before,
 )
-from spark_model_monitor.storage import StoredFile, holding, is_local, join, local_path, read_file, storage_of
+from spark_model_monitor.storage import StoredFile, holding, is_local, join, local_path, storage_of
 from spark_model_monitor.storage.lease import PREFIX, WAIT
 from spark_model_monitor.value_class import value_class
 
@@ -87,7 +88,7 @@ def rebuild_history(folder: str) -> WindowHistory:
                 elif hour_start := parse_hour_of_path(join(path, "")):
                     name = time = format_moment(hour_start)
                 # Relative, so that the tree can be moved
-                below = run.folder.removeprefix(join(folder, ""))
+                below = path.removeprefix(join(folder, ""))
                 entry = WindowEntry(time, name, run.run_id, below, str(run_id), bool(described.violations))
                 history = _add_run(history, entry, baselines[run_id], run)
             # One window less is better than no history
@@ -105,8 +106,7 @@ def rebuild_history(folder: str) -> WindowHistory:
 
 
 def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
-    where = join(run.folder, PROFILE)
-    state = from_parquet(read_file(where), where)
+    state = from_parquet(read_run_file(run, PROFILE), join(run.folder, PROFILE))
     extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # Without results nothing was an alarm

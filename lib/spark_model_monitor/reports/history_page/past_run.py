@@ -40,9 +40,15 @@ from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.reports.history.archive import read_table
 from spark_model_monitor.reports.history_page.service_violations import read_check_results
 from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMARY, SUMMARY_COLUMNS, decode_bins
-from spark_model_monitor.reports.outputs.run_files import CURRENT, VIOLATIONS, read_current_run, read_document
+from spark_model_monitor.reports.outputs.run_files import (
+    CURRENT,
+    VIOLATIONS,
+    read_current_run,
+    read_document,
+    read_run_file,
+)
 from spark_model_monitor.statistics.states.encoding import MALFORMED
-from spark_model_monitor.storage import join, read_file, storage_of
+from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
@@ -170,8 +176,7 @@ def read_run(folder: str) -> PastRun:
     if run and SUMMARY in run.digests:
         described = read_document(run, RunDescription)
     if run and described:
-        path = join(run_folder, SUMMARY)
-        return parse_summary(read_file(path), path, folder, described)
+        return parse_summary(read_run_file(run, SUMMARY), join(run_folder, SUMMARY), folder, described)
     return _read_documents(folder, run_folder, run.run_id if run else None)
 
 

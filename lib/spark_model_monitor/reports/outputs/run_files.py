@@ -4,9 +4,9 @@ An object store can't replace several files at once, so a run is named in `_curr
 that is the commit (P21). Our own readers start there (`read_current_run`). The run id is a hash of the files' content,
 without the release in run.json, so a rerun with the same result writes the same bytes to the same place.
 
-A run is published in place, as that of a window is: its files lie under the service's names and nowhere else; before
-another run replaces it, it moves to `_runs/<run id>/`. Or it has that folder from the beginning, as a baseline has: its
-files never change there, and the service's names are copies, which users may edit.
+A run is published in place, as that of a window is: its files lie under the service's names and nowhere else; while it is
+replaced, and once it isn't current, they lie in `_runs/<run id>/`. Or it has that folder from the beginning, as a baseline
+has: its files never change there, and the service's names are copies, which users may edit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from contextlib import suppress
 from dataclasses import field, replace
 from enum import Enum
@@ -41,9 +41,6 @@ RUNS = "_runs"
 CURRENT = "_current.json"
 IN_PLACE = "."
 """The folder in the commit of a run whose files lie at the output path."""
-
-COPY = "-before"
-"""Ending of the id under which a run is kept while the same run replaces it."""
 
 UNFINISHED = "_unfinished-"
 """Prefix of a file at the output path: a commit in progress. It exists while a run is published, and after a kill."""
@@ -108,10 +105,14 @@ def publish(
     such as a page that also shows what is next to it; the run's id doesn't depend on it. in_place: keep one set of files.
     Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
     """
-    shown_files = {**files, **(shown or {})}
     run = _create_run(files, output_path)
     with holding(storage_of(output_path), output_path):
-        before = run_before(output_path)
+        before = forget_unfinished(output_path)
+        # What the run's own folder has never changes
+        if before is not None and before.folder == run.folder:
+            files = {**files, **_read_changed(before, run)}
+            run = replace(run, digests=_compute_digests(files))
+        shown_files = {**files, **(shown or {})}
         if in_place and (before is None or before.folder != run.folder):
             run = replace(run, folder=output_path, digests=_compute_digests(shown_files))
         before = _replace_run(before, run, files, shown_files, output_path)
@@ -119,11 +120,39 @@ def publish(
     return replace(run, before=before)
 
 
-def update_run(run: Run, files: Mapping[str, bytes], output_path: str) -> None:
-    """Replace files of the current run, which keeps its id and its other files. Raises what `publish` raises."""
+def add_to_description(members: Mapping[str, json_text.Json], output_path: str) -> None:
+    """Add members to run.json of the current run, a merge's to its ledger.json; of a run with its own folder to the copy.
+
+    The run keeps its id, and a rerun its bytes. Does nothing without a run. Raises what `publish` raises.
+    """
     with holding(storage_of(output_path), output_path):
+        run = forget_unfinished(output_path)
+        if run is None:
+            return
+        name = DESCRIPTION
+        if name not in run.digests:
+            name = LEDGER
+        # As it was published: nobody's edits
+        path = join(run.folder, name)
+        content = json_text.dump({**json_text.load(read_file(path), path), **members}).encode()
+        if run.folder != output_path:
+            write_file(join(output_path, name), content)
+            return
+        files = {name: content}
         digests = {**run.digests, **_compute_digests(files)}
         _replace_run(run, replace(run, digests=digests), files, files, output_path)
+
+
+def _read_changed(before: Run, run: Run) -> dict[str, bytes]:
+    """The files that would change in the folder of the current run if the same run were written there, as they are now: its
+    release may be another one.
+    """
+    changed = {}
+    for name in before.digests.keys() & run.digests.keys():
+        path = join(before.folder, name)
+        if before.digests[name] != run.digests[name] and _has_digest(path, before.digests[name]):
+            changed[name] = read_file(path)
+    return changed
 
 
 def _replace_run(
@@ -134,118 +163,113 @@ def _replace_run(
     At each moment the files that `_current.json` names have the bytes that it names.
     """
     storage = storage_of(output_path)
-    # Notes say which runs were being published when their process was killed
-    notes = _delete_folders(find_unfinished(output_path), (before, run), output_path)
-    is_same = before is not None and before.run_id == run.run_id
-    is_new = not is_same and (run.folder == output_path or not storage.exists(run.folder))
-    if is_new:
-        notes[note_unfinished(run, output_path)] = run
-    if before is not None and before.folder in (output_path, run.folder) and before.digests != run.digests:
-        archive_id = before.run_id
-        # The same run with another release, page or failed output needs its copy no longer than until then
-        if is_same:
-            archive_id += COPY
-            archive = replace(run, run_id=archive_id)
-            notes[note_unfinished(archive, output_path)] = archive
-        before = _move_run(before, join(output_path, RUNS, archive_id), output_path)
-    # names that no longer belong to a run
-    stale = {name for old_run in (before, *notes.values()) if old_run for name in old_run.digests} - run.digests.keys()
+    is_in_place = run.folder == output_path
+    # A note says which run was being published when its process was killed
+    note = None
+    if before != run and (is_in_place or not storage.exists(run.folder)):
+        note = note_unfinished(run, output_path)
+    if before is not None and before.folder == output_path and before != run:
+        before = _move_run(before, output_path)
     try:
-        if run.folder != output_path:
+        if not is_in_place:
             for name, content in files.items():
                 storage.write(join(run.folder, name), content)
         # The run's own folder is complete now; the files beside it follow in an order that readers rely on
         for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
             storage.write(join(output_path, name), shown_files[name])
-        for name in sorted(stale):
-            storage.delete(join(output_path, name))
+        if before is not None:
+            for name in sorted(before.digests.keys() - run.digests.keys()):
+                storage.delete(join(output_path, name))
     except BaseException:
-        if is_new:
-            # Makes room for smaller runs, and brings back the files of the run before
+        # Makes room for smaller runs, and brings back the files of the run before
+        if note is not None:
             with suppress(Exception):
-                if run.folder == output_path:
-                    for name in run.digests:
-                        _restore(name, before, output_path)
+                if is_in_place:
+                    _restore_current_run(output_path, find_unfinished(output_path))
                 else:
                     storage.delete(run.folder)
         raise
     set_current_run(run, output_path)
     # Published now: what can't be removed is left to the next run
     try:
-        if before is not None and is_same and before.folder.endswith(COPY):
-            storage.delete(before.folder)
-        for path in notes:
-            storage.delete(path)
+        if before is not None and is_in_place:
+            storage.delete(join(output_path, RUNS, run.run_id))
+        if note is not None:
+            storage.delete(note)
     except MonitorError as error:
         log.warning("%s", error)
     return before
 
 
-def _move_run(run: Run, folder: str, output_path: str) -> Run:
-    """The current run, moved to a folder where it stays when another one replaces it."""
+def _move_run(run: Run, output_path: str) -> Run:
+    """The current run, moved from the output path to its own folder."""
     storage = storage_of(output_path)
-    archived = replace(run, folder=folder)
+    moved = replace(run, folder=join(output_path, RUNS, run.run_id))
     for name in run.digests:
-        path = join(run.folder, name)
+        path = join(output_path, name)
         if storage.exists(path):  # pages and states are pruned
-            storage.copy(path, join(folder, name))
-    set_current_run(archived, output_path)
-    return archived
+            storage.copy(path, join(moved.folder, name))
+    set_current_run(moved, output_path)
+    return moved
 
 
-def _restore(name: str, run: Run | None, output_path: str) -> None:
-    """Make a file at the output path that of a run with its own folder again; remove it if the run has no such file."""
-    storage = storage_of(output_path)
-    path = join(output_path, name)
-    if run is None or name not in run.digests:
-        storage.delete(path)
-    elif run.folder != output_path:
+def _restore(name: str, run: Run, output_path: str) -> None:
+    """Make a file at the output path that of a run with its own folder again."""
+    # A run in place has no second set of files
+    if run.folder != output_path:
         with suppress(BadInput):  # pages and states are pruned
-            storage.copy(join(run.folder, name), path)
+            storage_of(output_path).copy(join(run.folder, name), join(output_path, name))
 
 
-def forget_unfinished(output_path: str) -> None:
-    """Remove what stopped runs left at a held output, where no later run may come; restore the current run's files."""
+def forget_unfinished(output_path: str) -> Run | None:
+    """Remove what stopped runs left at a held output, restore the current run's files, and return that run."""
+    notes = find_unfinished(output_path)
+    current = _restore_current_run(output_path, notes)
+    for note in notes:
+        storage_of(output_path).delete(note)
+    return current
+
+
+def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> Run | None:
+    """Undo what the runs of these notes began at a held output. Returns the current run."""
     storage = storage_of(output_path)
     current = run_before(output_path)
-    notes = _delete_folders(find_unfinished(output_path), (current,), output_path)
-    for name, digest in [member for run in notes.values() if run for member in run.digests.items()]:
-        published_digest = current.digests.get(name) if current else None
+    if not notes:
+        return current
+    published = current or Run("", "", {})
+    stopped_runs = [run for run in notes.values() if run]
+    # Folders that are incomplete: a run has none of its own while it is current in place
+    begun_ids = {run.run_id for run in stopped_runs if run.folder}
+    if published.folder == output_path:
+        begun_ids.add(published.run_id)
+    for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {published.folder}:
+        storage.delete(folder)
+    for name, digest in [member for run in stopped_runs for member in run.digests.items()]:
+        path = join(output_path, name)
         # A file that no published run has may go
-        if published_digest is None:
-            storage.delete(join(output_path, name))
+        if name not in published.digests:
+            storage.delete(path)
         # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
-        elif digest != published_digest and _has_digest(join(output_path, name), digest):
-            _restore(name, current, output_path)
-    if current is not None and notes:
-        for name in current.digests:  # the stopped run may have removed it
-            if not storage.exists(join(output_path, name)):
-                _restore(name, current, output_path)
-    for note in notes:
-        storage.delete(note)
+        elif digest != published.digests[name] and _has_digest(path, digest):
+            _restore(name, published, output_path)
+    # A run in place goes back there
+    is_moved = current is not None and current.folder != output_path
+    returns = is_moved and any(not run.folder for run in stopped_runs)
+    for name in published.digests:
+        if returns or not storage.exists(join(output_path, name)):
+            _restore(name, published, output_path)
+    if not returns:
+        return current
+    returned = replace(published, folder=output_path)
+    set_current_run(returned, output_path)
+    storage.delete(published.folder)
+    return returned
 
 
 def _has_digest(path: str, digest: str) -> bool:
     with suppress(BadInput):  # it did not get that far, or the page was pruned
         return hashlib.sha256(storage_of(path).read(path)).hexdigest() == digest
     return False
-
-
-def _delete_folders(
-    notes: dict[str, Run | None], kept_runs: Sequence[Run | None], output_path: str
-) -> dict[str, Run | None]:
-    """The notes, after deleting the folders of their runs, except those of `kept_runs`.
-
-    A run in place whose archive a stopped run began loses that archive.
-    """
-    begun_ids = {run.run_id for run in notes.values() if run}
-    # Beside a copy stands the run that was being replaced, in parts
-    begun_ids |= {run_id.removesuffix(COPY) for run_id in begun_ids}
-    if notes:
-        begun_ids |= {run.run_id for run in kept_runs if run and run.folder == output_path}
-    for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {run.folder for run in kept_runs if run}:
-        storage_of(output_path).delete(folder)
-    return notes
 
 
 def set_current_run(run: Run, output_path: str) -> None:
@@ -329,11 +353,38 @@ def resolve_file(output_path: str, name: str) -> str:
     return join(run.folder, name)
 
 
+def locate_run(run_id: str, folder: str) -> str:
+    """The folder where a run's files are now that were in `folder`, which may have moved since: it is named by its id."""
+    output_path = find_output_path(folder)
+    current = run_before(output_path)
+    # Otherwise another one has replaced it
+    if current is not None and current.run_id == run_id:
+        return current.folder
+    return join(output_path, RUNS, run_id)
+
+
+def read_run_file(run: Run, name: str) -> bytes:
+    """A file of a run, wherever it is now. Raises BadInput if it can't be read."""
+    path = join(run.folder, name)
+    content = None
+    with suppress(BadInput):
+        content = read_file(path)
+    # Another run's, if that one was replaced since its commit was read; or edited by a person
+    if content is None or hashlib.sha256(content).hexdigest() != run.digests.get(name):
+        located = locate_run(run.run_id, run.folder)
+        if located != run.folder:
+            with suppress(BadInput):
+                return read_file(join(located, name))
+    if content is None:
+        return read_file(path)
+    return content
+
+
 def read_document(run: Run, kind: type[D]) -> D | None:
     """A document of a run; None if the run has no such document. Raises BadDocument if it can't be understood."""
     if kind.FILE_NAME not in run.digests:
         return None
-    return read_document_file(kind, join(run.folder, kind.FILE_NAME))
+    return kind.from_json(read_run_file(run, kind.FILE_NAME), join(run.folder, kind.FILE_NAME))
 
 
 def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:
@@ -352,12 +403,19 @@ def read_document_file(kind: type[D], path: str) -> D:
 
 
 def read_baseline_reference(run: Run) -> BaselineReference | None:
-    """The baseline that a run was compared with; None if it names none. Raises BadDocument as `read_document` does."""
+    """The baseline that a run was compared with, where it is now; None if it names none. Raises BadDocument as `read_document`
+    does.
+    """
     # Airflow's scheduler imports this module, and should load no numpy for it
     from spark_model_monitor.documents.run_description import RunDescription
 
     described = read_document(run, RunDescription)
-    return described.baseline if described is not None else None
+    if described is None:
+        return None
+    reference = described.baseline
+    if reference is not None and reference.run_id and reference.folder:
+        return reference.model_copy(update={"folder": locate_run(reference.run_id, reference.folder)})
+    return reference
 
 
 def read_commit(content: bytes, path: str) -> Run:

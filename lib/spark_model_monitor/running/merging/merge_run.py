@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.listing import naming_faulty_files, requir
 from spark_model_monitor.data.records.decoding import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
-from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, publish, run_before
+from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, publish, resolve_file, run_before
 from spark_model_monitor.running.merging.captured import (
     REFUSED_CAPTURES,
     Captures,
@@ -70,7 +70,7 @@ from spark_model_monitor.running.merging.sources import (
 )
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
-from spark_model_monitor.storage import Storage, holding, join
+from spark_model_monitor.storage import Storage, holding, join, read_file
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -437,9 +437,10 @@ def _publish(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
         )
     before = run_before(request.output_path)
-    # A rerun without news leaves the published run and its id as they are
+    # A rerun without news leaves the published run and its id as they are, unless an output of that one failed
     is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
-    if not is_there or find_unfinished(request.output_path):
+    copy = resolve_file(request.output_path, LEDGER)
+    if not is_there or find_unfinished(request.output_path) or read_file(copy) != files[LEDGER]:
         publish(files, request.output_path)
 
 

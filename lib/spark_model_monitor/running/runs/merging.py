@@ -22,7 +22,7 @@ from spark_model_monitor.progress import show_progress
 from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.history.baselines import find_edited_file
 from spark_model_monitor.reports.outputs.result_tables import encode_summary
-from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document
+from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document, read_run_file
 from spark_model_monitor.running.kinds import monitor_of_state, monitor_types
 from spark_model_monitor.statistics.states import Profile, State
 from spark_model_monitor.storage import join, read_file, write_file
@@ -130,8 +130,7 @@ def read_state(path: str) -> State:
     )
     if name is None:
         raise BadInput(f"{path}: run {run.run_id} has nothing in {archive.FOLDER}/ that adds; run the job again")
-    where = join(run.folder, name)
-    return archive.from_parquet(read_file(where), where)
+    return archive.from_parquet(read_run_file(run, name), join(run.folder, name))
 
 
 def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[Document]) -> RunDescription:
@@ -185,7 +184,8 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
     if run is None or edited is None:
         return
     # Both as plain JSON: what the run suggested, and what a user made of it
-    before, after = (json.loads(read_file(path_of_document)) for path_of_document in (join(run.folder, name), edited))
+    before = json.loads(read_run_file(run, name))
+    after = json.loads(read_file(edited))
     edited_document = type(suggested).from_json(json.dumps(_apply_edits(suggested.plain(), before, after)), edited)
     where = join(output_path, name)
     write_file(where, edited_document.to_json().encode())

@@ -17,14 +17,12 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import TypeVar
 
-from spark_model_monitor.documents import json_text
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
-from spark_model_monitor.reports.outputs.run_files import DESCRIPTION, LEDGER, read_current_run, update_run
+from spark_model_monitor.reports.outputs.run_files import add_to_description
 from spark_model_monitor.running.runtime.failures import describe_failure, format_trace
 from spark_model_monitor.running.runtime.status import ExitStatus, failed, published_without
 from spark_model_monitor.stopping import require_going_on
-from spark_model_monitor.storage import join, read_file
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -64,15 +62,7 @@ class FurtherOutputs:
         if not self.failures:
             return
         try:
-            run = read_current_run(output_path)
-            if run is None:
-                return
-            name = DESCRIPTION if DESCRIPTION in run.digests else LEDGER
-            path = join(run.folder, name)
-            # Added to what was published
-            members = json_text.load(read_file(path), path)
-            content = json_text.dump({**members, "outputs": self.failures}).encode()
-            update_run(run, {name: content}, output_path)
+            add_to_description({"outputs": self.failures}, output_path)
         except MonitorError as error:
             log.warning("%s doesn't name the outputs that failed: %s", output_path, error)
 
