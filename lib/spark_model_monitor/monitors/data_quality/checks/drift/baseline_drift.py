@@ -14,6 +14,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_GIVEN
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type
@@ -150,11 +151,10 @@ def _withhold_drift(feature: FeatureComparison, finding: Finding) -> Finding:
         if not is_change_seen:
             return finding
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
-    return finding.unsure(
-        reason,
-        "look at its values; make the baseline again if they are as they should be",
-        is_change_seen=is_change_seen,
-    )
+    step = "look at its values; make the baseline again if they are as they should be"
+    if feature.baseline.reason == NOT_GIVEN:
+        step = "put the baseline's statistics.json beside constraints.json, or name it (--baseline-statistics)"
+    return finding.unsure(reason, step, is_change_seen=is_change_seen)
 
 
 def _compute_lost_share(feature: FeatureComparison) -> float:
