@@ -162,7 +162,7 @@ REMEDIES = {
     Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",
     Refusal.TOO_MANY_NAMES: "if members are called by values, such as ids, write them as values",
     Refusal.ANOTHER_SHAPE: "write a member as a value, an array of values or an object in all records, or under "
-    "--no-flatten-json as a value",
+    "--no-flatten-json as a value; if members are called by values, such as ids, write them as values",
     Refusal.NOT_GROUND_TRUTH: _LABEL,
     Refusal.NO_ID: _LABEL,
     Refusal.NO_LABEL: "write a label into each record, as merge does of captures, or leave out those whose label isn't known yet",
