@@ -217,7 +217,7 @@ def _records(content: bytes, kind: str) -> tuple[str, str]:
         try:
             return OPENED, _profiled(path, kind)
         except MonitorError as error:
-            if "captureIndexNames" not in str(error):
+            if "--halves response" not in str(error):
                 raise
         return OF_IMAGES, _profiled(path, CaptureFormat(index_names=("endpointOutput",)))
 

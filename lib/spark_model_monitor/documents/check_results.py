@@ -255,6 +255,11 @@ class CheckResult(  # type: ignore[misc]
         return self.degrees_of_freedom is not None
 
     @property
+    def is_rule_of_rows(self) -> bool:
+        """Whether it is a rule of a person that is about several columns, or all rows, and has its text as the feature."""
+        return self.check == EXPECTATION and self.component in RULES_OF_ROWS
+
+    @property
     def is_skipped_rule(self) -> bool:
         """Whether it is a rule that was not evaluated, as the run was allowed."""
         return self.check == EXPECTATION and self.is_unsure
@@ -472,6 +477,10 @@ CODE_CHECKS = frozenset({"code_length_check", "text_form_check"})
 """Checks of how codes are written, which models seldom use: of two large changes, the other comes first."""
 
 EXPECTATION = "expectation_check"
+ROW_RULE = "row_rule"
+DQDL = "dqdl"
+RULES_OF_ROWS = frozenset({ROW_RULE, DQDL})
+"""The components of rules whose text stands in the place of a feature."""
 LIMIT_DECIDES = "your limit {limit} decides"
 WITHIN_LIMIT = "moved, within your limit {limit}"
 """The reason of a feature that differs by more than chance, by less than a person's own limit."""

@@ -509,4 +509,6 @@ def _describe_value(value: Json, *, shown: bool) -> str:
         return f"a text of length {len(value)}"
     if shown or value is None or isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)
+    if math.isinf(value):
+        return "a number beyond the largest double"
     return "a number"

@@ -162,6 +162,8 @@ def list_parts(rule: AnyRule) -> list[DataRule]:
 
 ANOMALIES = "DetectAnomalies"
 MOST_RUNS = 100  # of the earlier runs that DetectAnomalies learns from
+SECTIONS = ("Rules", "Analyzers")
+
 ROW_TYPES = frozenset({"ColumnValues", "ColumnLength", "ColumnDataType", "DataFreshness"})
 """Types that judge each row, so that a threshold on the fraction of rows makes sense."""
 
@@ -402,7 +404,9 @@ class _Parser:
             if token.text in sections:
                 raise self._fail(f"{token.text} only once in a file", token)
             sections.add(token.text)
-            self._require("=", f"after {token.text}")
+            if token.text not in SECTIONS and token.text.capitalize() in SECTIONS:
+                raise self._fail(token.text.capitalize(), token)
+            self._require("=", f"after {token.text}; rules stand in Rules = [ … ]")
             if token.text == "Rules":
                 rules = self._take_list(self._parse_rule, "before the rules")
             elif token.text == "Analyzers":

@@ -68,6 +68,7 @@ MOST_WORDS = 25  # of a headline
 RANGE = "the baseline's range"  # in a change, before the ends, which a short sentence leaves out
 CHECK_SOURCE = "check {name} at its source"
 CHECK_INPUTS = "look at the page of data quality of the same window, whose inputs may have changed"
+CHECK_RULE = "check what the rule is about at its source"
 CHECK_ROWS = "check whether all rows arrived, and each once"
 NAME_ANOTHER_BASELINE = "name the baseline of this data (--baseline)"
 REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
@@ -128,6 +129,11 @@ class RunChanges:
         return _select_first_by_key(change for change in changes if not _is_of_all(change))
 
     @cached_property
+    def bad_features(self) -> list[CheckResult]:
+        """The changes that are of a feature or metric, which a rule about rows is not."""
+        return [change for change in self.bad if not change.is_rule_of_rows]
+
+    @cached_property
     def judged(self) -> list[CheckResult]:
         """The results that count as checked; for attributions, those of features."""
         judged = [
@@ -149,7 +155,7 @@ class RunChanges:
     def num_compared(self) -> int:
         """The number of compared features or metrics, each of which counts once."""
         # A rule that holds, or a relation of columns, is none
-        compared = {_identify(change) for change in self.bad if change.check not in BETWEEN_COLUMNS}
+        compared = {_identify(change) for change in self.bad_features if change.check not in BETWEEN_COLUMNS}
         for check_result in self.judged:
             if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
                 compared.add(_identify(check_result))
@@ -240,10 +246,7 @@ def _write_changed_headline(
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD, NAME_ANOTHER_BASELINE)
     # The change that began first; where several did, inputs come before the model's outputs
     first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in model_outputs))
-    count = format_noun_count(len(bad), changes.unit)
-    if not are_violations_alone:
-        count = f"{len(bad):,} of {format_noun_count(changes.num_compared, changes.unit)}"
-    count += " changed"
+    count = _count_changes(changes, are_violations_alone=are_violations_alone)
     # The one reason of all changes
     for hint in changes.hints:
         if hint.hint == SHIFTED_COLUMNS:
@@ -270,7 +273,7 @@ def _write_changed_headline(
 
     # What is fine, and what was not compared
     num_moved = len({*changes.moved_names}.difference(map(_identify, bad)))
-    calm = changes.num_compared - len(bad) - len(changes.fewer_missing) - num_moved
+    calm = changes.num_compared - len(changes.bad_features) - len(changes.fewer_missing) - num_moved
     if changes.unit != "attribution":
         calm -= len(changes.unsure)
     details += [*_write_calm(calm, changes.unit), *_list_exceptions(changes)]
@@ -279,10 +282,28 @@ def _write_changed_headline(
     return Headline(text, " ".join(details), mark, write_next_step(first, changes.unit))
 
 
+def _count_changes(changes: RunChanges, *, are_violations_alone: bool) -> str:
+    """`2 of 6 features changed, and 1 rule is broken`."""
+    counts = []
+    num_features = len(changes.bad_features)
+    if num_features and are_violations_alone:
+        counts.append(f"{format_noun_count(num_features, changes.unit)} changed")
+    elif num_features:
+        counts.append(f"{num_features:,} of {format_noun_count(changes.num_compared, changes.unit)} changed")
+    num_rules = len(changes.bad) - num_features
+    if num_rules == 1:
+        counts.append("1 rule is broken")
+    elif num_rules:
+        counts.append(f"{num_rules:,} rules are broken")
+    return ", and ".join(counts)
+
+
 def write_next_step(first: CheckResult, unit: str) -> str:
     """What to do about a change: look at the feature, and for which mistake; of a metric, at the model's inputs."""
     if unit != "feature":
         return CHECK_INPUTS
+    if first.is_rule_of_rows:
+        return CHECK_RULE
     # `about 20 % of them are about 100 times a usual one: another unit in some rows?`
     # has its question last
     question = (first.guess or "").rpartition(": ")[2]

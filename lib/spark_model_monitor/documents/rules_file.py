@@ -220,6 +220,8 @@ class Expectations(
         # Only rules for all values can contradict; two rules with shares may hold for different rows
         yield from _find_empty_bounds("rows", [self.rows])
         for name, rules in self.features.items():
+            if not all(rule.model_fields_set.difference(("share", "level")) for rule in rules):
+                yield f'features.{name}: has no rule; write one, such as "not_null": true, or leave the column out'
             yield from _find_contradictions(f"features.{name}", [rule for rule in rules if rule.share is None])
             yield from _find_empty_bounds(f"features.{name}.length", [rule.length for rule in rules])
 

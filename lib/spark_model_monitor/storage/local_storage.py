@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -90,7 +91,7 @@ class LocalStorage(file_system.Storage):
         target = local_path(path)
         mode = PRIVATE_FILE if private else USUAL_FILE
         # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
-        with _write_draft(target, path, f", with {len(content):,} bytes free" if content else "") as draft:
+        with _write_draft(target, path, f" with {len(content):,} bytes free" if content else "") as draft:
             target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
             with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 file.write(content)
@@ -178,9 +179,12 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
             raise OutputFailed(
                 f"{path}: can't be written: {file} is a file; name a folder as the output path"
             ) from error
-        raise OutputFailed(
-            f"{path}: can't be written ({error.strerror}); name an output path that this user can write to{room}"
-        ) from error
+        if os.path.isdir(target):
+            raise OutputFailed(f"{path}: can't be written: {target} is a folder; name a file in it") from error
+        instead = "name an output path that this user can write to"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            instead = f"make room, or name an output path{room}"
+        raise OutputFailed(f"{path}: can't be written ({error.strerror}); {instead}") from error
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -189,7 +193,7 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
 def _find_file_in_the_way(target: Path) -> Path | None:
     """The file that stands where a folder of the target's path should be; None if there is none."""
     for folder in target.parents:
-        if folder.is_file():
+        if os.path.exists(folder) and not os.path.isdir(folder):
             return folder
     return None
 

@@ -161,7 +161,10 @@ def test_what_is_missing_is_reported_with_flag_and_variable():
         (["--set", "publish_cloudwatch_metrics=perhaps"], "write Enabled or Disabled"),
         (["--record-preprocessor-script", "nowhere.py"], "is 'nowhere.py', where there is no file"),
         (["--env-file", "nowhere.env"], "--env-file is 'nowhere.env', which can't be read (No such file or directory)"),
-        (["data.csv"], "'data.csv' belongs to no flag"),
+        (
+            ["data.csv"],
+            "belongs to no flag; write --FLAG VALUE, quote values with blanks, and name the folder of several files",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -1,7 +1,9 @@
 """baseline_drift_check: C4.4, C11.23, C11.31; D2."""
 
+import pandas as pd
 import pytest
 
+from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType, Statistics
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics
@@ -293,6 +295,18 @@ def test_statistics_of_another_baseline_or_none_leave_drift_unjudged():
         "baseline: it has no feature of this name; is it that of these constraints?"
     )
     assert drift(["1"], ["1"], distributions={}).reason == "baseline: neither statistics nor states of it were given"
+
+
+def test_of_a_baseline_without_statistics_the_next_step_names_them(tmp_path):
+    """Not a baseline made again: what it has is right, and lies somewhere."""
+    constraints = run_baseline(pd.DataFrame({"age": [18, 41, 33] * 40}), DataQualityMonitor()).files()[
+        "constraints.json"
+    ]
+    (tmp_path / "constraints.json").write_bytes(constraints)
+    baseline = read_baseline(tmp_path)
+    findings = run_monitoring(pd.DataFrame({"age": [18, 41, 33] * 40}), DataQualityMonitor(), baseline)
+
+    assert findings.headline().next_step.startswith("put the baseline's statistics.json beside constraints.json")
 
 
 def test_statistics_with_nothing_but_names_leave_drift_unjudged():

@@ -219,6 +219,44 @@ def test_a_rule_that_does_not_fit_a_columns_type_is_a_sentence():
         judged(pd.DataFrame({"v": [[1.0, 2.0]]}), features={"v": {"min": 0}})
     with pytest.raises(BadConfiguration, match="before the end of a window, and the run has none"):
         judged(people(), features={"plan": {"newer_than": "P1D"}})
+    with pytest.raises(BadConfiguration, match="'2026-13-01', which is no time; write one such as"):
+        judged(people(), features={"plan": {"newer_than": "2026-13-01"}})
+
+
+def test_a_text_without_quotes_in_a_rule_is_named_with_them():
+    with pytest.raises(BadConfiguration, match="there is no column 'DE'; .*; a text stands in quotes, as 'DE'"):
+        judged(people(), row_rules=["plan = DE"])
+
+
+@pytest.mark.parametrize(
+    ("rules", "count", "step"),
+    [
+        ({"row_rules": ["age > 100"]}, "1 rule is broken: age > 100 has", "check what the rule is about at its source"),
+        (
+            {"row_rules": ["age > 100", "age > 200"]},
+            "2 rules are broken: ",
+            "check what the rule is about at its source",
+        ),
+        (
+            {"row_rules": ["age < 80"], "features": {"age": {"max": 1}}},
+            "1 of 2 features changed, and 1 rule is broken: ",
+            "check age at its source",
+        ),
+    ],
+)
+def test_a_rule_about_rows_is_no_feature_of_the_headline(baseline, rules, count, step):
+    headline = judged(people(2), baseline, **rules).headline()
+
+    assert headline.text.startswith(count)
+    assert headline.next_step == step
+
+
+def test_a_rule_in_dqdl_is_no_feature_of_the_headline(baseline, tmp_path):
+    (tmp_path / "rules.dqdl").write_text("Rules = [ RowCount < 5 ]")
+    monitor = DataQualityMonitor()
+    findings = run_monitoring(people(2), monitor, baseline, expectations=tmp_path / "rules.dqdl", engine="local")
+
+    assert findings.headline().text == "1 rule is broken: RowCount < 5 is not met: RowCount is 2000."
 
 
 def test_a_file_that_is_edited_between_windows_leaves_another_digest(tmp_path):

@@ -62,6 +62,8 @@ BROKEN = {
     "": "rules.dqdl: has no rule; write Rules = ",
     "Rules = []": "has no rule",
     "Rules [": "line 1, column 7: found [, expected = after Rules",
+    'IsComplete "id"': 'found "id", expected = after IsComplete; rules stand in Rules = [ … ]',
+    'rules = [ IsComplete "id" ]': "line 1, column 1: found rules, expected Rules",
     "Rules = IsComplete": "line 1, column 9: found IsComplete, expected [ before the rules",
     'Rules = [\n  IsComplete "id"': "line 2, column 18: found the end of the file, expected , and another one, or ]",
     'Rules = [\n  IsComplete "id\n]': "line 2, column 14: found a text without an end; close it by a double quote",

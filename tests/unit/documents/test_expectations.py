@@ -55,6 +55,14 @@ def test_rules_that_contradict_are_named():
     assert read_fault(rows={"min": 5, "max": 4}).startswith("rules.json: rows: min is 5 and max is 4")
 
 
+def test_a_column_without_a_rule_and_a_number_that_is_none_are_named():
+    assert "features.age: has no rule; write one" in read_fault(features={"age": {"share": 0.9}})
+    with pytest.raises(
+        BadDocument, match=r"features\.age\[0\]\.max is a number beyond the largest double; it has to be"
+    ):
+        parse_expectations('{"features": {"age": {"max": 1e400}}}', "rules.json")
+
+
 def test_rules_that_somebody_allows_exceptions_from_contradict_nothing():
     rules = {"features": {"age": [{"min": 5, "share": 0.5}, {"max": 1, "share": 0.5}]}}
 

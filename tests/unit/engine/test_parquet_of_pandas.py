@@ -1,5 +1,8 @@
 """Pandas' everyday Parquet: files of several types are read as one type that holds both, or refused by a true sentence."""
 
+from uuid import UUID
+
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -88,7 +91,56 @@ def test_types_that_none_holds_are_named(tmp_path, first, second):
 def test_times_of_day_are_read_by_no_engine(tmp_path):
     write_file(tmp_path, "0.parquet", x=HOURS)
 
-    with pytest.raises(BadInput, match="'x': is a time of day .*, which neither engine reads; write it as text"):
+    with pytest.raises(BadInput, match="'x' holds time64.*, which neither engine reads; write its text"):
+        run_local(tmp_path)
+
+
+UUIDS = [UUID(int=number) for number in range(60)]
+
+
+def write_uuids_of_duckdb(path):
+    texts = pa.table({"id": list(map(str, UUIDS))})  # noqa: F841 -- DuckDB reads it by its name
+    duckdb.sql(f"COPY (SELECT id::uuid AS id FROM texts) TO '{path}' (FORMAT parquet)")
+
+
+def test_uuids_of_another_writer_are_their_texts(tmp_path):
+    """Spark refuses them, so that no sentence may send their reader there."""
+    write_uuids_of_duckdb(tmp_path / "uuids.parquet")
+    baseline = run_local(tmp_path)
+    findings = run_monitoring(
+        pd.DataFrame({"id": list(map(str, UUIDS))}), DataQualityMonitor(), baseline, engine="local"
+    )
+
+    assert baseline.statistics.features[0].inferred_type.value == "String"
+    assert not findings.violations.violations
+
+
+def test_uuids_in_a_frame_are_their_texts():
+    monitor = DataQualityMonitor()
+    of_objects = run_baseline(pd.DataFrame({"id": UUIDS}), monitor, engine="local")
+    of_texts = run_baseline(pd.DataFrame({"id": list(map(str, UUIDS))}), monitor, engine="local")
+
+    assert of_objects.statistics.to_json() == of_texts.statistics.to_json()
+
+
+@pytest.mark.parametrize(
+    ("cells", "inferred_type"),
+    [
+        pytest.param(pa.array([b"abcd"] * 60, pa.binary(4)), "Unknown", id="bytes of one length"),
+        pytest.param(NUMBERS.cast(pa.duration("ms")), "Integral", id="spans of time"),
+    ],
+)
+def test_types_that_spark_stores_are_read_as_spark_reads_them(tmp_path, cells, inferred_type):
+    write_file(tmp_path, "0.parquet", x=cells)
+
+    assert run_local(tmp_path).statistics.features[0].inferred_type.value == inferred_type
+
+
+def test_a_decimal_that_no_engine_reads_names_what_to_write(tmp_path):
+    write_file(tmp_path, "0.parquet", x=FRACTIONS.cast(pa.decimal256(50, 10)))
+    sentence = "'x' holds decimal256.*, which neither engine reads; write a decimal of at most 38 digits, or a double, or leave"
+
+    with pytest.raises(BadInput, match=sentence):
         run_local(tmp_path)
 
 

@@ -128,8 +128,10 @@ def test_a_number_of_rows_is_the_same_by_a_quarter_of_the_change(rows, silent):
 def test_what_can_not_be_accepted_is_a_sentence(run_path, tmp_path):
     with pytest.raises(BadInput, match="no monitoring run was published here"):
         accept(str(tmp_path / "nothing"), now=NOW)
-    with pytest.raises(BadConfiguration, match="has no violation of 'name'"):
+    with pytest.raises(BadConfiguration, match="has no violation of 'name'; its violations are of 'age', 'fare'"):
         accept(run_path, ["name"], now=NOW)
+    with pytest.raises(BadConfiguration, match="has no violation of 'Age'; did you mean 'age'"):
+        accept(run_path, ["Age"], now=NOW)
     healthy = str(tmp_path / "2026/03/04/21")
     publish(findings(0.0).files(), healthy)
     with pytest.raises(BadConfiguration, match="has no violation$"):

@@ -125,6 +125,15 @@ def test_a_rollback_goes_back_one_version_at_a_time(runs, tmp_path):
         roll_back(folder, NOW)
 
 
+def test_a_rollback_of_a_misspelt_folder_makes_none(tmp_path):
+    with pytest.raises(
+        BadConfiguration, match="no version was promoted here; name the folder given to promote by --to"
+    ):
+        roll_back(str(tmp_path / "baselinse"), NOW)
+
+    assert not (tmp_path / "baselinse").exists()
+
+
 def test_after_a_rollback_the_next_promotion_counts_and_is_rolled_back_over_what_was_taken_back(runs, tmp_path):
     folder = str(tmp_path / "baselines")
     promote(runs("1", 0.9), "1", folder, NOW)

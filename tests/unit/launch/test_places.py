@@ -14,6 +14,10 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "orders.csv").write_text("items\n3\n")
     (tmp_path / "march").mkdir()
     (tmp_path / "march" / "constraints.json").write_text("{}")
+    (tmp_path / "rules.json").write_text("{}")
+    (tmp_path / "run").mkdir()
+    for name in ("_current.json", "run.json", "statistics.json"):
+        (tmp_path / "run" / name).write_text("{}")
     (tmp_path / "empty").mkdir()
     (tmp_path / "marhc").mkdir()
     (tmp_path / "marhc" / "orders.csv").write_text("items\n3\n")
@@ -30,6 +34,7 @@ def folder(tmp_path, monkeypatch):
         ["orders.csv", "--baseline", "s3://bucket/march"],
         ["s3://bucket/orders.csv"],
         ["--dataset-format", "table:orders"],
+        ["orders.csv", "--checks", "my_checks:amounts", "--expectations", "rules.json#orders"],
         ["a.b.c", "--dataset-format", "databricks"],
         ["--fail-on-violations", "true"],
     ],
@@ -62,6 +67,18 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
         (
             ["orders.csv", "--baseline", "empty"],
             "--baseline is 'empty', where there is no baseline; write the output path of a baselining job",
+        ),
+        (
+            ["orders.csv", "--baseline", "march/constraints.json"],
+            "--baseline is 'march/constraints.json', where there is no baseline; write the folder of that file, march",
+        ),
+        (
+            ["orders.csv", "--expectations", "ruels.json"],
+            "--expectations is 'ruels.json', where there is no file or directory; did you mean rules.json?",
+        ),
+        (
+            ["run"],
+            "--dataset-source is 'run', which holds the documents of a run and no data; write the path of the data",
         ),
         (["file:/nowhere/at/all"], "--dataset-source is 'file:/nowhere/at/all', where there is no file or directory"),
     ],

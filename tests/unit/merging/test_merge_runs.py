@@ -188,6 +188,13 @@ def test_a_large_hour_is_put_together_from_slices_of_its_time(merge, tmp_path, m
         ([make_capture(1), "x"], [make_label("event-1")], BadInput, "1 of 2 captures were refused"),
         (["0.7", "0.2"], [make_label("event-1")], BadInput, "a batch transform append ids to its out"),
         ([make_capture(1)], [make_label("event-1"), "x"], BadInput, "1 of 2 labels were refused"),
+        ([make_capture(1)], ["event-1,1"], BadInput, 'write labels as {"groundTruthData"'),
+        (
+            [make_capture(1)],
+            [make_label("event-1", data=None)],
+            BadInput,
+            "leave out those whose label isn't known yet",
+        ),
         ([make_capture(1)], [{"eventId": "event-1", "label": 1}], BadInput, 'write labels as {"groundTruthData"'),
     ],
 )
@@ -255,3 +262,12 @@ def test_every_tenth_of_the_scores_gives_as_many_captures_to_label(merge, tmp_pa
     assert len({record["id"] for record in first} - {"event-0"}) == 30
     assert repeated == first
     assert {record["id"] for record in another} != {record["id"] for record in first}
+
+
+def test_captures_to_label_by_a_score_that_none_has_are_drawn_with_a_warning(merge, tmp_path, caplog):
+    write_captures(tmp_path, 0, [make_capture(number, output="0.5") for number in range(20)])
+    write_labels(tmp_path, 0, [make_label("event-0")])
+    merge(0, to_label=ToLabel(5, Score("9")))
+
+    assert len(read_chosen(tmp_path / "merged")) == 5
+    assert "no capture has a score where --score-attribute says" in caplog.text

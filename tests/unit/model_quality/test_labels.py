@@ -93,6 +93,13 @@ def test_a_score_above_the_threshold_is_the_positive_class():
             replace(BINARY, positive_label="YES"), ["no", "yes"], ["no", "yes"], "none of them .* 'YES'", id="misspelt"
         ),
         pytest.param(
+            replace(BINARY, positive_label="Yes"),
+            ["no", "no", "yes"],
+            ["no", "yes", "yes"],
+            "--positive-label as the data has it: it differs in capitals alone",
+            id="in other capitals",
+        ),
+        pytest.param(
             MULTICLASS,
             list(range(1_001)),
             list(range(1_001)),
@@ -127,6 +134,7 @@ def test_a_few_rows_of_many_classes_may_all_be_predicted_wrongly():
             replace(BINARY, positive_label="a"), "abcaab", "abbaab", None, {"a", "b"}, id="a positive class named"
         ),
         pytest.param(replace(BINARY, positive_label="a"), "bbbcbb", "bbbbbb", None, {"a", "b"}, id="named, and absent"),
+        pytest.param(replace(BINARY, positive_label="A"), "bbbabb", "bbbbbb", None, None, id="named in capitals"),
         pytest.param(BINARY, "aabbab", "aabbac", "01", None, id="nothing of the baseline's classes"),
         pytest.param(BINARY, "01x", "yyz", None, None, id="labels and predictions have nothing in common"),
         pytest.param(MULTICLASS, "012", "011", None, None, id="many classes"),

@@ -95,6 +95,15 @@ def test_encodings_that_differ_are_refused_with_the_services_sentence_or_allowed
     )
 
 
+def test_a_first_run_on_requests_in_csv_with_answers_in_json_has_the_columns_of_both(read, caplog):
+    mixed = captured('3,"x, ""y"""', '{"p": 6}', output_encoding="JSON")
+    dataset = read([mixed] * 3, names=None, allow_mixed_encodings=True)
+
+    assert dataset.names == ("p", "_c1", "_c2")
+    assert sort_rows(dataset) == [("6", "3", 'x, "y"')] * 3
+    assert not caplog.records
+
+
 def test_the_windows_column_count_is_the_most_frequent_one(read):
     lines = [captured("1,2,3"), captured("4,5,6"), captured("7,8"), captured("1,2\n3", "5\n6")]
     # An earlier window had the baseline's columns

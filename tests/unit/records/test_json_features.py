@@ -166,6 +166,13 @@ def test_more_names_than_are_taken_are_a_sentence(monkeypatch):
         read([json.dumps({"o": {f"n{number}": 1}}) for number in range(11)], flatten=True)
 
 
+def test_records_that_have_no_name_in_common_are_no_lack_of_objects():
+    sentence = "each of 300 members is in few records; if these are called by values, such as ids, write them as values"
+
+    with pytest.raises(BadInput, match=sentence):
+        read([json.dumps({f"user-{number}": 1}) for number in range(300)])
+
+
 MANY_NAMES = {f"k{number}": 1 for number in range(20_001)}
 DEEP = json.loads('{"a":' * 900 + "1" + "}" * 900)
 

@@ -213,6 +213,13 @@ def test_rows_of_csv_with_answers_in_json_are_read_where_both_are_allowed(model)
     refused = model.jobs("monitor", "captures", "--baseline", "baseline", "--output-path", "other")
     assert refused.status == 2
     assert "--set allow_mixed_encodings=yes reads both" in refused.said
+    # A baseline of the same records takes the flag that its own refusal names
+    refused = model.jobs("baseline", "captures", "--output-path", "of-captures")
+    assert "--set allow_mixed_encodings=yes reads both" in refused.said
+    words = ("captures", "--output-path", "of-captures", "--set", "allow_mixed_encodings=yes")
+    assert model.jobs("baseline", *words).status == 0
+    statistics = json.loads((model.folder / "of-captures" / "statistics.json").read_text())
+    assert len(statistics["features"]) == len(cells) + 3
 
 
 def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(model):

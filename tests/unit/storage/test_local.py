@@ -31,6 +31,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path, file_size
     assert os.listdir(tmp_path) == ["statistics.json"]
 
 
+def test_of_a_fault_that_is_not_about_room_no_bytes_are_asked_for(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputFailed, match=r"folder: can't be written: .*folder is a folder; name a file in it$"):
+        storage.write(str(tmp_path / "folder"), b"text")
+    with pytest.raises(OutputFailed, match=r"/dev/full is a file; name a folder as the output path$"):
+        storage.write("/dev/full/statistics.json", b"text")
+
+
 @pytest.mark.parametrize("path", ["/a/b", "a/b", "file:/a/b", "file:///a/b", "FILE:/a/b", "a b#c?d"])
 def test_a_path_without_a_scheme_or_with_that_of_files_is_local(path):
     assert is_local(path)

@@ -127,11 +127,32 @@ CAST = {
 }
 
 
+UNREADABLE = {
+    "time32": "its text, or a number of seconds",
+    "time64": "its text, or a number of seconds",
+    "month_day_nano_interval": "a number",
+    "decimal256": "a decimal of at most 38 digits, or a double",
+    "dense_union": "a struct",
+    "sparse_union": "a struct",
+    "run_end_encoded": "its plain values",
+}
+"""Types that neither engine reads, by the beginning of the name, and what to write instead."""
+
+
 def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
-    """The Spark type for values of this Arrow type."""
+    """The Spark type for values of this Arrow type. Raises BadInput if there is none."""
     types = pa.types
     if types.is_dictionary(data_type):
         return map_to_spark_type(data_type.value_type, where)
+    if is_uuid(data_type):
+        return pa.string()
+    # Spark reads what is stored, such as the months of a period
+    if isinstance(data_type, pa.BaseExtensionType):
+        return map_to_spark_type(data_type.storage_type, where)
+    if types.is_fixed_size_binary(data_type):
+        return pa.binary()
+    if types.is_duration(data_type):
+        return pa.int64()
     if (
         str(data_type) in SPARK_TYPES
         or types.is_decimal128(data_type)
@@ -144,11 +165,24 @@ def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
     if types.is_timestamp(data_type):
         return pa.timestamp("us", data_type.tz)
     if types.is_list(data_type) or types.is_large_list(data_type) or types.is_fixed_size_list(data_type):
-        return pa.list_(map_to_spark_type(data_type.value_type, where))
-    if types.is_time(data_type):
-        instead = "write it as text or as seconds, or leave it out by --exclude-features-attribute"
-        raise BadInput(f"{where}: is a time of day ({data_type}), which neither engine reads; {instead}")
+        values = data_type.value_type
+        if is_uuid(values):
+            values = values.storage_type
+        return pa.list_(map_to_spark_type(values, where))
+    for beginning, instead in UNREADABLE.items():
+        if str(data_type).startswith(beginning):
+            instead += ", or leave it out by --exclude-features-attribute"
+            raise BadInput(f"{where} holds {data_type}, which neither engine reads; write {instead}")
     raise NeedsSpark(f"{where}: a column of {data_type}")
+
+
+def is_uuid(data_type: pa.DataType) -> bool:
+    return str(data_type) == "extension<arrow.uuid>"
+
+
+def format_uuids(cells: pa.Array) -> pa.StringArray:
+    """UUIDs as texts with hyphens, as CSV and databases write them."""
+    return pa.array((value and str(value) for value in cells.to_pylist()), pa.string())
 
 
 MOST_DIGITS = 38  # of a decimal
@@ -203,4 +237,6 @@ def _cast_column(column: pa.Array, data_type: pa.DataType) -> pa.Array:
         return pa.nulls(len(column))
     if column.type == data_type:
         return column
+    if is_uuid(column.type):
+        return format_uuids(column)
     return pc.cast(column, data_type, safe=False)

@@ -175,15 +175,15 @@ def read_captures(
         with naming_faulty_files(engine, source):
             dataset = _read_with_script(engine, source, reading, options.script, as_service=as_service)
         return replace(dataset, partitions_at_most=at_most, long_lines=find_listed_long_lines(engine, source))
-    first_record = _find_first_record(engine, source, reading)
+    encodings: tuple[str | None, ...] = (CSV, JSON)
+    if options.allow_mixed_encodings:
+        encodings = (None,)
+    first_record = _find_first_record(engine, source, reading, encodings)
     if first_record is None:
         log.warning("none of the first %d files begins with records that can be read", FORMAT_SAMPLE_FILES)
     # Without a readable record, the scan refuses all of them, by reason
-    encoding, first = first_record or (CSV, Decoded(cells=1))
-    if options.allow_mixed_encodings:
-        reading = replace(reading, encoding=None)
-    else:
-        reading = replace(reading, encoding=encoding)
+    encoding, first = first_record or (encodings[0], Decoded(cells=1))
+    reading = replace(reading, encoding=encoding)
     reading = replace(reading, names=reading.names or first.keys)
     # The baseline's names, and with which of them columns are matched
     matched_by = None
@@ -346,19 +346,21 @@ def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
     return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
 
 
-def _find_first_record(engine: Engine, source: Listing, reading: Reading) -> tuple[str, Decoded] | None:
-    """Encoding and content of the first readable record, regardless of its time, that has the encoding and width of
-    most of the first records. If there is none, of the first record that is refused for its rows only, since its
-    encoding is known.
+def _find_first_record(
+    engine: Engine, source: Listing, reading: Reading, encodings: Sequence[str | None] = (CSV, JSON)
+) -> tuple[str | None, Decoded] | None:
+    """Encoding, one of these, and content of the first readable record, regardless of its time, that has the encoding
+    and width of most of the first records. If there is none, of the first record that is refused for its rows only,
+    since its encoding is known.
     """
     anything = replace(reading, window=None, sample=None, columns=None)
     with_faulty_rows = None
-    first: dict[tuple[str, int], Decoded] = {}
-    readable: Counter[tuple[str, int]] = Counter()
+    first: dict[tuple[str | None, int], Decoded] = {}
+    readable: Counter[tuple[str | None, int]] = Counter()
     for file in source.files[:FORMAT_SAMPLE_FILES]:
         for line in read_first_lines(engine, file):
             # A line can be read as CSV and as JSON: the layout that most of the first lines have wins
-            for encoding in (CSV, JSON):
+            for encoding in encodings:
                 decoded = decode(line, replace(anything, encoding=encoding))
                 if decoded.reason is None:
                     first.setdefault((encoding, decoded.cells), decoded)

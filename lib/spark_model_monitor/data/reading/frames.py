@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.casts import WIDER
+from spark_model_monitor.data.engine.casts import UNREADABLE, WIDER, format_uuids, is_uuid
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.engine.partitions import FILE_BYTES_OF_A_GROUP, MAX_BATCH_ROWS
 from spark_model_monitor.data.reading.dataset import NO_FILES, Dataset, require_columns
@@ -97,15 +97,9 @@ CAST: Mapping[str, pa.DataType] = {
 """Spark's substitutes for Arrow types that it lacks, by name; no value changes."""
 
 NO_TYPE_OF_SPARK = {
-    "time32": "its text, or a number of seconds",
-    "time64": "its text, or a number of seconds",
+    **UNREADABLE,
     "duration": "a number, such as frame[name].dt.total_seconds()",
-    "month_day_nano_interval": "a number",
-    "decimal256": "a decimal of at most 38 digits, or a double",
     "extension": "its text",
-    "dense_union": "a struct",
-    "sparse_union": "a struct",
-    "run_end_encoded": "its plain values",
 }
 """Types that Spark columns can't have, by name prefix, and what to write instead."""
 
@@ -149,7 +143,9 @@ def convert_to_spark_types(rows: Rows, most_bytes: int) -> Rows:
     """
     types: dict[pa.DataType, pa.DataType] = {}
     for field in rows.schema:
-        if field.type not in types:
+        if is_uuid(field.type):
+            types[field.type] = pa.string()
+        elif field.type not in types:
             types[field.type] = map_to_spark_type(field.name, field.type)
     schema = pa.schema([(f"c{position}", types[field.type]) for position, field in enumerate(rows.schema)])
     if isinstance(rows, pa.Table):
@@ -173,6 +169,8 @@ def _cast_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
             column = pa.chunked_array(plain, field.type)
         if VIEW in str(column.type) and column.num_chunks:  # Arrow 25 casts views to lists with invalid offsets
             column = pa.chunked_array(map(_convert_lists, column.chunks))
+        if is_uuid(column.type):
+            column = format_uuids(column)
         if column.type != field.type:  # truncates times to microseconds
             try:
                 column = column.cast(field.type, safe="timestamp" not in str(field.type))

@@ -53,6 +53,8 @@ DIGITS_TYPE = pa.decimal128(38, 0)  # integers of more than 64 bits
 ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_()}
 NUMBERS = (LONG, DIGITS, DOUBLE)  # from narrow to wide
 
+NAMES_AS_VALUES = 'if these are called by values, such as ids, write them as values, {"id": …, "value": …}, or use a preprocessor script'
+
 FEW_RECORDS = 3
 RARE_SHARE = 0.01
 MOST_RARE = 100
@@ -195,10 +197,7 @@ def _limit_layouts(layouts: dict[Layout, MemberValues]) -> dict[Layout, MemberVa
     # Layouts multiply names; without them, the same names count once
     everything = reduce(MemberValues.__add__, layouts.values())
     if _count_names(everything) > MOST_COLUMNS:
-        raise BadInput(
-            f"the records have more than {MOST_COLUMNS:,} different members; if these are called by values, such as ids, write "
-            'them as values, {"id": …, "value": …}, or use a preprocessor script'
-        )
+        raise BadInput(f"the records have more than {MOST_COLUMNS:,} different members; {NAMES_AS_VALUES}")
     return {(): everything}
 
 
@@ -274,6 +273,8 @@ def choose_features(
     if len(rare) > MOST_RARE:
         members = {name: values for name, values in members.items() if name not in rare}
     features = {name: kind for name, kind in choose_kinds(members).items() if kind not in ({}, ({},))}
+    if not features and len(rare) > MOST_RARE:
+        raise BadInput(f"{where}: each of {len(rare):,} members is in few records; {NAMES_AS_VALUES}")
     if not features and faults:
         raise BadInput(f"{where}: no line is a JSON object; in the first, {faults[0]}")
     if not features:

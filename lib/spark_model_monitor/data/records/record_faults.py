@@ -78,7 +78,7 @@ def _describe_width(cells: int, width: int) -> str:
 
 def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
     """What is wrong with a captured record. width: the cells of a row of input and output together."""
-    instead = "leave such records out, or choose the half that all have by captureIndexNames (docs/data.md)"
+    instead = "leave such records out, or choose the half that all have by --halves"
     # A request that failed has no answer
     half_by_name = {name: find_half(halves, name) for name in ("input", "output")}
     for name, half in half_by_name.items():

@@ -152,20 +152,20 @@ REMEDIES = {
     "take it off by a --record-preprocessor-script",
     Refusal.CAPTURED_HEADER: "if requests need their header line take it off by a --record-preprocessor-script",
     Refusal.BASE64_WITHOUT_SCRIPT: "decode other BASE64 than CSV and JSON, or all under --compat service, by a "
-    "--record-preprocessor-script; for the answers to images give captureIndexNames (docs/data.md)",
+    "--record-preprocessor-script; for the answers to images write --halves response",
     Refusal.TENSORS_WITHOUT_VALUES: "capture the bytes behind the JSON, too, or send the values in JSON",
     Refusal.BYTES_OF_SELDON: "send ndarray, tensor or jsonData, or decode the bytes by a --record-preprocessor-script",
-    Refusal.TWO_VALUES: "if input and output have members of one name choose a half by captureIndexNames (docs/data.md), or name "
+    Refusal.TWO_VALUES: "if input and output have members of one name choose a half by --halves request, or response, or name "
     "them apart by a --record-preprocessor-script",
     Refusal.NOT_UTF_8: "write the files as UTF-8, as iconv -f LATIN1 -t UTF-8 does of Latin-1",
     Refusal.NESTED_JSON: "to read arrays within a row write --flatten-json",
     Refusal.ROWS_WITHIN_ROWS: "make rows or columns of these objects by a --record-preprocessor-script",
     Refusal.TOO_MANY_NAMES: "if members are called by values, such as ids, write them as values",
     Refusal.ANOTHER_SHAPE: "write a member as a value, an array of values or an object in all records, or under "
-    "--no-flatten-json as a value",
+    "--no-flatten-json as a value; if members are called by values, such as ids, write them as values",
     Refusal.NOT_GROUND_TRUTH: _LABEL,
     Refusal.NO_ID: _LABEL,
-    Refusal.NO_LABEL: "join captures with their labels by merge, which writes groundTruthData into each record",
+    Refusal.NO_LABEL: "write a label into each record, as merge does of captures, or leave out those whose label isn't known yet",
     Refusal.LABEL_NOT_A_NUMBER: _NUMBER,
     Refusal.PREDICTION_NOT_A_NUMBER: _NUMBER,
     Refusal.NO_PREDICTION: f"say where the prediction is by inference_attribute: {_IN_A_RECORD}",

@@ -17,6 +17,7 @@ from spark_model_monitor.documents.check_results import (
     EXPECTATION,
     LIMITS,
     PRESENCE,
+    ROW_RULE,
     UPPER_LIMIT,
     CheckResult,
     CheckStatus,
@@ -130,7 +131,10 @@ def plan_rules(
         if name in baseline_names:
             lacking.setdefault(name, level)
         else:
-            instead = did_you_mean(name, dataset.names, f"the columns are {', '.join(dataset.names[:20])}")
+            columns = f"the columns are {', '.join(dataset.names[:20])}"
+            if where.startswith("row_rules"):
+                columns += f"; a text stands in quotes, as '{name}'"
+            instead = did_you_mean(name, dataset.names, columns)
             faults.append(f"expectations: {where}: there is no column {name!r}; {instead}")
         return False
 
@@ -147,7 +151,7 @@ def plan_rules(
         names = tuple(dict.fromkeys(list_columns(tree)))
         if all(is_there(name, f"row_rules[{index}]", row_rule.level) for name in names):
             allowed = _compute_allowed_share(row_rule.share)
-            words = (row_rule.rule, "row_rule", "that break it")
+            words = (row_rule.rule, ROW_RULE, "that break it")
             condition = table.count_rows(tree)
             requested_rule = RequestedRule(*words, allowed, row_rule.level, condition, columns=names)
             # By the first of its columns whose cells are not texts
@@ -252,10 +256,10 @@ def _plan_column(
     if rules.newer_than is not None:
         since = _find_moment(rules.newer_than, end)
         if since is None:
-            faults.append(
-                f"expectations: features.{name}.newer_than is {rules.newer_than!r}, before the end of a window, and the run "
-                "has none; write --start-time and --end-time, or a time"
-            )
+            fault = "which is no time; write one such as 2026-01-31T08:00:00Z"
+            if rules.newer_than.startswith("P"):
+                fault = "before the end of a window, and the run has none; write --start-time and --end-time, or a time"
+            faults.append(f"expectations: features.{name}.newer_than is {rules.newer_than!r}, {fault}")
         else:
             # What is no time isn't newer, either
             time: Tree = ("time", column)

@@ -9,7 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from spark_model_monitor.documents.check_results import ASSERTION, EXPECTATION, NOT_CHECKED, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import (
+    ASSERTION,
+    DQDL,
+    EXPECTATION,
+    NOT_CHECKED,
+    CheckResult,
+    CheckStatus,
+)
 from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule, RuleSet
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric
 from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
@@ -20,7 +27,6 @@ from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums
 from spark_model_monitor.value_class import value_class
 
 ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
-DQDL = "dqdl"  # the component of its results
 FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
 
 

@@ -125,6 +125,9 @@ def _guess_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[Clas
         pairs = [frozenset((key, class_key(name))) for key, name in _POSITIVE_BY_NEGATIVE.items() if key in rows]
         return max(pairs, key=lambda pair: sum(rows[key] for key in pair), default=frozenset())
     if positive is None:
+        # A misspelt class makes no strays of the rows that have it
+        if match_spellings(positives, [key for key in rows if isinstance(key, str)]):
+            return frozenset()
         positive = class_key(positives[0])
     opposite = class_key(_NEGATIVE_BY_POSITIVE.get(positive, ""))
     other_classes = sorted((-count, str(key), key) for key, count in rows.items() if key != positive)
@@ -195,9 +198,13 @@ def _identify_classes(labels: frozenset[str], predictions: frozenset[str], plan:
         return plan.positive_label, other_names[0]
     if len(other_names) == 1 and class_key(other_names[0]) in _POSITIVE_BY_NEGATIVE:
         return _POSITIVE_BY_NEGATIVE[class_key(other_names[0])], other_names[0]
+    spellings = match_spellings(positives, names.values())
+    as_written = ""
+    if spellings:
+        as_written = f" as the data has it: it differs in {describe_difference(spellings)} alone"
     raise BadInput(
         f"the classes are {describe_labels(names.values())}, and none of them is the positive one, "
-        f"{' or '.join(map(repr, positives))}; name the positive class with --positive-label"
+        f"{' or '.join(map(repr, positives))}; name the positive class with --positive-label{as_written}"
     )
 
 

@@ -350,4 +350,6 @@ def read_shares(path: str) -> Mapping[str, float]:
 
     if not path.endswith(".json"):
         path = resolve_file(path, AttributionReport.FILE_NAME)
+        if not storage_of(path).exists(path):
+            raise BadInput(f"{path}: there is no such file; name the output path of a run of explainability")
     return read_document_file(AttributionReport, path).shares

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from spark_model_monitor.documents.alert_files import Decision, Promotion, Promotions
 from spark_model_monitor.documents.check_results import CheckResults, identify_subject
 from spark_model_monitor.documents.run_description import RunDescription, format_moment
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, did_you_mean
 from spark_model_monitor.reports.alerts import open_alerts, read_alerts, resolve_alerts_path
 from spark_model_monitor.reports.history.variation import read_history, write_history
 from spark_model_monitor.reports.outputs.run_files import (
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FOLDER = "_decisions"
+
+MOST_NAMES = 10  # of features with a violation, in a sentence
 
 
 def accept(
@@ -103,8 +105,12 @@ def accept(
         names = {name for result in violated for name in (result.metric, result.feature)}
         wrong = sorted(set(features) - names)
         if not violated or wrong:
-            whose = f" of {wrong[0]!r}" if wrong else ""
-            raise BadConfiguration(f"{run_path}: run {published.run_id} has no violation{whose}")
+            fault = f"{run_path}: run {published.run_id} has no violation"
+            if violated:
+                known_names = sorted(name for name in names if name)
+                instead = f"its violations are of {', '.join(map(repr, known_names[:MOST_NAMES]))}"
+                fault += f" of {wrong[0]!r}; {did_you_mean(wrong[0], known_names, instead)}"
+            raise BadConfiguration(fault)
         _require_series(run_path, published)
         # What was accepted, so that the same change isn't a violation again while a larger one is
         alarms = [alarm for alarm in violated if not features or {alarm.metric, alarm.feature} & set(features)]
@@ -215,6 +221,9 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
 
     Raises BadConfiguration if there is none before it, BadInput if its files are gone.
     """
+    # A lease would make the folder of a misspelt name
+    if not read_promotions(baselines).standing:
+        raise BadConfiguration(f"{baselines}: no version was promoted here; name the folder given to promote by --to")
     with holding(storage_of(baselines), baselines):
         past_promotions = read_promotions(baselines)
         if len(past_promotions.standing) < 2:

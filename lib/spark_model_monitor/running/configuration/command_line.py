@@ -134,17 +134,22 @@ PREVIOUS = "previous"
 NAMING = (
     DATA,
     BASELINE,
+    "--attributions",
+    "--checks",
+    "--expectations",
     "--ground-truth-source",
     "--baseline-constraints",
     "--baseline-statistics",
     "--record-preprocessor-script",
     "--post-analytics-processor-script",
+    "--thresholds",
 )
 """Flags whose values are paths that must exist."""
 
 TABLE_LOGS = ("databricks", "vertex")
 """Formats of logs that are tables, which may be given by their names in a catalog."""
 
+OF_A_RUN = ("_current.json", "run.json", "statistics.json")
 OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
 
 
@@ -182,9 +187,15 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _find_path_errors(flag: str, text: str) -> Iterator[str]:
     """What is wrong with a path."""
+    # module:function is no path
+    if flag == "--checks" and not text.endswith(".json"):
+        return
     # Other file systems can't be looked at from here without Spark
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
         return
+    # The table of a data contract
+    if flag == "--expectations":
+        text = text.partition("#")[0]
     if text.startswith("file:"):
         path = "/" + text.removeprefix("file:").lstrip("/")
     else:
@@ -212,7 +223,12 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
         hint = f"; {near}" if near else ""
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):
-        yield f"{flag} is {text!r}, where there is no baseline; write the output path of a baselining job"
+        instead = "the output path of a baselining job"
+        if os.path.basename(path) in OF_A_BASELINE:
+            instead = f"the folder of that file, {os.path.dirname(path) or '.'}"
+        yield f"{flag} is {text!r}, where there is no baseline; write {instead}"
+    elif flag == DATA and all(os.path.isfile(os.path.join(path, name)) for name in OF_A_RUN):
+        yield f"{flag} is {text!r}, which holds the documents of a run and no data; write the path of the data"
 
 
 def _is_baseline(path: str) -> bool:

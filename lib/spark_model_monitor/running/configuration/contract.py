@@ -249,7 +249,7 @@ class JobConfig(BaseModel):
     manifest_root: str | None = _of_window("PATH", default="no file is a manifest")
     """For a batch transform's captures: folder or bucket of the files that manifests may name."""
 
-    allow_mixed_encodings: Switch = _of_monitoring(initial=False, opposite="one_encoding")
+    allow_mixed_encodings: Switch = _of_analysis(initial=False, opposite="one_encoding")
     """Allow a capture's input and output to have different encodings; otherwise the job fails, like the service's."""
 
     omit_empty_violations: Switch = _of_monitoring(initial=False, opposite="always_violations")

@@ -219,7 +219,7 @@ PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
 
 def _unknown(flag: str, near: Sequence[str]) -> str:
     if not flag.startswith("--"):
-        return f"{flag!r} belongs to no flag; write --FLAG VALUE, and quote values with blanks"
+        return f"{flag!r} belongs to no flag; write --FLAG VALUE, quote values with blanks, and name the folder of several files"
     # Other commands have such a flag, so that people expect it here
     if flag in PAGE_FLAGS:
         return f"{flag} is no flag of this job: report.html is written by default, and --no-report leaves it out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
@@ -21,6 +22,8 @@ from spark_model_monitor.running.merging.merge_rows import ID_SCHEMA, parse_id_l
 from spark_model_monitor.running.merging.sources import Score
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.value_class import value_class
+
+log = logging.getLogger(__name__)
 
 TO_LABEL = "to_label.jsonl"
 
@@ -73,6 +76,8 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
     counts: Counter[float | None] = Counter()  # bounded by the number of digits
     for batch in scored.mapped(_count_bins, COUNTED).batches():
         counts.update(dict(zip(*batch.to_pydict().values(), strict=True)))
+    if set(counts) == {None}:
+        log.warning("no capture has a score where --score-attribute says, so any are drawn; name the output's score")
     # Second scan: each partition gives at most `count` per stratum, so the driver's memory is bounded
     candidates = scored.mapped(partial(_select_candidates, _number_strata(counts), to_label), CANDIDATES).batches()
     taken: list[tuple[int, int, ChosenId]] = []

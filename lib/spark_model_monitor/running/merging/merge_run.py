@@ -388,6 +388,9 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
             remedy = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
                 remedy += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
+            # Such as a table in CSV, of which a line of JSON isn't all that has to be written
+            elif Refusal.NOT_A_JSON_OBJECT in reasons:
+                remedy = describe_remedy([Refusal.NOT_GROUND_TRUTH.text])
             raise BadInput(
                 f"{count:,} of {read:,} {name} were refused ({texts}), more than the allowed share of "
                 f"{request.max_quarantined_share}; they are in {quarantine}; {remedy}, or allow more with "

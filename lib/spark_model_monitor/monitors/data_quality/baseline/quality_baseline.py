@@ -77,6 +77,7 @@ if TYPE_CHECKING:
 
 NO_LIMITS: frozenset[str] = frozenset()
 
+NOT_GIVEN = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
 
 
@@ -394,7 +395,7 @@ class BaselineFeature:
         if self.name in distributions:
             return distributions[self.name]
         # A person has to know whether this column is unknown, or all of them
-        reason = "neither statistics nor states of it were given"
+        reason = NOT_GIVEN
         if distributions:
             reason = NOT_IN_BASELINE
         return FeatureDistribution(self.constraints.inferred_type, reason=reason)

@@ -14,6 +14,7 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_GIVEN
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type
@@ -151,6 +152,8 @@ def _withhold_drift(feature: FeatureComparison, finding: Finding) -> Finding:
         if not is_change_seen:
             return finding
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
+    elif feature.baseline.reason == NOT_GIVEN:
+        advice = "put the baseline's statistics.json beside constraints.json, or name it (--baseline-statistics)"
     return finding.unsure(reason, advice, is_change_seen=is_change_seen)
 
 
