@@ -243,7 +243,7 @@ def assign_blocks(names: pa.StringArray) -> pa.Array:
     return pa.array(blocks, mask=~has_name)
 
 
-@value_class(slots=False)
+@value_class
 class CountTask:
     """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
 
@@ -352,7 +352,7 @@ def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKi
     return frozenset()
 
 
-@value_class(slots=False)
+@value_class
 class StrayTask:
     """Refuses records with a stray cell. strays: stray kinds by column."""
 

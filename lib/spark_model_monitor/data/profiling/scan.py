@@ -82,7 +82,7 @@ class Scan:
     rule_counts: RuleCounts | None = None
 
 
-@value_class(slots=False)
+@value_class
 class RowSource:
     """The rows of a scan, or the lines that they are made from, and what is known about them."""
 

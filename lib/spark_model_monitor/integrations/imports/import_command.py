@@ -94,7 +94,7 @@ S3_ELSEWHERE = (
 )
 
 
-@value_class(slots=False)
+@value_class
 class ConvertedSchedule:
     """One imported schedule: its files by name, and the remarks on it."""
 

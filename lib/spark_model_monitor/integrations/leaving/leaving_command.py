@@ -27,7 +27,7 @@ EXPORTED = "exported"
 NOTEBOOKS = (".ipynb", ".py")
 
 
-@value_class(slots=False)
+@value_class
 class LeaveRequest:
     """source: a folder of exported JSON, or `account`. folder: of the report. offered, is_answered: as for `import-notebook`."""
 

@@ -34,7 +34,7 @@ _NOT_MADE = (
 _MOST_DIFFERENCES = 5  # of a window, on the page; the JSON has all
 
 
-@value_class(slots=False)
+@value_class
 class LeavingSchedule:
     """One schedule of the report. starters: what starts it here, by kind."""
 
@@ -44,7 +44,7 @@ class LeavingSchedule:
     starters: Mapping[str, str]
 
 
-@value_class(slots=False)
+@value_class
 class LeavingReport:
     """All of it. stops: what costs money, and the calls that end it. notebooks: what `import-notebook` says, by file."""
 

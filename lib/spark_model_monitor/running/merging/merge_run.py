@@ -78,7 +78,7 @@ log = logging.getLogger(__name__)
 STAGING = "_staging"  # working folder of a run, below the output; removed at its end
 
 
-@value_class(slots=False)
+@value_class
 class Merged:
     """The result of a run: the account of its window, the hours it restated, and how many hours it wrote or changed."""
 

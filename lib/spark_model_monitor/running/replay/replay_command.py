@@ -56,7 +56,7 @@ SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
 
 
-@value_class(slots=False)
+@value_class
 class ReplayRequest:
     """The arguments of a replay. monitoring: the flags of the monitoring job; the rest is the replay's own."""
 
@@ -173,7 +173,7 @@ OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
 """Errors in one window that would recur in the next."""
 
 
-@value_class(slots=False)
+@value_class
 class BackfillRequest:
     """config: of all windows, whose times bound them. flags: of the monitoring job, as given."""
 

@@ -27,7 +27,7 @@ CENTRAL = "https://repo1.maven.org/maven2"
 FETCH_SECONDS = 300
 
 
-@value_class(slots=False)
+@value_class
 class Artifact:
     """One JAR by its Maven coordinate, with its required SHA-256. classifier: empty for the main one."""
 

@@ -85,7 +85,7 @@ LARGEST = 1e200  # of numbers, which some units would take beyond the largest do
 Sides: TypeAlias = tuple[StepCdf, StepCdf]
 
 
-@value_class(slots=False)
+@value_class
 class Suspect:
     """A violated feature on both sides. others: the other violated ones, by name. texts: a column's present texts.
     ages: of times, relative to those of their rows.
