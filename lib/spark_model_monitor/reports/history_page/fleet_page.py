@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import Enum
 from textwrap import TextWrapper
 
 from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
-    Block,
     Cell,
     Headline,
     Highlight,
@@ -19,13 +19,13 @@ from spark_model_monitor.documents.page import (
     Link,
     Page,
     PageSection,
-    PageTable,
     Point,
     PointChart,
-    TableColumn,
     TableLine,
     Track,
     Tracks,
+    build_table,
+    create_reading,
     format_noun_count,
     list_short_names,
     shorten_name,
@@ -180,12 +180,9 @@ def create_fleet_page(
     # A model stands where its worst monitor does
     models = group_by(sorted(watched, key=_rank_monitor), lambda monitor: monitor.model or monitor.name)
     kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
-    lines = tuple(_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES])
-    columns = (
-        TableColumn(noun, is_name=True),
-        *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
-        *map(TableColumn, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
-    )
+    lines = [_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES]]
+    titles = (noun, *(KINDS.get(kind, "entry") for kind in kinds))
+    titles += ("since", "what", f"last {WINDOWS} windows", "owner", "tags")
     # The worst are kept, so what is left out needs no action
     left = len(models) - MOST_LINES
     more = ""
@@ -198,14 +195,14 @@ def create_fleet_page(
         sections.append(
             PageSection("What changed", (_draw_common_causes(bad, noun),), note=f"{noun}s in which a column changed")
         )
-    table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
+    table = build_table(titles, lines, names=(noun,), caption=more).drop_empty_columns()
+    table = replace(table, of_all=True)
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     # Times of different schedules mix: a day's window and an hour's have their own columns
     times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_draw_over_time(watched, times),)))
-    how = tuple[Block, ...](sentence.format(noun=noun) for sentence in EXPLANATIONS)
-    sections.append(PageSection("How to read this", how, folded=True))
+    sections.append(create_reading(sentence.format(noun=noun) for sentence in EXPLANATIONS))
     # A state's text begins with its sign and a space, which a fact doesn't need
     counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in MonitorState)
     facts = (*counts, ("false alarms allowed", budget))
