@@ -114,8 +114,10 @@ class _ColumnMetadataBuilder:
         # Several columns are packed into one number
         number, bits = divmod(index, COLUMNS_PER_NUMBER)
         self._shift = bits * COLUMN_BITS
-        self._code, self._text = CODE.format(number), TEXT.format(index)
-        self._minimum, self._maximum = MINIMUM.format(index), MAXIMUM.format(index)
+        self._code = CODE.format(number)
+        self._text = TEXT.format(index)
+        self._minimum = MINIMUM.format(index)
+        self._maximum = MAXIMUM.format(index)
         self._kinds: Counter[CellKind] = Counter()
         self._extremes: list[float] = []
         self._texts: set[str] = set()

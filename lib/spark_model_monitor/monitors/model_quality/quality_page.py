@@ -96,7 +96,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections.append(PageSection("What the predictions are like", shown))
     # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
     in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
-    reading = create_reading(READING + (OF_GROUPS,) * in_groups)
+    reading = create_reading((*READING, OF_GROUPS) if in_groups else READING)
     headline = None
     if not results:
         headline = Headline(OF_BASELINE.format(format_noun_count(len(lines), "metric")))

@@ -213,7 +213,8 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
 def _create_feature(
     history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
 ) -> PageFeature:
-    (_, run), name = series.last, series.names[row]
+    _, run = series.last
+    name = series.names[row]
     baseline = context.baselines.get(run.identity.baseline_run_id or "")
     # Since when, and how often
     since = series.since(row)

@@ -207,7 +207,8 @@ def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Win
     """
     source = config.dataset_source
     storage = storage_of(source)
-    start, end = config.start_time, config.end_time
+    start = config.start_time
+    end = config.end_time
     # A table of a catalog has no source
     has_hour_folders = bool(source) and any(hour_folders(storage, source))
     if config.time_column is None or has_hour_folders:

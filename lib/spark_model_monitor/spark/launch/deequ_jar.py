@@ -45,7 +45,10 @@ class Artifact:
     @property
     def file_name(self) -> str:
         """Its name in the repository."""
-        return f"{self.module}-{self.revision}{'-' * bool(self.classifier)}{self.classifier}.jar"
+        parts = [self.module, self.revision]
+        if self.classifier:
+            parts.append(self.classifier)
+        return f"{'-'.join(parts)}.jar"
 
     @property
     def path(self) -> str:

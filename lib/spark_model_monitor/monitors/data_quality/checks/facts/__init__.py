@@ -165,7 +165,8 @@ def compare_shares(
     baseline, current: the count and the total. design_effect: how many rows of the baseline count as one. tail: the p-value of
     so many, if it isn't the exact one of independent groups.
     """
-    (b, n), (w, m) = baseline, current
+    b, n = baseline
+    w, m = current
     if not n or not m:
         return None
 
