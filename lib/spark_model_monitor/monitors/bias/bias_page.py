@@ -191,18 +191,17 @@ def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
 
 def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
     titles = ("facet", "value(s) or threshold", "rows", "share of rows", "positive labels", "… of the rest")
-    rows = [
-        (
-            group.facet,
-            group.choice.shown,
-            format_count(float(d.rows)),
+    rows = []
+    for group in analysis.groups:
+        d = group.counts.d
+        a = group.counts.a
+        # The group's share of all rows, and the share of positive labels in it and in the rest
+        shares = (
             _format_share(float(d.rows), float(d.rows + a.rows)),
             _format_share(float(d.positives), float(d.rows)),
             _format_share(float(a.positives), float(a.rows)),
         )
-        for group in analysis.groups
-        for d, a in [(group.counts.d, group.counts.a)]
-    ]
+        rows.append((group.facet, group.choice.shown, format_count(float(d.rows)), *shares))
     return build_table(titles, rows, numbers=titles[2:])
 
 

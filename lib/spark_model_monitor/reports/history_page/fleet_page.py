@@ -262,11 +262,14 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
 
 def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
     """How many models or tables have each change, compared with the window before."""
-    now = Counter(cause for monitor in bad for cause in dict.fromkeys(monitor.causes))
+    now: Counter[str] = Counter()
     # The window before shows whether a change spreads over models or fades
-    before = Counter(
-        cause for monitor in bad for window in monitor.windows[-2:-1] for cause in dict.fromkeys(window.causes)
-    )
+    before: Counter[str] = Counter()
+    for monitor in bad:
+        # Each once, in their order, which decides between equal counts
+        now.update(tuple(dict.fromkeys(monitor.causes)))
+        for window in monitor.windows[-2:-1]:
+            before.update(tuple(dict.fromkeys(window.causes)))
     # Model quality and bias name no columns; then there is one bar for all
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
@@ -285,13 +288,13 @@ def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     windows_by_time = group_by(all_windows, lambda window: window.time)
     windows = [windows_by_time.get(time, []) for time in times]
     # None, not 0, where nothing ran: an empty column is a gap, not a good hour
-    values = tuple(
-        float(sum(window.violations > 0 for window in windows_of_time)) if windows_of_time else None
-        for windows_of_time in windows
-    )
-    marks = tuple(map(_mark, windows))
+    values: list[float | None] = []
+    for windows_of_time in windows:
+        num_violated = sum(window.violations > 0 for window in windows_of_time)
+        values.append(float(num_violated) if windows_of_time else None)
     note = f"windows with violations, of {len(watched):,} monitors"
-    return Tracks("Over time", tuple(_format_time(time) for time in times), (Track("violations", note, values, marks),))
+    track = Track("violations", note, tuple(values), tuple(map(_mark, windows)))
+    return Tracks("Over time", tuple(map(_format_time, times)), (track,))
 
 
 def _mark(windows: Sequence[SeenWindow]) -> Highlight:
@@ -310,9 +313,13 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
     cells: list[Cell] = [shorten_name(name)]
     # A cell for each kind of monitor, a dash where the model has none
     for kind in kinds:
-        monitor = next((monitor for monitor in monitors if monitor.kind == kind), None)
-        text = monitor.state.value if monitor else "–"
-        cells.append(Link(text, monitor.page) if monitor and monitor.page else text)
+        monitor_of_kind = next((monitor for monitor in monitors if monitor.kind == kind), None)
+        if monitor_of_kind is None:
+            cells.append("–")
+        elif monitor_of_kind.page:
+            cells.append(Link(monitor_of_kind.state.value, monitor_of_kind.page))
+        else:
+            cells.append(monitor_of_kind.state.value)
     # The bars and texts are those of the worst monitor, which is why the line stands where it does
     bars = Hours(
         tuple(float(window.violations) for window in worst.windows),
@@ -320,12 +327,13 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
         f"violations of {worst.name} by window",
     )
     # Monitors of one model often share owners; each is named once
-    owners, tags = (
-        dict.fromkeys(filter(None, texts))
-        for texts in ([o.owner for o in monitors], [t for o in monitors for t in o.tags])
-    )
+    owners: dict[str, None] = {}
+    tags: dict[str, None] = {}
+    for monitor in monitors:
+        owners[monitor.owner] = None
+        tags |= dict.fromkeys(monitor.tags)
     cells += [_format_time(worst.since), _shorten_sentence(worst.said), bars if worst.windows else "–"]
-    cells += [", ".join(owners), ", ".join(tags)]
+    cells += [", ".join(filter(None, owners)), ", ".join(filter(None, tags))]
     marks = {MonitorState.IN_ALERT: Highlight.BAD, MonitorState.UNSURE: Highlight.UNSURE}
     return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 
