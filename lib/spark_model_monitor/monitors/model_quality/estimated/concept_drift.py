@@ -116,7 +116,7 @@ def pair_scores(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCou
 
 
 def measure_drift(
-    reference: ScoreCounts, window: ScoreCounts, level: float, seed: int = SEED, groups: float = 1.0
+    reference: ScoreCounts, window: ScoreCounts, level: float, groups: float = 1.0
 ) -> ConceptDrift | None:
     """Both counts are by score and label. None if too few labels are uncertain.
 
@@ -129,7 +129,7 @@ def measure_drift(
     freedom = min(uncertain, DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(SEED)
     compacted = merge_neighbouring_scores(reference)
     calibration = Calibration.of(compacted)
     # Labels are drawn with half a row of each label more, as a score that never missed isn't certainly right
