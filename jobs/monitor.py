@@ -22,7 +22,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
 )
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
-from spark_model_monitor.running.runtime.ending import end_of_run, show_findings
+from spark_model_monitor.running.runtime.ending import describe_end, show_findings
 from spark_model_monitor.running.runtime.further_outputs import SINK, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
@@ -90,7 +90,7 @@ def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> N
     verdict = ""
     if not is_shown:  # otherwise it stands above
         verdict = write_verdict(findings, run, config)
-    message, status = further_outputs.end(*end_of_run(findings, config))
+    message, status = further_outputs.end(*describe_end(findings, config))
     summary = describe_run(findings, run, config)
     job.finish(message, status, verdict=verdict, summary=summary)
 

@@ -21,12 +21,12 @@ def require_names(argument: str, names: Iterable[str]) -> None:
             raise BadConfiguration(f"{argument} has {name!r}; each of its names has to be a text")
 
 
-def require_count(argument: str, count: int, minimum: int = 0) -> None:
-    """A count is a whole number from `minimum` on. A boolean is none."""
+def require_count(argument: str, count: int) -> None:
+    """A count is a whole number, 0 or more. A boolean is none."""
     # Python's True is the integer 1
     is_whole = isinstance(count, Integral) and not isinstance(count, bool)
-    if not is_whole or count < minimum:
-        raise BadConfiguration(f"{argument} is {count!r}; it has to be a whole number, {minimum} or more")
+    if not is_whole or count < 0:
+        raise BadConfiguration(f"{argument} is {count!r}; it has to be a whole number, 0 or more")
 
 
 def require_share(argument: str, share: float) -> None:

@@ -23,7 +23,9 @@ from spark_model_monitor.value_class import value_class
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PROCESSES = Path("/proc/self/ns/pid")
-_STATE, _START = 0, 19  # among the fields of /proc/PID/stat behind the name: 3 and 22 in proc_pid_stat(5)
+# Among the fields of /proc/PID/stat behind the name: 3 and 22 in proc_pid_stat(5)
+_STATE = 0
+_START = 19
 
 
 @value_class

@@ -24,7 +24,7 @@ from spark_model_monitor.value_class import value_class
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@value_class(slots=False)
+@value_class
 class RegistryEntry(Generic[F]):
     """A registered function (or class) with its name and the facts declared beside it."""
 

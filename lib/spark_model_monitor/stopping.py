@@ -1,11 +1,12 @@
-"""How this process is told to end, and that it ends.
+"""How this process is told to end, and that it does end.
 
-What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins a
-step, a record, a window, asks by `require_going_on` whether there is to be one. What is still under way after `GRACE_SECONDS` is
-left behind, also when its time is over (`leave_after_grace`), and the same signal again waits for nothing, unless it comes with
-the first. A thread counts the signals, as the main one may be in a library's call that takes longer. A call that lets no thread
-of Python's go on is ended from outside (`watch_from_outside`). What others are asked for is left behind as well, when it takes
-too long as a whole (`run_within`).
+- What a signal raises in the main thread may be swallowed there, as by a user's script with `except: pass`. So whoever begins
+  a step, such as a record or a window, calls `require_going_on` first, which raises it again.
+- After `GRACE_SECONDS` the process ends whatever it is doing; the same signal again ends it at once, unless it comes with the
+  first. A thread counts the signals, as the main one may be in a library's call that takes longer.
+- A call that lets no thread of Python's go on is ended by another process (`watch_from_outside`).
+- A step that takes too long ends the process in the same way (`leave_after_grace`); a server that does has no answer
+  (`run_within`).
 
 Standard library only.
 """
@@ -42,7 +43,7 @@ _exit = os._exit  # a script's own is replaced
 _pipes: dict[int, int] = {}  # by process: the pipe with the numbers of its signals
 _watchers: list[subprocess.Popen[bytes]] = []
 
-IN_ITS_MIDST = "ended by signal {} in the midst of its work; start it again"
+CUT_SHORT = "ended by signal {} in the midst of its work; start it again"
 WATCHER = """
 import os, select, signal, sys, time
 pipe, watched = int(sys.argv[1]), int(sys.argv[2])
@@ -108,14 +109,14 @@ def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
 
 
 def stop(reason: BaseException) -> NoReturn:
-    """Raise it here, and again wherever `require_going_on` is called from now on."""
+    """Raise the reason here, and again wherever `require_going_on` is called from now on."""
     _reasons.append(reason)
     raise reason
 
 
-def take_back(kind: type[BaseException]) -> None:
-    """What was told by such an exception counts no longer."""
-    _reasons[:] = [reason for reason in _reasons if not isinstance(reason, kind)]
+def take_back(reason_type: type[BaseException]) -> None:
+    """Forget the reasons of a type: for them this process is not to end any more."""
+    _reasons[:] = [reason for reason in _reasons if not isinstance(reason, reason_type)]
 
 
 def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None:
@@ -124,7 +125,7 @@ def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None
     def end_process() -> None:
         # Taken back meanwhile if the body has ended by itself
         if reason in _reasons:
-            _leave(status, sentence)
+            _end_now(status, sentence)
 
     _reasons.append(reason)
     # The exit steps get the rest of the grace
@@ -134,8 +135,8 @@ def leave_after_grace(reason: BaseException, status: int, sentence: str) -> None
 
 def reason_to_end() -> BaseException | None:
     """What this process was told to end by; None if it was not."""
-    for reason in _reasons:
-        return reason
+    if _reasons:
+        return _reasons[0]
     return None
 
 
@@ -203,29 +204,29 @@ def _end(process: Process, seconds: float) -> None:
             process.wait()
 
 
-def run_within(seconds: float, talk: Callable[[], T]) -> T:
-    """What a talk with somebody outside comes to, which is left behind after so many seconds in all, however it goes on.
+def run_within(seconds: float, ask: Callable[[], T]) -> T:
+    """The answer of somebody outside, such as a server, who has so many seconds in all.
 
-    Raises TimeoutError then, and what the talk raises.
+    Raises TimeoutError if there is no answer by then, and what `ask` raises.
     """
     answers: list[T] = []
     faults: list[BaseException] = []
 
-    def heard() -> None:
+    def keep_answer() -> None:
         try:
-            answers.append(talk())
+            answers.append(ask())
         except BaseException as fault:
             faults.append(fault)
 
-    # A daemon: a talk that never ends doesn't keep the process from ending
-    thread = threading.Thread(target=copy_context().run, args=(heard,), daemon=True)
+    # A daemon: a request that never ends doesn't keep the process from ending
+    thread = threading.Thread(target=copy_context().run, args=(keep_answer,), daemon=True)
     thread.start()
     # A limit for the whole, while a socket's own holds for each piece of an answer
     thread.join(seconds)
-    for fault in faults:
-        raise fault
-    for answer in answers:
-        return answer
+    if faults:
+        raise faults[0]
+    if answers:
+        return answers[0]
     raise TimeoutError(f"no whole answer within {seconds:g} s")
 
 
@@ -238,8 +239,8 @@ def watch_from_outside() -> None:
     if pipe is None:
         return
     program = [sys.executable, "-I", "-S", "-c", WATCHER]
-    words = [str(pipe), str(os.getpid()), str(GRACE_SECONDS), IN_ITS_MIDST]
-    # Its own session, as Ctrl-C reaches all processes of a terminal's
+    words = [str(pipe), str(os.getpid()), str(GRACE_SECONDS), CUT_SHORT]
+    # In a session of its own, since Ctrl-C reaches all processes of a terminal's
     watcher = subprocess.Popen(
         [*program, *words],
         pass_fds=[pipe],
@@ -265,6 +266,7 @@ def _raise_exit(status: int) -> NoReturn:
 
 
 def _receive(number: int, frame: FrameType | None) -> None:
+    """The handler of signals, which Python calls in the main thread."""
     is_first = not _received
     _received.add(number)
     if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
@@ -305,16 +307,17 @@ def _count_arriving(numbers: Sequence[int]) -> Iterator[None]:
 
 
 def _count(number: int) -> None:
+    """Note a signal's first coming; the same again ends this process at once, as does its own time."""
     now = time.monotonic()
     if number in _arrived:
         # A second signal after a while is somebody's impatience, at once it is an echo of the first
         if now - _arrived[number] > AS_ONE_SECONDS:
-            _leave_by_signal(number)
+            _end_by_signal(number)
         return
     is_first = not _arrived
     _arrived[number] = now
     if is_first:
-        _start_timer(GRACE_SECONDS, lambda: _leave_if_arrived(number))
+        _start_timer(GRACE_SECONDS, lambda: _end_unless_cleared(number))
 
 
 def _start_timer(seconds: float, step: Callable[[], None]) -> None:
@@ -323,26 +326,27 @@ def _start_timer(seconds: float, step: Callable[[], None]) -> None:
     timer.start()
 
 
-def _leave_if_arrived(number: int) -> None:
+def _end_unless_cleared(number: int) -> None:
+    # The body may have ended by itself meanwhile
     if number in _arrived:
-        _leave_by_signal(number)
+        _end_by_signal(number)
 
 
-def _leave_by_signal(number: int) -> NoReturn:
-    _leave(BY_SIGNAL + number, IN_ITS_MIDST.format(number))
+def _end_by_signal(number: int) -> NoReturn:
+    _end_now(BY_SIGNAL + number, CUT_SHORT.format(number))
 
 
-def _leave(status: int, sentence: str) -> NoReturn:
-    """End here and now, but for what others wait for."""
-    last = threading.Thread(target=_give_back, daemon=True)
-    last.start()
-    last.join(LAST_SECONDS)
+def _end_now(status: int, sentence: str) -> NoReturn:
+    """End this process, after the exit steps, which have `LAST_SECONDS`."""
+    thread = threading.Thread(target=_take_exit_steps, daemon=True)
+    thread.start()
+    thread.join(LAST_SECONDS)
     sys.stderr.write(f"Error: {sentence}\n")
     sys.stderr.flush()
     _exit(status)
 
 
-def _give_back() -> None:
+def _take_exit_steps() -> None:
     for step in tuple(_exit_steps):
         with suppress(Exception):
             step()

@@ -275,7 +275,7 @@ PLAIN_DISTANCE = "Simple"
 """The method, of numbers and of texts, whose distance leaves no margin for noise: that of a limit that is written alone."""
 
 
-@value_class(slots=False)
+@value_class
 class _Kind:
     """How features of one kind are compared: the members of the file that set it, the suggested method, and all methods."""
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-@value_class(slots=False)
+@value_class
 class Expected:
     """What a value has to be, as the end of "it has to be …".
 

@@ -345,7 +345,8 @@ def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_ou
     name = _format_subject(first)
     sentences = []
     if first.guess:
-        sentences.append(f"{name}: {first.guess}" + "." * (not first.guess.endswith("?")))
+        end = "" if first.guess.endswith("?") else "."
+        sentences.append(f"{name}: {first.guess}{end}")
     followed = []
     unrelated = []
     for violation in bad:

@@ -432,15 +432,23 @@ def list_short_names(names: Iterable[str]) -> str:
 
 def build_table(
     titles: Sequence[str],
-    rows: Iterable[Sequence[Cell]],
+    rows: Iterable[Sequence[Cell] | TableLine],
     *,
     numbers: Sequence[str] = (),
     names: Sequence[str] = (),
     caption: str = "",
 ) -> PageTable:
-    """A plain table. numbers, names: titles of the columns that hold numbers, and names."""
+    """A table. rows: the cells of each line, or a line with its mark. numbers, names: titles of the columns that hold
+    numbers, and names.
+    """
     columns = tuple(TableColumn(title, title in numbers, title in names) for title in titles)
-    return PageTable(columns, tuple(TableLine(tuple(row)) for row in rows), caption)
+    lines = [row if isinstance(row, TableLine) else TableLine(tuple(row)) for row in rows]
+    return PageTable(columns, tuple(lines), caption)
+
+
+def create_reading(paragraphs: Iterable[str]) -> PageSection:
+    """The section that says how to read a page, which opens on click."""
+    return PageSection("How to read this", tuple(paragraphs), folded=True)
 
 
 def _scale_to_unit(numbers: Sequence[float]) -> list[float]:

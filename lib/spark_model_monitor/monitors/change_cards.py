@@ -37,7 +37,6 @@ from spark_model_monitor.documents.page import (
     PageSection,
     PageTable,
     Picture,
-    TableColumn,
     TableLine,
     build_table,
     format_noun_count,
@@ -231,12 +230,9 @@ def _create_table(
         cells = (name, line.type_name, picture, line.before, line.now, unseen, line.missing, trend)
         lines.append(TableLine(cells, mark, of=feature.name))
     # Whatever the page has nothing for is left out
-    columns = (
-        *(TableColumn(unit, is_name=True), TableColumn("type"), TableColumn(" and ".join(labels))),
-        *(TableColumn("before", is_number=True), TableColumn("now", is_number=True), TableColumn(unseen_title)),
-        *(TableColumn("missing", is_number=True), TableColumn("over time")),
-    )
-    return PageTable(columns, tuple(lines), caption).drop_empty_columns()
+    titles = (unit, "type", " and ".join(labels), "before", "now", unseen_title, "missing", "over time")
+    table = build_table(titles, lines, numbers=("before", "now", "missing"), names=(unit,), caption=caption)
+    return table.drop_empty_columns()
 
 
 def _create_changed_cards(features: Iterable[PageFeature]) -> Iterator[Card]:

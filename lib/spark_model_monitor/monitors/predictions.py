@@ -36,7 +36,7 @@ from spark_model_monitor.value_class import value_class
 log = logging.getLogger(__name__)
 
 
-@value_class(slots=False)
+@value_class
 class Labelling:
     """How a model's scores become labels.
 
@@ -73,7 +73,7 @@ class Labelling:
         return pa.int64()
 
 
-@value_class(slots=False)
+@value_class
 class PredictionTask:
     """What is done with a partition.
 

@@ -95,9 +95,8 @@ class PublishedMetric:
     dimensions: Mapping[str, str] = field(default_factory=dict)
 
 
-FILE_SHARE_TOLERANCE = (
-    0.1  # by which the share of a file's rows may differ from that of its bytes: rows differ in length
-)
+FILE_SHARE_TOLERANCE = 0.1
+"""By which the share of a file's rows may differ from that of its bytes: rows differ in length."""
 
 
 @value_class

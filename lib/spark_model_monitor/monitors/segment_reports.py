@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any
 
 from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus, Hint
 from spark_model_monitor.documents.page import format_percent
@@ -15,13 +14,12 @@ OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 
 def locate_result(result: CheckResult, where: str, label: str | None) -> CheckResult:
     """The result with its segment. label: the segment's name, None if it may not be shown."""
-    members: dict[str, Any] = {"segment": label, "where": where}
-    if where.startswith(IN_SEGMENT) and result.description:
-        place_in_words = where
-        if label is not None:
-            place_in_words = f"in {label}"
-        members["description"] = f"{result.description}, {place_in_words}"
-    return result.model_copy(update=members)
+    located = result.model_copy(update={"segment": label, "where": where})
+    # A result of the segment's rows says so; one of all rows says only where it is clearest
+    if result.description and where.startswith(IN_SEGMENT):
+        location = where if label is None else f"in {label}"
+        located = located.model_copy(update={"description": f"{result.description}, {location}"})
+    return located
 
 
 def with_segments(
@@ -37,24 +35,30 @@ def with_segments(
     results_by_metric: results by metric (named by `metric_of`), cut and segment.
     """
     violated: dict[Hashable, str | None] = {}
-    for result in overall_results:
-        metric = metric_of(result)
-        p_values: dict[tuple[str, str], float] = {}
-        for segment, result_of_segment in results_by_metric.get(metric, {}).items():
-            if result_of_segment.is_violation:
-                p_values[segment] = result_of_segment.p or 0.0
-        # Segments that stand out alone in their cut; a change in several is one of all rows
-        violations_of_cut = Counter(cut for cut, _ in p_values)
-        candidates = [segment for segment in p_values if violations_of_cut[segment[0]] == 1]
-        located = result
-        if result.is_violation:
-            violated[metric] = result.metric
-            if candidates:
-                cut, label = min(candidates, key=p_values.__getitem__)
-                located = locate_result(result, f"clearest {IN_SEGMENT}{cut}", None if hide_values else label)
-        yield located
+    for check_result in overall_results:
+        metric = metric_of(check_result)
+        if check_result.is_violation:
+            violated[metric] = check_result.metric
+            clearest = _find_clearest_segment(results_by_metric.get(metric, {}))
+            if clearest is not None:
+                cut, label = clearest
+                shown_label = None if hide_values else label
+                check_result = locate_result(check_result, f"clearest {IN_SEGMENT}{cut}", shown_label)
+        yield check_result
     for metric, results_by_segment in results_by_metric.items():
         yield from report_once(results_by_segment, violated.get(metric))
+
+
+def _find_clearest_segment(results_by_segment: Mapping[tuple[str, str], CheckResult]) -> tuple[str, str] | None:
+    """The cut and label of the violated segment with the smallest p-value, of those that stand out alone in their cut."""
+    p_values: dict[tuple[str, str], float] = {}
+    for segment, check_result in results_by_segment.items():
+        if check_result.is_violation:
+            p_values[segment] = check_result.p or 0.0
+    # A change in several segments of a cut is one of all rows
+    violations_by_cut = Counter(cut for cut, _ in p_values)
+    candidates = [(cut, label) for cut, label in p_values if violations_by_cut[cut] == 1]
+    return min(candidates, key=p_values.__getitem__, default=None)
 
 
 def report_once(
@@ -64,40 +68,43 @@ def report_once(
 
     results_by_segment: by cut and segment. violated_overall: what is violated for the whole; None if nothing is.
     """
-
     # The clearest violation: by its adjusted p-value, then by its effect
-    violated: dict[tuple[str, str], tuple[float, float]] = {}
-    for segment, result in results_by_segment.items():
-        if result.is_violated:
-            p = result.p
-            if result.adjusted_p is not None:
-                p = result.adjusted_p
-            violated[segment] = (p or 0.0, -(result.effect or 0.0))
-    clearest_cut, _ = min(violated, key=violated.__getitem__, default=("", ""))
-    for segment, result in results_by_segment.items():
-        if segment in violated and (violated_overall is not None or segment[0] != clearest_cut):
+    ranks: dict[tuple[str, str], tuple[float, float]] = {}
+    for segment, check_result in results_by_segment.items():
+        if check_result.is_violated:
+            p = check_result.p
+            if check_result.adjusted_p is not None:
+                p = check_result.adjusted_p
+            ranks[segment] = (p or 0.0, -(check_result.effect or 0.0))
+    clearest_cut, _ = min(ranks, key=ranks.__getitem__, default=("", ""))
+    # All others are the same change
+    for segment, check_result in results_by_segment.items():
+        cut, _ = segment
+        reason = None
+        if segment in ranks and violated_overall is not None:
+            reason = f"{violated_overall} is violated, and this is the same change"
+        elif segment in ranks and cut != clearest_cut:
             reason = OTHER_CUT.format(cut=clearest_cut)
-            if violated_overall is not None:
-                reason = f"{violated_overall} is violated, and this is the same change"
+        if reason is not None:
             unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
-            result = result.model_copy(update=unjudged)
-        yield result
+            check_result = check_result.model_copy(update=unjudged)
+        yield check_result
 
 
 MANY_OTHERS = 0.5  # share of a window's rows in no segment of the baseline, from which something is wrong
-_RowsIn = Mapping[str, Mapping[str, int]]  # by cut and segment
+RowsBySegment = Mapping[str, Mapping[str, int]]  # by cut and label
 
 
-def write_segment_hints(before: _RowsIn | None, rows_by_cut: _RowsIn) -> Iterator[Hint]:
+def write_segment_hints(before: RowsBySegment | None, rows_by_cut: RowsBySegment) -> Iterator[Hint]:
     """Rows can't be divided like the baseline's, or most are in none of its segments; for a baseline, some are in none.
 
     before: the baseline's; None without one.
     Source: D4.13.
     """
     for cut in rows_by_cut if before is None else before:
-        now = _compute_shares(rows_by_cut, cut)
+        shares = _compute_shares(rows_by_cut, cut)
         rest_label = format_rest_label(cut)
-        share_of_rest = now.get(rest_label, 0.0)
+        share_of_rest = shares.get(rest_label, 0.0)
         usual_share = 0.0
         if before is not None:
             usual_share = _compute_shares(before, cut).get(rest_label, 0.0)
@@ -105,15 +112,15 @@ def write_segment_hints(before: _RowsIn | None, rows_by_cut: _RowsIn) -> Iterato
         # A baseline has no more segments than it lists, a window no others than its baseline
         if cut not in rows_by_cut:
             text = "the data lacks the column, so that nothing is judged by them"
-        elif before is None and rest_label in now:
-            text = f"there are more than {len(now) - 1:,} values, and {format_percent(share_of_rest)} of the rows have others"
+        elif before is None and rest_label in shares:
+            text = f"there are more than {len(shares) - 1:,} values, and {format_percent(share_of_rest)} of the rows have others"
         elif before is not None and share_of_rest >= MANY_OTHERS > usual_share:
             text = f"{format_percent(share_of_rest)} of the rows have values that the baseline lacks; are they written otherwise?"
         if text:
             yield Hint(hint="segments", features=(), description=f"segments by {cut!r}: {text}")
 
 
-def _compute_shares(rows_by_cut: _RowsIn, cut: str) -> dict[str, float]:
+def _compute_shares(rows_by_cut: RowsBySegment, cut: str) -> dict[str, float]:
     """The share of the rows in each segment."""
     rows = rows_by_cut.get(cut, {})
     total = sum(rows.values())

@@ -82,7 +82,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
 # Where the parts of the product lie: in a clone, and where `pip install` put them.
 
 
-@value_class(slots=False)
+@value_class
 class Layout:
     """Folders of the package, the job drivers and the settings; relative job paths may start at `root`."""
 

@@ -210,7 +210,8 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
 def _run_job(command: JobCommand, note: Note) -> int:
     """Run a job of ours under its name to its end; the exit status that its description has."""
     # A scheduled command is always one word here: merge or monitor
-    [job], name = command.words, command.name or ""
+    [job] = command.words
+    name = command.name or ""
     inputs = local_jobs.list_inputs("endpoint_input_1", command.variables)
     # Noted before the wait, so that another process can tell whether this run still lives
     note(process=local_jobs.start(job, name, command.variables, inputs))

@@ -46,7 +46,7 @@ def home() -> Path:
 
 
 def default_prefix(session: SdkSession) -> str:
-    """Below what results go by default: the session's bucket if there is a session that has one, else a folder at home.
+    """The prefix of results without a location of their own: the session's bucket if it has one, else a folder at home.
 
     Source: C1.5.
     """
@@ -58,14 +58,20 @@ def default_prefix(session: SdkSession) -> str:
         top = str(home())
     # Mocks and old SDKs have anything here; only a text is a prefix
     prefix = getattr(session, "default_bucket_prefix", None)
-    return join(top, *([prefix] if isinstance(prefix, str) and prefix else []), _MODEL_MONITOR)
+    if prefix and isinstance(prefix, str):
+        top = join(top, prefix)
+    return join(top, _MODEL_MONITOR)
 
 
 def capture_prefix(environment: Mapping[str, str], session: SdkSession) -> str:
-    """Below what endpoints capture: as the monitor's `env` or this process's environment says, else as the `DataCaptureConfig`
-    that this process made last, else where the SDK has it."""
-    named = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
-    return next(filter(None, named), None) or join(default_prefix(session), "data-capture")
+    """The prefix of endpoints' captures: that of the monitor's `env` or of this process's environment, else of the
+    `DataCaptureConfig` that this process made last, else the SDK's default.
+    """
+    candidates = (environment.get(CAPTURES_VARIABLE), os.environ.get(CAPTURES_VARIABLE), captured_to.get(home()))
+    for prefix in candidates:
+        if prefix:
+            return prefix
+    return join(default_prefix(session), "data-capture")
 
 
 def absolute(uri: str) -> str:
@@ -113,10 +119,9 @@ def write_bytes(uri: str, content: bytes, session: SdkSession, kms_key: str | No
         LocalStorage().write(location, content)
         return uri
     # Without a key no header is sent, so that the bucket's own default encryption applies
+    encryption = {}
     if kms_key:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
-    else:
-        encryption = {}
     _get_client(session).put_object(**split_path(location), Body=content, **encryption)
     return uri
 
@@ -149,7 +154,7 @@ _SWITCH = {True: "Enabled", False: "Disabled"}
 class ModelMonitoringFile:
     """One of the three files. kms_key: what S3 encrypts it with when it is saved.
 
-    The constructors of each have a first parameter called after it, as the SDK's: `from_string(statistics_file_string=…)`.
+    As in the SDK the first parameter of each file's constructors has the file's name: `from_string(statistics_file_string=…)`.
     """
 
     _DEFAULT_NAME: ClassVar[str] = "monitoring.json"
@@ -215,24 +220,23 @@ class ModelMonitoringFile:
 def _rename_parameters(constructor: Callable[..., Made], file: str) -> Callable[..., Made]:
     """A constructor whose `file_…` parameter is `statistics_file_…`, or according to the file's name."""
     original_signature = inspect.signature(constructor)
-    renamed = [
-        parameter.replace(
-            # Only required parameters: the SDK leaves `file_name` and its like as they are
-            name=f"{file}_{name}" if name.startswith("file_") and parameter.default is parameter.empty else name
-        )
-        for name, parameter in original_signature.parameters.items()
-    ]
-    signature = original_signature.replace(parameters=renamed)
+    parameters = []
+    for name, parameter in original_signature.parameters.items():
+        # Only required parameters: the SDK leaves `file_name` and its like as they are
+        if name.startswith("file_") and parameter.default is parameter.empty:
+            parameter = parameter.replace(name=f"{file}_{name}")
+        parameters.append(parameter)
+    signature = original_signature.replace(parameters=parameters)
 
     @functools.wraps(constructor)
-    def called(*ordered: Any, **named: Any) -> Made:
+    def construct(*ordered: Any, **named: Any) -> Made:
         # By position, since the inherited constructor knows only the old names
         bound = signature.bind(*ordered, **named)
         bound.apply_defaults()
         return constructor(*bound.arguments.values())
 
-    vars(called).update(__signature__=signature)
-    return called
+    vars(construct).update(__signature__=signature)
+    return construct
 
 
 class Statistics(ModelMonitoringFile, file="statistics"):

@@ -43,7 +43,7 @@ class DefaultModelMonitor(ScheduledMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "DataQuality"
     JOB_DEFINITION_BASE_NAME = "data-quality-job-definition"
-    OWN = ("record_preprocessor_script", "post_analytics_processor_script")
+    PARAMETERS = ("record_preprocessor_script", "post_analytics_processor_script")
     AFTER_OUTPUT = (("constraints", "statistics"), ("statistics", "constraints"))
     ROLE_LAST = True
 
@@ -119,7 +119,7 @@ class ModelQualityMonitor(ScheduledMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "ModelQuality"
     JOB_DEFINITION_BASE_NAME = "model-quality-job-definition"
-    OWN = ("ground_truth_input", "problem_type", "record_preprocessor_script", "post_analytics_processor_script")
+    PARAMETERS = ("ground_truth_input", "problem_type", "record_preprocessor_script", "post_analytics_processor_script")
 
     def suggest_baseline(
         self,
@@ -201,7 +201,9 @@ class ClarifyMonitor(ScheduledMonitor):
         """The configuration of the latest baselining job; None if there was none."""
         if self._config is None:
             return None
-        members = {ours: (self._attributes or {}).get(theirs) for theirs, ours in ATTRIBUTES.items()}
+        attributes = self._attributes or {}
+        members = {name: attributes.get(api_name) for api_name, name in ATTRIBUTES.items()}
+        # A baselining job excludes columns by its data's own configuration
         del members["exclude_features_attribute"]
         return ClarifyBaseliningConfig(self._config, **members)
 
@@ -219,18 +221,21 @@ class ClarifyMonitor(ScheduledMonitor):
         """
         raise NotImplementedError("analysis.json is all that an analysis leaves")
 
-    def _analysed(
+    def _start_analysis(
         self,
         data_config: DataConfig,
         config: ApiMembers,
-        of_schedules: MonitorsConfig,
+        schedule_config: MonitorsConfig,
         attributes: ApiMembers,
         job_name: str | None,
         *,
         wait: bool,
         logs: bool,
     ) -> ProcessingJob:
-        """Start a baselining job. of_schedules, attributes: what a schedule takes where it is not given its own."""
+        """Start a baselining job with a configuration.
+
+        schedule_config, attributes: what a schedule takes where it is not given its own.
+        """
         name = job_name or make_job_name(self.base_job_name or BASELINING_JOB)
         variables = analysis_variables(config, data_config, name, self.sagemaker_session)
         # `_baseline` lists a plain job; it is replaced below by one whose results are those of Clarify
@@ -240,7 +245,7 @@ class ClarifyMonitor(ScheduledMonitor):
         )
         self.baselining_jobs[-1] = self.latest_baselining_job
         # Kept for create_monitoring_schedule, which may come without a configuration
-        self._config = of_schedules
+        self._config = schedule_config
         self._attributes = attributes
         return job
 
@@ -250,29 +255,31 @@ class ClarifyMonitor(ScheduledMonitor):
             raise BadConfiguration("analysis_config is missing; give one, or make a baseline by suggest_baseline first")
         return self._config
 
-    def _app_specification(self, arguments: ApiAnswer) -> ApiMembers:
-        """The application with the place of its configuration, which is written to a file if it is an object."""
+    def _specify_application(self, arguments: ApiAnswer) -> ApiMembers:
+        """The application with the location of its configuration, which is written to a file if it is an object."""
         config = arguments["analysis_config"]
         env = arguments["env"]
-        if "monitor_schedule_name" in arguments:  # a new schedule has to have one
-            config = config or self._latest_config()
+        # A new schedule has to have a configuration; an update without one keeps that of the definition
+        if not config and "monitor_schedule_name" in arguments:
+            config = self._latest_config()
+        if config is None:
+            return self._changed_application(env, arguments["enable_cloudwatch_metrics"])
         # A text is the location of a configuration file, which stays where it is
-        if config is not None and not isinstance(config, str):
-            # A model that our jobs load is told by the environment, not by the configuration
-            if model := model_variables(config.analysis_config):
+        location = config
+        if not isinstance(config, str):
+            # Our jobs find the model that they load in the environment, not in the configuration
+            model = model_variables(config.analysis_config)
+            if model:
                 env = {**((self.env if env is None else env) or {}), **model}
             folder = join(default_prefix(self.sagemaker_session), "analysis-configs", str(uuid.uuid4()))
-            config = write_config(config.analysis_config, folder, self.sagemaker_session)
-        # An update without a configuration keeps the one that the definition has
-        if config is None:
-            config_member = {}
-        else:
-            config_member = {"ConfigUri": absolute(config)}
-        return {**self._changed_application(env, arguments["enable_cloudwatch_metrics"]), **config_member}
+            location = write_config(config.analysis_config, folder, self.sagemaker_session)
+        application = self._changed_application(env, arguments["enable_cloudwatch_metrics"])
+        return {**application, "ConfigUri": absolute(location)}
 
-    def _with_attributes(self, read: ApiMembers) -> ApiMembers:
+    def _add_attributes(self, input_request: ApiMembers) -> ApiMembers:
         """An input that says where features and prediction are, from the baseline where it does not say it itself."""
-        return {kind: {**(self._attributes or {}), **members} for kind, members in copy.deepcopy(read).items()}
+        attributes = self._attributes or {}
+        return {kind: {**attributes, **members} for kind, members in copy.deepcopy(input_request).items()}
 
 
 class BiasAnalysisConfig:
@@ -300,7 +307,7 @@ class ModelBiasMonitor(ClarifyMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "ModelBias"
     JOB_DEFINITION_BASE_NAME = "model-bias-job-definition"
-    OWN = ("ground_truth_input", "analysis_config")
+    PARAMETERS = ("ground_truth_input", "analysis_config")
 
     def suggest_baseline(
         self,
@@ -327,7 +334,7 @@ class ModelBiasMonitor(ClarifyMonitor):
             pre_training_methods="all",
             post_training_methods="all",
         )
-        return self._analysed(
+        return self._start_analysis(
             data_config,
             config,
             BiasAnalysisConfig(bias_config, headers=data_config.headers, label=data_config.label),
@@ -387,7 +394,7 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
 
     MONITORING_TYPE: ClassVar[str] = "ModelExplainability"
     JOB_DEFINITION_BASE_NAME = "model-explainability-job-definition"
-    OWN = ("analysis_config",)
+    PARAMETERS = ("analysis_config",)
 
     def suggest_baseline(
         self,
@@ -405,23 +412,24 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
         A schedule takes model, methods and headers from here if it is not given its own.
         Raises JobFailed if it was waited for and did not complete.
         """
-        labelled = None
-        if isinstance(model_scores, ModelPredictedLabelConfig):
-            labelled = model_scores
         # A bare name or index says where the score is, and nothing of the label's classes
-        scores = labelled.label if labelled else model_scores
-        return self._analysed(
+        score_column = model_scores
+        label_headers = None
+        if isinstance(model_scores, ModelPredictedLabelConfig):
+            score_column = model_scores.label
+            label_headers = model_scores.label_headers
+        if score_column is not None:
+            score_column = str(score_column)
+        return self._start_analysis(
             data_config,
             build_explanation_config(data_config, model_config, explainability_config, model_scores),
             ExplainabilityAnalysisConfig(
                 explainability_config,
                 model_config,
                 _list_features(data_config),
-                labelled.label_headers if labelled else None,
+                label_headers,
             ),
-            drop_missing(
-                FeaturesAttribute=data_config.features, InferenceAttribute=None if scores is None else str(scores)
-            ),
+            drop_missing(FeaturesAttribute=data_config.features, InferenceAttribute=score_column),
             job_name,
             wait=wait,
             logs=logs,
@@ -429,13 +437,17 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
 
 
 def _list_features(data_config: DataConfig) -> list[str] | None:
-    """The headers without the label: of JSON, whose label is a path, those behind the features are the label's and prediction's.
+    """The headers of the features, without those of label and prediction; None without headers.
 
     Source: B1.
     """
     headers = data_config.headers
     label = data_config.label
+    if headers is None:
+        return None
     # CSV: the label is a header itself, so it is simply left out
-    if headers is None or label in headers or data_config.features is None:
-        return headers and [name for name in headers if name != label]
-    return headers[: len(headers) - sum(column is not None for column in (label, data_config.predicted_label))]
+    if label in headers or data_config.features is None:
+        return [name for name in headers if name != label]
+    # JSON: label and prediction are paths, and their headers come last
+    num_others = sum(column is not None for column in (label, data_config.predicted_label))
+    return headers[: len(headers) - num_others]

@@ -92,8 +92,10 @@ class S3Downloader:
         copies = []
         for uri, location in _list_objects(s3_uri):
             # The path below the prefix, or the bare name if the URI is the object itself
-            below = PurePosixPath(uri[len(s3_uri) :].lstrip("/")) if uri != s3_uri else PurePosixPath(uri).name
-            copy = Path(local_path) / below
+            relative_path = uri[len(s3_uri) :].lstrip("/")
+            if uri == s3_uri:
+                relative_path = PurePosixPath(uri).name
+            copy = Path(local_path) / relative_path
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(read_file(location))
             copies.append(str(copy))
@@ -105,8 +107,12 @@ class S3Downloader:
 
         Notebooks take the first file of a baseline for one of the service's.
         """
-        uris = [uri for uri, _ in _list_objects(s3_uri)]
-        return [uri for uri in uris if not {RUNS, CURRENT} & set(uri[len(s3_uri) :].split("/"))]
+        uris = []
+        for uri, _ in _list_objects(s3_uri):
+            names = uri[len(s3_uri) :].split("/")
+            if RUNS not in names and CURRENT not in names:
+                uris.append(uri)
+        return uris
 
 
 def _list_objects(uri: str) -> list[tuple[str, str]]:
@@ -115,10 +121,9 @@ def _list_objects(uri: str) -> list[tuple[str, str]]:
     # The deepest folder that holds all matches; the prefix may end within a file's name
     folder = locate(uri[: uri.rindex("/") + 1])
     storage = storage_of(folder)
+    paths = []
     if storage.exists(folder):
         paths = [file.path for file in storage.walk(folder, hidden=True)]
-    else:
-        paths = []
     # On S3 paths are URIs already; below a stand-in they are turned back into URIs
     if not is_local(folder):
         return sorted((path, path) for path in paths if path.startswith(uri))

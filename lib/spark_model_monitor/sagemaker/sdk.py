@@ -15,7 +15,7 @@ from spark_model_monitor.errors import BadConfiguration
 _TIME_SERIES = "time series are not explained by this package"
 _STEP = "a check step runs on the service; let a step of your own call ./spark-submit.sh jobs/monitor.py"
 
-_WHY = {
+_REASONS = {
     "TextConfig": "texts are not explained by this package; leave their column out by excluded_columns",
     "ImageConfig": "images are not explained by this package",
     "AsymmetricShapleyValueConfig": _TIME_SERIES,
@@ -26,7 +26,7 @@ _WHY = {
     "ClarifyCheckStep": _STEP,
     "MonitorBatchTransformStep": _STEP,
 }
-"""By the name of the class."""
+"""Why a class can't be used, by its name. It can be imported, so that a notebook fails where it uses the class."""
 
 
 class _Refused:
@@ -34,11 +34,12 @@ class _Refused:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """Raise BadConfiguration with the reason."""
-        raise BadConfiguration(f"{type(self).__name__}: {_WHY[type(self).__name__]}")
+        name = type(self).__name__
+        raise BadConfiguration(f"{name}: {_REASONS[name]}")
 
 
 REFUSED: dict[str, type] = {
-    name: type(name, (_Refused,), {"__doc__": f"Refused: {why}."}) for name, why in _WHY.items()
+    name: type(name, (_Refused,), {"__doc__": f"Refused: {reason}."}) for name, reason in _REASONS.items()
 }
 
 _CHECK = (
@@ -46,7 +47,7 @@ _CHECK = (
     "whose exit status says what it found"
 )
 
-ABSENT = dict.fromkeys(
+NOT_IMPORTABLE = dict.fromkeys(
     (
         "DataQualityCheckConfig",
         "ModelQualityCheckConfig",
@@ -57,13 +58,12 @@ ABSENT = dict.fromkeys(
     ),
     _CHECK,
 )
-"""Reasons, for classes that can't be imported."""
-
+"""Why a class can't even be imported, by its name."""
 
 SDK = "sagemaker"
 
 DUNDER_NAMES = {"__version__": "2.257.7"}
-"""Names of the SDK that code looks at, as the version has them whose signatures we keep; of an installed SDK its own count."""
+"""What code asks of the SDK itself, without the SDK: the version whose signatures we keep."""
 
 
 def is_installed() -> bool:
@@ -76,20 +76,21 @@ def get_from_sdk(name: str, module: str = SDK) -> Any:
 
     Raises ImportError for a class, AttributeError for another name, with the reason, if it doesn't exist.
     """
-    if name in ABSENT:
-        raise ImportError(f"spark_model_monitor.sagemaker has no {name}: {ABSENT[name]}")
-    # First a name in the SDK's module, then a module below it, such as `sagemaker.image_uris`
+    if name in NOT_IMPORTABLE:
+        raise ImportError(f"spark_model_monitor.sagemaker has no {name}: {NOT_IMPORTABLE[name]}")
     is_dunder = name.startswith("__") and name.endswith("__")
-    if (is_dunder or not name.startswith("_")) and is_installed():
+    is_public = is_dunder or not name.startswith("_")
+    # First a name in the SDK's module, then a module below it, such as `sagemaker.image_uris`
+    if is_public and is_installed():
         with suppress(AttributeError):
             return getattr(importlib.import_module(module), name)
         with suppress(ModuleNotFoundError):
             return importlib.import_module(f"{module}.{name}")
     if name in DUNDER_NAMES:
         return DUNDER_NAMES[name]
-    # By case: a class is imported by name, anything else is asked of the module
-    kind = ImportError if name[:1].isupper() else AttributeError
-    raise kind(
+    # A class is imported by name; anything else is asked of the module, as by hasattr
+    error_type = ImportError if name[:1].isupper() else AttributeError
+    raise error_type(
         f"spark_model_monitor.sagemaker has no {name}; it is what the SDK has for an account, so take it from the SDK "
         "(pip install 'sagemaker<3'), or leave its cell out (docs/from-sagemaker.md has the list of what is here)"
     )

@@ -54,12 +54,12 @@ NO_ROLE = "arn:aws:iam::000000000000:role/none"
 class ScheduledMonitor(BaselinedMonitor):
     """A monitor with its schedule, the runs of it and its alert.
 
-    OWN: parameters of its two methods that make and change a schedule, behind the endpoint. AFTER_OUTPUT: those behind the output
-    when one is made, and when one is changed. ROLE_LAST: whether the SDK has role and metrics behind the resources.
+    PARAMETERS: of the two methods that make and change a schedule, behind the endpoint. AFTER_OUTPUT: those behind the
+    output when one is made, and when one is changed. ROLE_LAST: whether the SDK has role and metrics behind the resources.
     """
 
     MONITORING_TYPE: ClassVar[str]
-    OWN: ClassVar[tuple[str, ...]] = ()
+    PARAMETERS: ClassVar[tuple[str, ...]] = ()
     AFTER_OUTPUT: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = (("constraints",), ("constraints",))
     ROLE_LAST: ClassVar[bool] = False
 
@@ -68,7 +68,7 @@ class ScheduledMonitor(BaselinedMonitor):
 
     def __init_subclass__(cls) -> None:
         """Give the two methods the SDK's signatures for this kind of monitor."""
-        first = ("endpoint_input", *cls.OWN, "output_s3_uri")
+        first = ("endpoint_input", *cls.PARAMETERS, "output_s3_uri")
         time = "schedule_cron_expression"
         of_new, of_changed = cls.AFTER_OUTPUT
         metrics = ("enable_cloudwatch_metrics", "role")
@@ -109,13 +109,13 @@ class ScheduledMonitor(BaselinedMonitor):
         baseline = _get_baseline(arguments)
         if not baseline and self.latest_baselining_job is not None:
             baseline = self._latest_baseline()
-        application = self._app_specification({**arguments, "env": self.env})
+        application = self._specify_application({**arguments, "env": self.env})
         input_request, captures = build_job_input(*_get_sources(arguments), self.env or {}, self.sagemaker_session)
         parts = {
             "BaselineConfig": baseline,
             "AppSpecification": application,
             "JobInput": {
-                **self._with_attributes(input_request),
+                **self._add_attributes(input_request),
                 **build_ground_truth(arguments.get("ground_truth_input")),
             },
             "JobOutputConfig": build_job_output(name, arguments.get("output_s3_uri"), self.sagemaker_session),
@@ -154,7 +154,7 @@ class ScheduledMonitor(BaselinedMonitor):
         Raises ValueError if both inputs are given, and for times that are none; BadConfiguration for those the service hasn't.
         """
         baseline = _get_baseline(arguments)
-        application = self._app_specification(arguments)
+        application = self._specify_application(arguments)
         name = self._schedule_name()
         record = SCHEDULES.read(name)
         parts = {
@@ -167,7 +167,7 @@ class ScheduledMonitor(BaselinedMonitor):
             read, record["CapturePrefix"] = build_job_input(
                 *_get_sources(arguments), self.env or {}, self.sagemaker_session
             )
-            parts["JobInput"] = {**parts["JobInput"], **self._with_attributes(read)}
+            parts["JobInput"] = {**parts["JobInput"], **self._add_attributes(read)}
         if (output := arguments.get("output_s3_uri")) is not None:
             parts["JobOutputConfig"] = build_job_output("", output, self.sagemaker_session)
         for part, change in parts.items():
@@ -363,7 +363,7 @@ class ScheduledMonitor(BaselinedMonitor):
         """The baseline of a new schedule without one. Raises BadConfiguration if there was no baselining job."""
         return build_baseline_config(ConstraintsResource=self.suggested_constraints())
 
-    def _app_specification(self, arguments: ApiAnswer) -> ApiMembers:
+    def _specify_application(self, arguments: ApiAnswer) -> ApiMembers:
         """The application of a new schedule, or an update's changes to it."""
         scripts = (arguments.get(name) for name in ("record_preprocessor_script", "post_analytics_processor_script"))
         changed = self._changed_application(arguments.get("env"), arguments.get("enable_cloudwatch_metrics"), *scripts)
@@ -376,9 +376,9 @@ class ScheduledMonitor(BaselinedMonitor):
         environment = env if publishes is None else self.env
         return build_app_specification(*scripts, publishes=publishes, environment=environment)
 
-    def _with_attributes(self, read: ApiMembers) -> ApiMembers:
+    def _add_attributes(self, input_request: ApiMembers) -> ApiMembers:
         """An input with the monitor's additions."""
-        return read
+        return input_request
 
     def _schedule_name(self) -> str:
         if self.monitoring_schedule_name is None:

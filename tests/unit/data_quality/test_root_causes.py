@@ -8,7 +8,8 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.headline import write_headline
-from spark_model_monitor.monitors.causes import Culprit, Key, create_cause_members
+from spark_model_monitor.monitors.causes import create_cause_members
+from spark_model_monitor.monitors.contributions import Culprit, Key
 
 PLANS = np.array(["basic", "plus", "premium"])
 PRICES = np.array([10.0, 18.0, 40.0])

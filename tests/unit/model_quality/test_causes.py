@@ -17,7 +17,7 @@ from spark_model_monitor import (
     run_baseline,
     run_monitoring,
 )
-from spark_model_monitor.monitors.causes import BinnedChange, Key, compute_shares, create_ordered_tests
+from spark_model_monitor.monitors.contributions import BinnedChange, Key, compute_shares, create_ordered_tests
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 NUMBERS = OutcomePlan(ProblemType.REGRESSION)
@@ -144,7 +144,7 @@ def test_files_that_lost_more_and_less_are_reported_together():
     bins = np.where(random.random(4_000) < share, 3, 2).astype(np.int16)
     before = np.where(random.random(20_000) < 0.05, 3, 2).astype(np.int16)
     change = BinnedChange(bins, compute_shares(before, 4), create_ordered_tests(4), before)
-    cause = change.search(Key("file", files, 20, may_be_several=True), tests=10)
+    cause = change.search(Key("file", files, 20, may_be_several=True), num_tests=10)
 
     assert cause is not None
     assert (cause.parts, cause.share, cause.p < 1e-9) == ([3, 4], pytest.approx(1, abs=0.1), True)

@@ -125,7 +125,7 @@ class Broadcast(Protocol[Shared]):
     def value(self) -> Shared: ...
 
 
-@value_class(slots=False)
+@value_class
 class CarriedValue(Generic[Value]):
     """A value that each task carries itself, for engines that send nothing ahead (`Partitions.broadcast`)."""
 

@@ -165,7 +165,7 @@ class LocalEngine:
         return partitions.pack_pieces([piece for file in files for piece in cut(file, largest)], largest)
 
 
-@value_class(slots=False)
+@value_class
 class LocalLines:
     """Lines of text files (`engine_protocol.Lines`)."""
 
@@ -195,7 +195,7 @@ class LocalLines:
         return _make_parts(self.engine.pack_pieces(self.files, cut), read, self.in_order)
 
 
-@value_class(slots=False)
+@value_class
 class LocalPartitions:
     """Partitions as functions that return their batches (`engine_protocol.Partitions`).
 
@@ -317,7 +317,7 @@ class LocalPartitions:
         return run_in_processes(self.parts(), self.engine.processes)
 
 
-@value_class(slots=False)
+@value_class
 class LocalStates:
     """States of partitions (`engine_protocol.States`)."""
 

@@ -129,7 +129,7 @@ def _hash_values(values: pa.Array) -> Hashes:
     return xxhash64(values.fill_null(0))
 
 
-@value_class(slots=False)
+@value_class
 class _GatheredPart:
     """The rows at some places as a partition. folder: the folder of their files, which lives as long as this object in
     the process that made it; other processes only read it."""

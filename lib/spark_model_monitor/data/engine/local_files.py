@@ -365,7 +365,8 @@ def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
                 lines, starts = _split_lines(content[:end])
                 starts = starts + offset
                 if first:
-                    starts[0], first = 0, False
+                    starts[0] = 0
+                    first = False
                 # The piece before has the line that goes on here
                 if skips_first and len(lines):
                     lines = lines.slice(1)
@@ -380,7 +381,9 @@ def _read_texts(piece: Piece, max_bytes: int | None) -> Iterator[pa.Array]:
                 content = content[end:]
                 offset = offset + end
             elif max_bytes is not None and content and (skips_first or len(content) > max_bytes + 1):
-                content, offset = content[-1:], offset + len(content) - 1  # may be half of a line end
+                # Its last byte may be half of a line end
+                offset = offset + len(content) - 1
+                content = content[-1:]
                 skips_first = True
                 first = False
                 ended = ended or (last is not None and offset > last)

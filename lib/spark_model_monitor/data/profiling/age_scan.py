@@ -118,7 +118,9 @@ class TimesGatherer:
     def __init__(self, column: ColumnPlan, row_times: RowTimes | None) -> None:
         self._column = column
         self._row_times = row_times
-        self._counts, self._ages, self._moments = TimeCounts(), Ages(), VectorMomentsBuilder()
+        self._counts = TimeCounts()
+        self._ages = Ages()
+        self._moments = VectorMomentsBuilder()
 
     def update(self, block: Block) -> None:
         are_days = False

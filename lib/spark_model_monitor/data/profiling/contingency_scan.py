@@ -114,8 +114,10 @@ class _ColumnMetadataBuilder:
         # Several columns are packed into one number
         number, bits = divmod(index, COLUMNS_PER_NUMBER)
         self._shift = bits * COLUMN_BITS
-        self._code, self._text = CODE.format(number), TEXT.format(index)
-        self._minimum, self._maximum = MINIMUM.format(index), MAXIMUM.format(index)
+        self._code = CODE.format(number)
+        self._text = TEXT.format(index)
+        self._minimum = MINIMUM.format(index)
+        self._maximum = MAXIMUM.format(index)
         self._kinds: Counter[CellKind] = Counter()
         self._extremes: list[float] = []
         self._texts: set[str] = set()
@@ -243,7 +245,7 @@ def assign_blocks(names: pa.StringArray) -> pa.Array:
     return pa.array(blocks, mask=~has_name)
 
 
-@value_class(slots=False)
+@value_class
 class CountTask:
     """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
 
@@ -352,7 +354,7 @@ def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKi
     return frozenset()
 
 
-@value_class(slots=False)
+@value_class
 class StrayTask:
     """Refuses records with a stray cell. strays: stray kinds by column."""
 

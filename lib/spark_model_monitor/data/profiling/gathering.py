@@ -146,7 +146,8 @@ class NumberGatherer:
     """Counts, moments, quantiles and distinct values of a numeric column, and the metrics that the plan requests."""
 
     def __init__(self, column: ColumnPlan, plan: ScanPlan) -> None:
-        self.column, self.distinct = column, DistinctBuilder()
+        self.column = column
+        self.distinct = DistinctBuilder()
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
         self._ends = Ends()
         self._sketch = KllBuilder()
@@ -211,7 +212,10 @@ class TextGatherer:
         self._column = column
         self._accept_exponents = plan.accept_exponents
         self._data_types = DataTypeCounts()
-        self._lengths, self._shapes, self._words, self._repeats = TextLengths(), TextShapes(), Words(), RepeatsBuilder()
+        self._lengths = TextLengths()
+        self._shapes = TextShapes()
+        self._words = Words()
+        self._repeats = RepeatsBuilder()
         self._frequencies = FrequenciesBuilder(plan.frequency_limit)
         self._limit = plan.frequency_limit
         self._keep_frequencies = column.counted
@@ -391,7 +395,8 @@ class RowRepeatsGatherer:
     """How many rows repeat, over all columns. Runs after the gatherers of the columns."""
 
     def __init__(self, plan: ScanPlan) -> None:
-        self._columns, self._builder = plan.columns, RepeatsBuilder(RowRepeats)
+        self._columns = plan.columns
+        self._builder = RepeatsBuilder(RowRepeats)
 
     def update(self, block: Block) -> None:
         hashes = np.zeros(block.rows, np.uint64)

@@ -42,7 +42,9 @@ class RowGroupsGatherer:
     """Keeps the rows of a sample of groups, the same for all columns."""
 
     def __init__(self, column: ColumnPlan, groups: RowLocations) -> None:
-        self._column, self._groups, self._kept = column, groups, RowGroups()
+        self._column = column
+        self._groups = groups
+        self._kept = RowGroups()
 
     def update(self, block: Block) -> None:
         lots, positions = self._groups.select_runs(block)

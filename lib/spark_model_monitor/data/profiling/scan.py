@@ -89,7 +89,7 @@ class Scan:
     reservoir: RowReservoir | None = None
 
 
-@value_class(slots=False)
+@value_class
 class RowSource:
     """The rows of a scan, or the lines that they are made from, and what is known about them."""
 

@@ -20,7 +20,8 @@ class VectorGatherer:
     """Lengths, missing elements, and moments of norms and components of a column of arrays or vectors."""
 
     def __init__(self, column: ColumnPlan, _: ScanPlan) -> None:
-        self._column, self._components = column, VectorMomentsBuilder()
+        self._column = column
+        self._components = VectorMomentsBuilder()
         self._counts = VectorCounts()
         self._norms = MomentsBuilder()
 

@@ -488,7 +488,7 @@ def _format_names(names: Sequence[str]) -> str:
     return list_names(names, NAMES_LISTED) or "none"
 
 
-@value_class(slots=False)
+@value_class
 class DecodedLines:
     """Lines and how to decode them."""
 

@@ -134,9 +134,13 @@ def find_first_with_line(storage: Storage, files: Sequence[StoredFile]) -> tuple
     Raises BadInput as `read_head` does, NoData if no file has such a line.
     """
     for file in files:
-        if (head := read_head(storage, file)).strip():
+        head = read_head(storage, file)
+        if head.strip():
             return file, head
-    raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{', nor have the others' * (len(files) > 1)}")
+    fault = f"{files[0].path} has no line that isn't blank"
+    if len(files) > 1:
+        fault += ", nor have the others"
+    raise NoData(f"{NO_DATA}: {fault}")
 
 
 def _decompress(file: StoredFile, reader: BufferedIOBase, read_bytes: int) -> bytes:

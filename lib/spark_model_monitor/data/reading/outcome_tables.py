@@ -174,7 +174,7 @@ FIELDS = (
 """The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
 
 
-@value_class(slots=False)
+@value_class
 class OutcomeSource:
     """The source of outcomes. addresses: their columns in a table, as `outcomes` takes them. columns: the same as
     `prepare_outcomes` takes them; None for lines, which are decoded directly.
@@ -185,7 +185,7 @@ class OutcomeSource:
     columns: Mapping[str, tuple[int, bool]] | None = None
 
 
-@value_class(slots=False)
+@value_class
 class OutcomeMark:
     """Whether a row's prediction was right, bin 2, or wrong, bin 3; for numbers the error's bin. cuts: bin edges."""
 

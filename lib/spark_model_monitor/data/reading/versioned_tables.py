@@ -90,7 +90,8 @@ def _find_version(requested: Version, versions: Versions, where: str) -> int:
     else:
         matching = [number for number, _ in versions if number == requested]
     if not matching:
-        (newest, _), (oldest, time) = versions[0], versions[-1]
+        newest, _ = versions[0]
+        oldest, time = versions[-1]
         first = datetime.fromtimestamp(time / 1e6, timezone.utc).isoformat(timespec="seconds")
         raise BadConfiguration(
             f"{where} has no version {requested}; its versions are {oldest}, of {first}, to {newest}"

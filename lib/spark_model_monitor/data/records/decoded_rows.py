@@ -86,11 +86,10 @@ class DecodedRows:
         # A refused line is one row without cells
         rows = [row for decoded in decoded_lines for row in decoded.rows or nothing]
         sizes = [max(1, len(decoded.rows)) for decoded in decoded_lines]
-        cells = [
-            decoded.cells * (index == 0)
-            for decoded, size in zip(decoded_lines, sizes, strict=True)
-            for index in range(size)
-        ]
+        # The cells of a line are counted with its first row
+        cells = []
+        for decoded, size in zip(decoded_lines, sizes, strict=True):
+            cells += [decoded.cells, *[0] * (size - 1)]
         return cls(
             tuple(pa.array([row[index] for row in rows], pa.string()) for index in range(columns)),
             np.repeat(lines, sizes),

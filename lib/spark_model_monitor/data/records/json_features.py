@@ -83,6 +83,7 @@ class MemberValues:
         return self.plain + self.arrays + self.objects
 
     def take(self, value: JsonValue) -> None:
+        """Count a value, and what it contains."""
         if isinstance(value, dict):
             self.objects += 1
             for name, member in value.items():
@@ -99,13 +100,21 @@ class MemberValues:
             self.kind = _merge_kinds(self.kind, kind)
 
     def __add__(self, more: MemberValues) -> MemberValues:
+        """The values of both; sums of partitions don't depend on their order."""
         members = dict(self.members)
         for name, member in more.members.items():
             members[name] = members.get(name, MemberValues()) + member
-        inner = self.inner + more.inner if self.inner and more.inner else self.inner or more.inner
-        # Sums of partitions don't depend on their order
-        counts = self.plain + more.plain, self.arrays + more.arrays, self.objects + more.objects
-        return MemberValues(*counts, _merge_kinds(self.kind, more.kind), inner, members)
+        inner = self.inner or more.inner
+        if self.inner and more.inner:
+            inner = self.inner + more.inner
+        return MemberValues(
+            self.plain + more.plain,
+            self.arrays + more.arrays,
+            self.objects + more.objects,
+            _merge_kinds(self.kind, more.kind),
+            inner,
+            members,
+        )
 
     def choose_kind(self, *, may_be_object: bool = True, flatten: bool = True) -> Kind:
         """The kind of most values; for ties, the plain one. Objects without members have no kind.
@@ -135,22 +144,21 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
     without_objects = None
     try:
         for batch in batches:
-            if (
-                flat_members := None if whole_files else _count_flat_members(parse_flat_objects(batch.column(0)))
-            ) is not None:
+            # Flat records by columns, in one call of Arrow
+            flat_members = None
+            if not whole_files:
+                flat_members = _count_flat_members(parse_flat_objects(batch.column(0)))
+            if flat_members is not None:
                 layouts[()] = layouts.get((), MemberValues()) + flat_members
                 continue
-            # Nested records one by one, told apart by which members are objects or arrays
+            # Nested records one by one; beyond so many layouts, new ones count as one
             for value, reason in _read_records(batch, whole_files):
-                if not reason:
-                    nested = tuple(
-                        (name, type(member) is dict) for name, member in value.items() if type(member) in NESTED
-                    )
-                    if nested in layouts or len(layouts) < MOST_LAYOUTS:
-                        layout = nested
-                    else:
-                        layout = ()
-                    layouts.setdefault(layout, MemberValues()).take(value)
+                if reason:
+                    continue
+                layout = _find_layout(value)
+                if layout not in layouts and len(layouts) >= MOST_LAYOUTS:
+                    layout = ()
+                layouts.setdefault(layout, MemberValues()).take(value)
             layouts = _limit_layouts(layouts)
             # What is wrong with the first line, if no line is an object
             if not layouts and not whole_files and without_objects is None and batch.num_rows:
@@ -163,6 +171,11 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
 
 
 NESTED = (dict, list)
+
+
+def _find_layout(record: JsonMembers) -> Layout:
+    return tuple((name, type(member) is dict) for name, member in record.items() if type(member) in NESTED)
+
 
 TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # read as texts
 KINDS = {pa.int64(): LONG, pa.float64(): DOUBLE, pa.bool_(): BOOLEAN, pa.null(): NOTHING}
@@ -234,14 +247,15 @@ def choose_features(
     """
     layouts: dict[Layout, MemberValues] = {}
     faults = []
-    for inferred in (row for batch in batches for row in batch.to_pylist()):
-        # Errors on executors come as texts, since Spark would wrap them
-        if inferred["fault"] is not None:
-            raise BadInput(inferred["fault"])
-        if inferred["without_objects"]:
-            faults.append(inferred["without_objects"])
-        for layout, values in pickle.loads(inferred["layouts"]).items():
-            layouts[layout] = layouts.get(layout, MemberValues()) + values
+    for batch in batches:
+        for inferred in batch.to_pylist():
+            # Errors on executors come as texts, since Spark would wrap them
+            if inferred["fault"] is not None:
+                raise BadInput(inferred["fault"])
+            if inferred["without_objects"]:
+                faults.append(inferred["without_objects"])
+            for layout, values in pickle.loads(inferred["layouts"]).items():
+                layouts[layout] = layouts.get(layout, MemberValues()) + values
     layouts = _limit_layouts(layouts)
     root = reduce(MemberValues.__add__, layouts.values(), MemberValues())
     # Most records have an object there: that is the data's shape, and has to be asked for
@@ -253,20 +267,14 @@ def choose_features(
             )
 
     def choose_kinds(members: Mapping[str, MemberValues]) -> dict[str, Kind]:
-        may_be_objects = {name: flatten or name in opened for name in members}
         return {
-            name: values.choose_kind(may_be_object=may_be_objects[name], flatten=flatten)
+            name: values.choose_kind(may_be_object=flatten or name in opened, flatten=flatten)
             for name, values in members.items()
         }
 
     kinds = choose_kinds(root.members)
-    # additional members of records with another layout are not features
-    fitting = [
-        values
-        for layout, values in layouts.items()
-        if all(isinstance(kinds[name], dict if is_object else tuple) for name, is_object in layout)
-    ]
-    members = reduce(MemberValues.__add__, fitting, MemberValues()).members
+    # Members that only records with another layout have are no features: these records are refused
+    members = reduce(MemberValues.__add__, _select_fitting(layouts, kinds), MemberValues()).members
     # Members of few records are mistakes, if there are very many of them
     rare_count = min(FEW_RECORDS, RARE_SHARE * root.objects)
     rare = {name for name, values in members.items() if values.count <= rare_count}
@@ -297,6 +305,13 @@ def choose_features(
     rare_names = tuple(name for name, count in counts.items() if count <= rare_count)
     counts_of_few = {name: count for name, count in counts.items() if 2 * count < root.objects}
     return Features(tuple(columns.values()), tuple(kinds.keys() - members.keys()), rare_names, counts_of_few)
+
+
+def _select_fitting(layouts: Mapping[Layout, MemberValues], kinds: Mapping[str, Kind]) -> Iterator[MemberValues]:
+    """The values of the layouts whose objects and arrays are where most records have them."""
+    for layout, values in layouts.items():
+        if all(isinstance(kinds[name], dict if is_object else tuple) for name, is_object in layout):
+            yield values
 
 
 def find_member(members: Mapping[str, MemberValues], path: Path) -> MemberValues:
@@ -525,11 +540,15 @@ def _check_record(value: JsonValue, *, has_escapes: bool) -> tuple[JsonMembers, 
 
 
 def _iterate_names(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, NESTED):
-        if isinstance(value, dict):
-            yield from value
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _iterate_names(inner)
+    """The names of the members of all objects in a value."""
+    contained: Iterable[JsonValue] = ()
+    if isinstance(value, dict):
+        yield from value
+        contained = value.values()
+    elif isinstance(value, list):
+        contained = value
+    for inner in contained:
+        yield from _iterate_names(inner)
 
 
 def _find_kind(value: JsonValue) -> Kind:

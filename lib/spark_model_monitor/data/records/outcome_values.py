@@ -174,9 +174,10 @@ def _judge_rows(
             reasons = _add_faults(reasons, faults)
         # A third class would make the problem another one
         if reading.classes is not None:
-            requested_columns = [labels] * reading.with_label + [predictions] * (reading.prediction is not None)
-            for column in requested_columns:
-                reasons = _add_faults(reasons, _find_other_classes(column, reading.classes))
+            if reading.with_label:
+                reasons = _add_faults(reasons, _find_other_classes(labels, reading.classes))
+            if reading.prediction is not None:
+                reasons = _add_faults(reasons, _find_other_classes(predictions, reading.classes))
     if reading.probability is not None:
         # Of many classes, the probability is that of the predicted one
         if not reading.numeric and not reading.binary:

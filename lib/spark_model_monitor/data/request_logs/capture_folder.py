@@ -67,7 +67,7 @@ ROLE_OF_HALF = {INPUT: EventRole.REQUEST, OUTPUT: EventRole.ANSWER}
 DELTA_LOG = "_delta_log"
 
 
-@value_class(slots=False)
+@value_class
 class CaptureFolder:
     """Captures in `path`, converted from a log. files: of the log. long_lines: of it, which readers skip.
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@value_class(slots=False)
+@value_class
 class UploadFile:
     """One local file and its key."""
 
@@ -58,7 +58,7 @@ class UploadFile:
         return cls(path, bucket.key(name), bucket.uri(name))
 
 
-@value_class(slots=False)
+@value_class
 class UploadSet:
     """A job's files. jar: None if it needs no Deequ. environment: an archive's URI, None if the cluster has all."""
 
@@ -237,7 +237,7 @@ FAILED_STATES = {
 """Final states of a step or a job run. Source: EMR's API models (StepState, JobRunState)."""
 
 
-@value_class(slots=False)
+@value_class
 class ServiceRunState:
     """The state of a run. reason: the service's reason of a failure."""
 
@@ -245,7 +245,7 @@ class ServiceRunState:
     reason: str = ""
 
 
-@value_class(slots=False)
+@value_class
 class ServiceRun:
     """A started run: of a cluster (or application), with its own identifier."""
 

@@ -94,7 +94,7 @@ S3_ELSEWHERE = (
 )
 
 
-@value_class(slots=False)
+@value_class
 class ConvertedSchedule:
     """One imported schedule: its files by name, and the remarks on it."""
 
@@ -130,7 +130,9 @@ def import_schedules(
     """
     described = [check_answer(content, where) for where, content in answers]
     schedules = convert_schedules(described, captures, dags_for, merge_folders)
-    if names_with_slash := [schedule.name for schedule in schedules if "/" in schedule.name]:
+    # A name such as ../x would lead to files elsewhere
+    names_with_slash = [schedule.name for schedule in schedules if "/" in schedule.name]
+    if names_with_slash:
         raise BadDocument(
             f"{', '.join(map(repr, names_with_slash))}: the name of a schedule names its files, and has no '/'"
         )
@@ -171,28 +173,34 @@ def convert_schedules(
     Raises BadConfiguration if a schedule's job definition is not among them.
     """
     # The answers by what they describe; endpoints tell where captures lie
-    schedules = [
-        read_schedule(answer.content) for answer in answers if answer.operation == "DescribeMonitoringSchedule"
+    schedules = []
+    definitions: dict[str, Definition] = {}
+    prefixes: dict[str, str | None] = {}
+    unknown = []
+    for answer in answers:
+        if answer.operation == "DescribeMonitoringSchedule":
+            schedules.append(read_schedule(answer.content))
+        elif answer.operation == "DescribeEndpoint":
+            endpoint, prefix = read_capture_prefix(answer.content)
+            prefixes[endpoint] = prefix
+        elif answer.operation.endswith("JobDefinition"):
+            definition = read_definition(answer.content)
+            definitions[definition.name] = definition
+        unknown += [f"not known to botocore, left out: {path}" for path in answer.unknown]
+    # Each schedule with its job definition, which may stand inside it; then definitions that no schedule runs
+    pairs: list[tuple[Definition, ScheduleDescription | None]] = [
+        (schedule.inline or _find_definition(definitions, schedule), schedule) for schedule in schedules
     ]
-    defined = (read_definition(answer.content) for answer in answers if answer.operation.endswith("JobDefinition"))
-    definitions = {definition.name: definition for definition in defined}
-    prefixes = dict(read_capture_prefix(answer.content) for answer in answers if answer.operation == "DescribeEndpoint")
-    unknown = [f"not known to botocore, left out: {path}" for answer in answers for path in answer.unknown]
-    # Each schedule with its job definition, which may stand inside it
-    converted = []
+    without_schedule = definitions.keys() - {schedule.definition_name for schedule in schedules}
+    pairs += [(definitions[name], None) for name in sorted(without_schedule)]
+    if not pairs:
+        raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
     if merge_folders is None:
         merge_folders = set()
-    for schedule in schedules:
-        definition = schedule.inline or _find_definition(definitions, schedule)
-        prefix = captures or prefixes.get(definition.source.endpoint or "")
-        converted.append(_convert_schedule(definition, schedule, prefix, merge_folders, dags_for))
-    # Definitions that no schedule runs
-    for name in sorted(definitions.keys() - {schedule.definition_name for schedule in schedules}):
-        definition = definitions[name]
-        prefix = captures or prefixes.get(definition.source.endpoint or "")
-        converted.append(_convert_schedule(definition, None, prefix, merge_folders))
-    if not converted:
-        raise BadConfiguration("there is neither a schedule nor a job definition among the files; add one")
+    converted = []
+    for definition, schedule in pairs:
+        capture_prefix = captures or prefixes.get(definition.source.endpoint or "")
+        converted.append(_convert_schedule(definition, schedule, capture_prefix, merge_folders, dags_for))
     # What botocore doesn't know is remarked once, with the first
     first = converted[0]
     return [ConvertedSchedule(first.name, first.files, (*first.remarks, *unknown)), *converted[1:]]
@@ -213,20 +221,26 @@ def _convert_schedule(
     schedule: ScheduleDescription | None,
     captures: str | None,
     merge_folders: set[str],
-    dags_for: str | None = None,
+    dags_for: str | None,
 ) -> ConvertedSchedule:
-    name = schedule.name if schedule else definition.name
-    window = get_window(schedule, definition) if schedule else None
+    """The files of a schedule and its definition; of a definition alone, env files."""
+    name = definition.name
+    window = None
+    if schedule is not None:
+        name = schedule.name
+        window = get_window(schedule, definition)
     jobs = build_jobs(definition, name, captures, window, merge_folders)
     merge_folders.update(job.variables["output_path"] for job in jobs if job.job == "merge")
+    env_files = {job.job: f"{name}.{job.job}.env" for job in jobs}
     # The monitor's file has the plain name, as it is the one that people look for
-    env_files = {job.job: f"{name}.env" if job.job == "monitor" else f"{name}.{job.job}.env" for job in jobs}
+    if "monitor" in env_files:
+        env_files["monitor"] = f"{name}.env"
     files = {}
     for job in jobs:
         title = f"{name}: {definition.monitoring_type}, the job {job.job}"
         files[env_files[job.job]] = format_env_file(title, job.variables, job.missing)
     # Without a schedule nobody knows the hours, so there is nothing to run it by
-    if schedule:
+    if schedule is not None:
         entry = build_entry(schedule, definition, jobs, env_files)
         files[f"{name}.schedule.json"] = entry.to_json() + "\n"
         if dags_for is not None:

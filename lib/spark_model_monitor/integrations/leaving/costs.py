@@ -33,7 +33,7 @@ class Prices(Document, file="prices.json", meant="prices of instance hours, as e
     processing: Mapping[str, Number]
 
 
-@value_class(slots=False)
+@value_class
 class Usage:
     """What a schedule uses in a month. hours_a_run: of a run; None, as instance_hours, if no execution says how long it took."""
 
@@ -86,7 +86,7 @@ def measure_usage(schedule: MonitoredSchedule) -> Usage:
     )
 
 
-@value_class(slots=False)
+@value_class
 class StopCall:
     """A call that ends a cost, and the one that undoes it, or why none does."""
 
@@ -95,7 +95,7 @@ class StopCall:
     undo: str
 
 
-@value_class(slots=False)
+@value_class
 class StopCalls:
     """schedules: of schedules that have a successor here. captures: that switch captures off, by the folder that has to have a
     team's own captures before. continuing: what goes on, and why.

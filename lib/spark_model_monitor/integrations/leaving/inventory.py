@@ -46,7 +46,7 @@ OTHER_CALLS = (
 RESOURCES = ("JobResources", "MonitoringResources")
 
 
-@value_class(slots=False)
+@value_class
 class MonitoredSchedule:
     """One schedule with all that belongs to it. answers: its description, its job definition's and its endpoint's.
 
@@ -64,7 +64,7 @@ class MonitoredSchedule:
     endpoint: ApiAnswer = field(default_factory=dict)
 
 
-@value_class(slots=False)
+@value_class
 class Inventory:
     """An account's schedules, its endpoints' configurations by name, what else it has, and remarks on what could not be read."""
 

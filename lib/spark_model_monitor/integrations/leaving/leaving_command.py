@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
 from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.integrations.imports.descriptions import ApiMembers, ScheduleDescription
 from spark_model_monitor.integrations.imports.import_command import make_aws_client
+from spark_model_monitor.integrations.imports.jobs import MINUTE, get_recurrence
 from spark_model_monitor.integrations.imports.notebook import IsAnswered, import_notebook
 from spark_model_monitor.integrations.leaving.costs import Prices, measure_usage, write_stop_calls
-from spark_model_monitor.integrations.leaving.entries import list_starters
 from spark_model_monitor.integrations.leaving.inventory import Inventory, fetch_inventory, read_inventory
 from spark_model_monitor.integrations.leaving.report import NAME, LeavingReport, LeavingSchedule
 from spark_model_monitor.integrations.leaving.trials import Trials
@@ -27,7 +30,7 @@ EXPORTED = "exported"
 NOTEBOOKS = (".ipynb", ".py")
 
 
-@value_class(slots=False)
+@value_class
 class LeaveRequest:
     """source: a folder of exported JSON, or `account`. folder: of the report. offered, is_answered: as for `import-notebook`."""
 
@@ -63,7 +66,7 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
         starters: dict[str, str] = {}
         # A schedule that can't be moved has no files here that could be started
         if not trial.not_moved:
-            starters = list_starters(schedule.description, trials.schedules)
+            starters = _write_starters(schedule.description, trials.schedules)
         usage = measure_usage(schedule)
         schedules.append(LeavingSchedule(schedule, usage, trial, starters))
 
@@ -88,6 +91,45 @@ def leave(request: LeaveRequest, console: TextIO) -> LeavingReport:
         console.write(f"{sentence}\n")
     console.write(f"{folder / NAME}.html has all of it, {NAME}.json beside it the same for programs\n")
     return report
+
+
+def _write_starters(schedule: ScheduleDescription, folder: Path) -> dict[str, str]:
+    """What starts an imported schedule here: a command, a line of crontab, and the files for Airflow and EventBridge Scheduler.
+
+    folder: of `import`'s files.
+    """
+    schedule_path = folder / f"{schedule.name}.schedule.json"
+    command = f"spark-model-monitor run-due --schedule {shlex.quote(str(schedule_path))}"
+    starters = {
+        "command": command,
+        "cron": f"{MINUTE} * * * * {command}",
+        "Airflow": str(folder / f"{schedule.name}_dag.py"),
+    }
+    # A schedule that runs once has nothing to be started hourly
+    if get_recurrence(schedule) is not None:
+        path = folder / f"{schedule.name}.eventbridge.json"
+        request = _make_scheduler_request(schedule.name, schedule_path.name)
+        write_text(path, json.dumps(request, indent=2) + "\n")
+        starters["EventBridge"] = f"aws scheduler create-schedule --cli-input-json {shlex.quote(f'file://{path}')}"
+    return starters
+
+
+def _make_scheduler_request(name: str, schedule_file: str) -> ApiMembers:
+    """A request of EventBridge Scheduler that starts the image hourly and runs what is due. Capitals are to be filled in."""
+    command = ["run-due", "--schedule", f"/schedules/{schedule_file}"]
+    task = "arn:aws:ecs:REGION:ACCOUNT:task-definition/spark-model-monitor"
+    return {
+        "Name": name[:64],  # the API's limit
+        "ScheduleExpression": f"cron({MINUTE} * * * ? *)",
+        "ScheduleExpressionTimezone": "UTC",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": "arn:aws:ecs:REGION:ACCOUNT:cluster/CLUSTER",
+            "RoleArn": "arn:aws:iam::ACCOUNT:role/ROLE",
+            "EcsParameters": {"TaskDefinitionArn": task, "LaunchType": "FARGATE"},
+            "Input": json.dumps({"containerOverrides": [{"name": "spark-model-monitor", "command": command}]}),
+        },
+    }
 
 
 def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:

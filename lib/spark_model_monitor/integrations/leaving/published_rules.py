@@ -37,7 +37,7 @@ RULES = {"any column": 0.0, "more than 5 % of columns": 0.05, "more than 30 % of
 """The share of drifted columns above which each rule sends its mail."""
 
 
-@value_class(slots=False)
+@value_class
 class Drifted:
     """The columns that drifted, of those that could be compared."""
 

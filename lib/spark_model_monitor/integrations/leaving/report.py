@@ -34,7 +34,7 @@ _NOT_MADE = (
 _MOST_DIFFERENCES = 5  # of a window, on the page; the JSON has all
 
 
-@value_class(slots=False)
+@value_class
 class LeavingSchedule:
     """One schedule of the report. starters: what starts it here, by kind."""
 
@@ -44,7 +44,7 @@ class LeavingSchedule:
     starters: Mapping[str, str]
 
 
-@value_class(slots=False)
+@value_class
 class LeavingReport:
     """All of it. stops: what costs money, and the calls that end it. notebooks: what `import-notebook` says, by file."""
 
@@ -59,12 +59,14 @@ class LeavingReport:
     @property
     def not_done(self) -> list[tuple[str, str, NotDone]]:
         """The schedules that weren't moved, or not replayed: name, which of the two, and why."""
-        return [
-            (schedule.monitored.name, kind, reason)
-            for schedule in self.schedules
-            for kind, reason in (("moved", schedule.trial.not_moved), ("replayed", schedule.trial.not_replayed))
-            if reason is not None
-        ]
+        not_done = []
+        for schedule in self.schedules:
+            name = schedule.monitored.name
+            if schedule.trial.not_moved is not None:
+                not_done.append((name, "moved", schedule.trial.not_moved))
+            if schedule.trial.not_replayed is not None:
+                not_done.append((name, "replayed", schedule.trial.not_replayed))
+        return not_done
 
     def list_missed(self) -> list[str]:
         """A sentence on each schedule that wasn't moved, or not replayed."""

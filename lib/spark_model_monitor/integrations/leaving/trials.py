@@ -57,7 +57,7 @@ class NothingToReplay(MonitorError):
     exit_status: ClassVar[int] = ExitStatus.COMPLETED
 
 
-@value_class(slots=False)
+@value_class
 class NotDone:
     """What was not done, and why. exit_status: 0 if it was not begun, 2 if something isn't installed, 255 if it failed."""
 
@@ -74,7 +74,7 @@ class NotDone:
         return self.reason
 
 
-@value_class(slots=False)
+@value_class
 class WindowVerdicts:
     """Who would have alarmed in a window: the service, our default, and each of AWS's rules; None without a verdict.
 
@@ -93,7 +93,7 @@ class WindowVerdicts:
     drifted: tuple[str, ...] = ()
 
 
-@value_class(slots=False)
+@value_class
 class ReplayTrial:
     """What became of one schedule. imported, replay: the lines of these commands."""
 
@@ -110,7 +110,7 @@ class ReplayTrial:
         return any(window.ours is not None for window in self.windows)
 
 
-@value_class(slots=False)
+@value_class
 class Trials:
     """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
     the newest capture. run_scripts: whether what the account's definitions let jobs run or send may happen on this machine.

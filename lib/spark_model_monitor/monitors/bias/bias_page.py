@@ -20,9 +20,9 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    TableColumn,
     TableLine,
     build_table,
+    create_reading,
     format_count,
     format_interval,
     format_noun_count,
@@ -160,7 +160,7 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
             yield _draw_group(stage, group, verdicts, with_chart=with_chart)
     if analysis.groups and analysis.groups[0].post_training is not None:
         yield _draw_performance(analysis.groups[0])
-    yield PageSection("How to read this", tuple(_explain_reading(analysis)), folded=True)
+    yield create_reading(_explain_reading(analysis))
 
 
 def _draw_cards(analysis: BiasAnalysis, results: Sequence[CheckResult]) -> Iterator[Card]:
@@ -191,18 +191,17 @@ def _group_rate_points(group: GroupAnalysis) -> Iterator[Point]:
 
 def _draw_sizes(analysis: BiasAnalysis) -> PageTable:
     titles = ("facet", "value(s) or threshold", "rows", "share of rows", "positive labels", "… of the rest")
-    rows = [
-        (
-            group.facet,
-            group.choice.shown,
-            format_count(float(d.rows)),
+    rows = []
+    for group in analysis.groups:
+        d = group.counts.d
+        a = group.counts.a
+        # The group's share of all rows, and the share of positive labels in it and in the rest
+        shares = (
             _format_share(float(d.rows), float(d.rows + a.rows)),
             _format_share(float(d.positives), float(d.rows)),
             _format_share(float(a.positives), float(a.rows)),
         )
-        for group in analysis.groups
-        for d, a in [(group.counts.d, group.counts.a)]
-    ]
+        rows.append((group.facet, group.choice.shown, format_count(float(d.rows)), *shares))
     return build_table(titles, rows, numbers=titles[2:])
 
 
@@ -241,7 +240,7 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
             table = _draw_metrics(measured, segment_results, segment)
             rows = format_count(float(segment.counts.all.rows))
             caption = f"Segment {segment.name} of {segment.segmentation}, {rows} rows"
-            blocks.append(PageTable(table.columns, table.lines, caption))
+            blocks.append(replace(table, caption=caption))
     return PageSection(f"Facet: {group.facet}", tuple(blocks), level=3)
 
 
@@ -262,11 +261,6 @@ def _draw_metrics(
     metrics: Sequence[BiasMetric], metric_results: Sequence[CheckResult | None], measured_rows: MetricsOfRows
 ) -> PageTable:
     """A line for each metric; a baseline's have neither limits nor verdicts."""
-    columns = (
-        *(TableColumn("metric", is_name=True), TableColumn("description")),
-        *(TableColumn(title, is_number=True) for title in ("value", "baseline", "95 % interval", "without unknown")),
-        *(TableColumn("verdict"), TableColumn("remark")),
-    )
     lines = []
     for metric, result in zip(metrics, metric_results, strict=True):
         value = format_number(metric.value)
@@ -276,11 +270,13 @@ def _draw_metrics(
             lines.append(TableLine(cells))
             continue
         mark, verdict = VERDICTS[result.status]
-        numbers = value, format_number(result.threshold), format_interval(result.interval), without_unknown
+        limits = (format_number(result.threshold), format_interval(result.interval))
         remark = metric.error or result.reason or ""
-        cells = (metric.name, metric.description or "", *numbers, verdict, remark)
+        cells = (metric.name, metric.description or "", value, *limits, without_unknown, verdict, remark)
         lines.append(TableLine(cells, mark, result.full_name))
-    return PageTable(columns, tuple(lines)).drop_empty_columns()
+    numbers = ("value", "baseline", "95 % interval", "without unknown")
+    titles = ("metric", "description", *numbers, "verdict", "remark")
+    return build_table(titles, lines, numbers=numbers, names=("metric",)).drop_empty_columns()
 
 
 def _draw_performance(group: GroupAnalysis) -> PageSection:

@@ -281,7 +281,8 @@ class MetricComparison:
         # A ratio of 0 has no logarithm; the value of the counts with a prior stands for it
         if name in RATIOS:
             value = value or spread.value
-        allowed, (below, above) = abs(self.baseline - self.neutral), self.errors
+        allowed = abs(self.baseline - self.neutral)
+        below, above = self.errors
         highest = self.neutral + allowed
         lowest = self.neutral - allowed
         ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale

@@ -244,12 +244,14 @@ class BiasJudgement(Judgement[BiasBaseline]):
         analysis = adopt_spellings(self.sample.metrics, self.baseline)
         compared = list(compare_with_baseline(analysis, self.baseline, self.monitor.tolerances))
         compared.extend(compare_lost_groups(analysis, self.baseline, self.monitor.tolerances))
-        findings = [
-            (check.name, metric, finding)
-            for metric in compared
-            for check in CHECKS.values()
-            if metric.group.segment is None and (finding := check(metric)) is not None
-        ]
+        findings = []
+        for metric in compared:
+            if metric.group.segment is not None:
+                continue
+            for check in CHECKS.values():
+                finding = check(metric)
+                if finding is not None:
+                    findings.append((check.name, metric, finding))
         unjudged = sum(finding.status is CheckStatus.NOT_JUDGED for *_, finding in findings)
         if unjudged:
             log.warning("%d of %d metrics could not be judged; checks.json says why", unjudged, len(findings))

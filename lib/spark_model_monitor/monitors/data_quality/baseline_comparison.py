@@ -13,11 +13,7 @@ from typing import Any
 import numpy as np
 
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.documents.constraints import (
-    Constraints,
-    FeatureConstraints,
-    MonitoringSettings,
-)
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
@@ -259,7 +255,10 @@ class FeatureComparison:
             return rows_of_group  # the rows of a group lie scattered
         # Of all sampled rows, also those without a value
         flags = np.zeros(column.rows, bool)
-        flags[... if column.has_value is None else column.has_value] = is_of_kind(column.values)
+        if column.has_value is None:
+            flags[:] = is_of_kind(column.values)
+        else:
+            flags[column.has_value] = is_of_kind(column.values)
         return min(rows_of_group, limit_flag_design_effect(flags, np.array(column.run_sizes), rows_of_group))
 
     @property
@@ -413,8 +412,10 @@ class WindowComparison:
             for text, counts in relations.counts.items():
                 relation: dict[str, Any] = json.loads(text)
                 current = relations_now.counts.get(text, ())
-                if {*relation["columns"]} <= compared and any(current):
-                    check = BETWEEN_COLUMNS["cells" not in relation]
+                if compared.issuperset(relation["columns"]) and any(current):
+                    association_check, relation_check = BETWEEN_COLUMNS
+                    # Counts of cells show an association; any other relation is one that each row meets
+                    check = association_check if "cells" in relation else relation_check
                     yield ComparedRelation(check, relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:

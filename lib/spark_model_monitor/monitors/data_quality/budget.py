@@ -43,7 +43,7 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     """How noise is allowed for in a run; None if it isn't."""
     if not comparison.monitoring.is_calibrated or comparison.exact_classes:
         return None
-    # Facts first: their number is part of the budget
+    # Facts first: their number, and which of them have values, is part of the budget
     evidence = {feature.name: facts.collect_evidence(feature) for feature in comparison.features}
     requests: dict[tuple[str, str], ColumnRequest] = {}
     for feature in comparison.features:
@@ -136,8 +136,9 @@ def _count_tests(comparison: WindowComparison, evidence: Mapping[str, Mapping[st
         if fact_evidence.family != NEW_KINDS:
             num_tests[CONTENTS] += 1
         else:
-            # One that neither side has can't be violated, whatever its level (Tarone 1990)
+            # A kind that neither side has can't be violated, whatever its level (Tarone 1990)
             num_tests[NEW_KINDS] = num_tests.get(NEW_KINDS, 0) + int(fact_evidence.has_values)
+    # Tests of all rows: repeats, segments, pairs of columns, and the window's size and newest row
     if find_row_repeats(comparison) is not None:
         num_tests[CONTENTS] += 1
     num_tests[SEGMENTS] = sum(len(labels) for feature in features for labels in feature.segments.values())

@@ -70,7 +70,7 @@ Table: TypeAlias = NDArray[np.float64]
 # Relations in a baseline.
 
 
-@value_class(slots=False, eq=False)
+@value_class(eq=False)
 class _Column:
     """A column of the sample. values: as in `data.profiling.pair_scan`. is_fit: whether its values recur."""
 

@@ -311,7 +311,9 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> Judged:
         else:
             assert rule.values is not None
             counts = measured.values[rule.values]
-            offending, total, ids = counts.rows - counts.single, counts.rows, ()
+            offending = counts.rows - counts.single
+            total = counts.rows
+            ids = ()
         finding = _judge_offences(rule, offending, total)
         if rule.level is Severity.ERROR:
             results.append(finding.but(ids=ids or None).result(EXPECTATION, feature=rule.name))

@@ -60,7 +60,8 @@ from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, 
 from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
 from spark_model_monitor.monitors.data_quality.report.service_format import (
     close_buckets_as_service,
-    list_as_service,
+    sort_buckets_as_service,
+    sort_domains_as_service,
     use_words_of_service,
 )
 from spark_model_monitor.monitors.protocol import (
@@ -595,7 +596,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         )
         if not self.as_service:
             return statistics
-        return close_buckets_as_service(list_as_service(statistics), profile)
+        return close_buckets_as_service(sort_buckets_as_service(statistics), profile)
 
     def constraints(self, profile: Profile) -> Constraints:
         settings = replace(self.settings, segments=self.segments)
@@ -606,7 +607,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         )
         if not self.as_service:
             return constraints
-        return list_as_service(constraints)
+        return sort_domains_as_service(constraints)
 
     def stored_baseline(
         self,

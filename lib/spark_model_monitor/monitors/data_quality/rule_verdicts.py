@@ -32,6 +32,7 @@ FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of r
 
 def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: Measurements) -> list[CheckResult]:
     """A result for each rule, for each analyzer, which nobody judges, and for each skipped rule, of which nobody can tell."""
+    # Parts of composite rules are judged by themselves first
     findings = {text: _judge_rule(bound_rule, rule_set, measured) for text, bound_rule in bound.items()}
     check_results = [_describe(_join_parts(rule, findings), rule) for rule in rule_set.rules]
     for analyzer in rule_set.analyzers:
@@ -88,17 +89,16 @@ def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> 
     """The verdict on one rule. A second metric, as of DetectAnomalies, has to meet it, too."""
     if bound.fault:
         return Finding(CheckStatus.VIOLATED, reason=bound.fault)
-    # The first metric that isn't met decides
-    verdict = Finding(CheckStatus.PASSED)
+    decisive = Finding(CheckStatus.PASSED)
     metrics: dict[str, float] = {}
     for metric in bound.metrics:
-        previous = verdict
         past = PastMetric.of(rule_set, metric.name)
         verdict = _judge_metric(bound.rule, metric, past, measured)
         metrics |= verdict.metrics or {}
-        if previous.status is not CheckStatus.PASSED:
-            verdict = previous
-    return verdict.but(metrics=metrics or None)
+        # The first metric that isn't met decides; later ones are measured for later runs
+        if decisive.status is CheckStatus.PASSED:
+            decisive = verdict
+    return decisive.but(metrics=metrics or None)
 
 
 @value_class
@@ -127,6 +127,7 @@ class PastMetric:
 
 
 def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured: Measurements) -> Finding:
+    """The verdict on one metric of a rule."""
     # What was counted for it
     offending = 0
     rows = measured.rows
@@ -151,11 +152,11 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
     if rule.type == ANOMALIES:
         return _judge_anomaly(verdict, metric.name, past.examples)
 
-    # The condition, which types without one have in their name
+    # The condition; types without one, such as IsUnique, want all rows, and of a key no row without a value
     is_about_rows = metric.type in ROW_TYPES or metric.type == "IsComplete"
     condition = rule.threshold if is_about_rows else rule.condition
     if condition is None:
-        meets = value == 1.0 and not (metric.type == "IsPrimaryKey" and offending)
+        is_met = value == 1.0 and not (metric.type == "IsPrimaryKey" and offending)
     else:
         reason = f"it compares with {condition.past_runs:,} earlier runs, and {len(past.values):,} have this metric"
         limits = None
@@ -165,8 +166,8 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         # No number is above or below one that doesn't exist
         if limits is None or not all(map(math.isfinite, limits)):
             return verdict.unjudged(reason)
-        meets = meets_condition(value, condition.operator, limits)
-    if meets:
+        is_met = meets_condition(value, condition.operator, limits)
+    if is_met:
         return verdict.but(ids=None)
     # What is wrong, in the unit of the rule
     reason = f"{metric.name} is {value:.6g}"
@@ -204,7 +205,14 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
         second_sums = measured.counts.sums[metric.numbers[1]]
         numerator = _aggregate(rule.parameters[0], sums)
         denominator = _aggregate(rule.parameters[1], second_sums)
-        return numerator / denominator if denominator else math.nan
+        if not denominator:
+            return math.nan
+        return numerator / denominator
+    # MinimumLength and MaximumLength have lengths in place of numbers
+    if metric.type.startswith("Minimum"):
+        return sums.smallest
+    if metric.type.startswith("Maximum"):
+        return sums.largest
     values = {
         "Mean": sums.sum_x / sums.rows,
         "Sum": sums.sum_x,
@@ -212,14 +220,11 @@ def _compute_metric(rule: DataRule, metric: RuleMetric, measured: Measurements, 
         "StandardDeviation": math.sqrt(sums.m2_x / sums.rows),
         "ColumnCorrelation": sums.correlation,
     }
-    if metric.type.startswith("Minimum"):
-        return sums.smallest
-    if metric.type.startswith("Maximum"):
-        return sums.largest
     return values[metric.type]
 
 
 def _aggregate(text: str, sums: PairSums) -> float:
+    """The sum or the mean of the numbers, as a parameter such as `sum(amount)` asks for."""
     if text.strip().lower().startswith("sum"):
         return sums.sum_x
     return sums.sum_x / sums.rows

@@ -39,8 +39,9 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     if unjudged is not None:
         yield None, unjudged
         return
-    ndcg, (n, m) = output.ndcg, output.rows
+    ndcg = output.ndcg
     interval = output.ndcg_interval
+    n, m = output.rows
     finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
@@ -65,12 +66,11 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
     # What prevents a verdict concerns all features of the output alike
     unjudged = _explain_unjudged(output, None)
     if unjudged is None and output.changes is None:
-        is_single_group = bool(output.state.group_column) and not output.freedom
-        if is_single_group:
-            why = "one group of rows alone has no interval"
-        else:
-            why = "medians have no intervals"
-        unjudged = Finding.not_judged(None, why)
+        reason = "medians have no intervals"
+        if output.state.group_column and not output.freedom:
+            reason = "one group of rows alone has no interval"
+        unjudged = Finding.not_judged(None, reason)
+    n, m = output.rows
     total = sum(map(abs, output.before.values()))
     formula = LIMIT.format(relative=tolerances.relative, absolute=tolerances.absolute)
     for name in output.state.features:
@@ -80,7 +80,7 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         # The limit follows the feature's own value, and the sum of all for features near 0
         now = output.current.values[name]
         before = output.before.get(name, 0.0)
-        (low, high), (n, m) = (output.changes or {})[name], output.rows
+        low, high = (output.changes or {})[name]
         limit = max(tolerances.relative * abs(before), tolerances.absolute * total)
         finding = Finding(
             CheckStatus.PASSED, threshold=limit, observed=now - before, interval=(low, high), n=n, m=m, formula=formula
@@ -106,21 +106,20 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     # Attributions are relative to the baseline rows, so others give other values
     if output.known is not None and output.known.baseline != output.state.baseline:
         return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
-    min_rows, (_, rows) = output.tolerances.min_rows, output.rows
-    if rows < min_rows * output.likeness:
-        if output.likeness > 1:
-            note_on_groups = f", which say as much as {rows / output.likeness:,.0f} by themselves"
-        else:
-            note_on_groups = ""
-        reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
-        return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
-    return None
+    min_rows = output.tolerances.min_rows
+    _, rows = output.rows
+    if rows >= min_rows * output.likeness:
+        return None
+    note_on_groups = ""
+    if output.likeness > 1:
+        note_on_groups = f", which say as much as {rows / output.likeness:,.0f} by themselves"
+    reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
+    return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
 
 
 def _describe_change(output: str, now: float, before: float) -> str:
     """The change as text, to follow the feature's name."""
+    times = ""
     if before:
         times = f" {abs(now / before):.2g} times as much:"
-    else:
-        times = ""
     return f"moves {output}{times} by {now:.3g} on average, by {before:.3g} before"

@@ -98,17 +98,19 @@ class AttributionMeasures:
         Raises BadConfiguration if the configuration requests something impossible.
         """
         require_in_scope(config, config.FILE_NAME)
-        named = (config.label, config.predicted_label)
-        if config.predictor is None:
-            request = {}
-        else:
-            request = config.predictor.plain()
-        return cls(config, resolve_model(model, request), tuple(name for name in named if name is not None), baseline)
+        outcomes = tuple(name for name in (config.label, config.predicted_label) if name is not None)
+        predictor = {}
+        if config.predictor is not None:
+            predictor = config.predictor.plain()
+        return cls(config, resolve_model(model, predictor), outcomes, baseline)
 
     @property
     def shap(self) -> ShapMethod:
         """The requested attributions; for a monitor's file without methods, the defaults."""
-        return (self.config.methods and self.config.methods.shap) or DEFAULT_SHAP
+        methods = self.config.methods
+        if methods is None or methods.shap is None:
+            return DEFAULT_SHAP
+        return methods.shap
 
     @property
     def attributes(self) -> bool:
@@ -118,12 +120,14 @@ class AttributionMeasures:
 
     @property
     def pdp(self) -> PdpMethod | None:
+        """The requested partial dependence; None if there is none."""
         if self.config.methods:
             return self.config.methods.pdp
         return None
 
     @property
     def aggregation(self) -> Aggregation:
+        """How the attributions of rows become one of a feature; `mean` is that of absolute values, Clarify's only mean."""
         agg_method = self.shap.agg_method
         if agg_method in (None, Aggregation.MEAN):
             return Aggregation.MEAN_ABS
@@ -136,7 +140,7 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
     Raises BadConfiguration with a line for each request that isn't.
     Source: E1.1.
     """
-    errors = [f"{where}: {error}" for error in _out_of_scope(config)]
+    errors = [f"{where}: {error}" for error in _list_impossible_requests(config)]
     if errors:
         raise BadConfiguration.gathered(errors)
 
@@ -169,13 +173,13 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
     config = measures.config
     columns = NamedColumns(tuple(names), measures.where)
     # What is no feature: labels, excluded columns, the column that rows are joined by
-    left_out = {
-        columns.named("label", other) for other in measures.others if not isinstance(other, str) or other in names
-    }
-    left_out |= {
-        columns.named(f"excluded_columns[{position}]", name)
-        for position, name in enumerate(config.excluded_columns or ())
-    }
+    left_out: set[str] = set()
+    for other in measures.others:
+        # A label or prediction that has a name may be absent
+        if not isinstance(other, str) or other in names:
+            left_out.add(columns.named("label", other))
+    for position, name in enumerate(config.excluded_columns or ()):
+        left_out.add(columns.named(f"excluded_columns[{position}]", name))
     join = None
     if config.joinsource_name_or_index is not None:
         join = columns.named("joinsource_name_or_index", config.joinsource_name_or_index)
@@ -184,25 +188,22 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
     # Positions in the members below count features, not all columns
     feature_columns = NamedColumns(features, measures.where)
 
-    def chosen(member: str, asked: Sequence[str | int]) -> tuple[str, ...]:
-        found = {feature_columns.named(f"{member}[{position}]", name) for position, name in enumerate(asked)}
-        return tuple(name for name in features if name in found)
+    def select_features(member: str, requested: Sequence[str | int]) -> tuple[str, ...]:
+        """The requested features, by name or position, in the data's order."""
+        selected = {feature_columns.named(f"{member}[{position}]", name) for position, name in enumerate(requested)}
+        return tuple(name for name in features if name in selected)
 
-    # The features that are explained, and those with partial dependence
+    # The features that are explained: all, unless some are named
+    written: tuple[str, ...] = ()
     if measures.attributes:
-        explained = measures.shap.features_to_explain
-    else:
-        explained = ()
-    if explained is None:
         written = features
-    else:
-        written = chosen("methods.shap.features_to_explain", explained)
-    dependent_names = None
-    if measures.pdp is not None:
-        dependent_names = measures.pdp.features
+        if measures.shap.features_to_explain is not None:
+            written = select_features("methods.shap.features_to_explain", measures.shap.features_to_explain)
+    # Those with partial dependence
     dependent = None
-    if dependent_names is not None:
-        dependent = chosen("methods.pdp.features", dependent_names)
+    if measures.pdp is not None and measures.pdp.features is not None:
+        dependent = select_features("methods.pdp.features", measures.pdp.features)
+    # One error for all names that no column has
     columns.require_all_found()
     feature_columns.require_all_found()
     if not features:
@@ -214,7 +215,7 @@ def plan_attributions(measures: AttributionMeasures, names: Sequence[str]) -> At
     return AttributionPlan(features, written, samples, join, dependent, measures.group_column)
 
 
-def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
+def _list_impossible_requests(config: AnalysisConfig) -> Iterator[str]:
     if config.dataset_type is DatasetType.IMAGE:
         yield "dataset_type application/x-image: images are not explained by this package"
     if config.time_series_data_config is not None:
@@ -232,8 +233,9 @@ def _out_of_scope(config: AnalysisConfig) -> Iterator[str]:
         elif methods.pdp.features is None:
             yield "methods.pdp.features is missing; name the features, or ask for shap as well, whose largest ones are taken"
         return
-    for member, what in (("text_config", "texts"), ("image_config", "images")):
+    for member, content in (("text_config", "texts"), ("image_config", "images")):
         if getattr(shap, member) is not None:
-            yield f"methods.shap.{member}: {what} are not explained by this package; leave their column out, by excluded_columns"
+            advice = "leave their column out, by excluded_columns"
+            yield f"methods.shap.{member}: {content} are not explained by this package; {advice}"
     if shap.baseline is not None and shap.num_clusters is not None:
         yield "methods.shap has baseline and num_clusters; write one of them"

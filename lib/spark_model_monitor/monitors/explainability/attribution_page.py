@@ -21,14 +21,14 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    TableColumn,
     TableLine,
     build_table,
+    create_reading,
     format_count,
     format_number,
     format_percent,
 )
-from spark_model_monitor.monitors.change_cards import PageFeature, create_card
+from spark_model_monitor.monitors.change_cards import LARGEST_UNSEEN, PageFeature, create_card
 from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,
@@ -113,7 +113,7 @@ def _create_sections(
         charts: Iterator[Block] = _draw_dependence(dependent)
         dependence = (*charts, _create_dependence_table(dependent))
         yield PageSection(f"Partial dependence on {dependent.feature}", dependence, folded=True)
-    yield PageSection("How to read this", HOW_TO_READ, folded=True)
+    yield create_reading(HOW_TO_READ)
 
 
 def _read_output(check_result: CheckResult) -> str:
@@ -170,14 +170,9 @@ def _create_table(
     output: OutputAnalysis, baseline_values: Mapping[str, float], results: Mapping[str, CheckResult]
 ) -> PageTable:
     total = sum(abs(value) for value in output.values.values()) or 1.0
-    columns = (
-        TableColumn("feature", is_name=True),
-        *(TableColumn(title, is_number=True) for title in ("share", "signed", "before", "now", "limit")),
-        TableColumn("no change larger than"),
-    )
     lines = []
     for name, value in sorted(output.values.items(), key=lambda item: -abs(item[1])):
-        numbers = map(format_number, (output.means[name], baseline_values.get(name), value))
+        sizes = map(format_number, (output.means[name], baseline_values.get(name), value))
         limit = "–"
         # Of a feature that passed: the largest change that would not have been seen
         change = "–"
@@ -189,11 +184,13 @@ def _create_table(
         if result is not None and result.is_violated:
             change = "changed"
             highlight = Highlight.BAD
-        cells = (name, format_percent(abs(value) / total), *numbers, limit, change)
+        cells = (name, format_percent(abs(value) / total), *sizes, limit, change)
         lines.append(TableLine(cells, highlight, f"{name} ({output.name})"))
     # What all of these are added to
     caption = f"On average, rows of the baseline get {format_number(output.expected)}."
-    return PageTable(columns, tuple(lines), caption).drop_empty_columns()
+    numbers = ("share", "signed", "before", "now", "limit")
+    titles = ("feature", *numbers, LARGEST_UNSEEN)
+    return build_table(titles, lines, numbers=numbers, names=("feature",), caption=caption).drop_empty_columns()
 
 
 def _draw_dependence(dependent: Dependent) -> Iterator[CurveChart]:

@@ -145,7 +145,9 @@ class _Rows:
     """The rows of a data set in the form for executors: the features' cells, and further columns of each row."""
 
     def __init__(self, measures: AttributionMeasures, dataset: Dataset) -> None:
-        self.measures, self.dataset, self.plan = measures, dataset, plan_attributions(measures, dataset.names)
+        self.measures = measures
+        self.dataset = dataset
+        self.plan = plan_attributions(measures, dataset.names)
         absent = [name for name in measures.others if isinstance(name, str) and name not in dataset.names]
         if absent and measures.baseline is None:  # a window has no labels
             present_names = ", ".join(dataset.names)

@@ -117,21 +117,23 @@ class AttributionJudgement(Judgement[AttributionBaseline]):
             return ()
         state = self.sample.state
         analysis = self.sample.metrics
-        results = tuple(
-            finding.result(
-                check.name, feature=feature, metric=None if feature else NDCG, **{LABEL: output.current.name}
-            )
-            for output in compare_outputs(state, analysis, self.baseline, self.monitor.tolerances)
-            for check in CHECKS.values()
-            for feature, finding in check(output)
-        )
+        check_results = []
+        for output in compare_outputs(state, analysis, self.baseline, self.monitor.tolerances):
+            label = {LABEL: output.current.name}
+            for check in CHECKS.values():
+                for feature, finding in check(output):
+                    # A result of all features together is about their ranking
+                    metric = None if feature else NDCG
+                    check_results.append(finding.result(check.name, feature=feature, metric=metric, **label))
         _warn_of_other_features(analysis, self.baseline)
         # Of single features too many lack a verdict to warn about; checks.json has their reasons
-        alarming = [result for result in results if result.feature is None]
-        unsure = sum(result.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL) for result in alarming)
+        rankings = [check_result for check_result in check_results if check_result.feature is None]
+        unsure = [
+            ranking for ranking in rankings if ranking.status in (CheckStatus.NOT_JUDGED, CheckStatus.CANNOT_TELL)
+        ]
         if unsure:
-            log.warning("%d of %d rankings could not be judged; checks.json says why", unsure, len(alarming))
-        return results
+            log.warning("%d of %d rankings could not be judged; checks.json says why", len(unsure), len(rankings))
+        return tuple(check_results)
 
     @property
     def budget(self) -> BudgetLedger | None:

@@ -229,7 +229,8 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
 
     Raises BadInput for invalid classes.
     """
-    (first, rows), (second, challenger_rows) = champion.evidences(), challenger.evidences()
+    first, rows = champion.evidences()
+    second, challenger_rows = challenger.evidences()
     fewer = min(len(champion.keys), len(challenger.keys))
     regression = champion.plan.is_regression
     if paired:

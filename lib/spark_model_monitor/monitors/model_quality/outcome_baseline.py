@@ -84,7 +84,9 @@ class ModelBaseline(StoredBaseline):
     @property
     def evidence(self) -> Evidence | None:
         """What its metrics were computed from; None if unavailable."""
-        return None if self.measurement is None else self.measurement.evidence
+        if self.measurement is None:
+            return None
+        return self.measurement.evidence
 
     @property
     def estimates(self) -> Mapping[str, Estimate]:
@@ -103,11 +105,12 @@ class ModelBaseline(StoredBaseline):
         return replace(self, source=source)
 
     def drop_features(self, excluded: Collection[str]) -> ModelBaseline:
-        remaining_constraints = {
-            member: {name: constraint for name, constraint in constraints.items() if name not in excluded}
-            for member in MEMBERS.values()
-            if (constraints := getattr(self.constraints, member)) is not None
-        }
+        remaining_constraints = {}
+        for member in MEMBERS.values():
+            constraints = getattr(self.constraints, member)
+            if constraints is not None:
+                remaining = {name: constraint for name, constraint in constraints.items() if name not in excluded}
+                remaining_constraints[member] = remaining
         return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
 
     def has_fewer_names(self, outcomes: Outcomes) -> bool:
@@ -161,11 +164,12 @@ class ModelBaseline(StoredBaseline):
         """
         constraints: Mapping[str, MetricConstraint] | None = getattr(self.constraints, MEMBERS[problem_type])
         if constraints is None:
-            members_in_file = [name for name in MEMBERS.values() if getattr(self.constraints, name) is not None]
-            raise BadDocument(
-                f"constraints.json has {members_in_file[0] if members_in_file else 'no constraints'}; a run of problem_type "
-                f"{problem_type.value} needs {MEMBERS[problem_type]}"
-            )
+            present_member = "no constraints"
+            type_of_limits = problem_type_of_limits(self.constraints)
+            if type_of_limits is not None:
+                present_member = MEMBERS[type_of_limits]
+            needed_member = f"a run of problem_type {problem_type.value} needs {MEMBERS[problem_type]}"
+            raise BadDocument(f"constraints.json has {present_member}; {needed_member}")
         return constraints
 
     @classmethod
@@ -192,7 +196,10 @@ class ModelBaseline(StoredBaseline):
             rows = None
             if statistics.dataset:
                 rows = statistics.dataset.item_count
-            reported = {} if as_service else dict(statistics.scalars())
+            # The service has no tests, which these values are for
+            reported: dict[str, Metric] = {}
+            if not as_service:
+                reported = dict(statistics.scalars())
             baseline = replace(baseline, classes=statistics.classes or None, rows=rows, reported=reported)
         # Limits decide by value, so it doesn't matter who wrote them
         if as_service:
@@ -200,10 +207,10 @@ class ModelBaseline(StoredBaseline):
         return replace(baseline, suggested_limits=baseline._find_suggested_limits())
 
     def _with_states(self, outcomes: Outcomes, *, as_service: bool) -> ModelBaseline:
-        counts = outcomes.confusion
-        classes = counts.labels | (counts.predictions if outcomes.plan.with_predictions else frozenset())
+        classes = outcomes.confusion.labels
+        if outcomes.plan.with_predictions:
+            classes |= outcomes.confusion.predictions
         baseline = replace(self, classes=classes or None, rows=outcomes.item_count)
-        group_column = outcomes.plan.group_column
         if not as_service:
             evidence = build_evidence(outcomes)
             likeness = Likeness.of(evidence)
@@ -212,6 +219,7 @@ class ModelBaseline(StoredBaseline):
         # Segments are judged only if constraints.json names them
         if self.constraints.segments:
             baseline = replace(baseline, segments=measure_segments(outcomes))
+        group_column = outcomes.plan.group_column
         if group_column is None:
             return baseline
         names = GroupNames(group_column, outcomes.share_named, outcomes.rows_by_block)
@@ -226,7 +234,7 @@ class ModelBaseline(StoredBaseline):
         problem_type = problem_type_of_limits(self.constraints)
         if problem_type is None:
             return frozenset()
-        listed = self.constraints.requested_limits or ()
+        requested_limits = self.constraints.requested_limits or ()
         names = set()
         for name, limit in self.limits(problem_type).items():
             # The side on which a suggested limit is broken
@@ -235,7 +243,7 @@ class ModelBaseline(StoredBaseline):
                 operator = METRICS[problem_type].get(name).facts["operator"]
             # A person who turned the operator around wrote a limit of their own, and so is any but the observed values
             is_own = limit.threshold is None or limit.comparison_operator is not operator
-            if not is_own and is_suggested(name, limit.threshold, values.get(name, ()), listed):
+            if not is_own and is_suggested(name, limit.threshold, values.get(name, ()), requested_limits):
                 names.add(name)
         return frozenset(names)
 

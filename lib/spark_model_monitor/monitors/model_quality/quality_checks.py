@@ -18,10 +18,7 @@ from spark_model_monitor.documents.check_results import (
     Family,
 )
 from spark_model_monitor.documents.json_text import format_java_double
-from spark_model_monitor.documents.model_quality import (
-    ComparisonOperator,
-    MetricConstraint,
-)
+from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
 from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.errors import did_you_mean
@@ -45,9 +42,7 @@ from spark_model_monitor.monitors.model_quality.measurement import (
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.protocol import (
-    Finding,
-)
+from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.user_choices import ProblemType
@@ -77,27 +72,7 @@ SERVICE_ORDER = (
 )
 """The order of the service's violations, as observed. Source: G20, schema-examples/multiclass*."""
 
-
-def display_name(metric: str) -> str:
-    """The name of a metric in a violation."""
-    return DISPLAYED.get(metric, metric)
-
-
-def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
-    """The text for a metric on the wrong side of its threshold."""
-    if standard_deviation is None:
-        deviation = ""
-    else:
-        deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
-    return BROKEN.format(
-        name=display_name(metric),
-        value=format_java_double(value),
-        deviation=deviation,
-        operator=operator,
-        threshold=format_java_double(threshold),
-    )
-
-
+# Why a metric is not judged, or nobody can tell, and what would help
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
 NO_THRESHOLD = "constraints.json has no threshold for it"
 NO_SUCH_METRIC = "this run has no metric of this name"
@@ -119,13 +94,33 @@ UNSEEN_CHECK = "unseen_classes"
 """The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
 
 MAIN_METRICS = ("auc", "accuracy", "mae")
-"""The first of these that a model has is judged in several windows together: one test, so that it finds small changes."""
+"""The first of these that a model has is judged in several windows together. One test only, so that it finds small changes."""
 
 DOUBTFUL_SHARE = 0.05
 """The share of healthy windows in which any metric may lie so far beyond its limit that nobody can tell."""
 
 NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 """Metrics absent from the service's published reports, though four of these should list them."""
+
+
+def display_name(metric: str) -> str:
+    """The name of a metric in a violation."""
+    return DISPLAYED.get(metric, metric)
+
+
+def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
+    """The text for a metric on the wrong side of its threshold."""
+    if standard_deviation is None:
+        deviation = ""
+    else:
+        deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
+    return BROKEN.format(
+        name=display_name(metric),
+        value=format_java_double(value),
+        deviation=deviation,
+        operator=operator,
+        threshold=format_java_double(threshold),
+    )
 
 
 def check_all(
@@ -171,20 +166,24 @@ def judge_windows_together(
     name = next((metric for metric in MAIN_METRICS if metric in tested), None)
     if name is None:
         return None
-    check = _Judge(measurement, baseline, level, min_samples=0, as_service=False).result(name, limits[name])
-    if not check.is_violation:
+    check_result = _Judge(measurement, baseline, level, min_samples=0, as_service=False).result(name, limits[name])
+    if not check_result.is_violation:
         return None
-    return check.model_copy(update={"reason": TOGETHER.format(windows=windows, rows=measurement.rows)})
+    return check_result.model_copy(update={"reason": TOGETHER.format(windows=windows, rows=measurement.rows)})
 
 
-def add_violation(checks: Iterable[CheckResult], violation: CheckResult | None) -> tuple[CheckResult, ...]:
-    """The checks, with a violation in place of that of all rows of the same metric, unless this is one itself."""
+def add_violation(check_results: Iterable[CheckResult], violation: CheckResult | None) -> tuple[CheckResult, ...]:
+    """The results, with a violation in place of that of all rows of the same metric, unless this is one itself."""
     if violation is None:
-        return tuple(checks)
-    return tuple(
-        violation if check.metric == violation.metric and check.where is None and not check.is_violation else check
-        for check in checks
-    )
+        return tuple(check_results)
+    replaced = []
+    for check_result in check_results:
+        # A metric has one result of all rows, and others of segments
+        is_overall = check_result.metric == violation.metric and check_result.where is None
+        if is_overall and not check_result.is_violation:
+            check_result = violation
+        replaced.append(check_result)
+    return tuple(replaced)
 
 
 def check_segments(
@@ -209,21 +208,19 @@ def check_segments(
         return
     names = baseline.tested_metrics(measurement.problem_type)
     level = level_per_test(ledger, -1)
-    by_metric: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
+    segment_results: dict[Hashable, dict[tuple[str, str], CheckResult]] = {}
     for cut, segments in baseline.segments.items():
         for label, before in segments.items():
             now = measurement.segments.get(cut, {}).get(label)
             # Labels of segments are values of the data
             shown_label = None if hide_values else label
-            for segment_result in _segment_results(before, now, baseline, names, level, min_samples):
-                result_in_segment = locate_result(segment_result, f"{IN_SEGMENT}{cut}", shown_label)
-                by_metric.setdefault(segment_result.metric or "", {})[cut, label] = result_in_segment
-    yield from with_segments(
-        overall_results, by_metric, lambda segment_result: segment_result.metric or "", hide_values=hide_values
-    )
+            for check_result in _judge_segment(before, now, baseline, names, level, min_samples):
+                results_of_metric = segment_results.setdefault(check_result.metric, {})
+                results_of_metric[cut, label] = locate_result(check_result, f"{IN_SEGMENT}{cut}", shown_label)
+    yield from with_segments(overall_results, segment_results, attrgetter("metric"), hide_values=hide_values)
 
 
-def _segment_results(
+def _judge_segment(
     before: Measurement,
     now: Measurement | None,
     whole_baseline: ModelBaseline,
@@ -269,16 +266,19 @@ def plan_budget(
     Source: D4.6.
     """
     registry = METRICS[problem_type]
-    tests = {registry.get(name).facts["family"] for name in baseline.tested_metrics(problem_type)}
-    if not len(tests) + other_tests:
+    metric_families = {registry.get(name).facts["family"] for name in baseline.tested_metrics(problem_type)}
+    num_tests = len(metric_families) + other_tests
+    if not num_tests:
         return None
-    ledger = BudgetLedger.with_one_family(MODEL_QUALITY, budget, len(tests) + other_tests)
-    if not tests or not (segments := sum(map(len, baseline.segments.values()))):
+    ledger = BudgetLedger.with_one_family(MODEL_QUALITY, budget, num_tests)
+    num_segments = sum(map(len, baseline.segments.values()))
+    num_segment_tests = len(metric_families) * num_segments
+    if not num_segment_tests:
         return ledger
     # Half of the budget is for all rows, half for the segments
-    tested = {MODEL_QUALITY: len(tests) + other_tests, SEGMENTS: len(tests) * segments}
-    families = tuple(Family(family=name, level=budget / 2, tests=count) for name, count in tested.items())
-    return ledger.model_copy(update={"families": families})
+    overall = Family(family=MODEL_QUALITY, level=budget / 2, tests=num_tests)
+    of_segments = Family(family=SEGMENTS, level=budget / 2, tests=num_segment_tests)
+    return ledger.model_copy(update={"families": (overall, of_segments)})
 
 
 def level_per_test(ledger: BudgetLedger | None, family: int = 0) -> float:
@@ -295,52 +295,51 @@ class _Judge:
     """
 
     measurement: Measurement
-    known: ModelBaseline
+    baseline: ModelBaseline
     level: float
     min_samples: int
     as_service: bool
     doubtful_level: float = 0.0
 
     @cached_property
-    def tested(self) -> Mapping[str, Estimate]:
+    def tested_estimates(self) -> Mapping[str, Estimate]:
         """The baseline's estimates of the metrics whose limit allows for chance."""
-        return self.known.baseline_estimates(self.measurement)
+        return self.baseline.baseline_estimates(self.measurement)
 
     def result(self, name: str, constraint: MetricConstraint) -> CheckResult:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
         # With named groups the sample size is that of the estimate, which counts groups, not rows
-        has_group_estimate = name in self.known.likeness.rows and name in self.tested
+        has_group_estimate = name in self.baseline.likeness.rows and name in self.tested_estimates
         finding = Finding(
             CheckStatus.PASSED,
             threshold=constraint.threshold,
             observed=measured.value if measured is not None else None,
             interval=confidence_interval(measured.estimate) if measured is not None else None,
-            n=self.tested[name].n if has_group_estimate else self.known.rows,
+            n=self.tested_estimates[name].n if has_group_estimate else self.baseline.rows,
             m=measured.estimate.n if measured is not None else None,
         )
         is_lower = constraint.comparison_operator is ComparisonOperator.LESS_THAN
         finding = finding.but(decided_by=LOWER_LIMIT if is_lower else UPPER_LIMIT, limit=constraint.threshold)
         # Limits that a person wrote have no test, and decide by value
-        if measured is not None and measured.value is not None and name in self.tested:
-            window = measured.estimate.reduce_to_groups(self.known.groups)
-            test = compare_estimates(self.tested[name], window, WORSE_SIDE[constraint.comparison_operator])
+        if measured is not None and measured.value is not None and name in self.tested_estimates:
+            window = measured.estimate.reduce_to_groups(self.baseline.groups)
+            test = compare_estimates(self.tested_estimates[name], window, WORSE_SIDE[constraint.comparison_operator])
             finding = finding.but(decided_by=test.name, statistic=test.statistic, p=test.p, level=self.level)
         finding = self._judge(finding, name, measured, constraint)
+        # Of equivalent metrics one is named; a user's own metric is equivalent to no other
         metrics = METRICS[self.measurement.problem_type]
-        # A user's own metric is its own family
-        if name in metrics:
-            family = metrics.get(name).facts["family"]
-        else:
-            family = name
-        same_as = family if family != name else None
-        return finding.result(constraint.comparison_operator.value, metric=name, same_as=same_as)
+        equivalent = None
+        if name in metrics and metrics.get(name).facts["family"] != name:
+            equivalent = metrics.get(name).facts["family"]
+        return finding.result(constraint.comparison_operator.value, metric=name, same_as=equivalent)
 
     def _judge(self, finding: Finding, name: str, measured: Measured | None, constraint: MetricConstraint) -> Finding:
         # constraints.json names a metric that this run doesn't have, perhaps misspelt
         if measured is None:
             hint = did_you_mean(name, self.measurement.metrics, "")
-            return finding.unjudged(f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC)
+            reason = f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
+            return finding.unjudged(reason)
         if constraint.threshold is None:
             return finding.unjudged(NO_THRESHOLD)
         # Not defined in these rows, such as recall without positive ones
@@ -358,26 +357,27 @@ class _Judge:
         p = finding.p
         # On the good side of the limit: only the power of the test is left to say
         if not operator.is_broken(measured.value, constraint.threshold):
-            return self._unless_unseen(finding, name, measured, operator)
+            return self._check_power(finding, name, measured, operator)
         # On the wrong side of a suggested limit, but within chance
         if p is not None and p > self.level:
-            if self.known.groups > 1:
-                note_on_groups = IN_GROUPS.format(rows=self.known.groups)
-            else:
-                note_on_groups = ""
-            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level) + note_on_groups
-            return self._unless_unseen(finding.but(reason=reason), name, measured, operator)
+            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level)
+            if self.baseline.groups > 1:
+                reason += IN_GROUPS.format(rows=self.baseline.groups)
+            return self._check_power(finding.but(reason=reason), name, measured, operator)
         text = word_violation(name, measured.value, measured.standard_deviation, operator.value, constraint.threshold)
         return finding.but(status=CheckStatus.VIOLATED, description=text)
 
-    def _unless_unseen(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
-        """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance."""
+    def _check_power(self, finding: Finding, name: str, measured: Measured, operator: ComparisonOperator) -> Finding:
+        """A finding that passed, unless a change for the worse that matters may have gone unseen, or may be chance.
+
+        A reason that the finding has already says that it is beyond its limit, within chance.
+        """
         p = finding.p
         if p is None or self.as_service or measured.value is None:
             return finding
-        baseline = self.tested[name]
+        baseline = self.tested_estimates[name]
         worse_side = WORSE_SIDE[operator]
-        window = measured.estimate.reduce_to_groups(self.known.groups)
+        window = measured.estimate.reduce_to_groups(self.baseline.groups)
         smallest = smallest_change(baseline, window, worse_side, self.level)
         if math.isfinite(smallest):
             finding = finding.but(smallest_change=smallest)
@@ -387,22 +387,20 @@ class _Judge:
         if isinstance(measured.estimate, JackknifeEstimate) and worse_side is Side.HIGH:
             change = RATIO_CHANGE * abs(baseline.value)
         is_change_seen = worse_side.value * (measured.value - baseline.value) > change
-        # Beyond the limit (a reason says so), and chance rarely goes so far
+        # Beyond the limit, and chance rarely goes so far
         if finding.reason and not is_change_seen and p <= self.doubtful_level:
             is_change_seen = True
             change = abs(measured.value - baseline.value)
-            value = BEYOND_THRESHOLD.format(value=measured.value, limit=finding.threshold)
-            finding = finding.but(reason=f"{value}; {finding.reason}")
+            beyond = BEYOND_THRESHOLD.format(value=measured.value, limit=finding.threshold)
+            finding = finding.but(reason=f"{beyond}; {finding.reason}")
         # So much worse that it matters, though it may be chance: not passed in silence
         if is_change_seen:
             reason = finding.reason or MUCH_WORSE.format(counted=counted)
         # Not worse, but a change that matters could have gone unseen
+        elif math.isfinite(smallest) and smallest > change:
+            reason = UNSEEN_CHANGE.format(counted=counted, change=smallest)
         elif smallest > change:
-            if math.isfinite(smallest):
-                unseen = UNSEEN_CHANGE
-            else:
-                unseen = NOTHING_SEEN
-            reason = unseen.format(counted=counted, change=smallest)
+            reason = NOTHING_SEEN.format(counted=counted)
         else:
             return finding
         # The advice: how much longer a window would have to be

@@ -27,9 +27,9 @@ from spark_model_monitor.documents.page import (
     PageTable,
     Point,
     PointChart,
-    TableColumn,
     TableLine,
     build_table,
+    create_reading,
     format_count,
     format_interval,
     format_noun_count,
@@ -56,11 +56,7 @@ MOST_CLASSES = 30  # in a confusion matrix that is shown; larger ones are unread
 METRICS_OF_SEGMENTS = 6  # in a table
 MOST_POINTS = 200  # of a curve; as many as its pixels can show
 
-COLUMNS = (
-    *(TableColumn("verdict"), TableColumn("metric", is_name=True)),
-    *(TableColumn(title, is_number=True) for title in ("value", "95 % interval", "threshold", "rows")),
-    TableColumn("remark"),
-)
+NUMBERS = ("value", "95 % interval", "threshold", "rows")
 READING = (
     "The interval has the true value 95 times in 100. A metric is violated if its value is on the wrong side of its threshold by "
     "more than chance explains. metrics.json and checks.json have all numbers of this page.",
@@ -76,7 +72,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     judged = {result.metric or "": result for result in results if not result.is_of_one_segment}
     # Judged metrics first, in the order of constraints.json
     names = dict.fromkeys((*judged, *measurement.metrics))
-    lines = tuple(_create_line(name, measurement.metrics.get(name), judged.get(name)) for name in names)
+    lines = [_create_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
     cards = tuple(map(_create_card, group_by_cause(results)))
     if cards:
         sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
@@ -85,11 +81,12 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     if kind := find_kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
     # All metrics, the violated ones first
-    lines = tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD))
+    lines.sort(key=lambda line: line.mark is not Highlight.BAD)
     note = f"{len(judged):,} of {len(lines):,} have a threshold"
     if twins := len(judged) - len(set(map(cause, results))):
         note += f"; {twins:,} of them are another name of a metric that is here, or its complement"
-    table = PageTable(COLUMNS, lines).drop_empty_columns()
+    titles = ("verdict", "metric", *NUMBERS, "remark")
+    table = build_table(titles, lines, numbers=NUMBERS, names=("metric",)).drop_empty_columns()
     sections.append(
         PageSection("All metrics", (table,), note=note if judged else format_noun_count(len(lines), "metric"))
     )
@@ -99,7 +96,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
         sections.append(PageSection("What the predictions are like", shown))
     # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
     in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
-    reading = PageSection("How to read this", READING + (OF_GROUPS,) * in_groups, folded=True)
+    reading = create_reading((*READING, OF_GROUPS) if in_groups else READING)
     headline = None
     if not results:
         headline = Headline(OF_BASELINE.format(format_noun_count(len(lines), "metric")))
@@ -111,10 +108,7 @@ def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResu
     judged = dict.fromkeys(result.metric or "" for result in results if result.is_of_one_segment)
     names = [*(judged or measurement.metrics)][:METRICS_OF_SEGMENTS]
     bad = {result.segment for result in results if result.is_violated}
-    columns = (
-        TableColumn("segment", is_name=True),
-        *(TableColumn(title, is_number=True) for title in ("rows", *names)),
-    )
+    numbers = ("rows", *names)
     for cut, segments in measurement.segments.items():
         lines = [
             TableLine(
@@ -124,7 +118,8 @@ def _create_segment_tables(measurement: Measurement, results: Sequence[CheckResu
             )
             for label, segment in segments.items()
         ]
-        yield PageTable(columns, tuple(sorted(lines, key=lambda line: line.mark is not Highlight.BAD)), f"by {cut}")
+        lines.sort(key=lambda line: line.mark is not Highlight.BAD)
+        yield build_table(("segment", *numbers), lines, numbers=numbers, names=("segment",), caption=f"by {cut}")
 
 
 def _create_card(equivalent_results: Sequence[CheckResult]) -> Card:
@@ -267,11 +262,7 @@ READING_OF_TRIAL = (
     "as soon as there is a verdict. It is wider than that of a single look, early in the trial much wider.",
     "p is of this look alone. A small one among many looks, or among many metrics, says little.",
 )
-COLUMNS_OF_TRIAL = (
-    *(TableColumn("better"), TableColumn("metric", is_name=True)),
-    *(TableColumn(title, is_number=True) for title in ("champion", "challenger", "difference", "95 % interval", "p")),
-    TableColumn("by"),
-)
+NUMBERS_OF_TRIAL = ("champion", "challenger", "difference", "95 % interval", "p")
 
 
 def write_trial_verdict(document: Challenge) -> str:
@@ -304,11 +295,13 @@ def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence], *,
         sections = [PageSection("Not a fair trial", document.unfair)]
     else:
         sections = []
-    table = PageTable(COLUMNS_OF_TRIAL, tuple(map(_create_trial_line, document.metrics)))
+    titles = ("better", "metric", *NUMBERS_OF_TRIAL, "by")
+    lines = map(_create_trial_line, document.metrics)
+    table = build_table(titles, lines, numbers=NUMBERS_OF_TRIAL, names=("metric",))
     sections += [
         PageSection("Side by side", (*_draw_difference(deciding_metric), table), note=f"{document.metric} decides"),
         PageSection("What both answered", tuple(_create_answer_blocks(document, wholes, hide_values=hide_values))),
-        PageSection("How to read this", READING_OF_TRIAL, folded=True),
+        create_reading(READING_OF_TRIAL),
     ]
     facts = (("champion", document.champion.path), ("challenger", document.challenger.path))
     headline = Headline(sentence[0].upper() + sentence[1:], f"{values}.")

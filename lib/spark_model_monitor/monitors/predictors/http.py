@@ -81,7 +81,8 @@ class RequestFormat:
         self._content = _read_template(members.get("content_template"))
         self._record = _read_template(members.get("record_template"))
         self._line = self._content or FEATURES_TEMPLATE
-        self._label, self._probability = members.get("label"), members.get("probability")
+        self._label = members.get("label")
+        self._probability = members.get("probability")
         if self._probability is None:
             self._scores = self._label
         else:

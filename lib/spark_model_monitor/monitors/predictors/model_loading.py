@@ -59,13 +59,13 @@ def convert_to_cells(columns: Sequence[pa.Array], names: Sequence[str], numeric:
 
     Raises UnansweredRows with the name of a feature that must be a number and has another cell.
     """
-    converted = [
-        # An empty text counts as missing, as in a file
-        _convert_to_doubles(column, name)
-        if is_numeric
-        else np.array([None if cell == "" else cell for cell in column.to_pylist()], object)
-        for column, name, is_numeric in zip(columns, names, numeric, strict=True)
-    ]
+    converted: list[NDArray[Any]] = []
+    for column, name, is_numeric in zip(columns, names, numeric, strict=True):
+        if is_numeric:
+            converted.append(_convert_to_doubles(column, name))
+        else:
+            # An empty text counts as missing, as in a file
+            converted.append(np.array([None if cell == "" else cell for cell in column.to_pylist()], object))
     # Only numbers: one array of doubles, which takes a fraction of the memory of objects
     if all(numeric):
         return np.column_stack(converted)

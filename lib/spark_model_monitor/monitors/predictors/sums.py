@@ -155,8 +155,12 @@ class Leaves:
         """Blocks of leaves, with the conditions that hold in each bin of all leaves."""
         width = self.low.shape[1]
         blocks = []
-        kind = np.uint8 if width <= 8 else np.uint16 if width <= 16 else np.uint64
         # One bit for each condition of a path, in the smallest integer that has as many
+        kind: type[np.unsignedinteger[Any]] = np.uint64
+        if width <= 8:
+            kind = np.uint8
+        elif width <= 16:
+            kind = np.uint16
         bits = (1 << np.arange(width, dtype=np.uint64)).astype(kind)
         step = min(LEAVES_TOGETHER, CONDITIONS_TOGETHER // width)
         for start in range(0, len(self.low), step):
@@ -228,7 +232,8 @@ class _Block:
         self, conditions: HeldConditions, reachable: HeldConditions, weighing: Weighing, attributions: Numbers
     ) -> None:
         """Add each leaf's share to columns that lead to it in a row only, subtract it from those in the other only."""
-        (rows, outputs, columns), width = attributions.shape, self.columns.shape[1]
+        rows, outputs, columns = attributions.shape
+        width = self.columns.shape[1]
         # A leaf counts if each of its conditions holds in the row or in a baseline row
         reached = np.flatnonzero((conditions | reachable) == conditions.dtype.type((1 << width) - 1))
         row = reached // len(self.columns)

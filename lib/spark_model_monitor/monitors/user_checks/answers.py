@@ -156,12 +156,14 @@ def _deequ_moments(moments: Moments) -> Moments:
             total = math.inf
         else:
             total = -math.inf
-    if moments.count:
-        inside = [moments.minimum, moments.maximum]
-    else:
-        inside = []
     # The scan's own extremes are those of finite values
-    ends = [-math.inf] * (moments.negative_infinite > 0) + inside + [math.inf] * (moments.positive_infinite > 0)
+    ends = []
+    if moments.count:
+        ends += [moments.minimum, moments.maximum]
+    if moments.negative_infinite:
+        ends.append(-math.inf)
+    if moments.positive_infinite:
+        ends.append(math.inf)
     smallest = min(ends, default=math.nan)
     largest = math.nan if moments.nan else max(ends)
     return replace(

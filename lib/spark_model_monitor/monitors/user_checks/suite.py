@@ -248,7 +248,11 @@ def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
         where = f"Some({analyzer.where})"
     else:
         where = "None"
-    options = ["List()"] * (analyzer.name == "Compliance") + ["None"] * (analyzer.name in _WITH_OPTIONS)
+    options = []
+    if analyzer.name == "Compliance":
+        options.append("List()")
+    if analyzer.name in _WITH_OPTIONS:
+        options.append("None")
     shown = ",".join(part for part in [*identity, analyzer.pattern, *numbers, where, *options] if part is not None)
     return NoMetric(f"Empty state for analyzer {analyzer.name}({shown}), all input values were NULL.")
 

@@ -87,7 +87,7 @@ log = logging.getLogger(__name__)
 Number = Any  # of a row: a number, a text, or a list of either
 
 
-@value_class(slots=False)
+@value_class
 class ComparedSide:
     """One of the two. rows: numbers and words by name. distributions: the known ones. profile: of a run with states.
 
@@ -110,7 +110,7 @@ class ComparedSide:
         return next((feature for feature in features if feature.name == name), None)
 
 
-@value_class(slots=False)
+@value_class
 class Change:
     """The change of a feature or metric from A to B.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import Enum
 from textwrap import TextWrapper
 
 from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
-    Block,
     Cell,
     Headline,
     Highlight,
@@ -19,13 +19,13 @@ from spark_model_monitor.documents.page import (
     Link,
     Page,
     PageSection,
-    PageTable,
     Point,
     PointChart,
-    TableColumn,
     TableLine,
     Track,
     Tracks,
+    build_table,
+    create_reading,
     format_noun_count,
     list_short_names,
     shorten_name,
@@ -180,12 +180,9 @@ def create_fleet_page(
     # A model stands where its worst monitor does
     models = group_by(sorted(watched, key=_rank_monitor), lambda monitor: monitor.model or monitor.name)
     kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
-    lines = tuple(_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES])
-    columns = (
-        TableColumn(noun, is_name=True),
-        *(TableColumn(KINDS.get(kind, "entry")) for kind in kinds),
-        *map(TableColumn, ("since", "what", f"last {WINDOWS} windows", "owner", "tags")),
-    )
+    lines = [_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES]]
+    titles = (noun, *(KINDS.get(kind, "entry") for kind in kinds))
+    titles += ("since", "what", f"last {WINDOWS} windows", "owner", "tags")
     # The worst are kept, so what is left out needs no action
     left = len(models) - MOST_LINES
     more = ""
@@ -198,14 +195,14 @@ def create_fleet_page(
         sections.append(
             PageSection("What changed", (_draw_common_causes(bad, noun),), note=f"{noun}s in which a column changed")
         )
-    table = PageTable(columns, lines, more, of_all=True).drop_empty_columns()
+    table = build_table(titles, lines, names=(noun,), caption=more).drop_empty_columns()
+    table = replace(table, of_all=True)
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     # Times of different schedules mix: a day's window and an hour's have their own columns
     times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]
     if times:
         sections.append(PageSection("Over time", (_draw_over_time(watched, times),)))
-    how = tuple[Block, ...](sentence.format(noun=noun) for sentence in EXPLANATIONS)
-    sections.append(PageSection("How to read this", how, folded=True))
+    sections.append(create_reading(sentence.format(noun=noun) for sentence in EXPLANATIONS))
     # A state's text begins with its sign and a space, which a fact doesn't need
     counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in MonitorState)
     facts = (*counts, ("false alarms allowed", budget))
@@ -265,11 +262,14 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
 
 def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
     """How many models or tables have each change, compared with the window before."""
-    now = Counter(cause for monitor in bad for cause in dict.fromkeys(monitor.causes))
+    now: Counter[str] = Counter()
     # The window before shows whether a change spreads over models or fades
-    before = Counter(
-        cause for monitor in bad for window in monitor.windows[-2:-1] for cause in dict.fromkeys(window.causes)
-    )
+    before: Counter[str] = Counter()
+    for monitor in bad:
+        # Each once, in their order, which decides between equal counts
+        now.update(tuple(dict.fromkeys(monitor.causes)))
+        for window in monitor.windows[-2:-1]:
+            before.update(tuple(dict.fromkeys(window.causes)))
     # Model quality and bias name no columns; then there is one bar for all
     counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
@@ -288,13 +288,13 @@ def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
     windows_by_time = group_by(all_windows, lambda window: window.time)
     windows = [windows_by_time.get(time, []) for time in times]
     # None, not 0, where nothing ran: an empty column is a gap, not a good hour
-    values = tuple(
-        float(sum(window.violations > 0 for window in windows_of_time)) if windows_of_time else None
-        for windows_of_time in windows
-    )
-    marks = tuple(map(_mark, windows))
+    values: list[float | None] = []
+    for windows_of_time in windows:
+        num_violated = sum(window.violations > 0 for window in windows_of_time)
+        values.append(float(num_violated) if windows_of_time else None)
     note = f"windows with violations, of {len(watched):,} monitors"
-    return Tracks("Over time", tuple(_format_time(time) for time in times), (Track("violations", note, values, marks),))
+    track = Track("violations", note, tuple(values), tuple(map(_mark, windows)))
+    return Tracks("Over time", tuple(map(_format_time, times)), (track,))
 
 
 def _mark(windows: Sequence[SeenWindow]) -> Highlight:
@@ -313,9 +313,13 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
     cells: list[Cell] = [shorten_name(name)]
     # A cell for each kind of monitor, a dash where the model has none
     for kind in kinds:
-        monitor = next((monitor for monitor in monitors if monitor.kind == kind), None)
-        text = monitor.state.value if monitor else "–"
-        cells.append(Link(text, monitor.page) if monitor and monitor.page else text)
+        monitor_of_kind = next((monitor for monitor in monitors if monitor.kind == kind), None)
+        if monitor_of_kind is None:
+            cells.append("–")
+        elif monitor_of_kind.page:
+            cells.append(Link(monitor_of_kind.state.value, monitor_of_kind.page))
+        else:
+            cells.append(monitor_of_kind.state.value)
     # The bars and texts are those of the worst monitor, which is why the line stands where it does
     bars = Hours(
         tuple(float(window.violations) for window in worst.windows),
@@ -323,12 +327,13 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
         f"violations of {worst.name} by window",
     )
     # Monitors of one model often share owners; each is named once
-    owners, tags = (
-        dict.fromkeys(filter(None, texts))
-        for texts in ([o.owner for o in monitors], [t for o in monitors for t in o.tags])
-    )
+    owners: dict[str, None] = {}
+    tags: dict[str, None] = {}
+    for monitor in monitors:
+        owners[monitor.owner] = None
+        tags |= dict.fromkeys(monitor.tags)
     cells += [_format_time(worst.since), _shorten_sentence(worst.said), bars if worst.windows else "–"]
-    cells += [", ".join(owners), ", ".join(tags)]
+    cells += [", ".join(filter(None, owners)), ", ".join(filter(None, tags))]
     marks = {MonitorState.IN_ALERT: Highlight.BAD, MonitorState.UNSURE: Highlight.UNSURE}
     return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 

@@ -36,7 +36,7 @@ MOST_GAPS = 5_000  # the most windows to insert between runs for missing ones
 Window = tuple[datetime, datetime]
 
 
-@value_class(slots=False)
+@value_class
 class Unread:
     """A run that isn't shown. problem: why, a sentence without values of records."""
 

@@ -23,9 +23,9 @@ from spark_model_monitor.documents.page import (
     Picture,
     Point,
     PointChart,
-    TableColumn,
     TableLine,
     build_table,
+    create_reading,
     format_count,
     format_noun_count,
     format_number,
@@ -119,7 +119,7 @@ def create_history_page(
         rows = [(unread.place, unread.problem.replace(unread.folder, unread.place)) for unread in history.unread]
         table = build_table(("folder", "problem"), rows, names=("folder",))
         sections.append(PageSection("Runs that aren't shown", (table,)))
-    sections.append(PageSection("How to read this", READING, folded=True))
+    sections.append(create_reading(READING))
     # Title, span and links
     kinds = dict.fromkeys(_name_kind(series) for series in history.series)
     run_window = RunWindow(start=format_moment(history.windows[0][0]), end=format_moment(history.windows[-1][1]))
@@ -213,7 +213,8 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
 def _create_feature(
     history: History, series: Series, row: int, results: Sequence[CheckResult], context: PageContext
 ) -> PageFeature:
-    (_, run), name = series.last, series.names[row]
+    _, run = series.last
+    name = series.names[row]
     baseline = context.baselines.get(run.identity.baseline_run_id or "")
     # Since when, and how often
     since = series.since(row)
@@ -327,11 +328,6 @@ def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overl
 
 
 def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
-    columns = (
-        TableColumn("window"),
-        *(TableColumn(title, is_number=True) for title in ("violations", "records")),
-        TableColumn("what"),
-    )
     # Lines for windows without a run, too: a gap is news
     records = count_records(history) or [None] * len(times)
     outcomes = history.run_outcomes()
@@ -355,4 +351,6 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
             texts.append("nothing was judged")
         cells = (times[index], f"{count:,}", "–" if rows is None else format_count(rows), "; ".join(texts))
         lines.append(TableLine(cells, mark))
-    return PageTable(columns, tuple(lines), f"{format_noun_count(len(times), 'window')}, the latest first")
+    numbers = ("violations", "records")
+    caption = f"{format_noun_count(len(times), 'window')}, the latest first"
+    return build_table(("window", *numbers, "what"), lines, numbers=numbers, caption=caption)

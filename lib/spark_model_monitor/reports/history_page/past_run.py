@@ -65,7 +65,7 @@ COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "val
 UNCONSTRAINED = "_best_constant_classifier", "au_prc"  # how metrics end that the service never judges. Source: C5.2.
 
 
-@value_class(slots=False)
+@value_class
 class RunIdentity:
     """Which run it is, and of what. folder: its location. start, end: of its window; None if unknown."""
 

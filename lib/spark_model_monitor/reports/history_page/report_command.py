@@ -44,7 +44,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
 _POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 
-@value_class(slots=False)
+@value_class
 class HistoryRequest:
     """The content of the page. folders: output paths, folders above them, or files of Deequ's metrics repository. since,
     until: limits of the windows' starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.

@@ -292,6 +292,7 @@ def describe_track(track: Track, times: Sequence[str]) -> str:
         return f"{describe_track(replace(track, expected=()), times)}; {words}"
     if not known_values:
         return f"{track.title}: nothing"
-    (lowest, at_least), (highest, at_most) = min(known_values), max(known_values)
+    lowest, at_least = min(known_values)
+    highest, at_most = max(known_values)
     span = f"{format_number(lowest)} ({at_least}) to {format_number(highest)} ({at_most})"
     return f"{track.title}: {span}, last {format_number(known_values[-1][0])}"

@@ -157,12 +157,10 @@ def require_places(arguments: Sequence[str]) -> None:
     """Raises BadConfiguration with a line for each local path that doesn't exist, or is not a baseline."""
     # A log that is a table may be given by its name, which only Spark can look up
     is_table_log = any(word.rpartition("=")[2].lower() in TABLE_LOGS for word in arguments)
-    errors = [
-        error
-        for flag, path in _list_named_paths(arguments)
-        if not (is_table_log and flag == DATA and is_catalog_name(path))
-        for error in _find_path_errors(flag, path)
-    ]
+    errors: list[str] = []
+    for flag, path in _list_named_paths(arguments):
+        if not (is_table_log and flag == DATA and is_catalog_name(path)):
+            errors += _find_path_errors(flag, path)
     if errors:
         raise BadConfiguration.gathered(errors)
 

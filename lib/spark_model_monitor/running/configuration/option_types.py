@@ -76,7 +76,7 @@ class ResultRows(str, Enum):
     ALL = "all"
 
 
-@value_class(slots=False)
+@value_class
 class Option:
     """What is declared with an option in addition to its type and default.
 
@@ -131,7 +131,7 @@ def variable_name(name: str, option: Option) -> str:
     return name
 
 
-@value_class(slots=False)
+@value_class
 class Placeholder:
     """How --help shows a value of a type."""
 

@@ -67,7 +67,7 @@ OTHER_VARIABLES = (
 """Variables with our prefix that are not options of a job."""
 
 
-@value_class(slots=False)
+@value_class
 class Given:
     """A text and the words that name its place: "--output-path", "conf/a.env: output_path"."""
 
@@ -80,7 +80,7 @@ Layer: TypeAlias = dict[str, Given]  # what one source has, by option
 Faults: TypeAlias = dict[str, str | None]  # sentences, each with the option that it is about, None for no single one
 
 
-@value_class(slots=False)
+@value_class
 class Sources:
     """The highest text of each option; errors of the sources themselves; names that are nearly ours.
 

@@ -268,7 +268,8 @@ class Labels:
     """
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
-        self._ids, self._texts = _array(rows, KEY), _array(rows, TEXT)
+        self._ids = _array(rows, KEY)
+        self._texts = _array(rows, TEXT)
         self._hashed, self._id_hashes, self._examples, numbers = _number_texts(self._ids)
         # By id, then by position in the source: which label is the last doesn't depend on partitions
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])

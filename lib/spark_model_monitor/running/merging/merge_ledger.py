@@ -26,7 +26,7 @@ AGES = ((1, "up to PT1H"), (6, "up to PT6H"), (24, "up to P1D"), (168, "up to P7
 OLDER = "over P7D"
 
 
-@value_class(slots=False)
+@value_class
 class MergeLedger:
     """What was read, and what became of it.
 

@@ -78,7 +78,7 @@ log = logging.getLogger(__name__)
 STAGING = "_staging"  # working folder of a run, below the output; removed at its end
 
 
-@value_class(slots=False)
+@value_class
 class Merged:
     """The result of a run: the account of its window, the hours it restated, and how many hours it wrote or changed."""
 
@@ -353,11 +353,9 @@ def _list_restated_hours(pending: Pending | None, *merged: StagedHours) -> list[
     """The changes since these hours were last merged."""
     if pending is None:
         return []
-    restated = [
-        restated_hour
-        for hours in merged
-        for restated_hour in restated_hours(hours.counts, hours.parts.branches, hours.hours)
-    ]
+    restated: list[RestatedHour] = []
+    for hours in merged:
+        restated += restated_hours(hours.counts, hours.parts.branches, hours.hours)
     return sorted(restated, key=lambda changed: changed.hour)
 
 

@@ -363,11 +363,10 @@ def select_manifest_outputs(engine: Engine, source: HourlySource, manifest_root:
     if not named:
         return source
     # A file that two manifests name is read once
-    files = {
-        inner: HourlyFile(inner, file.branch, file.hour)
-        for file in source.files
-        for inner in named.get(file.file, (file.file,))
-    }
+    files = {}
+    for file in source.files:
+        for inner in named.get(file.file, (file.file,)):
+            files[inner] = HourlyFile(inner, file.branch, file.hour)
     ordered = tuple(sorted(files.values(), key=lambda file: file.order))
     return HourlySource(source.path, ordered, tuple(file.file.path for file in ordered))
 

@@ -28,7 +28,7 @@ MOST_SLICES = 60  # a large hour is sorted in slices by time, which are concaten
 NO_PARTS = Parts(("",), 1)
 
 
-@value_class(slots=False)
+@value_class
 class JoinInput:
     """Lines, and the task that turns them into rows of `merge_rows.SCHEMA`."""
 
@@ -40,7 +40,7 @@ class JoinInput:
         return self.lines.partitions(*self.task.inputs).mapped(task, schema)
 
 
-@value_class(slots=False)
+@value_class
 class StagedHours:
     """The content of a staging folder, and its counts.
 

@@ -56,7 +56,7 @@ SET_BY_REPLAY = ("--compat", "--dataset-source", "--scheduled-time")
 StartJob = Callable[[str, Sequence[str]], int]  # a job's name and its flags -> its exit status
 
 
-@value_class(slots=False)
+@value_class
 class ReplayRequest:
     """The arguments of a replay. monitoring: the flags of the monitoring job; the rest is the replay's own."""
 
@@ -173,7 +173,7 @@ OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
 """Errors in one window that would recur in the next."""
 
 
-@value_class(slots=False)
+@value_class
 class BackfillRequest:
     """config: of all windows, whose times bound them. flags: of the monitoring job, as given."""
 
@@ -207,7 +207,8 @@ def list_backfill_windows(config: JobConfig, recurrence: Recurrence) -> list[Win
     """
     source = config.dataset_source
     storage = storage_of(source)
-    start, end = config.start_time, config.end_time
+    start = config.start_time
+    end = config.end_time
     # A table of a catalog has no source
     has_hour_folders = bool(source) and any(hour_folders(storage, source))
     if config.time_column is None or has_hour_folders:

@@ -305,7 +305,7 @@ def describe_challenge(document: Challenge) -> str:
     return f"{printable(write_trial_verdict(document))}\n\n{format_table(titles, rows)}"
 
 
-@value_class(slots=False)
+@value_class
 class _Rows:
     """The answers of one side, a row each with `id`, `label`, `prediction`, `score` and `record`, its row in
     `of_classes`, which has the probabilities of many classes."""

@@ -73,7 +73,7 @@ EXCLUDED_OPTION = "exclude_features_attribute"
 OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
 
 
-@value_class(slots=False)
+@value_class
 class _Window:
     """A scanned commit. config: the configuration of its run."""
 

@@ -325,7 +325,7 @@ def _uncollected() -> Iterator[None]:
 MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
 
 
-@value_class(slots=False)
+@value_class
 class _Reading:
     """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
 
@@ -422,7 +422,7 @@ class _Reading:
         return scanned, ledger, replace(dataset, reservoir=scanned.reservoir)
 
 
-@value_class(slots=False)
+@value_class
 class _Comparison:
     """The comparison of a window with its baseline, from the scan to the findings.
 

@@ -103,13 +103,11 @@ def create_run_page(
     """
     sections = [_add_context_to_section(section, described, hints, context.hours) for section in page.sections]
     # Hints about features with a card stand on it; the others have a section of their own
-    placed = {
-        card.name
-        for section in sections
-        for block in section.blocks
-        if isinstance(block, Cards)
-        for card in block.cards
-    }
+    placed: set[str] = set()
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Cards):
+                placed.update(card.name for card in block.cards)
     if further_hints := tuple(hint.description for hint in hints if not placed & set(hint.features)):
         sections.insert(0, PageSection("What looks wrong with the data", further_hints))
     *shown_sections, last = sections

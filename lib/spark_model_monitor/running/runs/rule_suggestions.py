@@ -1,4 +1,4 @@
-"""Rules that a baseline suggests to the user."""
+"""Rules that a baseline suggests to the user: candidates are run on its data, and those that it meets are written to a file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from spark_model_monitor.storage import write_file
 
 def suggest_expectations(data: Dataset, baseline: Baseline) -> Expectations:
     """Rules that the data of a baseline meets. One more scan, and one pass for possible keys."""
-    tried = suggest_candidates(baseline.state, baseline.constraints)
-    findings = run_monitoring(data, baseline.monitor, None, expectations=tried, max_quarantined_share=1.0)
-    return select_met_rules(tried, findings.results)
+    candidates = suggest_candidates(baseline.state, baseline.constraints)
+    findings = run_monitoring(data, baseline.monitor, None, expectations=candidates, max_quarantined_share=1.0)
+    return select_met_rules(candidates, findings.results)
 
 
 def write_expectations(rules: Expectations, path: str) -> None:
@@ -35,8 +35,8 @@ def write_expectations(rules: Expectations, path: str) -> None:
 def write_dqdl(rules: Expectations) -> str:
     """Suggested rules as a DQDL file; those that it can't say are comments."""
     lines = []
-    for name, listed in rules.features.items():
-        for expected in listed:
+    for name, rules_of_feature in rules.features.items():
+        for expected in rules_of_feature:
             lines += _list_dqdl_rules(name, expected)
     # Left in as comments, so that nobody believes that they are checked
     comments = [f"# {rule.rule}: DQDL has no rule about two columns of a row" for rule in rules.row_rules]
@@ -47,10 +47,14 @@ def _list_dqdl_rules(name: str, expected: FeatureExpectations) -> list[str]:
     column = quote_text(name)
     is_complete = expected.not_null == 1
     # In DQDL a missing value breaks a rule about values
-    where = "" if is_complete else f" where {quote_text(f'`{name}` is not null')}"
+    where = ""
+    if not is_complete:
+        where = f" where {quote_text(f'`{name}` is not null')}"
     lines = []
-    if expected.not_null is not None:
-        lines.append(f"IsComplete {column}" if is_complete else f"Completeness {column} >= {expected.not_null:g}")
+    if is_complete:
+        lines.append(f"IsComplete {column}")
+    elif expected.not_null is not None:
+        lines.append(f"Completeness {column} >= {expected.not_null:g}")
     if expected.type is ValueType.INTEGRAL:
         lines.append(f'ColumnDataType {column} = "Long"{where}')
     if expected.min is not None:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from spark_model_monitor.running.runs.results import Findings
 
 
-def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
+def describe_end(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
     """The exit message and the exit status of a run. A replay of the service has the service's words only."""
     sentences = []
     if not config.replays_service:
+        # Skipped rules have a sentence of their own
         skipped = {check_result.full_name for check_result in findings.results if check_result.is_skipped_rule}
         unsure = [feature.name for feature in findings.unsure if feature.name not in skipped]
         if unsure:
@@ -35,12 +36,13 @@ def end_of_run(findings: Findings, config: JobConfig) -> tuple[str, ExitStatus]:
 def show_findings(findings: Findings, stream: TextIO) -> bool:
     """Write the sentence and the table of a run to a terminal, or for the summary of a workflow's step on GitHub.
 
-    Somebody is looking at a terminal, so that values of the data have names there; a workflow keeps its logs. Elsewhere the
-    stream belongs to whoever called the job. Returns whether it is a terminal.
+    Returns whether it is a terminal.
     """
     is_terminal = stream.isatty()
+    # Any other stream belongs to whoever called the job
     if not is_terminal and not os.environ.get("GITHUB_ACTIONS"):
         return False
+    # A terminal may show values of the data: nobody keeps it. A workflow keeps its logs
     if is_terminal:
         is_coloured = not os.environ.get("NO_COLOR")  # no-color.org
         text = findings.text(width=get_terminal_size().columns, is_coloured=is_coloured)
@@ -54,8 +56,8 @@ def show_findings(findings: Findings, stream: TextIO) -> bool:
 
 
 def describe_result(findings: Findings, *, output_path: str | None = None, page: str | None = None) -> dict[str, Json]:
-    """A run for --json: outcome, sentence, next step, and each change. Without values of the data, as its file has those."""
-    # Its reader may be anywhere
+    """A run for --json: outcome, sentence, next step, and each change."""
+    # Programs pass it on and keep it, so it has no values of the data
     shown = findings.without_values
     headline = shown.headline()
     outcome = findings.outcome

@@ -172,7 +172,7 @@ SENTENCES_BY_PATTERN: Mapping[str, str] = {
 LONGEST_FOREIGN_TEXT = 300
 
 
-@value_class(slots=False)
+@value_class
 class Failure:
     """What to report about an exception. `is_expected`: a trace would not help the user."""
 

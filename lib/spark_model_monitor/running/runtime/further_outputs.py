@@ -4,7 +4,7 @@
     further_outputs.write(SINK, lambda: notify(findings, run, config))
     further_outputs.write("junit", lambda: write_junit(findings, config))
     further_outputs.note(config.output_path)
-    job.finish(*further_outputs.end(*end_of_run(findings, config)))
+    job.finish(*further_outputs.end(*describe_end(findings, config)))
 
 The window counts as done whatever fails here, since it is judged and published; but for a required sink, which a retry of the
 window is to reach. Driver only.

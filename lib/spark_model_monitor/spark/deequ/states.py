@@ -89,7 +89,8 @@ def _encode_digest(values: NDArray[np.float64], weights: NDArray[np.int64], rela
     """Source: ApproximatePercentile.PercentileDigestSerializer of Spark 3.5: samples of (value, weight, slack in rank)."""
     # A slack of 0 in rank: Spark then takes each sample for exact and adds no error of its own
     samples = np.zeros(len(values), dtype=[("value", ">f8"), ("g", ">i8"), ("delta", ">i8")])
-    samples["value"], samples["g"] = values, weights
+    samples["value"] = values
+    samples["g"] = weights
     head = struct.pack(">idqi", COMPRESS_THRESHOLD, relative_error, int(weights.sum()), len(values))
     return head + samples.tobytes()
 

@@ -52,7 +52,7 @@ INTEGER = r"^\s*[+-]?[0-9]+\s*$"
 NUMBER = r"^\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 
 
-@value_class(slots=False)
+@value_class
 class TypedColumn:
     """A column's cells: kind (a `CellKind`), number and text, both null where there is none. number is 0 or 1 for booleans.
 

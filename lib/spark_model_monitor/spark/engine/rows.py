@@ -53,7 +53,7 @@ from spark_model_monitor.storage.local_storage import TemporaryFolder
 
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Mapping[str, Any]]:
-    """The refused records in the quarantine's form, by file and line number. also: more, with their `NUMBER`s."""
+    """The refused records in the quarantine's form, by file and line number. also: further records, with their `NUMBER`s."""
     records = read_refused_records(dataset)
     if also is not None:
         records = records.unionByName(read_refused_texts(also.frame))
@@ -71,9 +71,8 @@ def read_refused_records(dataset: Dataset) -> DataFrame:
     # Blank lines are needed to number the others as an editor does
     everything = read_lines(dataset.engine.spark, dataset.listing.places, with_blank=True)
     # By file and text: equal lines of a file each get their own number
-    numbered_lines = lines.join(number_lines(everything, files, NUMBER), on=[FILE, LINE], how="left").fillna(
-        {NUMBER: 1, BLOCK_START: 0}
-    )
+    numbered_lines = lines.join(number_lines(everything, files, NUMBER), on=[FILE, LINE], how="left")
+    numbered_lines = numbered_lines.fillna({NUMBER: 1, BLOCK_START: 0})
     is_header = (F.col(REASON) == int(Refusal.REPEATED_HEADER)) & (F.col(NUMBER) <= dataset.header_number)
     return read_refused_texts(numbered_lines.where(~is_header))
 
@@ -99,7 +98,9 @@ def read_catalog_table(
         frame, version = read_table_version(engine.spark, name, as_of, since)
     except AnalysisException as fault:
         raise make_no_table_error(name, fault) from fault
-    return replace(Dataset.of(put_in_one_partition(frame) if in_order else frame), version=version)
+    if in_order:
+        frame = put_in_one_partition(frame)
+    return replace(Dataset.of(frame), version=version)
 
 
 MILLISECONDS_OF_AN_HOUR = 3_600_000
@@ -127,8 +128,7 @@ def fetch_log_rows(
         start = min(hours) * MILLISECONDS_OF_AN_HOUR
         end = (max(hours) + 2) * MILLISECONDS_OF_AN_HOUR
         frame = frame.where(row_ms.isNull() | ((row_ms >= start) & (row_ms < end)))
-    used = [column for column in frame.columns if column in columns]
-    rows = frame.select(*used)
+    rows = frame.select(*[column for column in frame.columns if column in columns])
     batches = collect_batches(rows)
     # Without any rows nothing else says the types
     schema = batches[0].schema if batches else to_arrow_schema(rows.schema)
@@ -143,7 +143,10 @@ def read_log_table(engine: Engine, name: str, reader: LogReader, hours: Collecti
 def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *, in_order: bool) -> Dataset:
     """The rows of a reader without a path. Raises whatever that reader raises."""
     frame = make_reader(engine.spark, reader, options).load()
-    return Dataset.of(put_in_one_partition(frame) if in_order else frame)
+    # Order across partitions is not kept otherwise
+    if in_order:
+        frame = put_in_one_partition(frame)
+    return Dataset.of(frame)
 
 
 def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[Partitions, int, int] | None:
@@ -152,26 +155,30 @@ def read_in_memory(engine: Engine, table: Rows, by_tasks: bool | None) -> tuple[
 
     by_tasks: whether the rows travel with the tasks; None: if executors are on other machines.
     """
-    spark: Any = engine.spark
-    if by_tasks is None:  # the driver's own executors open the files that it opens
-        by_tasks = is_connect(spark) or not spark.sparkContext._jsc.isLocal()
+    if by_tasks is None:
+        by_tasks = _are_executors_elsewhere(engine)
     if not by_tasks:
         return None
     # A reader gives its batches once, and the slices need the whole table
     if not isinstance(table, pa.Table):
         table = table.read_all()
-    return SparkPartitions(frame_of_table(spark, table)), len(split_table(table)), 1
+    return SparkPartitions(frame_of_table(engine.spark, table)), len(split_table(table)), 1
 
 
 def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
     """The folder for the captures of a request log: one of this machine's if executors are here, else a shared one."""
-    spark: Any = engine.spark
-    if is_connect(spark) or not spark.sparkContext._jsc.isLocal():
+    if _are_executors_elsewhere(engine):
         return make_shared_folder(engine, staging)
     return TemporaryFolder()
 
 
-MOST_COLUMNS_OF_THEIR_OWN = 50
+def _are_executors_elsewhere(engine: Engine) -> bool:
+    """Whether executors are on other machines; the driver's own open the files that it opens."""
+    spark: Any = engine.spark
+    return is_connect(spark) or not spark.sparkContext._jsc.isLocal()
+
+
+MOST_SINGLE_COLUMNS = 50
 """Up to this number of columns of one type, each is passed as a column; more go into one list (`ColumnPlan.listed`). A
 few are faster on their own: Spark interprets the code that cuts the texts of a list, at an extra 0.1 µs per cell."""
 
@@ -218,18 +225,17 @@ def plan_columns(
         if isinstance(data_type, LISTED):
             positions_by_list.setdefault(LIST.format(data_type.typeName()), []).append(position)
     # Few columns stay single, where a list would only add its own cost
-    slots: dict[int, tuple[str, int]] = {
-        position: (listed, slot)
-        for listed, positions in positions_by_list.items()
-        if len(positions) > MOST_COLUMNS_OF_THEIR_OWN
-        for slot, position in enumerate(positions)
-    }
+    slots: dict[int, tuple[str, int]] = {}
+    for listed, listed_positions in positions_by_list.items():
+        if len(listed_positions) > MOST_SINGLE_COLUMNS:
+            slots |= {position: (listed, slot) for slot, position in enumerate(listed_positions)}
     plans = []
     for position, data_type in types.items():
-        listed, slot = slots.get(position, (None, 0))
+        column_list, slot = slots.get(position, (None, 0))
         kind = column_type(data_type)
         has_hashes = kind in HASHED_TYPES or isinstance(data_type, T.DecimalType)
-        plans.append(ColumnPlan(position, kind, has_hashes, names[position] in counted, listed, slot))
+        is_counted = names[position] in counted
+        plans.append(ColumnPlan(position, kind, has_hashes, is_counted, column_list, slot))
     return tuple(plans)
 
 
@@ -298,16 +304,16 @@ def prepare_typed_columns(
     """The functions that make the plans of typed columns, and the states of a plan, as `scan.prepare_typed_columns` does."""
     frame = table.frame
 
-    def states(plan: ScanPlan) -> States:
+    def compute_states(plan: ScanPlan) -> States:
         rows = select_columns(frame, plan, predicates, reason, cells)
         return compute_typed_states(SparkPartitions(rows), reason, cells, plan)
 
-    return partial(plan_columns, frame), states
+    return partial(plan_columns, frame), compute_states
 
 
 def select_file_locations(frame: DataFrame) -> tuple[str, ...]:
     """The expressions in SQL of FILE_KEY and BLOCK_START; none if Spark doesn't know of which files the rows are."""
-    # Rows of a CSV or JSON reader bring their places along
+    # Rows of a CSV or JSON reader have columns with their location
     if FILE_KEY in frame.columns:
         return (FILE_KEY, f"0L AS {BLOCK_START}")
     if FILE in frame.columns:

@@ -229,7 +229,7 @@ class SparkEngine:
         return self.partition_by_size(total_bytes)
 
 
-@value_class(slots=False)
+@value_class
 class SparkLines:
     """Lines of text files (`engine_protocol.Lines`)."""
 
@@ -254,7 +254,7 @@ _LITERALS = {
 """A moment in UTC, in the type of the column; Spark pushes comparisons of equal types down to the files."""
 
 
-@value_class(slots=False)
+@value_class
 class SparkPartitions:
     """The partitions of a frame (`engine_protocol.Partitions`)."""
 
@@ -330,7 +330,7 @@ class SparkPartitions:
             sent.unpersist()
 
 
-@value_class(slots=False)
+@value_class
 class SparkStates:
     """The states of a frame's partitions, themselves a frame (`engine_protocol.States`)."""
 

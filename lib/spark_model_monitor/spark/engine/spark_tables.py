@@ -94,7 +94,7 @@ class _SparkTable:
         return self.spark.read.options(**options).table(self.name)
 
 
-@value_class(slots=False)
+@value_class
 class _SparkDeltaTable(_SparkTable):
     def list_history(self, limit: str = "") -> list[Row]:
         columns = ("version", "unix_micros(timestamp)", "operationParameters AS parameters", "isBlindAppend")
@@ -125,7 +125,7 @@ class _SparkDeltaTable(_SparkTable):
         return is_blind or "Append" in (parameters.get("mode"), parameters.get("outputMode"))
 
 
-@value_class(slots=False)
+@value_class
 class _SparkIcebergTable(_SparkTable):
     def list_history(self, limit: str = "") -> list[Row]:
         return self.spark.sql(

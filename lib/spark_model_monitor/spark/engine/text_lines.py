@@ -34,7 +34,7 @@ HADOOP_MAX_LINE = "mapreduce.input.linerecordreader.line.maxlength"
 LINE_END_BYTES = 8  # more than a line's end and a byte order mark, which Hadoop counts as its bytes
 
 
-@value_class(slots=False)
+@value_class
 class TextLines:
     """Lines, as frames of only the requested columns: Spark reads no location that isn't needed.
 

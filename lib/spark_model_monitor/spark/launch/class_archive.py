@@ -35,7 +35,7 @@ MADE_FOR = "made-for.json"  # beside the archive: the Java and the Spark that it
 TABLE = "amount,country\n12.5,DE\n40,FR\n,DE\n"  # the data of the job whose classes are recorded
 
 
-@value_class(slots=False)
+@value_class
 class ClassArchive:
     """The archive of one Java and one Spark. When either of them is replaced, a new one is used."""
 

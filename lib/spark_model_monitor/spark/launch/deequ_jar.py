@@ -27,7 +27,7 @@ CENTRAL = "https://repo1.maven.org/maven2"
 FETCH_SECONDS = 300
 
 
-@value_class(slots=False)
+@value_class
 class Artifact:
     """One JAR by its Maven coordinate, with its required SHA-256. classifier: empty for the main one."""
 
@@ -45,7 +45,10 @@ class Artifact:
     @property
     def file_name(self) -> str:
         """Its name in the repository."""
-        return f"{self.module}-{self.revision}{'-' * bool(self.classifier)}{self.classifier}.jar"
+        parts = [self.module, self.revision]
+        if self.classifier:
+            parts.append(self.classifier)
+        return f"{'-'.join(parts)}.jar"
 
     @property
     def path(self) -> str:

@@ -25,7 +25,7 @@ MODULE = "deequ"
 SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
 
 
-@value_class(slots=False)
+@value_class
 class SparkLine:
     """Spark's releases of one number, "3.5".
 
@@ -141,7 +141,7 @@ _RELEASE = re.compile(r'^JAVA_VERSION="?([^"\s]+)', re.MULTILINE)
 _VERSION = re.compile(r'version "([^"]+)"')
 
 
-@value_class(slots=False)
+@value_class
 class Java:
     """A Java home and its major version (17)."""
 

@@ -39,7 +39,7 @@ TARGET_OPTIONS = ("--target", *EXAMPLES, "--environment")
 """Options of ours, each with a value; they precede the job."""
 
 
-@value_class(slots=False)
+@value_class
 class S3Location:
     """A place on S3: `s3://NAME/PREFIX`."""
 
@@ -68,7 +68,7 @@ class S3Location:
         return f"s3://{self.name}/{self.key(name)}"
 
 
-@value_class(slots=False)
+@value_class
 class Target:
     """One cluster or application.
 
@@ -178,7 +178,7 @@ SETTING_OF = {
 _PROPERTY = re.compile(r"\s*([^\s=:#!][^\s=:]*)[\s=:]+(.*)")
 
 
-@value_class(slots=False)
+@value_class
 class SparkOption:
     """One option as given; `value` is None for one without a value."""
 
@@ -294,7 +294,7 @@ def is_local(master: str) -> bool:
 COLUMNS = 1000  # the default number of columns in the data
 
 
-@value_class(slots=False)
+@value_class
 class SubmitRequest:
     """A command line, taken apart: the job, what goes to it, what goes to Spark, and our own options.
 

@@ -98,7 +98,7 @@ SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for that JVM's op
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 
 
-@value_class(slots=False)
+@value_class
 class Submission:
     """The command and its additional environment variables; `remarks` are lines for the user."""
 

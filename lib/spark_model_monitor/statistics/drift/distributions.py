@@ -44,7 +44,7 @@ class EmptyDistribution(MonitorError):
     """One side of a comparison has no values, so there is no distance."""
 
 
-@value_class(slots=False, eq=False)
+@value_class(eq=False)
 class Pooled:
     """Two samples over the values of both, neither empty. values: distinct, ascending. before, after: each sample's
     cumulative counts. gap: the largest gap between the two cumulative distributions.

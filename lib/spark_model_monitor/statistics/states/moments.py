@@ -239,7 +239,8 @@ def _merge_totals(left: _Totals, right: _Totals) -> _Totals:
 
     Source: Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
     """
-    (n, total, mean, m2), (m, more, other_mean, other_m2) = left, right
+    n, total, mean, m2 = left
+    m, more, other_mean, other_m2 = right
     if not n or not m:
         return right if m else left
     count = n + m

@@ -19,21 +19,26 @@ NEARLY_ALL = 0.97  # the estimated share of distinct values from which a column 
 
 def suggest_candidates(profile: Profile, constraints: Constraints) -> Expectations:
     """Rules that the baseline may meet, each an entry of its own. A run of them shows which ones it does."""
-    rules = {feature.name: [*_suggest_for_feature(feature, constraints)] for feature in profile.features}
-    numbers = [
-        feature
-        for feature in profile.features
-        if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS
-    ][:MOST_ORDERED]
-    # Where one range ends before the other begins an ordering says nothing about rows
-    ordered = [f"{_quote_name(a)} <= {_quote_name(b)}" for a, b in permutations(numbers, 2) if _may_be_ordered(a, b)]
-    features = {name: rules_of_feature for name, rules_of_feature in rules.items() if rules_of_feature}
-    return Expectations.model_validate({"features": features, "row_rules": ordered})
+    rules_by_feature = {}
+    numbers = []
+    for feature in profile.features:
+        rules = list(_suggest_for_feature(feature, constraints))
+        if rules:
+            rules_by_feature[feature.name] = rules
+        if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS:
+            numbers.append(feature)
+    # Pairs of columns of which one may be at most the other in each row
+    orderings = [
+        f"{_quote_name(low)} <= {_quote_name(high)}"
+        for low, high in permutations(numbers[:MOST_ORDERED], 2)
+        if _may_be_ordered(low, high)
+    ]
+    return Expectations.model_validate({"features": rules_by_feature, "row_rules": orderings})
 
 
 def select_met_rules(tried: Expectations, results: Sequence[CheckResult]) -> Expectations:
     """The rules that hold, one entry for each column. results: of running them on the baseline."""
-    # In the order in which the rules were tried
+    # The results are in the order in which the rules were tried
     passed = iter([result.status is CheckStatus.PASSED for result in results if result.check == EXPECTATION])
     features: dict[str, dict[str, Json]] = {}
     for name, rules in tried.features.items():
@@ -49,6 +54,7 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
         return
     if not feature.num_missing:
         yield {"not_null": 1.0}
+    # Numbers by type and sign, texts by their domain
     suggested = constraints.feature(feature.name)
     moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count:
@@ -62,17 +68,21 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
                 yield {"min": 0.0}
     elif suggested.domains:
         yield {"in": list(suggested.domains)}
-    may_be_key = feature.inferred_type != "Fractional"  # measurements differ by their digits, and are not keys
+    # A key; measurements differ by their digits, and are none
+    may_be_key = feature.inferred_type != "Fractional"
     if may_be_key and feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:
         yield {"unique": True}
 
 
-def _may_be_ordered(a: FeatureProfile, b: FeatureProfile) -> bool:
-    low = a.moments
-    high = b.moments
-    assert low is not None
+def _may_be_ordered(low_feature: FeatureProfile, high_feature: FeatureProfile) -> bool:
+    """Whether the ranges overlap, and the first one is lower in all respects.
+
+    Where one range ends before the other begins, an ordering says nothing about rows.
+    """
+    low = low_feature.moments
+    high = high_feature.moments
+    assert low is not None  # as both have numbers
     assert high is not None
-    # Ranges that overlap, the first of them lower in all respects
     return low.minimum <= high.minimum <= low.maximum <= high.maximum and low.average < high.average
 
 

@@ -36,18 +36,20 @@ from spark_model_monitor.monitors.causes import (
     MOST_CANDIDATES,
     MOST_VALUES,
     QUARTILES,
-    BinnedChange,
     Candidate,
     CauseMembers,
-    Key,
-    compute_shares,
     create_cause_members,
     create_column_keys,
-    create_ordered_tests,
     create_origin_keys,
-    find_root,
     locate_change,
     select_clear_causes,
+)
+from spark_model_monitor.monitors.contributions import (
+    BinnedChange,
+    Key,
+    compute_shares,
+    create_ordered_tests,
+    find_root,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
@@ -240,7 +242,7 @@ def _read_changes(
         return changes, [], list(create_origin_keys(now))
     for index, (name, change) in enumerate(changes.items()):
         bins = before.bins[:, index]
-        changes[name] = replace(change, was=compute_shares(bins, len(change.was)), before=bins)
+        changes[name] = replace(change, shares_before=compute_shares(bins, len(change.shares_before)), bins_before=bins)
     # The first columns of bins are the violated features, the others the candidates
     size = len(looked_at)
     column_keys = list(create_column_keys(candidates, now.bins[:, size:], before.bins[:, size:]))

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.documents.page import format_number, format_percent
+from spark_model_monitor.documents.page import format_noun_count, format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts.times import read_times
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
@@ -85,7 +85,7 @@ LARGEST = 1e200  # of numbers, which some units would take beyond the largest do
 Sides: TypeAlias = tuple[StepCdf, StepCdf]
 
 
-@value_class(slots=False)
+@value_class
 class Suspect:
     """A violated feature on both sides. others: the other violated ones, by name. texts: a column's present texts.
     ages: of times, relative to those of their rows.
@@ -257,7 +257,8 @@ def filled(suspect: Suspect) -> str | None:
 def clock(suspect: Suspect) -> str | None:
     """Times, or hours of the day, are shifted by some whole hours against the baseline."""
     if suspect.ages is not None and (older := _find_hours_older(*suspect.ages)):
-        return f"all of them are about {_format_hours(abs(older))} {'older' if older > 0 else 'younger'}: another time zone?"
+        direction = "older" if older > 0 else "younger"
+        return f"all of them are about {format_noun_count(abs(older), 'hour')} {direction}: another time zone?"
     numbers = suspect.numbers
     if numbers is None:
         return None
@@ -291,13 +292,8 @@ def clock(suspect: Suspect) -> str | None:
     if not ends_moved and any(_looks_like(before.values + move + half, numbers) for half in (-unit / 2, unit / 2)):
         return None  # whole hours can't be told from others
     count = round(move / unit)
-    return (
-        f"all of them are about {_format_hours(abs(count))} {'later' if count > 0 else 'earlier'}: another time zone?"
-    )
-
-
-def _format_hours(count: int) -> str:
-    return f"{count} hour{'s' * (count > 1)}"
+    direction = "later" if count > 0 else "earlier"
+    return f"all of them are about {format_noun_count(abs(count), 'hour')} {direction}: another time zone?"
 
 
 def _find_hours_older(before: Ages, now: Ages) -> int | None:

@@ -76,7 +76,7 @@ Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 StatisticsByFeature: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
 
 
-@value_class(slots=False)
+@value_class
 class Variation:
     """The raw statistics of some windows, by feature. unfit: features whose parts differ by their place, with the reason.
     replaced: those of them whose parts gave way to windows. are_by_time: whether parts are of runs of neighbours in time.

@@ -16,6 +16,7 @@ from spark_model_monitor.documents.page import (
     Page,
     PageSection,
     build_table,
+    create_reading,
     format_noun_count,
     format_number,
     format_percent,
@@ -114,7 +115,7 @@ def _create_page(
 ) -> Page:
     return Page(
         *("report", "Data quality", facts),
-        (*sections, PageSection("How to read this", READING, folded=True)),
+        (*sections, create_reading(READING)),
         headline,
         html_only=True,
     )

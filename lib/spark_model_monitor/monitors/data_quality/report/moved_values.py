@@ -28,9 +28,7 @@ from spark_model_monitor.value_class import value_class
 
 SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
 MOST_OF_FLAG = 2  # distinct numbers
-SMALL_CHANGE_DEVIATIONS = (
-    0.2  # of a standard deviation: the change of a mean, or of the standard deviation, that outliers make
-)
+SMALL_CHANGE_DEVIATIONS = 0.2  # the change of a mean, or of the standard deviation, that outliers make
 CLEAR = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
 COMPARABLE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
 MOST_CODES = 20  # distinct numbers that may be codes, as of categories

@@ -42,7 +42,8 @@ from spark_model_monitor.monitors.data_quality.report.moved_values import (
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 
-MOST_VALUES, LONGEST = 5, 60
+MOST_VALUES = 5
+LONGEST = 60
 OTHER_FORMS = "share of dates that are not written as "  # the formula of date_form_check, before the forms
 SHARES_OF_ROWS = tuple(f"share of {rows} " for rows in ("dates", "times", "values", "texts", "vectors"))  # formulas
 MINUTES_OF_HOUR = 60
@@ -128,12 +129,15 @@ def _guess_mistakes(
     before = {}
     if baseline.profile is not None:
         before = baseline.profile.by_name
+    # Values may be named only where there are few
     guesses = {}
     for suspect in list_suspects(bad, before, baseline.distributions, now):
         num_categories = max(len(suspect.before.categories or ()), len(suspect.now.categories or ()))
         is_listed = num_categories <= max_domain_size
-        if guess := guess_mistake(replace(suspect, with_values=is_listed and not hide_values)):
-            guesses[suspect.name] = guess[1]
+        guess = guess_mistake(replace(suspect, with_values=is_listed and not hide_values))
+        if guess:
+            _, words = guess
+            guesses[suspect.name] = words
     return guesses
 
 
@@ -227,7 +231,9 @@ def _describe_quantity(violation: CheckResult) -> str:
         before = "none before"
     if violation.check == "date_form_check":
         expected_form, _, form = violation.formula.removeprefix(OTHER_FORMS).partition(" but as ")
-        as_form = f" as {form}" * bool(form)
+        as_form = ""
+        if form:
+            as_form = f" as {form}"
         return f"has dates written another way: {is_now}{as_form}, {before}, instead of {expected_form}"
     if violation.check == "date_sentinel_check":
         return f"has {is_now} of {violation.formula.removeprefix('share of ')}, {before}"

@@ -8,7 +8,6 @@ hashes, a smaller one in insertion order. Scala calls them HashMap, Map1 to Map4
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 from spark_model_monitor.documents.check_results import COMPLETENESS, DRIFT, CheckResult
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
@@ -22,42 +21,48 @@ from spark_model_monitor.documents.statistics import (
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.statistics.states.profile import FeatureProfile, Profile
 
-LARGEST_IN_ORDER = 4  # keys of a map that keeps insertion order
+LARGEST_IN_ORDER = 4  # most keys of a map that keeps insertion order
 _LOW_32_BITS = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
 
-Listed = TypeVar("Listed", Statistics, Constraints)
+
+def sort_buckets_as_service(statistics: Statistics) -> Statistics:
+    """The same with the buckets of categories in the service's order."""
+    return statistics.model_copy(update={"features": tuple(map(_sort_buckets, statistics.features))})
 
 
-def list_as_service(document: Listed) -> Listed:
-    """The same with the categories of each feature in the service's order, in buckets or in domains."""
-    return document.model_copy(update={"features": tuple(map(_list_categories, document.features))})
-
-
-def _list_categories(feature: FeatureStatistics | FeatureConstraints) -> FeatureStatistics | FeatureConstraints:
-    if isinstance(feature, FeatureConstraints):
-        text_constraints = feature.string_constraints
-        if text_constraints is None or text_constraints.domains is None:
-            return feature
-        domains = tuple(sort_as_service(feature.name, text_constraints.domains))
-        return feature.model_copy(
-            update={"string_constraints": text_constraints.model_copy(update={"domains": domains})}
-        )
+def _sort_buckets(feature: FeatureStatistics) -> FeatureStatistics:
     texts = feature.string_statistics
     if texts is None or texts.distribution is None or texts.distribution.categorical is None:
         return feature
     buckets = {bucket.value: bucket for bucket in texts.distribution.categorical.buckets}
-    listed = tuple(buckets[value] for value in sort_as_service(feature.name, buckets))
-    texts = texts.model_copy(update={"distribution": Distribution(categorical=Categorical(buckets=listed))})
+    sorted_buckets = tuple(buckets[value] for value in sort_as_service(feature.name, buckets))
+    distribution = Distribution(categorical=Categorical(buckets=sorted_buckets))
+    texts = texts.model_copy(update={"distribution": distribution})
     return feature.model_copy(update={"string_statistics": texts})
 
 
-def sort_as_service(feature: str, values: Iterable[str]) -> list[str]:
+def sort_domains_as_service(constraints: Constraints) -> Constraints:
+    """The same with the domains of features in the service's order."""
+    return constraints.model_copy(update={"features": tuple(map(_sort_domains, constraints.features))})
+
+
+def _sort_domains(feature: FeatureConstraints) -> FeatureConstraints:
+    texts = feature.string_constraints
+    if texts is None or texts.domains is None:
+        return feature
+    texts = texts.model_copy(update={"domains": tuple(sort_as_service(feature.name, texts.domains))})
+    return feature.model_copy(update={"string_constraints": texts})
+
+
+def sort_as_service(feature: str, categories: Iterable[str]) -> list[str]:
     """The categories of a feature in the service's order."""
-    # Pairs come out of the map of all columns, and go into that of one
-    put_in = sorted(values, key=lambda value: _locate_in_trie(_hash_pair(_hash_text(feature), _hash_text(value))))
-    if len(put_in) <= LARGEST_IN_ORDER:
-        return put_in
-    return sorted(put_in, key=lambda value: _locate_in_trie(_hash_text(value)))
+    # Deequ takes them out of the map of all columns, and puts them into that of one column, in this order
+    inserted = sorted(
+        categories, key=lambda category: _locate_in_trie(_hash_pair(_hash_text(feature), _hash_text(category)))
+    )
+    if len(inserted) <= LARGEST_IN_ORDER:
+        return inserted
+    return sorted(inserted, key=lambda category: _locate_in_trie(_hash_text(category)))
 
 
 def _hash_text(text: str) -> int:
@@ -96,7 +101,7 @@ def _locate_in_trie(code: int) -> tuple[int, ...]:
 
 def use_words_of_service(results: Iterable[CheckResult], constraints: Constraints) -> tuple[CheckResult, ...]:
     """The same results, violations in the words of the container that wrote `constraints`. Source: C4.4, C4.4a."""
-    texts = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
+    text_features = {feature.name for feature in constraints.features if feature.inferred_type is InferredType.STRING}
 
     def describe_violation(result: CheckResult) -> CheckResult:
         observed = result.observed
@@ -109,7 +114,9 @@ def use_words_of_service(results: Iterable[CheckResult], constraints: Constraint
                 description = messages.completeness(threshold, observed)
         elif result.check == "data_type_check":
             description = messages.requirement_not_met(observed)
-        elif result.check == DRIFT and result.feature not in texts:  # the words for drift of texts are not known
+        elif (
+            result.check == DRIFT and result.feature not in text_features
+        ):  # the words for drift of texts are not known
             description = messages.numbers_drift_2019(observed, threshold)
         return result.model_copy(update={"description": description})
 
@@ -132,14 +139,14 @@ def _close_last_bucket(feature: FeatureStatistics, profile: FeatureProfile) -> F
     if distribution is None or distribution.kll is None:
         return feature
     moments = profile.moments
-    buckets = distribution.kll.buckets
-    # Only where the bound is below the maximum does it lack it
-    last = buckets[-1]
+    *buckets, last = distribution.kll.buckets
     if last.upper_bound >= moments.maximum:
         return feature
-    buckets_of_deequ = profile.kll.buckets(moments.minimum, moments.maximum, as_deequ=True)
-    last = last.model_copy(update={"count": buckets_of_deequ[-1].count})
-    kll = distribution.kll.model_copy(update={"buckets": (*buckets[:-1], last)})
+    # The bound was rounded below the maximum, so the service counts one value less
+    deequ_buckets = profile.kll.buckets(moments.minimum, moments.maximum, as_deequ=True)
+    last = last.model_copy(update={"count": deequ_buckets[-1].count})
+    # Immutable documents: the count is three levels down
+    kll = distribution.kll.model_copy(update={"buckets": (*buckets, last)})
     distribution = distribution.model_copy(update={"kll": kll})
     numbers = numbers.model_copy(update={"distribution": distribution})
     return feature.model_copy(update={"numerical_statistics": numbers})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +49,9 @@ METRIC = "label_given_score"
 DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested
 FEWEST_UNCERTAIN = 25.0
 """Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
-# Kolmogorov's critical value at 0.001, and the smallest distance worth reporting
-MOVED = 1.95
-LEAST_MOVED_SHARE = 0.05
+KOLMOGOROV_999 = 1.95  # quantile of Kolmogorov's distribution
+LEAST_MOVED_SHARE = 0.05  # the smallest gap between distributions of scores that is worth reporting
+NORMAL_95 = 1.96  # for intervals of 95 %
 
 CHANGED = "is another one: {seen}"
 METRIC_DIFFERS = "{metric} is {real}, and {expected} was to be expected"
@@ -116,7 +116,7 @@ def pair_scores(before: Scored, now: Scored) -> list[tuple[ScoreCounts, ScoreCou
 
 
 def measure_drift(
-    reference: ScoreCounts, window: ScoreCounts, level: float, seed: int = SEED, groups: float = 1.0
+    reference: ScoreCounts, window: ScoreCounts, level: float, groups: float = 1.0
 ) -> ConceptDrift | None:
     """Both counts are by score and label. None if too few labels are uncertain.
 
@@ -124,66 +124,77 @@ def measure_drift(
     change most. Their covariance comes from labels drawn on either side, so that a small baseline counts as such.
     Source: Hotelling 1931, "The generalization of Student's ratio".
     """
-    random = np.random.default_rng(seed)
-    compacted = merge_neighbouring_scores(reference)
-    cells = Cells.of(window)
-    # without a miss it is not certainly right
-    calibration = Calibration.of(compacted)
-    truth = Calibration.of(compacted, prior=0.5)
-    # Draws are of pooled scores, which cost less and vary as much
-    pooled_cells = cells.pooled()
-    rows = pooled_cells.rows.sum(axis=0)
-    likely = truth(pooled_cells.scores)
-    freedom = min(*(uncertain_rows(reference, counts) / groups for counts in (reference, window)), DRAWS - 2)
+    # The degrees of freedom: rows of the smaller side whose label is uncertain, at most those of the draws
+    uncertain = min(uncertain_rows(reference, counts) / groups for counts in (reference, window))
+    freedom = min(uncertain, DRAWS - 2)
     if freedom < FEWEST_UNCERTAIN:
         return None
+    random = np.random.default_rng(SEED)
+    compacted = merge_neighbouring_scores(reference)
+    calibration = Calibration.of(compacted)
+    # Labels are drawn with half a row of each label more, as a score that never missed isn't certainly right
+    drawing_calibration = Calibration.of(compacted, prior=0.5)
+    # Draws are of pooled scores, which cost less and vary as much
+    cells = Cells.of(window)
+    pooled_cells = cells.pooled()
+    rows = pooled_cells.rows.sum(axis=0)
+    probabilities = drawing_calibration(pooled_cells.scores)
     # Both sums if scores mean what they did, with a baseline drawn anew each time
-    drawn = np.empty((DRAWS, 2))
-    for row in drawn:
-        redrawn_calibration = Calibration.of(redraw_counts(random, compacted, truth))
-        row[:] = _sums(random.binomial(rows, likely), rows, redrawn_calibration(pooled_cells.scores))
-    # Hotelling's T² of the observed sums against the draws
-    observed = _sums(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
-    inverse = np.linalg.pinv(np.cov(drawn.T) * groups)
-    excess: Numbers = observed - drawn.mean(axis=0)
-    squared = float(excess @ inverse @ excess) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
-    p = (1 + 2 * squared / freedom) ** (-freedom / 2)  # the tail of F with 2 and `freedom` degrees of freedom
-    # Along the direction of flipped labels: how many there seem to be, and how few would be seen
+    drawn_sums = np.empty((DRAWS, 2))
+    for draw in range(DRAWS):
+        redrawn_calibration = Calibration.of(redraw_counts(random, compacted, drawing_calibration))
+        labels = random.binomial(rows, probabilities)
+        drawn_sums[draw] = _sum_excesses(labels, rows, redrawn_calibration(pooled_cells.scores))
+    # Hotelling's T² of the observed sums against the draws, and the tail of F with 2 and `freedom` degrees of freedom
+    observed = _sum_excesses(cells.rows[1], cells.rows.sum(axis=0), calibration(cells.scores))
+    inverse = np.linalg.pinv(np.cov(drawn_sums.T) * groups)
+    excess: Numbers = observed - drawn_sums.mean(axis=0)
+    f_statistic = float(excess @ inverse @ excess) * (DRAWS - 2) / (2 * (DRAWS - 1)) / (1 + 1 / DRAWS)
+    p = (1 + 2 * f_statistic / freedom) ** (-freedom / 2)
+    # Along the direction of flipped labels: how many there seem to be (generalised least squares), and their standard error
     promise = calibration(pooled_cells.scores)
-    flip_sums = _sums(rows * (1 - promise), rows, promise)
-    known_by = float(flip_sums @ inverse @ flip_sums)
+    flip_sums = _sum_excesses(rows * (1 - promise), rows, promise)
+    precision = float(flip_sums @ inverse @ flip_sums)
     error = math.inf
     flips = 0.0
-    if known_by > 0:
-        error = 1 / math.sqrt(known_by)
+    if precision > 0:
+        error = 1 / math.sqrt(precision)
         flips = float(flip_sums @ inverse @ excess) * error * error
-    critical = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
-    smallest = max((critical + POWER) * error, LEAST_EFFECT + POWER * error)
+    # How few would be seen: beyond the critical value, and large enough to matter
+    critical_value = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
+    smallest = max((critical_value + POWER) * error, LEAST_EFFECT + POWER * error)
     return ConceptDrift(p, flips, float(excess[0] / rows.sum()), min(smallest, 1.0))
 
 
 def uncertain_rows(reference: ScoreCounts, counts: ScoreCounts) -> float:
     """The variance of the number of positive labels on a side, with the reference's probabilities of its scores."""
-    likely = Calibration.of(merge_neighbouring_scores(reference), prior=0.5)(counts.scores)
-    return float(((counts.negatives + counts.positives) * likely * (1 - likely)).sum())
+    calibration = Calibration.of(merge_neighbouring_scores(reference), prior=0.5)
+    probabilities = calibration(counts.scores)
+    rows = counts.negatives + counts.positives
+    return float((rows * probabilities * (1 - probabilities)).sum())
 
 
-def _sums(hits: NDArray[np.number], rows: NDArray[np.number], promise: Numbers) -> Numbers:
+def _sum_excesses(hits: NDArray[np.number], rows: NDArray[np.number], promise: Numbers) -> Numbers:
     """The labels' excess over the promise: plain, and weighted by 1 - 2p."""
-    above = hits - rows * promise
-    return np.array([above.sum(), (above * (1 - 2 * promise)).sum()])
+    excesses = hits - rows * promise
+    return np.array([excesses.sum(), (excesses * (1 - 2 * promise)).sum()])
 
 
 def find_worst_drift(
     pairs: list[tuple[ScoreCounts, ScoreCounts]], level: float, groups: float = 1.0
 ) -> ConceptDrift | None:
     """The least likely drift of any class, its p adjusted for all classes (Bonferroni), and what is seen of each."""
-    each_level = level / len(pairs)
-    drifts = [drift for pair in pairs if (drift := measure_drift(*pair, each_level, groups=groups)) is not None]
+    level_per_class = level / len(pairs)
+    drifts = []
+    for reference, window in pairs:
+        drift = measure_drift(reference, window, level_per_class, groups=groups)
+        if drift is not None:
+            drifts.append(drift)
     if not drifts:
         return None
-    worst = min(drifts, key=lambda drift: drift.p)
-    return replace(worst, p=min(1.0, worst.p * len(pairs)), smallest=max(drift.smallest for drift in drifts))
+    worst = min(drifts, key=attrgetter("p"))
+    adjusted_p = min(1.0, worst.p * len(pairs))
+    return replace(worst, p=adjusted_p, smallest=max(drift.smallest for drift in drifts))
 
 
 def judge_concept_drift(before: Scored, now: Scored, level: float, groups: float = 1.0) -> CheckResult:
@@ -197,44 +208,63 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
     drift = find_worst_drift(pairs, level, groups)
     finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
     if drift is None:
-        rows = max((min(uncertain_rows(pair[0], counts) for counts in pair) for pair in pairs), default=0.0)
-        return finding.unjudged(TOO_SURE.format(rows=rows / groups, needed=FEWEST_UNCERTAIN))
-    # The sentence compares what the labels show with what the scores promised
+        # The class with the most rows that could have either label
+        uncertain = [
+            min(uncertain_rows(reference, counts) for counts in (reference, window)) for reference, window in pairs
+        ]
+        rows = max(uncertain, default=0.0) / groups
+        return finding.unjudged(TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN))
     metric, real, expected, interval = _compare_headline_metric(before, now)
-    words: dict[str, Any] = {"metric": metric, "real": format_number(real, 3), "expected": format_number(expected, 3)}
-    words |= {"shift": format_percent(abs(drift.shift)), "more": "more" if drift.shift > 0 else "fewer"}
-    words["which"] = "positive" if isinstance(now, BinaryEvidence) else "of one class"
-    words["seen"] = (METRIC_DIFFERS if words["real"] != words["expected"] else ELSEWHERE).format(**words)
-    is_moved = any(_scores_moved(*pair) for pair in pairs)
+    are_scores_moved = any(_have_scores_moved(reference, window) for reference, window in pairs)
     # What checks.json says of the test
     finding = finding.but(observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level)
     finding = finding.but(effect=drift.effect, least_effect=LEAST_EFFECT, smallest_change=drift.smallest)
     if drift.p <= level and drift.effect >= LEAST_EFFECT:
-        sentence = (MODEL_OR_WORLD if is_moved else THE_WORLD).format(**words)
-        changed = finding.but(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
-        return changed.but(change=CHANGED.format(**words))
+        is_binary = isinstance(now, BinaryEvidence)
+        observation = _describe_observation(metric, real, expected, drift.shift, is_binary=is_binary)
+        sentence = THE_WORLD.format(seen=observation)
+        if are_scores_moved:
+            sentence = MODEL_OR_WORLD.format(seen=observation)
+        finding = finding.but(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
+        return finding.but(change=CHANGED.format(seen=observation))
     # Scores kept their meaning: what the moved inputs cost, and what would not be seen
     lost = compute_metric_values(before)[metric] - expected
-    half = (interval[1] - interval[0]) / 2
-    if lost > half:
+    margin = (interval[1] - interval[0]) / 2
+    if not are_scores_moved:
+        reason = AS_IT_WAS
+    elif lost > margin:
         reason = COST.format(points=100 * lost, metric=metric)
     else:
         reason = MODEL_HELD
-    if not is_moved:
-        reason = AS_IT_WAS
     reason += UNSEEN.format(smallest=format_percent(drift.smallest))
     if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
         return finding.unsure(reason, LONGER_WINDOWS)
     return finding.but(reason=reason)
 
 
+def _describe_observation(metric: str, real: float, expected: float, shift: float, *, is_binary: bool) -> str:
+    """What the labels show compared with what the scores promised: another metric, or the same and other labels."""
+    formatted_real = format_number(real, 3)
+    formatted_expected = format_number(expected, 3)
+    if formatted_real != formatted_expected:
+        return METRIC_DIFFERS.format(metric=metric, real=formatted_real, expected=formatted_expected)
+    more = "more" if shift > 0 else "fewer"
+    which = "positive" if is_binary else "of one class"
+    return ELSEWHERE.format(
+        metric=metric, real=formatted_real, more=more, which=which, shift=format_percent(abs(shift))
+    )
+
+
 def design_effect_of_groups(now: Scored) -> float:
     """How many rows count as one, estimated from how blocks of groups meet their scores' promise. Source: D4.21."""
     assert now.probabilities is not None  # as `can_be_judged` ensures
     rows, hits, scores = (sums.sum(axis=0) for sums in calibration(now.probabilities))
-    mean = (hits - scores).sum() / max(rows.sum(), 1)
-    squares = now.probabilities.of(SQUARED_ERROR).sum() - mean**2 * rows.sum()
-    return float(estimate_block_design_effects((hits - scores - mean * rows)[None], np.array([squares]), rows)[0])
+    # Errors of the blocks around the mean error, and their squares in single rows
+    errors = hits - scores
+    mean_error = errors.sum() / max(rows.sum(), 1)
+    squares = now.probabilities.of(SQUARED_ERROR).sum() - mean_error**2 * rows.sum()
+    centred_errors = errors - mean_error * rows
+    return float(estimate_block_design_effects(centred_errors[None], np.array([squares]), rows)[0])
 
 
 def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, float, tuple[float, float]]:
@@ -254,31 +284,34 @@ def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, f
     expected = compute_expected_evidence(cells, reference, believed)
     estimated_value, real = (compute_metric_values(evidence)[metric] for evidence in (expected, now))
     # How far both would lie apart by chance
-    drawn = simulate_differences(cells, reference, believed, {metric: estimated_value})[metric]
-    drawn = drawn[np.isfinite(drawn)]
-    middle = real - estimated_value - float(drawn.mean())
-    reach = 1.96 * float(drawn.std())
-    return metric, real, estimated_value, (middle - reach, middle + reach)
+    differences = simulate_differences(cells, reference, believed, {metric: estimated_value})[metric]
+    differences = differences[np.isfinite(differences)]
+    midpoint = real - estimated_value - float(differences.mean())
+    margin = NORMAL_95 * float(differences.std())
+    return metric, real, estimated_value, (midpoint - margin, midpoint + margin)
 
 
 def _choose_headline_metric(now: BinaryEvidence) -> tuple[str, Cells]:
     """The headline metric of labelled scores: accuracy if a threshold of scores decides predictions; and the cells."""
     assert now.scores is not None
-    total = now.scores.negatives + now.scores.positives
-    above = np.cumsum(total[::-1])[::-1] - total  # rows with a higher score
-    taken = np.clip(now.matrix[:, 1].sum() - above, 0, total).astype(np.int64)
-    right = float((now.scores.positives * np.divide(taken, total)).sum())
-    if abs(right - now.true_positives) < 1 + total[(taken > 0) & (taken < total)].sum():
+    rows = now.scores.negatives + now.scores.positives
+    # The rows that a threshold would predict as positive: the highest scores, as many as were predicted so
+    rows_above = np.cumsum(rows[::-1])[::-1] - rows
+    predicted = np.clip(now.matrix[:, 1].sum() - rows_above, 0, rows).astype(np.int64)
+    true_positives = float((now.scores.positives * np.divide(predicted, rows)).sum())
+    # Rows of the score at the threshold may be on either side
+    at_threshold = rows[(predicted > 0) & (predicted < rows)].sum()
+    metric = "auc"
+    if abs(true_positives - now.true_positives) < 1 + at_threshold:
         metric = "accuracy"
-    else:
-        metric = "auc"
-    return metric, Cells(now.scores.scores, np.stack([total - taken, taken]))
+    return metric, Cells(now.scores.scores, np.stack([rows - predicted, predicted]))
 
 
-def _scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
+def _have_scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
     """Whether the distribution of scores changed: the largest gap of their shares, by Kolmogorov and Smirnov."""
     cdf_before, cdf_now = (
         StepCdf(counts.scores, np.cumsum(counts.negatives + counts.positives)) for counts in (before, now)
     )
     gap = l_infinity_numeric(cdf_before, cdf_now)
-    return gap > max(MOVED * math.sqrt(1 / cdf_before.total + 1 / cdf_now.total), LEAST_MOVED_SHARE)
+    critical_gap = KOLMOGOROV_999 * math.sqrt(1 / cdf_before.total + 1 / cdf_now.total)
+    return gap > max(critical_gap, LEAST_MOVED_SHARE)

@@ -20,7 +20,7 @@ from spark_model_monitor.documents.model_quality import (
     CalibrationNote,
     EstimatedQuality,
 )
-from spark_model_monitor.documents.page import CurveChart, Page, PageSection
+from spark_model_monitor.documents.page import CurveChart, Page, PageSection, create_reading
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
@@ -180,11 +180,7 @@ class EstimateJudgement(MetricJudgement):
                 "Calibration of the baseline", points, ("score", "share of positive labels"), words, True
             )
             sections.append(PageSection("What a score is worth", (chart,)))
-        if self.monitor.plan.is_regression:
-            how = READING_NUMBERS
-        else:
-            how = READING
-        reading = PageSection("How to read this", how, folded=True)
+        reading = create_reading(READING_NUMBERS if self.monitor.plan.is_regression else READING)
         return replace(page, title="Estimated model quality", sections=(*sections, reading))
 
 

@@ -22,7 +22,7 @@ from spark_model_monitor.documents.check_results import (
     SegmentPart,
 )
 from spark_model_monitor.documents.page import format_percent
-from spark_model_monitor.monitors.causes import ALONE, LEAST_SHARE_OF_CHANGE
+from spark_model_monitor.monitors.contributions import ALONE, LEAST_SHARE_OF_CHANGE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY

@@ -165,7 +165,8 @@ def compare_shares(
     baseline, current: the count and the total. design_effect: how many rows of the baseline count as one. tail: the p-value of
     so many, if it isn't the exact one of independent groups.
     """
-    (b, n), (w, m) = baseline, current
+    b, n = baseline
+    w, m = current
     if not n or not m:
         return None
 
@@ -214,12 +215,10 @@ class Mean:
         return cls(count, total / units, spread / units**2)
 
 
-def compare_means(
-    quantity: str, baseline: Mean, current: Mean, design_effect: float = 1.0, *, tests: int = 1
-) -> FactEvidence | None:
+def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: float = 1.0) -> FactEvidence | None:
     """Whether a mean differs by more than chance and rounding; None if a side has no values.
 
-    The two-sided tail of the difference, widened like that of numbers with a skewness of 2. tests: how many p allows for.
+    The two-sided tail of the difference, widened like that of numbers with a skewness of 2.
     """
     if not baseline.count or not current.count:
         return None
@@ -234,7 +233,7 @@ def compare_means(
     groups = min(baseline.count, current.count) / design_effect
     p = 1.0
     if difference and groups >= FEWEST_OF_MEAN:
-        p = min(1.0, 2 * tests * widened_tail(score, groups))
+        p = min(1.0, 2 * widened_tail(score, groups))
     return FactEvidence(
         *(quantity, current.mean, baseline.mean, baseline.count, current.count, p),
         effect=difference,

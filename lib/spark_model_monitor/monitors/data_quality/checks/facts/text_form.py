@@ -51,11 +51,10 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
     comes_and_goes = feature.baseline_feature.growth is not None
-    if (
-        before.is_numeric
-        or not feature.are_texts
-        or (why_always_new(before) != MOSTLY_SINGLE_VALUES and not comes_and_goes)
-    ):
+    if before.is_numeric or not feature.are_texts:
+        return None
+    # Other values are known one by one, and new ones have checks of their own
+    if not comes_and_goes and why_always_new(before) != MOSTLY_SINGLE_VALUES:
         return None
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
@@ -74,29 +73,42 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     mixed_parts = find_mixed_parts(forms_before)
     forms_before = _group_forms(forms_before, lambda form: unify_mixed_parts(form, mixed_parts))
     forms_now = _group_forms(forms_now, lambda form: unify_mixed_parts(form, mixed_parts))
+    # What was counted, and how many of these count as one
+    texts = "texts"
+    design_effect = feature.baseline_design_effect
+    if comes_and_goes:
+        texts = "different texts"
+        design_effect = 1.0
+    elif exact_counts(feature.current) is None:
+        texts = "sampled texts"
     evidences = []
     for shape in SHAPES:
         counts_before = _group_forms(forms_before, shape)
         counts_now = _group_forms(forms_now, shape)
-        unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
-        # As many are new by chance as occur once in the baseline
-        by_chance = (sum(count == 1 for count in counts_before.values()), counts_before.total())
-        texts = "texts"
-        if exact_counts(feature.current) is None:
-            texts = "sampled texts"
-        if comes_and_goes:
-            texts = "different texts"
-        quantity = f"share of {texts} in a form that was not there"
-        most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
-        if 0 < len(most_frequent) <= LONGEST_SHOWN:
-            quantity += f" ({most_frequent})"
-        design_effect = 1.0 if comes_and_goes else feature.baseline_design_effect
-        current = (sum(unseen.values()), counts_now.total())
-        evidence = compare_shares(quantity, by_chance, current, design_effect)
+        evidence = _compare_forms(
+            counts_before, counts_now, f"share of {texts} in a form that was not there", design_effect
+        )
         if evidence is not None:
-            evidence.least_effect = LEAST_EFFECT
             evidences.append(evidence)
     return select_clearest(*evidences)
+
+
+def _compare_forms(
+    counts_before: Counter[str], counts_now: Counter[str], quantity: str, design_effect: float
+) -> FactEvidence | None:
+    """Whether more texts have a form that the baseline lacks than by chance: as many as have one that occurs once in it."""
+    unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
+    num_single = sum(count == 1 for count in counts_before.values())
+    # The form by its letters, if that is short enough to read
+    most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
+    if 0 < len(most_frequent) <= LONGEST_SHOWN:
+        quantity = f"{quantity} ({most_frequent})"
+    by_chance = (num_single, counts_before.total())
+    current = (sum(unseen.values()), counts_now.total())
+    evidence = compare_shares(quantity, by_chance, current, design_effect)
+    if evidence is not None:
+        evidence.least_effect = LEAST_EFFECT
+    return evidence
 
 
 def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:

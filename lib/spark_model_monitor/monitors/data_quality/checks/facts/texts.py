@@ -46,18 +46,23 @@ def text_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
         return None
     if feature.baseline_feature.growth or are_grown_counters(feature, before):  # later names may be longer
         return None
-    if shapes := _get_free_text_shapes(feature, before):
-        before_mean, mean = map(_mean_length, shapes)
+    shapes = _get_free_text_shapes(feature, before)
+    if shapes is not None:
+        shapes_before, shapes_now = shapes
+        mean_before = _mean_length_of_texts(shapes_before)
+        mean_now = _mean_length_of_texts(shapes_now)
     else:
-        old = exact_counts(before)
-        new = exact_counts(feature.current)
-        if old is None or new is None or not feature.are_texts or feature.constraints.domains is not None:
+        # Few distinct texts, each of which was counted
+        counts_before = exact_counts(before)
+        counts = exact_counts(feature.current)
+        if counts_before is None or counts is None or not feature.are_texts or feature.constraints.domains is not None:
             return None
-        before_mean, mean = map(_mean_length_of_values, (old, new))
-    return compare_means("mean length of the texts", before_mean, mean, feature.baseline_design_effect)
+        mean_before = _mean_length_of_values(counts_before)
+        mean_now = _mean_length_of_values(counts)
+    return compare_means("mean length of the texts", mean_before, mean_now, feature.baseline_design_effect)
 
 
-def _mean_length(shapes: TextShapes) -> Mean:
+def _mean_length_of_texts(shapes: TextShapes) -> Mean:
     characters = shapes.characters + LONG * shapes.long
     squares = shapes.characters_squared + LONG**2 * shapes.long
     return Mean.from_whole_numbers(shapes.texts + shapes.long, characters, squares)
@@ -79,7 +84,9 @@ def text_letters(feature: FeatureComparison, before: FeatureProfile) -> FactEvid
     shapes = _get_free_text_shapes(feature, before)
     if shapes is None or feature.baseline_feature.growth or are_grown_counters(feature, before):
         return None
-    if are_mixed_codes(before) and shapes[1].letters and shapes[1].digits:
+    # Codes of letters and digits have other shares of them in each window
+    _, shapes_now = shapes
+    if are_mixed_codes(before) and shapes_now.letters and shapes_now.digits:
         return None
     return select_clearest(
         _compare_measure(feature, shapes, "letters", "share of letters in the texts", unit=SHARES),
@@ -94,7 +101,7 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     Source: D4.9.
     """
     shapes = _get_free_text_shapes(feature, before)
-    if shapes is None or shapes[0].words <= shapes[0].texts:
+    if shapes is None or shapes[0].words <= shapes[0].texts:  # one word each
         return None
     return _compare_measure(feature, shapes, "words", "mean number of words")
 
@@ -102,11 +109,12 @@ def text_words(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
 def _compare_measure(
     feature: FeatureComparison, shapes: tuple[TextShapes, TextShapes], member: str, quantity: str, unit: int = 1
 ) -> FactEvidence | None:
-    before_mean, mean = (
+    """The mean of a member of the texts' shapes, on both sides. unit: what one is in the member's numbers."""
+    mean_before, mean_now = (
         Mean.from_whole_numbers(texts.texts, getattr(texts, member), getattr(texts, f"{member}_squared"), unit)
         for texts in shapes
     )
-    return compare_means(quantity, before_mean, mean, feature.baseline_design_effect)
+    return compare_means(quantity, mean_before, mean_now, feature.baseline_design_effect)
 
 
 @register_fact("text_new_words_check", needs=Words, same_as=(*EQUIVALENT_CHECKS, "text_letters_check"))
@@ -115,17 +123,19 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
 
     Source: D4.9; Good 1953, "The population frequencies of species".
     """
-    old = before.state(Words)
-    new = feature.current.state(Words)
+    words_before = before.state(Words)
+    words = feature.current.state(Words)
     shapes = _get_free_text_shapes(feature, before)
-    if old is None or new is None or old.different < FEWEST_WORDS or shapes is None:
+    if words_before is None or words is None or words_before.different < FEWEST_WORDS or shapes is None:
         return None
-    # Some of the baseline's words are rare, some of the window's new; of the words of a text sampling keeps a part
-    repeats = feature.baseline_design_effect
-    words_of_text = shapes[0].words / max(shapes[0].texts, 1) * repeats
-    group = max(1.0, words_of_text / 2 ** max(old.level, new.level))
-    rare, unknown = old.count_new_words(new, 2 * repeats - 1)
-    return compare_shares("share of words that the baseline never had", rare, unknown, group)
+    # Of the words of a text, which count as one observation, each level of sampling keeps a half
+    shapes_before, _ = shapes
+    design_effect = feature.baseline_design_effect
+    words_of_text = shapes_before.words / max(shapes_before.texts, 1) * design_effect
+    sampled_words_of_text = words_of_text / 2 ** max(words_before.level, words.level)
+    # So many of the baseline's words are rare that this share of the window's would be new by chance
+    rare, unknown = words_before.count_new_words(words, 2 * design_effect - 1)
+    return compare_shares("share of words that the baseline never had", rare, unknown, max(1.0, sampled_words_of_text))
 
 
 @register_fact("code_length_check", needs=TextLengths, same_as=("categorical_values_check", "data_type_check"))
@@ -137,10 +147,14 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     Source: D4.9.
     """
     lengths = _get_text_lengths(feature, before)
-    if lengths is None or len(lengths[0].counts) != 1:
+    if lengths is None:
         return None
-    # The one length of all texts; of numbers nothing else of their text counts than zeros before other digits
-    (length,) = lengths[0].counts
+    lengths_before, lengths_now = lengths
+    # The one length of all texts
+    if len(lengths_before.counts) != 1:
+        return None
+    (length,) = lengths_before.counts
+    # A number smaller than its length allows has zeros before its digits; other numbers are no codes
     moments = before.moments
     is_padded = moments is not None and before.inferred_type == "Integral" and 0 <= moments.minimum < 10 ** (length - 1)
     if not length or (before.is_numeric and (length == 1 or not is_padded)):
@@ -149,8 +163,7 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
         return None
     # Empty texts have a check of their own
     total = feature.current.num_present
-    current = lengths[1].counts
-    other_lengths = total - current.get(length, 0) - current.get(0, 0)
+    other_lengths = total - lengths_now.counts.get(length, 0) - lengths_now.counts.get(0, 0)
     return compare_shares("share of texts of another length", (0, before.num_present), (other_lengths, total))
 
 
@@ -163,29 +176,31 @@ def empty_text(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     lengths = _get_text_lengths(feature, before)
     if lengths is None or before.is_numeric:
         return None
-    baseline = (lengths[0].counts.get(0, 0), before.num_present)
-    current = (lengths[1].counts.get(0, 0), feature.current.num_present)
+    lengths_before, lengths_now = lengths
+    baseline = (lengths_before.counts.get(0, 0), before.num_present)
+    current = (lengths_now.counts.get(0, 0), feature.current.num_present)
     return compare_shares("share of empty texts", baseline, current, feature.baseline_design_effect)
 
 
 def _get_text_lengths(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextLengths, TextLengths] | None:
     """The text lengths of both sides; None if a side has none, they are unknown, or values are dates."""
-    old = before.state(TextLengths)
-    new = feature.current.state(TextLengths)
+    lengths_before = before.state(TextLengths)
+    lengths_now = feature.current.state(TextLengths)
     are_texts = feature.are_texts
-    # Codes may have become numbers
+    # Codes that were texts may have become numbers, which lack the zeros before their digits
     if before.is_numeric and feature.current.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL):
-        new = _measure_digits(feature.current)
+        lengths_now = _measure_digits(feature.current)
         are_texts = before.column_type is ColumnType.TEXT
-    if old is None or new is None or not are_texts or recognise_dates(before):
+    if lengths_before is None or lengths_now is None or not are_texts or recognise_dates(before):
         return None
-    return old, new
+    return lengths_before, lengths_now
 
 
 def _measure_digits(current: FeatureProfile) -> TextLengths | None:
     """The lengths of whole numbers as texts; None of other numbers."""
     if current.kll is None or not has_whole_numbers(current):
         return None
+    # The sketch of the numbers stands for their texts
     values, cumulative = current.kll.step_cdf()
     lengths: Counter[int] = Counter()
     counts = np.diff(cumulative, prepend=0).tolist()
@@ -196,10 +211,15 @@ def _measure_digits(current: FeatureProfile) -> TextLengths | None:
 
 def _get_free_text_shapes(feature: FeatureComparison, before: FeatureProfile) -> tuple[TextShapes, TextShapes] | None:
     """The characters of texts without a domain, on both sides; None where values are dates or numbers, or they are unknown."""
-    old = before.state(TextShapes)
-    new = feature.current.state(TextShapes)
-    if old is None or new is None or not old.texts + old.long or not new.texts + new.long or before.is_numeric:
+    shapes_before = before.state(TextShapes)
+    shapes_now = feature.current.state(TextShapes)
+    if not feature.are_texts or feature.constraints.domains is not None:
         return None
-    if not feature.are_texts or feature.constraints.domains is not None or recognise_dates(before):
+    if before.is_numeric or recognise_dates(before):
         return None
-    return old, new
+    if shapes_before is None or shapes_now is None:
+        return None
+    # A side without any texts has no means
+    if not shapes_before.texts + shapes_before.long or not shapes_now.texts + shapes_now.long:
+        return None
+    return shapes_before, shapes_now

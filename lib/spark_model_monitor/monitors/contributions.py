@@ -1,0 +1,376 @@
+"""Which parts of the rows contribute most to a change. Pure.
+
+A change is a shift of rows between bins: of a feature, or of something computed from the outcome. A key (a column, the
+file, the hour) divides the rows into parts. Each part contributes w (F_W - F_B) to the change, as in `segments`: w is
+its share of the rows, F_W its current distribution, F_B the baseline's, in that part if its rows can be read. We name
+parts that contribute most of the change with few of the rows, if noise alone would not do so in any key examined.
+
+Source: D4.19.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
+from spark_model_monitor.value_class import value_class
+
+Codes: TypeAlias = Integers  # shape (rows,)
+
+ALONE = 0.8  # the share of the change from which it is only in a segment
+LEAST_SHARE_OF_CHANGE = 0.5  # and from which it is mostly there
+FEWEST = 10  # rows of a part that may be named
+MOST_CHANGE_OF_REST = 0.2  # how much all other rows may have changed, of the change in the named ones
+NORMAL_90 = 1.28  # quantile of the normal distribution
+MOST_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
+UNKNOWN = 0.02  # rows whose value of that column the baseline has hardly
+FEW_PARTS = 5  # with fewer, the variation between parts can't be estimated anyway
+LOWER_QUARTILE = 0.1015  # of the square of a standard normal variable
+CHANCE = 1.63  # the largest gap in 99 % of samples of one distribution, in units of sqrt(1/n + 1/m)
+LARGEST_EXPONENT = 600.0  # exp() of more is infinite, or nearly
+
+
+@value_class
+class Culprit:
+    """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
+    many standard errors they changed more than the others. p: adjusted. proportional: the share of the change that they
+    would have if it was the same everywhere.
+    """
+
+    parts: Sequence[int]
+    share: float
+    rows: float
+    z: float
+    p: float
+    proportional: float = 0.0
+
+    @property
+    def excess_share(self) -> float:
+        """By how much their share of the change exceeds their share of the rows, or of a change that is the same everywhere."""
+        return self.share - max(self.rows, self.proportional)
+
+
+@value_class
+class Key:
+    """A way to divide rows. codes: the part of each row. codes_before: of the baseline's rows; None if they have none.
+
+    labels: names of parts that are values of the data. describe: names other parts, in words. is_ordered: whether
+    neighbouring parts are named together. may_be_several: whether any parts are. columns: that divide the rows.
+    have_ranges: whether one of these is cut into ranges.
+    """
+
+    name: str
+    codes: Codes
+    num_parts: int
+    labels: tuple[str, ...] = ()
+    describe: Callable[[Sequence[int]], str] | None = None
+    codes_before: Codes | None = None
+    is_ordered: bool = False
+    may_be_several: bool = False
+    columns: tuple[str, ...] = ()
+    have_ranges: bool = False
+
+    def label(self, culprit: Culprit) -> str:
+        """The name of the first named part."""
+        return self.labels[culprit.parts[0]]
+
+
+@value_class
+class BinnedChange:
+    """A violated feature in the sample. bins: the bin of each row. bins_before: of the baseline's rows, if they were read.
+    shares_before: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests).
+    are_categories: whether bins are values without an order.
+    """
+
+    bins: NDArray[np.int16]
+    shares_before: Doubles
+    tests: Flags
+    bins_before: NDArray[np.int16] | None = None
+    are_categories: bool = False
+
+    def measure_gaps(self) -> tuple[Doubles, Doubles, int]:
+        """The baseline's value of each test, its change, and the clearest test, which in a tail isn't the largest."""
+        before = self.shares_before @ self.tests
+        now = compute_shares(self.bins, len(self.shares_before)) @ self.tests
+        # In standard deviations of a single row, whose share is at least that of one row
+        pooled = ((before + now) / 2).clip(1 / len(self.bins), 1 - 1 / len(self.bins))
+        deviations = np.sqrt(pooled * (1 - pooled))
+        scores = np.divide(np.abs(now - before), deviations, out=np.zeros(len(pooled)), where=deviations > 0)
+        return before, now - before, int(scores.argmax())
+
+    def list_changed_bins(self) -> tuple[int, ...]:
+        """The bins of the rows behind the change: on the side of the clearest gap that grew, the bins that grew."""
+        _, gaps, clearest = self.measure_gaps()
+        grew_together = self.tests[:, clearest]
+        if gaps[clearest] <= 0:
+            grew_together = ~grew_together
+        has_grown = compute_shares(self.bins, len(self.shares_before)) > self.shares_before
+        return tuple(np.flatnonzero(grew_together & has_grown).tolist())
+
+    def search(self, key: Key, num_tests: int) -> Culprit | None:
+        """The parts of a key with most of the change, beyond their share of the rows. num_tests: of all searches."""
+        before, gaps, clearest = self.measure_gaps()
+        if not gaps[clearest]:
+            return None
+        rows, hits = self._count_hits(key.codes, self.bins, key.num_parts)
+        total = rows.sum()
+        weights = rows / total
+        # What each part would have: as the baseline, in the same part if its rows were read and are enough
+        sampling_variance = 1 / total
+        expected: Doubles = np.broadcast_to(before, hits.shape)
+        baseline_rows: Doubles = np.full(key.num_parts, np.inf)
+        if self.bins_before is not None:
+            sampling_variance += 1 / len(self.bins_before)
+        if key.codes_before is not None and self.bins_before is not None:
+            rows_before, hits_before = self._count_hits(key.codes_before, self.bins_before, key.num_parts)
+            are_enough = rows_before >= FEWEST
+            expected = np.where(are_enough[:, None], hits_before / np.maximum(rows_before, 1)[:, None], expected)
+            baseline_rows = np.where(are_enough, rows_before, np.inf)
+        # What each part adds to each test, upwards. Shape (parts, tests)
+        sign = np.sign(gaps[clearest])
+        added = (hits - rows[:, None] * expected) / total * sign
+        gaps = gaps * sign
+        contributions = _Contributions(
+            key=key,
+            rows=rows,
+            hits=hits[:, clearest],
+            expected=expected[:, clearest],
+            baseline_rows=baseline_rows,
+            weights=weights,
+            added=added,
+            added_to_clearest=added[:, clearest],
+            gaps=gaps,
+            gap=gaps[clearest],
+            # Half of the change, or the noise of samples of one distribution
+            allowed=max(gaps[clearest] / 2, CHANCE * math.sqrt(sampling_variance)),
+            proportional=self._proportional_change(key, weights),
+            are_categories=self.are_categories,
+        )
+        beyond_rows = contributions.added_to_clearest / gaps[clearest] - weights
+        candidates = [contributions.describe(chosen, num_tests) for chosen in _choose_parts(key, beyond_rows)]
+        return max(candidates, key=_rank_parts)
+
+    def _proportional_change(self, key: Key, weights: Doubles) -> Doubles:
+        """The share of the change in each part if every value that became rarer lost the same fraction of its rows everywhere.
+
+        A value that is gone is gone where it was: that says nothing of these rows. weights: the parts' shares of the rows.
+        """
+        if self.bins_before is None or key.codes_before is None:
+            return weights
+        # The fraction that each value lost, small losses being noise
+        losses = np.maximum(self.shares_before - compute_shares(self.bins, len(self.shares_before)), 0.0)
+        losses[losses < losses.max() / 10] = 0.0
+        fractions_lost = np.divide(losses, self.shares_before, out=np.zeros(len(losses)), where=losses > 0)
+        table = self._count_by_bin(key.codes_before, self.bins_before, key.num_parts)
+        lost = weights * (table @ fractions_lost) / np.maximum(table.sum(axis=1), 1)
+        total = float(lost.sum())
+        if not total:
+            return weights
+        shares: Doubles = lost / total
+        return shares
+
+    def follows_from(self, column: BinnedChange) -> bool:
+        """Whether the feature is as before for each value of a column whose shares changed."""
+        if self.bins_before is None or column.bins_before is None:
+            return False
+        table = self._count_by_bin(column.bins_before.astype(np.int64), self.bins_before, len(column.shares_before))
+        rows_before = table.sum(axis=1)
+        shares_now = compute_shares(column.bins, len(column.shares_before))
+        if shares_now[rows_before < FEWEST].sum() > UNKNOWN:
+            return False
+        # The feature's shares if only those of the column changed
+        expected = shares_now @ (table / np.maximum(rows_before, 1)[:, None])
+        now = compute_shares(self.bins, len(self.shares_before))
+        change = np.abs((now - self.shares_before) @ self.tests).max()
+        left = np.abs((now - expected) @ self.tests).max()
+        return bool(left <= MOST_LEFT * change)
+
+    def _count_hits(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> tuple[Doubles, Doubles]:
+        table = self._count_by_bin(codes, bins, num_parts)
+        return table.sum(axis=1), table @ self.tests
+
+    def _count_by_bin(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> Doubles:
+        """The rows of each part in each bin."""
+        size = len(self.shares_before)
+        counts = np.bincount(codes * size + bins, minlength=num_parts * size)
+        return counts.reshape(num_parts, size).astype(float)
+
+
+def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
+    """The violated column of categories from whose shares the change of this feature follows; None if there is none.
+
+    Of two columns of categories, the one with the larger alarm comes first.
+    """
+    change = changes[name]
+    for column, shares in changes.items():
+        if column == name and change.are_categories:
+            return None
+        if column != name and shares.are_categories and change.follows_from(shares):
+            return column
+    return None
+
+
+@value_class(eq=False)
+class _Contributions:
+    """What each part of a key contributes to a change. hits, expected: rows in the bins of the clearest test, and the fraction
+    that is expected. baseline_rows: infinite where a part's own are too few. weights: the parts' shares of the rows. added,
+    added_to_clearest: to each test's gap, and to the clearest one's, `gap`. allowed: the gap that other rows may be left with.
+    proportional: of a change that is the same everywhere.
+    """
+
+    key: Key
+    rows: Doubles
+    hits: Doubles
+    expected: Doubles
+    baseline_rows: Doubles
+    weights: Doubles
+    added: Doubles
+    added_to_clearest: Doubles
+    gaps: Doubles
+    gap: float
+    allowed: float
+    proportional: Doubles
+    are_categories: bool
+
+    def describe(self, chosen: Flags, num_tests: int) -> Culprit:
+        """The chosen parts with what speaks for them. num_tests: of all searches, among which they were searched."""
+        # The others have to look unchanged
+        left_gap = float(np.abs(self.gaps - self.added[chosen].sum(axis=0)).max())
+        share = 0.0
+        if left_gap <= self.allowed and self._are_others_unchanged(chosen):
+            share = min(1.0, float(self.added_to_clearest[chosen].sum() / self.gap))
+        z = self._compute_z(chosen)
+        # One-sided, and adjusted for all parts that could have been chosen, in all searches (Bonferroni)
+        p_value = math.erfc(z / math.sqrt(2)) / 2
+        adjusted_p = min(1.0, p_value * _count_choices(self.key, int(chosen.sum())) * num_tests)
+        # Doubles that changed for one value alone may be the only ones of their size
+        is_alone = share >= ALONE and not self.are_categories and not self.key.have_ranges
+        proportional = 0.0
+        if not is_alone:
+            proportional = float(self.proportional[chosen].sum())
+        return Culprit(
+            np.flatnonzero(chosen).tolist(), share, float(self.weights[chosen].sum()), z, adjusted_p, proportional
+        )
+
+    def _are_others_unchanged(self, chosen: Flags) -> bool:
+        """Whether the rest of the window changed by at most `MOST_CHANGE_OF_REST` of what the parts did, by the upper
+        end of an 80 % interval.
+        """
+        remaining = ~chosen
+        num_rows = float(self.rows[remaining].sum())
+        if not num_rows:
+            return True
+        # Parts without rows explain nothing
+        weight = float(self.weights[chosen].sum())
+        if not weight:
+            return False
+        change = self.added_to_clearest[chosen].sum() / weight
+        remaining_change = self.added_to_clearest[remaining].sum() / self.weights[remaining].sum()
+        fraction = (self.hits[remaining].sum() + 1) / (num_rows + 2)
+        variance = fraction * (1 - fraction) / num_rows + self._compute_baseline_variance(remaining)
+        error = NORMAL_90 * math.sqrt(self._estimate_overdispersion() * variance)
+        return bool(abs(remaining_change) + error <= MOST_CHANGE_OF_REST * change)
+
+    def _compute_z(self, chosen: Flags) -> float:
+        """By how many standard errors parts that were chosen before changed more than the others."""
+        excesses: list[float] = []
+        variance = 0.0
+        baseline_variance = 0.0
+        for parts in (chosen, ~chosen):
+            num_rows = float(self.rows[parts].sum())
+            if num_rows < FEWEST:
+                return 0.0
+            excesses.append(self.added_to_clearest[parts].sum() / self.weights[parts].sum())
+            # Of the window's sample, and of the baseline's
+            fraction = (self.hits[parts].sum() + 1) / (num_rows + 2)
+            variance += fraction * (1 - fraction) / num_rows
+            baseline_variance += self._compute_baseline_variance(parts)
+        noise = self._estimate_overdispersion()
+        return float(excesses[0] - excesses[1]) / math.sqrt(noise * (variance + baseline_variance))
+
+    def _compute_baseline_variance(self, parts: Flags) -> float:
+        """The contribution of the baseline's own sample to the variance of the parts' total excess."""
+        expected = self.expected[parts]
+        weights = self.weights[parts]
+        variances = expected * (1 - expected) / self.baseline_rows[parts] * (weights / max(weights.sum(), 1e-12)) ** 2
+        return float(variances.sum())
+
+    def _estimate_overdispersion(self) -> float:
+        """How much more parts differ than independent rows, as a factor of variance; assumes a quarter to be healthy."""
+        is_large = self.rows >= FEWEST
+        if is_large.sum() < FEW_PARTS:
+            return 1.0
+        excesses = (self.hits / np.maximum(self.rows, 1) - self.expected)[is_large]
+        fractions = ((self.hits + 1) / (self.rows + 2))[is_large]
+        # Squared deviations in those of independent rows
+        window_variances = fractions * (1 - fractions) / self.rows[is_large]
+        baseline_variances = (self.expected * (1 - self.expected) / self.baseline_rows)[is_large]
+        squares = (excesses - np.median(excesses)) ** 2 / (window_variances + baseline_variances)
+        return max(1.0, float(np.quantile(squares, 0.25)) / LOWER_QUARTILE)
+
+
+def _rank_parts(parts: Culprit) -> tuple[bool, bool, float]:
+    """Parts that are clearer alone, but leave much of the change to others, are not the whole cause."""
+    return parts.share >= ALONE, parts.share >= LEAST_SHARE_OF_CHANGE, parts.z
+
+
+def _count_choices(key: Key, chosen: int) -> float:
+    """The number of ways to choose this many parts."""
+    if key.is_ordered:
+        return key.num_parts * (key.num_parts + 1) / 2
+    # The binomial coefficient, in logarithms
+    log_choices = math.lgamma(key.num_parts + 1) - math.lgamma(chosen + 1) - math.lgamma(key.num_parts - chosen + 1)
+    return key.num_parts * math.exp(min(log_choices, LARGEST_EXPONENT)) / chosen
+
+
+def _choose_parts(key: Key, worth: Doubles) -> Iterator[Flags]:
+    """Parts that may be named. worth: each part's contribution to the change beyond its rows.
+
+    For an ordered key, the stretch with the largest contribution. Otherwise the part with the largest, and for keys
+    that are not values of a column, all parts whose contribution exceeds their rows.
+    """
+    chosen = np.zeros(key.num_parts, bool)
+    if key.is_ordered:
+        start, end = _find_stretch(worth.tolist())
+        chosen[start:end] = True
+    else:
+        chosen[worth.argmax()] = True
+    # A tenth of the largest is too little to be a part of the cause
+    if key.may_be_several and worth.max() > 0:
+        yield worth > float(worth.max()) / 10
+    yield chosen
+
+
+def _find_stretch(worth: Sequence[float]) -> tuple[int, int]:
+    """Start and end of the neighbouring parts with the largest sum."""
+    # Kadane's algorithm
+    largest_sum = -math.inf
+    start = 0
+    total = 0.0
+    ends = (0, 1)
+    for index, contribution in enumerate(worth):
+        if total <= 0:
+            start = index
+            total = 0.0
+        total += contribution
+        if total > largest_sum:
+            largest_sum = total
+            ends = (start, index + 1)
+    return ends
+
+
+def compute_shares(bins: NDArray[np.int16], size: int) -> Doubles:
+    return np.bincount(bins, minlength=size) / max(len(bins), 1)
+
+
+def create_ordered_tests(bins: int) -> Flags:
+    """Tests of ordered bins: all bins up to each one, except the last. Shape (bins, tests)."""
+    # The first two bins, of missing and of other values, are in no test
+    is_below = np.tri(bins, dtype=bool).T
+    is_below[:2] = False
+    return is_below[:, 2:-1]
