@@ -291,8 +291,8 @@ def test_what_was_recorded_of_a_run_that_a_kill_left_moved_is_found_after_its_re
     run.monitor()
 
     assert not [*(tmp_path / OUT / "_runs").iterdir()]
-    [entry] = read_history(OUT).entries
-    assert (tmp_path / "out" / entry.folder / "states" / "profile.parquet").exists()
+    [window] = read_history(OUT).entries
+    assert (tmp_path / "out" / window.folder / "states" / "profile.parquet").exists()
     named = read_baseline_reference(later)
     assert find_output_path(named.folder) == named.folder
     assert read_run_baseline(named.folder).names == read_run_baseline(OUT).names
