@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION
-from spark_model_monitor.data.profiling.gathering import ReservoirBuilder
 from spark_model_monitor.data.profiling.partition import choose_block_rows, compute_partition_states, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, REASON, ColumnPlan, RowPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, Moments, RowCounts
@@ -59,15 +58,6 @@ def test_a_batch_of_refused_rows_leaves_the_others_of_its_block():
         (4, 0),
         (2, 1),
     ]
-
-
-def test_a_partition_of_refused_rows_retains_none_for_a_sample():
-    plan = ScanPlan((ColumnPlan(0, ColumnType.FRACTIONAL, False),), 1, rows=RowPlan(reasons=1, reservoir_rows=9))
-    rows = {PARTITION: pa.array([0, 0], pa.int32()), REASON: pa.array([1, 1], pa.int32()), "v0": [1.0, 2.0]}
-
-    states = [*compute_partition_states(plan, None, [pa.RecordBatch.from_pydict(rows)])]
-
-    assert ReservoirBuilder.KIND not in {row.kind for row in states}
 
 
 def test_numeric_columns_have_the_states_that_each_has_alone():

@@ -151,7 +151,7 @@ def compute_partition_states(
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
     if plan.rows.metadata is not None:
         yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
-    if reservoir_builder is not None and rows.kept:
+    if reservoir_builder is not None:
         yield StateRow(FEATURE_OF_ROWS, reservoir_builder.KIND, partition, reservoir_builder.to_bytes())
     column_states = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
     for position, state in chain(numbers.states(), column_states):
