@@ -44,7 +44,6 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
-    from spark_model_monitor.data.profiling.gathering import RowReservoir
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.documents.rules_file import Expectations
@@ -522,8 +521,7 @@ class Scanned:
     metrics: an engine's own metrics of the state, instead of the monitor's. checks: the results of the user's checks.
     judged: the outcome of the user's rules. These are requested once enough rows are known to be accepted; None if
     there are none. requests: the requests behind captured records; None if unknown. runs: runs of neighbouring rows of
-    every column, if requested. deequ: the version of Deequ that computed the metrics and results. reservoir: for a sample
-    of the rows; None if none were kept.
+    every column, if requested. deequ: the version of Deequ that computed the metrics and results.
     """
 
     state: Any
@@ -534,4 +532,3 @@ class Scanned:
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
     judged: Callable[[], Judged] | None = None
-    reservoir: RowReservoir | None = None

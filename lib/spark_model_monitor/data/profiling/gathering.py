@@ -17,10 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
-from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.profiling.scan_plan import (
     TEXT_TYPES,
-    VALUE,
     Block,
     ColumnPlan,
     ScanPlan,
@@ -58,7 +56,6 @@ from spark_model_monitor.statistics.states.hashing import (
     mix_bits,
 )
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
-from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
@@ -616,100 +613,3 @@ def _count_before(flags: Flags, positions: list[int]) -> list[int]:
         return positions
     counts: list[int] = np.concatenate(([0], np.cumsum(flags)))[positions].tolist()
     return counts
-
-
-MOST_SAMPLED_ROWS = 40_000
-MOST_RESERVOIR_COLUMNS = 50
-RESERVOIR_ROW_BYTES = 800
-"""The number of rows of a sample that is drawn after a finding; of the rows that a scan retains for it the most columns, and
-the bytes on average: of longer rows there are fewer."""
-
-PARTITION_SHIFT = 40  # a row's position: its partition above the bits of its number there
-POSITION = "position"
-LARGEST_HASH = b"largest hash"
-
-
-def hash_positions(positions: Integers) -> Hashes:
-    """Hashes of 63 bits, by which rows are sampled."""
-    hashes: Hashes = mix_bits(positions.astype(np.uint64)) >> np.uint64(1)
-    return hashes
-
-
-@value_class(eq=False)
-class RowReservoir:
-    """The cells of some rows, with their positions, for a sample of all rows.
-
-    largest_hash: every row is there whose position has no larger hash.
-    """
-
-    largest_hash: int
-    rows: pa.Table
-
-    @classmethod
-    def from_parts(cls, parts: Sequence[bytes]) -> RowReservoir | None:
-        """The rows of all partitions; None if none were retained."""
-        if not parts:
-            return None
-        tables = [pa.ipc.open_stream(part).read_all() for part in parts]
-        largest_hash = min(int(table.schema.metadata[LARGEST_HASH]) for table in tables)
-        return cls(largest_hash, pa.concat_tables([table.replace_schema_metadata() for table in tables]))
-
-
-class ReservoirBuilder:
-    """Retains the rows of a partition whose positions have the lowest hashes."""
-
-    KIND = "row_reservoir"
-
-    def __init__(self, plan: ScanPlan) -> None:
-        value_types = TEXT_TYPES | {ColumnType.INTEGRAL, ColumnType.FRACTIONAL}
-        positions = [column.position for column in plan.columns if column.column_type in value_types]
-        self._values = [f"{VALUE}{position}" for position in positions]
-        self._names = [POSITION, *(f"c{position}" for position in positions)]
-        self._max_rows = plan.rows.reservoir_rows
-        self._largest_hash = np.uint64(2**63)
-        self._batches: list[pa.RecordBatch] = []
-        self._rows_before = 0
-        self._num_rows = 0
-        self._num_bytes = 0
-
-    def update(self, rows: pa.RecordBatch) -> None:
-        """Add the next accepted rows."""
-        first = (rows.column(PARTITION)[0].as_py() << PARTITION_SHIFT) + self._rows_before
-        self._rows_before += rows.num_rows
-        positions = np.arange(first, first + rows.num_rows, dtype=np.int64)
-        cells = [pa.array(positions), *(rows.column(value) for value in self._values)]
-        self._add(pa.RecordBatch.from_arrays(cells, names=self._names))
-        # Rarely, as each time at most half of them stay
-        if self._num_rows > 2 * self._max_rows or self._num_bytes > 2 * self._max_rows * RESERVOIR_ROW_BYTES:
-            self._drop_rows()
-
-    def _add(self, rows: pa.RecordBatch) -> None:
-        """Add those of these rows that are chosen."""
-        chosen = np.flatnonzero(hash_positions(rows.column(POSITION).to_numpy()) <= self._largest_hash)
-        # The first rows all are, and needn't be copied
-        if len(chosen) < rows.num_rows:
-            rows = rows.take(pa.array(chosen))
-        self._batches.append(rows)
-        self._num_rows += rows.num_rows
-        self._num_bytes += rows.nbytes
-
-    def _drop_rows(self) -> None:
-        max_rows = min(self._max_rows, self._max_rows * RESERVOIR_ROW_BYTES * self._num_rows // self._num_bytes)
-        batches = self._batches
-        hashes = hash_positions(np.concatenate([batch.column(POSITION).to_numpy() for batch in batches]))
-        self._largest_hash = np.partition(hashes, max_rows)[max_rows]
-        self._batches = []
-        self._num_rows = self._num_bytes = 0
-        for batch in batches:
-            self._add(batch)
-
-    def to_bytes(self) -> bytes:
-        """The rows in Arrow's format of streams."""
-        if self._num_rows > self._max_rows:
-            self._drop_rows()
-        table = pa.Table.from_batches(self._batches)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema.with_metadata({LARGEST_HASH: str(self._largest_hash)})) as writer:
-            writer.write_table(table.combine_chunks())
-        content: bytes = sink.getvalue().to_pybytes()
-        return content

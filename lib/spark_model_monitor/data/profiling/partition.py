@@ -23,13 +23,7 @@ from spark_model_monitor.data.engine.engine_protocol import PARTITION, StateRow
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
 from spark_model_monitor.data.profiling.file_order import select_file_columns
-from spark_model_monitor.data.profiling.gathering import (
-    ReservoirBuilder,
-    RowRepeatsGatherer,
-    RowRunsGatherer,
-    RunStarts,
-    build_gatherers,
-)
+from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, build_gatherers
 from spark_model_monitor.data.profiling.scan_plan import (
     CELLS,
     FEATURE_OF_ROWS,
@@ -91,9 +85,6 @@ def compute_partition_states(
         gatherers.append((FEATURE_OF_ROWS, RulesGatherer(plan)))
     rows = RowCounts.zero(reasons=plan.rows.reasons, predicates=plan.rows.predicates)
     row_times = RowTimes(plan)
-    reservoir_builder = None
-    if plan.rows.reservoir_rows:
-        reservoir_builder = ReservoirBuilder(plan)
     partition: int | None = None
     for pieces in split_into_pieces(batches, choose_block_rows(plan.columns)):
         if partition is None:
@@ -130,8 +121,6 @@ def compute_partition_states(
             rows += counted
             if accepted_rows.num_rows:
                 accepted_pieces.append(accepted_rows)
-                if reservoir_builder is not None:
-                    reservoir_builder.update(accepted_rows)
         if accepted_pieces:
             block = Block(accepted_pieces)
             time = plan.time_column
@@ -151,8 +140,6 @@ def compute_partition_states(
         yield StateRow(FEATURE_OF_ROWS, rows.KIND, partition, rows)
     if plan.rows.metadata is not None:
         yield StateRow(FEATURE_OF_ROWS, Requests.KIND, partition, requests.state())
-    if reservoir_builder is not None:
-        yield StateRow(FEATURE_OF_ROWS, reservoir_builder.KIND, partition, reservoir_builder.to_bytes())
     column_states = ((position, state) for position, gatherer in gatherers for state in gatherer.states())
     for position, state in chain(numbers.states(), column_states):
         yield StateRow(position, state.KIND, partition, state)

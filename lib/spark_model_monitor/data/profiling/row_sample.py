@@ -1,8 +1,7 @@
 """Samples rows as codes: the bins of chosen cells, and the location of the row. No cell's value leaves its executor,
-except for callers that request the rows themselves (`read_rows_with_ids`), learn from them (`read_sampled_rows`), or let
-the scan keep some (`ReservoirBuilder`), from which the same sample is drawn as by reading all rows again.
+except for callers that request the rows themselves (`read_rows_with_ids`) or learn from them (`read_sampled_rows`).
 
-The sample is drawn after a finding, so for few columns, and has about `MOST_SAMPLED_ROWS` rows at most. The selection depends on
+The sample is read after a finding, so for few columns, and at most `MOST_ROWS` rows are kept. The selection depends on
 the rows' positions in their partitions, so both engines keep the same rows.
 """
 
@@ -21,18 +20,19 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, convert_to_doubles, format_texts
 from spark_model_monitor.data.engine.engine_protocol import PARTITION
-from spark_model_monitor.data.profiling.gathering import MOST_SAMPLED_ROWS, PARTITION_SHIFT, POSITION, hash_positions
 from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
 from spark_model_monitor.statistics.array_types import Flags, Integers
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import FLAGS
+from spark_model_monitor.statistics.states.hashing import mix_bits
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
 
+MOST_ROWS = 40_000
 MISSING = 0  # the bin of cells without a value
 LONGEST = 120  # maximum characters of a record's metadata
 PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # the name in a custom attribute `name=value`
@@ -131,12 +131,8 @@ class HashedRowSampler:
 
     share: float
 
-    @property
-    def largest_hash(self) -> int:
-        return int(self.share * 2**63)
-
     def choose(self, _: Bins | None, positions: Integers, __: list[int]) -> Flags:
-        return np.asarray(hash_positions(positions) <= np.uint64(self.largest_hash))
+        return np.asarray(mix_bits(positions.view(np.uint64)) >> np.uint64(1) <= np.uint64(int(self.share * 2**63)))
 
 
 @value_class
@@ -157,35 +153,13 @@ class BinRowSampler:
 
 def draw_row_sample(dataset: Dataset, columns: Sequence[RowMark], rows: int, time: int | None = None) -> RowSample:
     """A sample of the kept rows, in one pass. rows: number of kept rows. time: position of a column with times."""
-    sampler = HashedRowSampler(min(1.0, MOST_SAMPLED_ROWS / max(rows, 1)))
-    reservoir = dataset.reservoir
-    inputs = {name for column in columns for name in column.inputs}
-    if time is not None:
-        inputs.add(f"c{time}")
-    is_enough = reservoir is not None and reservoir.largest_hash >= sampler.largest_hash
-    if reservoir is not None and is_enough and inputs <= {*reservoir.rows.column_names}:
-        return _sample_reservoir(reservoir.rows, columns, sampler, rows, time)
+    sampler = HashedRowSampler(min(1.0, MOST_ROWS / max(rows, 1)))
     table = _read_chosen_rows(dataset, columns, sampler, {} if time is None else {"time": time})
     metadata = [json.loads(text) for text in table["said"].to_pylist()]
     files = table["file"].to_pylist()
     return RowSample(
         _extract_bins(table, len(columns)), rows, files if any(files) else (), metadata if any(metadata) else ()
     )
-
-
-def _sample_reservoir(
-    reservoir: pa.Table, columns: Sequence[RowMark], sampler: HashedRowSampler, rows: int, time: int | None
-) -> RowSample:
-    """The sample that reading all rows again would draw, of rows without files."""
-    is_chosen = sampler.choose(None, reservoir.column(POSITION).to_numpy(), [])
-    chosen_rows = reservoir.filter(pa.array(is_chosen)).sort_by(POSITION).combine_chunks()
-    cells = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in chosen_rows.columns]
-    batch = pa.RecordBatch.from_arrays(cells, names=chosen_rows.column_names)
-    metadata: list[dict[str, str]] = []
-    if time is not None:
-        texts = format_texts(batch.column(f"c{time}")).to_pylist()
-        metadata = [{} if text is None else {"time": text} for text in texts]
-    return RowSample(_assign_bins(batch, columns), rows, (), metadata if any(metadata) else ())
 
 
 def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
@@ -225,8 +199,8 @@ def _iterate_accepted_rows(
         rows: Integers = np.arange(before, before + accepted.num_rows, dtype=np.int64)
         before += accepted.num_rows
         if accepted.num_rows:
-            # A row's position: its partition above the bits of its number there
-            yield accepted, rows, rows + (accepted.column(PARTITION)[0].as_py() << PARTITION_SHIFT)
+            # A row's position: its partition above 40 bits of its number there
+            yield accepted, rows, rows + (accepted.column(PARTITION)[0].as_py() << 40)
 
 
 def find_row_ids(

@@ -16,12 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 
 from spark_model_monitor.data.engine.engine_protocol import Partitions, StateRow, States, add_states_by_key
-from spark_model_monitor.data.profiling.gathering import (
-    MOST_RESERVOIR_COLUMNS,
-    MOST_SAMPLED_ROWS,
-    ReservoirBuilder,
-    RowReservoir,
-)
 from spark_model_monitor.data.profiling.partition import (
     Decode,
     compute_partition_states,
@@ -77,7 +71,7 @@ class Scan:
 
     matches: number of rows for which each predicate was true, by name. requests: the requests behind captured records;
     None if unknown. runs: runs of every feature, empty if none were kept, then of every feature in every segment.
-    rule_counts: what the rules ask for; None without rules. reservoir: those kept for a sample; None without.
+    rule_counts: what the rules ask for; None without rules.
     """
 
     profile: Profile
@@ -86,7 +80,6 @@ class Scan:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     rule_counts: RuleCounts | None = None
-    reservoir: RowReservoir | None = None
 
 
 @value_class
@@ -131,13 +124,8 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     are_few = max_partitions is not None and features * max_partitions <= STATES_ON_THE_DRIVER
     adders = 0 if are_few else choose_folds(features, max_partitions or UNKNOWN_PARTITIONS)
     # Small by construction: one state of each kind per feature and partition
-    state_rows = partials.rows(adders=adders)
-    # The rows retained for a sample are no states
-    parts = [row.blob for row in state_rows if row.kind == ReservoirBuilder.KIND]
-    reservoir = RowReservoir.from_parts(parts)
-    state_rows = [row for row in state_rows if row.kind != ReservoirBuilder.KIND]
     sums: dict[int, list[State]] = {}
-    for (feature, _), state in add_states_by_key(state_rows).items():
+    for (feature, _), state in add_states_by_key(partials.rows(adders=adders)).items():
         sums.setdefault(feature, []).append(state)
 
     # The states of the rows themselves
@@ -166,8 +154,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     matches = dict(zip(source.predicates, rows.matches, strict=True))
     # A source without captures has no requests, rather than none
     captured = requests if requests and requests.count else None
-    profile = Profile(rows.kept, tuple(profiles))
-    return Scan(profile, rows, matches, captured, runs, rule_counts, reservoir)
+    return Scan(Profile(rows.kept, tuple(profiles)), rows, matches, captured, runs, rule_counts)
 
 
 def build_plans(
@@ -242,17 +229,6 @@ def choose_frequency_limit(columns: int) -> int:
 def choose_folds(columns: int, partitions: int) -> int:
     """The number of tasks that add states; one task adds all states of a column."""
     return max(1, min(MOST_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
-
-
-def choose_reservoir_rows(columns: int, max_partitions: int | None) -> int:
-    """The number of rows of each partition that a scan retains: twice its part of a sample, as partitions differ, but no more
-    than the sample, give or take chance; 0 if rows are wide, or if executors add the states.
-    """
-    is_wide = columns > MOST_RESERVOIR_COLUMNS
-    if is_wide or max_partitions is None or columns * max_partitions > STATES_ON_THE_DRIVER:
-        return 0
-    sampled_rows = MOST_SAMPLED_ROWS + MOST_SAMPLED_ROWS // 20
-    return min(sampled_rows, -(-2 * sampled_rows // max(1, max_partitions)))
 
 
 def split_columns(columns: int, groups: int) -> list[range]:

@@ -93,8 +93,7 @@ class RowPlan:
     of each record, to be counted. rules: the user's rules, whose offending rows are counted (`rule_scan.Rules`); None
     without rules. metadata: how to read the requests behind the lines; None if not requested. newest: computes the latest
     time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested. read_times:
-    reads the times in captured lines, which rows get as a column TIME; None for other rows. reservoir_rows: how many rows
-    of a partition are retained for a sample; 0 for none.
+    reads the times in captured lines, which rows get as a column TIME; None for other rows.
     """
 
     counted: bool = True
@@ -105,7 +104,6 @@ class RowPlan:
     metadata: LineMetadata | None = None
     newest: Callable[[pa.Array], int] | None = None
     read_times: Callable[[pa.Array], pa.Array] | None = None
-    reservoir_rows: int = 0
 
     @property
     def whole_texts(self) -> frozenset[int]:
@@ -181,7 +179,6 @@ class ScanPlan:
     def drop_row_states(self) -> ScanPlan:
         """The same plan without states of the rows, which another plan computes."""
         rows = replace(self.rows, counted=False, predicates=0, counts_cells=False, rules=None, metadata=None)
-        rows = replace(rows, reservoir_rows=0)
         return replace(self, rows=rows)
 
 

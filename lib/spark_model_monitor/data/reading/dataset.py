@@ -49,7 +49,6 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from spark_model_monitor.data.profiling.gathering import RowReservoir
     from spark_model_monitor.data.profiling.scan_plan import LineMetadata
     from spark_model_monitor.documents.column_roles import ColumnRoles
 
@@ -104,7 +103,6 @@ class Dataset:
     one_encoding: whether a single record whose input and output have different encodings is an error, as in the service.
     long_lines: records without a row, because they exceed the maximum length.
     version: the version of a versioned table.
-    reservoir: rows that a scan kept for a sample; None before it, or if it kept none.
     """
 
     rows: DecodedLines | Partitions
@@ -133,7 +131,6 @@ class Dataset:
     one_encoding: bool = False
     long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
     version: TableVersion | None = None
-    reservoir: RowReservoir | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.names) > MOST_COLUMNS:

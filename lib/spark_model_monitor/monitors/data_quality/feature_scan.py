@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.engine_protocol import Partitions
 from spark_model_monitor.data.profiling.file_order import FileOrder
-from spark_model_monitor.data.profiling.scan import RowSource, Scan, choose_reservoir_rows, scan
+from spark_model_monitor.data.profiling.scan import RowSource, Scan, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
@@ -99,17 +99,12 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     rules = None
     if measures.expected:
         rules = measures.expected.table.rules
-    # For a sample after a finding; rows of lines have files and times beside their cells
-    reservoir_rows = 0
-    if measures.fills_reservoir and not dataset.has_lines:
-        reservoir_rows = choose_reservoir_rows(len(dataset.names), dataset.partitions_at_most)
     row_plan = RowPlan(
         reasons=len(Refusal) if dataset.refusable else 0,
         rules=rules,
         metadata=dataset.metadata,
         newest=find_newest_time if dataset.tells_times or not (dataset.metadata or is_baseline) else None,
         read_times=extract_times if dataset.metadata and (measures.run_rows or dataset.tells_times) else None,
-        reservoir_rows=reservoir_rows,
     )
     plan = ScanPlan(
         accept_exponents=measures.accept_exponents,
@@ -144,17 +139,8 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     judge = None
     if measures.expected:
         judge = partial(_judge_rules, measures.expected, dataset, scan_result)
-    return Scanned(
-        scan_result.profile,
-        scan_result.rows,
-        metrics,
-        results,
-        scan_result.requests,
-        scan_result.runs,
-        deequ,
-        judge,
-        scan_result.reservoir,
-    )
+    requests = scan_result.requests
+    return Scanned(scan_result.profile, scan_result.rows, metrics, results, requests, scan_result.runs, deequ, judge)
 
 
 def _locate_time(column: str, names: Sequence[str]) -> int:

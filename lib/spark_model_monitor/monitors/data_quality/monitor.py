@@ -551,7 +551,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
 
     def _plan_comparison(self, measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
         """With what the baseline has: its groups of rows, its segments, its relations between columns."""
-        measures = replace(measures, required_numbers=baseline.required_numbers, fills_reservoir=self.find_causes)
+        measures = replace(measures, required_numbers=baseline.required_numbers)
         group = baseline.monitoring.group_column
         if group in names:
             measures = replace(measures, group_column=group)

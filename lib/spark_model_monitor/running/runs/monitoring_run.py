@@ -419,7 +419,7 @@ class _Reading:
         elif ledger.quarantined_share > self.max_quarantined_share and dataset.has_lines:
             quarantine = describe_first_unwritten(dataset)
         _require_enough(ledger, self.max_quarantined_share, quarantine)
-        return scanned, ledger, replace(dataset, reservoir=scanned.reservoir)
+        return scanned, ledger, dataset
 
 
 @value_class

@@ -80,7 +80,6 @@ class Measures:
     segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
     finds_pairs: whether columns that have to do with each other are looked for, as of a baseline. pairs: those to count.
     value_by_value: whether deviations are summed value by value, as the service does (`MomentsBuilder`).
-    fills_reservoir: whether some rows are kept for a sample.
     """
 
     accept_exponents: bool = True
@@ -95,7 +94,6 @@ class Measures:
     finds_pairs: bool = False
     pairs: tuple[str, ...] = ()
     value_by_value: bool = False
-    fills_reservoir: bool = False
 
 
 S = TypeVar("S", bound=State)
