@@ -53,7 +53,10 @@ DIGITS_TYPE = pa.decimal128(38, 0)  # integers of more than 64 bits
 ARROW = {LONG: pa.int64(), DIGITS: DIGITS_TYPE, DOUBLE: pa.float64(), TEXT: pa.string(), BOOLEAN: pa.bool_()}
 NUMBERS = (LONG, DIGITS, DOUBLE)  # from narrow to wide
 
-NAMES_AS_VALUES = 'if these are called by values, such as ids, write them as values, {"id": …, "value": …}, or use a preprocessor script'
+NAMES_AS_VALUES = (
+    'if these are called by values, such as ids, write them as values, {"id": …, "value": …}, '
+    "or use a preprocessor script"
+)
 
 FEW_RECORDS = 3
 RARE_SHARE = 0.01
