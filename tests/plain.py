@@ -34,6 +34,7 @@ from tests.plain_ceilings import (
     compute_figures,
     find_folder,
     find_risen_words,
+    find_room,
     format_table,
     lower_ceilings,
     read_table,
@@ -131,7 +132,7 @@ def move_ceilings(root: Path, commit: str) -> int:
     folders: set[str] = set()
     for old_path, new_path in new_paths.items():
         if find_folder(old_path) != find_folder(new_path):
-            folders |= {find_folder(old_path), find_folder(new_path)}
+            folders |= {find_folder(old_path), find_folder(new_path), find_room(old_path), find_room(new_path)}
 
     # What these would have had at the commit
     texts = {new_paths.get(path, path): text for path, text in read_python_files(root, commit).items()}

@@ -2,7 +2,8 @@
 
 A line has a folder, a measure, the word that is counted (or "-") and the most that the folder may have of it. Counts are
 exact: one more `found` in a folder is too many, whatever else left it. Rates have room for one more, since any change moves
-them a little. What concerns all below `lib` stands at `lib/**`. The ceilings only ever fall, and floors rise.
+them a little. What concerns all below `lib` stands at `lib/**`. The ceilings only ever fall, and floors rise. So what is
+added to a room of `lib`, a folder of the package, replaces as many tokens there: its `size` has a ceiling, too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ HEADING = "folder\tmeasure\tword\tceiling"
 WITH_WORDS = ("function", "class", "local", "generic")
 """Measures that are counted by the word; of the two below, a new one may have any name."""
 WITHOUT_WORDS = ("dense", "loose")
+
+SIZE = "size"
+SIZE_STEP = 500  # tokens, to which ceilings are rounded
+PACKAGE = "lib/spark_model_monitor"
 
 REPEATED_FILE_NAMES = ("__init__.py", "__main__.py", "conftest.py")
 """Names of files that every folder may have. Tests' are left out: they mirror the modules'."""
@@ -154,16 +159,22 @@ RATES = {
 
 @dataclass
 class Figures:
-    """What a tree has. uses: where each thing stands that is counted. totals: of each folder, what its rates need."""
+    """What a tree has. uses: where each thing stands that is counted. totals: of each folder, what its rates need. sizes: tokens
+    of each room of the package, and of all.
+    """
 
     uses: dict[Key, list[Use]] = field(default_factory=dict)
     totals: dict[str, Counter[str]] = field(default_factory=dict)
+    sizes: Counter[str] = field(default_factory=Counter)
 
     def add_file(self, path: str, measures: FileMeasures) -> None:
         folder = find_folder(path)
         area = find_area(path)
         for name in (folder, area):
             self.totals.setdefault(name, Counter()).update(add_up(measures))
+        if path.startswith(f"{PACKAGE}/"):
+            for name in (find_room(path), area):
+                self.sizes[name] += measures.counts["tokens"]
         classes = set()
         for occurrence in measures.occurrences:
             use = Use(path, occurrence.line, occurrence.word)
@@ -207,6 +218,14 @@ def find_folder(path: str) -> str:
     return str(PurePosixPath(path).parent)
 
 
+def find_room(path: str) -> str:
+    """All that is below one folder of the package; the modules beside these are one room."""
+    folder, separator, _ = path.removeprefix(f"{PACKAGE}/").partition("/")
+    if not separator:
+        return PACKAGE
+    return f"{PACKAGE}/{folder}/**"
+
+
 def compute_ceilings(figures: Figures) -> dict[Key, float]:
     """Today's figures, as ceilings."""
     ceilings: dict[Key, float] = {key: len(uses) for key, uses in figures.uses.items()}
@@ -214,6 +233,8 @@ def compute_ceilings(figures: Figures) -> dict[Key, float]:
         for rate in RATES.values():
             if totals[rate.denominator]:
                 ceilings[Key(folder, rate.measure, "-")] = rate.compute_ceiling(totals)
+    for room, tokens in figures.sizes.items():
+        ceilings[Key(room, SIZE, "-")] = math.ceil(tokens / SIZE_STEP) * SIZE_STEP
     return ceilings
 
 
@@ -223,8 +244,8 @@ def lower_ceilings(ceilings: Mapping[Key, float], figures: Figures) -> dict[Key,
     for key, ceiling in compute_ceilings(figures).items():
         if key.measure in RATES:
             lowered[key] = RATES[key.measure].tighten(ceiling, find_rate_ceiling(ceilings, key, ceiling))
-        elif key in ceilings:
-            lowered[key] = min(ceiling, ceilings[key])
+        elif key in ceilings or key.measure == SIZE:
+            lowered[key] = min(ceiling, ceilings.get(key, ceiling))
     return lowered
 
 
@@ -252,7 +273,7 @@ def find_old_lines(ceilings: Mapping[Key, float], figures: Figures) -> list[Key]
 
 
 def find_risen_words(old: Mapping[Key, float], new: Mapping[Key, float]) -> list[str]:
-    """The measures and words of which an area may have more than before, wherever in it; rates are left out."""
+    """The measures and words of which an area may have more than before, wherever in it; rates and sizes are left out."""
     old_sums = _add_up_areas(old)
     new_sums = _add_up_areas(new)
     return [" ".join(key) for key in sorted(new_sums) if new_sums[key] > old_sums[key]]
@@ -261,7 +282,7 @@ def find_risen_words(old: Mapping[Key, float], new: Mapping[Key, float]) -> list
 def _add_up_areas(ceilings: Mapping[Key, float]) -> Counter[Key]:
     sums: Counter[Key] = Counter()
     for key, ceiling in ceilings.items():
-        if key.measure not in RATES:
+        if key.measure not in RATES and key.measure != SIZE:
             sums[Key(find_area(key.folder), key.measure, key.word)] += int(ceiling)
     return sums
 

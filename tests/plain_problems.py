@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from tests.plain_ceilings import (
     RATES,
+    SIZE,
     TABLE,
     Figures,
     Key,
@@ -43,6 +44,13 @@ def find_problems(figures: Figures, table: str, added_lines: Collection[Line] = 
             problems += _describe_uses(key, sorted(uses), ceiling, added_lines, glossary)
     for folder in sorted(figures.totals):
         problems += _describe_rates(folder, figures, ceilings, added_lines)
+    for room, tokens in sorted(figures.sizes.items()):
+        ceiling = int(ceilings.get(Key(room, SIZE, "-"), tokens))
+        if tokens > ceiling:
+            problems.append(
+                f"{room} has {tokens:,} tokens, at most {ceiling:,}. Take out what your change replaces, "
+                "or call what does the job already."
+            )
     old_lines = find_old_lines(ceilings, figures)
     if old_lines or table != format_table(ceilings):
         examples = ", ".join(" ".join(key) for key in old_lines[:SHOWN]) or "their order"

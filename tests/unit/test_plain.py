@@ -291,6 +291,20 @@ def test_rates_have_room_for_one_more_and_not_for_many(tree, check, code, senten
     assert [line for line in check() if sentence in line]
 
 
+def test_what_is_added_to_a_room_replaces_as_much(tree, check):
+    """By hand: a function has 11 tokens, and a thousand of them are a ceiling."""
+    function = "# Why\ndef read_x(y): return f(y)\n"
+    tree.write("lib/spark_model_monitor/reports/page/panels.py", function * 1000)
+    tree.run("--lower")
+    tree.write("lib/spark_model_monitor/reports/page/headlines.py", function)
+    sentence = "11,011 tokens, at most 11,000. Take out what your change replaces, or call what does the job already."
+
+    assert check() == [f"lib/** has {sentence}", f"lib/spark_model_monitor/reports/** has {sentence}"]
+
+    tree.write("lib/spark_model_monitor/reports/page/panels.py", function * 999)
+    assert check() == []
+
+
 def test_comments_may_not_go(tree, check):
     tree.write("lib/b/code.py", "# Comment\nx = 1\n" * 10)
     tree.run("--lower")
