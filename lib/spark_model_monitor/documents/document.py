@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from numbers import Integral, Real
@@ -509,6 +510,6 @@ def _describe_value(value: Json, *, shown: bool) -> str:
         return f"a text of length {len(value)}"
     if shown or value is None or isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)
-    if math.isinf(value):
+    if abs(value) > sys.float_info.max:
         return "a number beyond the largest double"
     return "a number"
