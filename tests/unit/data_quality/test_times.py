@@ -212,6 +212,16 @@ def test_hours_of_the_day_and_one_day_are_no_change():
             assert not findings.violations.violations
 
 
+def test_other_hours_than_those_of_one_day_are_found_though_some_of_its_times_came_late():
+    monitor = DataQualityMonitor(find_causes=False)
+    one_day = np.concatenate([draw_days(1, 10, 2, -1), draw_days(1, 1_000, 1)])
+    baseline = run_baseline(write_times(one_day, "typed"), monitor, engine="local")
+    later_day = draw_days(1, 1_000, 7, 8)
+    for seconds, checks in ((later_day, []), (later_day + 6 * HOUR, ["time_of_day_check"])):
+        findings = run_monitoring(write_times(seconds, "typed"), monitor, baseline, engine="local")
+        assert [violated.check for violated in findings.results if violated.is_violation] == checks
+
+
 @pytest.mark.parametrize("shown", ["text", "times", "milliseconds", "seconds as texts"])
 def test_the_newest_time_is_known_in_whatever_form_a_time_column_is(shown):
     window = table(500, 9, shown=shown)

@@ -252,9 +252,11 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     stretch = hours_of_day.find_largest_stretch(times[1], max(LONGEST_PAUSE, longest_gap))
     if not stretch_before.width == stretch.width == 1:
         return None
-    # Nobody knows how days vary
-    if stretch_before.end // DAY == stretch_before.begin // DAY:
-        return _compare_with_one_day(before, stretch_before, stretch)
+    # Nobody knows how days vary; others than this one have but the times that came late
+    begin, end = _find_covered_time(stretch_before, None)
+    day = begin // DAY * DAY
+    if end <= day + DAY:
+        return _compare_with_one_day(before, day, stretch)
     volume = feature.comparison.volume
     # The baseline's hours, and how much its days vary
     hours_before, past = _count_hours(before)
@@ -375,14 +377,16 @@ def _count_new_hours(before: FeatureProfile, old: HourCounts, new: HourCounts) -
     return compare_shares(quantity, baseline, current, _count_rows_of_one_time(before))
 
 
-def _compare_with_one_day(before: FeatureProfile, one_day: Stretch, now: Stretch) -> FactEvidence | None:
+def _compare_with_one_day(before: FeatureProfile, day: float, now: Stretch) -> FactEvidence | None:
     """The share of times at hours that a baseline of one day doesn't have, in a window of another day that is about as long."""
-    span = one_day.end - one_day.begin
-    if now.end - now.begin < LEAST_OF_DAY * span or abs(now.begin - one_day.end) < span:
+    stretch = _find_stretch(before)
+    first_seconds = _select_hours(stretch, day, day + DAY).starts * SECONDS_OF_HOUR
+    end = min(stretch.end, float(first_seconds[-1] + SECONDS_OF_HOUR))
+    span = end - max(stretch.begin, float(first_seconds[0]))
+    if now.end - now.begin < LEAST_OF_DAY * span or abs(now.begin - end) < span:
         return None
     # The whole day is covered
-    day = one_day.begin // DAY * DAY
-    whole_day = replace(one_day, begin=day, end=day + DAY)
-    old, _ = hours_of_day.count_hours(whole_day, HOURS_OF_DAY)
+    counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)
+    old = HourCounts(counts.astype(float), np.ones(HOURS_OF_DAY))
     new, _ = hours_of_day.count_hours(now, HOURS_OF_DAY)
     return _count_new_hours(before, old, new)
