@@ -30,6 +30,7 @@ from spark_model_monitor.data.reading.captures import list_captures
 from spark_model_monitor.data.reading.ledger import Coverage
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadInput, NoData
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_run_file
 from spark_model_monitor.running.merging.choosing import ToLabel
 from spark_model_monitor.running.merging.merge_request import MergeRequest
 from spark_model_monitor.running.merging.merge_run import merge as run_merge
@@ -271,3 +272,20 @@ def test_captures_to_label_by_a_score_that_none_has_are_drawn_with_a_warning(mer
 
     assert len(read_chosen(tmp_path / "merged")) == 5
     assert "no capture has a score where --score-attribute says" in caplog.text
+
+
+@pytest.mark.parametrize("damaged", ["_current.json", "_runs"])
+def test_a_damaged_output_is_mended_by_a_rerun(merge, tmp_path, damaged):
+    write_captures(tmp_path, 0, [make_capture(1)])
+    write_labels(tmp_path, 0, [make_label("event-1")])
+    merge()
+    folder = tmp_path / "merged"
+    ledger = (folder / "ledger.json").read_bytes()
+    (folder / "ledger.json").unlink()
+    (folder / damaged).rename(tmp_path / "elsewhere")
+    if damaged == "_current.json":
+        (folder / damaged).write_text("{cut")
+    merge()
+
+    run = read_current_run(str(folder))
+    assert (folder / "ledger.json").read_bytes() == read_run_file(run, "ledger.json") == ledger

@@ -150,7 +150,7 @@ def _read_changed(before: Run, run: Run) -> dict[str, bytes]:
     changed = {}
     for name in before.digests.keys() & run.digests.keys():
         path = join(before.folder, name)
-        if before.digests[name] != run.digests[name] and _has_digest(path, before.digests[name]):
+        if before.digests[name] != run.digests[name] and has_digest(path, before.digests[name]):
             changed[name] = read_file(path)
     return changed
 
@@ -250,7 +250,7 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
         if name not in published.digests:
             storage.delete(path)
         # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
-        elif digest != published.digests[name] and _has_digest(path, digest):
+        elif digest != published.digests[name] and has_digest(path, digest):
             _restore(name, published, output_path)
     # A run in place goes back there
     is_moved = current is not None and current.folder != output_path
@@ -266,7 +266,8 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
     return returned
 
 
-def _has_digest(path: str, digest: str) -> bool:
+def has_digest(path: str, digest: str) -> bool:
+    """Whether a file is there with this sha256."""
     with suppress(BadInput):  # it did not get that far, or the page was pruned
         return hashlib.sha256(storage_of(path).read(path)).hexdigest() == digest
     return False

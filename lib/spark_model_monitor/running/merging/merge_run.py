@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.listing import naming_faulty_files, requir
 from spark_model_monitor.data.records.decoding import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
-from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, publish, resolve_file, run_before
+from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, has_digest, publish, run_before
 from spark_model_monitor.running.merging.captured import (
     REFUSED_CAPTURES,
     Captures,
@@ -70,7 +70,7 @@ from spark_model_monitor.running.merging.sources import (
 )
 from spark_model_monitor.running.merging.staging import JoinInput, StagedHours, plan_parts, publish_hours, stage
 from spark_model_monitor.statistics.spellings import describe_difference, match_spellings
-from spark_model_monitor.storage import Storage, holding, join, read_file
+from spark_model_monitor.storage import Storage, holding, join
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -439,9 +439,9 @@ def _publish(
         )
     before = run_before(request.output_path)
     # A rerun without news leaves the published run and its id as they are, unless an output of that one failed
-    is_there = before and before.digests == {name: sha256(content).hexdigest() for name, content in files.items()}
-    copy = resolve_file(request.output_path, LEDGER)
-    if not is_there or find_unfinished(request.output_path) or read_file(copy) != files[LEDGER]:
+    digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+    is_there = before and before.digests == digests and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
+    if not is_there or find_unfinished(request.output_path):
         publish(files, request.output_path)
 
 
