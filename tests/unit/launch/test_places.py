@@ -78,7 +78,7 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
         ),
         (
             ["run"],
-            "--dataset-source is 'run', which holds the documents of a run and no data; write the path of the data",
+            "--dataset-source is 'run', which holds the documents of a run; write the path of the data alone",
         ),
         (["file:/nowhere/at/all"], "--dataset-source is 'file:/nowhere/at/all', where there is no file or directory"),
     ],

@@ -226,7 +226,7 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
             instead = f"the folder of that file, {os.path.dirname(path) or '.'}"
         yield f"{flag} is {text!r}, where there is no baseline; write {instead}"
     elif flag == DATA and all(os.path.isfile(os.path.join(path, name)) for name in OF_A_RUN):
-        yield f"{flag} is {text!r}, which holds the documents of a run and no data; write the path of the data"
+        yield f"{flag} is {text!r}, which holds the documents of a run; write the path of the data alone"
 
 
 def _is_baseline(path: str) -> bool:
