@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from types import FunctionType
 
+from pydantic import BaseModel
+
 TABLE = Path(__file__).with_suffix(".tsv")
 OPEN = (
     "spark_model_monitor",
@@ -50,6 +52,9 @@ def describe_class(public_class: type) -> str:
         return ", ".join(public_class.__members__)
     if issubclass(public_class, Exception):
         return public_class.__mro__[1].__name__
+    # A model has no parameters until it is first used
+    if issubclass(public_class, BaseModel):
+        public_class.model_rebuild()
     return describe_parameters(public_class)
 
 
