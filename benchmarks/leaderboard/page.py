@@ -173,15 +173,15 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
     entrants = summarize_entrants(verdicts, cells)
     # What was played so far
     laws = list_laws(cells, verdicts, commit)
-    calibration = windows[windows["part"] == CALIBRATION]
     healthy = windows[(windows["part"] == PLAY) & (windows["fault"] == "") & (windows["entrant"] == OURS)]
-    calibration_windows = calibration.groupby(["law", "entrant"]).size().max()
+    calibration = windows[(windows["part"] == CALIBRATION) & windows["law"].isin(healthy["law"])]
+    fewest_windows = calibration.groupby(["law", "entrant"]).size().min()
     alarms = [f"{count} on {law}" for law, count in healthy.groupby("law")["alarm"].sum().items() if count]
     waiting = [name for name in ENTRANTS if name not in {*windows["entrant"]}]
     played = (
         f"{healthy['law'].nunique()} of {len(laws)} laws of commit {commit[:9]} are played so far, by all but {len(waiting)} of "
         f"{len(ENTRANTS)} entrants, in {len(healthy):,} healthy windows of ours (alarms: {', '.join(alarms) or 'none'}); limits "
-        f"are from {calibration_windows}, where 2,000 are wanted."
+        f"are from at least {fewest_windows} windows, where 2,000 are wanted."
     )
     # What went wrong, and what else to know
     digests = pd.DataFrame(lines).groupby(["law", "part", "seed"])["digest"].nunique()
@@ -206,6 +206,6 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
     # And a short page
     markdown = (
         f"# {TITLE}\n\n{describe_kinds(cells)}\n\n{played} [All tables](static/leaderboard.html), [all windows]({PARQUET}).\n\n"
-        f"{as_markdown(make_short_table(entrants))}\n\n{' '.join(notes[:2])}\n\n{' '.join(list_behind(cells))}\n"
+        f"{as_markdown(make_short_table(entrants))}\n\n{' '.join(notes[:2])}\n"
     )
     (folder / "leaderboard.md").write_text(markdown, encoding="utf-8")
