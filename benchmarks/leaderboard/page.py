@@ -174,14 +174,16 @@ def write_pages(folder: Path, lines: list[Line], commit: str, versions: dict[str
     # What was played so far
     laws = list_laws(cells, verdicts, commit)
     healthy = windows[(windows["part"] == PLAY) & (windows["fault"] == "") & (windows["entrant"] == OURS)]
-    calibration = windows[(windows["part"] == CALIBRATION) & windows["law"].isin(healthy["law"])]
+    waiting = [name for name in ENTRANTS if name not in {*windows.loc[windows["part"] == PLAY, "entrant"]}]
+    counts = healthy.groupby("law")["alarm"].sum()
+    # Of the limits that were used
+    calibration = windows[(windows["part"] == CALIBRATION) & windows["law"].isin(counts.index)]
+    calibration = calibration[~calibration["entrant"].isin(waiting)]
     fewest_windows = calibration.groupby(["law", "entrant"]).size().min()
-    alarms = [f"{count} on {law}" for law, count in healthy.groupby("law")["alarm"].sum().items() if count]
-    waiting = [name for name in ENTRANTS if name not in {*windows["entrant"]}]
     played = (
-        f"{healthy['law'].nunique()} of {len(laws)} laws of commit {commit[:9]} are played so far, by all but {len(waiting)} of "
-        f"{len(ENTRANTS)} entrants, in {len(healthy):,} healthy windows of ours (alarms: {', '.join(alarms) or 'none'}); limits "
-        f"are from at least {fewest_windows} windows, where 2,000 are wanted."
+        f"{len(counts)} of {len(laws)} laws of commit {commit[:9]} are played so far, by all but {len(waiting)} of "
+        f"{len(ENTRANTS)} entrants, in {len(healthy):,} healthy windows of ours ({counts.sum()} alarms, most on "
+        f"{counts.idxmax()}: {counts.max()}); limits are from at least {fewest_windows} windows, where 2,000 are wanted."
     )
     # What went wrong, and what else to know
     digests = pd.DataFrame(lines).groupby(["law", "part", "seed"])["digest"].nunique()
