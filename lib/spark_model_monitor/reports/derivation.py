@@ -34,7 +34,7 @@ from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution
 from spark_model_monitor.statistics.drift.histograms import compute_decile_edges
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import exists, join, read_if_there
 from spark_model_monitor.value_class import value_class
 
 WIDTH = 120  # columns of the text
@@ -428,7 +428,7 @@ def _read_baseline_distribution(
             reference.constraints or "", reference.statistics
         ).distributions.get(name)
     # The run's states are read for this feature only
-    elif storage_of(reference.folder).exists(join(reference.folder, name_state_file(Profile))):
+    elif exists(join(reference.folder, name_state_file(Profile))):
         profile = _read_profile(name, reference.folder)
         if profile is not None and as_numbers:
             profile = profile.read_as_numbers()
@@ -443,11 +443,9 @@ def _read_baseline_distribution(
 def _read_profile(name: str, folder: str) -> FeatureProfile | None:
     """The feature's states below the folder of a run; None if there are none."""
     path = join(folder, name_state_file(Profile))
-    storage = storage_of(path)
+    content = read_if_there(path)
     # A model's quality has no features, and states may have been pruned
-    if not storage.exists(path):
-        return None
-    stored = StoredProfile.read(storage.read(path), path)
+    stored = StoredProfile.read(content, path) if content is not None else None
     if stored is None:
         return None
     return stored.features((name,)).get(name)

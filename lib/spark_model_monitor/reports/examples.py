@@ -14,7 +14,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.reports.history.archive import read_archived_table
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
-from spark_model_monitor.storage import join, opening_session, storage_of
+from spark_model_monitor.storage import join, opening_session, read_if_there
 
 EXAMPLES = "examples.parquet"
 
@@ -26,13 +26,13 @@ def read_rows_behind(run_path: str, feature: str, source: str | None = None) -> 
     Raises BadInput if the run kept no such row, or the source has none of them; BadState if the file can't be read.
     """
     path = join(run_path, EXAMPLES)
-    storage = storage_of(path)
+    content = read_if_there(path)
     # Tell a wrong path from a run that had nothing to keep
-    if not storage.exists(path):
+    if content is None:
         if read_current_run(run_path) is None:
             raise BadInput(f"{run_path}: no run was published here; name the output path of a monitoring job")
         raise BadInput(f"{path} is not there: nothing was violated, or the run was made without --keep-examples 20")
-    table = read_archived_table(storage.read(path), path)
+    table = read_archived_table(content, path)
     # The rows of this feature, and every feature that each row is an example of
     example_rows = table.filter(pc.equal(table["feature"], feature)).to_pylist()
     if not example_rows:

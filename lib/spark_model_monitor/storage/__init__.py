@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "storage_of",
+    "exists",
     "read_file",
+    "read_if_there",
     "resolve_path",
     "write_file",
     "storage_here",
@@ -110,9 +112,23 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     return cast("Storage", plugin("spark").storage_of_session(path, spark))
 
 
+def exists(path: str) -> bool:
+    """Whether a file or folder is there."""
+    return storage_of(path).exists(path)
+
+
 def read_file(path: str) -> bytes:
     """The bytes of a file. Raises BadInput if it can't be read."""
     return storage_of(path).read(path)
+
+
+def read_if_there(path: str) -> bytes | None:
+    """The bytes of a file; None if it is not there. Raises BadInput if it can't be read."""
+    storage = storage_of(path)
+    # Looked at first: reading raises the same error for a file that is absent and one that can't be read
+    if storage.exists(path):
+        return storage.read(path)
+    return None
 
 
 def write_file(path: str, content: bytes) -> None:

@@ -34,7 +34,16 @@ from spark_model_monitor.reports.outputs.run_files import (
     run_before,
 )
 from spark_model_monitor.statistics.states import State
-from spark_model_monitor.storage import Storage, join, opened_by, opening_session, read_file, resolve_path, storage_of
+from spark_model_monitor.storage import (
+    Storage,
+    exists,
+    join,
+    opened_by,
+    opening_session,
+    read_if_there,
+    resolve_path,
+    storage_of,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -100,7 +109,7 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     if run is None:
         # a folder from the service, or a copy of one: documents only
         constraints = join(path, monitor.CONSTRAINTS.FILE_NAME)
-        if not storage_of(path).exists(constraints):
+        if not exists(constraints):
             raise BadInput(
                 f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
                 "baselining job"
@@ -133,8 +142,9 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
 
     state = None
     path = join(folder, _name_state(monitor))
-    if folder and storage_of(path).exists(path):
-        state = from_parquet(read_file(path), path)
+    content = read_if_there(path) if folder else None
+    if content is not None:
+        state = from_parquet(content, path)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
     # Parts belong to the run's data; lone constraints may be of any
     if run is not None and statistics is not None:
@@ -186,7 +196,7 @@ def _read_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document |
         return run, read_document(run, monitor.CONSTRAINTS)
     except BadInput:
         # The run's folder is there, so the file is missing for another reason
-        if storage_of(run.folder).exists(run.folder):
+        if exists(run.folder):
             raise
     log.info("%s: its files were moved there without %s", path, RUNS)
     moved = replace(run, folder=path)
@@ -231,10 +241,10 @@ def _add_parts(baseline: Any, run: Run) -> Any:
 
 def find_edited_file(name: str, path: str, run: Run) -> str | None:
     """The file at `path` if it was edited after the run was published."""
-    storage = storage_of(path)
     copy = join(path, name)
+    content = read_if_there(copy)
     # By content: times of files change with every copy
-    if not storage.exists(copy) or sha256(storage.read(copy)).hexdigest() == run.digests.get(name):
+    if content is None or sha256(content).hexdigest() == run.digests.get(name):
         return None
     log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
     return copy
@@ -244,7 +254,7 @@ def _find_statistics(path: str, monitor: Monitor) -> str | None:
     if monitor.STATISTICS is None:
         return None
     statistics = join(path, monitor.STATISTICS.FILE_NAME)
-    if storage_of(path).exists(statistics):
+    if exists(statistics):
         return statistics
     return None
 
@@ -263,7 +273,7 @@ def _read_run_state(run: Run, monitor: Monitor) -> State | None:
         return from_parquet(read_run_file(run, name), path)
     except BadInput:
         # A person may have deleted it
-        if storage_of(path).exists(path):
+        if exists(path):
             raise
         return None
 
@@ -328,7 +338,7 @@ def to_files(constraints_path: str, statistics_path: str | None = None) -> Basel
     """The file of constraints and, if there is one, of statistics."""
     statistics = None
     # Constraints alone are a valid baseline; a reference to an absent file isn't
-    if statistics_path is not None and storage_of(statistics_path).exists(statistics_path):
+    if statistics_path is not None and exists(statistics_path):
         statistics = resolve_path(statistics_path)
     return BaselineReference(constraints=resolve_path(constraints_path), statistics=statistics)
 
@@ -350,6 +360,6 @@ def read_shares(path: str) -> Mapping[str, float]:
 
     if not path.endswith(".json"):
         path = resolve_file(path, AttributionReport.FILE_NAME)
-        if not storage_of(path).exists(path):
+        if not exists(path):
             raise BadInput(f"{path}: there is no such file; name the output path of a run of explainability")
     return read_document_file(AttributionReport, path).shares

@@ -34,7 +34,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     run_before,
     set_current_run,
 )
-from spark_model_monitor.storage import holding, join, opened_by, storage_of, write_file
+from spark_model_monitor.storage import exists, holding, join, opened_by, storage_of, write_file
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -156,9 +156,8 @@ def _require_series(run_path: str, published: Run) -> None:
 def read_decisions(output_path: str) -> list[Decision]:
     """The decisions on the runs that `output_path` belongs to, the oldest first; unreadable ones are ignored."""
     folder = _name_folder(output_path)
-    storage = storage_of(folder)
     # No folder before the first decision
-    files = storage.list_beginning(folder, "") if storage.exists(folder) else ()
+    files = storage_of(folder).list_beginning(folder, "") if exists(folder) else ()
     decisions = []
     for file in sorted(files, key=lambda file: file.path):
         try:
@@ -255,7 +254,7 @@ def read_promotions(baselines: str) -> Promotions:
     the output path of a run.
     """
     path = join(baselines, Promotions.FILE_NAME)
-    if storage_of(path).exists(path):
+    if exists(path):
         promotions = read_document_file(Promotions, path)
         if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in promotions.promotions):
             raise BadDocument(

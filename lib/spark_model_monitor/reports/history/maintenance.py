@@ -47,7 +47,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     remove_from_commit,
     run_before,
 )
-from spark_model_monitor.storage import StoredFile, holding, is_local, join, local_path, storage_of
+from spark_model_monitor.storage import StoredFile, exists, holding, is_local, join, local_path, storage_of
 from spark_model_monitor.storage.lease import PREFIX, WAIT
 from spark_model_monitor.value_class import value_class
 
@@ -248,7 +248,7 @@ def _finish_stopped_prunes(top: str) -> None:
     folder may never see another run.
     """
     storage = storage_of(top)
-    if storage.exists(top):
+    if exists(top):
         files = storage.walk(top, hidden=True)
     else:
         files = ()
@@ -259,7 +259,7 @@ def _finish_stopped_prunes(top: str) -> None:
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
-    if storage.exists(top):
+    if exists(top):
         _delete_empty_hours(top)
 
 
@@ -353,7 +353,7 @@ def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str) -> I
     try:
         yield from look(folder)
     except BadInput:
-        if storage_of(folder).exists(folder):
+        if exists(folder):
             raise
 
 
@@ -393,10 +393,9 @@ def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
 
 def _has_run(folder: str) -> bool:
     """Whether a run was published in an hour folder, or is left there by a prune that was killed."""
-    storage = storage_of(folder)
-    if storage.exists(join(folder, CURRENT)):
+    if exists(join(folder, CURRENT)):
         return True
-    return any(_list_unless_gone(partial(storage.list_beginning, start=UNFINISHED), folder))
+    return any(_list_unless_gone(partial(storage_of(folder).list_beginning, start=UNFINISHED), folder))
 
 
 def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Prunable]:
@@ -413,7 +412,7 @@ def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Pr
         state_folders = {STATES} | {name.rpartition("/")[0] for name in names}
         for name in sorted(state_folders):
             path = join(folder, name)
-            if name.rpartition("/")[2] == STATES and storage_of(path).exists(path):
+            if name.rpartition("/")[2] == STATES and exists(path):
                 states = [file for file in files if _name_below(folder, file.path).startswith(f"{name}/")]
                 yield _create_item(kind, path, hour, states, folder)
 
@@ -429,7 +428,7 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
     start: the first hour that may have some; None: the oldest. Returns the hour at which the next call goes on, at most
     `before`. Raises as `prune`, except that it ends at a window that another process holds.
     """
-    if not storage_of(top).exists(top):
+    if not exists(top):
         return before
     num_expired = 0
     for folder, hour in _list_hours_between(top, start, before):

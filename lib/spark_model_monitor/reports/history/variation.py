@@ -60,7 +60,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     compare_with_hour,
     select_hour_windows,
 )
-from spark_model_monitor.storage import join, storage_of, write_file
+from spark_model_monitor.storage import join, read_if_there, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -433,11 +433,11 @@ class WindowHistory:
         # The history is a file that others may have written: no path out of its folder is read
         if not is_ours(entry.folder, NameKind.BELOW):
             return None
-        storage = storage_of(path)
-        if not storage.exists(path):
+        content = read_if_there(path)
+        if content is None:
             log.warning("%s: is gone, and with it the window %s", path, entry.window)
             return None
-        return StoredProfile.read(storage.read(path), path)
+        return StoredProfile.read(content, path)
 
     def _drop_old_windows(self) -> WindowHistory:
         """The history of the last windows, and of the examples of their baseline, in order of time."""
@@ -504,10 +504,10 @@ def read_history(output_path: str) -> WindowHistory:
     """The history of the runs that `output_path` belongs to; a new one if it is absent, or damaged (with a warning)."""
     folder = resolve_alerts_path(output_path).rpartition("/")[0] or "."
     path = join(folder, HISTORY)
-    storage = storage_of(path)
-    if storage.exists(path):
+    content = read_if_there(path)
+    if content is not None:
         try:
-            return WindowHistory(folder, _decode_windows(storage.read(path), path))
+            return WindowHistory(folder, _decode_windows(content, path))
         except BadState as error:
             log.warning(
                 "%s; the history of windows begins anew; merge-states --history makes it of their states", error

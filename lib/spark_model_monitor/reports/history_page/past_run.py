@@ -48,7 +48,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_run_file,
 )
 from spark_model_monitor.statistics.states.encoding import MALFORMED
-from spark_model_monitor.storage import join, storage_of
+from spark_model_monitor.storage import exists, join, read_if_there
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
@@ -159,9 +159,8 @@ def show_end_of_path(folder: str) -> str:
 
 def is_run(folder: str) -> bool:
     """Whether a monitoring run, or a baseline, was published in this folder, by our jobs or by the service."""
-    storage = storage_of(folder)
     names = (CURRENT, VIOLATIONS, Statistics.FILE_NAME, BiasReport.FILE_NAME)
-    return any(storage.exists(join(folder, name)) for name in names)
+    return any(exists(join(folder, name)) for name in names)
 
 
 def read_run(folder: str) -> PastRun:
@@ -231,13 +230,13 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
 
 def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
     """The run from files that the service writes as well, and from checks.json if present."""
-    storage = storage_of(run_folder)
 
     def read(document: type[Document], parse: Callable[[bytes, str], T] | None = None) -> T | Any:
         path = join(run_folder, document.FILE_NAME)
-        if storage.exists(path):
-            return (parse or document.from_json)(storage.read(path), path)
-        return None
+        content = read_if_there(path)
+        if content is None:
+            return None
+        return (parse or document.from_json)(content, path)
 
     # Any of the files may be absent, depending on the kind of monitor
     rows, dataset = read(Statistics, parse_statistics_rows) or ({}, DatasetOfRun())

@@ -34,7 +34,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_document,
 )
 from spark_model_monitor.reports.page.page_files import Report
-from spark_model_monitor.storage import holding, join, resolve_path, storage_of
+from spark_model_monitor.storage import exists, holding, join, resolve_path, storage_of
 from spark_model_monitor.value_class import value_class
 
 MOST_BYTES = "5MB"
@@ -191,7 +191,7 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     for run in history.past_runs:
         path = join(run.identity.folder, PAGE)
         # Links are relative, so that the page works after its folder is copied, and none leads out of it
-        if top and path.startswith(f"{top}/") and storage_of(path).exists(path):
+        if top and path.startswith(f"{top}/") and exists(path):
             links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
 

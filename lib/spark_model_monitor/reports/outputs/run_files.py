@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
-from spark_model_monitor.storage import holding, join, read_file, storage_of, write_file
+from spark_model_monitor.storage import exists, holding, join, read_file, read_if_there, storage_of, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -316,11 +316,11 @@ def read_current_run(output_path: str) -> Run | None:
 
     Raises BadDocument if `_current.json` can't be understood, or has names that our runs don't use.
     """
-    storage = storage_of(output_path)
     path = join(output_path, CURRENT)
-    if not storage.exists(path):
+    content = read_if_there(path)
+    if content is None:
         return None
-    commit = read_commit(storage.read(path), path)
+    commit = read_commit(content, path)
     folder = join(output_path, commit.folder) if commit.folder else output_path
     return Run(commit.run_id, folder, commit.digests)
 
@@ -347,7 +347,7 @@ def resolve_file(output_path: str, name: str) -> str:
     """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
     copy = join(output_path, name)
     run = None
-    if not storage_of(copy).exists(copy):
+    if not exists(copy):
         run = read_current_run(output_path)
     if run is None:
         return copy
