@@ -14,7 +14,7 @@ from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import CheckResult, compute_severity
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.outcome import FeatureOutcome, Outcome
-from spark_model_monitor.documents.page import Headline
+from spark_model_monitor.documents.page import Headline, format_noun_count
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.reports.outputs.printable import escape_in_json, printable
 from spark_model_monitor.value_class import value_class
@@ -205,10 +205,7 @@ def write_headline(report: Report) -> str:
     # Only notices: there is no verdict that could lead the line
     if not report.is_of_a_run:
         return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_name_owner(report)}, {noted}")
-    if verdict.violations == 1:
-        violation_count = "1 violation"
-    else:
-        violation_count = f"{verdict.violations:,} violations"
+    violation_count = format_noun_count(verdict.violations, "violation")
     line = f"{report.alert.status.value}: {_name_owner(report)}, {violation_count}"
     if run.start and run.end:
         line += f" from {format_moment(run.start)} to {format_moment(run.end)}"

@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 )
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
-from spark_model_monitor.reports.outputs.run_files import read_current_run, read_run_file
+from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_run_file
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
@@ -341,6 +341,16 @@ def encode_requests(requests: Requests) -> dict[str, bytes]:
     return {document.FILE_NAME: document.to_json().encode(), name_state_file(Requests): to_parquet(requests)}
 
 
+def read_run_state(run: Run, name: str) -> State | None:
+    """The state in a file of a run, wherever that is now; None if the run has no such file.
+
+    Raises BadInput if it can't be read, BadState as `from_parquet` does.
+    """
+    if name not in run.digests:
+        return None
+    return from_parquet(read_run_file(run, name), join(run.folder, name))
+
+
 def add_requests(paths: Sequence[str]) -> Requests:
     """The sum of the requests of all runs, in this order; runs whose records have no metadata add nothing.
 
@@ -351,9 +361,8 @@ def add_requests(paths: Sequence[str]) -> Requests:
 
 def _read_requests(path: str) -> Requests:
     run = read_current_run(path)
-    if run is None or name_state_file(Requests) not in run.digests:
+    state = read_run_state(run, name_state_file(Requests)) if run else None
+    if state is None:
         return Requests()
-    name = name_state_file(Requests)
-    state = from_parquet(read_run_file(run, name), join(run.folder, name))
     assert isinstance(state, Requests)  # guaranteed by the file's name
     return state

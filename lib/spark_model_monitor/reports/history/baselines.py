@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
 from spark_model_monitor.documents.column_roles import ColumnRoles
@@ -20,7 +20,13 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor
-from spark_model_monitor.reports.history.archive import PARTS, decode_parts, from_parquet, name_state_file
+from spark_model_monitor.reports.history.archive import (
+    PARTS,
+    decode_parts,
+    from_parquet,
+    name_state_file,
+    read_run_state,
+)
 from spark_model_monitor.reports.outputs.run_files import (
     HOUR_FOLDERS,
     LEDGER,
@@ -57,8 +63,6 @@ HOUR_LEVELS = 4
 MOST_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
 
 DATA_QUALITY = DataQualityMonitor()
-
-R = TypeVar("R", Run, "Run | None")
 
 
 def read_baseline(
@@ -127,7 +131,10 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     constraints = read_document_file(monitor.CONSTRAINTS, constraints_path)
     constraints_folder = constraints_path.rpartition("/")[0] or "."
     # What was suggested shows which limits a person has edited
-    run, suggested = _read_suggestion(run_before(constraints_folder), constraints_folder, monitor)
+    run = run_before(constraints_folder)
+    suggested = None
+    if run is not None:
+        run, suggested = _read_suggestion(run, constraints_folder, monitor)
 
     statistics: Document | None = None
     folder = constraints_folder
@@ -186,12 +193,10 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
     return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
 
 
-def _read_suggestion(run: R, path: str, monitor: Monitor) -> tuple[R, Document | None]:
+def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Document | None]:
     """The run published at `path`, with the constraints as it wrote them. The copies at `path` are its files if they were
     moved there without `_runs/`.
     """
-    if run is None:
-        return run, None
     try:
         return run, read_document(run, monitor.CONSTRAINTS)
     except BadInput:
@@ -266,14 +271,11 @@ def _name_state(monitor: Monitor) -> str:
 def _read_run_state(run: Run, monitor: Monitor) -> State | None:
     """The state of a run, wherever that is now; None without one."""
     name = _name_state(monitor)
-    path = join(run.folder, name)
-    if name not in run.digests:
-        return None
     try:
-        return from_parquet(read_run_file(run, name), path)
+        return read_run_state(run, name)
     except BadInput:
         # A person may have deleted it
-        if exists(path):
+        if exists(join(run.folder, name)):
             raise
         return None
 

@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
     find_accepted_features,
     find_lost_examples,
 )
-from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
+from spark_model_monitor.reports.history.archive import PROFILE, read_run_state
 from spark_model_monitor.reports.history.baselines import (
     HOUR_LEVELS,
     list_hours_from_latest,
@@ -43,7 +43,6 @@ from spark_model_monitor.reports.outputs.run_files import (
     note_unfinished,
     read_baseline_reference,
     read_document,
-    read_run_file,
     remove_from_commit,
     run_before,
 )
@@ -106,7 +105,7 @@ def rebuild_history(folder: str) -> WindowHistory:
 
 
 def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
-    state = from_parquet(read_run_file(run, PROFILE), join(run.folder, PROFILE))
+    state = read_run_state(run, PROFILE)
     extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # Without results nothing was an alarm
@@ -247,11 +246,10 @@ def _finish_stopped_prunes(top: str) -> None:
     """Briefly hold every held output, which cleans it up if its run is dead or left that to the next run there; an hour
     folder may never see another run.
     """
+    if not exists(top):
+        return
     storage = storage_of(top)
-    if exists(top):
-        files = storage.walk(top, hidden=True)
-    else:
-        files = ()
+    files = storage.walk(top, hidden=True)
     # Leases and notes of commits are all that a killed process leaves
     left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
     for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
@@ -259,8 +257,7 @@ def _finish_stopped_prunes(top: str) -> None:
         with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
-    if exists(top):
-        _delete_empty_hours(top)
+    _delete_empty_hours(top)
 
 
 def _delete_empty_hours(top: str) -> None:

@@ -213,14 +213,6 @@ def _move_run(run: Run, output_path: str) -> Run:
     return moved
 
 
-def _restore(name: str, run: Run, output_path: str) -> None:
-    """Make a file at the output path that of a run with its own folder again."""
-    # A run in place has no second set of files
-    if run.folder != output_path:
-        with suppress(BadInput):  # pages and states are pruned
-            storage_of(output_path).copy(join(run.folder, name), join(output_path, name))
-
-
 def forget_unfinished(output_path: str) -> Run | None:
     """Remove what stopped runs left at a held output, restore the current run's files, and return that run."""
     notes = find_unfinished(output_path)
@@ -244,20 +236,22 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
         begun_ids.add(published.run_id)
     for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {published.folder}:
         storage.delete(folder)
-    for name, digest in [member for run in stopped_runs for member in run.digests.items()]:
+    # A file that no published run has may go
+    for run in stopped_runs:
+        for name in run.digests.keys() - published.digests.keys():
+            storage.delete(join(output_path, name))
+    # A run in place has no second set of files
+    if published.folder == output_path:
+        return current
+    # One that was moved, for a run in place, goes back there
+    returns = current is not None and not all(run.folder for run in stopped_runs)
+    for name, digest in published.digests.items():
         path = join(output_path, name)
-        # A file that no published run has may go
-        if name not in published.digests:
-            storage.delete(path)
-        # Only the stopped run's bytes are replaced: a user's edits are neither run's and stay
-        elif digest != published.digests[name] and has_digest(path, digest):
-            _restore(name, published, output_path)
-    # A run in place goes back there
-    is_moved = current is not None and current.folder != output_path
-    returns = is_moved and any(not run.folder for run in stopped_runs)
-    for name in published.digests:
-        if returns or not storage.exists(join(output_path, name)):
-            _restore(name, published, output_path)
+        # Only a stopped run's bytes are replaced: a user's edits are neither run's and stay
+        stopped_digests = {run.digests.get(name, digest) for run in stopped_runs} - {digest}
+        if returns or not storage.exists(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
+            with suppress(BadInput):  # pages and states are pruned
+                storage.copy(join(published.folder, name), path)
     if not returns:
         return current
     returned = replace(published, folder=output_path)
@@ -372,10 +366,8 @@ def read_run_file(run: Run, name: str) -> bytes:
         content = read_file(path)
     # Another run's, if that one was replaced since its commit was read; or edited by a person
     if content is None or hashlib.sha256(content).hexdigest() != run.digests.get(name):
-        located = locate_run(run.run_id, run.folder)
-        if located != run.folder:
-            with suppress(BadInput):
-                return read_file(join(located, name))
+        with suppress(BadInput):
+            return read_file(join(locate_run(run.run_id, run.folder), name))
     if content is None:
         return read_file(path)
     return content
