@@ -190,14 +190,15 @@ def _mark_accepted(violation: CheckResult, decision: Decision) -> CheckResult:
         reason += f" by {decision.by}"
     if decision.why:
         reason += f": {decision.why}"
-    unjudged = {
-        "status": CheckStatus.NOT_JUDGED,
-        "decided_by": None,
-        "reason": reason,
-        "description": None,
-        "accepted": True,
-    }
-    return violation.model_copy(update=unjudged)
+    return violation.model_copy(
+        update={
+            "status": CheckStatus.NOT_JUDGED,
+            "decided_by": None,
+            "reason": reason,
+            "description": None,
+            "accepted": True,
+        }
+    )
 
 
 def _is_repeated(

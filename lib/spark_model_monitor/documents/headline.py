@@ -98,10 +98,13 @@ KINDS = {
 
 @value_class(slots=False)
 class RunChanges:
-    """What the results of a run say together. results: of all checks. hints: about its data."""
+    """What the results of a run say together. results: of all checks. hints: about its data. are_violations_alone: whether
+    nobody knows what else was compared.
+    """
 
     results: Sequence[CheckResult]
     hints: Sequence[Hint] = ()
+    are_violations_alone: bool = False
 
     @cached_property
     def unit(self) -> str:
@@ -199,14 +202,12 @@ def write_headline(
 ) -> Headline:
     """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
     are_violations_alone: whether nobody knows what else was compared."""
-    changes = RunChanges(results, hints)
+    changes = RunChanges(results, hints, are_violations_alone)
     # What is said of the window as a whole, such as its number of rows
     alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]
     of_window = [f"{_make_capital(alarm.sentence())}." for alarm in alarms if _is_of_all(alarm.results[0])]
     if changes.bad:
-        headline = _write_changed_headline(
-            changes, of_window, window, outputs, are_violations_alone=are_violations_alone
-        )
+        headline = _write_changed_headline(changes, of_window, window, outputs)
     elif of_window:
         detail = [*of_window[1:], *_explain_unsure(changes.unsure)]
         text = f"The window changed: {of_window[0][0].lower()}{of_window[0][1:]}"
@@ -235,8 +236,6 @@ def _write_changed_headline(
     of_window: Sequence[str],
     window: RunWindow | None,
     model_outputs: Collection[str],
-    *,
-    are_violations_alone: bool,
 ) -> Headline:
     """What changed, in how many features, metrics or outputs. of_window: sentences about the window as a whole."""
     bad = changes.bad
@@ -246,7 +245,7 @@ def _write_changed_headline(
         return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD, NAME_ANOTHER_BASELINE)
     # The change that began first; where several did, inputs come before the model's outputs
     first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in model_outputs))
-    count = _count_changes(changes, are_violations_alone=are_violations_alone)
+    count = _count_changes(changes)
     # The one reason of all changes
     for hint in changes.hints:
         if hint.hint == SHIFTED_COLUMNS:
@@ -282,11 +281,11 @@ def _write_changed_headline(
     return Headline(text, " ".join(details), mark, write_next_step(first, changes.unit))
 
 
-def _count_changes(changes: RunChanges, *, are_violations_alone: bool) -> str:
+def _count_changes(changes: RunChanges) -> str:
     """`2 of 6 features changed, and 1 rule is broken`."""
     counts = []
     num_features = len(changes.bad_features)
-    if num_features and are_violations_alone:
+    if num_features and changes.are_violations_alone:
         counts.append(f"{format_noun_count(num_features, changes.unit)} changed")
     elif num_features:
         counts.append(f"{num_features:,} of {format_noun_count(changes.num_compared, changes.unit)} changed")
@@ -639,9 +638,8 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
         return change.reason or ""
     for check_result in window_results:
         is_beside = check_result.check in BESIDE
-        if is_beside:
-            reference = 0.0
-        else:
+        reference = 0.0
+        if not is_beside:
             reference = check_result.threshold or 0.0
         # The end of the interval that is farther from the reference: what may be true at worst
         ends = [abs(end - reference) for end in check_result.interval or ()]
@@ -649,8 +647,7 @@ def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
             return check_result.change
         if check_result.check in SIDES:
             return f"{format_limit(check_result)} is asked for"
-        is_violated = check_result.is_violated
-        if ends and not is_violated and (is_beside or check_result.metric != "ndcg"):
+        if ends and not check_result.is_violated and (is_beside or check_result.metric != "ndcg"):
             return format_number(max(ends), 2)
         if check_result.check == DRIFT and check_result.reason:
             reason = check_result.reason.partition(";")[0]

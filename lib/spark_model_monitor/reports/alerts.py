@@ -27,7 +27,7 @@ from spark_model_monitor.reports.notices import Report
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, read_document_file
 from spark_model_monitor.reports.sinks import SINKS, Environment, Sink
 from spark_model_monitor.stopping import run_within
-from spark_model_monitor.storage import exists, holding, join, storage_of, write_file
+from spark_model_monitor.storage import hold, is_there, join, write_file
 from spark_model_monitor.storage.lease import WAIT, Lease
 from spark_model_monitor.value_class import value_class
 
@@ -258,7 +258,7 @@ def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextMana
     Raises as `lease.holding`.
     """
     folder = resolve_alerts_path(output_path).removesuffix(Alerts.FILE_NAME)
-    return holding(storage_of(folder), folder, wait)
+    return hold(folder, wait)
 
 
 def read_alerts(output_path: str) -> Alerts:
@@ -268,7 +268,7 @@ def read_alerts(output_path: str) -> Alerts:
     Raises BadInput if it can't be read.
     """
     path = resolve_alerts_path(output_path)
-    if not exists(path):
+    if not is_there(path):
         return Alerts()
     try:
         return read_document_file(Alerts, path)

@@ -34,7 +34,7 @@ from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution
 from spark_model_monitor.statistics.drift.histograms import compute_decile_edges
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.storage import exists, join, read_if_there
+from spark_model_monitor.storage import is_there, join, read_if_there
 from spark_model_monitor.value_class import value_class
 
 WIDTH = 120  # columns of the text
@@ -428,7 +428,7 @@ def _read_baseline_distribution(
             reference.constraints or "", reference.statistics
         ).distributions.get(name)
     # The run's states are read for this feature only
-    elif exists(join(reference.folder, name_state_file(Profile))):
+    elif is_there(join(reference.folder, name_state_file(Profile))):
         profile = _read_profile(name, reference.folder)
         if profile is not None and as_numbers:
             profile = profile.read_as_numbers()

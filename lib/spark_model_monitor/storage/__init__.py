@@ -9,8 +9,9 @@ Spark session opens whatever its file systems support (`spark/storage.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +19,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.lazy import load_lazily
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage.file_system import Storage, StoredFile, join, open_without_spark
-from spark_model_monitor.storage.lease import holding
+from spark_model_monitor.storage.lease import WAIT, Lease, holding
 from spark_model_monitor.storage.local_storage import LocalStorage, is_local, local_path, write_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "storage_of",
-    "exists",
+    "is_there",
     "read_file",
     "read_if_there",
     "resolve_path",
@@ -43,6 +44,7 @@ __all__ = [
     "Storage",
     "StoredFile",
     "join",
+    "hold",
     "holding",
     "LocalStorage",
     "is_local",
@@ -112,7 +114,7 @@ def storage_of(path: str, spark: SparkSession | None = None) -> Storage:
     return cast("Storage", plugin("spark").storage_of_session(path, spark))
 
 
-def exists(path: str) -> bool:
+def is_there(path: str) -> bool:
     """Whether a file or folder is there."""
     return storage_of(path).exists(path)
 
@@ -135,6 +137,11 @@ def write_file(path: str, content: bytes) -> None:
     """Replace a file, as `Storage.write` does."""
     # Readers see the old content or the new
     storage_of(path).write(path, content)
+
+
+def hold(folder: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
+    """Hold an output, wherever it is, as `holding` does."""
+    return holding(storage_of(folder), folder, wait)
 
 
 def resolve_path(path: str) -> str:

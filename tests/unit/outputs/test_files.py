@@ -21,7 +21,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     remove_from_commit,
 )
 from spark_model_monitor.running.runtime.further_outputs import FurtherOutputs
-from spark_model_monitor.storage import LocalStorage, holding
+from spark_model_monitor.storage import LocalStorage, hold, holding
 from spark_model_monitor.storage.lease import PREFIX
 
 FILES = {"statistics.json": b"{}", "constraints.json": b"{ }", "states/profile.parquet": b"PAR1"}
@@ -362,13 +362,13 @@ def test_outputs_that_failed_are_noted_in_the_run_that_another_process_published
     publish_described(tmp_path)
 
     @contextmanager
-    def hold_after_another_run(storage, folder):
+    def hold_after_another_run(folder):
         monkeypatch.undo()
         publish({**DESCRIBED, "statistics.json": b"[1]"}, folder, in_place=True)
-        with holding(storage, folder) as lease:
+        with hold(folder) as lease:
             yield lease
 
-    monkeypatch.setattr(run_files, "holding", hold_after_another_run)
+    monkeypatch.setattr(run_files, "hold", hold_after_another_run)
     FurtherOutputs({"junit": "full"}).note(str(tmp_path))
 
     require_whole(read_current_run(str(tmp_path)))

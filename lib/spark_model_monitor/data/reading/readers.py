@@ -50,7 +50,7 @@ from spark_model_monitor.data.records.missing_values import replace_missing_in_b
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
-from spark_model_monitor.storage import exists, is_local, storage_of
+from spark_model_monitor.storage import is_local, is_there, storage_of
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
@@ -115,7 +115,7 @@ def read_table(engine: Engine, table: TableFormat, options: ReadOptions = DEFAUL
     )
 
     location = parse_table_path(table.name)
-    if location is not None and is_local(location[1]) and exists(location[1]):
+    if location is not None and is_local(location[1]) and is_there(location[1]):
         require_within(location[1], (file.path for file in storage_of(location[1]).list_files(location[1])))
     read_rows = engine.implementation(read_catalog_table)
     return read_rows(engine, table.name, options.as_of, options.since, in_order=options.as_service)

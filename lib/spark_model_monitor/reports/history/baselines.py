@@ -41,8 +41,7 @@ from spark_model_monitor.reports.outputs.run_files import (
 )
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.storage import (
-    Storage,
-    exists,
+    is_there,
     join,
     opened_by,
     opening_session,
@@ -113,7 +112,7 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     if run is None:
         # a folder from the service, or a copy of one: documents only
         constraints = join(path, monitor.CONSTRAINTS.FILE_NAME)
-        if not exists(constraints):
+        if not is_there(constraints):
             raise BadInput(
                 f"{path}: there is neither a run of ours nor a {monitor.CONSTRAINTS.FILE_NAME}; name the output path of a "
                 "baselining job"
@@ -201,7 +200,7 @@ def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Docume
         return run, read_document(run, monitor.CONSTRAINTS)
     except BadInput:
         # The run's folder is there, so the file is missing for another reason
-        if exists(run.folder):
+        if is_there(run.folder):
             raise
     log.info("%s: its files were moved there without %s", path, RUNS)
     moved = replace(run, folder=path)
@@ -259,7 +258,7 @@ def _find_statistics(path: str, monitor: Monitor) -> str | None:
     if monitor.STATISTICS is None:
         return None
     statistics = join(path, monitor.STATISTICS.FILE_NAME)
-    if exists(statistics):
+    if is_there(statistics):
         return statistics
     return None
 
@@ -275,7 +274,7 @@ def _read_run_state(run: Run, monitor: Monitor) -> State | None:
         return read_run_state(run, name)
     except BadInput:
         # A person may have deleted it
-        if exists(join(run.folder, name)):
+        if is_there(join(run.folder, name)):
             raise
         return None
 
@@ -290,13 +289,12 @@ def list_earlier_runs(output_path: str) -> Iterator[tuple[str, Run]]:
     matched = HOUR_FOLDERS.match(output_path)
     if matched is None:
         return
-    storage = storage_of(output_path)
     top = matched["top"]
     # Folders of hours have fixed widths, so texts compare as times do
     now = output_path.rstrip("/")[len(top) :]
-    if not storage.exists(top):
+    if not is_there(top):
         return
-    for hour in list_hours_from_latest(storage, top):
+    for hour in list_hours_from_latest(top):
         if hour < now and (run := run_before(top + hour)) is not None:
             yield top + hour, run
 
@@ -317,15 +315,15 @@ def read_earlier_states(
     return tuple(states)
 
 
-def list_hours_from_latest(storage: Storage, top: str, below: str = "") -> Iterator[str]:
+def list_hours_from_latest(top: str, below: str = "") -> Iterator[str]:
     """`/yyyy/mm/dd/hh` of the hour folders below `top`, the latest first; lists only as many folders as needed."""
     if below.count("/") == HOUR_LEVELS:
         yield below
         return
     # Storages list names in order, so the last year, month, day and hour come first
-    for name in reversed(storage.list_folders(top + below)):
+    for name in reversed(storage_of(top).list_folders(top + below)):
         if name.isdecimal():
-            yield from list_hours_from_latest(storage, top, f"{below}/{name}")
+            yield from list_hours_from_latest(top, f"{below}/{name}")
 
 
 def to_run(path: str, monitor: Monitor = DATA_QUALITY) -> BaselineReference:
@@ -340,7 +338,7 @@ def to_files(constraints_path: str, statistics_path: str | None = None) -> Basel
     """The file of constraints and, if there is one, of statistics."""
     statistics = None
     # Constraints alone are a valid baseline; a reference to an absent file isn't
-    if statistics_path is not None and exists(statistics_path):
+    if statistics_path is not None and is_there(statistics_path):
         statistics = resolve_path(statistics_path)
     return BaselineReference(constraints=resolve_path(constraints_path), statistics=statistics)
 
@@ -362,6 +360,6 @@ def read_shares(path: str) -> Mapping[str, float]:
 
     if not path.endswith(".json"):
         path = resolve_file(path, AttributionReport.FILE_NAME)
-        if not exists(path):
+        if not is_there(path):
             raise BadInput(f"{path}: there is no such file; name the output path of a run of explainability")
     return read_document_file(AttributionReport, path).shares

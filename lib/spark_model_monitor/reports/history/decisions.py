@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -34,7 +34,16 @@ from spark_model_monitor.reports.outputs.run_files import (
     run_before,
     set_current_run,
 )
-from spark_model_monitor.storage import exists, holding, join, opened_by, storage_of, write_file
+from spark_model_monitor.storage import (
+    hold,
+    is_there,
+    join,
+    opened_by,
+    read_file,
+    read_if_there,
+    storage_of,
+    write_file,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -157,7 +166,7 @@ def read_decisions(output_path: str) -> list[Decision]:
     """The decisions on the runs that `output_path` belongs to, the oldest first; unreadable ones are ignored."""
     folder = _name_folder(output_path)
     # No folder before the first decision
-    files = storage_of(folder).list_beginning(folder, "") if exists(folder) else ()
+    files = storage_of(folder).list_beginning(folder, "") if is_there(folder) else ()
     decisions = []
     for file in sorted(files, key=lambda file: file.path):
         try:
@@ -194,7 +203,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
     version = join(baselines, model_version)
     # The same content again is no replacement, so a repeated command succeeds
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
-    with holding(storage_of(baselines), baselines):
+    with hold(baselines):
         existing_run = run_before(version)
         if existing_run is not None and dict(existing_run.digests) != digests and not replace:
             raise BadConfiguration(
@@ -223,7 +232,7 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
     # A lease would make the folder of a misspelt name
     if not read_promotions(baselines).standing:
         raise BadConfiguration(f"{baselines}: no version was promoted here; name the folder given to promote by --to")
-    with holding(storage_of(baselines), baselines):
+    with hold(baselines):
         past_promotions = read_promotions(baselines)
         if len(past_promotions.standing) < 2:
             current_version = next((version.model_version for version in past_promotions.standing), "none")
@@ -254,7 +263,7 @@ def read_promotions(baselines: str) -> Promotions:
     the output path of a run.
     """
     path = join(baselines, Promotions.FILE_NAME)
-    if exists(path):
+    if is_there(path):
         promotions = read_document_file(Promotions, path)
         if not all(is_ours(promotion.model_version, NameKind.WORD) for promotion in promotions.promotions):
             raise BadDocument(
@@ -273,23 +282,25 @@ def _write(promotions: Promotions, baselines: str) -> None:
 
 
 def _read_baseline_files(path: str) -> dict[str, bytes]:
-    storage = storage_of(path)
     run = read_current_run(path)
     # A folder of the service: its statistics alone say nothing about limits
     if run is None:
-        names = [name for name in (STATISTICS, *TUNED) if storage.exists(join(path, name))]
-        if not set(names) & set(TUNED):
+        documents = _read_files(path, (STATISTICS, *TUNED))
+        if not documents.keys() & set(TUNED):
             raise BadInput(
                 f"{path}: there is neither a run of ours nor a {' or '.join(TUNED)}; name the output path of a baselining job"
             )
-        return {name: storage.read(join(path, name)) for name in names}
+        return documents
     files = {}
     for name in run.digests:
         original = join(run.folder, name)
-        if name != PAGE or storage.exists(original):  # a prune deletes pages
-            files[name] = storage.read(original)
+        if name != PAGE or is_there(original):  # a prune deletes pages
+            files[name] = read_file(original)
     # A user's edited copies win over what the run wrote
-    for name in TUNED:
-        if name in files and storage.exists(join(path, name)):
-            files[name] = storage.read(join(path, name))
-    return files
+    return files | _read_files(path, files.keys() & set(TUNED))
+
+
+def _read_files(folder: str, names: Iterable[str]) -> dict[str, bytes]:
+    """Those of some files that are in a folder."""
+    contents = {name: read_if_there(join(folder, name)) for name in names}
+    return {name: content for name, content in contents.items() if content is not None}

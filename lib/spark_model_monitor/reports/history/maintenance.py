@@ -46,7 +46,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     remove_from_commit,
     run_before,
 )
-from spark_model_monitor.storage import StoredFile, exists, holding, is_local, join, local_path, storage_of
+from spark_model_monitor.storage import StoredFile, hold, is_local, is_there, join, local_path, storage_of
 from spark_model_monitor.storage.lease import PREFIX, WAIT
 from spark_model_monitor.value_class import value_class
 
@@ -58,12 +58,11 @@ def rebuild_history(folder: str) -> WindowHistory:
 
     A run whose baseline or states are gone is left out with a warning. Raises BadInput if there is no run.
     """
-    storage = storage_of(folder)
     history = create_history(folder)
     baselines = {}
-    with holding(storage, folder):
+    with hold(folder):
         # Oldest first: each window is compared with those before it, as when it ran
-        for hour in reversed([*list_hours_from_latest(storage, folder)]):
+        for hour in reversed([*list_hours_from_latest(folder)]):
             path = join(folder, hour.lstrip("/"))
             run = run_before(path)
             if run is None or PROFILE not in run.digests:
@@ -221,7 +220,7 @@ def prune(prunables: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None
 
 def _prune_output(output_path: str | None, prunables: Sequence[Prunable], wait: timedelta = WAIT) -> None:
     # Held, so that no run reads captures or writes a page meanwhile; captures have no output
-    with holding(storage_of(output_path), output_path, wait) if output_path else nullcontext():
+    with hold(output_path, wait) if output_path else nullcontext():
         # A commit names no file that is gone, whenever this is killed
         if output_path:
             files = [prunable.path for prunable in prunables if prunable.kind in OF_A_RUN]
@@ -246,15 +245,14 @@ def _finish_stopped_prunes(top: str) -> None:
     """Briefly hold every held output, which cleans it up if its run is dead or left that to the next run there; an hour
     folder may never see another run.
     """
-    if not exists(top):
+    if not is_there(top):
         return
-    storage = storage_of(top)
-    files = storage.walk(top, hidden=True)
+    files = storage_of(top).walk(top, hidden=True)
     # Leases and notes of commits are all that a killed process leaves
     left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
     for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
         # No wait: what is held by a living run isn't left over
-        with suppress(OutputHeld), holding(storage, folder, timedelta(0)):
+        with suppress(OutputHeld), hold(folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
     _delete_empty_hours(top)
@@ -290,23 +288,21 @@ def count_totals(items: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, 
 
 
 def _find_hours(kind: PrunableKind, top: str) -> Iterator[Prunable]:
-    storage = storage_of(top)
     for folder, hour in _list_hour_folders(top):
         # A wrong folder must not cost somebody's runs
-        if storage.exists(join(folder, CURRENT)):
+        if is_there(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
             )
         output = top if kind is PrunableKind.MERGED else None
-        yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage.list_files, folder)], output)
+        yield _create_item(kind, folder, hour + HOUR, [*_list_unless_gone(storage_of(top).list_files, folder)], output)
 
 
 def _find_merge_files(top: str) -> Iterator[Prunable]:
     yield from _find_hours(PrunableKind.MERGED, top)
     yield from _find_quarantines(top)
-    storage = storage_of(top)
     folder = join(top, PENDING)
-    for file in storage.list_files(folder) if storage.exists(folder) else ():
+    for file in storage_of(folder).list_files(folder) if is_there(folder) else ():
         named = _PENDING_HOUR.fullmatch(file.path)
         if named is not None and (hour := parse_time(f"{named[1]}:00:00")) is not None:
             yield _create_item(PrunableKind.PENDING, file.path, hour + HOUR, [file], top)
@@ -350,7 +346,7 @@ def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str) -> I
     try:
         yield from look(folder)
     except BadInput:
-        if exists(folder):
+        if is_there(folder):
             raise
 
 
@@ -390,7 +386,7 @@ def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
 
 def _has_run(folder: str) -> bool:
     """Whether a run was published in an hour folder, or is left there by a prune that was killed."""
-    if exists(join(folder, CURRENT)):
+    if is_there(join(folder, CURRENT)):
         return True
     return any(_list_unless_gone(partial(storage_of(folder).list_beginning, start=UNFINISHED), folder))
 
@@ -409,7 +405,7 @@ def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Pr
         state_folders = {STATES} | {name.rpartition("/")[0] for name in names}
         for name in sorted(state_folders):
             path = join(folder, name)
-            if name.rpartition("/")[2] == STATES and exists(path):
+            if name.rpartition("/")[2] == STATES and is_there(path):
                 states = [file for file in files if _name_below(folder, file.path).startswith(f"{name}/")]
                 yield _create_item(kind, path, hour, states, folder)
 
@@ -425,7 +421,7 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
     start: the first hour that may have some; None: the oldest. Returns the hour at which the next call goes on, at most
     `before`. Raises as `prune`, except that it ends at a window that another process holds.
     """
-    if not exists(top):
+    if not is_there(top):
         return before
     num_expired = 0
     for folder, hour in _list_hours_between(top, start, before):

@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import LeftBehind
 from spark_model_monitor.reports.history.variation import WindowHistory
 from spark_model_monitor.reports.outputs.run_files import read_document_file
-from spark_model_monitor.storage import exists, join
+from spark_model_monitor.storage import is_there, join
 
 if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
@@ -31,7 +31,7 @@ def add_past_metrics(rule_set: RuleSet, history: WindowHistory) -> RuleSet:
     past_alarms: dict[str, tuple[str, ...]] = {}
     for window in history.entries[-rule_set.past_runs :]:
         path = join(history.folder, window.folder, CheckResults.FILE_NAME)
-        if not exists(path):  # somebody deleted that run
+        if not is_there(path):  # somebody deleted that run
             continue
         # Rules of one metric have it once
         metrics: dict[str, float] = {}

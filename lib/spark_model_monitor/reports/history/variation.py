@@ -142,9 +142,7 @@ class WindowHistory:
         baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
         they have that.
         """
-        is_selected = self._match(reference=reference)
-        if baseline is not None:
-            is_selected = self._match(reference=reference, baseline=baseline)
+        is_selected = self._match(reference=reference, baseline=baseline)
         # Feature by feature: where the other reference has a window, it replaces that of the hour
         for name, other_reference in (instead or {}).items():
             is_feature = self._match(feature=name, baseline=baseline)
@@ -458,8 +456,10 @@ class WindowHistory:
         return is_alarmed
 
     def _match(self, **values: str | None) -> NDArray[np.bool_]:
-        """Which rows have these values, by column."""
-        masks = [pc.equal(self.table[column], value).to_numpy() for column, value in values.items()]
+        """Which rows have these values, by column; None is any value."""
+        masks = [
+            pc.equal(self.table[column], value).to_numpy() for column, value in values.items() if value is not None
+        ]
         is_match: NDArray[np.bool_] = np.logical_and.reduce(masks)
         return is_match
 

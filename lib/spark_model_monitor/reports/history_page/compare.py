@@ -69,7 +69,7 @@ from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.statistics.drift import compare_categorical, compare_numeric
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.storage import exists, join, read_file, read_if_there
+from spark_model_monitor.storage import is_there, join, read_file, read_if_there
 from spark_model_monitor.value_class import value_class
 
 VIOLATED_STATUS = 4  # exit status, as for a job with --fail-on-violations. Source: C1.6.
@@ -416,11 +416,11 @@ def _read_side(path: str) -> ComparedSide:
         return _create_side_with_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
     # The output path of the service's baselining job has documents and no run
     constraints = join(folder, Constraints.FILE_NAME)
-    if run is None and not is_run(path) and exists(constraints):
+    if run is None and not is_run(path) and is_there(constraints):
         return replace(_read_file(constraints), path=constraints)
     past = read_run(path)
     # Model quality writes a statistics.json, too, but its numbers are metrics without distributions
-    if past.is_metric.any() or not exists(statistics):
+    if past.is_metric.any() or not is_there(statistics):
         return _create_side_with_metrics(path, past)
     return _create_side_with_statistics(path, statistics, None)
 

@@ -212,16 +212,12 @@ def read_history(
             runs.append(run)
     # Tell an empty folder, limits that fit nothing, and damaged files from each other
     if not runs:
+        problem = "no run here"
+        if read_runs:
+            problem = f"none of the {len(read_runs)} runs here is of a window in these times"
         if unread:
-            damaged = f"; {len(unread)} can't be read, the first: {unread[0].problem}"
-        else:
-            damaged = ""
-        num_outside = len(read_runs)
-        if num_outside:
-            problem = f"none of the {num_outside} runs here is of a window in these times"
-        else:
-            problem = "no run here"
-        raise BadInput(f"{', '.join(folders)}: {problem}{damaged}")
+            problem += f"; {len(unread)} can't be read, the first: {unread[0].problem}"
+        raise BadInput(f"{', '.join(folders)}: {problem}")
     # A window counts once for each monitor, however many folders have it
     timed: dict[tuple[datetime, datetime, str, str | None], PastRun] = {}
     without_window = []

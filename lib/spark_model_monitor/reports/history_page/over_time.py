@@ -27,7 +27,7 @@ from spark_model_monitor.reports.history_page.history import History, Series, Wi
 from spark_model_monitor.reports.history_page.past_run import Numbers, parse_summary
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
-from spark_model_monitor.storage import Storage, join, storage_of
+from spark_model_monitor.storage import is_there, join, read_file
 
 MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
 # bars over time in a card and in a cell; with more windows, several share a bar
@@ -224,7 +224,6 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     if folders is None or hour is None or described.window is None:
         return NO_NEIGHBOUR_RUNS
     top = folders["top"]
-    storage = storage_of(output_path)
     start = parse_moment(described.window.start)
     end = parse_moment(described.window.end)
     length = end - start
@@ -235,7 +234,7 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR_NAME}}", SUMMARY)
         try:
-            runs[position] = parse_summary(storage.read(path), path, path, described)
+            runs[position] = parse_summary(read_file(path), path, path, described)
         except MonitorError:  # it is absent, or can't be read
             continue
     # No empty columns before the oldest run that is there
@@ -249,18 +248,18 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
         hours = {name: create_hours(series, row, times) for row, name in enumerate(series.names)}
     else:
         hours = {}
-    return Around(hours, tuple(_find_links(top, hour, (start, end), storage)))
+    return Around(hours, tuple(_find_links(top, hour, (start, end))))
 
 
-def _find_links(top: str, hour: datetime, window: Window, storage: Storage) -> Iterator[tuple[str, str]]:
+def _find_links(top: str, hour: datetime, window: Window) -> Iterator[tuple[str, str]]:
     """Words and addresses of the pages beside a run's: its neighbours', and the histories above."""
     start, end = window
     length = end - start
     # Links climb from hh, dd, mm and yyyy, so they hold wherever the tree is copied
     for word, neighbour in ((f"← {start - length:%H:%M}", hour - length), (f"{end:%H:%M} →", hour + length)):
         path = f"{neighbour:{HOUR_NAME}}/{PAGE}"
-        if storage.exists(join(top, path)):
+        if is_there(join(top, path)):
             yield word, f"../../../../{path}"
     for word, folder, up in (("all windows", top, ""), ("the model", top.rpartition("/")[0], "../")):
-        if folder and storage.exists(join(folder, HISTORY)):
+        if folder and is_there(join(folder, HISTORY)):
             yield word, f"../../../../{up}{HISTORY}"

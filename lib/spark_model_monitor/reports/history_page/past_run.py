@@ -43,12 +43,13 @@ from spark_model_monitor.reports.outputs.result_tables import FULL_SHARE, SUMMAR
 from spark_model_monitor.reports.outputs.run_files import (
     CURRENT,
     VIOLATIONS,
+    Run,
     read_current_run,
     read_document,
     read_run_file,
 )
 from spark_model_monitor.statistics.states.encoding import MALFORMED
-from spark_model_monitor.storage import exists, join, read_if_there
+from spark_model_monitor.storage import is_there, join, read_if_there
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
@@ -160,7 +161,7 @@ def show_end_of_path(folder: str) -> str:
 def is_run(folder: str) -> bool:
     """Whether a monitoring run, or a baseline, was published in this folder, by our jobs or by the service."""
     names = (CURRENT, VIOLATIONS, Statistics.FILE_NAME, BiasReport.FILE_NAME)
-    return any(exists(join(folder, name)) for name in names)
+    return any(is_there(join(folder, name)) for name in names)
 
 
 def read_run(folder: str) -> PastRun:
@@ -169,14 +170,13 @@ def read_run(folder: str) -> PastRun:
     Raises BadInput if a file can't be read, BadDocument if one is damaged.
     """
     run = read_current_run(folder)
-    run_folder = run.folder if run else folder
     described = None
     # One small file with everything; runs of the service have documents only
     if run and SUMMARY in run.digests:
         described = read_document(run, RunDescription)
     if run and described:
-        return parse_summary(read_run_file(run, SUMMARY), join(run_folder, SUMMARY), folder, described)
-    return _read_documents(folder, run_folder, run.run_id if run else None)
+        return parse_summary(read_run_file(run, SUMMARY), join(run.folder, SUMMARY), folder, described)
+    return _read_documents(folder, run)
 
 
 def parse_summary(content: bytes, path: str, folder: str, described: RunDescription) -> PastRun:
@@ -228,8 +228,9 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     )
 
 
-def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun:
+def _read_documents(folder: str, run: Run | None) -> PastRun:
     """The run from files that the service writes as well, and from checks.json if present."""
+    run_folder = run.folder if run else folder
 
     def read(document: type[Document], parse: Callable[[bytes, str], T] | None = None) -> T | Any:
         path = join(run_folder, document.FILE_NAME)
@@ -277,7 +278,7 @@ def _read_documents(folder: str, run_folder: str, run_id: str | None) -> PastRun
     if checks is None:
         violation_results = tuple(check_result for check_result in check_results if check_result.is_violation)
     # What no file says is left at its default: model, schedule, baseline and distributions
-    start, end = _find_window(folder, dataset, is_of_service=run_id is None)
+    start, end = _find_window(folder, dataset, is_of_service=run is None)
     # analysis.json serves bias and attributions; attributions tell them apart
     if explains:
         analysis_type = AnalysisType.MODEL_EXPLAINABILITY

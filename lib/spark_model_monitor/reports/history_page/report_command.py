@@ -34,7 +34,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_document,
 )
 from spark_model_monitor.reports.page.page_files import Report
-from spark_model_monitor.storage import exists, holding, join, resolve_path, storage_of
+from spark_model_monitor.storage import hold, is_there, join, resolve_path
 from spark_model_monitor.value_class import value_class
 
 MOST_BYTES = "5MB"
@@ -129,7 +129,7 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
     # One folder is usual, so its page stands beside the runs that it shows
     path = output or _find_page(request.folders[0])
     report = _report(history, request, _find_links(history, path))
-    with holding(storage_of(path), os.path.dirname(path) or "."):  # removes drafts of killed runs
+    with hold(os.path.dirname(path) or "."):  # removes drafts of killed runs
         report.save(path)
     runs = sum(len(series.runs) for series in history.series)
     seconds = time.monotonic() - started
@@ -191,7 +191,7 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     for run in history.past_runs:
         path = join(run.identity.folder, PAGE)
         # Links are relative, so that the page works after its folder is copied, and none leads out of it
-        if top and path.startswith(f"{top}/") and exists(path):
+        if top and path.startswith(f"{top}/") and is_there(path):
             links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
-from spark_model_monitor.storage import exists, holding, join, read_file, read_if_there, storage_of, write_file
+from spark_model_monitor.storage import hold, is_there, join, read_file, read_if_there, storage_of, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def publish(
     Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
     """
     run = _create_run(files, output_path)
-    with holding(storage_of(output_path), output_path):
+    with hold(output_path):
         before = forget_unfinished(output_path)
         # What the run's own folder has never changes
         if before is not None and before.folder == run.folder:
@@ -125,7 +125,7 @@ def add_to_description(members: Mapping[str, json_text.Json], output_path: str) 
 
     The run keeps its id, and a rerun its bytes. Does nothing without a run. Raises what `publish` raises.
     """
-    with holding(storage_of(output_path), output_path):
+    with hold(output_path):
         run = forget_unfinished(output_path)
         if run is None:
             return
@@ -166,17 +166,17 @@ def _replace_run(
     is_in_place = run.folder == output_path
     # A note says which run was being published when its process was killed
     note = None
-    if before != run and (is_in_place or not storage.exists(run.folder)):
+    if before != run and (is_in_place or not is_there(run.folder)):
         note = note_unfinished(run, output_path)
     if before is not None and before.folder == output_path and before != run:
         before = _move_run(before, output_path)
     try:
         if not is_in_place:
             for name, content in files.items():
-                storage.write(join(run.folder, name), content)
+                write_file(join(run.folder, name), content)
         # The run's own folder is complete now; the files beside it follow in an order that readers rely on
         for name in sorted(files, key=lambda name: (name in COPIED_LAST and COPIED_LAST.index(name) + 1, name)):
-            storage.write(join(output_path, name), shown_files[name])
+            write_file(join(output_path, name), shown_files[name])
         if before is not None:
             for name in sorted(before.digests.keys() - run.digests.keys()):
                 storage.delete(join(output_path, name))
@@ -203,12 +203,11 @@ def _replace_run(
 
 def _move_run(run: Run, output_path: str) -> Run:
     """The current run, moved from the output path to its own folder."""
-    storage = storage_of(output_path)
     moved = replace(run, folder=join(output_path, RUNS, run.run_id))
     for name in run.digests:
         path = join(output_path, name)
-        if storage.exists(path):  # pages and states are pruned
-            storage.copy(path, join(moved.folder, name))
+        if is_there(path):  # pages and states are pruned
+            storage_of(path).copy(path, join(moved.folder, name))
     set_current_run(moved, output_path)
     return moved
 
@@ -249,7 +248,7 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
         path = join(output_path, name)
         # Only a stopped run's bytes are replaced: a user's edits are neither run's and stay
         stopped_digests = {run.digests.get(name, digest) for run in stopped_runs} - {digest}
-        if returns or not storage.exists(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
+        if returns or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
             with suppress(BadInput):  # pages and states are pruned
                 storage.copy(join(published.folder, name), path)
     if not returns:
@@ -263,7 +262,7 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
 def has_digest(path: str, digest: str) -> bool:
     """Whether a file is there with this sha256."""
     with suppress(BadInput):  # it did not get that far, or the page was pruned
-        return hashlib.sha256(storage_of(path).read(path)).hexdigest() == digest
+        return hashlib.sha256(read_file(path)).hexdigest() == digest
     return False
 
 
@@ -278,7 +277,7 @@ def set_current_run(run: Run, output_path: str) -> None:
 def note_unfinished(run: Run, output_path: str) -> str:
     """Note that the files of a run at a held output are incomplete, being written or deleted; returns the note's path."""
     note = join(output_path, f"{UNFINISHED}{run.run_id}")
-    storage_of(output_path).write(note, _encode_commit(run, output_path))
+    write_file(note, _encode_commit(run, output_path))
     return note
 
 
@@ -294,14 +293,13 @@ def remove_from_commit(names: Set[str], output_path: str) -> None:
 
 def find_unfinished(output_path: str) -> dict[str, Run | None]:
     """The notes of interrupted publishing, by path, for a held output; None for a note without content."""
-    storage = storage_of(output_path)
-    folders = [folder for folder in (output_path, join(output_path, RUNS)) if storage.exists(folder)]
-    files = [file for folder in folders for file in storage.list_beginning(folder, UNFINISHED)]
+    folders = [folder for folder in (output_path, join(output_path, RUNS)) if is_there(folder)]
+    files = [file for folder in folders for file in storage_of(folder).list_beginning(folder, UNFINISHED)]
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
         # A kill may leave a note without content; then nobody knows what it was about
         with suppress(BadDocument):
-            notes[path] = read_commit(storage.read(path), path)
+            notes[path] = read_commit(read_file(path), path)
     return notes
 
 
@@ -341,7 +339,7 @@ def resolve_file(output_path: str, name: str) -> str:
     """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
     copy = join(output_path, name)
     run = None
-    if not exists(copy):
+    if not is_there(copy):
         run = read_current_run(output_path)
     if run is None:
         return copy

@@ -30,7 +30,16 @@ from spark_model_monitor.reports.outputs.result_tables import (
     encode_parquet,
 )
 from spark_model_monitor.reports.outputs.run_files import Run, read_document
-from spark_model_monitor.storage import StoredFile, holding, join, opening_session, storage_of, write_file
+from spark_model_monitor.storage import (
+    StoredFile,
+    hold,
+    is_there,
+    join,
+    opening_session,
+    read_file,
+    storage_of,
+    write_file,
+)
 from spark_model_monitor.storage.file_system import is_draft, is_hidden
 from spark_model_monitor.value_class import value_class
 
@@ -159,7 +168,7 @@ class PendingRun:
     @classmethod
     def read(cls, path: str) -> PendingRun:
         """Raises BadInput if the file can't be read, BadDocument if it is not what `write` wrote."""
-        content = storage_of(path).read(path)
+        content = read_file(path)
         try:
             pending = pq.ParquetFile(pa.BufferReader(content)).read()
             rows = {}
@@ -182,14 +191,13 @@ def compact(destination: str) -> None:
     If another process is at it for long, it or the next one adds them.
     Raises BadInput if a file of rows can't be parsed, OutputFailed if one can't be written.
     """
-    storage = storage_of(destination)
     new = join(destination, NEW)
-    if not storage.exists(new):
+    if not is_there(new):
         return
     try:
-        with holding(storage, destination, _WAIT):
+        with hold(destination, _WAIT):
             # Files alone: a pipe or a link that leads nowhere would keep the rows waiting
-            while files := [file for file in storage.list_beginning(new, "") if not is_hidden(file.name)]:
+            while files := [file for file in storage_of(new).list_beginning(new, "") if not is_hidden(file.name)]:
                 _add_runs(destination, files)
             _delete_abandoned(new)
     except OutputHeld as held:
@@ -234,9 +242,8 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
 
 def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
     """Write a file anew: without the rows of some runs, and with those of others."""
-    storage = storage_of(path)
     tables = list(added)
-    if storage.exists(path):
+    if is_there(path):
         earlier = _read_parquet(path)
         is_replaced = pc.is_in(earlier["run_id"], value_set=pa.array(sorted(replaced), pa.string()))
         tables.append(earlier.filter(pc.invert(is_replaced)))
@@ -246,7 +253,7 @@ def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> N
     rows = pa.concat_tables(tables, promote_options="default")
     # The same runs are the same bytes, in whatever order they came; the sort is stable, so a run's rows keep theirs
     ordered = rows.sort_by([("window_start", "ascending"), ("run_id", "ascending")])
-    storage.write(path, encode_parquet(ordered))
+    write_file(path, encode_parquet(ordered))
 
 
 def _read_parquet(path: str) -> pa.Table:

@@ -27,7 +27,7 @@ from spark_model_monitor.errors import BadDocument, BadInput, DamagedRecord, Out
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.outputs.printable import format_table, truncate_text
 from spark_model_monitor.stopping import run_at_exit
-from spark_model_monitor.storage import LocalStorage, exists, is_local, join, local_path, storage_of, write_file
+from spark_model_monitor.storage import LocalStorage, is_local, is_there, join, local_path, storage_of, write_file
 from spark_model_monitor.storage.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Record:
     def exists(cls, folder: State, name: str) -> bool:
         """Whether the schedule called `name` was ever due."""
         path = cls._file(folder, name)
-        return exists(path)
+        return is_there(path)
 
     @staticmethod
     def _file(folder: State, name: str) -> str:
@@ -159,7 +159,7 @@ class Record:
 
     def settle(self) -> None:
         """Create the file, and note which runs were interrupted. For the lock's holder."""
-        if not exists(self._path):
+        if not is_there(self._path):
             self.write()
         for execution in self.executions.executions:
             if execution.status in RUNNING_STATUSES and not _is_alive(execution):

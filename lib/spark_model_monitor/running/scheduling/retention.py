@@ -86,7 +86,7 @@ def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
     if not storage.exists(folder):
         return None
     # Hour folders that a failed run has left have no commit
-    for below in list_hours_from_latest(storage, folder):
+    for below in list_hours_from_latest(folder):
         hour = parse_hour_of_path(join(folder + below, ""))
         if hour is not None and hour <= now and storage.exists(join(folder + below, CURRENT)):
             return hour

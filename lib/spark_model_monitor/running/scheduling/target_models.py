@@ -60,7 +60,7 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     storage = storage_of(top)
     read_names = set[frozenset[bytes]]()
     try:
-        for hour in islice(list_hours_from_latest(storage, top), MOST_HOURS):
+        for hour in islice(list_hours_from_latest(top), MOST_HOURS):
             for file in storage.list_files(f"{top}{hour}")[:MOST_FILES]:
                 # The beginning of a file is enough: names repeat, and files may have gigabytes
                 _add_records(called, storage.read(file.path, MOST_BYTES), read_names)
