@@ -249,10 +249,10 @@ def create_document(report: Report) -> dict[str, Json]:
     run = report.run
     sentence = verdict.said or Headline("")
     # The first features or metrics of which nobody can tell
-    first_unsure = []
-    for feature in verdict.unsure[:MOST_VIOLATIONS]:
-        members = {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
-        first_unsure.append(members)
+    first_unsure = [
+        {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
+        for feature in verdict.unsure[:MOST_VIOLATIONS]
+    ]
     return {
         "version": VERSION,
         # The only member that chat servers show, so it has to make sense alone

@@ -32,6 +32,7 @@ __all__ = [
     "is_there",
     "read_file",
     "read_if_there",
+    "remove",
     "resolve_path",
     "write_file",
     "storage_here",
@@ -126,10 +127,9 @@ def read_file(path: str) -> bytes:
 
 def read_if_there(path: str) -> bytes | None:
     """The bytes of a file; None if it is not there. Raises BadInput if it can't be read."""
-    storage = storage_of(path)
     # Looked at first: reading raises the same error for a file that is absent and one that can't be read
-    if storage.exists(path):
-        return storage.read(path)
+    if is_there(path):
+        return read_file(path)
     return None
 
 
@@ -139,8 +139,14 @@ def write_file(path: str, content: bytes) -> None:
     storage_of(path).write(path, content)
 
 
+def remove(path: str) -> None:
+    """Delete a file, or a folder with all that is in it, as `Storage.delete` does."""
+    storage_of(path).delete(path)
+
+
 def hold(folder: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
     """Hold an output, wherever it is, as `holding` does."""
+    # The lease lies in the folder that it is on, so one storage has both
     return holding(storage_of(folder), folder, wait)
 
 

@@ -46,7 +46,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     remove_from_commit,
     run_before,
 )
-from spark_model_monitor.storage import StoredFile, hold, is_local, is_there, join, local_path, storage_of
+from spark_model_monitor.storage import StoredFile, hold, is_local, is_there, join, local_path, remove, storage_of
 from spark_model_monitor.storage.lease import PREFIX, WAIT
 from spark_model_monitor.value_class import value_class
 
@@ -496,9 +496,8 @@ def _list_run_files(folder: str) -> list[StoredFile]:
 
 def _delete(item: Prunable) -> None:
     """Delete an item. A run's folder contains the lease on it, which stays."""
-    storage = storage_of(item.path)
     if item.kind is not PrunableKind.WINDOWS:
-        storage.delete(item.path)
+        remove(item.path)
         return
     # A prune that is killed leaves a note by which the next one finds the rest, and no commit that names what is gone
     run = run_before(item.path)
@@ -507,16 +506,15 @@ def _delete(item: Prunable) -> None:
     # The lease goes with its context
     for file in _list_run_files(item.path):
         if not file.name.startswith(PREFIX):
-            storage.delete(file.path)
+            remove(file.path)
 
 
 def _delete_if_empty(hour: str) -> None:
     """Delete the folder of an hour if it has no file, and those of its day, month and year that others don't fill."""
-    storage = storage_of(hour)
     folder = hour
     for _ in range(HOUR_LEVELS):
-        if storage.exists(folder):
-            if any(_list_unless_gone(partial(storage.walk, hidden=True), folder)):
+        if is_there(folder):
+            if any(_list_unless_gone(partial(storage_of(folder).walk, hidden=True), folder)):
                 return
-            storage.delete(folder)
+            remove(folder)
         folder = folder.rpartition("/")[0]

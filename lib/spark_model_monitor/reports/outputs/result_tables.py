@@ -183,7 +183,7 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
         "low": low if row["low"] is None else row["low"],
         "high": high if row["high"] is None else row["high"],
     }
-    if distance_results and measured in distance_results and measured is not None:
+    if measured is not None and measured in distance_results:
         # Such a check observes a probability; its distance is another member
         if measured.observes_p_value:
             distance = measured.distance

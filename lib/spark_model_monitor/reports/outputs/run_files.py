@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.errors import BadDocument, BadInput, MonitorError
-from spark_model_monitor.storage import hold, is_there, join, read_file, read_if_there, storage_of, write_file
+from spark_model_monitor.storage import hold, is_there, join, read_file, read_if_there, remove, storage_of, write_file
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -162,7 +162,6 @@ def _replace_run(
 
     At each moment the files that `_current.json` names have the bytes that it names.
     """
-    storage = storage_of(output_path)
     is_in_place = run.folder == output_path
     # A note says which run was being published when its process was killed
     note = None
@@ -179,7 +178,7 @@ def _replace_run(
             write_file(join(output_path, name), shown_files[name])
         if before is not None:
             for name in sorted(before.digests.keys() - run.digests.keys()):
-                storage.delete(join(output_path, name))
+                remove(join(output_path, name))
     except BaseException:
         # Makes room for smaller runs, and brings back the files of the run before
         if note is not None:
@@ -187,15 +186,15 @@ def _replace_run(
                 if is_in_place:
                     _restore_current_run(output_path, find_unfinished(output_path))
                 else:
-                    storage.delete(run.folder)
+                    remove(run.folder)
         raise
     set_current_run(run, output_path)
     # Published now: what can't be removed is left to the next run
     try:
         if before is not None and is_in_place:
-            storage.delete(join(output_path, RUNS, run.run_id))
+            remove(join(output_path, RUNS, run.run_id))
         if note is not None:
-            storage.delete(note)
+            remove(note)
     except MonitorError as error:
         log.warning("%s", error)
     return before
@@ -217,13 +216,12 @@ def forget_unfinished(output_path: str) -> Run | None:
     notes = find_unfinished(output_path)
     current = _restore_current_run(output_path, notes)
     for note in notes:
-        storage_of(output_path).delete(note)
+        remove(note)
     return current
 
 
 def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> Run | None:
     """Undo what the runs of these notes began at a held output. Returns the current run."""
-    storage = storage_of(output_path)
     current = run_before(output_path)
     if not notes:
         return current
@@ -234,11 +232,12 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
     if published.folder == output_path:
         begun_ids.add(published.run_id)
     for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {published.folder}:
-        storage.delete(folder)
+        remove(folder)
     # A file that no published run has may go
     for run in stopped_runs:
-        for name in run.digests.keys() - published.digests.keys():
-            storage.delete(join(output_path, name))
+        for name in run.digests:
+            if name not in published.digests:
+                remove(join(output_path, name))
     # A run in place has no second set of files
     if published.folder == output_path:
         return current
@@ -250,12 +249,12 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
         stopped_digests = {run.digests.get(name, digest) for run in stopped_runs} - {digest}
         if returns or not is_there(path) or any(has_digest(path, stopped) for stopped in stopped_digests):
             with suppress(BadInput):  # pages and states are pruned
-                storage.copy(join(published.folder, name), path)
+                storage_of(path).copy(join(published.folder, name), path)
     if not returns:
         return current
     returned = replace(published, folder=output_path)
     set_current_run(returned, output_path)
-    storage.delete(published.folder)
+    remove(published.folder)
     return returned
 
 
@@ -338,9 +337,9 @@ def run_before(output_path: str) -> Run | None:
 def resolve_file(output_path: str, name: str) -> str:
     """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
     copy = join(output_path, name)
-    run = None
-    if not is_there(copy):
-        run = read_current_run(output_path)
+    if is_there(copy):
+        return copy
+    run = read_current_run(output_path)
     if run is None:
         return copy
     return join(run.folder, name)

@@ -37,6 +37,7 @@ from spark_model_monitor.storage import (
     join,
     opening_session,
     read_file,
+    remove,
     storage_of,
     write_file,
 )
@@ -106,14 +107,12 @@ def write_results_table(
 def _find_superseded(run: Run, described: RunDescription) -> str | None:
     """The run that this one replaces: the previous one, if it has the same window."""
     before = run.before
-    run_before_description = None
-    if before and before.run_id != run.run_id:
-        run_before_description = read_document(before, RunDescription)
-    if before is None or run_before_description is None or described.window is None:
+    if before is None or before.run_id == run.run_id or described.window is None:
         return None
+    replaced = read_document(before, RunDescription)
     # The same path may have had another window before, whose rows stay
     same = ("job", "analysis_type", "window", "model", "schedule")
-    if all(getattr(run_before_description, name) == getattr(described, name) for name in same):
+    if replaced is not None and all(getattr(replaced, name) == getattr(described, name) for name in same):
         return before.run_id
     return None
 
@@ -205,7 +204,6 @@ def compact(destination: str) -> None:
 
 
 def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
-    storage = storage_of(destination)
     # In the order in which they were written: a run takes the place of an earlier one of its window
     pending_runs: dict[str, PendingRun] = {}
     replaced_by_time: dict[datetime | None, set[str]] = {}
@@ -214,8 +212,8 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
             run = PendingRun.read(file.path)
         except BadDocument as error:
             aside = join(destination, DAMAGED, file.name)
-            storage.copy(file.path, aside)
-            storage.delete(file.path)
+            storage_of(aside).copy(file.path, aside)
+            remove(file.path)
             log.warning("%s", printable(f"{error}; it is {aside} now"))
             continue
         replaced = {run.run_id, run.superseded or run.run_id}
@@ -237,7 +235,7 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
             _replace_rows(join(destination, folder, name), replaced, [run.list_rows(table) for run in runs])
     # Only now: what is added twice is there once
     for file in files:
-        storage.delete(file.path)
+        remove(file.path)
 
 
 def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
@@ -260,17 +258,17 @@ def _read_parquet(path: str) -> pa.Table:
     try:
         return pq.ParquetFile(storage_of(path).open(path)).read()
     except (pa.ArrowException, OSError) as error:
-        problem = f"{path}: is no Parquet file ({type(error).__name__})"
-        raise BadInput(f"{problem}; move it away, or restore it from a copy") from error
+        raise BadInput(
+            f"{path}: is no Parquet file ({type(error).__name__}); move it away, or restore it from a copy"
+        ) from error
 
 
 def _delete_abandoned(folder: str) -> None:
     """Delete what was being written when its process was killed."""
-    storage = storage_of(folder)
     oldest_ms = (current_machine().now() - _ABANDONED).timestamp() * 1000
-    for file in storage.list_hidden(folder):
+    for file in storage_of(folder).list_hidden(folder):
         if is_draft(file.name) and file.modified_ms < oldest_ms:
-            storage.delete(file.path)
+            remove(file.path)
 
 
 class _Catalog:
