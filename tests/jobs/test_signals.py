@@ -16,6 +16,10 @@ from tests.waiting import wait_for
 from spark_model_monitor import stopping
 from spark_model_monitor.storage.file_system import is_draft
 
+EACH_SIGNAL = pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.nightly)]
+)
+
 PATIENT = """
 from spark_model_monitor import stopping
 stopping.GRACE_SECONDS = 1e6
@@ -128,7 +132,7 @@ def test_what_goes_on_regardless_has_less_than_ten_seconds():
     assert stopping.GRACE_SECONDS + stopping.LAST_SECONDS < 10
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@EACH_SIGNAL
 def test_what_a_script_swallows_ends_the_job_at_the_next_record(data, number, status):
     status_found, printed = signalled(data, baseline(data, SLOWLY), number)
 
@@ -201,8 +205,15 @@ def test_a_second_signal_waits_for_nothing(data):
     assert status_found == 143, printed
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("script", [TWICE_AT_ONCE, TWICE_IN_THE_END], ids=["at once", "in the end"])
+@pytest.mark.parametrize(
+    ("number", "script"),
+    [
+        pytest.param(signal.SIGTERM, TWICE_AT_ONCE, id="SIGTERM at once"),
+        pytest.param(signal.SIGINT, TWICE_IN_THE_END, id="SIGINT in the end"),
+        pytest.param(signal.SIGINT, TWICE_AT_ONCE, id="SIGINT at once", marks=pytest.mark.nightly),
+        pytest.param(signal.SIGTERM, TWICE_IN_THE_END, id="SIGTERM in the end", marks=pytest.mark.nightly),
+    ],
+)
 def test_the_same_signal_twice_at_once_is_one_and_cuts_no_clean_exit(data, number, script):
     status, printed = ended(baseline(data, script.format(number=int(number))))
 
@@ -222,7 +233,7 @@ def test_a_script_that_ends_the_process_has_failed(data, script):
     assert not (data / "out" / "statistics.json").exists()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@EACH_SIGNAL
 def test_a_signal_ends_all_windows_of_a_backfill(data, number, status):
     captured(data)
     (data / "script.py").write_text(SLOWLY)
@@ -244,7 +255,7 @@ def write_for_spark(folder):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@EACH_SIGNAL
 def test_a_signal_ends_a_job_on_spark_whose_script_never_comes_back(data, number, status):
     status_found, printed = signalled(data, baseline(data, write_for_spark(data), engine="spark"), number)
 

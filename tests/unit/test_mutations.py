@@ -71,6 +71,7 @@ def test_texts_annotations_defaults_logs_and_sizes_are_left_out(tmp_path):
     assert find_new_lines(tmp_path, CODE) == {'return ""'}
 
 
+@pytest.mark.nightly
 def test_a_seed_draws_the_same_programs_again_each_with_one_line_damaged():
     files = [file for room in ROOMS for file in sorted((PACKAGE / room).rglob("*.py"))]
     damages = draw_damages(files, 5, 30)
