@@ -240,8 +240,8 @@ def _require_same_files(quiet: Mapping[str, bytes], actual: Mapping[str, bytes],
 
 
 def _is_shown(name: str) -> bool:
-    """Whether it is a page that shows what lay beside its run when it was made; the run's own is in its folder."""
-    return name.startswith("reports/") and name.endswith(f"/{PAGE}") and "/_runs/" not in name
+    """Whether it is a page that shows what lay beside its run when it was made, as that of a window is wherever it moves."""
+    return name.startswith("reports/") and name.endswith(f"/{PAGE}")
 
 
 def _first_difference(expected_content: bytes, actual_content: bytes) -> str:

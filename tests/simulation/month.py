@@ -306,7 +306,10 @@ def plan_faults(month: Month, seed: int) -> Faults:
             call = OF_SINK
         else:
             call = random.randint(1, CALLS_OF.get(month.steps[step_number].name, 100))
-        faults_by_step.setdefault((step_number, random.randrange(month.steps[step_number].drivers)), {})[call] = fault
+        driver = random.randrange(month.steps[step_number].drivers)
+        # What a listing lacks leaves its folder empty, which `prune` removes: no disk does that, and other stores have no folders
+        if fault is not Fault.LAG or month.steps[step_number].name != "prune":
+            faults_by_step.setdefault((step_number, driver), {})[call] = fault
     return faults_by_step
 
 

@@ -74,7 +74,8 @@ def test_a_fault_says_what_its_reason_means_in_the_line(reason, line, fault):
 
 
 @pytest.mark.parametrize(
-    "line", ['{"a": 1}', "1,2,3", "", '{"captureData": {"endpointInput": 1, "endpointOutput": 2}}']
+    "line",
+    ['{"a": 1}', "1,2,3", "", '{"captureData": {"endpointInput": 1, "endpointOutput": 2}}', f'{{"a": {"9" * 5_000}}}'],
 )
 def test_lines_without_such_a_fault_get_no_word(line):
     assert describe_fault(line) == ""

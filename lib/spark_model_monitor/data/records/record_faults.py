@@ -47,7 +47,8 @@ def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: 
         if text in ("{", "["):
             return "a document begins that goes over several lines; write --dataset-format json"
         return describe_json_fault(fault, NOT_IN_ONE_LINE)
-    except RecursionError:
+    # Too deep, or an integer of more digits than Python reads
+    except (RecursionError, ValueError):
         return ""
     if isinstance(document, list):
         instead = "write one object a line"
