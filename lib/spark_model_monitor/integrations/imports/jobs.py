@@ -40,8 +40,6 @@ def _quote(value: str) -> str:
     return f"'{escaped}'"
 
 
-"""The folder of a run's results below the schedule's, by its scheduled time (C1.5)."""
-
 _ANALYSES = {
     "DataQuality": AnalysisType.DATA_QUALITY,
     "ModelQuality": AnalysisType.MODEL_QUALITY,

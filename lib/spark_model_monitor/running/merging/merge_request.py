@@ -21,8 +21,6 @@ from spark_model_monitor.running.merging.sources import HourFolder, Score, conta
 from spark_model_monitor.running.runtime.publishing import write_published
 from spark_model_monitor.value_class import value_class
 
-"""Largest share of the records read, on either side, that may be refused before a merge fails."""
-
 
 @value_class
 class MergeRequest:
