@@ -15,8 +15,8 @@ from spark_model_monitor.data.engine.casts import (
     parse_doubles,
     replace_nan,
 )
-from spark_model_monitor.data.engine.local_files import File
-from spark_model_monitor.data.engine.local_tables import read_table_schema, split_table_file
+from spark_model_monitor.data.engine.local_files import File, split_file
+from spark_model_monitor.data.engine.local_tables import read_table_schema, split_orc_file
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
 
@@ -120,14 +120,14 @@ def test_nan_is_missing_among_numbers_and_nothing_else_is():
 def test_a_parquet_file_is_cut_into_pieces_that_cover_it_once_and_an_orc_file_is_not():
     file = File("file:/x", 25)
 
-    assert [(piece.start, piece.size_bytes) for piece in split_table_file("parquet", file, 10)] == [
+    assert [(piece.start, piece.size_bytes) for piece in split_file(file, 10)] == [
         (0, 10),
         (10, 10),
         (20, 5),
     ]
-    assert [(piece.start, piece.size_bytes) for piece in split_table_file("orc", file, 25)] == [(0, 25)]
+    assert [(piece.start, piece.size_bytes) for piece in split_orc_file(file, 25)] == [(0, 25)]
     with pytest.raises(NeedsSpark, match="an ORC file of more than 24 bytes"):
-        split_table_file("orc", file, 24)
+        split_orc_file(file, 24)
 
 
 def test_digits_that_a_wider_type_has_beyond_are_cut_off():

@@ -68,3 +68,15 @@ def test_a_partition_is_compared_with_its_table_without_spark(tmp_path):
     window = write_table(tmp_path / "next", ["2026-01-03"]) / "day=2026-01-03"
     findings = run_monitoring(window, monitor, baseline, engine="auto")
     assert findings.count == 0
+
+
+@pytest.mark.parametrize("folder", ["table", "table/day=2026-01-01"])
+def test_a_users_own_column_of_changes_is_a_column_like_others(folder, tmp_path):
+    (tmp_path / folder).mkdir(parents=True)
+    changes = pa.table({"_change_type": ["insert", "delete", "update_preimage"], "n": [1, 2, 3]})
+    pq.write_table(changes, tmp_path / folder / "part.parquet")
+
+    with read_data(tmp_path / "table", dataset_format=ParquetFormat(), engine="local") as data:
+        rows = pa.Table.from_batches(data.table.batches())
+
+    assert rows.column("c1").to_pylist() == [1, 2, 3]

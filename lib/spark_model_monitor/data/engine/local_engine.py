@@ -102,17 +102,20 @@ class LocalEngine:
 
         files = local_files.list_files(paths)
         names, schema = local_tables.read_table_schema(files, reader.lower(), left_out)
+        # Sizes are taken when rows are read, since later settings count
+        if reader.lower() == "orc":
+            rows = self._read_files(
+                files, local_tables.split_orc_file, local_tables.read_orc_piece, schema, in_order=in_order
+            )
+            return names, rows
+        # Parquet is read as files of a table that has the columns of the first
+        table = local_tables.TableFiles((), local_tables.name_columns(names, schema))
         # Folders give columns to the files below them
         if by_folders:
-            table, schema = local_tables.add_folder_columns(files, paths, names, schema, left_out)
-            read_rows = partial(local_tables.read_table_piece, table=replace(table, files=()))
-            return tuple(table.schema.names), self._read_files(
-                files, local_files.split_file, read_rows, schema, in_order=in_order
-            )
-        cut = partial(local_tables.split_table_file, reader.lower())
-        # Sizes are taken when rows are read, since later settings count
-        read = partial(local_tables.read_piece, reader.lower())
-        return names, self._read_files(files, cut, read, schema, in_order=in_order)
+            table, schema = local_tables.add_folder_columns(files, paths, table.schema, left_out)
+        read = partial(local_tables.read_table_piece, table=table)
+        rows = self._read_files(files, local_files.split_file, read, schema, in_order=in_order)
+        return tuple(table.schema.names), rows
 
     def read_table_files(self, table: TableFiles, *, in_order: bool) -> LocalPartitions:
         """The rows of a table version, cut like any Parquet files."""

@@ -107,8 +107,8 @@ class TableFiles:
     """The Parquet files of a table version, which may have different columns.
 
     schema: the table's columns; a file's columns are found by Iceberg field id, if the schema has ids, else by name.
-    constants: by file, the values of absent columns, such as partition columns. Of a file with a column CHANGE, only
-    inserted rows count.
+    constants: by file, the values of absent columns, such as partition columns. Of a file with a column CHANGE that the table
+    lacks, only inserted rows count.
     """
 
     files: tuple[File, ...]
@@ -121,18 +121,22 @@ class TableFiles:
         return pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
 
 
+def name_columns(names: Sequence[str], schema: pa.Schema) -> pa.Schema:
+    """The columns with these names, by position."""
+    return pa.schema([*zip(names, schema.types, strict=True)])
+
+
 def add_folder_columns(
-    files: Sequence[File], bases: Sequence[str], names: Sequence[str], schema: pa.Schema, left_out: Sequence[str]
+    files: Sequence[File], bases: Sequence[str], schema: pa.Schema, left_out: Sequence[str]
 ) -> tuple[TableFiles, pa.Schema]:
     """The files with the columns of folders such as `day=2026-01-01` below the bases, and the types of all columns.
 
-    names, schema: of the files' own columns. Raises NeedsSpark if a file has a column of that name itself.
+    schema: of the files' own columns. Raises NeedsSpark if a file has a column of that name itself.
     """
     folder_fields, values = read_folder_columns([file.path for file in files], bases)
-    own_fields = [pa.field(name, column.type) for name, column in zip(names, schema, strict=True)]
-    table_schema = pa.schema([*own_fields, *folder_fields])
+    table_schema = pa.schema([*schema, *folder_fields])
     # Spark takes the folder's value in the file's place
-    own_names = {name.lower() for name in names}
+    own_names = {name.lower() for name in schema.names}
     if any(column.name.lower() in own_names for column in folder_fields):
         raise NeedsSpark(f"{bases[0]}: a column of folders that files have, too,")
     # Columns that are left out aren't read
@@ -141,7 +145,7 @@ def add_folder_columns(
         if {column.name, str(index)} & {*left_out}:
             types[index] = pa.null()
     fields = [(f"c{index}", data_type) for index, data_type in enumerate(types)]
-    return TableFiles(tuple(files), table_schema, values), pa.schema(fields)
+    return TableFiles((), table_schema, values), pa.schema(fields)
 
 
 PARQUET_BEGINNING = b"PAR1"
@@ -151,52 +155,59 @@ CHANGE = "_change_type"  # in Delta's change files
 
 def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a piece of a table's file, with the table's columns; absent and null columns are empty."""
-    # Only the row groups that belong to the piece
     with _naming_damage(piece):
+        # Only the row groups that belong to the piece
         file = _open_parquet(piece.path)
         groups = [index for index in range(file.num_row_groups) if _is_in_piece(file.metadata.row_group(index), piece)]
-        if _get_field_id(table.schema.field(0)):
-            names_by_id = {_get_field_id(field): field.name for field in file.schema_arrow}
-        else:
-            names_by_id = {}
-        names_in_file = {field.name: field.name for field in file.schema_arrow}
-        requested_fields = [
-            None if pa.types.is_null(to) else field for field, to in zip(table.schema, schema.types, strict=True)
-        ]
-        file_names = [
-            field and (names_by_id.get(_get_field_id(field)) if names_by_id else names_in_file.get(field.name))
-            for field in requested_fields
-        ]
+        # Of Delta's change files, only inserted rows
+        file_columns = _find_file_columns(file.schema_arrow, table.schema, schema)
+        has_changes = CHANGE in file.schema_arrow.names and CHANGE not in table.schema.names
+        read = [*filter(None, file_columns), *[CHANGE] * has_changes]
+        # Columns that the file lacks have one value
         constants = table.constants.get(piece.path, {})
-        read = [*filter(None, file_names), *([CHANGE] if CHANGE in names_in_file else [])]
         for batch in file.iter_batches(rows, row_groups=groups, columns=read) if groups else ():
-            # Of Delta's change files, only inserted rows
-            if CHANGE in names_in_file:
+            if has_changes:
                 batch = batch.filter(pc.equal(batch.column(CHANGE), "insert"))
             columns = [
                 pa.repeat(pa.scalar(constants.get(table_field.name)), batch.num_rows)
                 if name is None
                 else batch.column(name)
-                for name, table_field in zip(file_names, table.schema, strict=True)
+                for name, table_field in zip(file_columns, table.schema, strict=True)
             ]
             yield cast_batch(pa.RecordBatch.from_arrays(columns, names=schema.names), schema)
+
+
+def _find_file_columns(in_file: pa.Schema, table: pa.Schema, requested: pa.Schema) -> list[str | None]:
+    """The file's column for each of the table's, by Iceberg's ids if the table has some, else by name; None if it is absent, or
+    its requested type is null."""
+    keys = table.names
+    names = {name: name for name in in_file.names}
+    # An id stays when its column is renamed
+    if _get_field_id(table.field(0)):
+        keys = [_get_field_id(field) for field in table]
+        names = {_get_field_id(field): field.name for field in in_file}
+    return [
+        None if pa.types.is_null(column.type) else names.get(key) for key, column in zip(keys, requested, strict=True)
+    ]
 
 
 def _get_field_id(column: pa.Field) -> bytes | None:
     return (column.metadata or {}).get(FIELD_ID)
 
 
-def split_table_file(reader: str, file: File, piece_bytes: int) -> list[Piece]:
-    """The pieces of a file for a reader."""
-    if reader == "orc" and file.size_bytes > piece_bytes:  # Arrow can't locate its stripes
+def split_orc_file(file: File, piece_bytes: int) -> list[Piece]:
+    """An ORC file as one piece, since Arrow can't locate its stripes. Raises NeedsSpark for a larger one."""
+    if file.size_bytes > piece_bytes:
         raise NeedsSpark(f"{file.path}: an ORC file of more than {piece_bytes:,} bytes")
     return split_file(file, piece_bytes)
 
 
-def read_piece(reader: str, piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a piece, in batches of at most `rows`. Parquet columns with type null are not read."""
+def read_orc_piece(piece: Piece, *, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of an ORC file, in batches of at most `rows`."""
+    from pyarrow import orc
+
     with _naming_damage(piece):
-        for batch in _read_batches(piece, reader, schema, rows):
+        for batch in orc.ORCFile(open_source(piece.path)).read().to_batches(max_chunksize=rows):
             yield cast_batch(batch, schema)
 
 
@@ -206,27 +217,6 @@ def _naming_damage(piece: Piece) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as fault:
         raise BadInput(f"{piece.path}: is damaged, it can't be read to its end; copy it again") from fault
-
-
-def _read_batches(piece: Piece, reader: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    if reader == "orc":
-        from pyarrow import orc
-
-        yield from orc.ORCFile(open_source(piece.path)).read().to_batches(max_chunksize=rows)
-        return
-    file = _open_parquet(piece.path)
-    groups = [index for index in range(file.num_row_groups) if _is_in_piece(file.metadata.row_group(index), piece)]
-    # Columns of type null aren't read
-    names = file.schema_arrow.names
-    needed = [name for name, data_type in zip(names, schema.types, strict=True) if not pa.types.is_null(data_type)]
-    for batch in file.iter_batches(rows, row_groups=groups, columns=needed or None) if groups else ():
-        # Columns that weren't read are null
-        if batch.num_columns < len(names):
-            read = {*batch.schema.names}
-            nothing = pa.nulls(batch.num_rows)
-            columns = [batch.column(name) if name in read else nothing for name in names]
-            batch = pa.RecordBatch.from_arrays(columns, names=names)
-        yield batch
 
 
 def read_schema(path: str, reader: str) -> pa.Schema:
