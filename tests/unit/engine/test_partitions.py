@@ -109,7 +109,7 @@ PIECE = partial(read_lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__
     [
         (PIECE, True),
         (partial(PIECE, np.arange(3), pa.array(["a"])), True),
-        (partial(run_handler, Script("handler.py", "def preprocess_handler(record): ...")), False),
+        (partial(run_handler, Script("handler.py", "def preprocess_handler(record): ..."), None), False),
         (lambda: PIECE, False),
         (partial(PIECE, bytes(LARGE_JOB_BYTES)), False),
     ],

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.unit.records.captured_lines import captured
 
-from spark_model_monitor.data.reading.scripts import ACCEPTED_RECORD, Script, run_capture_handler, run_handler
+from spark_model_monitor.data.reading.scripts import ACCEPTED_RECORD, Script, run_handler
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
 
@@ -27,7 +27,7 @@ def make_batch(*lines):
 
 def outcomes(script, *lines):
     """(outcome, cells, problem) of every row that a script over lines gives."""
-    [answer] = run_handler(make_script(script), [make_batch(*lines)])
+    [answer] = run_handler(make_script(script), None, [make_batch(*lines)])
     columns = [answer.column(name).to_pylist() for name in ("outcome", "row", "problem")]
     return [
         (outcome, None if row is None else dict(row), problem) for outcome, row, problem in zip(*columns, strict=True)
@@ -99,7 +99,7 @@ def test_a_record_of_members_of_another_type_never_comes_to_a_script(event):
     good = [captured(), captured(customAttributes=["x"]), captured() | {"eventMetadata": None}]
     lines = [json.dumps(record).encode() for record in [*good, captured() | {"eventMetadata": event}]]
 
-    [answer] = run_capture_handler(script, READING, [make_batch(*lines)])
+    [answer] = run_handler(script, READING, [make_batch(*lines)])
 
     assert answer.column("outcome").to_pylist() == [
         ACCEPTED_RECORD,

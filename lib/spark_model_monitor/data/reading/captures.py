@@ -37,7 +37,7 @@ from spark_model_monitor.data.reading.listing import (
     naming_faulty_files,
     require_within,
 )
-from spark_model_monitor.data.reading.scripts import Script, process_lines, run_capture_handler
+from spark_model_monitor.data.reading.scripts import Script, process_lines
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
@@ -314,8 +314,7 @@ def _read_with_script(
     engine: Engine, source: Listing, reading: Reading, script: Script, *, as_service: bool
 ) -> Dataset:
     lines = engine.lines(source.places, in_order=as_service)
-    runner = partial(run_capture_handler, script, reading)
-    script_rows = process_lines(lines, source, script, first_error_fails=as_service, runner=runner)
+    script_rows = process_lines(lines, source, script, first_error_fails=as_service, reading=reading)
     rows, names = _order_as_baseline(reading.names, script_rows.table, script_rows.names, as_service=as_service)
     matched_by = None
     if names == reading.names:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor import stopping
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines, Task
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import is_writable
@@ -185,16 +185,26 @@ def format_cell(value: object) -> str | None:
     return str(value)
 
 
-def run_handler(script: Script, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The rows that a script makes from lines; batches have columns line (bytes), file, block start, by position."""
+def run_handler(script: Script, reading: Reading | None, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows that a script makes from lines, or from captured records; batches have columns line, file and block start, by
+    position. reading: of captured records; None for lines.
+    """
     handler = load_handler(script)
     for batch in batches:
-        outcomes = [run_on_bytes(handler, line, script) for line in batch.column(0).to_pylist()]
-        yield build_batch(batch, outcomes)
+        lines, files, starts = batch.columns
+        # As bytes, which may be no text
+        lines = lines.view(pa.binary())
+        outcomes = []
+        for line, path in zip(lines.to_pylist(), files.to_pylist(), strict=True):
+            if reading is None:
+                outcomes.append(run_on_bytes(handler, line, script))
+            else:
+                outcomes.append(run_on_captured_line(handler, line, path, script, reading))
+        yield build_batch([lines, files, starts], outcomes)
 
 
-def build_batch(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
-    """The results for a batch's lines, one row each, with the lines they came from."""
+def build_batch(locations: Sequence[pa.Array], outcomes: Sequence[Sequence[ScriptResult]]) -> pa.RecordBatch:
+    """The results for a batch's lines, one row each, with the lines they came from and their locations."""
     # The line of each row, and which row of the record it is
     source = pa.array([index for index, rows in enumerate(outcomes) for _ in rows], pa.int64())
     flat = [outcome for rows in outcomes for outcome in rows]
@@ -205,24 +215,10 @@ def build_batch(batch: pa.RecordBatch, outcomes: Sequence[Sequence[ScriptResult]
             pa.array([int(outcome.kind) for outcome in flat], pa.int32()),
             pa.array([part for rows in outcomes for part in range(len(rows))], pa.int32()),
             pa.array([outcome.problem for outcome in flat], pa.string()),
-            *[column.take(source) for column in batch.columns],
+            *[column.take(source) for column in locations],
         ],
-        names=["row", "outcome", "part", "problem", *batch.schema.names],
+        schema=OUTCOME_SCHEMA,
     )
-
-
-def run_capture_handler(
-    script: Script, reading: Reading, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """The rows that a script makes from captured records; batches as in `run_handler`."""
-    handler = load_handler(script)
-    for batch in batches:
-        lines, files, _ = batch.columns
-        outcomes = [
-            run_on_captured_line(handler, line, path, script, reading)
-            for line, path in zip(lines.to_pylist(), files.to_pylist(), strict=True)
-        ]
-        yield build_batch(batch, outcomes)
 
 
 def run_on_captured_line(
@@ -315,17 +311,17 @@ def read_script(path: str, engine: Engine) -> Script:
 
 
 def process_lines(
-    lines: Lines, listing: Listing, script: Script, *, first_error_fails: bool, runner: Task | None = None
+    lines: Lines, listing: Listing, script: Script, *, first_error_fails: bool, reading: Reading | None = None
 ) -> Dataset:
     """The rows that a script makes from the lines, counted in the same pass (one Spark job): text columns, whose names
     are in lexicographic order (C3.3f). The rows depend on resources that the data set releases at its end.
 
-    runner: processes an executor's lines; by default, the handler is called with every line.
+    reading: of captured records, with which the handler is called; by default with every line.
     Raises ScriptFailed if every record failed, or, with `first_error_fails`, any record; NoData if no row is left.
     """
     # The script runs once; its rows are held for the scan
     raw = lines.partitions(*LOCATION_COLUMNS)
-    rows = raw.mapped(partial(_run_on_byte_lines, runner or partial(run_handler, script)), OUTCOME_SCHEMA).persist()
+    rows = raw.mapped(partial(run_handler, script, reading), OUTCOME_SCHEMA).persist()
     batches = rows.numbered().mapped(_count_outcomes, TALLY_SCHEMA).batches()
     tallies = sorted(chain.from_iterable(batch.to_pylist() for batch in batches), key=itemgetter(PARTITION))
     # Counts, names and problems of all partitions, in their order
@@ -364,15 +360,6 @@ def process_lines(
         record_cells=len(names),
         counts_of_few={name: count for name, count in rows_by_name.items() if 2 * count < records[ACCEPTED_RECORD]},
     )
-
-
-def _run_on_byte_lines(runner: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The runner's results for lines as bytes, which may have any content."""
-    for batch in batches:
-        lines, *locations = batch.columns
-        yield from runner(
-            [pa.RecordBatch.from_arrays([lines.view(pa.binary()), *locations], names=list(LOCATION_COLUMNS))]
-        )
 
 
 def _count_outcomes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
