@@ -383,7 +383,7 @@ def parse_dataset_format(text: str) -> DatasetFormat:
     if format_name in _READERS:
         allowed_members, read = _READERS[format_name]
     elif name.lower().endswith(MAPPING_SUFFIXES):
-        allowed_members, read = _make_log_reader(name)
+        allowed_members, read = _make_capture_reader(name, name)
     else:
         raise BadConfiguration(f"is {text!r}, whose member {name!r} is no format; {_describe_choices()}")
     # Members are compared in lower case, as the service does
@@ -452,28 +452,22 @@ _INDEXES = ("captureindexnames",)
 FormatReader: TypeAlias = "tuple[tuple[str, ...], Callable[[Members], DatasetFormat]]"
 
 
-def _make_log_reader(request_log: str) -> FormatReader:
-    return (
-        _INDEXES,
-        lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, request_log), request_log),
-    )
+def _make_capture_reader(name: str, request_log: str | None) -> FormatReader:
+    return _INDEXES, lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, name), request_log)
 
 
 _READERS: Mapping[str, FormatReader] = {
     "csv": (("header", "output_columns_position", *CSV_MARKS), _read_csv_format),
     "json": (("lines", "line"), _read_json_format),
     "parquet": ((), lambda members: ParquetFormat()),
-    "sagemakerCaptureJson": (
-        _INDEXES,
-        lambda members: CaptureFormat(_read_index_names(members, ENDPOINT_INDEXES, "sagemakerCaptureJson")),
-    ),
+    "sagemakerCaptureJson": _make_capture_reader("sagemakerCaptureJson", None),
     "sagemakerMergeJson": (
         _INDEXES,
         lambda members: MergedFormat(_read_index_names(members, OUTPUT_INDEXES, "sagemakerMergeJson")),
     ),
     "spark": (("format", "options"), _read_spark_format),
     "query": ((), lambda members: QueryFormat()),
-    **{server: _make_log_reader(server) for server in REQUEST_LOGS},
+    **{server: _make_capture_reader(server, server) for server in REQUEST_LOGS},
 }
 """By member name: the allowed members, and the function that reads them."""
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from io import BufferedIOBase, BytesIO
 from itertools import chain, islice, pairwise
 from pathlib import PurePosixPath
@@ -285,8 +284,7 @@ def _skip_separator_line(text: str) -> str:
 
 def _reject_comment(file: StoredFile, text: str, separator: str) -> None:
     """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header."""
-    lines = (line for line in _split_lines(text) if line.strip())
-    rows = [_split_cells(line, separator) for line in islice(lines, SAMPLED_HEADER_LINES)]
+    rows = _read_first_rows(text, separator)
     # Comments stand above the header: a line of `#` with as many cells as the others is one itself
     comments = [row for row in rows if row[0].lstrip().startswith("#")]
     if not comments or comments[0] is not rows[0] or len(rows) == 1:
@@ -404,10 +402,14 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
     Reads the beginning of all files.
     Raises BadInput for the first file with other names, in which cells belong to other features, or are written so.
     """
-    first, head = find_first_with_line(storage, files)
-    names = _split_cells(find_first_line(_skip_separator_line(head.decode("utf-8", "replace"))) or "", separator)
+
+    def read_rows(file: StoredFile) -> list[list[str]]:
+        text = read_head(storage, file, refuse_nul=False).decode("utf-8", "replace")
+        return _read_first_rows(_skip_separator_line(text), separator)
+
+    first, _ = find_first_with_line(storage, files)
+    names = read_rows(first)[0]
     # Reading heads is waiting for the storage, so several at once
-    read_rows = partial(_read_first_rows, storage, separator)
     with ThreadPoolExecutor(HEADERS_READ_AT_ONCE) as threads:
         for file, rows in zip(files, threads.map(read_rows, files), strict=True):
             if not rows or rows[0] == names or not is_header(rows, names):
@@ -439,10 +441,9 @@ def _describe_difference(written: Sequence[str], names: Sequence[str], first: St
     return ", and ".join(differences) or f"repeats names that {first.path} has once"
 
 
-def _read_first_rows(storage: Storage, separator: str, file: StoredFile) -> list[list[str]]:
-    """The cells of a file's first lines that aren't blank, as many as tell a header from data."""
-    text = read_head(storage, file, refuse_nul=False).decode("utf-8", "replace")
-    lines = (line for line in _split_lines(_skip_separator_line(text)) if line.strip())
+def _read_first_rows(text: str, separator: str) -> list[list[str]]:
+    """The cells of a text's first lines that aren't blank, as many as tell a header from data."""
+    lines = (line for line in _split_lines(text) if line.strip())
     return [_split_cells(line, separator) for line in islice(lines, SAMPLED_HEADER_LINES)]
 
 

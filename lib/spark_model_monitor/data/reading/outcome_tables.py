@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,6 @@ from spark_model_monitor.data.records.outcome_records import (
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, make_no_group_column_error
-from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
@@ -54,20 +53,10 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from spark_model_monitor.monitors.predictors.error_model import ErrorModel
+
 
 log = logging.getLogger(__name__)
-
-
-class ErrorEstimator(Protocol):
-    """Estimates the error of predicted numbers (`predictors.error_model.ErrorModel`)."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    @property
-    def worth(self) -> BlockSums: ...
-
-    def __call__(self, columns: Mapping[str, pa.Array]) -> NDArray[np.float64]: ...
 
 
 # Names of these columns if no header names them
@@ -244,7 +233,7 @@ class OutcomeDataset(Dataset):
     placed: Partitions = field(kw_only=True, repr=False)
     decoder: Decoder = field(kw_only=True, repr=False)
     metrics: tuple[tuple[str, OutcomeMetric], ...] = ()
-    errors: ErrorEstimator | None = field(default=None, repr=False)
+    errors: ErrorModel | None = field(default=None, repr=False)
     cuts: tuple[Cut, ...] = ()
     group: str | None = None
     group_column: str | None = None
@@ -265,7 +254,7 @@ def outcomes(
     prediction: str = PREDICTION,
     probability: str = PROBABILITY,
     metrics: Mapping[str, OutcomeMetric] | None = None,
-    errors: ErrorEstimator | None = None,
+    errors: ErrorModel | None = None,
     dataset_format: str | DatasetFormat | None = None,
     identity: str | None = None,
     spark: SparkSession | None = None,
@@ -387,7 +376,7 @@ def _find_group_column(plan: OutcomePlan, names: Sequence[str]) -> str | None:
 EXPECTED = "prediction and expected error"  # name of the column that replaces the labels
 
 
-def _add_expected_labels(dataset: Dataset, errors: ErrorEstimator, prediction: str) -> Dataset:
+def _add_expected_labels(dataset: Dataset, errors: ErrorModel, prediction: str) -> Dataset:
     """The data set with a column appended: each prediction plus its expected error.
 
     Raises BadInput that names absent columns from which the errors were learnt.
@@ -409,7 +398,7 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorEstimator, prediction: s
 
 
 def _append_expected_labels(
-    errors: ErrorEstimator,
+    errors: ErrorModel,
     columns_by_name: dict[str, str],
     prediction_column: str,
     schema: pa.Schema,

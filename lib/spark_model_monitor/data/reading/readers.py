@@ -46,7 +46,6 @@ from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
 from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files, require_within
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, PLACE_FIELDS
-from spark_model_monitor.data.records.missing_values import replace_missing_in_batches
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
@@ -193,10 +192,8 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     features = choose_features(inferred, listing.places[0], flatten=options.flattens_json, opened=options.opened)
     location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else PLACE_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
-    rows = source.mapped(partial(decode_records, features, schema, whole_files), schema)
-    if options.missing_values:
-        replace_missing = partial(replace_missing_in_batches, options.missing_values, len(features.names))
-        rows = rows.mapped(replace_missing, schema)
+    decode_batches = partial(decode_records, features, schema, whole_files, missing_values=options.missing_values)
+    rows = source.mapped(decode_batches, schema)
     return Dataset(rows, features.names, refusable=True, rare=features.rare, counts_of_few=features.counts_of_few)
 
 

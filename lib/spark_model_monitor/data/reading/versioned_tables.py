@@ -141,16 +141,6 @@ class VersionedTable(Protocol):
         """Whether a version is the table's first, or replaced all earlier rows."""
 
 
-class _TableOfFiles(VersionedTable, Protocol):
-    """A table whose library lists its files."""
-
-    def list_files_of_version(self, version: int) -> TableFiles:
-        """The files of a version. Raises NeedsSpark if its rows are not whole files."""
-
-    def list_appended_files(self, start: int, version: int) -> TableFiles:
-        """The files with the rows appended after version `start`, up to `version`."""
-
-
 def read_catalog_table(
     engine: Engine, name: str, as_of: Version | None, since: Version | None, *, in_order: bool
 ) -> Dataset:
@@ -169,7 +159,7 @@ def read_catalog_table(
     return Dataset(rows, tuple(table_files.schema.names), version=TableVersion(name, version, start))
 
 
-def open_table(engine: Engine, name: str) -> _TableOfFiles:
+def open_table(engine: Engine, name: str) -> _DeltaTable | _IcebergTable | _ParquetFolder:
     """A table that its library reads.
 
     Raises MissingDependency without the library; NeedsSpark for a catalog that only Spark knows.

@@ -32,6 +32,7 @@ from spark_model_monitor.data.records.json_lines import (
     parse_json,
 )
 from spark_model_monitor.data.records.locations import FILE_KEY
+from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.record_faults import describe_fault, describe_json_fault
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import format_java_double
@@ -346,9 +347,16 @@ NESTED_KINDS = (tuple, dict)
 
 
 def decode_records(
-    features: Features, schema: pa.Schema, whole_files: bool, batches: Iterable[pa.RecordBatch]
+    features: Features,
+    schema: pa.Schema,
+    whole_files: bool,
+    batches: Iterable[pa.RecordBatch],
+    missing_values: Sequence[str] = (),
 ) -> Iterator[pa.RecordBatch]:
-    """The records as columns, then the reason for refusing a record, and their locations; of documents the FILE_KEY."""
+    """The records as columns, then the reason for refusing a record, and their locations; of documents the FILE_KEY.
+
+    missing_values: texts that stand for a missing value.
+    """
     flat_schema = None
     if whole_files:
         batches = _split_batches(batches)
@@ -361,7 +369,7 @@ def decode_records(
             table = parse_flat_objects(batch.column(0), flat_schema)
         if table is not None:
             reasons = pa.array(np.zeros(len(table), np.int32))
-            cells = [column.combine_chunks() for column in table.columns]
+            cells = [replace_missing_values(column.combine_chunks(), missing_values) for column in table.columns]
             yield pa.RecordBatch.from_arrays([*cells, reasons, *batch.columns], schema=schema)
             continue
         # Nested records one by one, then member by member
@@ -373,7 +381,7 @@ def decode_records(
         for (path, kind), member in zip(features.columns, schema, strict=False):
             values, misshaped = _get_values(objects, path)
             column, misfits = _build_column(values, kind, member.type)
-            cells.append(column)
+            cells.append(replace_missing_values(column, missing_values))
             reasons[[*misshaped, *misfits]] = Refusal.ANOTHER_SHAPE
         # Records with members that are no features are refused, too
         left_out = frozenset(features.left_out)

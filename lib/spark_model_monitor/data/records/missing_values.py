@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,13 +36,3 @@ def replace_missing_values(column: pa.Array, missing_values: Sequence[str]) -> p
     texts = pc.ascii_trim_whitespace(column)
     are_missing = pc.is_in(texts, pa.array(missing_values, pa.string()))
     return pc.if_else(are_missing, None, column)
-
-
-def replace_missing_in_batches(
-    missing_values: Sequence[str], columns: int, batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """The rows, of which the first `columns` columns may have texts that stand for a missing value."""
-    for batch in batches:
-        # Columns about the rows stay as they are
-        cells = [replace_missing_values(column, missing_values) for column in batch.columns[:columns]]
-        yield pa.RecordBatch.from_arrays([*cells, *batch.columns[columns:]], schema=batch.schema)

@@ -25,7 +25,7 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.records import REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import is_writable
+from spark_model_monitor.data.records.arrays import concat_rows, is_writable, select_rows, take_rows
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
@@ -176,31 +176,23 @@ class RequestDecoder:
             remove_closing_brace(lines),
             extract_scores(self.score, pc.struct_field(output, [0]), pc.struct_field(output, [1])),
         )
-        # Lines that are unlike their neighbours go through Python's parser
         if is_plain.all():
             return records
-        return self._parse_remaining(records, lines, np.flatnonzero(~is_plain))
+        # The other lines go through Python's parser, and back to their places
+        rows = concat_rows([select_rows(records, is_plain), self._parse_lines(lines.filter(pa.array(~is_plain)))])
+        return take_rows(rows, np.argsort(np.argsort(~is_plain, kind="stable")))
 
-    def _parse_remaining(self, records: Records, lines: pa.StringArray, numbers: NDArray[np.int64]) -> Records:
-        """The records, with those lines of these numbers that are parsed one by one."""
-        parsed = [parse_captured_record(line) for line in lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()]
-        # What is known of these lines is replaced, column by column; the order of the lines stays
-        mask = np.zeros(len(lines), np.bool_)
-        mask[numbers] = True
-        reasons = records.reasons.copy()
-        reasons[numbers] = [record.reason for record in parsed]
+    def _parse_lines(self, lines: pa.StringArray) -> Records:
+        """The records of lines that are parsed one by one."""
+        parsed = [parse_captured_record(line) for line in lines.cast(pa.binary()).to_pylist()]
         keys, events, times, data, encodings = (
             pa.array([getattr(record, name) for record in parsed], pa.string())
             for name in ("key", "event", "time", "data", "encoding")
         )
-        is_refused = pa.array(reasons > 0)
+        reasons = np.array([record.reason for record in parsed], np.int32)
+        opened = pc.if_else(pa.array(reasons > 0), None, remove_closing_brace(lines))
         return Records(
-            reasons,
-            pc.replace_with_mask(records.keys, pa.array(mask), keys),
-            pc.replace_with_mask(records.events, pa.array(mask), events),
-            pc.replace_with_mask(records.times, pa.array(mask), parse_microseconds(times)),
-            pc.if_else(is_refused, None, records.opened),
-            pc.replace_with_mask(records.scores, pa.array(mask), extract_scores(self.score, data, encodings)),
+            reasons, keys, events, parse_microseconds(times), opened, extract_scores(self.score, data, encodings)
         )
 
 

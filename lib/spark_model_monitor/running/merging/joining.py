@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, get_text_buffer
+from spark_model_monitor.data.records.arrays import Flags, combine_chunks, compute_text_starts, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
@@ -425,10 +425,7 @@ def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
 
 
 def _array(rows: pa.Table, name: str) -> pa.Array:
-    chunked = rows.column(name)
-    if chunked.num_chunks == 1:
-        return chunked.chunk(0)
-    return pa.concat_arrays([pa.array([], chunked.type), *chunked.chunks])
+    return combine_chunks(rows.column(name))
 
 
 def _column(rows: pa.Table, name: str, default: int = 0) -> Numbers:
