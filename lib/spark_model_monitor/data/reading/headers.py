@@ -87,7 +87,7 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
     """The first bytes of a text file without a byte order mark, decompressed if its name has such a suffix, as Hadoop
     reads it.
 
-    refuse_nul: treat NUL bytes in the first line as a sign of UTF-16; others are errors of the lines that contain them.
+    refuse_nul: treat NUL bytes in most lines as a sign of UTF-16; others are errors of the lines that contain them.
 
     Raises BadInput if the file is not text, or is compressed without such a suffix.
     """
@@ -106,9 +106,17 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
                 f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
             )
     _reject_other_kinds(file, head)
-    if refuse_nul and b"\x00" in head.lstrip(b"\xff\xfe\r\n").partition(b"\n")[0][:1024]:
+    if refuse_nul and _has_nul_in_most_lines(head):
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head.removeprefix(BYTE_ORDER_MARK)
+
+
+def _has_nul_in_most_lines(head: bytes) -> bool:
+    """Whether NUL bytes are in most of the first whole lines, as in UTF-16, whose line ends have one."""
+    lines = head.splitlines()
+    if len(head) == HEAD_BYTES:
+        lines.pop()
+    return sum(b"\x00" in line for line in lines) > len(lines) / 2
 
 
 def _reject_other_kinds(file: StoredFile, head: bytes) -> None:
