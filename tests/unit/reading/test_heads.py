@@ -11,7 +11,7 @@ from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
-from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.headers import (
     HEAD_BYTES,
     detect_format,
@@ -201,6 +201,18 @@ def test_utf_16_is_reported_by_its_first_line(tmp_path, encoding, line_end, text
 
     with pytest.raises(BadInput, match=r"a\.csv: holds NUL bytes, so it is not UTF-8 text"):
         read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True))
+
+
+@pytest.mark.parametrize("nul_count", [1, 1_500])
+@pytest.mark.parametrize(("dataset_format", "line"), [(JsonFormat(), '{"plan": "%s"}\n'), (CsvFormat(), "1,%s\n")])
+def test_nul_bytes_in_the_first_record_are_of_that_record_alone(tmp_path, dataset_format, line, nul_count):
+    (tmp_path / "a.txt").write_text("".join(line % plan for plan in ("\x00" * nul_count, "a", "b")))
+    engine = InProcess()
+    dataset = read_dataset(engine, list_dataset(engine, str(tmp_path)), dataset_format)
+    records = dataset.ledger(scan_data_set(Measures(), dataset, None).rows).to_json_dict()["records"]
+
+    assert (records["read"], records["kept"] + sum(records["quarantined"].values())) == (3, 3)
+    assert records["kept"] >= 2
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])

@@ -188,6 +188,7 @@ def test_keys_that_differ_by_case_are_features_of_their_own_and_of_equal_ones_th
         ("x.csv", gzip.compress(b"a\n1\n", mtime=0), CSV, r"its name has to end in \.gz"),
         ("x.csv.gz", b"a\n1\n", CSV, "its name says that it is compressed"),
         ("x.csv", "age\n1\n".encode("utf-16"), CSV, "holds NUL bytes, so it is not UTF-8"),
+        ("x.csv", b"plan,a\x00ge\na,1\nb,2\n", CSV, "line 1: the name of column 2 holds a NUL byte"),
         ("x.csv", b"\xff\xfe\xfdage\n1\n", CSV, "line 1 is not UTF-8"),
         ("x.csv", b"\xe4\n1\n", CSV, "line 1 is not UTF-8"),
         ("x.csv", b"age,plan,age\n1,2,3\n", CSV, "columns 1 and 3 are both called 'age'"),

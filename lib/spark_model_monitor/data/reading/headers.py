@@ -379,10 +379,14 @@ def _split_cells(line: str, separator: str = ",") -> list[str]:
 def read_names(cells: Sequence[str], where: str) -> tuple[str, ...]:
     """Feature names from a header line; an empty cell becomes `_cN` as in Spark.
 
-    Raises BadInput if a name occurs twice or is too long.
+    Raises BadInput if a name occurs twice, is too long or holds a NUL byte.
     """
-    # An unclosed quote makes one name of many lines
     for position, name in enumerate(cells, start=1):
+        if "\x00" in name:
+            raise BadInput(
+                f"{where}: the name of column {position} holds a NUL byte; the file is damaged, write it again"
+            )
+        # An unclosed quote makes one name of many lines
         if len(name) > LONGEST_NAME:
             raise BadInput(
                 f"{where}: the name of column {position} has {len(name):,} letters; end the quote that it begins with, "
