@@ -6,6 +6,7 @@ import gc
 import os
 import resource
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -104,6 +105,16 @@ def pytest_collection_finish() -> None:
     """What stays for the whole run is not looked through at each collection of garbage: ten thousand tests, and libraries."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many windows, and other things made from seeds, held the laws of tests/fuzz."""
+    seeds: Counter[str] = Counter()
+    for report in terminalreporter.getreports("") + terminalreporter.getreports("error"):
+        if report.when == "teardown":
+            seeds.update(dict(report.user_properties).get("held", {}))
+    for noun, count in sorted(seeds.items()):
+        terminalreporter.write_line(f"fuzzers: {noun}: {count:,} held the law")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -79,6 +79,9 @@ class Tally:
         assert self.unclaimed <= (1 - LEAST_CLAIMED) * max(self.records, FEW_RECORDS), str(self)
 
 
+HELD: Counter[str] = Counter()
+"""What held the law in this process, counted by its noun."""
+
 Answer = TypeVar("Answer")
 
 
@@ -103,6 +106,7 @@ def try_seeds(noun: str, seconds: float, hold: Callable[[int], Answer]) -> list[
     for seed in seeds(seconds):
         try:
             answers.append(hold(seed))
+            HELD[noun.partition(" of ")[0]] += 1
         except (Exception, pytest.fail.Exception) as fault:
             test = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
             rerun_command = f"FUZZ_SEED={seed} .venv/bin/python -m pytest '{test}'"
