@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 MOST_LEVELS = 100
 
@@ -131,6 +131,17 @@ def may_have_header(rows: list[list[str | None]]) -> bool:
     return len(rows) > 1 and not has_number[0] and any(has_number)
 
 
+Cell = TypeVar("Cell")
+
+
+def split_answers(answer_rows: list[list[Cell]], request_count: int) -> list[list[Cell]]:
+    """Rows of answers; one row with a cell without a name for each request answers them all, as XGBoost's does."""
+    if len(answer_rows) != 1 or request_count < 2:
+        return answer_rows
+    answers = [[cell] for cell in answer_rows[0] if not isinstance(cell, tuple) or not cell[0]]
+    return answers if len(answers) == request_count else answer_rows
+
+
 @dataclass(frozen=True)
 class RecordSelection:
     """Of which records something is asked: those of a window and a sample."""
@@ -217,7 +228,8 @@ def _captured(line: bytes, path: str, selection: RecordSelection) -> list[Row]:
     document = parsed(line.decode("utf-8", "replace"), parse_int=parse_integer)
     _halves(document, ())
     _require_selected(document, line, path, selection)
-    halves = list(_halves(document, ("endpointOutput", "endpointInput")).values())
+    by_name = _halves(document, ("endpointOutput", "endpointInput"))
+    halves = list(by_name.values())
     if not halves:
         raise Odd(WITHOUT_DATA if isinstance(document.get("requestMetadata"), dict) else REFUSED)
     if any(encoding != selection.encoding for _, encoding in halves):
@@ -226,6 +238,8 @@ def _captured(line: bytes, path: str, selection: RecordSelection) -> list[Row]:
         raise Odd(REFUSED)
     # As many rows in each half
     halves_rows = [rows_of_csv(data) if selection.encoding == "CSV" else _rows_of_json(data) for data, _ in halves]
+    if "endpointOutput" in by_name:
+        halves_rows[0] = split_answers(halves_rows[0], len(halves_rows[-1]))
     if len({len(half_rows) for half_rows in halves_rows}) != 1 or not halves_rows[0]:
         raise Odd(REFUSED)
     if selection.encoding == "CSV" and any(map(may_have_header, halves_rows)):
@@ -380,16 +394,17 @@ def _merged(line: bytes, path: str, selection: RecordSelection, features: int | 
 
 
 def _rows_of_outcomes(data: list[str], features: int | None) -> list[Row]:
-    *requests, outputs, truths = (rows_of_csv(payload) for payload in data)
-    if any(cell and cell.lstrip().startswith("[") for row in outputs for cell in row):
+    *requests, answers, truths = (rows_of_csv(payload) for payload in data)
+    if any(cell and cell.lstrip().startswith("[") for row in answers for cell in row):
         raise Odd(UNCLAIMED)  # a list of all classes
-    columns_of_rows = [*requests, outputs, truths]
+    answers = split_answers(answers, len(truths))
+    columns_of_rows = [*requests, answers, truths]
     if not truths or len({len(half_rows) for half_rows in columns_of_rows}) != 1:
         raise Odd(REFUSED)
     labels = [parse_label(row[0]) for row in truths]
-    predictions = [parse_label(row[0]) for row in outputs]
+    predictions = [parse_label(row[0]) for row in answers]
     if features is None:
-        probabilities = [parse_probability(row[1]) if len(row) > 1 else None for row in outputs]
+        probabilities = [parse_probability(row[1]) if len(row) > 1 else None for row in answers]
         rows = list(zip(labels, predictions, probabilities, strict=True))
         if any(cell is None for row in rows for cell in row):
             raise Odd(REFUSED)
@@ -397,7 +412,7 @@ def _rows_of_outcomes(data: list[str], features: int | None) -> list[Row]:
     if requests:
         inputs = requests[0]
     else:
-        inputs = [row[:features] for row in outputs]
+        inputs = [row[:features] for row in answers]
     if any(len(row) != features for row in inputs):
         raise Odd(REFUSED)
     return [(*row, label, prediction) for row, label, prediction in zip(inputs, labels, predictions, strict=True)]

@@ -26,15 +26,21 @@ from spark_model_monitor.monitors.data_quality.report.sentences import remove_de
 from spark_model_monitor.monitors.model_quality.quality_checks import UNSEEN_CHECK
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.history import baselines
-from spark_model_monitor.reports.history.archive import StoredProfile, name_state_file
+from spark_model_monitor.reports.history.archive import PROFILE, StoredProfile
 from spark_model_monitor.reports.outputs.printable import format_table, printable
-from spark_model_monitor.reports.outputs.run_files import read_baseline_reference, read_document, read_published
+from spark_model_monitor.reports.outputs.run_files import (
+    Run,
+    read_baseline_reference,
+    read_document,
+    read_kept_file,
+    read_published,
+)
 from spark_model_monitor.statistics.drift import Ties, compare_categorical, compare_numeric
 from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE, build_tie_losing_cdf
 from spark_model_monitor.statistics.drift.distributions import CategoryCounts, NumericDistribution
 from spark_model_monitor.statistics.drift.histograms import compute_decile_edges
-from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.storage import is_there, join, read_if_there
+from spark_model_monitor.statistics.states import FeatureProfile
+from spark_model_monitor.storage import is_there, join
 from spark_model_monitor.value_class import value_class
 
 WIDTH = 120  # columns of the text
@@ -378,13 +384,13 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     results = tuple(check for check in checks.checks if name in (check.feature, check.metric))
     if not results:
         # A data set may have thousands of features, so at most 20 are listed
-        subjects = [check.feature or check.metric for check in checks.checks]
-        names = [subject for subject in dict.fromkeys(subjects) if subject]
+        subjects = (check.feature or check.metric for check in checks.checks)
+        names = [*filter(None, dict.fromkeys(subjects))]
         hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks.checks)}; {hint}")
     # States may be pruned, or be those of a metric; the checks are explained all the same
-    profile = _read_profile(name, run.folder)
+    profile = _read_profile(name, run)
     # Only of a run with states of features is statistics.json about features
     if profile is not None and _has_numbers(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
@@ -410,10 +416,9 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
 
 def _has_numbers(name: str, statistics: Statistics | None) -> bool:
     """Whether the run took a column for one of numbers, though some of its cells may be none."""
-    if statistics is None:
-        return False
-    numeric = {feature.name for feature in statistics.features if feature.inferred_type.is_numeric}
-    return name in numeric
+    return statistics is not None and any(
+        feature.name == name and feature.inferred_type.is_numeric for feature in statistics.features
+    )
 
 
 def _read_baseline_distribution(
@@ -428,8 +433,8 @@ def _read_baseline_distribution(
             reference.constraints or "", reference.statistics
         ).distributions.get(name)
     # The run's states are read for this feature only
-    elif is_there(join(reference.folder, name_state_file(Profile))):
-        profile = _read_profile(name, reference.folder)
+    elif is_there(join(reference.folder, PROFILE)):
+        profile = _read_profile(name, Run(reference.run_id or "", reference.folder, {}))
         if profile is not None and as_numbers:
             profile = profile.read_as_numbers()
         distribution = from_feature_profile(profile) if profile else None
@@ -440,12 +445,13 @@ def _read_baseline_distribution(
     return distribution
 
 
-def _read_profile(name: str, folder: str) -> FeatureProfile | None:
-    """The feature's states below the folder of a run; None if there are none."""
-    path = join(folder, name_state_file(Profile))
-    content = read_if_there(path)
+def _read_profile(name: str, run: Run) -> FeatureProfile | None:
+    """The feature's states of a run, wherever that is now; None if there are none."""
+    content = read_kept_file(run, PROFILE)
     # A model's quality has no features, and states may have been pruned
-    stored = StoredProfile.read(content, path) if content is not None else None
+    if content is None:
+        return None
+    stored = StoredProfile.read(content, join(run.folder, PROFILE))
     if stored is None:
         return None
     return stored.features((name,)).get(name)

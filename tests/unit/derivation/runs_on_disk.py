@@ -50,7 +50,15 @@ def publish_baseline(path, current_profile, monitor=DataQualityMonitor()):  # no
     return monitor.stored_baseline(documents[1], None, current_profile)
 
 
-def publish_window(path, current_profile, stored_baseline, *, baseline=None, monitor=DataQualityMonitor()):  # noqa: B008
+def publish_window(
+    path,
+    current_profile,
+    stored_baseline,
+    *,
+    baseline=None,
+    monitor=DataQualityMonitor(),  # noqa: B008
+    in_place=False,
+):
     """Publish what a monitoring run leaves, as far as an explanation looks at it; gives the outcomes of its checks."""
     outcomes = monitor.judge(Sample(current_profile, monitor.metrics(current_profile)), stored_baseline).results
     files = {
@@ -60,5 +68,5 @@ def publish_window(path, current_profile, stored_baseline, *, baseline=None, mon
     if baseline is not None:
         described = describe_run(baseline=baselines.to_run(str(baseline)))
         files[described.FILE_NAME] = described.to_json().encode()
-    publish(files, str(path))
+    publish(files, str(path), in_place=in_place)
     return outcomes

@@ -14,6 +14,7 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckResult
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports import derivation
 from spark_model_monitor.reports.decision import describe_decision
 from spark_model_monitor.reports.derivation import as_text, explain
 from spark_model_monitor.reports.outputs.run_files import publish
@@ -189,6 +190,27 @@ def test_a_baseline_published_again_elsewhere_changes_nothing(runs):
     publish_baseline(runs / "baseline", profile(numbers("amount", np.linspace(0, 1, 500))))
 
     assert explain("amount", str(runs / "window")) == before  # the run's own folder never changes
+
+
+@pytest.mark.parametrize(("reader", "is_baseline"), [("read_published", False), ("read_baseline_reference", True)])
+def test_a_run_that_another_replaces_while_it_is_read_is_explained_by_its_own_states(
+    tmp_path, monkeypatch, reader, is_baseline
+):
+    profiles = [profile(numbers("amount", values)) for values in ([1, 2, 3], [7, 8, 9, 9], [4, 4])]
+    folders = [tmp_path / "hour 1", tmp_path / "hour 2"]
+    stored_baseline = publish_baseline(tmp_path / "baseline", profiles[0])
+    publish_window(folders[0], profiles[1], stored_baseline, in_place=True)
+    publish_window(folders[1], profiles[0], stored_baseline, in_place=True, baseline=folders[0])
+    undisturbed = explain("amount", str(folders[1]))
+    read = getattr(derivation, reader)
+
+    def read_and_replace(*arguments):
+        answer = read(*arguments)
+        publish_window(folders[not is_baseline], profiles[2], stored_baseline, in_place=True)
+        return answer
+
+    monkeypatch.setattr(derivation, reader, read_and_replace)
+    assert explain("amount", str(folders[1])) == undisturbed
 
 
 def test_a_baseline_that_is_gone_leaves_the_checks(runs):

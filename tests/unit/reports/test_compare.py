@@ -15,16 +15,16 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
 from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
-from spark_model_monitor.reports.outputs.run_files import publish
+from spark_model_monitor.reports.outputs.run_files import publish, read_current_run
 from spark_model_monitor.statistics.states import Profile
 
 
-def put(folder, *features) -> str:
+def put(folder, *features, in_place=False) -> str:
     monitor = DataQualityMonitor()
     profile = make_profile(*features)
     documents = monitor.documents(profile, monitor.metrics(profile))
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
-    publish({**files, name_state_file(Profile): to_parquet(profile)}, str(folder))
+    publish({**files, name_state_file(Profile): to_parquet(profile)}, str(folder), in_place=in_place)
     return str(folder)
 
 
@@ -70,6 +70,22 @@ def test_what_changed_comes_by_how_much_it_changed(sides):
         "max": (99.5, 149.5),
     }
     assert changes[3].distance == pytest.approx(0.2)
+
+
+def test_a_run_that_another_replaces_while_it_is_read_is_compared_by_its_own_files(tmp_path, monkeypatch):
+    folder = tmp_path / "hour"
+    before = put(tmp_path / "before", number_feature("a", [1.5, 2.5]))
+    after = put(folder, number_feature("a", [1.5, 3.5]), in_place=True)
+    undisturbed = compare(before, after).plain()
+
+    def read_and_replace(path):
+        run = read_current_run(path)
+        if path == after:
+            put(folder, number_feature("a", [9.5, 9.5, 9.5]), in_place=True)
+        return run
+
+    monkeypatch.setattr("spark_model_monitor.reports.history_page.compare.read_current_run", read_and_replace)
+    assert compare(before, after).plain() == undisturbed
 
 
 def test_the_text_says_it_in_words(sides, capsys):

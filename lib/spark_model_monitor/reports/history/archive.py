@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 )
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
-from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_run_file
+from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_kept_file
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
@@ -342,13 +342,11 @@ def encode_requests(requests: Requests) -> dict[str, bytes]:
 
 
 def read_run_state(run: Run, name: str) -> State | None:
-    """The state in a file of a run, wherever that is now; None if the run has no such file.
-
-    Raises BadInput if it can't be read, BadState as `from_parquet` does.
-    """
-    if name not in run.digests:
+    """The state in a file of a run, as `read_kept_file` finds it. Raises BadState as `from_parquet` does."""
+    content = read_kept_file(run, name)
+    if content is None:
         return None
-    return from_parquet(read_run_file(run, name), join(run.folder, name))
+    return from_parquet(content, join(run.folder, name))
 
 
 def add_requests(paths: Sequence[str]) -> Requests:

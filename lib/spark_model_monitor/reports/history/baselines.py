@@ -187,7 +187,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
         constraints = read_document_file(monitor.CONSTRAINTS, edited)
     else:
         constraints = suggested
-    baseline = monitor.stored_baseline(constraints, None, _read_run_state(run, monitor), suggested)
+    baseline = monitor.stored_baseline(constraints, None, read_run_state(run, _name_state(monitor)), suggested)
     baseline = baseline.with_roles(_read_roles(run))
     return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
 
@@ -267,18 +267,6 @@ def _name_state(monitor: Monitor) -> str:
     return name_state_file(monitor.BASELINE_STATE or monitor.STATE)
 
 
-def _read_run_state(run: Run, monitor: Monitor) -> State | None:
-    """The state of a run, wherever that is now; None without one."""
-    name = _name_state(monitor)
-    try:
-        return read_run_state(run, name)
-    except BadInput:
-        # A person may have deleted it
-        if is_there(join(run.folder, name)):
-            raise
-        return None
-
-
 def find_earlier_hour(output_path: str) -> str | None:
     """The latest hour folder before `output_path` in which a run was published; searched from the latest down."""
     return next((folder for folder, _ in list_earlier_runs(output_path)), None)
@@ -307,7 +295,7 @@ def read_earlier_states(
     for _, run in islice(list_earlier_runs(output_path), windows):
         description = read_document(run, RunDescription)
         # A window with violations is no example of a healthy one
-        state = _read_run_state(run, monitor)
+        state = read_run_state(run, _name_state(monitor))
         if state is None or description is None or description.violations:
             continue
         if description.baseline == baseline:

@@ -23,7 +23,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift impor
     find_accepted_features,
     find_lost_examples,
 )
-from spark_model_monitor.reports.history.archive import PROFILE, read_run_state
+from spark_model_monitor.reports.history.archive import PROFILE, from_parquet
 from spark_model_monitor.reports.history.baselines import (
     HOUR_LEVELS,
     list_hours_from_latest,
@@ -43,6 +43,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     note_unfinished,
     read_baseline_reference,
     read_document,
+    read_run_file,
     remove_from_commit,
     run_before,
 )
@@ -104,7 +105,7 @@ def rebuild_history(folder: str) -> WindowHistory:
 
 
 def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run) -> WindowHistory:
-    state = read_run_state(run, PROFILE)
+    state = from_parquet(read_run_file(run, PROFILE), join(run.folder, PROFILE))
     extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
     # Without results nothing was an alarm

@@ -53,7 +53,7 @@ from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.monitors.data_quality.report.sentences import remove_described_values
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS
 from spark_model_monitor.monitors.protocol import Sample, select_violations
-from spark_model_monitor.reports.history.archive import from_parquet, name_state_file
+from spark_model_monitor.reports.history.archive import PROFILE, read_run_state
 from spark_model_monitor.reports.history.baselines import read_file_baseline, read_run_baseline, read_shares
 from spark_model_monitor.reports.history_page.past_run import (
     PastRun,
@@ -64,12 +64,12 @@ from spark_model_monitor.reports.history_page.past_run import (
     read_run,
 )
 from spark_model_monitor.reports.outputs.printable import format_table, printable
-from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document_file
+from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_run_file
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.statistics.drift import compare_categorical, compare_numeric
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
-from spark_model_monitor.storage import is_there, join, read_file, read_if_there
+from spark_model_monitor.storage import is_there, join, read_file
 from spark_model_monitor.value_class import value_class
 
 VIOLATED_STATUS = 4  # exit status, as for a job with --fail-on-violations. Source: C1.6.
@@ -205,12 +205,12 @@ class Compared:
     def significant(self) -> tuple[Change, ...]:
         """The changes that chance doesn't explain; all that differ where nobody can tell."""
         changed_names = self.changed_names
-        different = [change for change in self.changes if change.kind != "same"]
         return tuple(
             change
-            for change in different
+            for change in self.changes
             # A feature that is gone or new is no matter of chance
-            if changed_names is None or change.kind != "changed" or change.name in changed_names
+            if change.kind in ("added", "removed")
+            or (change.kind == "changed" and (changed_names is None or change.name in changed_names))
         )
 
     def plain(self) -> dict[str, Json]:
@@ -239,8 +239,7 @@ def compare(before: str, after: str, attributions: str | None = None, *, names_v
     second = _read_side(after)
     # Constraints against data can only be judged, so the rows that both have are those of features
     if (first.constraints is None) != (second.constraints is None):
-        is_judgeable = isinstance(first.constraints, Constraints) and second.statistics is not None
-        if not is_judgeable:
+        if not isinstance(first.constraints, Constraints) or second.statistics is None:
             raise BadInput(f"one of {before} and {after} is a constraints.json; name two files or two runs of one kind")
         features = {name: row for name, row in first.rows.items() if name != SETTINGS}
         first = replace(first, rows=features)
@@ -258,12 +257,12 @@ def _number_segments(before: ComparedSide, after: ComparedSide) -> tuple[Compare
     for name in sorted(before.segment_names | after.segment_names):
         metric, _, segment = name.partition(SEGMENT_START)
         # A segment has the same number for each metric
-        number = numbers.setdefault(segment, len(numbers) + 1)
-        shown_names[name] = f"{metric} (segment {number})"
-    before_rows, after_rows = (
-        {shown_names.get(name, name): row for name, row in sample.rows.items()} for sample in (before, after)
+        shown_names[name] = f"{metric} (segment {numbers.setdefault(segment, len(numbers) + 1)})"
+    before, after = (
+        replace(sample, rows={shown_names.get(name, name): row for name, row in sample.rows.items()})
+        for sample in (before, after)
     )
-    return replace(before, rows=before_rows), replace(after, rows=after_rows)
+    return before, after
 
 
 def main(
@@ -286,9 +285,9 @@ def main(
     judged = comparison.judge() if judge else ()
     results = list(select_violations(judged))
     # With states everything is judged; what statistics.json lacks is listed, or silence would look like success
-    unjudged = [check_result for check_result in judged if not check_result.is_judged]
-    if comparison.after.profile is not None:
-        unjudged = []
+    unjudged = []
+    if comparison.after.profile is None:
+        unjudged = [check_result for check_result in judged if not check_result.is_judged]
     unsure = find_unsure_features(judged)
     # The page comes first: it exists also if the reader of standard output stops early
     if output is not None:
@@ -405,24 +404,22 @@ def _read_side(path: str) -> ComparedSide:
     path = path.rstrip("/") or path
     if path.endswith(".json"):
         return _read_file(path)
-    run = read_current_run(path)
-    folder = run.folder if run else path
-    statistics = join(folder, Statistics.FILE_NAME)
+    current = read_current_run(path)
+    run = current or Run("", path, {})
+    statistics = join(run.folder, Statistics.FILE_NAME)
     # From the most detailed source to the least: states, statistics, metrics
-    states = join(folder, name_state_file(Profile))
-    content = read_if_there(states)
-    if content is not None:
-        profile = from_parquet(content, states)
-        return _create_side_with_statistics(path, statistics, profile if isinstance(profile, Profile) else None)
-    # The output path of the service's baselining job has documents and no run
-    constraints = join(folder, Constraints.FILE_NAME)
-    if run is None and not is_run(path) and is_there(constraints):
-        return replace(_read_file(constraints), path=constraints)
-    past = read_run(path)
-    # Model quality writes a statistics.json, too, but its numbers are metrics without distributions
-    if past.is_metric.any() or not is_there(statistics):
-        return _create_side_with_metrics(path, past)
-    return _create_side_with_statistics(path, statistics, None)
+    profile = read_run_state(run, PROFILE)
+    if profile is None:
+        # The output path of the service's baselining job has documents and no run
+        constraints = join(path, Constraints.FILE_NAME)
+        if current is None and not is_run(path) and is_there(constraints):
+            return replace(_read_file(constraints), path=constraints)
+        past = read_run(path)
+        # Model quality writes a statistics.json, too, but its numbers are metrics without distributions
+        if past.is_metric.any() or not is_there(statistics):
+            return _create_side_with_metrics(path, past)
+    document = Statistics.from_json(read_run_file(run, Statistics.FILE_NAME), statistics)
+    return _create_side_with_statistics(path, document, profile if isinstance(profile, Profile) else None)
 
 
 def _read_file(path: str) -> ComparedSide:
@@ -443,7 +440,7 @@ def _read_file(path: str) -> ComparedSide:
         return ComparedSide(path, dataset.item_count, _collect_values(rows | analysed), {})
     if "explanations" in members:
         return ComparedSide(path, None, _collect_values(parse_analysis_rows(content, path)[0]), {})
-    return _create_side_with_statistics(path, path, None)
+    return _create_side_with_statistics(path, Statistics.from_json(content, path), None)
 
 
 def _collect_values(rows: Rows) -> dict[str, dict[str, Number]]:
@@ -486,8 +483,7 @@ def _describe_settings(settings: MonitoringSettings) -> dict[str, Number]:
     return drift | plain
 
 
-def _create_side_with_statistics(path: str, file: str, profile: Profile | None) -> ComparedSide:
-    statistics = read_document_file(Statistics, file)
+def _create_side_with_statistics(path: str, statistics: Statistics, profile: Profile | None) -> ComparedSide:
     rows = {str(row["feature"]): row for row in as_rows(statistics)}
     # An estimate of distinct values, limited to the number of values
     for row in rows.values():
@@ -593,11 +589,10 @@ NO_KINDS = "statistics.json doesn't say how many values are of the baseline's ty
 
 def _restrict_to_documents(result: CheckResult) -> CheckResult:
     """The result for a window known only by its statistics.json, which has one type for all values of a feature."""
-    unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
     # One type for all values: a violation could be a single odd value or all of them
-    is_listed = result.check != "data_type_check" or not result.is_violation
-    if is_listed:
+    if result.check != "data_type_check" or not result.is_violation:
         return result
+    unknown = {"status": CheckStatus.NOT_JUDGED, "observed": None, "description": None, "reason": NO_KINDS}
     return result.model_copy(update=unknown)
 
 

@@ -81,7 +81,7 @@ def is_ours(name: json_text.Json, kind: NameKind) -> bool:
 
 @value_class
 class Run:
-    """A published run: its id, the folder of its files, and their sha256 by name.
+    """A published run: its id, the folder of its files, and their sha256 by name, none of one whose commit wasn't read.
 
     before: the run that was current until this one was published.
     """
@@ -368,6 +368,18 @@ def read_run_file(run: Run, name: str) -> bytes:
     if content is None:
         return read_file(path)
     return content
+
+
+def read_kept_file(run: Run, name: str) -> bytes | None:
+    """The same; None if the run has no such file, or a person has deleted it."""
+    if run.digests and name not in run.digests:
+        return None
+    try:
+        return read_run_file(run, name)
+    except BadInput:
+        if is_there(join(run.folder, name)):
+            raise
+        return None
 
 
 def read_document(run: Run, kind: type[D]) -> D | None:
