@@ -1,5 +1,10 @@
 """The exit messages of C1.6, and where they are left."""
 
+from types import SimpleNamespace
+
+import pytest
+
+from spark_model_monitor import storage
 from spark_model_monitor.running.runtime.status import ExitStatus, completed, failed, message_path, write_message
 
 
@@ -32,6 +37,18 @@ def test_a_container_gets_its_message_in_its_own_place(tmp_path):
     assert path == f"{tmp_path}/opt/ml/output/message"
     write_message("Completed: x", path, None)
     assert (tmp_path / "opt/ml/output/message").read_text() == "Completed: x\n"
+
+
+def test_a_driver_leaves_its_message_where_its_session_can_write_no_more(tmp_path, monkeypatch):
+    def raise_refused(path, session):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(storage, "plugin", lambda name: SimpleNamespace(storage_of_session=raise_refused))
+    write_message("Error: stopped", str(tmp_path / "out/message"), "a session")
+
+    assert (tmp_path / "out/message").read_text() == "Error: stopped\n"
+    with pytest.raises(ConnectionRefusedError):
+        write_message("Error: stopped", "hdfs://name/out/message", "a session")
 
 
 def test_elsewhere_the_message_lies_beside_the_results(tmp_path):

@@ -448,9 +448,9 @@ def test_what_could_not_be_distinguished_is_reported_by_the_next_call(schedule):
 SLEEPS = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
 
 
-def sleeping_submission(folder, monkeypatch):
+def sleeping_submission(folder, monkeypatch, program=SLEEPS):
     sleeper = folder / "sleeps"
-    sleeper.write_text(f"#!{sys.executable}\n{SLEEPS}")
+    sleeper.write_text(f"#!{sys.executable}\n{program}")
     sleeper.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(sleeper))
     return "--master", "local", "monitor"
@@ -475,6 +475,19 @@ def test_a_job_is_a_process_that_ends_with_its_run_due(tmp_path, monkeypatch, sl
     assert (tmp_path / "out" / "message").read_text() == "Error: stopped after 0:00:02, as --max-runtime says\n"
     with pytest.raises(ProcessLookupError):
         os.kill(process_id, signal.SIGCONT)
+
+
+def test_the_driver_of_a_jvm_that_is_stopped_is_told_so_and_awaited(tmp_path, monkeypatch):
+    end = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(open('message', 'w').write('stopped')))\n"
+    jvm = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {end + SLEEPS!r}])\n"
+    command = JobCommand(sleeping_submission(tmp_path, monkeypatch, jvm), {}, tmp_path, "out")
+
+    def stop_jvm(**members):
+        wait_for((tmp_path / "pid").exists, "the driver")
+        os.kill(read_number(members), signal.SIGTERM)
+
+    assert start_process(command, stop_jvm) == -signal.SIGTERM
+    assert (tmp_path / "message").read_text() == "stopped"
 
 
 def test_a_job_forked_off_has_the_status_folder_and_variables_of_its_own(tmp_path):

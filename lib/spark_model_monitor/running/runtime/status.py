@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.errors import MESSAGE, NO_DATA, SCRIPT_FAILED, MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.stopping import STEP_SECONDS, leave_after_grace, stop, take_back
-from spark_model_monitor.storage import join, read_file, storage_of
+from spark_model_monitor.storage import join, opens_here, read_file, storage_here, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -173,4 +173,13 @@ def write_message(message: str, path: str, spark: SparkSession | None) -> None:
 
     Raises OutputFailed if it can't be written, BadInput if only a Spark session opens the path and there is none.
     """
-    storage_of(path, spark).write(path, f"{message}\n".encode())
+    content = f"{message}\n".encode()
+    try:
+        storage_of(path, spark).write(path, content)
+    except MonitorError:
+        raise
+    # Spark has ended before its driver, as when its JVM alone was stopped
+    except Exception:
+        if not opens_here(path):
+            raise
+        storage_here(path).write(path, content)

@@ -49,7 +49,7 @@ from spark_model_monitor.running.scheduling.record import RUNNING_STATUSES, Cloc
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
-from spark_model_monitor.stopping import BY_SIGNAL, run_to_its_end
+from spark_model_monitor.stopping import BY_SIGNAL, GRACE_SECONDS, STEP_SECONDS, run_to_its_end
 from spark_model_monitor.storage import join, opens_here, storage_of
 from spark_model_monitor.value_class import value_class
 
@@ -206,7 +206,7 @@ def start_process(command: JobCommand, note: Note) -> int:
 
     It runs as if started by the command: without Spark if it needs none; with options of Spark by spark-submit.
     """
-    process = _submitted(command) if command.words[0].startswith("-") else _Forked(command)
+    process = _Submitted(command) if command.words[0].startswith("-") else _Forked(command)
     try:
         identity = str(current_machine().process(process.pid))
         note(process=identity)
@@ -252,13 +252,28 @@ def end_idle_processes() -> None:
         _IDLE.pop().pipe.close()
 
 
-def _submitted(command: JobCommand) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *command.words],
-        env={**os.environ, **_variables(command)},
-        cwd=command.folder,
-        stdin=subprocess.DEVNULL,
-    )
+class _Submitted(subprocess.Popen[bytes]):
+    """A job of spark-submit: the process is its JVM, and the driver's Python, in the same group, may outlive it."""
+
+    def __init__(self, command: JobCommand) -> None:
+        super().__init__(
+            [sys.executable, "-m", "spark_model_monitor.spark.launch.submission", *command.words],
+            env={**os.environ, **_variables(command)},
+            cwd=command.folder,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def wait(self, timeout: float | None = None) -> int:
+        status = super().wait(timeout)
+        # A driver whose JVM was stopped leaves its message, and gives its outputs back
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGTERM)
+            for _ in range(int(GRACE_SECONDS / STEP_SECONDS)):
+                current_machine().rest(STEP_SECONDS)
+                os.killpg(self.pid, 0)
+            os.killpg(self.pid, signal.SIGKILL)
+        return status
 
 
 class _Application:
