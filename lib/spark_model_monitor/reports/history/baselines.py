@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
+from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, CaptureFormat, parse_dataset_format
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
@@ -183,13 +183,13 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
         )
     # Only constraints can be edited: statistics and states stay the run's own
     edited = find_edited_file(name, path, run) if edits else None
+    constraints = suggested
     if edited:
         constraints = read_document_file(monitor.CONSTRAINTS, edited)
-    else:
-        constraints = suggested
     baseline = monitor.stored_baseline(constraints, None, _read_run_state(run, monitor), suggested)
     baseline = baseline.with_roles(_read_roles(run))
-    return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
+    source = partial(_read_rows_again, run, baseline.names, monitor, opening_session())
+    return _add_parts(baseline.with_source(source), run)
 
 
 def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Document | None]:
@@ -219,7 +219,7 @@ def _read_roles(run: Run) -> ColumnRoles | None:
     return None
 
 
-def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
+def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: SparkSession | None) -> Dataset:
     """The rows that a run has read. Raises BadInput for too many to read again."""
     from spark_model_monitor.data.reading.data import read_again
 
@@ -232,7 +232,12 @@ def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | Non
     read_by = (described.read_by if described is not None else None) or {}
     if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
         raise BadInput(f"{path}: its files are not read again")
-    return read_again([file["path"] for file in files], read_by, names or None, spark)
+    dataset = read_again([file["path"] for file in files], read_by, names or None, spark)
+    # Its outcomes may have other names than those of the window
+    columns = {name: read_by[option] for name, option in ADDRESS_OPTIONS.items() if option in read_by}
+    if not columns:
+        return dataset
+    return monitor.read_outcomes(dataset, **columns)
 
 
 def _add_parts(baseline: Any, run: Run) -> Any:

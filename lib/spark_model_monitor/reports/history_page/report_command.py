@@ -27,12 +27,7 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, is_file, read_history
 from spark_model_monitor.reports.history_page.history_summary import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
-from spark_model_monitor.reports.outputs.run_files import (
-    PAGE,
-    find_output_path,
-    read_current_run,
-    read_document,
-)
+from spark_model_monitor.reports.outputs.run_files import PAGE, find_output_path, read_current_run, read_document
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.storage import hold, is_there, join, resolve_path
 from spark_model_monitor.value_class import value_class

@@ -93,11 +93,7 @@ class Run:
 
 
 def publish(
-    files: Mapping[str, bytes],
-    output_path: str,
-    *,
-    shown: Mapping[str, bytes] | None = None,
-    in_place: bool = False,
+    files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str, bytes] | None = None, in_place: bool = False
 ) -> Run:
     """Publish the files of a run below `output_path`; files of the previous run that this one lacks are removed.
 

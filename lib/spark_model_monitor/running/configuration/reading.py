@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import (
+    ADDRESS_OPTIONS,
     DATABASE,
     CsvFormat,
     SparkFormat,
@@ -185,10 +186,9 @@ def _read_flags(arguments: Sequence[str], errors: Faults, moved: list[str]) -> L
             text = switched
         # An empty value is as good as none: variables in scripts are often empty
         if text.strip():
+            before = ""
             if OPTIONS[name].repeatable and name in values_by_name:
                 before = f"{values_by_name[name].text},"
-            else:
-                before = ""
             values_by_name[name] = Given(before + text, flag)
     return values_by_name
 
@@ -641,7 +641,8 @@ def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str
     # A table's format has the table's name in it, and a later run may be of another one
     is_table = isinstance(config.dataset_format, TableFormat)
     for name, option in OPTIONS.items():
-        if option.remembered and name in texts and not (is_table and name == "dataset_format"):
+        is_recorded = option.remembered or name in ADDRESS_OPTIONS.values()
+        if is_recorded and name in texts and not (is_table and name == "dataset_format"):
             yield name, texts[name]
 
 

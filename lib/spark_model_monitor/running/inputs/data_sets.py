@@ -16,6 +16,7 @@ from spark_model_monitor.data.reading import outcome_tables
 from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
+    ADDRESS_OPTIONS,
     CaptureFormat,
     CsvFormat,
     JsonFormat,
@@ -206,11 +207,7 @@ def _read_lines(
 
 def _addresses(config: JobConfig) -> dict[str, Any]:
     """The columns that are named; the plan does not request the others."""
-    named = {
-        "label": config.ground_truth_attribute,
-        "prediction": config.inference_attribute,
-        "probability": config.probability_attribute,
-    }
+    named = {name: getattr(config, option) for name, option in ADDRESS_OPTIONS.items()}
     return {name: address for name, address in named.items() if address is not None}
 
 

@@ -18,13 +18,8 @@ from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
 from spark_model_monitor.documents.outcome import ALTERNATIVE, IN_GROUPS
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
-    INDEPENDENT_ROWS,
-    FeatureDesignEffect,
-)
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
-    FeatureDistribution,
-)
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import INDEPENDENT_ROWS, FeatureDesignEffect
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     LOOKS_SORTED,
     compare_with_reference,
@@ -44,12 +39,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     judge_largest,
     judge_unseen,
 )
-from spark_model_monitor.statistics.verdicts.components import (
-    COLUMN_TESTS,
-    Component,
-    Samples,
-    fewest_beyond_chance,
-)
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component, Samples, fewest_beyond_chance
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     adjust_p_values,
