@@ -373,6 +373,14 @@ def read_document(run: Run, kind: type[D]) -> D | None:
     return kind.from_json(read_run_file(run, kind.FILE_NAME), join(run.folder, kind.FILE_NAME))
 
 
+def read_recorded_options(run: Run | None) -> Mapping[str, str]:
+    """How a run has read its data, by option."""
+    from spark_model_monitor.documents.run_description import RunDescription
+
+    described = run and read_document(run, RunDescription)
+    return (described and described.read_by) or {}
+
+
 def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:
     """The current run, and its document. Raises BadInput if it has none."""
     run = read_current_run(output_path)

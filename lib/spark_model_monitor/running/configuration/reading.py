@@ -32,9 +32,8 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.listing import following_links
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
-from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, OF_A_BASELINE, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
@@ -512,11 +511,9 @@ def _read_by_baseline(sources: Sources) -> Texts:
     if path is None or replays_service or not opens_here(path):
         return {}
     try:
-        run = read_current_run(path)
-        description = read_document(run, RunDescription) if run else None
+        read_by = read_recorded_options(read_current_run(path))
     except MonitorError:  # reported when the baseline itself is read
         return {}
-    read_by = (description.read_by if description else None) or {}
     # Options of another release may be gone
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
 
