@@ -6,11 +6,13 @@ anything else that is raised is a defect of ours and exits 255 with a trace in t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -63,6 +65,13 @@ def did_you_mean(
     return otherwise
 
 
+def suggest_path(path: str, otherwise: str = "", is_meant: Callable[[str], bool] = os.path.exists) -> str:
+    """The question that names what is nearest to a local path that isn't there, of what lies beside it and is meant."""
+    neighbours = Path(path).parent.glob("*")
+    paths = {neighbour.name: str(neighbour) for neighbour in neighbours if is_meant(str(neighbour))}
+    return did_you_mean(Path(path).name, paths, otherwise, shown=paths.__getitem__)
+
+
 _NAME_IN_CATALOG = re.compile(r"(`[^`]+`|\w[\w-]*)(\.(`[^`]+`|\w[\w-]*)){1,2}")  # a schema's table, or a catalog's
 
 
@@ -104,10 +113,9 @@ class NeedsSpark(BadConfiguration):
     """Something that only the engine of Spark reads or makes, while the one without a JVM runs."""
 
     def __init__(self, subject: str) -> None:
+        absent = ", and install it: pip install 'spark-model-monitor[spark]'"
         if find_spec("pyspark"):
             absent = ""
-        else:
-            absent = ", and install it: pip install 'spark-model-monitor[spark]'"
         super().__init__(f"{subject} needs Spark; write --engine spark, in Python engine='spark'{absent}")
 
 

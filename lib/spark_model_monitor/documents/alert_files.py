@@ -85,10 +85,6 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
     notifications: tuple[Notified, ...] = ()
     roles: ColumnRoles | None = None
 
-    def find_alarm_starts(self, time: str) -> Mapping[str, str]:
-        """The alarms of the last window that ended before a time, and when each began."""
-        return next((window.since or {} for window in reversed(self.windows) if window.time < time), {})
-
     def find_last_status(self, sink: str) -> AlertStatus:
         """The status that `sink` was last notified of; OK if it never was."""
         return next((notified.status for notified in self.notifications if notified.sink == sink), AlertStatus.OK)

@@ -29,10 +29,6 @@ class ColumnRoles(Section):
         shares = {**self.answers, **self.inputs}
         return {name: share for name, share in shares.items() if name not in baseline}
 
-    def list_training_columns(self, baseline: Sequence[str]) -> tuple[str, ...]:
-        """The columns of training data among those of a baseline that captures' quiet windows may have extended."""
-        return tuple(name for name in baseline if name not in self.answers and name not in self.inputs)
-
     def list_columns(self, baseline: Sequence[str]) -> tuple[str, ...]:
         """The columns of a record: those of the baseline, then the new ones."""
         return (*(name for name in baseline if name != self.absent_label), *self.list_new_columns(baseline))

@@ -441,9 +441,7 @@ def _describe_fault(document: type[Document], location: tuple[int | str, ...], v
 def describe_unknown_name(name: str, names: Collection[str], path: str = "") -> str:
     """The fault that an object has no such member, with the nearest name. path: the object's, "" for the whole file."""
     advice = did_you_mean(name, names, f"it may have {', '.join(names)}", shown=str)
-    if path:
-        return f"{path}.{name} is unknown; {advice}"
-    return f"{name} is unknown; {advice}"
+    return f"{path}.{name} is unknown; {advice}".removeprefix(".")
 
 
 def _follow_location(document: type[Document], location: tuple[int | str, ...]) -> tuple[str, Annotation]:

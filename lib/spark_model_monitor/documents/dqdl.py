@@ -238,6 +238,7 @@ _KEYWORDS = {"null": OperandKind.NULL, "empty": OperandKind.EMPTY, "whitespaces_
 _AFTER_PARAMETERS = frozenset({"between", "not", "in", "matches", "where", "labels", "with", "and", "or", "AND", "OR"})
 _OPERATORS = frozenset({">=", "<=", "!=", ">", "<", "="})
 _ORDERED = frozenset({">=", "<=", ">", "<", "between", "not between"})
+_COMPARED = (OperandKind.NUMBER, OperandKind.MOMENT, OperandKind.DURATION)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 _AN_OPERAND = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY, now() or a $variable"
 
@@ -287,7 +288,7 @@ def parse_rule_set(content: bytes | str, where: str, *, skip_unsupported: bool =
             rule_faults.append(f"{rule.type} has no condition; write one, such as > 0")
         faults += [f"{where}: line {rule.line}: {fault}" for fault in rule_faults]
     if faults and unsupported and not skip_unsupported:
-        raise BadDocument(reject_unsupported(faults))
+        faults = [reject_unsupported(faults)]
     if faults:
         raise BadDocument("\n".join(faults))
     # Everything that AllStatistics measures stands in statistics.json anyway
@@ -573,9 +574,10 @@ class _Parser:
                 raise self._fail("a variable that holds one value; lists follow in", token)
             return operands[0]
         # All small or all capitals, as in the guide; mixed case is a name
-        if token.text.lower() in _KEYWORDS and token.text in (token.text.lower(), token.text.upper()):
+        keyword = _KEYWORDS.get(token.text.lower())
+        if keyword and token.text in (token.text.lower(), token.text.upper()):
             self._index += 1
-            return Operand(_KEYWORDS[token.text.lower()])
+            return Operand(keyword)
         # `now()` may stand in brackets
         position = self._index + 1 if token.text == "(" else self._index
         if self._tokens[position].text == "now":
@@ -721,12 +723,14 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
         yield f"{first.text!r} is no regular expression in RE2's syntax, which has no look-around; correct it"
     elif condition.operator in _ORDERED:
         for operand in condition.operands:
-            is_time = operand.kind is OperandKind.TEXT and _DATE.fullmatch(operand.text)
-            if operand.kind not in (OperandKind.NUMBER, OperandKind.MOMENT, OperandKind.DURATION) and not is_time:
-                shown = operand.kind.value
-                if operand.text:
-                    shown = repr(operand.text)
+            if operand.kind not in _COMPARED and not _DATE.fullmatch(operand.text):
+                shown = repr(operand.text) if operand.text else operand.kind.value
                 yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
+        # Constants, since a formula of earlier runs may give anything
+        constants = [operand for operand in condition.operands if operand.number[:1] in ((), ("number",))]
+        ends = [(constant.number, constant.seconds, constant.text) for constant in constants]
+        if len(ends) == 2 and len(kinds) == 1 and ends[0] >= ends[1]:
+            yield f"{rule.type} is {condition.operator} ends of which the first is not below the second; swap them"
     # Rows have no single value that could equal one of earlier runs
     if condition.past_runs and rule.type in ROW_TYPES and condition.operator not in (">", ">=", "<", "<="):
         yield f"{condition.operator} compares each row with earlier runs; write > >= < or <=, for the extreme value"

@@ -13,7 +13,6 @@ from spark_model_monitor.documents.check_results import (
     SEGMENT_DRIFT,
     CheckResult,
     CheckStatus,
-    SegmentPart,
     cause,
     compute_severity,
     format_check,
@@ -305,7 +304,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
     yield build_table(("check", "verdict", "found", "limit", "how"), rows, numbers=("found", "limit"))
     # Each segment's part, the largest first
     if first.parts and first.parts[0].segment != HIDDEN:
-        parts = sorted(first.parts, key=_rank_part)[:MOST_SEGMENTS_SHOWN]
+        parts = sorted(first.parts, key=lambda part: -abs(part.within + part.mix))[:MOST_SEGMENTS_SHOWN]
         rows_of_parts = [
             (part.segment, format_percent(part.rows), format_number(part.within), format_number(part.mix))
             for part in parts
@@ -324,7 +323,3 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
         table = build_table(titles, rows, numbers=shares, names=("what", "value"), caption=CAUSES)
         yield table.drop_empty_columns()
     yield EXPLAIN.format(name=quote(identify_subject(first)[0]))
-
-
-def _rank_part(part: SegmentPart) -> float:
-    return -abs(part.within + part.mix)

@@ -325,6 +325,10 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
     def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
+    def read_outcomes(self, data: Dataset, **columns: Any) -> Dataset:
+        """The rows of a baseline that is read again. columns: those of its outcomes, which only some kinds have."""
+        return data
+
     def interpret_state(self, state: StateT, /) -> StateT:
         """A sum of stored states as a scan of all their rows would give it."""
         return state

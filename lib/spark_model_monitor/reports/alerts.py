@@ -204,7 +204,7 @@ def is_due(to: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic
 
 def has_traffic_changed(to: SinkDestination, alerts: Alerts, traffic: AlertStatus) -> bool:
     """Whether the destination takes messages and its last one had a different status of the traffic."""
-    return not to.every_run and alerts.find_last_status(_name_traffic_key(to)) is not traffic
+    return not to.every_run and alerts.find_last_status(f"{to.key}:traffic") is not traffic
 
 
 def record_delivery(
@@ -216,7 +216,7 @@ def record_delivery(
 ) -> Alerts:
     """The alerts after `reached` got the report of the window, and `missed` did not."""
     now = [Notified(sink=to.key, status=alerts.status) for to in reached if not to.every_run]
-    turned = [_name_traffic_key(to) for to in reached if has_traffic_changed(to, alerts, traffic)]
+    turned = [f"{to.key}:traffic" for to in reached if has_traffic_changed(to, alerts, traffic)]
     now += [Notified(sink=sink, status=traffic) for sink in turned]
     now += [_record_missed(alerts, window, to.key) for to in missed if not to.every_run]
     names = {notified.sink for notified in now}
@@ -230,11 +230,6 @@ def record_delivery(
             recorded = recorded.model_copy(update={"notified": tuple(notified_sinks)})
         windows.append(recorded)
     return alerts.model_copy(update={"notifications": (*other_sinks, *now), "windows": tuple(windows)})
-
-
-def _name_traffic_key(to: SinkDestination) -> str:
-    """The name, in the alerts' file, of the last traffic status sent to a sink."""
-    return f"{to.key}:traffic"
 
 
 def _record_missed(alerts: Alerts, window: MonitoredWindow, sink: str) -> Notified:

@@ -129,6 +129,10 @@ def _open_connection(server: MailServer, timeout_seconds: float) -> smtplib.SMTP
     return smtplib.SMTP(server.host, server.port, timeout=timeout_seconds)
 
 
+TEMPORARY = range(400, 500)
+"""SMTP codes of what may be tried again. Source: RFC 5321, 4.2.1."""
+
+
 def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkFailed:
     """The meaning of the server's response. Its own text is left out: it may repeat what was sent."""
     if isinstance(error, smtplib.SMTPNotSupportedError):
@@ -138,7 +142,7 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
     # There is one recipient, so the first code is the only one
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code = next((code for code, _ in error.recipients.values()), None)
-    if isinstance(error, smtplib.SMTPAuthenticationError) and not _is_passing(code):
+    if isinstance(error, smtplib.SMTPAuthenticationError) and code not in TEMPORARY:
         return SinkFailed(f"{server.host} refused the login ({code}); check {USER} and {PASSWORD}")
     if code is None:
         return PassingFailure(f"{server.host} ended the conversation ({type(error).__name__})")
@@ -146,14 +150,9 @@ def _describe_refusal(server: MailServer, error: smtplib.SMTPException) -> SinkF
     whom = {smtplib.SMTPRecipientsRefused: "the recipient", smtplib.SMTPSenderRefused: "the sender"}
     refused = whom.get(type(error), "the mail")
     refusal = f"{server.host} refused {refused} ({code})"
-    if _is_passing(code):
+    if code in TEMPORARY:
         return PassingFailure(refusal)
     return SinkFailed(f"{refusal}; check the addresses")
-
-
-def _is_passing(code: int | None) -> bool:
-    """Whether an SMTP code is temporary. Source: RFC 5321, 4.2.1: 4xx may be tried again."""
-    return code is not None and 400 <= code < 500
 
 
 def _read_host(text_: str | None, security: Security, errors: list[str]) -> tuple[str, int]:

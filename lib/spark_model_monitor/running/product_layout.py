@@ -4,7 +4,6 @@ only.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import stat
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from spark_model_monitor.errors import BadConfiguration, MissingDependency
+from spark_model_monitor.errors import BadConfiguration, MissingDependency, did_you_mean
 from spark_model_monitor.value_class import value_class
 
 VARIABLE = "MODEL_MONITOR_CACHE"
@@ -122,12 +121,7 @@ class Layout:
             if candidate.is_file():
                 return candidate.resolve()
         names = self.job_names()
-        # Three suggestions at most; without a similar name, all jobs
-        near = difflib.get_close_matches(Path(name).stem, names, n=3) or names
-        if len(near) == 1:
-            hint = f"did you mean {near[0]}?"
-        else:
-            hint = f"write one of: {', '.join(near) or 'a path'}"
+        hint = did_you_mean(Path(name).stem, names, f"write one of: {', '.join(names) or 'a path'}", shown=str)
         raise BadConfiguration(f"{name!r} is neither a file nor a job; {hint}")
 
     def needs_deequ(self, driver: Path) -> bool:

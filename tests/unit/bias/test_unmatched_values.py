@@ -108,3 +108,15 @@ def test_a_rare_group_may_be_missing_by_chance():
     findings = run_monitoring(people({"F": 3000, "M": 3000}), monitor, baseline)
 
     assert not any("X" in feature.name for feature in findings.unsure)
+
+
+def test_a_positive_label_that_differs_in_capitals_is_named(caplog):
+    text = '{"label": "hired", "label_values_or_threshold": ["yes"], "facet": [{"name_or_index": "sex"}]}'
+    monitor = BiasMonitor(BiasMeasures.of(AnalysisConfig.from_json(text)))
+    rows = people(TWO_GROUPS).replace({"hired": {0: "No", 1: "Yes"}})
+    run_baseline(rows, monitor, engine="local").documents  # noqa: B018 -- for what it logs
+
+    assert (
+        f"label 'hired': no row has the configured value 'yes'; a value of the data differs from it {BY_CASE}"
+        in caplog.text
+    )

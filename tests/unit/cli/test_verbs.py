@@ -55,6 +55,24 @@ def test_every_flag_of_a_command_says_what_it_is(name):
     assert silent == []
 
 
+WITH_A_PATH = """
+report RUN; compare RUN .; compare . RUN; compare-files RUN .; explain age --run RUN; rows RUN age; accept RUN;
+promote RUN --model-version 1 --to new; rollback RUN; merge-states RUN RUN --output new; import RUN; leave RUN;
+challenge RUN RUN --problem-type Regression; prune --older-than P1D --reports RUN; import-notebook RUN;
+run-due --schedule RUN; watch RUN
+"""
+
+
+@pytest.mark.parametrize("words", [words.strip() for words in WITH_A_PATH.split(";")])
+def test_a_path_that_is_not_there_ends_with_the_nearest_name(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "april-report").mkdir()
+
+    assert cli.main(words.replace("RUN", "aprl-report").split()) == 2
+    assert "did you mean april-report?" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["april-report"]
+
+
 def test_a_new_file_is_a_command(tmp_path):
     """A package path with one file more: the command is there, listed under its heading."""
     (tmp_path / "greet.py").write_text(

@@ -255,3 +255,29 @@ def test_another_spread_is_no_unit(law, factor):
     now = LAWS[law](random, 1_000)
 
     assert guess_numbers(before, now.mean() + factor * (now - now.mean())) is None
+
+
+MOMENTS = pd.Series(pd.date_range("2026-01-01", periods=ROWS, freq="min"))
+OF_PANDAS = "does pandas' to_json write them, without date_format='iso'?"
+OTHER_FORM = "are times written in another form?"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "question"),
+    [
+        pytest.param(MOMENTS.astype(str), MOMENTS.astype("int64") // 10**6, OF_PANDAS, id="texts as milliseconds"),
+        pytest.param(MOMENTS, MOMENTS.astype("int64") // 10**6, OF_PANDAS, id="times as milliseconds"),
+        pytest.param(MOMENTS.dt.date.astype(str), MOMENTS.astype("int64") // 10**9, OF_PANDAS, id="days as seconds"),
+        pytest.param(MOMENTS.astype("int64") // 10**6, MOMENTS.astype(str), OTHER_FORM, id="milliseconds as texts"),
+        pytest.param(MOMENTS.astype("int64") // 10**6, MOMENTS, OTHER_FORM, id="milliseconds as times"),
+        pytest.param(MOMENTS.astype(str), MOMENTS.index + 7, None, id="small numbers"),
+        pytest.param(np.resize(PLANS, ROWS), MOMENTS.astype("int64") // 10**6, None, id="no dates"),
+    ],
+)
+def test_another_form_of_times_is_named(before, now, question):
+    baseline = run_baseline(pd.DataFrame({"at": before}), DataQualityMonitor(), engine="local")
+    findings = run_monitoring(pd.DataFrame({"at": now}), DataQualityMonitor(), baseline, engine="local")
+    guesses = [finding.guess for finding in findings.results if finding.is_violation]
+
+    assert guesses
+    assert [guess.rpartition(": ")[2] if guess else None for guess in guesses] == [question] * len(guesses)

@@ -99,6 +99,10 @@ BROKEN = {
     'Rules = [ DataFreshness "a" < 3 ]': "DataFreshness is compared with a number; write a duration",
     'Rules = [ ColumnValues "a" > "high" ]': "> compares with 'high'; write a number or a date such as 2026-01-31",
     'Rules = [ ColumnValues "a" > NULL ]': "> compares with NULL; write a number or a date",
+    'Rules = [ ColumnValues "a" between 20 and 10 ]': "is between ends of which the first is not below the second",
+    'Rules = [ ColumnValues "a" not between 5 and 5 ]': "is not between ends of which the first is not below the second",
+    'Rules = [ ColumnValues "a" between "2026-02-01" and "2026-01-01" ]': "the first is not below the second; swap them",
+    'Rules = [ DataFreshness "a" between 2 days and 3 hours ]': "the first is not below the second; swap them",
     'Rules = [ ColumnValues "a" matches "(?=x)" ]': "is no regular expression in RE2's syntax",
     'Rules = [ ColumnDataType "a" = "Text" ]': "ColumnDataType has = 'Text'; write = and one of boolean, date",
     'Rules = [ Mean "a" > 3 with threshold > 0.5 ]': "Mean takes no threshold; ColumnDataType, ",
@@ -114,6 +118,19 @@ BROKEN = {
     "Rules = [ RowCount ] Analyzers = [ RowCount ]": "RowCount has no condition; write one, such as > 0",
     'Analyzers = [ Mean "a" > 3 ]': "Mean has a condition among the analyzers; move it to Rules",
 }
+
+
+TAKEN = (
+    'ColumnValues "a" between 10 - 9 and 10 - 5',
+    "RowCount between last() and 5",
+    'Mean "a" not between -2 and -1',
+)
+
+
+@pytest.mark.parametrize("rule", [*TAKEN, 'ColumnValues "a" between "2026-01-01" and now()'])
+def test_ends_that_may_have_values_between_them_are_taken(rule):
+    # Formulas, earlier runs and times are known when a run begins
+    assert [taken.text for taken in parse_rule_set(f"Rules = [ {rule} ]", "").rules] == [rule]
 
 
 @pytest.mark.parametrize(("text", "sentence"), BROKEN.items())

@@ -61,6 +61,18 @@ def make_half(data, encoding):
     return {"data": data, "encoding": encoding}
 
 
+def write_objects(folder):
+    """Merged records of JSON whose members name the features."""
+    halves = [({name: row[name] for name in NAMES}, {"p": row["p"]}, row["y"]) for row in ROWS]
+    lines = []
+    for number, (sent, answered, label) in enumerate(halves):
+        capture = {"endpointInput": make_half(sent, "JSON"), "endpointOutput": make_half(answered, "JSON")}
+        time = {"eventId": str(number), "inferenceTime": "2026-01-31T22:00:00Z"}
+        truth = make_half(label, "JSON")
+        lines.append(json.dumps({"captureData": capture, "eventMetadata": time, "groundTruthData": truth}))
+    (folder / "data.jsonl").write_text("\n".join(lines) + "\n")
+
+
 def write_csv(folder, header=True):
     lines = [",".join(map(str, row.values())) for row in ROWS]
     if header:
@@ -187,6 +199,7 @@ KINDS = {
     ),
     "documents of many rows": (write_documents, (), OF_DOCUMENTS, 2),
     "merged records of CSV": (write_merged, MERGED, {"headers": NAMES}, 50),
+    "merged records of JSON with names": (write_objects, (*MERGED, "--inference-attribute", "p"), {}, 200),
     "merged records of JSON": (
         lambda folder: write_merged(folder, "JSON"),
         (*MERGED, *OF_JSON),

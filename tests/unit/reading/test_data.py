@@ -86,6 +86,11 @@ def test_types_of_pandas():
         ),
         (pd.DataFrame({"x": [2**70]}), "can't be stored as one type: its values are int;"),
         (pd.DataFrame([[1]]), "column 1 of the frame is called 0, which is no text; write"),
+        (pd.DataFrame({"\ud800": [1]}), "column 1 of the frame is called '\\ud800', which is no text; write"),
+        (
+            pd.DataFrame({"a": ["x", "y\ud800"]}),
+            "has half a surrogate pair in a text, which no file can hold; write frame['a'] = frame['a'].str.encode(",
+        ),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "columns 1 and 2 of the table are both called 'a'"),
         (pd.DataFrame({("a", "b"): [1]}), "have names of 2 levels; write frame.columns ="),
         (pd.DataFrame({"t": [pd.Timedelta(1)]}), "'t' holds duration[ns], which Spark has no type"),

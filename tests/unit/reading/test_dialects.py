@@ -82,6 +82,19 @@ def test_comments_are_refused_with_what_to_write(tmp_path, content):
         read(tmp_path, "data.csv", content, "csv")
 
 
+@pytest.mark.parametrize(
+    "content", ["Report\nid,x\n1,2\n", "Report,,\n,,\nid,x,y\n1,2,3\n", "\nReport\nof May\n\nid;x\n1;2\n"]
+)
+def test_titles_are_refused_with_what_to_write(tmp_path, content):
+    with pytest.raises(BadInput, match="line 1 is no header but a title; take off what is above the names of columns"):
+        read(tmp_path, "data.csv", content, '{"csv": {"header": true, "separator": ";"}}' if ";" in content else "csv")
+
+
+@pytest.mark.parametrize("content", [",a\nk,foo\nl,bar\n", "id,\n1,\n2,\n", "id\nx\ny\n", "day,\nk,\nl,\n"])
+def test_headers_with_few_names_are_no_titles(tmp_path, content):
+    assert read(tmp_path, "data.csv", content, "csv").ledger.kept == 2
+
+
 def write_workbook():
     # The parts by which a workbook is known
     with io.BytesIO() as content:

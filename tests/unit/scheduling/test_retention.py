@@ -203,7 +203,8 @@ def test_without_keep_everything_stays(publishing):
     [
         ({"windows": 0}, "keep.windows is 0; it has to be a number of runs from 1 on, or an age such as"),
         ({"windows": 2000}, "keep.windows is 2000; it has to be at most 1000, or an age, such as '400 days'"),
-        ({"pages": "soon"}, "keep.pages is 'soon'; it has to be an ISO 8601 duration"),
+        ({"pages": "soon"}, "keep.pages is 'soon'; it has to be an age, such as '30 days' or P30D"),
+        ({"windows": "30"}, "'30 days' or P30D, or a number of runs without quotes, such as 30"),
         ({"states": "-P1D"}, "keep.states is '-P1D'; it has to be an age, such as '30 days' or P30D"),
         ({"page": "P1D"}, "page"),
     ],

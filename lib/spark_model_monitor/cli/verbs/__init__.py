@@ -12,6 +12,7 @@ from argparse import ArgumentTypeError, _ActionsContainer
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from urllib.parse import urlsplit
 
 from spark_model_monitor.registry import Registry
 
@@ -75,6 +76,20 @@ def _read_shown_values(text: str) -> str:
 def show_values(values: str) -> bool:
     """Whether the standard output may name values of the data."""
     return values == "send" or (values == "show" and sys.stdout.isatty())
+
+
+def existing_path(text: str) -> str:
+    """An argument that names what is there already. Raises BadInput with the nearest name for a local path that isn't."""
+    from spark_model_monitor.errors import BadInput, suggest_path
+
+    # Other file systems are looked at once they are opened
+    if not text or urlsplit(text).scheme or os.path.exists(text):
+        return text
+    fault = f"{text}: there is no such file or directory"
+    near = suggest_path(text)
+    if near:
+        fault += f"; {near}"
+    raise BadInput(fault)
 
 
 def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:

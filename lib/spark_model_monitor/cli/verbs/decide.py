@@ -5,11 +5,18 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from spark_model_monitor.cli.verbs import FlagAdder, add_values_flag, open_paths, register_verb, show_values
+from spark_model_monitor.cli.verbs import (
+    FlagAdder,
+    add_values_flag,
+    existing_path,
+    open_paths,
+    register_verb,
+    show_values,
+)
 
 
 def _add_accept_flags(add: FlagAdder) -> None:
-    add("accepted_run", "output path of the monitoring run", "RUN")
+    add("accepted_run", "output path of the monitoring run", "RUN", type=existing_path)
     add("features", "features or metrics (default: all)", "FEATURE", nargs="*")
     add("--by", "who accepts the alarms", "NAME")
     add("--why", "reason for accepting the alarms", "TEXT")
@@ -29,7 +36,7 @@ def accept(options: Namespace) -> int:
 
 
 def _add_promote_flags(add: FlagAdder) -> None:
-    add("baseline_run", "output path of the run", "RUN")
+    add("baseline_run", "output path of the run", "RUN", type=existing_path)
     add("--model-version", "name of the version", "VERSION", required=True)
     add("--to", "folder of the versions", "DIRECTORY", required=True)
     add("--replace", "overwrite an existing version")
@@ -51,7 +58,7 @@ def promote(options: Namespace) -> int:
 
 
 def _add_rollback_flags(add: FlagAdder) -> None:
-    add("baselines", "folder of the versions", "DIRECTORY")
+    add("baselines", "folder of the versions", "DIRECTORY", type=existing_path)
 
 
 @register_verb("rollback", group="decide", flags=_add_rollback_flags)
@@ -73,10 +80,10 @@ PROBLEMS = ("BinaryClassification", "MulticlassClassification", "Regression")
 
 def _add_challenge_flags(add: FlagAdder) -> None:
     for name in ("champion", "challenger"):
-        add(name, "captures of the variant, merged captures, or a table", name.upper())
+        add(name, "captures of the variant, merged captures, or a table", name.upper(), type=existing_path)
     add("--problem-type", "what the models predict", required=True, choices=PROBLEMS)
     # The names of columns and places are spelled as for the jobs
-    add("--ground-truth", "ground-truth records, or a table of ids and labels", "PATH")
+    add("--ground-truth", "ground-truth records, or a table of ids and labels", "PATH", type=existing_path)
     add("--id-attribute", "for tables: the column with the row ids", "NAME")
     add("--ground-truth-attribute", "location of the label: a column, an index or a JMESPath", "NAME")
     add("--inference-attribute", "location of the prediction", "NAME")

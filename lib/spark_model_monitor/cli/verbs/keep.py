@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from spark_model_monitor.cli.verbs import FlagAdder, open_paths, register_verb
+from spark_model_monitor.cli.verbs import FlagAdder, existing_path, open_paths, register_verb
 
 
 def _add_merge_states_flags(add: FlagAdder) -> None:
-    add("runs", "output path of a run, or its states directory", "RUN", nargs="*")
+    add("runs", "output path of a run, or its states directory", "RUN", nargs="*", type=existing_path)
     add("--output", "where to write the merged documents", "DIRECTORY")
-    add("--history", "folder above hour folders, whose history.parquet is rebuilt", "DIRECTORY")
+    add("--history", "folder above hour folders, whose history.parquet is rebuilt", "DIRECTORY", type=existing_path)
 
 
 @register_verb("merge-states", group="keep", flags=_add_merge_states_flags)
@@ -46,7 +46,7 @@ def _add_prune_flags(add: FlagAdder) -> None:
         ("merged", "output paths of merges"),
         ("reports", "reports of runs"),
     ):
-        add(f"--{name}", f"folders of {description}", "DIRECTORY", nargs="+", default=[])
+        add(f"--{name}", f"folders of {description}", "DIRECTORY", nargs="+", default=[], type=existing_path)
     add("--pages", "also delete the pages of old runs below --reports")
     keep_help = "delete old runs below --reports completely, except the latest N of each schedule"
     add("--keep-windows", keep_help, "N", type=int)

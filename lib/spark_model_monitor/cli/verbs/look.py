@@ -6,7 +6,14 @@ import json
 import sys
 from argparse import Namespace
 
-from spark_model_monitor.cli.verbs import FlagAdder, add_values_flag, open_paths, register_verb, show_values
+from spark_model_monitor.cli.verbs import (
+    FlagAdder,
+    add_values_flag,
+    existing_path,
+    open_paths,
+    register_verb,
+    show_values,
+)
 
 
 def _add_report_flags(add: FlagAdder) -> None:
@@ -15,6 +22,7 @@ def _add_report_flags(add: FlagAdder) -> None:
         "output paths of runs, or folders above them, ours or the service's; or files of Deequ's metrics repository",
         "DIR",
         nargs="+",
+        type=existing_path,
     )
     add("--since", "windows from this time on, such as 2026-03-01", "TIME")
     add("--until", "windows that start before this time", "TIME")
@@ -46,11 +54,16 @@ def report(options: Namespace) -> int:
 
 def _add_compare_flags(add: FlagAdder) -> None:
     for name in ("before", "after"):
-        add(name, "output path of a run, folder of the service, or one of their JSON files", name.upper())
+        add(
+            name,
+            "output path of a run, folder of the service, or one of their JSON files",
+            name.upper(),
+            type=existing_path,
+        )
     add("--judge", "end with 4 if AFTER breaks the constraints of BEFORE")
     add("--json", "print a JSON object")
     add("--output", "also write the comparison as a page", "FILE")
-    add("--attributions", "analysis.json of the model: list influential features first", "PATH")
+    add("--attributions", "analysis.json of the model: list influential features first", "PATH", type=existing_path)
     add_values_flag(add)
 
 
@@ -72,8 +85,8 @@ def compare(options: Namespace) -> int:
 
 
 def _add_compare_files_flags(add: FlagAdder) -> None:
-    add("before", "file or folder of data: CSV, JSON, Parquet, captures", "BEFORE")
-    add("after", "later data of the same kind", "AFTER")
+    add("before", "file or folder of data: CSV, JSON, Parquet, captures", "BEFORE", type=existing_path)
+    add("after", "later data of the same kind", "AFTER", type=existing_path)
     add("--output", "file of the page (default: AFTER-compared.html)", "FILE")
     add("--follow-links", "also read what links lead to outside of these folders")
     add("--json", "print a JSON object")
@@ -107,8 +120,8 @@ def compare_files(options: Namespace) -> int:
 
 def _add_explain_flags(add: FlagAdder) -> None:
     add("feature", "a feature or metric that the run checked", "FEATURE")
-    add("--run", "the run's output path", "DIRECTORY", required=True, dest="run_path")
-    add("--baseline", "the baseline's output path (default: the one named by the run)", "DIRECTORY")
+    add("--run", "the run's output path", "DIRECTORY", required=True, dest="run_path", type=existing_path)
+    add("--baseline", "the baseline's output path (default: the one named by the run)", "DIRECTORY", type=existing_path)
     add("--json", "print a JSON object")
     add_values_flag(add)
 
@@ -132,9 +145,9 @@ def explain(options: Namespace) -> int:
 
 
 def _add_rows_flags(add: FlagAdder) -> None:
-    add("run_path", "the run's output path", "RUN")
+    add("run_path", "the run's output path", "RUN", type=existing_path)
     add("feature", "a violated feature", "FEATURE")
-    add("--source", "the data that the run read: also print the rows", "PATH")
+    add("--source", "the data that the run read: also print the rows", "PATH", type=existing_path)
     add("--follow-links", "as the run did: also read what links lead to elsewhere")
     add_values_flag(add)
 

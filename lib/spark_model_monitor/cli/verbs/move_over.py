@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from spark_model_monitor.cli.verbs import FlagAdder, register_verb
+from spark_model_monitor.cli.verbs import FlagAdder, existing_path, register_verb
 
 
 def _add_import_schedules_flags(add: FlagAdder) -> None:
@@ -15,6 +15,7 @@ def _add_import_schedules_flags(add: FlagAdder) -> None:
         "JSON of aws sagemaker describe-monitoring-schedule, describe-…-job-definition and describe-endpoint, in any order",
         "FILE",
         nargs="*",
+        type=existing_path,
     )
     add("--schedule", "fetch this schedule and what it refers to from your account, with boto3", "NAME")
     add("--region", "region of --schedule (default: the one in your AWS settings)", "REGION")
@@ -62,7 +63,12 @@ def replay(arguments: Sequence[str]) -> int:
 
 
 def _add_import_notebook_flags(add: FlagAdder) -> None:
-    add("notebook", "a notebook, or a .py module, that uses the SageMaker SDK, version 2 or 3", "FILE")
+    add(
+        "notebook",
+        "a notebook, or a .py module, that uses the SageMaker SDK, version 2 or 3",
+        "FILE",
+        type=existing_path,
+    )
     add("--output", "where to write it with changed lines (default: nowhere)", "FILE")
 
 
@@ -83,7 +89,7 @@ def _add_leave_flags(add: FlagAdder) -> None:
     add("source", source, "SOURCE")
     # Its folder, as a report is several files
     add("--output", "where to write the report (default: leaving)", "DIRECTORY", dest="folder", default="leaving")
-    add("--prices", "prices of instance hours, as examples/leaving/prices.json", "FILE")
+    add("--prices", "prices of instance hours, as examples/leaving/prices.json", "FILE", type=existing_path)
     add("--captures", "the folder above the endpoints' captures", "PREFIX")
     add("--days", "days to replay, up to the newest capture (default: 30)", "DAYS", type=int, default=30)
     scripts = "let replays run the scripts of the account's definitions, with your rights, and send what these request"

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.cli.verbs import FlagAdder, open_paths, register_verb, start_job
+from spark_model_monitor.cli.verbs import FlagAdder, existing_path, open_paths, register_verb, start_job
 
 if TYPE_CHECKING:
     from spark_model_monitor.running.runtime.logs import LogStyle
@@ -96,7 +96,7 @@ def _run_schedules(files: Sequence[str], options: Namespace, **members: Any) -> 
 
 
 def _add_run_due_flags(add: FlagAdder) -> None:
-    add("--schedule", "schedule entries (docs/schedules.md)", "FILE", required=True, nargs="+")
+    add("--schedule", "schedule entries (docs/schedules.md)", "FILE", required=True, nargs="+", type=existing_path)
     add("--state", "where runs are recorded, also on S3 (default: beside each entry)", "DIRECTORY")
     looking = add.make_alternatives()
     looking("--list", "run nothing; list the runs")
@@ -126,7 +126,13 @@ def run_due(options: Namespace) -> int:
 
 
 def _add_watch_flags(add: FlagAdder) -> None:
-    add("fleet", "fleet.yaml, or a folder of schedule entries (docs/schedules.md)", "FLEET", nargs="+")
+    add(
+        "fleet",
+        "fleet.yaml, or a folder of schedule entries (docs/schedules.md)",
+        "FLEET",
+        nargs="+",
+        type=existing_path,
+    )
     add("--state", "where runs are recorded, also on S3 (default: beside each entry)", "DIRECTORY")
     add("--page", "file of the page (default: index.html)", "FILE", default="index.html")
     add("--at-once", "jobs to run at once (default: two per core)", "NUMBER", type=int)
@@ -150,7 +156,7 @@ def watch(options: Namespace) -> int:
 
 def _add_watch_tables_flags(add: FlagAdder) -> None:
     add("tables", "'sales.*' in a warehouse, 'CATALOG.sales.*' in a catalog", "TABLES")
-    add("--warehouse", "folder above the folders of the schemas", "DIRECTORY")
+    add("--warehouse", "folder above the folders of the schemas", "DIRECTORY", type=existing_path)
     add("--catalog", "tables of Spark's catalog, as Spark's settings define it", choices=("spark",))
     add("--output", "folder of the results (default: tables)", "DIRECTORY", default="tables")
     add("--sink", "where to send one message for each cause (docs/reference/alerts.md)", "SINKS")

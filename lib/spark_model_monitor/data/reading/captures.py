@@ -220,7 +220,8 @@ def _find_columns(
     training_names = reading.names
     if roles is not None:
         all_names = roles.list_columns(reading.names)
-        training_names = roles.list_training_columns(reading.names)
+        # Captures' quiet windows may have extended the baseline
+        training_names = tuple(name for name in reading.names if name not in {**roles.answers, **roles.inputs})
     samples = sample_rows(first_lines, replace(reading, encoding=encoding))
     reading = find_row_layout(samples, reading, training_names)
     if reading.are_numbered or any(reading.members_with_rows.values()):

@@ -80,10 +80,11 @@ def _require_names(frame: pd.DataFrame) -> None:
             "frame.columns = ['_'.join(map(str, name)) for name in frame.columns]"
         )
     for number, name in enumerate(frame.columns, start=1):
-        if not isinstance(name, str):
+        # Half a surrogate pair is no text either
+        if name != str(name).encode("utf-8", "replace").decode():
             raise BadInput(
                 f"column {number} of the frame is called {name!r}, which is no text; write "
-                "frame.columns = frame.columns.astype(str)"
+                "frame.columns = frame.columns.astype(str).str.encode('utf-8', 'replace').str.decode('utf-8')"
             )
 
 
@@ -93,12 +94,14 @@ def _convert_column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
         # Arrow looks up many attributes of a series, which takes longer than converting a small column
         is_plain = isinstance(values.dtype, np.dtype) or hasattr(values, "sparse")
         return pa.Array.from_pandas(values.to_numpy() if is_plain else values)
+    except UnicodeEncodeError:
+        fault = "has half a surrogate pair in a text, which no file can hold"
+        remedy = f"frame[{name!r}].str.encode('utf-8', 'replace').str.decode('utf-8')"
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         types = sorted({type(value).__name__ for value in values.dropna()})
-    raise BadInput(
-        f"column {name!r} of the frame ({values.dtype}) can't be stored as one type: its values are {' and '.join(types)}; "
-        f"write frame[{name!r}] = frame[{name!r}].astype('string'), or .astype(float) for numbers"
-    )
+        fault = f"can't be stored as one type: its values are {' and '.join(types)}"
+        remedy = f"frame[{name!r}].astype('string'), or .astype(float) for numbers"
+    raise BadInput(f"column {name!r} of the frame ({values.dtype}) {fault}; write frame[{name!r}] = {remedy}")
 
 
 Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
@@ -188,10 +191,9 @@ def read_with_options(
         and all(isinstance(path_like, (str, os.PathLike)) for path_like in data)
     )
     if not is_path and (dataset_format is not None or window is not None):
+        option = "window"
         if dataset_format is not None:
             option = "dataset_format"
-        else:
-            option = "window"
         raise BadConfiguration(f"{option} is for paths, and the data is of type {_describe_type(data)}; leave it out")
     if type(data).__module__.startswith("pyspark."):  # by module name, which loads nothing of Spark
         return Dataset.of(cast("DataFrame", data))

@@ -103,6 +103,7 @@ class Dataset:
     one_encoding: whether a single record whose input and output have different encodings is an error, as in the service.
     long_lines: records without a row, because they exceed the maximum length.
     version: the version of a versioned table.
+    times: says which times the rows have from which a window selects some, for a window without any.
     """
 
     rows: DecodedLines | Partitions
@@ -131,6 +132,7 @@ class Dataset:
     one_encoding: bool = False
     long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
     version: TableVersion | None = None
+    times: Callable[[], str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.names) > MOST_COLUMNS:
@@ -348,10 +350,9 @@ class Dataset:
             # The first file may itself have a data line with the names in another order
             first = self.files[0].path
             is_first = file == format_uri(first)
+            difference = "its header line has the columns"
             if is_first:
                 difference = "a line has the cells of its first line"
-            else:
-                difference = "its header line has the columns"
             raise BadInput(
                 f"{file or 'a file'}: {difference} in another order than {first}; write all files with the same order of "
                 "columns, or --dataset-format csv-without-header if they have no header line"

@@ -317,8 +317,21 @@ class ReadOptions:
 
 DEFAULT_OPTIONS = ReadOptions()
 
-_RECORDED = ("accept_exponents", "exclude_features_attribute", "flatten_json", "missing_values")
-"""Options in run.json with which rows are read again; exponents are no matter of reading."""
+ADDRESS_OPTIONS = {
+    "label": "ground_truth_attribute",
+    "prediction": "inference_attribute",
+    "probability": "probability_attribute",
+}
+"""The jobs' options that name the columns of `outcomes`; a run records them, and its rows are read again by them."""
+
+_RECORDED = (
+    "accept_exponents",
+    "exclude_features_attribute",
+    "flatten_json",
+    "missing_values",
+    *ADDRESS_OPTIONS.values(),
+)
+"""Options in run.json with which rows are read again; exponents and names of outcomes are no matter of reading."""
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from io import BufferedIOBase, BytesIO
-from itertools import chain, islice, pairwise
+from itertools import chain, islice, pairwise, takewhile
 from pathlib import PurePosixPath
 from typing import Any, cast
 
@@ -235,10 +235,11 @@ def read_first_cells(file: StoredFile, head: bytes, separator: str = ",") -> lis
         if "\n" not in text and not just_ends_there:
             problem = f"line 1 is not UTF-8 (byte {fault.start}); convert the file to UTF-8"
             raise BadInput(f"{file.path}: {problem}") from fault
-    line = find_first_line(_skip_separator_line(text))
+    text = _skip_separator_line(text)
+    line = find_first_line(text)
     if line is None:
         raise BadInput(f"{file.path}: has no line that isn't blank")
-    _reject_comment(file, text, separator)
+    _reject_lines_above(file, text, separator)
     # The first line has no end in 4 MiB
     if len(head) >= HEAD_BYTES and text.endswith(line):
         raise BadInput(f"{file.path}: line 1 is longer than 4 MiB; is this a CSV file, with a line for each record?")
@@ -290,9 +291,15 @@ def _skip_separator_line(text: str) -> str:
     return text.partition(line)[2]
 
 
-def _reject_comment(file: StoredFile, text: str, separator: str) -> None:
-    """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header."""
+def _reject_lines_above(file: StoredFile, text: str, separator: str) -> None:
+    """Raises BadInput if the file begins with comments: `#` before lines with other cells, or before a header; or with a title,
+    which fills at most half of the cells, before a header.
+    """
     rows = _read_first_rows(text, separator)
+    titles = [*takewhile(lambda row: 2 * sum(map(bool, row)) <= len(rows[-1]), rows)]
+    below_titles = rows[len(titles) :]
+    if titles and below_titles and rows[0][0][:1] not in ("", "#") and is_header(below_titles):
+        raise BadInput(f"{file.path}: line 1 is no header but a title; take off what is above the names of columns")
     # Comments stand above the header: a line of `#` with as many cells as the others is one itself
     comments = [row for row in rows if row[0].lstrip().startswith("#")]
     if not comments or comments[0] is not rows[0] or len(rows) == 1:
@@ -320,10 +327,9 @@ def _detect_csv_format(head: bytes, separator: str) -> CsvFormat | None:
     # A decimal comma, unless a number with a point says otherwise
     cells = {cell for row in rows for cell in row}
     has_points = any("." in cell and NUMBER.fullmatch(cell) for cell in cells)
+    decimal = "."
     if not has_points and any(re.fullmatch(DECIMAL_COMMA, cell) for cell in cells):
         decimal = ","
-    else:
-        decimal = "."
     first, second = ([cell.replace(decimal, ".") for cell in row] for row in rows[:2])
     return CsvFormat(header=_is_header_line(first, second), separator=separator, decimal=decimal)
 
@@ -510,10 +516,9 @@ def detect_format(engine: Engine, path: PathOrPaths, window: Window | None = Non
     if detected_word is None:
         ends = ", ".join(suffix or "nothing" for suffix in suffixes)
         tabs = format_csv_option(CsvFormat(header=True, separator="\t"))
+        instead = "'csv', 'jsonl', 'parquet' or 'capture'"
         if suffixes == [".tsv"]:
             instead = f"'{tabs}'"
-        else:
-            instead = "'csv', 'jsonl', 'parquet' or 'capture'"
         raise BadConfiguration(
             f"{path}: names of files end in {ends}, which doesn't show their format; write --dataset-format (in Python "
             f"dataset_format=), such as {instead}"
@@ -571,10 +576,9 @@ def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: s
         if csv_format is not None:
             return format_csv_option(csv_format)
     header = _is_header_line(read_first_cells(file, head), split_row(second))
+    escape = RFC_4180_ESCAPE
     if has_escapes_by_backslash(head, ","):
         escape = SPARK_ESCAPE
-    else:
-        escape = RFC_4180_ESCAPE
     return format_csv_option(CsvFormat(header=header, escape=escape))
 
 

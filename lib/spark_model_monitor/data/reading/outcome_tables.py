@@ -111,10 +111,9 @@ def _name_columns(headers: Sequence[str] | None, features: int, reading: Outcome
     if headers is None:
         return (*(f"column_{position}" for position in range(features)), *outcomes)
     if not features <= len(headers) <= features + len(outcomes):
+        more = ""
         if outcomes:
             more = f", or {features + len(outcomes)} with those of label and prediction"
-        else:
-            more = ""
         raise BadConfiguration(
             f"analysis_config.json: headers has {len(headers)} names, and a record has {features} features; "
             f"write {features} names{more}"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import time, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.engine.partitions import column_groups
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import (
@@ -135,10 +136,9 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
     # The first line says how many columns there are, and how they are called
     cells = read_first_cells(first, head, dataset_format.separator)
     if dataset_format.separator != ",":
+        mark = "point"
         if dataset_format.decimal == ",":
             mark = "comma"
-        else:
-            mark = "point"
         log.info("%s: %r separates cells, numbers have a decimal %s", listing.path, dataset_format.separator, mark)
     if dataset_format.header:
         names = read_names(cells, f"{first.path}: line 1")
@@ -260,7 +260,21 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     moments = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
     if pa.types.is_date(kind) and any(moment.time() != time() for moment in moments):
         raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
-    return replace(dataset, rows=dataset.table.select_between(name, window.start, window.end))
+    times = partial(_describe_times, dataset.table, name, column)
+    return replace(dataset, rows=dataset.table.select_between(name, window.start, window.end), times=times)
+
+
+def _describe_times(table: Partitions, name: str, column: str) -> str:
+    """Which times a column has, in words."""
+    kind = table.schema.field(name).type
+    schema = pa.schema([("min", kind), ("max", kind)])
+    ends = pa.Table.from_batches(table.mapped(partial(_find_ends, name, schema), schema).batches(), schema)
+    return f"the times of {column!r} go from {pc.min(ends['min'])} to {pc.max(ends['max'])}"
+
+
+def _find_ends(name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield pa.RecordBatch.from_pylist([pc.min_max(batch.column(name)).as_py()], schema)
 
 
 def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:

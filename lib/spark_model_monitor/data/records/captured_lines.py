@@ -13,13 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import INDEX_NAMES
-from spark_model_monitor.data.records.arrays import (
-    CHUNK_BYTES,
-    Flags,
-    has_letters,
-    select_rows,
-    split_into_chunks,
-)
+from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, has_letters, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
 from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
@@ -54,7 +48,7 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
     columns = reading.columns or 0
     parts = []
     for rows_of_halves, records in split_halves(_select_payloads(payloads, ~is_odd), np.flatnonzero(~is_odd)):
-        joined_rows = _join_halves(rows_of_halves)
+        joined_rows = pc.binary_join_element_wise(*rows_of_halves, ",", null_handling="skip")
         cells = parse_rows(joined_rows, columns, escape=reading.escape)
         widths = cells.widths.astype(np.int32)
         # A row stays counted by the cells that it has, which say how many columns the data has
@@ -132,11 +126,6 @@ def _flatten_half(split_half: pa.ListArray, rows: NDArray[np.int64]) -> pa.Strin
         return flat
     is_captured = np.repeat(split_half.is_valid(), rows)
     return flat.take(pa.array(np.cumsum(is_captured) - 1, mask=~is_captured))
-
-
-def _join_halves(payloads: Sequence[pa.StringArray]) -> pa.StringArray:
-    """The rows of all captured halves, joined."""
-    return pc.binary_join_element_wise(*payloads, ",", null_handling="skip")
 
 
 @value_class

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
-from spark_model_monitor.errors import BadConfiguration, MonitorError
+from spark_model_monitor.errors import BadConfiguration, MonitorError, suggest_path
 from spark_model_monitor.integrations.imports.descriptions import ApiMembers, ScheduleDescription
 from spark_model_monitor.integrations.imports.import_command import make_aws_client
 from spark_model_monitor.integrations.imports.jobs import MINUTE, get_recurrence
@@ -136,9 +137,8 @@ def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:
     if request.source == ACCOUNT:
         return fetch_inventory(make_aws_client(request.region), folder / EXPORTED)
     if not Path(request.source).is_dir():
-        raise BadConfiguration(
-            f"{request.source} is no folder; name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
-        )
+        instead = f"name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
+        raise BadConfiguration(f"{request.source} is no folder; {suggest_path(request.source, instead, os.path.isdir)}")
     return read_inventory(request.source, folder)
 
 

@@ -14,12 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.data.profiling.contingency_scan import (
-    CountTask,
-    count_rows,
-    find_strays,
-    select_first_runs,
-)
+from spark_model_monitor.data.profiling.contingency_scan import CountTask, count_rows, find_strays, select_first_runs
 from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.outcome_tables import PREDICTION_COLUMN
@@ -50,12 +45,7 @@ from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.protocol import Scanned, select_violations
 from spark_model_monitor.statistics.states import RowCounts
-from spark_model_monitor.statistics.states.contingency import (
-    FACET,
-    Contingency,
-    ContingencyPlan,
-    ValuedColumn,
-)
+from spark_model_monitor.statistics.states.contingency import FACET, Contingency, ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 if TYPE_CHECKING:
@@ -181,6 +171,9 @@ def _analyse_scan(
     """The analysis of counted rows, with the flip test. No Spark job, or two. resources: resources, released at the end."""
     with resources:
         chosen = _explain_empty_groups(dataset, plan, choose_groups(state, plan))
+        if not chosen.positives.keys and chosen.positives.kind is ValueKind.CATEGORICAL:
+            for reason in _describe_unmatched_values(dataset, plan, plan.label, is_empty=True):
+                log.warning("label %r: %s", plan.label.name, reason)
         _log_choices(plan, chosen)
         flips = None
         if plan.with_flip_test and tests_flips(methods, chosen):

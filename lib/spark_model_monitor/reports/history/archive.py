@@ -16,10 +16,7 @@ import pyarrow.parquet as pq
 
 from spark_model_monitor.documents.statistics import LatencyStatistics, RequestStatistics
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.monitors.data_quality.distribution.window_history import (
-    StatisticsByFeature,
-    Variation,
-)
+from spark_model_monitor.monitors.data_quality.distribution.window_history import StatisticsByFeature, Variation
 from spark_model_monitor.monitors.protocol import PublishedMetric
 from spark_model_monitor.reports.outputs.result_tables import encode_parquet
 from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_kept_file

@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
+from spark_model_monitor.data.reading.formats import ADDRESS_OPTIONS, CaptureFormat, parse_dataset_format
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription
@@ -35,6 +35,7 @@ from spark_model_monitor.reports.outputs.run_files import (
     read_current_run,
     read_document,
     read_document_file,
+    read_recorded_options,
     read_run_file,
     resolve_file,
     run_before,
@@ -178,18 +179,21 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
     name = monitor.CONSTRAINTS.FILE_NAME
     run, suggested = _read_suggestion(run, path, monitor)
     if suggested is None:
+        described = read_document(run, RunDescription)
+        analysis = described and described.analysis_type
         raise BadInput(
-            f"{path}: run {run.run_id} has no {name}, it is a run of another kind; name a baseline for this analysis_type"
+            f"{path}: run {run.run_id} has no {name}, its analysis_type is {analysis}; write --analysis-type {analysis}, or name "
+            "another baseline"
         )
     # Only constraints can be edited: statistics and states stay the run's own
     edited = find_edited_file(name, path, run) if edits else None
+    constraints = suggested
     if edited:
         constraints = read_document_file(monitor.CONSTRAINTS, edited)
-    else:
-        constraints = suggested
     baseline = monitor.stored_baseline(constraints, None, read_run_state(run, _name_state(monitor)), suggested)
     baseline = baseline.with_roles(_read_roles(run))
-    return _add_parts(baseline.with_source(partial(_read_rows_again, run, baseline.names, opening_session())), run)
+    source = partial(_read_rows_again, run, baseline.names, monitor, opening_session())
+    return _add_parts(baseline.with_source(source), run)
 
 
 def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Document | None]:
@@ -210,29 +214,30 @@ def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Docume
 def _read_roles(run: Run) -> ColumnRoles | None:
     """The roles of captured columns that a run fixes: its own captures have every column and no label."""
     # A run says how it has read its data
-    described = read_document(run, RunDescription)
-    if described is None or not described.read_by:
-        return None
-    dataset_format = described.read_by.get("dataset_format")
+    dataset_format = read_recorded_options(run).get("dataset_format")
     if dataset_format is not None and isinstance(parse_dataset_format(dataset_format), CaptureFormat):
         return ColumnRoles()
     return None
 
 
-def _read_rows_again(run: Run, names: tuple[str, ...], spark: SparkSession | None) -> Dataset:
+def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: SparkSession | None) -> Dataset:
     """The rows that a run has read. Raises BadInput for too many to read again."""
     from spark_model_monitor.data.reading.data import read_again
 
     with opened_by(spark):
         # How the run has read its files, and which they were
-        described = read_document(run, RunDescription)
+        read_by = read_recorded_options(run)
         path = join(run.folder, LEDGER)
         files = json.loads(read_run_file(run, LEDGER))["files"]
     # A sum of 0 means that sizes are unknown, so there may be any amount of data
-    read_by = (described.read_by if described is not None else None) or {}
     if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
         raise BadInput(f"{path}: its files are not read again")
-    return read_again([file["path"] for file in files], read_by, names or None, spark)
+    dataset = read_again([file["path"] for file in files], read_by, names or None, spark)
+    # Its outcomes may have other names than those of the window
+    columns = {name: read_by[option] for name, option in ADDRESS_OPTIONS.items() if option in read_by}
+    if not columns:
+        return dataset
+    return monitor.read_outcomes(dataset, **columns)
 
 
 def _add_parts(baseline: Any, run: Run) -> Any:

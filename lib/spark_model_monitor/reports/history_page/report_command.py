@@ -7,7 +7,7 @@ import os
 import re
 import time
 import webbrowser
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -27,12 +27,7 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.history_page.history import History, Series, is_file, read_history
 from spark_model_monitor.reports.history_page.history_summary import PageContext, create_history_page
 from spark_model_monitor.reports.history_page.past_run import UNSURE, VIOLATED, PastRun, read_run
-from spark_model_monitor.reports.outputs.run_files import (
-    PAGE,
-    find_output_path,
-    read_current_run,
-    read_document,
-)
+from spark_model_monitor.reports.outputs.run_files import PAGE, find_output_path, read_current_run, read_document
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.storage import hold, is_there, join, resolve_path
 from spark_model_monitor.value_class import value_class
@@ -168,16 +163,13 @@ def _read_requested_history(request: HistoryRequest) -> History:
     return replace(history, series=tuple(matching_series))
 
 
-def _join_names(names: Iterable[str | None]) -> str:
-    return ", ".join(filter(None, names))
-
-
 def _report(history: History, request: HistoryRequest, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.identity.model for run in history.past_runs)
     # Runs without a model are called as their folders are, unless these have no names, as hours have none
     paths = [resolve_path(folder).removeprefix("file:") for folder in request.folders]
     folders = dict.fromkeys(map(name_of_place, paths))
-    title = request.title or _join_names(models) or _join_names(folders) or "Model monitoring"
+    names = [*filter(None, models)] or [*filter(None, folders)]
+    title = request.title or ", ".join(names) or "Model monitoring"
     # Only the last runs' checks are read in full: earlier runs show what their summary has
     judged = [_select_checks(series, request.features) for series in history.series]
     page_context = PageContext(_read_baselines(history), _find_outputs(history), links or {})

@@ -93,11 +93,7 @@ class Run:
 
 
 def publish(
-    files: Mapping[str, bytes],
-    output_path: str,
-    *,
-    shown: Mapping[str, bytes] | None = None,
-    in_place: bool = False,
+    files: Mapping[str, bytes], output_path: str, *, shown: Mapping[str, bytes] | None = None, in_place: bool = False
 ) -> Run:
     """Publish the files of a run below `output_path`; files of the previous run that this one lacks are removed.
 
@@ -387,6 +383,14 @@ def read_document(run: Run, kind: type[D]) -> D | None:
     if kind.FILE_NAME not in run.digests:
         return None
     return kind.from_json(read_run_file(run, kind.FILE_NAME), join(run.folder, kind.FILE_NAME))
+
+
+def read_recorded_options(run: Run | None) -> Mapping[str, str]:
+    """How a run has read its data, by option."""
+    from spark_model_monitor.documents.run_description import RunDescription
+
+    described = run and read_document(run, RunDescription)
+    return (described and described.read_by) or {}
 
 
 def read_published(output_path: str, kind: type[D]) -> tuple[Run, D]:

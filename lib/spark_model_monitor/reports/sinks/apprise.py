@@ -63,7 +63,9 @@ def apprise(report: Report, url: str, environment: Environment) -> None:
 
     def send() -> None:
         if not outbox.notify(**message):
-            raise PassingFailure(f"Apprise reached nobody by {_find_scheme(url)}://; check the URL and the service")
+            raise PassingFailure(
+                f"Apprise reached nobody by {url.partition('://')[0]}://; check the URL and the service"
+            )
 
     # The page is a file only inside this context, so every attempt is made in it
     with open_local_page(report) as page:
@@ -78,7 +80,7 @@ def _create_service(url: str) -> NotifyBase:
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its failure messages may repeat the URL, a secret
     service = Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
-        raise BadConfiguration(NO_SERVICE.format(scheme=_find_scheme(url)))
+        raise BadConfiguration(NO_SERVICE.format(scheme=url.partition("://")[0]))
     return service
 
 
@@ -87,7 +89,3 @@ def _choose_kind(report: Report) -> str:
         return "info"
     kinds = {AlertStatus.IN_ALERT: "warning", AlertStatus.CANNOT_TELL: "info", AlertStatus.OK: "success"}
     return kinds[report.alert.status]
-
-
-def _find_scheme(url: str) -> str:
-    return url.partition("://")[0]

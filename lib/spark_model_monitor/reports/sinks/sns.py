@@ -21,7 +21,7 @@ def _check_arn(arn: str) -> str:
 
 
 def _check_ready(arn: str, environment: Environment) -> None:
-    environment.aws("sns", _parse_region(arn))
+    environment.aws("sns", arn.split(":")[3])
 
 
 @register_sink("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False)
@@ -32,7 +32,7 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
 
     Raises SinkFailed.
     """
-    client = environment.aws("sns", _parse_region(arn))
+    client = environment.aws("sns", arn.split(":")[3])
     # A FIFO topic requires one group per schedule, and an id by which it drops duplicates
     ordering = {"MessageGroupId": report.run.analysis_type, "MessageDeduplicationId": report.delivery_id}
     if not arn.endswith(".fifo"):
@@ -58,7 +58,3 @@ def _create_message(report: Report) -> dict[str, Json]:
         "MessageStructure": "json",
         "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     }
-
-
-def _parse_region(arn: str) -> str:
-    return arn.split(":")[3]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from spark_model_monitor.errors import BadConfiguration, did_you_mean, is_catalog_name
+from spark_model_monitor.errors import BadConfiguration, is_catalog_name, suggest_path
 
 OPTION_NAMES_FILE = Path(__file__).with_name("help_texts") / "option-names.txt"
 """The names of all options, a line each; `contract.py`, which declares them, takes a library to import."""
@@ -23,61 +23,7 @@ def option_names() -> tuple[str, ...]:
     return tuple(OPTION_NAMES_FILE.read_text(encoding="utf-8").split())
 
 
-SETTINGS = frozenset(
-    (
-        "start_time_offset",
-        "end_time_offset",
-        "metric_time",
-        "lenient_window",
-        "manifest_root",
-        "allow_mixed_encodings",
-        "max_record_size",
-        "accept_exponents",
-        "target_model",
-        "features_attribute",
-        "probability_threshold_attribute",
-        "sink_required",
-        "every",
-        "datapoints_to_alert",
-        "evaluation_period",
-        "min_traffic",
-        "publish_cloudwatch_metrics",
-        "sagemaker_endpoint_name",
-        "sagemaker_monitoring_schedule_name",
-        "omit_empty_violations",
-        "hide_values",
-        "log_values",
-        "run_budget",
-        "lease_wait",
-        "s3_encryption",
-        "s3_kms_key",
-        "results_rows",
-        "container_root",
-        "with_sketches",
-        "each_commit",
-        "allow_second_scan",
-        "tolerance",
-        "min_samples",
-        "cost_matrix",
-        "error_model",
-        "column_types",
-        "flip_test",
-        "flip_test_rows",
-        "bias_ci",
-        "bias_min_rows",
-        "bias_di_neutral",
-        "bias_ranges",
-        "model_flavour",
-        "model_sha256",
-        "allow_pickle",
-        "trust_type",
-        "shap_sampled_rows",
-        "shap_algorithm",
-        "attribution_threshold",
-        "attribution_min_rows",
-        "attribution_ci",
-    )
-)
+SETTINGS = frozenset(OPTION_NAMES_FILE.with_name("settings.txt").read_text(encoding="utf-8").split())
 """Options without a flag of their own: --set, the project file and variables set them."""
 
 
@@ -194,22 +140,10 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
     # The table of a data contract
     if flag == "--expectations":
         text = text.partition("#")[0]
+    path = text
     if text.startswith("file:"):
         path = "/" + text.removeprefix("file:").lstrip("/")
-    else:
-        path = text
     if not os.path.exists(path):
-        above, name = os.path.split(path.rstrip("/"))
-        if os.path.isdir(above or "."):
-            names_there = os.listdir(above or ".")
-        else:
-            # Suggestions for a baseline are folders that are one
-            names_there = []
-        names_there = [
-            name_there
-            for name_there in names_there
-            if flag != BASELINE or _is_baseline(os.path.join(above, name_there))
-        ]
         # The link is there, which would make "there is no file" puzzling
         if os.path.islink(path.rstrip("/")):
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
@@ -217,7 +151,7 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
         as_table = ""
         if flag == DATA and is_catalog_name(text):
             as_table = f"for a table in a catalog, write --dataset-format table:{text}"
-        near = did_you_mean(name, names_there, as_table, shown=partial(os.path.join, above))
+        near = suggest_path(path, as_table, _is_baseline if flag == BASELINE else os.path.exists)
         hint = f"; {near}" if near else ""
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):

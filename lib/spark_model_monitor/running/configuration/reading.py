@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.formats import (
+    ADDRESS_OPTIONS,
     DATABASE,
     CsvFormat,
     SparkFormat,
@@ -31,9 +32,8 @@ from spark_model_monitor.data.reading.formats import (
 from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.listing import following_links
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents.run_description import RunDescription
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
-from spark_model_monitor.reports.outputs.run_files import read_current_run, read_document
+from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
 from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, OF_A_BASELINE, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
@@ -185,10 +185,9 @@ def _read_flags(arguments: Sequence[str], errors: Faults, moved: list[str]) -> L
             text = switched
         # An empty value is as good as none: variables in scripts are often empty
         if text.strip():
+            before = ""
             if OPTIONS[name].repeatable and name in values_by_name:
                 before = f"{values_by_name[name].text},"
-            else:
-                before = ""
             values_by_name[name] = Given(before + text, flag)
     return values_by_name
 
@@ -512,11 +511,9 @@ def _read_by_baseline(sources: Sources) -> Texts:
     if path is None or replays_service or not opens_here(path):
         return {}
     try:
-        run = read_current_run(path)
-        description = read_document(run, RunDescription) if run else None
+        read_by = read_recorded_options(read_current_run(path))
     except MonitorError:  # reported when the baseline itself is read
         return {}
-    read_by = (description.read_by if description else None) or {}
     # Options of another release may be gone
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
 
@@ -641,7 +638,8 @@ def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str
     # A table's format has the table's name in it, and a later run may be of another one
     is_table = isinstance(config.dataset_format, TableFormat)
     for name, option in OPTIONS.items():
-        if option.remembered and name in texts and not (is_table and name == "dataset_format"):
+        is_recorded = option.remembered or name in ADDRESS_OPTIONS.values()
+        if is_recorded and name in texts and not (is_table and name == "dataset_format"):
             yield name, texts[name]
 
 

@@ -16,6 +16,7 @@ from spark_model_monitor.data.reading import outcome_tables
 from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import (
+    ADDRESS_OPTIONS,
     CaptureFormat,
     CsvFormat,
     JsonFormat,
@@ -206,11 +207,7 @@ def _read_lines(
 
 def _addresses(config: JobConfig) -> dict[str, Any]:
     """The columns that are named; the plan does not request the others."""
-    named = {
-        "label": config.ground_truth_attribute,
-        "prediction": config.inference_attribute,
-        "probability": config.probability_attribute,
-    }
+    named = {name: getattr(config, option) for name, option in ADDRESS_OPTIONS.items()}
     return {name: address for name, address in named.items() if address is not None}
 
 
@@ -298,6 +295,7 @@ def read_records(
     reading: what is read of records of a kind. halves: the members of `captureData` to read.
     """
     data_format = config.dataset_format
+    headers = analysis.headers
     if isinstance(data_format, JsonFormat):
         source = list_dataset(engine, config.dataset_source)
         records = NO_RECORDS
@@ -307,6 +305,10 @@ def read_records(
         source = _list_captures(engine, config)
         records = select_records(halves, read_options(config))
         whole_files = False
+        names = find_input_columns(engine, source, records)
+        # JSON names the features itself
+        if headers is None and "_c0" not in names and not config.replays_service and not config.features_attribute:
+            headers = names or None
     # The longest line decides how much Spark reads at once
     line_bytes = measure_longest_line(engine.storage(source.path), source.files[0])
     if whole_files:
@@ -315,7 +317,7 @@ def read_records(
         engine,
         source,
         reading(records),
-        analysis.headers,
+        headers,
         threshold=probability_threshold(config, analysis),
         documents=isinstance(data_format, JsonFormat),
         whole_files=whole_files,

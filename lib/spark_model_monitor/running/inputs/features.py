@@ -93,7 +93,8 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
 
     Raises BadConfiguration if one of them is not a feature of the data.
     """
-    unknown = [name for name in excluded if name not in dataset.names and not _is_index(name, dataset)]
+    indexes = {str(index) for index in range(len(dataset.names))}
+    unknown = [name for name in excluded if name not in (*dataset.names, *indexes)]
     if unknown:
         listed_names = ", ".join(map(add_quotes, dataset.names[:20]))
         if len(dataset.names) > 20:
@@ -107,7 +108,3 @@ def drop_features(dataset: Dataset, excluded: tuple[str, ...]) -> Dataset:
     if dropped:
         return dataset.select_features([name for name in dataset.names if name not in dropped])
     return dataset
-
-
-def _is_index(name: str, dataset: Dataset) -> bool:
-    return name.isdecimal() and int(name) < len(dataset.names)

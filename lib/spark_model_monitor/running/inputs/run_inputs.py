@@ -336,7 +336,10 @@ def violated_since(config: JobConfig) -> Mapping[str, str]:
     identity = identify_window(config)
     if identity is None or config.replays_service:
         return {}
-    return read_alerts(config.output_path).find_alarm_starts(format_moment(identity[1]))
+    # Of the last window that ended before
+    end = format_moment(identity[1])
+    windows = reversed(read_alerts(config.output_path).windows)
+    return next((window.since or {} for window in windows if window.time < end), {})
 
 
 def baseline_id(reference: BaselineReference | None) -> str:

@@ -81,17 +81,16 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
     # Second scan: each partition gives at most `count` per stratum, so the driver's memory is bounded
     candidates = scored.mapped(partial(_select_candidates, _number_strata(counts), to_label), CANDIDATES).batches()
     taken: list[tuple[int, int, ChosenId]] = []
-    rows = sorted((row for batch in candidates for row in batch.to_pylist()), key=_draw_order)
+    rows = sorted(
+        (row for batch in candidates for row in batch.to_pylist()),
+        key=lambda row: (row["stratum"], row["draw"], row["id"].encode()),
+    )
     # Within a stratum the order is drawn from the seed: the same seed chooses the same ids
     for stratum, drawn in groupby(rows, key=lambda row: row["stratum"]):
         for number, row in enumerate(islice(drawn, to_label.count)):
             taken.append((number, stratum, {"id": row["id"], "stratum": stratum, "score": row["score"]}))
     taken = sorted(taken, key=lambda choice: choice[:2])[: to_label.count]  # one capture per stratum in turn
     return [row for _, _, row in sorted(taken, key=lambda choice: (choice[1], choice[0]))]
-
-
-def _draw_order(row: CandidateId) -> tuple[int, int, bytes]:
-    return row["stratum"], row["draw"], row["id"].encode()
 
 
 def _score_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -119,7 +119,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
         if config.scheduled_time:
             as_of = containing_hour(full_hour(config.scheduled_time))
         else:
-            as_of = containing_hour(_hour_after(window.end))
+            as_of = containing_hour(window.end - A_MOMENT) + 1
     _require_consistent(config)
     # The captures to list for people
     to_label = None
@@ -168,11 +168,6 @@ def _first_hour(ledger: MergeLedger) -> datetime:
     if hours:
         return hour_start(min(hours))
     return datetime.now(timezone.utc)
-
-
-def _hour_after(end: datetime) -> datetime:
-    """The first full hour at or after the end of a window."""
-    return hour_start(containing_hour(end - A_MOMENT) + 1)
 
 
 def _read_dataset_format(config: JobConfig) -> CaptureFormat | CsvFormat | JsonFormat | None:

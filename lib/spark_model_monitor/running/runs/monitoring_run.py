@@ -132,16 +132,7 @@ def run_baseline(
     {'age': 1, 'cabin': 2}
     """
     reading = _Reading(
-        data,
-        monitor,
-        dataset_format,
-        window,
-        spark,
-        engine,
-        checks,
-        max_quarantined_share,
-        output_path,
-        context,
+        data, monitor, dataset_format, window, spark, engine, checks, max_quarantined_share, output_path, context
     )
     # The caller owns a data set, and releases it; a stream can be read once
     open_again: Any = nullcontext
@@ -418,6 +409,11 @@ class _Reading:
             quarantine = _quarantine(dataset, ledger, self.output_path)
         elif ledger.quarantined_share > self.max_quarantined_share and dataset.has_lines:
             quarantine = describe_first_unwritten(dataset)
+        if not ledger.read and dataset.times is not None:
+            raise errors.NoData(
+                f"{errors.NO_DATA}: no row is in the window: {dataset.times()}; write a window of these times, by --start-time "
+                "and --end-time"
+            )
         _require_enough(ledger, self.max_quarantined_share, quarantine)
         return scanned, ledger, dataset
 
@@ -545,14 +541,7 @@ def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
     matched_by = ledger.matched_by
     by_position = matched_by is not None and matched_by.may_be_by_position
     sizes = {file.path: file.size_bytes for file in ledger.files}
-    return ColumnLayout(
-        dataset.header,
-        by_position,
-        matched_by,
-        ledger.newest,
-        sizes,
-        roles=dataset.roles,
-    )
+    return ColumnLayout(dataset.header, by_position, matched_by, ledger.newest, sizes, roles=dataset.roles)
 
 
 def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
@@ -617,12 +606,10 @@ def _require_enough(ledger: Ledger, max_quarantined_share: float, where: str) ->
         log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
     # Last: if many were refused, that is the reason to name
     if not ledger.kept:
+        in_file = ""
         if len(ledger.files) == 1:
             in_file = f" in {ledger.files[0].path}"
-        else:
-            in_file = ""
+        outside = ""
         if ledger.outside_window:
             outside = f"; {ledger.outside_window:,} lie outside the window"
-        else:
-            outside = ""
         raise errors.NoData(f"{errors.NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")

@@ -22,16 +22,15 @@ def compare_files(before: str, after: str) -> Findings:
     engine = LocalEngine()
     monitor = DataQualityMonitor()
     # The first file is a baseline that nobody keeps
-    flags = ["--dataset-source", before, "--output-path", "."]
-    sources = with_recognised_format("baseline", read_sources(flags, {}, project=None))
+    flags = ["--output-path", "."]
+    sources = with_recognised_format("baseline", read_sources([before, *flags], {}, project=None))
     config = build_config("baseline", sources, in_container=False)
     with read_source(engine, config) as data:
         baseline = run_baseline(data, monitor)
     # The other one is read in its format, unless they are files of two kinds
-    flags = ["--dataset-source", after, "--output-path", "."]
     if Path(after).suffix == Path(before).suffix:
         flags.append(f"--dataset-format={sources.text('dataset_format')}")
-    sources = with_recognised_format("monitor", read_sources(flags, {}, project=None))
+    sources = with_recognised_format("monitor", read_sources([after, *flags], {}, project=None))
     config = build_config("monitor", sources, in_container=False)
     with read_source(engine, config, baseline.stored_for(monitor)) as data:
         return run_monitoring(data, monitor, baseline)

@@ -108,10 +108,12 @@ def _read_age(text: str | None, where: str) -> timedelta | None:
         return None
     # Words for people, or an ISO 8601 duration
     named = _AGE.fullmatch(text)
-    if named is None:
-        age = read_offset(text, where)
-    else:
+    age = timedelta(-1)
+    if named is not None:
         age = int(named[1]) * (timedelta(days=1) if named[2] == "day" else timedelta(hours=1))
+    elif "P" in text:
+        age = read_offset(text, where)
     if age < timedelta(0):
-        raise BadConfiguration(f"{where} is {text!r}; it has to be an age, such as '30 days' or P30D")
+        or_number = ", or a number of runs without quotes, such as 30" if where.endswith("windows") else ""
+        raise BadConfiguration(f"{where} is {text!r}; it has to be an age, such as '30 days' or P30D{or_number}")
     return age

@@ -34,7 +34,9 @@ class Segmented(State):
 
     def __add__(self, addend: Segmented) -> Segmented:
         """Adds by segment. A segment that one side lacks may be among its others; it then joins them in the sum."""
-        return Segmented(add_cuts(self.cuts, addend.cuts, _count_rows, _rename_profile))
+        return Segmented(
+            add_cuts(self.cuts, addend.cuts, _count_rows, lambda profile, name: replace(profile, name=name))
+        )
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The name and the profiles of each cut."""
@@ -68,10 +70,6 @@ class Segmented(State):
 
 def _count_rows(profile: FeatureProfile) -> int:
     return profile.data_types.total
-
-
-def _rename_profile(profile: FeatureProfile, name: str) -> FeatureProfile:
-    return replace(profile, name=name)
 
 
 def has_columns(cut: str, names: Collection[str]) -> bool:

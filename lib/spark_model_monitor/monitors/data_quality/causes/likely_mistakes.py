@@ -20,6 +20,7 @@ from spark_model_monitor.documents.page import format_noun_count, format_number,
 from spark_model_monitor.monitors.data_quality.checks.facts.times import read_times
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
 from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
@@ -62,6 +63,7 @@ FILLING_TEXT = re.compile(r"(?i)null|none|nan|n/a|na|#n/a|nil|-|\?|unknown|")
 COMMA = re.compile(r"[-+]?\d+,\d+")
 PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 DRESSED_NUMBER = re.compile(r"[^\d\s]{0,4} ?[-+]?\d{1,3}([,' ]?\d{3})*(\.\d+)?\s?[^\d\s]{0,6}")  # `$1,234.50`, `12 kg`
+FIRST_SECOND = 3e8  # of 1979; smaller numbers are not taken for times
 HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
 END_TOLERANCE = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
 MOST_HOURS = 14  # of a time zone relative to another
@@ -188,6 +190,21 @@ def decimal_comma(suspect: Suspect) -> str | None:
     dressed = sum(count for text, count in texts.items() if DRESSED_NUMBER.fullmatch(text))
     if dressed > 0.5 * sum(texts.values()):
         return "numbers are written with a unit, a currency or signs of thousands?"
+    return None
+
+
+@register_guess("time_form")
+def time_form(suspect: Suspect) -> str | None:
+    """Times are counted since 1970 where they were dates, or the other way."""
+    features = (suspect.before, suspect.now)
+    are_counts = [feature.numbers is not None and feature.list_values()[0] >= FIRST_SECOND for feature in features]
+    are_dates = [
+        bool(feature.times) or all(map(read_dates, list(feature.categories or ("",))[:FEWEST])) for feature in features
+    ]
+    if are_dates[0] and are_counts[1]:
+        return "dates became seconds or milliseconds since 1970: does pandas' to_json write them, without date_format='iso'?"
+    if are_counts[0] and are_dates[1]:
+        return "seconds or milliseconds since 1970 became dates: are times written in another form?"
     return None
 
 
@@ -351,10 +368,9 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
         after = StepCdf(factor * before.values + offset, before.cumulative)
         moved = after.shares_at(points) - shares_before
         squares = float(moved @ moved)
+        part = 0.0
         if squares:
             part = float(moved @ change) / squares
-        else:
-            part = 0.0
         return float(np.abs(change - part * moved).max()), part
 
     # One value that became more frequent needs no conversion to be explained

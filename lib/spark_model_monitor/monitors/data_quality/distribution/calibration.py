@@ -16,15 +16,10 @@ import numpy as np
 from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
 from spark_model_monitor.documents.outcome import ALTERNATIVE, IN_GROUPS
-from spark_model_monitor.documents.page import format_percent
+from spark_model_monitor.documents.page import format_noun_count, format_percent
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
-    INDEPENDENT_ROWS,
-    FeatureDesignEffect,
-)
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
-    FeatureDistribution,
-)
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import INDEPENDENT_ROWS, FeatureDesignEffect
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     LOOKS_SORTED,
     compare_with_reference,
@@ -44,12 +39,7 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     judge_largest,
     judge_unseen,
 )
-from spark_model_monitor.statistics.verdicts.components import (
-    COLUMN_TESTS,
-    Component,
-    Samples,
-    fewest_beyond_chance,
-)
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component, Samples, fewest_beyond_chance
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     adjust_p_values,
@@ -169,7 +159,7 @@ class NoiseCalibration:
         enough = "so few can't show it"
         if fewest is not None:
             enough = f"{fewest:,} that lack it would not be"
-        return passed.but(reason=f"with {finding.m:,} values this may be chance; {enough}")
+        return passed.but(reason=f"with {format_noun_count(finding.m, 'value')} this may be chance; {enough}")
 
 
 @value_class
@@ -465,7 +455,7 @@ def _check_unseen_changes(
         elif math.isfinite(smallest):
             unseen = f"a change of a share by less than {smallest:.2g}"
         enough = _describe_enough_rows(column, smallest / size)
-        reason = f"with {finding.m:,} values {unseen} may go unseen; {finding.reason}{enough}"
+        reason = f"with {format_noun_count(finding.m, 'value')} {unseen} may go unseen; {finding.reason}{enough}"
     else:
         return finding
     return finding.unsure(reason, advice, is_change_seen=is_change_seen)
@@ -526,10 +516,10 @@ def judge_missing(
     if doubted is not finding:
         return doubted
     if smallest > size and share + size <= 1:  # else so many more can't be missing
-        unseen = "values any change"
+        unseen = f"{format_noun_count(finding.m, 'value')} any change"
         if math.isfinite(smallest):
-            unseen = f"rows up to {100 * smallest:.3g} points more missing values"
-        return finding.unsure(f"with {finding.m:,} {unseen} may go unseen", advice)
+            unseen = f"{format_noun_count(finding.m, 'row')} up to {100 * smallest:.3g} points more missing values"
+        return finding.unsure(f"with {unseen} may go unseen", advice)
     return finding
 
 
