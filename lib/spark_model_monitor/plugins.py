@@ -8,7 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-PLUGINS = {"spark": "spark_model_monitor.spark", "emr": "spark_model_monitor.integrations.emr.emr_command"}
+PLUGINS = {
+    "spark": "spark_model_monitor.spark",
+    "emr": "spark_model_monitor.integrations.emr.emr_command",
+}
 
 
 def cloudpickle() -> Any:

@@ -242,7 +242,11 @@ def watch_from_outside() -> None:
     words = [str(pipe), str(os.getpid()), str(GRACE_SECONDS), CUT_SHORT]
     # In a session of its own, since Ctrl-C reaches all processes of a terminal's
     watcher = subprocess.Popen(
-        [*program, *words], pass_fds=[pipe], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        [*program, *words],
+        pass_fds=[pipe],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     _watchers.append(watcher)
 

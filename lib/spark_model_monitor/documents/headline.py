@@ -232,7 +232,10 @@ def write_headline(
 
 
 def _write_changed_headline(
-    changes: RunChanges, of_window: Sequence[str], window: RunWindow | None, model_outputs: Collection[str]
+    changes: RunChanges,
+    of_window: Sequence[str],
+    window: RunWindow | None,
+    model_outputs: Collection[str],
 ) -> Headline:
     """What changed, in how many features, metrics or outputs. of_window: sentences about the window as a whole."""
     bad = changes.bad

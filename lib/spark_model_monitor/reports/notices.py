@@ -275,7 +275,10 @@ def create_document(report: Report) -> dict[str, Json]:
             "datapoints_to_alert": report.alert.datapoints_to_alert,
             "evaluation_period": report.alert.evaluation_period,
         },
-        "violations": {"count": verdict.violations, "worst": [dict(violation) for violation in verdict.worst]},
+        "violations": {
+            "count": verdict.violations,
+            "worst": [dict(violation) for violation in verdict.worst],
+        },
         "largest": verdict.largest,
         "alarms": {"count": verdict.alarm_count, "largest": list(verdict.alarms)},
         "paths": dict(report.paths),

@@ -169,7 +169,9 @@ KINDS = {
     ),
     AnalysisType.MODEL_BIAS: MonitoringKind("bias:BiasMonitor", _bias, "data_sets:read_bias"),
     AnalysisType.MODEL_EXPLAINABILITY: MonitoringKind(
-        "explainability:ExplainabilityMonitor", _explainability, "data_sets:read_explained"
+        "explainability:ExplainabilityMonitor",
+        _explainability,
+        "data_sets:read_explained",
     ),
     AnalysisType.ESTIMATED_QUALITY: MonitoringKind(
         "model_quality.estimated:EstimatedQualityMonitor",

@@ -286,7 +286,10 @@ def build_analysis_config(
 
 
 def build_explanation_config(
-    data_config: DataConfig, model_config: ModelConfig, explainability: Explained | list[Explained], scores: Predicted
+    data_config: DataConfig,
+    model_config: ModelConfig,
+    explainability: Explained | list[Explained],
+    scores: Predicted,
 ) -> ApiMembers:
     """Clarify's configuration of an explanation."""
     config = {

@@ -169,7 +169,11 @@ class ModelMonitoringFile:
             setattr(cls, method, classmethod(constructor) if isinstance(inherited, classmethod) else constructor)
 
     def __init__(
-        self, body_dict: Json, file_s3_uri: str, kms_key: str | None = None, sagemaker_session: SdkSession = None
+        self,
+        body_dict: Json,
+        file_s3_uri: str,
+        kms_key: str | None = None,
+        sagemaker_session: SdkSession = None,
     ) -> None:
         self.body_dict = body_dict
         self.file_s3_uri = file_s3_uri

@@ -424,7 +424,10 @@ class ModelExplainabilityMonitor(ClarifyMonitor):
             data_config,
             build_explanation_config(data_config, model_config, explainability_config, model_scores),
             ExplainabilityAnalysisConfig(
-                explainability_config, model_config, _list_features(data_config), label_headers
+                explainability_config,
+                model_config,
+                _list_features(data_config),
+                label_headers,
             ),
             drop_missing(FeaturesAttribute=data_config.features, InferenceAttribute=score_column),
             job_name,

@@ -49,7 +49,10 @@ class S3Uploader:
 
     @staticmethod
     def upload_string_as_file_body(
-        body: str, desired_s3_uri: str | None = None, kms_key: str | None = None, sagemaker_session: SdkSession = None
+        body: str,
+        desired_s3_uri: str | None = None,
+        kms_key: str | None = None,
+        sagemaker_session: SdkSession = None,
     ) -> str:
         """Write a text to a URI; returns the URI."""
         return S3Uploader.upload_bytes(body.encode(), str(desired_s3_uri), kms_key, sagemaker_session)

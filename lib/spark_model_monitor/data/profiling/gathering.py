@@ -48,7 +48,13 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.distinct import WAITING
-from spark_model_monitor.statistics.states.hashing import PRIME_1, PRIME_2, hash_arrays, hash_texts, mix_bits
+from spark_model_monitor.statistics.states.hashing import (
+    PRIME_1,
+    PRIME_2,
+    hash_arrays,
+    hash_texts,
+    mix_bits,
+)
 from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
 
 if TYPE_CHECKING:

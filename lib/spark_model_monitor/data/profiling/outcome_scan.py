@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, PARTITION, Partitions, StateRow, add_states_by_key
+from spark_model_monitor.data.engine.engine_protocol import (
+    LINE_KEY,
+    PARTITION,
+    Partitions,
+    StateRow,
+    add_states_by_key,
+)
 from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.profiling.segment_scan import Cut, Segments
@@ -147,7 +153,15 @@ def _add_outcomes(builder: OutcomeBuilder, rows: OutcomeRows, block: pa.RecordBa
         metrics = _compute_metrics(rows, task.metrics)
     if task.group is not None:
         groups = _select_cut_cells(rows, block, [task.group]).column(0)
-    builder.update(rows.labels, predictions, scores, keys, metrics, scores_of_classes, groups)
+    builder.update(
+        rows.labels,
+        predictions,
+        scores,
+        keys,
+        metrics,
+        scores_of_classes,
+        groups,
+    )
 
 
 def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric], ...]) -> Doubles:

@@ -22,7 +22,13 @@ from spark_model_monitor.data.profiling.partition import (
     plan_typed_columns,
     prepare_batches,
 )
-from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, FEATURE_OF_ROWS, NO_GROUPS, ColumnPlan, ScanPlan
+from spark_model_monitor.data.profiling.scan_plan import (
+    CUT_NO_ROWS,
+    FEATURE_OF_ROWS,
+    NO_GROUPS,
+    ColumnPlan,
+    ScanPlan,
+)
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import (

@@ -190,7 +190,11 @@ class Segments:
         return runs
 
     def _draw_runs(
-        self, runs: BlockRuns, segment: tuple[int, int], segment_rows: Integers, ranks: Integers | None
+        self,
+        runs: BlockRuns,
+        segment: tuple[int, int],
+        segment_rows: Integers,
+        ranks: Integers | None,
     ) -> None:
         """Add the runs among a segment's rows. ranks: of the block's rows, by file."""
         if segment not in self.run_starts:
@@ -256,7 +260,10 @@ def _number_labels(cut: Cut) -> dict[str, int]:
 
 
 def _combine_labels(
-    first_labels: list[str], first_codes: Integers, second_labels: list[str], second_codes: Integers
+    first_labels: list[str],
+    first_codes: Integers,
+    second_labels: list[str],
+    second_codes: Integers,
 ) -> tuple[list[str], Integers]:
     """The labels of the pairs that occur, and the index of each row's."""
     # One number for each pair: first * number of second labels + second

@@ -328,7 +328,11 @@ def _find_absent_columns(
 
 
 def _find_absent_column(
-    baseline: Sequence[str], columns: Sequence[Sequence[str | None]], values: BaselineValues, *, prefers_first: bool
+    baseline: Sequence[str],
+    columns: Sequence[Sequence[str | None]],
+    values: BaselineValues,
+    *,
+    prefers_first: bool,
 ) -> str:
     """The column of the baseline without which the others fit these columns best, by position; of equals the last one, as labels
     mostly are. prefers_first: unless another one fits clearly better, the first, as captures have the output first.

@@ -24,7 +24,12 @@ from spark_model_monitor.data.engine.local_files import COMPRESSED_OPENERS
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.arrays import find_utf_8
-from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK, RFC_4180_ESCAPE, CsvCells, parse_rows
+from spark_model_monitor.data.records.csv_rows import (
+    BYTE_ORDER_MARK,
+    RFC_4180_ESCAPE,
+    CsvCells,
+    parse_rows,
+)
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.missing_values import replace_missing_values

@@ -37,7 +37,11 @@ from spark_model_monitor.data.reading.formats import (
     find_request_log,
     parse_format,
 )
-from spark_model_monitor.data.reading.headers import detect_format, find_first_with_line, read_first_cells
+from spark_model_monitor.data.reading.headers import (
+    detect_format,
+    find_first_with_line,
+    read_first_cells,
+)
 from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths
 from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table, set_for_width
 from spark_model_monitor.data.records.decoded_rows import can_match_by_name, choose_matching

@@ -19,7 +19,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records import REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import Flags, get_text_buffer, has_letters
+from spark_model_monitor.data.records.arrays import (
+    Flags,
+    get_text_buffer,
+    has_letters,
+)
 from spark_model_monitor.data.records.decoding import (
     BASE64,
     CSV,

@@ -325,7 +325,10 @@ def _has_violations(verdict: Mapping[str, Json] | None) -> bool | None:
 def _choose_engine(config: JobConfig) -> Engine:
     """The engine of a job, which is this process's own unless it has to be Spark's. Raises MissingDependency without it."""
     return choose_engine(
-        config.engine, path=config.dataset_source, dataset_format=config.dataset_format, window=config.find_window()
+        config.engine,
+        path=config.dataset_source,
+        dataset_format=config.dataset_format,
+        window=config.find_window(),
     )
 
 

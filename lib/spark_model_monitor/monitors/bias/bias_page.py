@@ -52,7 +52,11 @@ MOST_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of va
 DRIFT_CHECK = "bias_drift_check"
 
 STAGES = (
-    ("pre_training", "Pre-training Bias Metrics", "what the labels of the data say, whatever a model makes of them"),
+    (
+        "pre_training",
+        "Pre-training Bias Metrics",
+        "what the labels of the data say, whatever a model makes of them",
+    ),
     ("post_training", "Post-training Bias Metrics", "what the model's predictions say"),
 )
 

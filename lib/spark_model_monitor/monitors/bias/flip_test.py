@@ -18,7 +18,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
+from spark_model_monitor.data.profiling.contingency_scan import (
+    CountTask,
+    TypedCells,
+    classify_cells,
+    compute_keys,
+)
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest

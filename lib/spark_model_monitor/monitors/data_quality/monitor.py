@@ -367,7 +367,10 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         )
         if self.baseline is None or not is_wanted:
             return results
-        from spark_model_monitor.monitors.data_quality.causes.contributing_segments import Examples, find_causes
+        from spark_model_monitor.monitors.data_quality.causes.contributing_segments import (
+            Examples,
+            find_causes,
+        )
 
         examples = None
         if output_path is not None:

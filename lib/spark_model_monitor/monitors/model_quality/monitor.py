@@ -49,7 +49,12 @@ from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
 )
-from spark_model_monitor.monitors.protocol import Sample, Scanned, ScanRequest, reject_rules
+from spark_model_monitor.monitors.protocol import (
+    Sample,
+    Scanned,
+    ScanRequest,
+    reject_rules,
+)
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes

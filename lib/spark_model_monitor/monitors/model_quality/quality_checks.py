@@ -32,7 +32,13 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     smallest_change,
 )
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, format_labels
-from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
+from spark_model_monitor.monitors.model_quality.measurement import (
+    MEMBERS,
+    WORSE_SIDE,
+    Measured,
+    Measurement,
+    suggest,
+)
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline

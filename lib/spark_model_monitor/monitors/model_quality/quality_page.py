@@ -312,7 +312,10 @@ def _draw_difference(metric: MetricDifference) -> Iterator[Block]:
     if metric.champion is None or metric.challenger is None:
         return
     low, high = (metric.champion + end for end in metric.interval or (metric.difference or 0.0,) * 2)
-    points = (Point("challenger", metric.challenger, metric.champion, (low, high)), Point("champion", metric.champion))
+    points = (
+        Point("challenger", metric.challenger, metric.champion, (low, high)),
+        Point("champion", metric.champion),
+    )
     yield PointChart.from_zero(metric.name, points, "each model", "the champion")
 
 
@@ -328,7 +331,14 @@ def _create_trial_line(metric: MetricDifference) -> TableLine:
     numbers = (format_number(metric.champion), format_number(metric.challenger), gain)
     mark = {"challenger": Highlight.GOOD, "champion": Highlight.BAD}.get(better, Highlight.NONE)
     return TableLine(
-        (better, metric.name, *numbers, format_interval(metric.interval), format_number(metric.p, 2), metric.method),
+        (
+            better,
+            metric.name,
+            *numbers,
+            format_interval(metric.interval),
+            format_number(metric.p, 2),
+            metric.method,
+        ),
         mark,
     )
 

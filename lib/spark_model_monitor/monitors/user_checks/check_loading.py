@@ -227,7 +227,10 @@ _MEMBER_TESTS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(
         ("column", "expression", "hint", "instance", "pattern", "where"), (_is_text, "a text that is not empty")
     ),
-    "columns": (lambda value: isinstance(value, list) and bool(value) and all(map(_is_text, value)), "a list of names"),
+    "columns": (
+        lambda value: isinstance(value, list) and bool(value) and all(map(_is_text, value)),
+        "a list of names",
+    ),
     "quantile": (_is_share, "a number from 0 to 1 (the median is 0.5)"),
     "relative_error": (_is_share, "a number from 0 to 1"),
     "type": (lambda value: value in DATA_TYPES, f"one of {', '.join(DATA_TYPES)}"),

@@ -132,7 +132,10 @@ class WindowHistory:
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
 
     def select_statistics(
-        self, reference: str, baseline: str | None = None, instead: Mapping[str, str] | None = None
+        self,
+        reference: str,
+        baseline: str | None = None,
+        instead: Mapping[str, str] | None = None,
     ) -> StatisticsByFeature:
         """The raw statistics relative to a reference, of windows without an alarm, accepted or not; relative to the
         baseline, of examples.

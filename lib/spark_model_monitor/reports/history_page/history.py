@@ -298,7 +298,10 @@ NO_VALUE = 255
 
 
 def create_feature_map(
-    all_series: Sequence[Series], times: Sequence[str], baselines: Mapping[str, PastRun], most_bytes: int
+    all_series: Sequence[Series],
+    times: Sequence[str],
+    baselines: Mapping[str, PastRun],
+    most_bytes: int,
 ) -> list[Block]:
     """The map of the monitor of features, and what it leaves out; only a sentence if no run examined features."""
     series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)

@@ -206,7 +206,13 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     # `cannot tell` counts only where it is the outcome
     statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
     identity = RunIdentity(
-        folder, described.analysis_type, start, end, described.rows, described.model, described.baseline_run_id
+        folder,
+        described.analysis_type,
+        start,
+        end,
+        described.rows,
+        described.model,
+        described.baseline_run_id,
     )
     return PastRun(
         identity,

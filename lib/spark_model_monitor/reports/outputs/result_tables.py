@@ -18,7 +18,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spark_model_monitor.documents.check_results import WORST_FIRST, CheckResult, Summary, identify_subject, join_name
+from spark_model_monitor.documents.check_results import (
+    WORST_FIRST,
+    CheckResult,
+    Summary,
+    identify_subject,
+    join_name,
+)
 from spark_model_monitor.documents.outcome import group_by, judge_features
 from spark_model_monitor.documents.run_description import RunDescription, parse_moment
 
@@ -166,7 +172,10 @@ def _summarize_checks(results: Sequence[CheckResult], row: Mapping[str, Any]) ->
         check_result for check_result in ordered if check_result.method is not None or check_result.distance is not None
     ]
     # A check that didn't judge has no number worth showing, so one with a distance comes first
-    measured = next((check_result for check_result in (*distance_results, *ordered) if check_result.is_judged), None)
+    measured = next(
+        (check_result for check_result in (*distance_results, *ordered) if check_result.is_judged),
+        None,
+    )
     low, high = next((check_result.interval for check_result in ordered if check_result.interval), (None, None))
     verdict: dict[str, Any] = {
         "status": ordered[0].status.value,

@@ -169,7 +169,13 @@ class JobConfig(BaseModel):
     """constraints.json of the baseline."""
 
     baseline_statistics: str | None = _of_contract(
-        "FILE", jobs=_MONITOR, analyses=(*_DATA_QUALITY, *_OF_QUALITY), needs=("baseline_constraints", "baseline")
+        "FILE",
+        jobs=_MONITOR,
+        analyses=(*_DATA_QUALITY, *_OF_QUALITY),
+        needs=(
+            "baseline_constraints",
+            "baseline",
+        ),
     )
     """statistics.json of the baseline."""
 
@@ -214,7 +220,11 @@ class JobConfig(BaseModel):
     metric_time: kinds.Moment | None = _of_contract(
         jobs=_IN_A_WINDOW,
         default="start_time, or the start of the run",
-        needs=("publish_cloudwatch_metrics", "sink", "compat"),
+        needs=(
+            "publish_cloudwatch_metrics",
+            "sink",
+            "compat",
+        ),
     )
     """Timestamp of the metrics."""
 

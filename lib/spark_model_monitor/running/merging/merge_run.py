@@ -87,7 +87,12 @@ class Merged:
     changed: int = 0
 
 
-def merge(engine: Engine, request: MergeRequest, *, before_publishing: Callable[[], None] = lambda: None) -> Merged:
+def merge(
+    engine: Engine,
+    request: MergeRequest,
+    *,
+    before_publishing: Callable[[], None] = lambda: None,
+) -> Merged:
     """Join the captures of the window with their labels and publish the merged hours, all or none.
 
     before_publishing: called before the first file is published.
@@ -418,7 +423,11 @@ def _compare_spellings(window: _Hours) -> str:
 
 
 def _publish(
-    window: _Hours, request: MergeRequest, ledger: MergeLedger, restated: list[RestatedHour], staged: StagedHours
+    window: _Hours,
+    request: MergeRequest,
+    ledger: MergeLedger,
+    restated: list[RestatedHour],
+    staged: StagedHours,
 ) -> None:
     """Publish the run's documents, unless identical ones are there already."""
     files = {LEDGER: ledger.to_json()}

@@ -358,7 +358,12 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
 
 
 def make_report(
-    findings: Findings, run: Run, config: JobConfig, now: datetime, alert: AlertReport, notices: tuple[Notice, ...] = ()
+    findings: Findings,
+    run: Run,
+    config: JobConfig,
+    now: datetime,
+    alert: AlertReport,
+    notices: tuple[Notice, ...] = (),
 ) -> Report:
     """The report of the run. It names values of the data only if they may be sent."""
     page = None

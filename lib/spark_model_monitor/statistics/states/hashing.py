@@ -256,7 +256,12 @@ def _add_remainders(hashes: Hashes, remainders: Hashes, lengths: Integers) -> No
 
 
 def _add_words(
-    hashes: Hashes, chosen: Flags, words: Hashes, bits: int, prime: np.uint64, constant: np.uint64 | None = None
+    hashes: Hashes,
+    chosen: Flags,
+    words: Hashes,
+    bits: int,
+    prime: np.uint64,
+    constant: np.uint64 | None = None,
 ) -> None:
     """Let some of the texts take a word each. Of few these are picked; else all take it, which is faster, and some keep it."""
     count = np.count_nonzero(chosen)

@@ -246,7 +246,12 @@ def _merge_totals(left: _Totals, right: _Totals) -> _Totals:
     count = n + m
     mean_difference = other_mean - mean
     between = mean_difference * mean_difference * (n * m / count)
-    return (count, total + more, mean + mean_difference * (m / count), m2 + other_m2 + between)
+    return (
+        count,
+        total + more,
+        mean + mean_difference * (m / count),
+        m2 + other_m2 + between,
+    )
 
 
 def _join_ranges(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:

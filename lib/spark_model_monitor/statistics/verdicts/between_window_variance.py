@@ -21,7 +21,12 @@ import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_above
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO, Component, two_sided_p_value
+from spark_model_monitor.statistics.verdicts.components import (
+    LEAST_EFFECT,
+    LEAST_RATIO,
+    Component,
+    two_sided_p_value,
+)
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     LEVELS,

@@ -300,7 +300,10 @@ def find_group_estimates(effects: Sequence[DesignEffect]) -> list[float]:
 
 
 def combine_design_effects(
-    effects: Sequence[DesignEffect], rows: int, group_estimates: Sequence[float] = (), limits: Sequence[float] = ()
+    effects: Sequence[DesignEffect],
+    rows: int,
+    group_estimates: Sequence[float] = (),
+    limits: Sequence[float] = (),
 ) -> list[float]:
     """How many rows of a window count as one in each column; 1 if its rows are independent. rows: that were sampled.
     group_estimates: see `find_group_estimates`. limits: the largest design effect that each column can have, if known.

@@ -19,7 +19,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, Values, compute_rank_scores
+from spark_model_monitor.statistics.drift.distributions import (
+    Counts,
+    NumericDistribution,
+    Values,
+    compute_rank_scores,
+)
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.value_class import value_class
 

@@ -153,7 +153,12 @@ def completeness(feature: FeatureComparison, threshold: float) -> Finding:
     if feature.window_design_effect.of_missing > 1:
         group_advice = feature.group_advice
     finding = calibration.judge_suggested_limit(
-        finding, COMPLETENESS, lacking, baseline.num_rows, least_p=least_p, group_advice=group_advice
+        finding,
+        COMPLETENESS,
+        lacking,
+        baseline.num_rows,
+        least_p=least_p,
+        group_advice=group_advice,
     )
     # What may have gone unseen, where the check has passed
     phi = 1.0

@@ -92,7 +92,7 @@ NUMBER_FORMS = (
     (
         "the signs of a program around them",
         re.compile(
-            rf"[A-Za-z_][\w.]{{0,30}}\(['\"]?{SIGN}{DIGITS}['\"]?\)|\[{SIGN}{DIGITS}\]|b?(['\"]){SIGN}{DIGITS}\1?"
+            rf"[A-Za-z_][\w.]{{0,30}}\(['\"]?{SIGN}{DIGITS}['\"]?\)|\[{SIGN}{DIGITS}\]|b?(['\"]){SIGN}{DIGITS}\1?",
         ),
         "12.5 for [12.5]",
     ),

@@ -113,7 +113,12 @@ def create_page(
 def _create_page(
     sections: Sequence[PageSection], headline: Headline | None = None, facts: tuple[tuple[str, str], ...] = ()
 ) -> Page:
-    return Page(*("report", "Data quality", facts), (*sections, create_reading(READING)), headline, html_only=True)
+    return Page(
+        *("report", "Data quality", facts),
+        (*sections, create_reading(READING)),
+        headline,
+        html_only=True,
+    )
 
 
 def _draw_sides(before: FeatureDistribution | None, now: FeatureDistribution | None, most_named: int) -> Overlay | None:

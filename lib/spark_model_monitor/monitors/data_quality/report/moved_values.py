@@ -288,11 +288,18 @@ def _describe_tail(
 
 
 def _describe_moments(
-    drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution, cdf_before: StepCdf, cdf_now: StepCdf
+    drift: CheckResult,
+    before: FeatureDistribution,
+    now: FeatureDistribution,
+    cdf_before: StepCdf,
+    cdf_now: StepCdf,
 ) -> ValueChange:
     """How the mean, the median or the standard deviation changed, whichever the test is about."""
     deviation = find_deviation(cdf_before)
-    moments = {"mean": (before.mean, now.mean), "standard deviation": (deviation, find_deviation(cdf_now))}
+    moments = {
+        "mean": (before.mean, now.mean),
+        "standard deviation": (deviation, find_deviation(cdf_now)),
+    }
     # In a long tail the mean hardly moves when all numbers do
     is_mean_still = False
     if before.mean is not None and now.mean is not None and deviation is not None:

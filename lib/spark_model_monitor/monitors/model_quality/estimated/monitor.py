@@ -16,7 +16,10 @@ from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.model_quality import CalibrationNote, EstimatedQuality
+from spark_model_monitor.documents.model_quality import (
+    CalibrationNote,
+    EstimatedQuality,
+)
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection, create_reading
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
@@ -36,11 +39,19 @@ from spark_model_monitor.monitors.model_quality.evidence import (
     class_table,
     scores_by_class,
 )
-from spark_model_monitor.monitors.model_quality.measurement import Measured, Measurement, build_metrics, build_table
+from spark_model_monitor.monitors.model_quality.measurement import (
+    Measured,
+    Measurement,
+    build_metrics,
+    build_table,
+)
 from spark_model_monitor.monitors.model_quality.metric_monitor import MetricJudgement, MetricMonitor
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.quality_checks import check_all, plan_budget
+from spark_model_monitor.monitors.model_quality.quality_checks import (
+    check_all,
+    plan_budget,
+)
 from spark_model_monitor.monitors.model_quality.quality_page import PARTS_OF_A_CLASS, create_page
 from spark_model_monitor.monitors.model_quality.score_calibration import (
     FEWEST_ROWS,
@@ -50,7 +61,13 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
     merge_neighbouring_scores,
 )
 from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL
-from spark_model_monitor.monitors.protocol import Finding, Sample, Scanned, ScanRequest, reject_rules
+from spark_model_monitor.monitors.protocol import (
+    Finding,
+    Sample,
+    Scanned,
+    ScanRequest,
+    reject_rules,
+)
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.estimated import (
