@@ -70,23 +70,53 @@ def test_a_catalog_in_no_order_is_not_known_to_grow():
     assert "new_values_check" not in results(rows.head(ROWS), run_baseline(rows, DataQualityMonitor(), engine="local"))
 
 
-@pytest.mark.parametrize("ahead", [0.0, 0.1])
-def test_of_the_next_of_versions_that_followed_one_another_nobody_can_tell(ahead):
+def give_names(versions):
+    return np.array([f"v{version}" for version in versions])
+
+
+NAMES = np.array(["teal", "rust", "opal", "jade", "ruby", "onyx", "moss", "fern", "sand", "wine"])
+
+
+def draw_versions(random, week, ahead, name):
     """A part of the rows tries the next version before the others."""
+    is_ahead = random.random(3_000) < ahead
+    return pd.DataFrame({"product": name(week + 1 + is_ahead), "x": random.normal(size=3_000)})
+
+
+@pytest.mark.parametrize("ahead", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        pytest.param(give_names, CheckStatus.NOT_JUDGED, id="texts with numbers"),
+        pytest.param(lambda versions: versions, CheckStatus.NOT_JUDGED, id="numbers"),
+        pytest.param(NAMES.take, CheckStatus.CANNOT_TELL, id="texts in no order"),
+    ],
+)
+def test_the_next_of_versions_that_followed_one_another_is_no_alarm(name, status, ahead):
     random = np.random.default_rng(5)
+    weeks = [draw_versions(random, week, ahead, name) for week in range(6)]
+    baseline = run_baseline(pd.concat(weeks), DataQualityMonitor(), engine="local")
 
-    def draw(week):
-        is_ahead = random.random(3_000) < ahead
-        versions = np.where(is_ahead, f"v{week + 2}", f"v{week + 1}")
-        return pd.DataFrame({"product": versions, "x": random.normal(size=3_000)})
-
-    baseline = run_baseline(pd.concat([draw(week) for week in range(6)]), DataQualityMonitor(), engine="local")
-    outcomes = results(draw(6), baseline)
-
-    assert outcomes["baseline_drift_check"].status is CheckStatus.CANNOT_TELL
-    assert not any(check_result.is_violation for check_result in outcomes.values())
+    # The next one, and the one after it
+    for week in (6, 7):
+        outcomes = results(draw_versions(random, week, ahead, name), baseline)
+        assert outcomes["baseline_drift_check"].status is status
+        assert not any(check_result.is_violation for check_result in outcomes.values())
     # An old version that comes back did not follow
-    assert results(draw(1), baseline)["baseline_drift_check"].is_violation
+    assert results(weeks[1], baseline)["baseline_drift_check"].is_violation
+
+
+@pytest.mark.parametrize("lost", [-1, 0, 3, 9_999], ids="a lost version is {}".format)
+def test_versions_that_are_numbers_and_other_numbers_among_them_are_an_alarm(lost):
+    random = np.random.default_rng(6)
+    weeks = [draw_versions(random, week, 0.0, lambda versions: 2 + versions) for week in range(8)]
+    baseline = run_baseline(pd.concat(weeks[:7]), DataQualityMonitor(), engine="local")
+    is_lost = random.random(3_000) < 0.3
+    # Some rows of the next version say another one
+    window = weeks[7].assign(product=weeks[7]["product"].mask(is_lost, lost))
+
+    assert any(check_result.is_violation for check_result in results(window, baseline).values())
+    assert not any(check_result.is_violation for check_result in results(weeks[7], baseline).values())
 
 
 def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_columns_are_not():

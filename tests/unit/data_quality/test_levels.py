@@ -107,6 +107,18 @@ def test_no_drift_is_violated_or_unclear_without_a_reason(baselines):
                         assert check.reason
 
 
+@pytest.mark.parametrize(("change", "is_fault"), [(1.2, False), (1.8, False), (6.0, True), (40.0, True)])
+def test_a_level_that_goes_on_wandering_leaves_the_range_and_a_fault_leaves_it_by_more(change, is_fault):
+    """Levels from -1 to 1, of which the first half of the days lacks those below 0."""
+    random = np.random.default_rng(8)
+    days = [random.normal(np.sin(day / 6), 0.5, ROWS_OF_A_DAY) for day in range(DAYS)]
+    baseline = run_baseline(as_table(np.concatenate(days)), MONITOR, engine="local")
+    # Beyond the highest level so far
+    findings = judge(random.normal(1 + change, 0.5, ROWS_OF_A_DAY), baseline)
+
+    assert any(check.check == "range_check" and check.is_violation for check in findings.results) is is_fault
+
+
 def test_where_the_rows_are_sorted_a_violation_says_so():
     ordered = np.sort(np.random.default_rng(1).normal(size=6_400))
     baseline = run_baseline(as_table(ordered), MONITOR, engine="local")

@@ -248,6 +248,18 @@ def test_a_block_is_scored_as_a_window_beside_the_other_blocks():
     assert statistics["sixteenth1"][0] < 0 < statistics["sixteenth16"][0]
 
 
+def test_the_reach_of_a_level_is_how_far_its_halves_lie_apart():
+    # Means 1, 2, 3 and 7, 0, 2 of a range of 8, by hand
+    values = np.array([1.0, 1, 2, 2, 3, 3, 6, 8, 0, 0, 2, 2])
+    reach = np.array([-1.0, -2.0, -3.0, 4.0, 1.0, -1.0]) / 8
+    assert split(values, [2] * 6).measure_reach() == pytest.approx(reach)
+    # The widest range, infinities, and one number
+    assert split(values * 1e307 * 2, [2] * 6).measure_reach() == pytest.approx(reach)
+    infinite = np.append(values, [-np.inf, np.inf])
+    assert np.isfinite(split(infinite, [2] * 7).measure_reach()).all()
+    assert split(np.full(4, 1.7e308), [2] * 2).measure_reach().tolist() == [0.0, 0.0]
+
+
 def test_neighbouring_parts_stand_for_windows_that_are_as_long_as_this_one():
     values = np.random.default_rng(13).normal(size=1_600)
     parts = split(values, [50] * 32).score()

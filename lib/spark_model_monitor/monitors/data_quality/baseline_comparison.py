@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,11 +12,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
+from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     LONGER_OR_INDEPENDENT,
     LONGER_WINDOWS,
@@ -36,6 +39,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     BASELINE,
     FOLLOW,
+    GO_ON,
     GROWS,
     LOOKS_SORTED,
     PREVIOUS,
@@ -142,7 +146,8 @@ class FeatureComparison:
     @cached_property
     def why_new_values_are_usual(self) -> str | None:
         """Why the window may have values that the baseline lacks: because these grew in number along the baseline's rows, or
-        followed one another, and the window has mostly later ones and as few as a stretch of the baseline. None if it may not.
+        followed one another, and the window has mostly later ones and as few as a stretch of the baseline. None if it may not:
+        numbers have to go on where the baseline's end.
         """
         if self.baseline_feature.growth:
             return GROWS
@@ -159,9 +164,20 @@ class FeatureComparison:
         values = now.list_values()
         is_later = before.count_values(values) < rows_per_value / 2
         later_rows = now.count_values(values)[is_later].sum()
-        if 2 * later_rows > now.present and 2 * len(values) < before.num_values:
-            return FOLLOW
-        return None
+        if 2 * later_rows <= now.present or 2 * len(values) >= before.num_values:
+            return None
+        # Whether these go on
+        if _go_on(before.list_values(), values):
+            return GO_ON
+        if now.is_numeric:
+            return None
+        return FOLLOW
+
+    @property
+    def has_new_numbers(self) -> bool:
+        """Whether its numbers move on by nature, so that no range and no share of one is judged."""
+        is_new = self.before is not None and why_always_new(self.before) is not None
+        return is_new or self.baseline_feature.rises or self.why_new_values_are_usual == GO_ON
 
     @cached_property
     def segments(self) -> Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]:
@@ -448,6 +464,23 @@ class WindowComparison:
         if is_there:
             return None
         return "the current data has no column of this name; its columns have to be named as in constraints.json"
+
+
+def _go_on(versions: NDArray[np.generic], later_versions: NDArray[np.generic]) -> bool:
+    """Whether all of the later ones are the last one or follow it: numbers by as much as the versions span at most, texts that
+    differ in their digits.
+    """
+    if versions.dtype != object:
+        ahead = later_versions - versions[-1]
+        return bool((ahead >= 0).all() and (ahead <= np.ptp(versions)).all())
+    last = max(map(_read_version, versions))
+    read = [*map(_read_version, later_versions)]
+    return all(version >= last and version[0] == last[0] for version in read)
+
+
+def _read_version(text: str) -> tuple[str, list[int]]:
+    """What stands around its numbers, and these."""
+    return re.sub(r"\d+", "0", text), [int(digits) for digits in re.findall(r"\d+", text)]
 
 
 def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:

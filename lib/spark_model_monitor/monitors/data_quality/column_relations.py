@@ -490,10 +490,7 @@ def judge_relations(
         if compared.check == RELATION:
             finding = _judge_relation(compared, calibration)
         else:
-            finding = _judge_cells(compared, calibration)
-            reason = next((unfit[name] for name in columns if name in unfit), None)
-            if reason is not None:
-                finding = finding.unjudged(reason)
+            finding = _judge_cells(compared, calibration, unfit)
         is_loose = "cells" in compared.relation or compared.relation["kind"] == "order"
         judged.append(_JudgedRelation(compared.check, columns, finding, is_loose))
     # Columns of one exact relation change together
@@ -559,13 +556,15 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
     return finding.but(change=None)
 
 
-def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
     """Whether two columns go together as before: violated if they do so differently by more than chance.
 
     An association by a test of the score's mean, with as many degrees of freedom as runs show; columns that have little to do
     with each other by Pearson's test of the window's table. Source: Rao and Scott 1981, for tables of rows in groups.
     """
-    table, window = _read_tables(compared)
+    # The rows by pairs of cells, in the baseline and in the window
+    shape = [count_cells(cells) for cells in compared.relation["cells"]]
+    table, window = (np.array(counts, float).reshape(shape) for counts in (compared.before, compared.now))
     n = int(table.sum())
     m = int(window.sum())
     is_association = compared.relation["kind"] == "association"
@@ -576,11 +575,15 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration) -> F
         observed = _measure_strength(window)
         expected = _measure_strength(table)
     finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
+    # Why there is no verdict
     phi = _find_overdispersion(compared, m, calibration)
+    reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]
     if phi is None:
-        return finding.unjudged(NO_HISTORY)
+        reasons.append(NO_HISTORY)
     if variance < 1e-9:
-        return finding.unjudged("one of them hardly varies in this window")
+        reasons.append("one of them hardly varies in this window")
+    if phi is None or reasons:
+        return finding.unjudged(reasons[0])
     # The test, and how much the strength changed
     if is_association:
         change = abs(observed - expected)
@@ -600,12 +603,6 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration) -> F
         return finding
     description = messages.changed("How strongly both go together", observed, expected)
     return finding.but(status=CheckStatus.VIOLATED, description=description)
-
-
-def _read_tables(compared: ComparedRelation) -> tuple[Table, Table]:
-    """The rows by pairs of cells, in the baseline and in the window."""
-    shape = [count_cells(cells) for cells in compared.relation["cells"]]
-    return np.array(compared.before, float).reshape(shape), np.array(compared.now, float).reshape(shape)
 
 
 def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:

@@ -244,7 +244,10 @@ def _check_feature(
     yield from _check_comparators(feature)
     # The feature's checks, with what its hour and other checks explain taken off
     findings = _run_checks(feature, checks_of_features)
-    by_reference = _judge_references(feature)
+    by_reference: dict[str, Finding] = {}
+    if feature.calibration is not None:
+        references = feature.baseline_feature.judged_references[1:]
+        by_reference = {reference: judge_reference(feature, reference) for reference in references}
     is_usual_hour = False
     if feature.season is not None and DRIFT in findings:
         is_usual_hour, findings, by_reference = _allow_for_clock(feature, feature.season, findings, by_reference)
@@ -286,8 +289,8 @@ def _check_comparators(feature: FeatureComparison) -> Iterator[CheckResult]:
 
     for check, finding in judge_comparators(feature):
         if feature.unmatched:
-            finding = finding.unjudged(feature.unmatched).but(observed=None)
-        yield _apply_switch(finding, feature.settings).result(check, feature=feature.name)
+            finding = finding.but(observed=None)
+        yield _apply_switch(finding, feature.settings, feature.unmatched).result(check, feature=feature.name)
 
 
 def _run_checks(
@@ -299,20 +302,12 @@ def _run_checks(
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue
-        if feature.unmatched:
-            findings[check.name] = Finding.not_judged(threshold, feature.unmatched)
-        else:
-            findings[check.name] = _apply_switch(check.function(feature, threshold), feature.settings)
+        # Nothing is computed of a feature that the window lacks
+        finding = Finding(CheckStatus.PASSED, threshold=threshold)
+        if not feature.unmatched:
+            finding = check.function(feature, threshold)
+        findings[check.name] = _apply_switch(finding, feature.settings, feature.unmatched)
     return findings
-
-
-def _judge_references(feature: FeatureComparison) -> dict[str, Finding]:
-    """The drift from every reference other than the baseline."""
-    if feature.calibration is None:
-        return {}
-    return {
-        reference: judge_reference(feature, reference) for reference in feature.baseline_feature.judged_references[1:]
-    }
 
 
 def _allow_for_clock(
@@ -370,10 +365,11 @@ def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) ->
     return drift.leave_to(check)
 
 
-def _apply_switch(finding: Finding, settings: MonitoringSettings) -> Finding:
-    if settings.evaluate_constraints:
+def _apply_switch(finding: Finding, settings: MonitoringSettings, unmatched: str | None = None) -> Finding:
+    """The finding, without a verdict where the window lacks its feature, or a person wants none."""
+    if settings.evaluate_constraints and not unmatched:
         return finding
-    return finding.unjudged("evaluate_constraints is Disabled")
+    return finding.unjudged(unmatched or "evaluate_constraints is Disabled")
 
 
 # What a person asked for that this window or its baseline can't do: results that say why nobody can tell.
@@ -393,7 +389,7 @@ def list_unmet_requests(
     if time_column is not None and (reason := _explain_lack_of_times(comparison, time_column)) is not None:
         problems.append((TIMES, f"{time_column} {reason}", "name a column of times (--time-column)"))
     for name, reason, advice in problems:
-        yield Finding.not_judged(None, None).unsure(reason, advice).result(REQUEST, feature=name)
+        yield Finding(CheckStatus.PASSED).unsure(reason, advice).result(REQUEST, feature=name)
 
 
 def _explain_lack_of_times(comparison: WindowComparison, time_column: str) -> str | None:

@@ -92,7 +92,10 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     # Columns are known to executors by their positions
     time_position = None
     if time is not None:
-        time_position = _locate_time(time, dataset.names)
+        if time not in dataset.names:
+            names = ", ".join(dataset.names[:20])
+            raise BadConfiguration(f"--time-column: {time!r} is no column; they are {names}")
+        time_position = dataset.names.index(time)
     group_position = None
     if group is not None:
         group_position = dataset.names.index(group)
@@ -141,12 +144,6 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         judge = partial(_judge_rules, measures.expected, dataset, scan_result)
     requests = scan_result.requests
     return Scanned(scan_result.profile, scan_result.rows, metrics, results, requests, scan_result.runs, deequ, judge)
-
-
-def _locate_time(column: str, names: Sequence[str]) -> int:
-    if column not in names:
-        raise BadConfiguration(f"--time-column: {column!r} is no column; they are {', '.join(names[:20])}")
-    return names.index(column)
 
 
 def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:

@@ -141,13 +141,13 @@ def _judge_metric(rule: DataRule, metric: RuleMetric, past: PastMetric, measured
         if not_numbers:
             return Finding(CheckStatus.VIOLATED, reason=f"{not_numbers:,} values are no numbers", m=rows)
     # Without rows there is no metric but their number
-    if not rows and metric.type != "RowCount" and metric.constant is None:
-        return Finding.not_judged(None, NO_VALUES)
-
-    # The metric
-    value = _compute_metric(rule, metric, measured, rows, offending)
+    value = math.nan
+    reason = NO_VALUES
+    if rows or metric.type == "RowCount" or metric.constant is not None:
+        value = _compute_metric(rule, metric, measured, rows, offending)
+        reason = f"{metric.name} can't be computed from these values"
     if not math.isfinite(value):
-        return Finding.not_judged(None, f"{metric.name} can't be computed from these values").but(m=rows)
+        return Finding.not_judged(None, reason).but(m=rows or None)
     verdict = Finding(CheckStatus.PASSED, observed=value, m=rows, metrics={metric.name: value}, ids=ids or None)
     if rule.type == ANOMALIES:
         return _judge_anomaly(verdict, metric.name, past.examples)

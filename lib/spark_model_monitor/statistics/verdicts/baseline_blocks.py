@@ -23,6 +23,7 @@ from spark_model_monitor.statistics.drift.distributions import (
 )
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     DIGITS,
+    TAIL,
     WindowStatistics,
     compare_mean_scores,
     score_counts,
@@ -92,6 +93,22 @@ class ColumnBlocks:
             differences, errors = compare_mean_scores(scores, rows, self.counts)
             means[name] = np.divide(differences, errors, out=np.zeros(len(errors)), where=errors > 0)
         return means
+
+    def measure_reach(self) -> Values:
+        """How far the mean of each block lies beyond those of the other half of the blocks, in widths of the range of all finite
+        numbers. Tails count as their ends.
+        """
+        finite = self.values[np.isfinite(self.values)]
+        if len(finite) < 2:
+            return np.zeros(len(self.sizes))
+        # From 0 to 1 in this range; the width of the widest range is no double
+        ends = self.rows_of_value.cumsum().searchsorted(np.array([TAIL, 1 - TAIL]) * self.rows_of_value.sum())
+        low, high = finite[[0, -1]] / 2
+        positions = (self.values.clip(*self.values[ends]).clip(2 * low, 2 * high) / 2 - low) / (high - low)
+        means = np.einsum("bv,v->b", self.counts, positions) / self.sizes
+        first, last = np.array_split(means, 2)
+        reach = np.maximum(first - last.max(), last.min() - first), np.maximum(last - first.max(), first.min() - last)
+        return np.concatenate(reach)
 
     def between_share(self, most_frequent: int) -> tuple[float, Values]:
         """The share of the column's variance between blocks in row order, beyond what groups of rows explain; and the values

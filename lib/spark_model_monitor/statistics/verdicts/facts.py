@@ -95,17 +95,3 @@ def standstill_tail(standstill: float, rows: int, baseline_standstill: float, ba
     its rarest stretch and a row more.
     """
     return min(1.0, rows * math.pow(max(baseline_rows, 2), -standstill / (baseline_standstill + 1)))
-
-
-def count_outside(values: Values, sizes: Sizes) -> Values:
-    """The stretches of equal neighbours of each run outside the range of all other runs, on one side of it."""
-    starts = sizes.cumsum() - sizes
-    outside = np.zeros(len(sizes))
-    for numbers in (values, -values):
-        lowest = np.minimum.reduceat(numbers, starts)
-        run = int(lowest.argmin())
-        limit = np.delete(lowest, run).min()
-        rows = numbers[starts[run] : starts[run] + sizes[run]]
-        is_new = np.diff(rows, prepend=np.nan) != 0
-        outside[run] = max(outside[run], np.count_nonzero(is_new & (rows < limit)))
-    return outside

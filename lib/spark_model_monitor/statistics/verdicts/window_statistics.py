@@ -41,15 +41,15 @@ LEVELS = (*MEANS, *SIXTEENTHS, *TAILS, *VALUES)  # scores that all vary if a col
 DIGITS = ("even", "round")
 SCORES_OF_VALUES = (*LEVELS, *DIGITS)
 
-OF_FACTS = ("outside", "standstill")  # of a baseline's parts alone
+OF_FACTS = ("reach", "standstill")  # of a baseline's parts alone
 FIELDS = ("rows", "effective", "missing", *SCORES_OF_VALUES, "largest", "unseen", "beyond", "far", *OF_FACTS)
 """rows: a window's rows. effective: n m / (n + m). missing, location, spread, …: scores with the sign of the change.
 sixteenth1, …: between the reference's quantiles, of texts in the order of their hashes. tail1, tail2: below and above nearly
 all of its values. value1, …: its most frequent values, from LEAST_EFFECT of its rows on. even, round: numbers whose last digit,
 of those that the reference's numbers have, is even, or 0. largest: the largest share of one value. unseen: the share of texts
 that the reference lacks. beyond, far: of texts whose values grow
-in number, the new values, and among how many. Of numbers in parts: outside: rows outside the range of the other parts;
-standstill: the rarest stretch of equal neighbours.
+in number, the new values, and among how many. Of numbers in parts: reach: how far the level of one half of them lies beyond
+the other half's, in widths of the range; standstill: the rarest stretch of equal neighbours.
 """
 
 

@@ -345,7 +345,12 @@ def judge_drift(
         finding = _judge_by_tests(finding.but(**members), threshold, column, calibration)
     elif finding.is_violated:
         finding = finding.but(distance=column.distance, reason=column.request.unfit or NO_HISTORY)
-        finding = _allow_for_groups(finding, threshold, column)
+        # Unless groups of rows may explain it
+        if column.phi > 1 and column.samples is not None and column.distance is not None:
+            low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
+            if low <= threshold:
+                reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
+                finding = finding.unsure(reason, column.request.group_advice)
     elif finding.status is CheckStatus.PASSED and column.samples is not None:
         finding = finding.but(**members, reason=column.request.unfit or NO_HISTORY)
     else:
@@ -391,16 +396,6 @@ def _judge_by_tests(finding: Finding, threshold: float, column: ColumnDrift, cal
         text = messages.drift(distance, threshold)
     text = text or messages.drift_p_value(column.adjusted_p, level)
     return finding.but(status=CheckStatus.VIOLATED, change=None, smallest_change=None, description=text)
-
-
-def _allow_for_groups(finding: Finding, threshold: float, column: ColumnDrift) -> Finding:
-    """A violation by the threshold, unless groups of rows may explain it."""
-    if column.phi > 1 and column.samples is not None and column.distance is not None:
-        low, _ = distance_interval(column.distance, column.samples, phi=column.phi)
-        if low <= threshold:
-            reason = f"{LARGE_GAP.format(gap=format_percent(column.distance))}; {GROUPED}"
-            return finding.unsure(reason, column.request.group_advice)
-    return finding
 
 
 def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCalibration) -> float:

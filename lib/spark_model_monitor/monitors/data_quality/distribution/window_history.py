@@ -29,7 +29,6 @@ from spark_model_monitor.statistics.states.row_counts import count_value_rows, r
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.facts import (
-    count_outside,
     find_standstills,
     measure_standstills,
 )
@@ -61,6 +60,7 @@ GROWS = (
     "its values came and went, or grew in number, along the baseline's rows: their numbers and largest share are judged"
 )
 FOLLOW = "its values followed one another along the baseline's rows, as versions do, or the rows are sorted by it"
+GO_ON = "its values follow those that followed one another along the baseline's rows, as versions do"
 LOOKS_SORTED = "the rows look sorted by this column"
 VARIES_ALONG_ROWS = "its values go up and down along the rows, as by season"
 LARGEST_BETWEEN_PART_SHARE = (
@@ -70,7 +70,7 @@ MOST_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike
 
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
 FEWEST_NEW = 4  # parts or windows that show how many values are new
-OUTLIER = 5.0  # deviations of noise by which sorted rows neither rise nor fall
+OUTLIER = 7.0  # deviations of noise by which sorted rows neither rise nor fall: five of the difference of two parts
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 StatisticsByFeature: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
@@ -134,7 +134,9 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
         if not feature.is_numeric and len(distinct) > LARGEST_DOMAIN:
             continue
         # The blocks that have a value, each compared with the others
-        frequent = _find_frequent_in_runs(from_feature_profile(feature))
+        frequent = from_feature_profile(feature).frequent_values
+        if not feature.is_numeric:
+            frequent = hash_texts(frequent)
         blocks = ColumnBlocks(distinct, index_of_row, sizes[has_values], frequent, feature.is_numeric)
         rows = count_value_rows(in_order, numeric=feature.is_numeric)[has_values]
         _add_block_statistics(feature.name, blocks, rows, past, unfit, are_by_time=are_by_time)
@@ -161,7 +163,7 @@ def _add_block_statistics(
     if new_values is None and not are_by_time:
         share, values = blocks.between_share(FREQUENT)
         if share > LARGEST_BETWEEN_PART_SHARE:
-            unfit[name] = _find_reason_unfit(values, blocks.sizes, share, is_numeric=blocks.are_numbers)
+            unfit[name] = _find_reason_unfit(values, blocks.sizes, is_numeric=blocks.are_numbers)
             if unfit[name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
                 return
     # Missing values belong to all rows of a part, the other statistics to those with a value
@@ -172,9 +174,8 @@ def _add_block_statistics(
         statistics["beyond"] = new_values
     # What facts ask of the baseline's own rows
     if blocks.are_numbers:
-        index_of_row = blocks.value_of_row
-        statistics["outside"] = count_outside(blocks.values[index_of_row], blocks.sizes)
-        statistics["standstill"] = measure_standstills(index_of_row, blocks.sizes)
+        statistics["reach"] = blocks.measure_reach()
+        statistics["standstill"] = measure_standstills(blocks.value_of_row, blocks.sizes)
     nothing = np.full(len(rows), np.nan)
     past[name] = {field: statistics.get(field, nothing) for field in FIELDS}
 
@@ -252,27 +253,13 @@ def score_window(before: FeatureDistribution, after: FeatureDistribution) -> Map
         "effective": rows * before.present / (rows + before.present),
         **{field: change.score for field, change in changes.items()},
         "unseen": count_unseen(after, before) / rows,
-        "largest": find_largest_share(after),
+        "largest": float(after.count_values(after.list_values()).max()) / rows,
     }
 
 
 def count_unseen(now: FeatureDistribution, before: FeatureDistribution, *earlier: FeatureDistribution | None) -> float:
     """The rows of texts that the reference lacks, and any earlier side."""
     return float(sum((now.categories or {})[value] for value in find_new_values(now, before, *earlier)))
-
-
-def find_largest_share(distribution: FeatureDistribution) -> float:
-    """The share of the most frequent value."""
-    if distribution.numbers is not None:
-        return float(distribution.numbers.step_cdf().counts.max()) / distribution.present
-    return max((distribution.categories or {}).values(), default=0) / distribution.present
-
-
-def _find_frequent_in_runs(feature: FeatureDistribution) -> Part:
-    """The most frequent values of a feature, as runs of its rows have them."""
-    if feature.numbers is not None:
-        return np.array(feature.frequent_values, float)
-    return hash_texts(feature.frequent_values)
 
 
 def hash_texts(texts: Sequence[str] | Part) -> Part:
@@ -292,21 +279,22 @@ def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> 
     return histories
 
 
-def _find_reason_unfit(values: Values, sizes: NDArray[np.int64], share: float, *, is_numeric: bool) -> str:
-    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them. share:
-    of their variance between parts.
+def _find_reason_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: bool) -> str:
+    """Why parts differ by their place more than as groups of rows do. values: of all parts, as `Parts.between` has them.
 
     Sorted rows cross their mean once, and rise or fall but for noise; a text has all its rows in one place.
     """
     means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
-    # Sorted rows cross their mean once; a text may begin and end
-    crossings = np.count_nonzero(np.diff(means > values.mean()))
+    # Sorted rows cross their mean once, but for noise; a text may begin and end
+    distances = means - values.mean()
+    within = values.var() - np.average(distances**2, weights=sizes)
+    noise = np.sqrt(max(within, 0.0) / sizes.min())
+    crossings = np.count_nonzero(np.diff(distances[np.abs(distances) > 2 * noise] > 0))
     if crossings > (1 if is_numeric else 2):
         return VARIES_ALONG_ROWS
-    # Numbers that rise, or fall, but for noise
+    # Numbers that rise, or fall
     falls = np.maximum.accumulate(means) - means
     rises = means - np.minimum.accumulate(means)
-    noise = np.sqrt(max(1 - share, 0.0) * values.var() / sizes.min())
     if is_numeric and min(falls.max(), rises.max()) > OUTLIER * noise:
         return VARIES_ALONG_ROWS
     return LOOKS_SORTED

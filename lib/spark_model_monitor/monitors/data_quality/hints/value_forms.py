@@ -16,7 +16,6 @@ from spark_model_monitor.monitors.data_quality.hints import (
     list_columns,
     register_hint,
 )
-from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
 
@@ -51,17 +50,14 @@ def rows_in_cells(data: ObservedData) -> HintSentences:
     """
     counts = {}
     for feature in data.profile.features:
-        if _are_arrays_of_objects(feature) and not data.is_text_in_baseline(feature):
+        if feature.frequencies is None:
+            continue
+        texts = feature.frequencies.counts
+        if texts and all(map(ARRAY_OF_OBJECTS.match, texts)) and not data.is_text_in_baseline(feature):
             counts[feature.name] = feature.num_present, feature.num_present
     if counts:
         finding = f"cells are arrays of objects, of which only the text is compared: {list_columns(counts)}"
         yield counts, f"{finding}; make a record of each object, or take them apart by a --record-preprocessor-script"
-
-
-def _are_arrays_of_objects(feature: FeatureProfile) -> bool:
-    if feature.frequencies is None or not feature.frequencies.counts:
-        return False
-    return all(map(ARRAY_OF_OBJECTS.match, feature.frequencies.counts))
 
 
 @register_hint("whole_fractions")

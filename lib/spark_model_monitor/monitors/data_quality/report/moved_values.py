@@ -179,7 +179,10 @@ def _describe_moved_numbers(
     change_of_clearest = _describe_value(shares_before[clearest], shares_now[clearest], [name], denominator)
     if len(pooled.values) <= MOST_OF_FLAG:
         return change_of_clearest
-    if is_in_another_unit(cdf_before, cdf_now):
+    # All numbers in another unit
+    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
+
+    if find_unit_factor(cdf_before, cdf_now) is not None:
         return _describe_moments(drift, before, now, cdf_before, cdf_now)
 
     # One value, as of a sensor that stopped, or written for missing ones
@@ -406,13 +409,6 @@ def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
         return False
     pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
     return len(pooled.values) <= MOST_OF_FLAG
-
-
-def is_in_another_unit(before: StepCdf, now: StepCdf) -> bool:
-    """Whether all numbers are the baseline's in another unit."""
-    from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
-
-    return find_unit_factor(before, now) is not None
 
 
 def find_deviation(values: StepCdf) -> float | None:

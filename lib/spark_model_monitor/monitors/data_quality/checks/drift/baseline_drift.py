@@ -66,14 +66,12 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     Not judged if one side has numbers and the other texts, or if a side has no values or no exact distribution.
     Source: C4.4, C11.3, C11.23, C11.31; D2, D3.1, D3.2, D3.4, D4.1 to D4.4 and D4.7; G16.
     """
-    if not feature.settings.perform_comparison:
-        return report_disabled_comparison(feature, threshold)
     baseline = feature.baseline
     current = feature.now
     # What can't be compared has no verdict, and says why
     reason = find_reason_not_judged(feature) or _find_natural_reason(feature)
     if reason is not None:
-        return _withhold_drift(feature, Finding.not_judged(threshold, reason))
+        return withhold_drift(feature, threshold, reason)
     # The distance by the file's method, held against the threshold
     settings = feature.settings
     calibration = feature.calibration
@@ -109,20 +107,16 @@ def explain_own_limit(finding: Finding, feature: FeatureComparison, threshold: f
     return finding.but(reason=LIMIT_DECIDES.format(limit=limit))
 
 
-def report_disabled_comparison(feature: FeatureComparison, threshold: float) -> Finding:
-    """Where comparisons are switched off: nothing is judged, and nobody can tell if a person's limit asks for one."""
-    settings = feature.settings
-    finding = Finding.not_judged(threshold, settings.left_out or COMPARISON_DISABLED)
-    has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
-    if has_limit and settings.left_out is None and feature.calibration is not None:
-        reason = f"your limit {format_number(threshold)} is not checked, because {COMPARISON_DISABLED}"
-        return finding.unsure(reason, "set perform_comparison to Enabled, or leave the limit out")
-    return finding
-
-
 def find_reason_not_judged(feature: FeatureComparison) -> str | None:
     """Why the feature isn't compared with a reference; None if it is."""
-    return why_not_compared(feature.baseline, feature.now) or why_type_forbids(feature)
+    if not feature.settings.perform_comparison:
+        return feature.settings.left_out or COMPARISON_DISABLED
+    reason = why_not_compared(feature.baseline, feature.now)
+    other_cells = feature.now.other_cells
+    if reason is None and other_cells and _is_type_violated(feature):
+        cells = feature.now.present + other_cells
+        return f"{other_cells:,} of {cells:,} values are no numbers, more than data_type_check allows"
+    return reason
 
 
 def _find_natural_reason(feature: FeatureComparison) -> str | None:
@@ -135,20 +129,27 @@ def _find_natural_reason(feature: FeatureComparison) -> str | None:
     return None
 
 
-def _withhold_drift(feature: FeatureComparison, finding: Finding) -> Finding:
-    """The finding of distributions that are not compared: by nature, or so that nobody can tell."""
-    reason = finding.reason or ""
+def withhold_drift(feature: FeatureComparison, threshold: float, reason: str) -> Finding:
+    """The finding of distributions that are not compared: by nature, or so that nobody can tell, as where a person's limit asks
+    for it.
+    """
+    finding = Finding.not_judged(threshold, reason)
+    settings = feature.settings
     is_change_seen = reason == FOLLOW
     advice = "look at its values; make the baseline again if they are as they should be"
     is_by_nature = reason != why_not_compared(feature.baseline, feature.now)
+    has_limit = "comparison_threshold" in settings.requested_limits or settings.comparators
     if is_change_seen:
         advice = NAME_TIME
+    elif reason == COMPARISON_DISABLED and has_limit and feature.calibration is not None:
+        reason = f"your limit {format_number(threshold)} is not checked, because {COMPARISON_DISABLED}"
+        advice = "set perform_comparison to Enabled, or leave the limit out"
     elif is_by_nature or feature.calibration is None or feature.baseline_feature.is_drift_requested:
         return finding
     # Of values that are too many, the frequent ones show a loss
     elif feature.baseline.is_never_compared or feature.now.is_never_compared:
         lost_share = _compute_lost_share(feature)
-        is_change_seen = lost_share > feature.settings.change_that_matters.share(feature.baseline.completeness)
+        is_change_seen = lost_share > settings.change_that_matters.share(feature.baseline.completeness)
         if not is_change_seen:
             return finding
         reason = f"the baseline's frequent values have at least {lost_share:.0%} fewer of the records"
@@ -205,7 +206,8 @@ def judge_by_threshold(
         return finding
     finding = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
     if status is Status.VIOLATED:
-        return finding.but(description=_describe_violation(compared, threshold))
+        words = messages.drift if compared.higher_is_more else messages.drift_p_value
+        return finding.but(description=words(compared.distance or 0.0, threshold))
     return finding
 
 
@@ -220,17 +222,6 @@ def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution
             f"and {current.inferred_type.value} in the current data"
         )
     return None
-
-
-def why_type_forbids(feature: FeatureComparison) -> str | None:
-    """Why a column of numbers can't be compared, if it has more other values than its type check allows; None if it can."""
-    other_cells = feature.now.other_cells
-    if not other_cells or not _is_type_violated(feature):
-        return None
-    return (
-        f"{other_cells:,} of {feature.now.present + other_cells:,} "
-        "values are no numbers, more than data_type_check allows"
-    )
 
 
 def _is_type_violated(feature: FeatureComparison) -> bool:
@@ -250,9 +241,3 @@ def compare_distributions(
         return compare_numeric(*numbers, method=of_numbers, ties=ties)
     counts = (baseline.categories or {}, current.categories or {})
     return compare_categorical(*counts, method=of_texts)
-
-
-def _describe_violation(compared: DriftComparison, threshold: float) -> str:
-    observed = compared.distance
-    assert observed is not None  # without a distance there is no violation
-    return (messages.drift if compared.higher_is_more else messages.drift_p_value)(observed, threshold)

@@ -31,7 +31,7 @@ from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift impor
     compare_distributions,
     find_reason_not_judged,
     judge_by_threshold,
-    report_disabled_comparison,
+    withhold_drift,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
@@ -106,20 +106,19 @@ def _judge_comparator(
     """baseline: the feature in the comparator's reference; None if that is not there."""
     distance = comparator.distance
     threshold = comparator.threshold
-    if not feature.settings.perform_comparison:
-        return report_disabled_comparison(feature, threshold)
     current = feature.now
     # A distance of one kind only
     are_numbers = bool(current.numbers or (baseline is not None and baseline.numbers))
     takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
-    if baseline is None:
-        reason: str | None = f"there are no earlier windows for {comparator.against}"
-    else:
-        reason = find_reason_not_judged(replace(feature, baseline=baseline, against=comparator.against))
-    if reason is None and not are_numbers and not DISTANCES.get(distance).facts["categorical"]:
+    if baseline is not None:
+        feature = replace(feature, baseline=baseline, against=comparator.against)
+    reason = find_reason_not_judged(feature)
+    if baseline is None and feature.settings.perform_comparison:
+        reason = f"there are no earlier windows for {comparator.against}"
+    elif reason is None and not are_numbers and not DISTANCES.get(distance).facts["categorical"]:
         reason = "the distance takes numbers only"
     if baseline is None or reason is not None:
-        return Finding.not_judged(threshold, reason)
+        return withhold_drift(feature, threshold, reason or "")
     if are_numbers and not takes_numbers:
         return Finding(
             CheckStatus.PASSED,

@@ -26,9 +26,9 @@ from spark_model_monitor.monitors.contributions import ALONE, LEAST_SHARE_OF_CHA
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.segment_reports import report_once
-from spark_model_monitor.statistics.drift import NumericDistribution
-from spark_model_monitor.statistics.drift.distributions import StepCdf, category_cells
+from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.segments import Segmented, has_columns, match_segments
 
@@ -137,8 +137,9 @@ def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | 
     if not before.num_present or not now.num_present:
         return None
     # Numbers: those up to the value where the cumulative distributions are furthest apart
-    if _has_sketch(before) and _has_sketch(now):
-        pooled = _create_cdf(now).pool_with(_create_cdf(before))
+    numbers, numbers_now = (from_feature_profile(feature).numbers for feature in (before, now))
+    if numbers is not None and numbers_now is not None:
+        pooled = numbers_now.step_cdf().pool_with(numbers.step_cdf())
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
         value = float(pooled.values[int(gaps.argmax())])
         return partial(_count_up_to, value)
@@ -153,20 +154,11 @@ def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | 
     return partial(_count_category, category)
 
 
-def _has_sketch(feature: FeatureProfile) -> bool:
-    return feature.is_numeric and feature.kll is not None and feature.moments is not None
-
-
 def _count_up_to(value: float, feature: FeatureProfile) -> tuple[float, float]:
-    if not feature.kll:
+    numbers = from_feature_profile(feature).numbers
+    if numbers is None:
         return 0, 0
-    return float(_create_cdf(feature).ranks_at(np.array([value]))[0]), feature.num_numbers
-
-
-def _create_cdf(feature: FeatureProfile) -> StepCdf:
-    assert feature.kll is not None
-    assert feature.moments is not None
-    return NumericDistribution.of(feature.kll, feature.moments).step_cdf()
+    return float(numbers.step_cdf().ranks_at(np.array([value]))[0]), feature.num_numbers
 
 
 def _count_category(category: str, feature: FeatureProfile) -> tuple[float, float]:

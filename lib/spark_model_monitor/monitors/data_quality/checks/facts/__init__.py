@@ -39,6 +39,7 @@ from spark_model_monitor.statistics.verdicts.components import (
     find_smallest_sufficient_number,
 )
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import FEWEST_NAMES
 from spark_model_monitor.value_class import value_class
 
 CollectEvidence = Callable[[FeatureComparison, FeatureProfile], "FactEvidence | None"]
@@ -289,7 +290,7 @@ def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -
     """
     current = feature.current
     shares = compute_value_shares(before)
-    if shares is None or current.distinct is None or not current.num_present:
+    if shares is None or shares.diversity < FEWEST_NAMES or current.distinct is None or not current.num_present:
         return 1.0
     rows = current.num_present
     observed = max(current.distinct.estimate(), 1)

@@ -16,7 +16,6 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
 )
 from spark_model_monitor.monitors.data_quality.checks.facts.text_form import are_mixed_codes
-from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Flags, StepCdf, Values
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
@@ -63,8 +62,8 @@ def sign(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | N
 
 @register_fact("range_check", needs=Moments, same_as=("baseline_drift_check", "sign_check"))
 def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """No numbers lie outside the baseline's range by a twentieth of its width; numbers that rise from row to row are not judged,
-    nor those whose drift has a limit of a person's own.
+    """No numbers lie outside the baseline's range by a twentieth of its width, or by twice as far as the levels of its own halves
+    lie apart; numbers that rise from row to row are not judged, nor those whose drift has a limit of a person's own.
 
     Source: D4.9.
     """
@@ -72,11 +71,12 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
     if not has_numbers(before, feature.current) or old is None:
         return None
     width = old.maximum - old.minimum
-    if not 0 < width < math.inf or why_always_new(before) or feature.baseline_feature.rises:
+    if not 0 < width < math.inf or feature.has_new_numbers:
         return None
     if feature.baseline_feature.has_own_drift_limit:
         return None
-    margin = LEAST_DISTANCE * width
+    # A window is further from the baseline's middle than its halves are
+    margin = width * max(LEAST_DISTANCE, 2 * feature.baseline_feature.largest_in_parts("reach"))
     quantity = "share of numbers far outside of the range"
     return _judge_outside(quantity, feature, before, below=old.minimum - margin, above=old.maximum + margin)
 
@@ -91,7 +91,6 @@ def _judge_outside(
     count, rows = count_beyond(current, below=below, above=above)
     # Rows that belong together in the baseline, and no more than lie together here; below 2, equal neighbours are chance
     standstill = max(1, int(feature.baseline_feature.largest_in_parts("standstill")))
-    outside = feature.baseline_feature.largest_in_parts("outside")
     groups = max(standstill, feature.baseline_design_effect)
     ends = current.state(Ends)
     cluster = 1
@@ -105,10 +104,8 @@ def _judge_outside(
         # One number that is repeated: as neighbours of the baseline are, whatever its groups have in common
         if len(numbers) and (numbers == numbers[0]).all():
             groups = standstill
-            outside = 1.0
         groups = max(groups, estimate_rows_of_value(feature, before))
-        groups = feature.limit_groups(groups, is_outside)
-        cluster = int(max(groups, outside))
+        cluster = int(feature.limit_groups(groups, is_outside))
         rows_within = _count_within(before, numbers, cluster)
 
     def compute_tail(number: int) -> float:

@@ -18,7 +18,6 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
     widened_tail,
 )
-from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS
 from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
@@ -101,7 +100,7 @@ def _judge_one_value(
 
 def _judge_frequent_number(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """The number whose share rose most. Numbers that repeat by nature do so in parts of the baseline, too."""
-    if feature.finite_numbers is None or why_always_new(before) or feature.baseline_feature.rises:
+    if feature.finite_numbers is None or feature.has_new_numbers:
         return None
     old, new = feature.finite_numbers
     # A person's own limit of drift says how far shares may change
@@ -133,7 +132,7 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     if past is None or stretch is None or feature.finite_numbers is None or np.isnan(past["standstill"]).all():
         return None
     old, new = feature.finite_numbers
-    if why_always_new(before) or feature.baseline_feature.rises:
+    if feature.has_new_numbers:
         return None
     n = before.num_numbers
     m = feature.current.num_numbers

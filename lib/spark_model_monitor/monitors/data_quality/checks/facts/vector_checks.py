@@ -156,8 +156,10 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
     new_mean, new_variance = new.mean_and_variance()
     freedom = old.count + new.count - 2
     pooled = (old_variance * (old.count - 1) + new_variance * (new.count - 1)) / freedom
-    # Differences that rounding explains are none
-    magnitudes = _magnitudes(np.maximum(old_mean, new_mean)[width : 2 * width])
+    # Differences that rounding explains are none, by how large the numbers behind each quantity are
+    amounts = np.maximum(old_mean, new_mean)[width : 2 * width]
+    along = amounts @ np.abs(directions(width))
+    magnitudes = np.concatenate([amounts, amounts, along, along])
     shifts = new_mean - old_mean
     shifts[np.abs(shifts) <= ROUNDING * magnitudes] = 0.0
     # Each quantity in standard errors
@@ -198,12 +200,6 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
         )
     )
     return select_clearest(*tests)
-
-
-def _magnitudes(amounts: Doubles) -> Doubles:
-    """How large the numbers behind each quantity are. amounts: the components' mean absolute values."""
-    along = amounts @ np.abs(directions(len(amounts)))
-    return np.concatenate([amounts, amounts, along, along])
 
 
 def _test_hotelling(
