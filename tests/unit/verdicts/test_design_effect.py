@@ -8,6 +8,7 @@ import scipy.stats
 
 from spark_model_monitor.statistics.verdicts.design_effect import (
     CHANGES,
+    COLUMNS_AT_ONCE,
     INDEPENDENT,
     DesignEffect,
     ScoredColumn,
@@ -163,10 +164,10 @@ def test_the_scores_of_texts_are_their_most_frequent_values():
 
 
 def test_columns_together_are_as_each_alone():
-    random = np.random.default_rng(3)
-    columns = [*generate_columns(random, 4_096, 0.2)]
+    columns = [*generate_columns(np.random.default_rng(3), 4_096, 0.2)]
 
-    assert estimate_column_design_effects(columns, RUNS) == [pytest.approx(design_effect(column)) for column in columns]
+    assert len(columns) > COLUMNS_AT_ONCE
+    assert estimate_column_design_effects(columns, RUNS) == [design_effect(column) for column in columns]
 
 
 def test_only_sorted_values_that_repeat_are_constant_in_runs():

@@ -93,7 +93,7 @@ def group_design_effect(column: ScoredColumn, sizes: NDArray[np.int64]) -> Desig
     if rows < 2:
         return INDEPENDENT
     scores = column.scores - column.scores.mean(axis=1, keepdims=True)
-    moments = ScoreMoments.of(scores, column.answers)
+    moments = ScoreMoments.of([ScoredColumn(scores, column.answers)])
     group_sums = np.add.reduceat(scores, np.cumsum(sizes) - sizes, axis=1)
     squared_sums = np.add.reduceat((group_sums**2).sum(axis=1), column.answers)
     squared_sizes = float((sizes.astype(np.float64) ** 2).sum())

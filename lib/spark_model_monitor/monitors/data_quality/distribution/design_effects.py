@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -235,23 +236,23 @@ def _estimate_same_runs(
     columns: Sequence[SampledColumn], run_sizes: Sizes, unfit_features: Mapping[str, str]
 ) -> dict[str, FeatureDesignEffect]:
     # Of values and of missing ones; and those that show groups
-    estimates: dict[tuple[str, str], DesignEffect] = {}
-    shown: list[DesignEffect] = []
+    scores: dict[tuple[str, str], Callable[[], ScoredColumn]] = {}
+    shown: list[tuple[str, str]] = []
     for column in columns:
         against = column.share_against
         is_sorted = is_constant_in_runs(column.values)
         if against and not (is_sorted and unfit_features.get(column.name) == LOOKS_SORTED):
-            [effect] = estimate_column_design_effects([column.score()], run_sizes)
-            estimates[column.name, "of_values"] = effect
+            scores[column.name, "of_values"] = column.score
             # Numbers that rows are sorted by rise; texts may be in any order
             is_unordered = column.are_numbers or not is_sorted
             if against > CLOCK and is_unordered and column.name not in unfit_features:
-                shown.append(effect)
+                shown.append((column.name, "of_values"))
         if column.is_missing is not None:
-            [effect] = estimate_column_design_effects([ScoredColumn.from_flags(column.is_missing)], run_sizes)
-            estimates[column.name, "of_missing"] = effect
-            shown.append(effect)
-    group_estimates = find_group_estimates(shown)
+            scores[column.name, "of_missing"] = partial(ScoredColumn.from_flags, column.is_missing)
+            shown.append((column.name, "of_missing"))
+    effects_of_scores = estimate_column_design_effects((score() for score in scores.values()), run_sizes)
+    estimates = dict(zip(scores, effects_of_scores, strict=True))
+    group_estimates = find_group_estimates([estimates[member] for member in shown])
     typical_rows = typical_design_effect(group_estimates)
     # Missing values by where they lie
     limits = dict.fromkeys(estimates, math.inf)
