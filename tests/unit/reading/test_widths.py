@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading import paths, readers
-from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat, ReadOptions
+from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, ParquetFormat, ReadOptions
 
 COLUMNS = 3_000
 GROUPS = 7
@@ -40,3 +44,14 @@ def test_columns_without_names_get_those_of_a_baseline_of_as_many(tmp_path, base
     dataset = paths.read_path(LocalEngine(), str(tmp_path), CsvFormat(header=False), options)
 
     assert dataset.names == names
+
+
+@pytest.mark.parametrize(("length", "names"), [(64, [f"x.{number}" for number in range(64)]), (65, ["x"])])
+def test_an_array_of_a_captured_row_has_up_to_64_columns(tmp_path, length, names):
+    line = captured(json.dumps({"id": 7, "x": [0.5] * length}), None, encoding="JSON")
+    (tmp_path / "a.jsonl").write_bytes(encode_line(line))
+    engine = LocalEngine()
+    captures = list_captures(engine, str(tmp_path))
+    dataset = read_captures(engine, captures, CaptureFormat(), ReadOptions(flatten_json=True))
+
+    assert dataset.names == ("id", *names)

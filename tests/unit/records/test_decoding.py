@@ -282,6 +282,7 @@ def test_one_row_of_scores_answers_all_rows():
         ('{"a": 1, "b": 2, "a": 3}', '{"p": 1}', Refusal.TWO_VALUES),
         ('{"a": 1, "b": 2, "c": 3}', '{"p": 1}', Refusal.WRONG_NUMBER_OF_CELLS),
         ("[]", "[]", Refusal.NO_PAYLOAD),
+        ("[]", '{"p": 1}', Refusal.UNEQUAL_NUMBERS_OF_ROWS),
     ],
 )
 def test_a_bad_json_payload_has_its_reason(data, output, reason):

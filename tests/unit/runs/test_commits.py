@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
+from tests.servers import http_server
 
 from spark_model_monitor.documents.alert_files import Alerts
 from spark_model_monitor.running.product_layout import Layout
@@ -142,6 +143,18 @@ def test_later_runs_look_at_what_came_since(quiet):
     message, status = run_monitor(f"delta.`{table}`", output, "--fail-on-violations")
     assert ("1 commit, 1 with violations: " in message, status) == (True, 4)
     assert find_violated(output) == {16: ["amount"]}
+
+
+@pytest.mark.long
+def test_a_commit_whose_alert_reached_nobody_says_so(quiet):
+    table, folder = quiet
+    deltalake.write_deltalake(table, make_orders(np.random.default_rng(9), fault="unit", version=99), mode="append")
+    with http_server(404) as server:
+        flags = "--sink", f"webhook:{server.url}", "--set=sink_required=yes"
+        assert run_monitor(f"delta.`{table}`", folder, *flags)[1] == 255
+
+    described = [json.loads(path.read_text()) for path in sorted(folder.rglob("run.json"))]
+    assert [list(run["outputs"]) for run in described if "outputs" in run] == [["sink"]]
 
 
 @pytest.mark.long

@@ -685,7 +685,7 @@ def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) ->
     # The input comes last
     names = list(halves)
     row_counts = [len(rows) for rows in rows_by_half]
-    if names[-1] != COLUMN_ORDER[-1] or row_counts[:-1] != [1] or row_counts[-1] == 1:
+    if names[-1] != COLUMN_ORDER[-1] or row_counts[:-1] != [1] or row_counts[-1] < 2:
         return rows_by_half
     request_rows = rows_by_half[-1]
     if any(len(row) != 1 or isinstance(row[0][1], list) for row in request_rows):
