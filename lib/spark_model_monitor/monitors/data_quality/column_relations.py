@@ -31,6 +31,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRu
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.value_class import value_class
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
@@ -45,8 +46,6 @@ LEAST_CHANGE = 0.1  # of an association, to be relevant
 # of numbers; and the number of texts with a cell of their own
 CUTS = (0.25, 0.5, 0.75)
 TOP = 4
-LEAST_SHARE = 0.02
-"""Of a text that has a cell, and of rows that break an order between unrelated columns."""
 MOST_KEYS = 64
 FEWEST_OF_KEY = 5
 MOST_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
@@ -218,7 +217,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
                 yield {"kind": "equal", "columns": [names[first], names[second]], "within": 0.0}
             continue
         broken = float(np.mean(table[first][shuffled_rows] > table[second]))
-        if broken >= LEAST_SHARE:
+        if broken >= LEAST_EFFECT:
             orders.append((broken, first, second))
 
     # Sums and products; a part of a sum is at most the sum, which is no order of its own
@@ -365,7 +364,7 @@ def _choose_cells(values: Values) -> ColumnCells | None:
         return {"cuts": cuts.tolist()}
     texts, counts = np.unique(values[values > 0], return_counts=True)
     by_count = np.argsort(-counts, kind="stable")[:TOP]
-    is_frequent = counts[by_count] >= LEAST_SHARE * len(values)
+    is_frequent = counts[by_count] >= LEAST_EFFECT * len(values)
     top = np.sort(texts[by_count][is_frequent])
     if len(top):
         return {"values": [int(value) for value in top]}

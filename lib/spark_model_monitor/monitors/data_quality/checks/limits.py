@@ -23,9 +23,9 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
+from spark_model_monitor.statistics.verdicts.between_window_variance import SURELY
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 
-MOVED = 1e-3  # a p-value that chance alone seldom has
 FORMULA = "values in the domain / present values"
 
 
@@ -178,14 +178,16 @@ def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, l
     rows = finding.m
     if finding.reason or finding.observed is None or finding.threshold is None or not rows:
         return finding
+    lacking_now = round((1 - finding.observed) * rows)
+    p = exact_tail(lacking_now, rows, lacking, feature.baseline_feature.distribution.num_rows)
+    return explain_own_limit(finding, format_percent(1 - finding.threshold), has_moved=p <= SURELY)
+
+
+def explain_own_limit(finding: Finding, limit: str, *, has_moved: bool) -> Finding:
+    """That a person's limit decides, or what has moved within it. has_moved: by more than chance."""
     reason = LIMIT_DECIDES
-    if finding.status is CheckStatus.PASSED:
-        lacking_now = round((1 - finding.observed) * rows)
-        rows_before = feature.baseline_feature.distribution.num_rows
-        p = exact_tail(lacking_now, rows, lacking, rows_before)
-        if p <= MOVED:
-            reason = WITHIN_LIMIT
-    limit = format_percent(1 - finding.threshold)
+    if has_moved and finding.status is CheckStatus.PASSED:
+        reason = WITHIN_LIMIT
     return finding.but(reason=reason.format(limit=limit))
 
 

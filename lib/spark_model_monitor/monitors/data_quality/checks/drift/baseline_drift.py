@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spark_model_monitor.documents.check_results import (
-    LIMIT_DECIDES,
     LOWER_LIMIT,
     UPPER_LIMIT,
-    WITHIN_LIMIT,
     CheckStatus,
 )
 from spark_model_monitor.documents.page import format_number
@@ -17,7 +15,7 @@ from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_GIVEN
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
-from spark_model_monitor.monitors.data_quality.checks.limits import data_type
+from spark_model_monitor.monitors.data_quality.checks.limits import data_type, explain_own_limit
 from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
 from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, NAME_TIME, judge_drift
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -87,24 +85,17 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     if calibration is None:
         return finding
     column = calibration.columns.get((feature.against or BASELINE, feature.name))
+    # … but not for a person's limit
+    is_judged = finding.status in (CheckStatus.PASSED, CheckStatus.VIOLATED)
+    if column is None and feature.baseline_feature.has_own_drift_limit and is_judged:
+        noise_distance = compare_distributions(baseline, current, *NOISE_METHODS).distance
+        return explain_own_limit(finding, format_number(threshold), has_moved=bool(noise_distance))
     if column is None:
-        return explain_own_limit(finding, feature, threshold)
+        return finding
     finding = judge_drift(finding, threshold, column, calibration, settings.change_that_matters)
     if finding.status is CheckStatus.NOT_JUDGED:  # such as without values on one side
         return finding.unsure(finding.reason or "", LONGER_WINDOWS)
     return finding
-
-
-def explain_own_limit(finding: Finding, feature: FeatureComparison, threshold: float) -> Finding:
-    """With which limit decides, if it is a person's, and whether the feature moved within it by more than chance."""
-    is_judged = finding.status in (CheckStatus.PASSED, CheckStatus.VIOLATED)
-    if not feature.baseline_feature.has_own_drift_limit or not is_judged:
-        return finding
-    limit = format_number(threshold)
-    noise_distance = compare_distributions(feature.baseline, feature.now, *NOISE_METHODS).distance
-    if finding.status is CheckStatus.PASSED and noise_distance:
-        return finding.but(reason=WITHIN_LIMIT.format(limit=limit))
-    return finding.but(reason=LIMIT_DECIDES.format(limit=limit))
 
 
 def find_reason_not_judged(feature: FeatureComparison) -> str | None:

@@ -30,6 +30,7 @@ from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.time_counts import BEFORE_1970, HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments
 from spark_model_monitor.statistics.verdicts import hours_of_day
+from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 from spark_model_monitor.statistics.verdicts.hours_of_day import HourCounts, Stretch
@@ -54,10 +55,8 @@ LEAST_ROUNDED = 0.1  # of the times, to be relevant
 LONGEST_PAUSE = 7 * HOURS_OF_DAY  # hours without times
 LONGEST_SEASON = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
 MEAN_HOUR = "mean hour of the day"
-MAY_BE_CHANCE = 0.05  # a p-value beyond which nothing is seen
 ONE_DAY = timedelta(days=1)
 LEAST_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
-LEAST_OF_TYPICAL = 0.25  # of the times of an hour
 WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
@@ -281,7 +280,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     is_window_known = volume is not None and volume.start is not None
     if is_window_known or covered_share >= LEAST_OF_DAY:
         return clearest
-    if clearest is not None and clearest.p > MAY_BE_CHANCE:
+    if clearest is not None and clearest.p > CHANCE:
         clearest.reason = "nobody said from when to when the window is; name its --start-time and --end-time"
     return clearest
 
@@ -315,7 +314,7 @@ def _find_covered_time(stretch: Stretch, volume: RowCountHistory | None) -> tupl
     # Of an hour that is typical of three in four times; late ones are in emptier hours
     ascending = np.sort(stretch.counts)
     quarter = np.searchsorted(ascending.cumsum(), ascending.sum() / 4)
-    dense_hours = stretch.starts[stretch.counts >= LEAST_OF_TYPICAL * ascending[quarter]]
+    dense_hours = stretch.starts[stretch.counts >= PART * ascending[quarter]]
     first_second = float(dense_hours[0] * SECONDS_OF_HOUR)
     end_second = float((dense_hours[-1] + 1) * SECONDS_OF_HOUR)
     return max(stretch.begin, first_second), min(stretch.end, end_second)
