@@ -163,14 +163,14 @@ def answer_class(answer):
     return {"predictions": [int(answer["score"] > 0.5)]}
 
 
-@pytest.mark.parametrize("position", [0, 1, 3], ids=["first", "within", "last"])
 @pytest.mark.parametrize(
-    ("write_request", "write_answer", "answer"),
+    ("write_request", "write_answer", "answer", "position"),
     [
-        pytest.param(write_tensor, answer_tensor, "output-0", id="KServe v2"),
-        pytest.param(write_instances, answer_score, "prediction", id="a score"),
-        pytest.param(write_instances, answer_class, "prediction", id="a class"),
-        pytest.param(write_records, answer_class, "prediction", id="a class, named inputs"),
+        pytest.param(write_tensor, answer_tensor, "output-0", 0, id="KServe v2, first"),
+        pytest.param(write_tensor, answer_tensor, "output-0", 1, id="KServe v2, within"),
+        pytest.param(write_instances, answer_score, "prediction", 3, id="a score, last"),
+        pytest.param(write_instances, answer_class, "prediction", 0, id="a class, first"),
+        pytest.param(write_records, answer_class, "prediction", 1, id="a class, named inputs, within"),
     ],
 )
 def test_the_label_is_found_wherever_training_has_it(model, write_request, write_answer, answer, position):
