@@ -11,6 +11,7 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     FeatureDesignEffect,
     GroupColumn,
+    _count_group_names,
     _has_differences_of_groups,
 )
 from spark_model_monitor.monitors.protocol import Sample
@@ -235,6 +236,22 @@ def test_a_column_names_groups_if_others_differ_as_so_few_groups_do(shift, expec
     group = GroupColumn("user", {"x": FeatureDesignEffect(4.0)}, 250.0, 1.0, ("user",))
 
     assert _has_differences_of_groups(group, now, before) is expected
+
+
+@pytest.mark.parametrize(("first_user", "names"), [(0, None), (300, 290)])
+def test_users_of_a_window_name_groups_if_the_baseline_has_too_few_of_them(first_user, names):
+    """Of 300 users, a thousand independent rows have about 290."""
+    random = np.random.default_rng(6)
+    before, now = (
+        run_baseline(
+            pd.DataFrame({"user": [f"u{user:03d}" for user in first + random.integers(300, size=rows)]}),
+            MONITOR,
+            engine="local",
+        ).state.features[0]
+        for first, rows in ((0, 6_000), (first_user, 1_000))
+    )
+
+    assert _count_group_names(before, now) == (names and pytest.approx(names, rel=0.05))
 
 
 @pytest.mark.parametrize("change", [lambda age: age // 10 * 10, lambda age: age * 12, lambda age: age + 5.5])
