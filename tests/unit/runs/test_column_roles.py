@@ -248,10 +248,8 @@ def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(
             *(0, write_csv_class, "answers without names are compared with 'defaulted', which no input has"),
             id="first, classes",
         ),
-        pytest.param(1, write_csv_answer, LABEL_FOUND, id="within, scores"),
         pytest.param(1, write_csv_class, LABEL_FOUND, id="within, classes"),
         pytest.param(4, write_csv_answer, LABEL_FOUND, id="last, scores"),
-        pytest.param(4, write_csv_class, LABEL_FOUND, id="last, classes"),
     ],
 )
 def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, position, sentence, write_answer):
@@ -272,14 +270,14 @@ def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, posi
 
 
 @pytest.mark.parametrize(
-    ("write_request", "write_answer"),
+    ("write_request", "write_answer", "position"),
     [
-        pytest.param(write_csv, write_csv_answer, id="CSV"),
-        pytest.param(write_instances, answer_score, id="arrays"),
-        pytest.param(write_records, answer_score, id="named inputs"),
+        pytest.param(write_csv, write_csv_answer, 1, id="CSV, behind predictions"),
+        pytest.param(write_csv, write_csv_answer, 4, id="CSV, last"),
+        pytest.param(write_instances, answer_score, 1, id="arrays, behind predictions"),
+        pytest.param(write_records, answer_score, 4, id="named inputs, last"),
     ],
 )
-@pytest.mark.parametrize("position", [1, 4], ids=["behind predictions", "last"])
 def test_predictions_of_training_are_compared_with_answers_beside_its_label(
     model, write_request, write_answer, position
 ):
