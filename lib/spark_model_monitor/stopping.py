@@ -45,15 +45,17 @@ _watchers: list[subprocess.Popen[bytes]] = []
 
 CUT_SHORT = "ended by signal {} in the midst of its work; start it again"
 WATCHER = """
-import os, select, signal, sys, time
+import os, select, signal, sys
 pipe, watched = int(sys.argv[1]), int(sys.argv[2])
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, signal.SIG_IGN)
 signals = select.poll()
 signals.register(pipe, select.POLLIN)
-# The pipe hangs up when the process has ended
+# The pipe hangs up when the process has ended, which is not waited for any longer
+end = select.poll()
+end.register(pipe, 0)
 while not signals.poll()[0][1] & select.POLLHUP:
-    time.sleep(float(sys.argv[3]))
+    end.poll(1000 * float(sys.argv[3]))
     # Nobody has read the signal's number
     if [event for _, event in signals.poll(0)] == [select.POLLIN]:
         number = os.read(pipe, 1)[0]

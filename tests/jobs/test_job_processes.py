@@ -1,4 +1,5 @@
-"""A job of each kind by ./spark-submit.sh, and what its number of cores and a worker that dies leave as it is."""
+"""A baseline by ./spark-submit.sh, as test_no_values.py has a monitoring job, and what its number of cores and a worker that
+dies leave as it is."""
 
 from __future__ import annotations
 
@@ -113,11 +114,11 @@ def test_a_task_that_is_tried_again_gives_the_same_bytes(job_processes, tmp_path
     assert read_run_id(tmp_path / "undisturbed") == read_run_id(tmp_path / "disturbed")
 
 
-def test_violations_are_a_success_unless_they_are_to_fail(job_processes, tmp_path):
+def test_violations_are_a_success_unless_they_are_to_fail(jobs_here, tmp_path):
     (tmp_path / "people.csv").write_text(PEOPLE)
     write_captures(tmp_path / "captures", capture_hour())
     LocalJobs(tmp_path).run("baseline --dataset-source people.csv --output-path baseline")
-    finished = job_processes(
+    finished = jobs_here(
         *("monitor", "--dataset-source", "captures", "--dataset-format", "capture", "--baseline", "baseline"),
         *("--start-time", "2026-01-31T22:00:00Z", "--end-time", "2026-01-31T23:00:00Z"),
         *("--output-path", "report", "--fail-on-violations"),

@@ -377,5 +377,5 @@ def test_what_spark_says_beside_a_job_has_no_value_of_a_record(folder, tmp_path,
     job, *flags = RUNS[name]
     finished = JobProcesses(folder)(job, *flags, "--set=hide_values=yes", "--output-path", tmp_path / "out")
 
-    assert "exit status" in finished.said
+    assert f"exit status {finished.status}" in finished.said
     require_no_value(finished, tmp_path / "out", name)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from tests.running_jobs import JobsHere
 from tests.waiting import wait_for
 
 from spark_model_monitor import stopping
@@ -121,6 +122,13 @@ def ended(process):
     return process.returncode, printed
 
 
+def baseline_here(folder):
+    """A job that nothing stops, in this process."""
+    (folder / "script.py").write_text(QUIET)
+    words = ("data.csv", "--record-preprocessor-script", "script.py", "--output-path", "out")
+    assert JobsHere(folder, "local")("baseline", *words).status == 0
+
+
 def signalled(folder, process, number):
     wait_for((folder / "begun").exists, "the first record", process)
     process.send_signal(number)
@@ -156,7 +164,7 @@ def test_a_script_that_never_comes_back_is_left_behind_and_its_rerun_is_as_quiet
     assert status_found == 143, printed
     assert "ended by signal 15 in the midst of its work" in printed
     assert not [name for name in os.listdir(data / "out") if name.startswith("_lease-")]
-    assert ended(baseline(data, QUIET))[0] == 0
+    baseline_here(data)
     assert not [path for path in (data / "out").rglob("*") if path.name.startswith((".", "_lease", "_unfinished"))]
 
 
@@ -190,7 +198,7 @@ def test_a_script_that_lets_no_thread_go_on_is_ended_from_outside(data, number):
 
     assert status == -signal.SIGKILL
     assert f"ended by signal {number:d} in the midst of its work" in printed
-    assert ended(baseline(data, QUIET))[0] == 0
+    baseline_here(data)
     assert not [path for path in (data / "out").rglob("*") if path.name.startswith((".", "_lease", "_unfinished"))]
 
 
@@ -395,7 +403,7 @@ def read_runs(data, name):
 
 def captured(data, hours=tuple(BEGAN + timedelta(hours=offset) for offset in range(3))):
     """A baseline, and captures of three hours."""
-    assert ended(baseline(data, QUIET))[0] == 0
+    baseline_here(data)
     record = '{"captureData": {"endpointInput": {"observedContentType": "text/csv", "data": "1", "encoding": "CSV"}}'
     for hour in hours:
         folder = data / "captures" / f"{hour:%Y/%m/%d/%H}"

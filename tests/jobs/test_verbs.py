@@ -4,27 +4,14 @@ import json
 import os
 import sys
 
-import pytest
 from tests.programs import LIB, run_program
 from tests.s3 import traffic
 
 ORDERS = "country,items\n" + "DE,1\nFR,3\nPL,2\n" * 40
 
 
-@pytest.fixture
-def command(tmp_path):
-    def run(*words, options=()):
-        return run_program(
-            [sys.executable, *options, "-m", "spark_model_monitor", *words],
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(LIB), "PATH": os.defpath, "JAVA_HOME": str(tmp_path / "no java")},
-        )
-
+def test_what_needs_spark_gets_one_as_spark_submit_starts_it(tmp_path):
     (tmp_path / "march.csv").write_text(ORDERS)
-    return run
-
-
-def test_what_needs_spark_gets_one_as_spark_submit_starts_it(command, tmp_path):
     reader = '{"spark": {"format": "csv", "options": {"header": true}}}'
     done = run_program(
         [sys.executable, "-m", "spark_model_monitor", "baseline", "march.csv", "--dataset-format", reader],
@@ -51,7 +38,7 @@ COMMANDS_ON_FILES = (
 )
 
 
-def test_a_command_on_local_files_imports_no_pandas(command, tmp_path):
+def test_commands_on_local_files_import_no_pandas(tmp_path):
     for name, content in traffic.objects().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
@@ -61,10 +48,16 @@ def test_a_command_on_local_files_imports_no_pandas(command, tmp_path):
     columns = {"label": "label", "predicted_label": "prediction", "label_values_or_threshold": [1], "facet": facet}
     (tmp_path / "bias.json").write_text(json.dumps({"dataset_type": "text/csv", **columns}))
 
-    for words in COMMANDS_ON_FILES:
-        done = command(*words, options=("-X", "importtime"))
-        assert done.returncode == 0, done.stderr
-        imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
-        assert "pyarrow.lib" in imported
-        # What is refused to Arrow stands there as pandas, too, but no module of it
-        assert not any(name.startswith("pandas.") for name in imported), words
+    program = f"""
+import sys
+from spark_model_monitor.cli import main
+for words in {COMMANDS_ON_FILES}:
+    assert main(words) == 0, words
+    assert "pyarrow.lib" in sys.modules
+    # What is refused to Arrow stands there as pandas, too, but no module of it
+    assert not [name for name in sys.modules if name.startswith("pandas.")], words
+"""
+    environment = {"PYTHONPATH": str(LIB), "PATH": os.defpath, "JAVA_HOME": str(tmp_path / "no java")}
+    done = run_program([sys.executable, "-c", program], cwd=tmp_path, env=environment)
+
+    assert done.returncode == 0, done.stderr

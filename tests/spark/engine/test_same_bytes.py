@@ -262,22 +262,32 @@ def test_of_csv(spark, tmp_path, monkeypatch, kept_as):
 
 
 @pytest.mark.parametrize("kind", FILE_KINDS)
-@pytest.mark.parametrize("files", [DAYS, 3], ids=["small files", "cut files"])
-def test_of_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind, files):
-    """In the order of their names, which the engines know in their own ways; and judged as rows of one file are."""
-    *baseline_days, last_day = draw_days(1)
-    if files == 3:
-        monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**17)
-    data = write_files(baseline_days, files, kind, tmp_path)
+def test_of_small_files_of_unequal_sizes(spark, tmp_path, kind):
+    """In the order of their names, which the engines know in their own ways."""
+    require_same_of_files(spark, tmp_path, kind, DAYS)
+
+
+# Those that no engine can cut are by day in the test above
+@pytest.mark.parametrize("kind", [defer_to_night(kind) if kind in ("csv.gz", "json") else kind for kind in FILE_KINDS])
+def test_of_cut_files_of_unequal_sizes(spark, tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("spark_model_monitor.data.engine.partitions.MIN_PARTITION_BYTES", 2**17)
+    require_same_of_files(spark, tmp_path, kind, 3)
+
+
+def require_same_of_files(spark, folder, kind, files):
     options = {}
     if kind == "json":
         options["dataset_format"] = "json"
-    require_same(*write_documents(data, spark, **options))
-    if files == DAYS:
-        baseline = run_baseline(data, DataQualityMonitor(), spark=spark, engine="spark", **options)
-        for window, expected in ((last_day, False), (break_rows(last_day), True)):
-            checks = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark).results
-            assert any(check.is_violation for check in checks if check.feature == "campaign") == expected
+    require_same(*write_documents(write_files(draw_days(1)[:-1], files, kind, folder), spark, **options))
+
+
+def test_a_window_is_judged_by_files_as_by_the_rows_of_one(spark, tmp_path):
+    *baseline_days, last_day = draw_days(1)
+    data = write_files(baseline_days, DAYS, "csv", tmp_path)
+    baseline = run_baseline(data, DataQualityMonitor(), spark=spark, engine="spark")
+    for window, expected in ((last_day, False), (break_rows(last_day), True)):
+        checks = run_monitoring(window, DataQualityMonitor(), baseline, spark=spark).results
+        assert any(check.is_violation for check in checks if check.feature == "campaign") == expected
 
 
 def write_json_lines(rows):

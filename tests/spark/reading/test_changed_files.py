@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrameReader
+from tests.rotation import every_combination
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.engine import local_files
@@ -94,8 +95,7 @@ def read(request, spark, tmp_path, monkeypatch):
     return read_changed
 
 
-@pytest.mark.parametrize("change", [remove_half, truncate, Path.unlink])
-@pytest.mark.parametrize("write", WRITERS)
+@every_combination(write=WRITERS, change=[remove_half, truncate, Path.unlink])
 def test_a_file_that_loses_rows_while_it_is_read_fails_the_run(read, write, change):
     with pytest.raises(BadInput, match=r"/1\.\S+: had [\d,]+ bytes when it was listed and (is gone|has [\d,]+ now)"):
         read(write, change)

@@ -3,11 +3,12 @@
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 
-from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, texts
+from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, text_feature, texts
 
 
 def data_type(baseline, current, **options):
@@ -47,6 +48,10 @@ def test_what_does_not_fit_is_a_violation_with_the_services_text(baseline, curre
         f"Data type match requirement is not met. Expected data type: {expected}, Expected match: 100.0%. "
         f"Observed: Only {observed}% of data is {expected}."
     )
+
+
+def test_booleans_are_texts_beside_numbers():
+    assert from_feature_profile(text_feature("f", ["a", "true", "1", "2"])).text_share == 0.5
 
 
 def test_whole_numbers_that_pandas_wrote_with_a_point_are_explained():

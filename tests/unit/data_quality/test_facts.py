@@ -243,6 +243,11 @@ KINDS = {
     ),
     "infinite": (ages, lambda cells: replaced(cells, 0.005, np.inf), "infinity_check"),
     "half a range beyond": (ages, lambda cells: replaced(cells, 0.005, 134.0), "range_check"),
+    "half a range beyond, far from 0": (
+        lambda random, rows: 1_000 + ages(random, rows),
+        lambda cells: replaced(cells, 0.005, 1_134.0),
+        "range_check",
+    ),
     "empty": (codes, lambda cells: with_cells(cells, ""), "empty_text_check"),
     "another length": (codes, lambda cells: with_cells(cells, "C123"), "code_length_check"),
     "without its zeros": (postcodes, lambda cells: with_cells(cells, "501"), "code_length_check"),

@@ -8,6 +8,12 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.documents.outcome import Outcome, judge_features, judge_run
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
+    FeatureDesignEffect,
+    GroupColumn,
+    _count_group_names,
+    _has_differences_of_groups,
+)
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states import RowRuns
 
@@ -217,6 +223,35 @@ def test_where_none_of_few_scattered_users_lacks_values_fewer_missing_ones_are_n
     for _ in range(3):
         rows = named(random, 20, missing=0.0)
         assert find_named_violations(named_baseline, rows) == violated(unnamed, rows) == set()
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0.1, False), (0.2, True)])
+def test_a_column_names_groups_if_others_differ_as_so_few_groups_do(shift, expected):
+    """By the likelihood of scores whose variance is 1 or, with four rows to a group, 4: as likely at a mean square of 1.8."""
+    random = np.random.default_rng(5)
+    before, now = (
+        run_baseline(pd.DataFrame({"x": random.normal(mean, 1, rows)}), MONITOR, engine="local").state
+        for mean, rows in ((0, 4_000), (shift, 1_000))
+    )
+    group = GroupColumn("user", {"x": FeatureDesignEffect(4.0)}, 250.0, 1.0, ("user",))
+
+    assert _has_differences_of_groups(group, now, before) is expected
+
+
+@pytest.mark.parametrize(("first_user", "names"), [(0, None), (300, 290)])
+def test_users_of_a_window_name_groups_if_the_baseline_has_too_few_of_them(first_user, names):
+    """Of 300 users, a thousand independent rows have about 290."""
+    random = np.random.default_rng(6)
+    before, now = (
+        run_baseline(
+            pd.DataFrame({"user": [f"u{user:03d}" for user in first + random.integers(300, size=rows)]}),
+            MONITOR,
+            engine="local",
+        ).state.features[0]
+        for first, rows in ((0, 6_000), (first_user, 1_000))
+    )
+
+    assert _count_group_names(before, now) == (names and pytest.approx(names, rel=0.05))
 
 
 @pytest.mark.parametrize("change", [lambda age: age // 10 * 10, lambda age: age * 12, lambda age: age + 5.5])

@@ -72,6 +72,25 @@ def test_what_holds_in_all_rows_of_a_baseline_is_found(baseline):
     assert ("start", "end") in find_relations(baseline, "order")
 
 
+@pytest.mark.parametrize(("rows", "keys"), [(199, set()), (200, {("city", "zip")})])
+def test_a_key_is_found_in_two_hundred_rows(rows, keys):
+    table = orders(300, seed=1)[["city", "zip"]]
+    # Rows without a value are not counted
+    table.loc[rows:, "zip"] = None
+    baseline = run_baseline(table, DataQualityMonitor(pairs=True), engine="local")
+
+    assert find_relations(baseline, "key") == keys
+
+
+def test_what_goes_together_by_chance_in_few_rows_is_no_association():
+    """Ten columns of numbers in quarters: noise alone makes a strength of about the square root of 3 / 250, or 0.11."""
+    noise = pd.DataFrame(np.random.default_rng(7).normal(size=(250, 10))).add_prefix("noise ")
+
+    baseline = run_baseline(noise, DataQualityMonitor(pairs=True), engine="local")
+
+    assert find_relations(baseline, "association") == set()
+
+
 def test_what_goes_together_is_found_and_what_does_not_is_not(baseline):
     associations = find_relations(baseline, "association")
 

@@ -5,6 +5,11 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.monitors.data_quality.distribution.window_history import find_longest_standstills
+from spark_model_monitor.statistics.states import RowRun, RowRuns
+from spark_model_monitor.statistics.states.row_counts import encode_lot
+
+from .comparisons import make_profile, number_feature
 
 MONITOR = DataQualityMonitor(find_causes=False)
 
@@ -96,3 +101,16 @@ def test_decimals_that_are_no_longer_written_are_no_change():
     window = pd.DataFrame({"price": [str(price) for price in prices[:1_000]]})
 
     assert not run_monitoring(window, MONITOR, baseline, engine="local").violations.violations
+
+
+@pytest.mark.parametrize(("second_row", "length"), [(128, 12), (256, 7)], ids=["next", "elsewhere"])
+def test_a_standstill_goes_on_in_the_run_of_the_next_rows(second_row, length):
+    numbers = np.random.default_rng(1).normal(size=256)
+    numbers[123:135] = 2.5
+    runs = [
+        RowRun(encode_lot(0.5, 0, first_row), 128, part.tobytes())
+        for first_row, part in zip((0, second_row), np.split(numbers, 2), strict=True)
+    ]
+    profile = make_profile(number_feature("x", numbers.tolist()))
+
+    assert find_longest_standstills(profile, [RowRuns(tuple(runs))])["x"][:2] == (length, 2.5)

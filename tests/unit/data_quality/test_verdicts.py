@@ -427,6 +427,7 @@ def test_what_only_looks_like_it_is_compared(feature):
     ("values", "are_keys"),
     [
         pytest.param(range(100), True, id="numbers of rows"),
+        pytest.param(range(1_000, 1_100), True, id="numbers of later rows"),
         pytest.param(
             [*range(90), *[90] * 10], True, id="the last in a tenth of the rows"
         ),  # 0.09 from even at the 90th

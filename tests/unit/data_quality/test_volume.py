@@ -47,6 +47,9 @@ def test_half_the_usual_rows_are_one_violation_in_words():
     assert violation.description.startswith("Number of rows is unusual. Observed: 500.0, usual: ")
     assert finding[CHECK].change == f"is 500, about {finding[CHECK].threshold:,.0f} are usual at that time"
     assert finding[CHECK].threshold == pytest.approx(1_000, rel=0.02)
+    # Rows vary by about a thirtieth, as the root of a thousand
+    assert finding[CHECK].effect == pytest.approx(np.log(2), rel=0.03)
+    assert finding[CHECK].statistic == pytest.approx(np.log(2) * 30, rel=0.4)
     assert sum(family.level for family in budget.families) == pytest.approx(1 / 720)
     assert [family.tests for family in budget.families if family.family == "volume"] == [1]
 

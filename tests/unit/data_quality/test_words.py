@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.documents.change_description import describe_change, describe_evidence
-from spark_model_monitor.documents.check_results import DRIFT, remove_values
+from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, remove_values
 from spark_model_monitor.documents.constraints import Comparator, Constraints, Rows
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
-from spark_model_monitor.monitors.data_quality.report.moved_values import find_clearest_value
+from spark_model_monitor.monitors.data_quality.report.moved_values import are_unusual, find_clearest_value
 from spark_model_monitor.monitors.protocol import Sample
 
 from .comparisons import make_profile, number_feature, text_feature
@@ -283,8 +284,27 @@ def test_a_text_of_another_length_is_named():
     ("before", "now", "position"),
     [
         pytest.param([50, 50, 0], [30, 50, 20], 2, id="as much less as there is of a new one: the new one"),
+        pytest.param([600, 400, 0], [440, 470, 90], 2, id="a new one that has more than half of what another lost"),
         pytest.param([500, 400, 100, 0], [300, 590, 100, 10], 0, id="a new one that hardly occurs: what changed most"),
     ],
 )
 def test_the_value_to_name_changed_most_and_is_rather_a_new_one(before, now, position):
     assert find_clearest_value(np.array(before), np.array(now)) == position
+
+
+@pytest.mark.parametrize(
+    ("outside", "spread", "expected"),
+    [
+        pytest.param(50.0, 1.0, True, id="far outside"),
+        pytest.param(np.inf, 1.0, True, id="infinite"),
+        pytest.param(50.0, 0.5, False, id="the others are nearer to each other, too"),
+        pytest.param(4.5, 1.0, False, id="all together are as before"),
+    ],
+)
+def test_numbers_outside_the_range_explain_a_drift_if_all_others_are_as_before(outside, spread, expected):
+    numbers = np.random.default_rng(3).normal(size=1_000)
+    before = from_feature_profile(number_feature("x", numbers.tolist()))
+    now = from_feature_profile(number_feature("x", [*(spread * numbers), *[outside] * 10]))
+    drift = CheckResult(feature="x", check=DRIFT, status=CheckStatus.VIOLATED, threshold=0.1)
+
+    assert are_unusual(drift, before, now) is expected

@@ -242,3 +242,10 @@ def test_the_widest_range_of_doubles_is_spread_too():
     half = Histogram.of([HistogramBin(0.0, LARGEST, 3)])
 
     assert list_cells(count_histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]
+
+
+def test_values_outside_two_ends_are_counted_and_the_ends_are_not():
+    steps = StepCdf(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([1, 3, 6, 10, 15]))
+
+    assert steps.count_outside(2.0, 4.0) == 1 + 5
+    assert steps.count_outside(-np.inf, 3.0) == 4 + 5

@@ -101,6 +101,17 @@ def test_labels_that_come_later_restate_their_hours_and_no_other(merge, tmp_path
     assert (second_run.changed, second_run.restated) == (0, ())
 
 
+@pytest.mark.parametrize(("later_label", "changed"), [("0", [1]), ("1", [])], ids=["another", "the same"])
+def test_an_hour_in_which_a_label_alone_is_corrected_is_restated(merge, tmp_path, later_label, changed):
+    write_captures(tmp_path, 0, [make_capture(1)])
+    write_labels(tmp_path, 0, [make_label("event-1", "1")])
+    merge(0, late_hours=WEEK)
+    write_captures(tmp_path, 1, [make_capture(2, hour=1)])
+    write_labels(tmp_path, 1, [make_label("event-1", later_label)])
+
+    assert [hour.changed for hour in merge(1, late_hours=WEEK).restated] == changed
+
+
 def test_without_any_label_yet_a_run_succeeds_and_an_hour_without_captures_restates(merge, tmp_path):
     write_captures(tmp_path, 0, [make_capture(1), "{cut"])
     merged_folder = tmp_path / "merged"

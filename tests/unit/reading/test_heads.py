@@ -16,6 +16,7 @@ from spark_model_monitor.data.reading.headers import (
     HEAD_BYTES,
     detect_format,
     find_first_line,
+    find_header_number,
     read_first_lines,
     read_head,
     read_names,
@@ -248,6 +249,17 @@ def test_columns_that_nobody_named_are_matched_by_their_position(tmp_path):
     assert dataset.match_with(positions).matched_by is Matching.POSITION
     renamed = dataset.match_with(["age", "label"])
     assert (renamed.names, renamed.matched_by) == (("age", "label"), Matching.POSITION)
+
+
+def test_a_name_with_another_files_separator_is_one_where_commas_part_names(tmp_path):
+    assert read(tmp_path, "a,b;c\n1,2\n").names == ("a", "b;c")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("a,b\n1,2\n", 1), ("\n  \na,b\n1,2\n", 3), ("\nsep=;\na;b\n1;2\n", 3), ("\n", 1)]
+)
+def test_the_header_is_the_first_line_that_is_neither_blank_nor_excels(text, number):
+    assert find_header_number(text.encode()) == number
 
 
 def test_names_are_reported_from_their_cells():

@@ -231,3 +231,12 @@ def test_refused_lines_are_kept_for_their_owner_until_a_run_without_any(read, tm
     assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o600]
     run("age,city\n1,Bern\n2,Genf\n", 1)
     assert not folder.exists()
+
+
+def test_a_run_without_an_output_names_the_first_record_that_it_refused(read, tmp_path):
+    (tmp_path / "a.csv").write_text("age,city\n1,Bern\n2\n3\n")
+
+    with pytest.raises(
+        BadInput, match=r"the first from line 3 of file:\S+/a\.csv, where the number of cells is 1, not 2"
+    ):
+        run_baseline(read(CSV, tmp_path), DataQualityMonitor())

@@ -17,7 +17,7 @@ from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.reading.data import find_reason_for_spark
 from spark_model_monitor.data.reading.formats import DELTA, ReadOptions, TableFormat, parse_dataset_format
 from spark_model_monitor.data.reading.paths import read_path
-from spark_model_monitor.data.reading.versioned_tables import list_commits
+from spark_model_monitor.data.reading.versioned_tables import group_file_times, list_commits
 from spark_model_monitor.errors import BadConfiguration, BadInput, MissingDependency, NeedsSpark, NoData, NotRecorded
 
 RECORDED = {"delta.enableChangeDataFeed": "true"}
@@ -150,6 +150,11 @@ def test_files_of_parquet_that_were_written_together_are_a_version(tmp_path):
     (tmp_path / "day=x" / "e.parquet").write_bytes(b"no file of Parquet")
     with pytest.raises(BadInput, match=r"e\.parquet: can't be read as parquet"):
         read(table, since=7_200_000)
+
+
+@pytest.mark.parametrize(("pause_ms", "ends"), [(599_999, [599_999]), (600_000, [600_000, 0])])
+def test_files_of_parquet_ten_minutes_apart_were_not_written_together(pause_ms, ends):
+    assert [end for end, _ in group_file_times([0, pause_ms])] == ends
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def with_features(record):
 
 
 @pytest.mark.long
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(records, min_size=1, max_size=6), st.sampled_from(READINGS), st.sampled_from([1, 400, 10**6]))
 def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_bytes):
     lines = [with_features(dict(record)) for record in some]
@@ -172,7 +172,7 @@ def test_chunks_say_what_one_record_after_the_other_says(some, reading, chunk_by
 
 
 @pytest.mark.long
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(texts, texts, texts), min_size=40, max_size=60), st.sampled_from(READINGS))
 def test_lines_of_one_writer_say_what_one_record_after_the_other_says(payloads, reading):
     lines = [with_features(merged(label, output) | {"features": features}) for features, label, output in payloads]

@@ -22,7 +22,10 @@ OUT_OF_AZURE = {"WebServiceOutput0": RECORDS}
 BY_COLUMN_NAMES = {"ColumnNames": ["a", "b"], "Values": NAMED}
 OF_TENSORFLOW = {"signature_name": "s", "instances": RECORDS}
 
+SPARK_ML_SCHEMA = {"input": [{"name": "a", "type": "double"}, {"name": "b", "type": "double"}]}
+
 FORMS_WITH_NAMES = {
+    "Spark ML": {"schema": SPARK_ML_SCHEMA, "data": [[1, 2], [3, 4]]},
     "MLflow split": {"dataframe_split": SPLIT},
     "MLflow split with params": {"dataframe_split": SPLIT, "params": {"k": 1}},
     "MLflow split within inputs": {"inputs": {"dataframe_split": SPLIT}},
@@ -30,6 +33,9 @@ FORMS_WITH_NAMES = {
     "Azure": {"input_data": SPLIT},
     "MLflow records": {"dataframe_records": RECORDS},
     "TensorFlow": {"signature_name": "serving_default", "instances": RECORDS},
+    "TensorFlow beside what no server knows": {"tenant": "a", "instances": RECORDS},
+    "MLflow split beside what no server knows": {"tenant": "a", "dataframe_split": SPLIT},
+    "MLflow records beside what no server knows": {"tenant": "a", "dataframe_records": RECORDS},
     "TensorFlow columns": {"signature_name": "serving_default", "inputs": {"a": [1, 3], "b": [[2], [4]]}},
     "Vertex": {"instances": RECORDS, "parameters": {"k": 1}},
     "KServe v2": {"id": "7", "inputs": [TENSOR_A, TENSOR_B], "outputs": [{"name": "y"}]},
@@ -47,6 +53,7 @@ FORMS_WITH_NAMES = {
     "wrapped split": {"request": {"dataframe_split": SPLIT}},
     "columns": {"a": [1, 3], "b": [2, 4]},
     "records": RECORDS,
+    "records as a text": json.dumps(RECORDS),
 }
 
 FORMS_WITHOUT_NAMES = {
@@ -90,6 +97,13 @@ def test_arrays_of_rows_are_columns(form, flatten_json):
 
     assert record.reason is None
     assert cells == NAMED
+
+
+@pytest.mark.parametrize("data", [[1, 2], [[1, 2]]])
+def test_a_single_row_of_spark_ml_may_stand_without_its_array(data):
+    record = decode_request({"schema": SPARK_ML_SCHEMA, "data": data})
+
+    assert (record.keys, record.rows) == (("a", "b"), (("1", "2"),))
 
 
 def test_what_examples_have_in_common_is_in_each_row():

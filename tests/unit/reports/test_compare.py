@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import name_state_file, to_parquet
 from spark_model_monitor.reports.history_page.compare import VIOLATED_STATUS, compare, main
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run
-from spark_model_monitor.statistics.states import Profile
+from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, Profile
 
 
 def put(folder, *features, in_place=False) -> str:
@@ -173,6 +173,16 @@ def test_what_documents_alone_do_not_suffice_for_is_stated(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert f"{len(not_judged)} checks not judged; facts need a run's states" in printed
     assert "  n: data_type_check: statistics.json doesn't say how many values" in printed
+
+
+def test_of_a_column_of_lists_documents_alone_say_how_many_are_missing(tmp_path):
+    before, after = (
+        put(tmp_path / name, FeatureProfile.of("f", ColumnType.NESTED, [DataTypeCounts(missing, unknown=60 - missing)]))
+        for name, missing in (("before", 0), ("after", 30))
+    )
+    checks = compare(before, f"{after}/statistics.json").judge()
+
+    assert [(check.feature, check.check) for check in checks if check.is_violation] == [("f", "completeness_check")]
 
 
 def test_runs_without_a_name_in_common_are_of_different_kinds(tmp_path, capsys):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from tests.entries import read_checks
 from tests.running_jobs import logged
+from tests.unit.reading.read_data_sets import read_quarantine
 
 from spark_model_monitor.cli import main
 
@@ -90,6 +91,15 @@ def ended(folder, verb, flags, source, output, baseline=None):
     with pytest.raises(SystemExit) as end:
         sys.exit(main([verb, *flags, *arguments]))
     return end.value.code
+
+
+def test_outcomes_that_are_refused_are_in_the_quarantine_with_their_lines(tmp_path):
+    table = VALID.assign(score=VALID["score"].where(VALID.index != 7, 37.0))
+    table.to_csv(tmp_path / "few.csv", index=False)
+    assert ended(tmp_path, "baseline", QUALITY, "few", "out") == 0
+
+    [record] = read_quarantine(tmp_path / "out")
+    assert (record["line"], record["reason"]) == ("i7,0,0,37.0", "probability outside 0 to 1")
 
 
 @pytest.mark.parametrize(

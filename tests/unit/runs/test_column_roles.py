@@ -163,14 +163,14 @@ def answer_class(answer):
     return {"predictions": [int(answer["score"] > 0.5)]}
 
 
-@pytest.mark.parametrize("position", [0, 1, 3], ids=["first", "within", "last"])
 @pytest.mark.parametrize(
-    ("write_request", "write_answer", "answer"),
+    ("write_request", "write_answer", "answer", "position"),
     [
-        pytest.param(write_tensor, answer_tensor, "output-0", id="KServe v2"),
-        pytest.param(write_instances, answer_score, "prediction", id="a score"),
-        pytest.param(write_instances, answer_class, "prediction", id="a class"),
-        pytest.param(write_records, answer_class, "prediction", id="a class, named inputs"),
+        pytest.param(write_tensor, answer_tensor, "output-0", 0, id="KServe v2, first"),
+        pytest.param(write_tensor, answer_tensor, "output-0", 1, id="KServe v2, within"),
+        pytest.param(write_instances, answer_score, "prediction", 3, id="a score, last"),
+        pytest.param(write_instances, answer_class, "prediction", 0, id="a class, first"),
+        pytest.param(write_records, answer_class, "prediction", 1, id="a class, named inputs, within"),
     ],
 )
 def test_the_label_is_found_wherever_training_has_it(model, write_request, write_answer, answer, position):
@@ -248,10 +248,8 @@ def test_answers_without_names_that_have_the_values_of_a_column_are_this_column(
             *(0, write_csv_class, "answers without names are compared with 'defaulted', which no input has"),
             id="first, classes",
         ),
-        pytest.param(1, write_csv_answer, LABEL_FOUND, id="within, scores"),
         pytest.param(1, write_csv_class, LABEL_FOUND, id="within, classes"),
         pytest.param(4, write_csv_answer, LABEL_FOUND, id="last, scores"),
-        pytest.param(4, write_csv_class, LABEL_FOUND, id="last, classes"),
     ],
 )
 def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, position, sentence, write_answer):
@@ -272,14 +270,14 @@ def test_csv_beside_training_data_is_quiet_wherever_it_has_the_label(model, posi
 
 
 @pytest.mark.parametrize(
-    ("write_request", "write_answer"),
+    ("write_request", "write_answer", "position"),
     [
-        pytest.param(write_csv, write_csv_answer, id="CSV"),
-        pytest.param(write_instances, answer_score, id="arrays"),
-        pytest.param(write_records, answer_score, id="named inputs"),
+        pytest.param(write_csv, write_csv_answer, 1, id="CSV, behind predictions"),
+        pytest.param(write_csv, write_csv_answer, 4, id="CSV, last"),
+        pytest.param(write_instances, answer_score, 1, id="arrays, behind predictions"),
+        pytest.param(write_records, answer_score, 4, id="named inputs, last"),
     ],
 )
-@pytest.mark.parametrize("position", [1, 4], ids=["behind predictions", "last"])
 def test_predictions_of_training_are_compared_with_answers_beside_its_label(
     model, write_request, write_answer, position
 ):

@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+from spark_model_monitor.statistics.verdicts.hours_of_day import HourCounts, align
 from spark_model_monitor.statistics.verdicts.seasonality import (
     BACK,
     CLOCK_DAY,
@@ -76,6 +77,15 @@ def test_an_hour_has_moved_if_it_was_an_alarm_on_five_days_of_the_week(missing_d
     past_hours = make_past_hours(scores, without=[24 * 8 - 24 * day for day in missing_days])
 
     assert past_hours.has_moved() is expected
+
+
+@pytest.mark.parametrize(("first_day", "expected"), [(10, True), (11, False)])
+def test_a_season_is_known_by_an_hour_that_was_an_alarm_on_seven_of_ten_days(first_day, expected):
+    scores = noise(24 * 12)
+    # By days back from now, which is midnight
+    is_odd = np.isin(np.arange(24 * 12, 0, -1), 24 * np.array([1, 2, 3, 4, 5, 6, first_day]))
+
+    assert make_past_hours(scores + 5 * is_odd, alarmed=is_odd).season(JUNE).learnt is expected
 
 
 def test_healthy_hours_are_no_season():
@@ -175,6 +185,15 @@ def test_a_column_goes_by_the_hour_of_people_if_its_windows_are_closer_to_that()
         {CLOCK_DAY: moved, CLOCK_EARLIER: make_past_hours(sine(240, size=4) + 20)}, JUNE
     )
     assert hour_scores.alarmed.all()
+
+
+def test_an_hour_that_is_like_its_weekday_is_not_another_hour():
+    day = make_past_hours(sine(240))
+    later = make_past_hours(sine(240, size=4))
+
+    assert compare_with_hour({CLOCK_DAY: day, CLOCK_LATER: later}, JUNE)[0] == CLOCK_LATER
+    week = make_past_hours(noise(240))
+    assert compare_with_hour({CLOCK_DAY: day, CLOCK_WEEK: week, CLOCK_LATER: later}, JUNE)[0] == CLOCK_DAY
 
 
 def test_once_a_day_has_shown_which_hour_is_its_own_no_other_one_explains_a_window():
@@ -345,3 +364,15 @@ def test_weekdays_are_unknown_while_every_day_is_unlike_the_baseline_or_this_one
     # A change that began later, and one that stays
     assert not are_new(np.array([0.0, 1.0, 20.0]))
     assert not are_new(noise(8) + 20)
+
+
+def test_each_hour_of_the_baseline_counts_as_often_as_the_window_has_it():
+    """The first hour is covered twice as often as the second, which the window has as often as the third: none is there."""
+    counts, covered, covered_now = np.zeros((3, 24))
+    counts[:2] = 20
+    covered[:2] = 4, 2
+    covered_now[:3] = 1
+    before_counts, counts_now = align(HourCounts(counts, covered), HourCounts(np.ones(24), covered_now))
+
+    assert before_counts[:3].tolist() == [10, 20, 0]
+    assert counts_now[:3].tolist() == [1, 1, 0]

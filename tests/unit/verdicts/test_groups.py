@@ -58,6 +58,8 @@ def test_sixteen_groups_are_enough_to_estimate_how_alike_their_rows_are():
     opposites = np.tile([-1.0, 1.0], 16)
     assert design_effect(opposites, np.arange(32) // 2) == 1
     assert design_effect(opposites[:30], np.arange(30) // 2) == 2
+    assert estimate_group_design_effect(opposites, np.full(16, 2), are_numbers=True) == 1
+    assert estimate_group_design_effect(opposites[:30], np.full(15, 2), are_numbers=True) == 2
 
 
 @pytest.mark.parametrize("size", [3, 10, 20])
