@@ -80,6 +80,7 @@ PREVIOUS = "previous"
 NAMING = (
     DATA,
     BASELINE,
+    "--analysis-config",
     "--attributions",
     "--checks",
     "--expectations",
