@@ -66,10 +66,13 @@ def did_you_mean(
 
 
 def suggest_path(path: str, otherwise: str = "", is_meant: Callable[[str], bool] = os.path.exists) -> str:
-    """The question that names what is nearest to a local path that isn't there, of what lies beside it and is meant."""
+    """The question that names what is nearest to a local path that isn't there, of what lies beside it and is meant; behind a
+    semicolon, empty where nothing is near and there is nothing else to say.
+    """
     neighbours = Path(path).parent.glob("*")
     paths = {neighbour.name: str(neighbour) for neighbour in neighbours if is_meant(str(neighbour))}
-    return did_you_mean(Path(path).name, paths, otherwise, shown=paths.__getitem__)
+    hint = did_you_mean(Path(path).name, paths, otherwise, shown=paths.__getitem__)
+    return hint and f"; {hint}"
 
 
 _NAME_IN_CATALOG = re.compile(r"(`[^`]+`|\w[\w-]*)(\.(`[^`]+`|\w[\w-]*)){1,2}")  # a schema's table, or a catalog's

@@ -303,6 +303,7 @@ STANDS_FOR = {
 }
 """What each command calls once it has understood its words, and what stands for the answer."""
 SILENT = {
+    "cli.verbs.is_absent": False,
     "integrations.imports.import_command.fetch_answers": [],
     "integrations.imports.import_command.make_aws_client": None,
     "integrations.imports.import_command.read_answers": [],

@@ -312,7 +312,7 @@ def test_a_number_is_explained_beside_its_limits(observed, limits, sentence):
     [
         pytest.param("amont", "window", "has no check of 'amont' among its", id="a slip of the pen"),
         pytest.param("amount", "baseline", "no monitoring run was published here", id="a baseline"),
-        pytest.param("amount", "nowhere", "no monitoring run was published here", id="nothing"),
+        pytest.param("amount", "nowhere", "nowhere: there is no such file or directory", id="nothing"),
     ],
 )
 def test_what_is_not_there_is_one_sentence(runs, capsys, name, run, sentence):

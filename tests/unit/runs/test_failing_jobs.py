@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from tests.running_jobs import JobsHere
 from tests.unit.records.merged_lines import encode_line, merged
@@ -12,6 +13,7 @@ MONITOR = f"monitor {CSV} --dataset-source people.csv --baseline"
 THRESHOLD = f"{MONITOR} people --threshold"
 HOUR = "--start-time 2022-04-18T00:00:00Z --end-time 2022-04-18T01:00:00Z"
 FUTURE = "--start-time 2031-01-01T00:00:00Z --end-time 2031-01-01T01:00:00Z"
+OF_TIMES = "monitor --dataset-format parquet --dataset-source timed.parquet --time-column at --baseline previous"
 CAPTURES = f"--dataset-source captures --dataset-format capture {HOUR}"
 
 BINARY = "--problem-type BinaryClassification"
@@ -54,6 +56,8 @@ def folder(tmp_path_factory):
     (top / "scored.csv").write_text("churned,score\n" + "".join(f"{row % 2},0.{row % 9}\n" for row in range(60)))
     (top / "ragged.csv").write_text("age,plan\n1,a\n2\n3\n")
     (top / "twice.csv").write_text("age,plan,age\n1,a,2\n")
+    minutes = pd.date_range("2022-04-18", periods=60, freq="min")
+    pd.DataFrame({"at": minutes, "age": range(60)}).to_parquet(top / "timed.parquet")
     (top / "latin.csv").write_bytes("größe,plan\n1,a\n".encode("latin-1"))
     # Scripts and configurations
     (top / "scoring.py").write_text("def score(frame):\n    return frame['score']\n")
@@ -89,6 +93,13 @@ def folder(tmp_path_factory):
         (f"{BASELINE} ragged.csv", 2, ["2 of 3 records were refused"]),
         (f"{BASELINE} people.csv --dataset-format parquet", 2, ["can't be read as parquet"]),
         (f"{BASELINE} twice.csv", 2, ["columns 1 and 3 are both called 'age'"]),
+        (
+            f"{OF_TIMES} {FUTURE}",
+            3,
+            [
+                "no row is in the window: the times of 'at' go from 2022-04-18 00:00:00 to 2022-04-18 00:59:00; write a window"
+            ],
+        ),
         (f"{BASELINE} latin.csv", 2, ["line 1 is not UTF-8"]),
         (f"{BASELINE} people.csv --record-preprocessor-script raises.py", 1, [REFUSED]),
         (

@@ -82,14 +82,15 @@ def existing_path(text: str) -> str:
     """An argument that names what is there already. Raises BadInput with the nearest name for a local path that isn't."""
     from spark_model_monitor.errors import BadInput, suggest_path
 
+    if is_absent(text):
+        raise BadInput(f"{text}: there is no such file or directory{suggest_path(text)}")
+    return text
+
+
+def is_absent(path: str) -> bool:
+    """Whether a local path isn't there."""
     # Other file systems are looked at once they are opened
-    if not text or urlsplit(text).scheme or os.path.exists(text):
-        return text
-    fault = f"{text}: there is no such file or directory"
-    near = suggest_path(text)
-    if near:
-        fault += f"; {near}"
-    raise BadInput(fault)
+    return not (urlsplit(path).scheme or os.path.exists(path or "."))
 
 
 def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:

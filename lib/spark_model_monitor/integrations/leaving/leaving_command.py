@@ -138,7 +138,7 @@ def _take_inventory(request: LeaveRequest, folder: Path) -> Inventory:
         return fetch_inventory(make_aws_client(request.region), folder / EXPORTED)
     if not Path(request.source).is_dir():
         instead = f"name one with the JSON of aws sagemaker describe-…, or write {ACCOUNT} for your own"
-        raise BadConfiguration(f"{request.source} is no folder; {suggest_path(request.source, instead, os.path.isdir)}")
+        raise BadConfiguration(f"{request.source} is no folder{suggest_path(request.source, instead, os.path.isdir)}")
     return read_inventory(request.source, folder)
 
 

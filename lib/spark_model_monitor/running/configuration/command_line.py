@@ -80,6 +80,7 @@ PREVIOUS = "previous"
 NAMING = (
     DATA,
     BASELINE,
+    "--analysis-config",
     "--attributions",
     "--checks",
     "--expectations",
@@ -151,12 +152,11 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
         as_table = ""
         if flag == DATA and is_catalog_name(text):
             as_table = f"for a table in a catalog, write --dataset-format table:{text}"
-        near = suggest_path(path, as_table, _is_baseline if flag == BASELINE else os.path.exists)
-        hint = f"; {near}" if near else ""
+        hint = suggest_path(path, as_table, _is_baseline if flag == BASELINE else os.path.exists)
         yield f"{flag} is {text!r}, where there is no file or directory{hint}"
     elif flag == BASELINE and not _is_baseline(path):
         instead = "the output path of a baselining job"
-        if os.path.basename(path) in OF_A_BASELINE:
+        if _is_baseline(os.path.dirname(path)):
             instead = f"the folder of that file, {os.path.dirname(path) or '.'}"
         yield f"{flag} is {text!r}, where there is no baseline; write {instead}"
     elif flag == DATA and all(os.path.isfile(os.path.join(path, name)) for name in OF_A_RUN):

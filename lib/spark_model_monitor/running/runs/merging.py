@@ -221,7 +221,9 @@ def _add_states(paths: Sequence[str]) -> Any:
         state = read_state(path)
         # The first run decides which kind of state can be added
         if type(state) is not type(total):
-            raise BadState(f"{path} can't be added to {paths[0]}: it has a {state.KIND!r} and not a {total.KIND!r}")
+            raise BadState(
+                f"{path} can't be added to {paths[0]}: it has a {state.KIND!r}, not a {total.KIND!r}; name runs of one kind"
+            )
         try:
             next_total = total + state
         except BadState as fault:

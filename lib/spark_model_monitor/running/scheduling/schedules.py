@@ -66,7 +66,7 @@ class CrontabTimes:
         except CronSimError as error:
             raise BadConfiguration(
                 f"{where} is {text!r} ({error}); it has to be minute, hour, day, month and day of the week as crontab has "
-                "them, such as 0 * * * * for every hour"
+                "them, such as 0 * * * * for every hour; SageMaker's cron(…) is a schedule_expression"
             ) from None
         except StopIteration:
             raise BadConfiguration(f"{where} is {text!r}, which never comes; write a day that there is") from None

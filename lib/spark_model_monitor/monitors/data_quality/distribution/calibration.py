@@ -159,7 +159,7 @@ class NoiseCalibration:
         enough = "so few can't show it"
         if fewest is not None:
             enough = f"{fewest:,} that lack it would not be"
-        return passed.but(reason=f"with {format_noun_count(finding.m, 'value')} this may be chance; {enough}")
+        return passed.but(reason=f"with {format_noun_count(finding.m or 0, 'value')} this may be chance; {enough}")
 
 
 @value_class
@@ -450,7 +450,7 @@ def _check_unseen_changes(
         elif math.isfinite(smallest):
             unseen = f"a change of a share by less than {smallest:.2g}"
         enough = _describe_enough_rows(column, smallest / size)
-        reason = f"with {format_noun_count(finding.m, 'value')} {unseen} may go unseen; {finding.reason}{enough}"
+        reason = f"with {format_noun_count(finding.m or 0, 'value')} {unseen} may go unseen; {finding.reason}{enough}"
     else:
         return finding
     return finding.unsure(reason, advice, is_change_seen=is_change_seen)
@@ -511,9 +511,9 @@ def judge_missing(
     if doubted is not finding:
         return doubted
     if smallest > size and share + size <= 1:  # else so many more can't be missing
-        unseen = f"{format_noun_count(finding.m, 'value')} any change"
+        unseen = f"{format_noun_count(finding.m or 0, 'value')} any change"
         if math.isfinite(smallest):
-            unseen = f"{format_noun_count(finding.m, 'row')} up to {100 * smallest:.3g} points more missing values"
+            unseen = f"{format_noun_count(finding.m or 0, 'row')} up to {100 * smallest:.3g} points more missing values"
         return finding.unsure(f"with {unseen} may go unseen", advice)
     return finding
 
