@@ -151,6 +151,18 @@ def test_what_texts_are_made_of():
     assert (shapes.words_squared, shapes.digits_squared) == (2 * 4 + 4 + 9, 2 * 400**2 + 600**2)
 
 
+@pytest.mark.parametrize("filling", ["unknown", "not known"])
+@pytest.mark.parametrize("rows", [4_000, 60_000])  # the later blocks of many rows are not deduplicated
+def test_a_text_of_many_rows_is_in_a_sample_of_texts_as_often_as_in_the_rows(rows, filling):
+    ids = frame(rows, np.random.default_rng(5))["id"]
+    ids[np.random.default_rng(6).random(rows) < 0.4] = filling
+    shapes = run_baseline(ids.to_frame(), DataQualityMonitor()).state.features[0].state(TextShapes)
+
+    assert shapes.texts == pytest.approx(rows / 4, rel=0.1)
+    # four deviations of a share of 1,000
+    assert shapes.characters / shapes.texts == pytest.approx(ids.str.len().mean(), abs=0.06 * (12 - len(filling)))
+
+
 def test_a_sample_of_rows_that_repeat_says_how_many_do():
     values = np.arange(200_000.0)
     hashes = xxhash64(np.concatenate((values, values[:20_000])))

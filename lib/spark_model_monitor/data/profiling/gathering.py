@@ -233,10 +233,9 @@ class TextGatherer:
         first_hashes = self._look_ahead(present)
         if self._frequencies.given_up or self._mostly_different:
             numbers = self._parse_and_count(present, None, missing)
-            by_spark = self._column.hashed_by_spark
             if first_hashes is not None:
                 hashes = first_hashes
-            elif by_spark:
+            elif self._column.hashed_by_spark:
                 hashes = block.hashes(self._column)
             else:
                 hashes = hash_keys(present)
@@ -261,11 +260,11 @@ class TextGatherer:
         block.texts_by_position[self._column.position] = examined
         if self._column.column_type is ColumnType.TEXT and (examined.kinds == DataType.TEXT).any():
             # Shapes and words are counted in a sample, without long texts, of which we have only the beginning
-            texts, are_long, occurrences, are_sampled = _sample_texts(examined, counts)
+            texts, are_long, occurrences, sampled = _sample_texts(examined, counts)
             self._shapes += TextShapes.of(texts, are_long, occurrences)
-            are_sampled &= ~are_long
+            are_sampled = (sampled > 0) & ~are_long
             texts = texts.filter(pa.array(are_sampled))
-            occurrences = occurrences[are_sampled]
+            occurrences = sampled[are_sampled]
             if (view_text_bytes(texts) == ord(" ")).any():  # cheaper than a search in each text
                 blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
                 self._words = self._words.add_values(*_count_words(texts.filter(pa.array(blank)), occurrences[blank]))
@@ -297,7 +296,6 @@ class TextGatherer:
             self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
             if self._mostly_different:
                 return hashes
-            return None
         return None
 
     def _classify(self, texts: pa.Array) -> NDArray[np.int8]:
@@ -343,23 +341,28 @@ class TextGatherer:
             yield self._date_texts.state()
 
 
-def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, Flags, Integers, Flags]:
-    """The distinct texts of a block, of many every fourth, by its hash; which were cut; their counts; and which of them
-    are in a further sample of every fourth. counts: occurrences of all distinct texts; one each if None.
+def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, Flags, Integers, Integers]:
+    """The distinct texts of a block, of many those of a fourth of the rows; which were cut; in how many rows each is, and in how
+    many of a further sample of a fourth. counts: occurrences of all distinct texts; one each if None.
     """
-    # By hash, so that each partition examines the same texts
-    is_examined = examined.kinds == DataType.TEXT
-    if examined.hashes is not None and np.count_nonzero(is_examined) > MOST_TEXTS:
-        is_examined &= (examined.hashes & np.uint64(3)) == 0
-    indices = np.flatnonzero(is_examined)
+    # By hash, so that each partition examines the same rare texts; where texts may repeat in other cells, by cell
+    hashes = examined.hashes
+    if counts is None:
+        counts = np.ones(len(hashes), np.int64)
+        hashes = mix_bits(hashes + np.arange(len(hashes), dtype=np.uint64))
+    lots = (hashes % 16).astype(np.int64)
+    # A fourth of the rows of each text, rounded up or down by its lot
+    occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
+    if np.count_nonzero(occurrences) > MOST_TEXTS:
+        occurrences = (occurrences + lots % 4) // 4
+    indices = np.flatnonzero(occurrences)
     texts = examined.dictionary.take(pa.array(indices))
-    are_sampled = np.ones(len(indices), bool)
-    if examined.hashes is not None and len(texts) > MOST_TEXTS // 2:
-        are_sampled = (examined.hashes[indices] & np.uint64(12)) == 0
+    sampled = occurrences = occurrences[indices]
+    if len(texts) > MOST_TEXTS // 2:
+        sampled = (occurrences + lots[indices] // 4) // 4
     are_long = np.zeros(len(texts), bool)
     are_long[[*find_cut_hashes(texts)]] = True
-    occurrences = np.ones(len(texts), np.int64) if counts is None else counts[indices]
-    return texts, are_long, occurrences, are_sampled
+    return texts, are_long, occurrences, sampled
 
 
 def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:

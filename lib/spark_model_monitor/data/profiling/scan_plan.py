@@ -247,14 +247,14 @@ class Texts:
     """The present cells of a block's text column, as computed by its gatherer.
 
     dictionary, codes: the distinct texts, and the index of each cell's text; all texts, and None, if not deduplicated.
-    kinds, numbers, hashes: of the dictionary. numbers: NaN for other texts, or None. hashes: None if unrequested.
+    kinds, numbers, hashes: of the dictionary. numbers: NaN for other texts, or None.
     """
 
     dictionary: pa.Array
     codes: NDArray[np.int32] | None
     kinds: NDArray[np.int8]
     numbers: Doubles | None
-    hashes: Hashes | None = None
+    hashes: Hashes
 
     @property
     def cell_numbers(self) -> Doubles | None:
@@ -265,7 +265,6 @@ class Texts:
     @property
     def cell_hashes(self) -> Hashes:
         """The hashes of all cells, as the column's gatherer requested them."""
-        assert self.hashes is not None
         if self.codes is None:
             return self.hashes
         return self.hashes[self.codes]
@@ -277,7 +276,6 @@ class Texts:
         indices = positions if self.codes is None else self.codes[positions]
         numbers = np.full(len(indices), np.nan) if self.numbers is None else self.numbers[indices]
         if hashed:
-            assert self.hashes is not None  # the gatherer's texts have hashes
             return numbers, self.hashes[indices]
         distinct, inverse = np.unique(indices, return_inverse=True)
         return numbers, hash_keys(self.dictionary.take(pa.array(distinct)))[inverse]
