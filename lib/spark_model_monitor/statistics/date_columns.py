@@ -224,10 +224,9 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     column = DateColumn.of(texts, is_typed=is_typed)
     if is_typed:
         return column
+    minimum = LEAST_DATES
     if feature.is_numeric:
         minimum = LEAST_DATES_OF_NUMBERS
-    else:
-        minimum = LEAST_DATES
     if not column.num_dates or column.share_of_dates <= minimum:
         return None
     # Numbers are dates only if it is no chance
@@ -276,14 +275,11 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
         return {NO_DATE: sample.skipped}
     # Frequent texts are known; all others are as in the sample
     frequent = {text: count for text, count in frequencies.counts.items() if count >= FREQUENT * frequencies.total}
-    count_by_text = {text: count for text, count in sample.count_by_text.items() if text not in frequent}
+    counts = Counter({text: count for text, count in sample.count_by_text.items() if text not in frequent})
     sampled_from = frequencies.total - sample.skipped - sum(frequent.values())
-    sampled = sum(count_by_text.values())
+    scale = 1.0
     if sampled_from > 0:
-        scale = sampled / sampled_from
-    else:
-        scale = 1.0
-    counts = Counter(count_by_text)
+        scale = counts.total() / sampled_from
     counts[NO_DATE] += round(scale * sample.skipped)
     counts.update({text: round(scale * count) for text, count in frequent.items()})
     return counts

@@ -249,15 +249,25 @@ def test_a_block_is_scored_as_a_window_beside_the_other_blocks():
 
 
 def test_the_reach_of_a_level_is_how_far_its_halves_lie_apart():
-    # Means 1, 2, 3 and 7, 0, 2 of a range of 8, by hand
+    """By hand: of a range of 8 the means are 1, 2, 3 and 7, 0, 2, of variance 5.9; that within halves is noise of 1/6."""
     values = np.array([1.0, 1, 2, 2, 3, 3, 6, 8, 0, 0, 2, 2])
-    reach = np.array([-1.0, -2.0, -3.0, 4.0, 1.0, -1.0]) / 8
-    assert split(values, [2] * 6).measure_reach() == pytest.approx(reach)
+    reach = pytest.approx(np.full(6, 4 / 8 * (1 - 1 / 6 / 5.9)))
+    assert split(values, [2] * 6).measure_reach() == reach
     # The widest range, infinities, and one number
-    assert split(values * 1e307 * 2, [2] * 6).measure_reach() == pytest.approx(reach)
+    assert split(values * 1e307 * 2, [2] * 6).measure_reach() == reach
     infinite = np.append(values, [-np.inf, np.inf])
     assert np.isfinite(split(infinite, [2] * 7).measure_reach()).all()
     assert split(np.full(4, 1.7e308), [2] * 2).measure_reach().tolist() == [0.0, 0.0]
+    # Means that are equal
+    assert split(np.tile([0.0, 1.0], 6), [2] * 6).measure_reach().tolist() == [0.0] * 6
+
+
+@pytest.mark.parametrize("rows", [8, 15, 60])
+def test_independent_rows_reach_nowhere(rows):
+    random = np.random.default_rng(14)
+    blocks = [split(random.integers(1, 6, 32 * rows).astype(float), [rows] * 32) for _ in range(40)]
+
+    assert np.median([block.measure_reach().max() for block in blocks]) <= 0.005
 
 
 def test_neighbouring_parts_stand_for_windows_that_are_as_long_as_this_one():

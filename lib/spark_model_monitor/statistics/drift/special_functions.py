@@ -139,10 +139,9 @@ def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
     x = statistic / 2
     if not x >= a:
         return 1 - chi_square_below(statistic, degrees_of_freedom)
+    total = 0.0
     if degrees_of_freedom % 2:
         total = math.erfc(math.sqrt(x))
-    else:
-        total = 0.0
     term = _poisson(a, x) * a / x
     while a >= 1 and term > total * _NOTHING:  # DLMF 8.8.2: down to the parameter 1/2, or 0
         total += term

@@ -80,10 +80,9 @@ class Attributions(State):
         names = json.dumps([self.features, self.outputs, self.aggregation, self.baseline], ensure_ascii=False)
         numbers = np.concatenate([self.expected, self.rows, self.sums.reshape(-1)]).astype("<f8").tobytes()
         parts = [names.encode(), numbers, *(sketch.to_bytes() for sketch in self.sketches)]
+        named = {}
         if self.group_column:
             named = {"group_column": self.group_column}
-        else:
-            named = {}
         return {"exact": self.exact, **named}, join_parts(parts)
 
     @classmethod

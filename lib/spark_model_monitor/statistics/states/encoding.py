@@ -352,10 +352,9 @@ def pack(kind: str, version: int, parameters: Parameters, payload: bytes) -> byt
     parameters: what reading the payload needs, and what two added states must have in common.
     """
     name = kind.encode("ascii")
+    described = b""
     if parameters:
         described = _JSON.encode(parameters).encode()
-    else:
-        described = b""
     # Sizes first, so that kind and version can be read without the rest
     head = _HEAD.pack(MAGIC, ENVELOPE_VERSION, version, len(name), len(described), len(payload))
     body = b"".join((head, name, described, payload))

@@ -193,10 +193,9 @@ def _measure_texts(texts: pa.StringArray) -> list[Integers]:
     begins[starts] = is_word[starts]
     is_other = content >= 0x80  # of other alphabets
     letters = _is_between(content | np.uint8(0x20), "a", "z") | is_other
+    characters = lengths
     if is_other.any():
         characters = count((content & np.uint8(0xC0)) != 0x80)
-    else:
-        characters = lengths
     size = np.maximum(lengths, 1)
     digits = _is_between(content, "0", "9")
     return [characters, count(begins), SHARES * count(letters) // size, SHARES * count(digits) // size]

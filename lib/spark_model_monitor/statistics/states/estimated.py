@@ -58,10 +58,9 @@ class EstimatedOutcomes(State):
 
     def pack_baseline(self) -> tuple[bytes, bytes, bytes]:
         """The baseline's part as bytes; empty for classes or errors that don't exist."""
+        of_classes = b""
         if self.of_classes.of_class:
             of_classes = self.of_classes.to_bytes()
-        else:
-            of_classes = b""
         return self.reference.to_bytes(), of_classes, self.of_errors.to_bytes() if self.of_errors.names else b""
 
     def payload(self) -> tuple[Parameters, bytes]:

@@ -233,10 +233,9 @@ class Outcomes(State):
         """The bytes of its states, each preceded by its length."""
         # Seven states that all have; empty ones for classes and residuals that don't exist
         states = (self.confusion, self.scores, self.regression, self.probabilities, self.values)
+        residuals = b""
         if self.residuals.count:
             residuals = self.residuals.to_bytes()
-        else:
-            residuals = b""
         is_scored = self.class_scores.of_class or self.class_scores.overflowed
         of_classes = self.class_scores.to_bytes() if is_scored else b""
         blobs = [*(state.to_bytes() for state in states), residuals, of_classes]

@@ -70,7 +70,7 @@ class ColumnBlocks:
             **self._score_means(),
         }
         names, cells = select_cells(self.rows_of_value.cumsum(), self.values, self.frequent)
-        counts = np.stack([self.counts[:, cell].sum(axis=1) for cell in cells], axis=1)
+        counts = np.column_stack([self.counts[:, cell].sum(axis=1) for cell in cells])
         if self.are_numbers:
             names = [*names, *DIGITS]
             digits = find_digits(self.values, count_decimals(self.values))
@@ -95,20 +95,22 @@ class ColumnBlocks:
         return means
 
     def measure_reach(self) -> Values:
-        """How far the mean of each block lies beyond those of the other half of the blocks, in widths of the range of all finite
-        numbers. Tails count as their ends.
+        """How far the highest or the lowest mean of a half of the blocks lies beyond that of the other half, in widths of the
+        range of all finite numbers, times the share of the means' variance beyond noise of rows. Tails count as their ends.
         """
         finite = self.values[np.isfinite(self.values)]
         if len(finite) < 2:
             return np.zeros(len(self.sizes))
         # From 0 to 1 in this range; the width of the widest range is no double
-        ends = self.rows_of_value.cumsum().searchsorted(np.array([TAIL, 1 - TAIL]) * self.rows_of_value.sum())
+        ends = (self.rows_of_value.cumsum() / len(self.value_of_row)).searchsorted([TAIL, 1 - TAIL])
         low, high = finite[[0, -1]] / 2
         positions = (self.values.clip(*self.values[ends]).clip(2 * low, 2 * high) / 2 - low) / (high - low)
+        of_rows = positions[self.value_of_row]
         means = np.einsum("bv,v->b", self.counts, positions) / self.sizes
         first, last = np.array_split(means, 2)
-        reach = np.maximum(first - last.max(), last.min() - first), np.maximum(last - first.max(), first.min() - last)
-        return np.concatenate(reach)
+        reach = max(abs(first.max() - last.max()), abs(first.min() - last.min()))
+        reach *= estimate_between_share(of_rows, self.sizes) * of_rows.var() / (means.var(ddof=1) or 1)
+        return np.full(len(means), reach)
 
     def between_share(self, most_frequent: int) -> tuple[float, Values]:
         """The share of the column's variance between blocks in row order, beyond what groups of rows explain; and the values
