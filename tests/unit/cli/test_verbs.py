@@ -59,7 +59,7 @@ WITH_A_PATH = """
 report RUN; compare RUN .; compare . RUN; compare-files RUN .; explain age --run RUN; rows RUN age; accept RUN;
 promote RUN --model-version 1 --to new; rollback RUN; merge-states RUN RUN --output new; import RUN; leave RUN;
 challenge RUN RUN --problem-type Regression; prune --older-than P1D --reports RUN; import-notebook RUN;
-run-due --schedule RUN; watch RUN
+run-due --schedule RUN; watch RUN --page april-report/index.html
 """
 
 
