@@ -298,7 +298,9 @@ def _reject_lines_above(file: StoredFile, text: str, separator: str) -> None:
     rows = _read_first_rows(text, separator)
     titles = [*takewhile(lambda row: 2 * sum(map(bool, row)) <= len(rows[-1]), rows)]
     below_titles = rows[len(titles) :]
-    if titles and below_titles and rows[0][0][:1] not in ("", "#") and is_header(below_titles):
+    # With a quote that doesn't end there, the line is the beginning of a name
+    is_name = not titles or rows[0][0][:1] in ("", "#") or str(find_first_line(text)).count('"') % 2
+    if not is_name and below_titles and is_header(below_titles):
         raise BadInput(f"{file.path}: line 1 is no header but a title; take off what is above the names of columns")
     # Comments stand above the header: a line of `#` with as many cells as the others is one itself
     comments = [row for row in rows if row[0].lstrip().startswith("#")]
