@@ -224,6 +224,7 @@ def test_every_kind_of_data_set_gives_the_same_metrics(folder, expected, write, 
     [
         pytest.param(lambda row: {"row": row}, {}, id="members of a member"),
         pytest.param(lambda row: {"instances": [row]}, {}, id="members of a list's object"),
+        pytest.param(lambda row: {**row, "label": 3}, {}, id="the label's own name"),
         pytest.param(lambda row: {"sex": 1, "age": [*row.values()]}, {"features": "age"}, id="a path"),
     ],
 )

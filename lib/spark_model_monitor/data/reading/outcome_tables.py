@@ -80,14 +80,14 @@ def read_labelled(
     """The listed records as a data set. Starts no Spark job.
 
     headers: names of the features and, optionally, of the label and the prediction; None for those that records give them
-    (names), or for `column_0`, … if these are not as many, as of nested members. documents: whether records are JSON
-    documents, not captures; whole_files: one document per file, not per line.
+    (names), or for `column_0`, … if these are not as many, as of nested members, or one is the label's. documents: whether
+    records are JSON documents, not captures; whole_files: one document per file, not per line.
 
     Raises BadConfiguration if there are too few or too many headers. Raises BadInput if no record can be read.
     """
     # The first records say how many features all have
     features = _count_features(engine, source, reading, documents, whole_files)
-    if headers is None and len(names) == features and "_c0" not in names:
+    if headers is None and len({*names, LABEL_COLUMN, PREDICTION_COLUMN}) == features + 2 and "_c0" not in names:
         headers = names
     where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
     fixed = replace(reading, features=where)
