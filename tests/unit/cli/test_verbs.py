@@ -73,6 +73,16 @@ def test_a_path_that_is_not_there_ends_with_the_nearest_name(words, tmp_path, mo
     assert [path.name for path in tmp_path.iterdir()] == ["april-report"]
 
 
+def test_a_pattern_that_some_file_fits_is_a_path(tmp_path, capsys):
+    (tmp_path / "a.csv").touch()
+    words = ["rows", str(tmp_path), "age", "--values", "send", "--source"]
+
+    assert cli.main([*words, str(tmp_path / "*.csv")]) == 2
+    assert "no run was published here" in capsys.readouterr().err
+    assert cli.main([*words, str(tmp_path / "*.orc")]) == 2
+    assert "*.orc: there is no such file or directory" in capsys.readouterr().err
+
+
 def test_a_new_file_is_a_command(tmp_path):
     """A package path with one file more: the command is there, listed under its heading."""
     (tmp_path / "greet.py").write_text(
