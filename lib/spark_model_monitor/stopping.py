@@ -74,18 +74,20 @@ class Process(Protocol):
 
 
 class Stopped(SystemExit):
-    """Told to end by SIGTERM. No `Exception`, so that nobody on the way takes it for a failure of what they were doing."""
+    """Told to end, as by SIGTERM. No `Exception`, so that nobody on the way takes it for a failure of what they were doing."""
 
 
 @contextmanager
 def ended_by_signals(*, is_whole_process: bool = False) -> Iterator[None]:
-    """SIGTERM and Ctrl-C end what the body does, within ten seconds; for the outermost body of the main thread.
+    """SIGTERM, Ctrl-C and a terminal that hangs up end what the body does, within ten seconds; for the outermost body of the
+    main thread. Children in sessions of their own hear of it only so.
 
-    What ignores Ctrl-C, as a job in the background of a shell does, goes on to.
+    What ignores one of them, as a job in the background of a shell or of nohup does, goes on to.
     is_whole_process: the process ends after the body. Then no signal cuts the exit of a process that one has ended.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    numbers = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
+    all_numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    numbers = [number for number in all_numbers if signal.getsignal(number) is not signal.SIG_IGN]
     # Python sets handlers in the main thread only; an outer body has set them already
     if not is_main or any(signal.getsignal(number) is _receive for number in numbers):
         yield
@@ -272,7 +274,7 @@ def _receive(number: int, frame: FrameType | None) -> None:
     is_first = not _received
     _received.add(number)
     if is_first:  # Ctrl-C reaches all processes of a terminal, and those tell each other as well
-        stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + number))
+        stop(KeyboardInterrupt() if number == signal.SIGINT else Stopped(BY_SIGNAL + signal.SIGTERM))
 
 
 @contextmanager
@@ -343,8 +345,9 @@ def _end_now(status: int, sentence: str) -> NoReturn:
     thread = threading.Thread(target=_take_exit_steps, daemon=True)
     thread.start()
     thread.join(LAST_SECONDS)
-    sys.stderr.write(f"Error: {sentence}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # of a terminal that hung up
+        sys.stderr.write(f"Error: {sentence}\n")
+        sys.stderr.flush()
     _exit(status)
 
 

@@ -726,10 +726,12 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
             if operand.kind not in _COMPARED and not _DATE.fullmatch(operand.text):
                 shown = repr(operand.text) if operand.text else operand.kind.value
                 yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
-        # Constants, since a formula of earlier runs may give anything
-        constants = [operand for operand in condition.operands if operand.number[:1] in ((), ("number",))]
-        ends = [(constant.number, constant.seconds, constant.text) for constant in constants]
-        if len(ends) == 2 and len(kinds) == 1 and ends[0] >= ends[1]:
+        # Without formulas of earlier runs, and without times of day, which may have zones
+        is_constant = [
+            operand.number[:1] in ((), ("number",)) and not operand.text[10:] for operand in condition.operands
+        ]
+        ends = [(operand.number, operand.seconds, operand.text) for operand in condition.operands]
+        if len(ends) == 2 and all(is_constant) and len(kinds) == 1 and ends[0] >= ends[1]:
             yield f"{rule.type} is {condition.operator} ends of which the first is not below the second; swap them"
     # Rows have no single value that could equal one of earlier runs
     if condition.past_runs and rule.type in ROW_TYPES and condition.operator not in (">", ">=", "<", "<="):

@@ -59,7 +59,7 @@ WITH_A_PATH = """
 report RUN; compare RUN .; compare . RUN; compare-files RUN .; explain age --run RUN; rows RUN age; accept RUN;
 promote RUN --model-version 1 --to new; rollback RUN; merge-states RUN RUN --output new; import RUN; leave RUN;
 challenge RUN RUN --problem-type Regression; prune --older-than P1D --reports RUN; import-notebook RUN;
-run-due --schedule RUN; watch RUN
+run-due --schedule RUN; watch RUN --page april-report/index.html
 """
 
 
@@ -71,6 +71,16 @@ def test_a_path_that_is_not_there_ends_with_the_nearest_name(words, tmp_path, mo
     assert cli.main(words.replace("RUN", "aprl-report").split()) == 2
     assert "did you mean april-report?" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["april-report"]
+
+
+def test_a_pattern_that_some_file_fits_is_a_path(tmp_path, capsys):
+    (tmp_path / "a.csv").touch()
+    words = ["rows", str(tmp_path), "age", "--values", "send", "--source"]
+
+    assert cli.main([*words, str(tmp_path / "*.csv")]) == 2
+    assert "no run was published here" in capsys.readouterr().err
+    assert cli.main([*words, str(tmp_path / "*.orc")]) == 2
+    assert "*.orc: there is no such file or directory" in capsys.readouterr().err
 
 
 def test_a_new_file_is_a_command(tmp_path):

@@ -124,6 +124,7 @@ TAKEN = (
     'ColumnValues "a" between 10 - 9 and 10 - 5',
     "RowCount between last() and 5",
     'Mean "a" not between -2 and -1',
+    'ColumnValues "a" between "2026-01-01T10:00+05:00" and "2026-01-01T08:00Z"',
 )
 
 

@@ -61,9 +61,9 @@ def make_half(data, encoding):
     return {"data": data, "encoding": encoding}
 
 
-def write_objects(folder):
-    """Merged records of JSON whose members name the features."""
-    halves = [({name: row[name] for name in NAMES}, {"p": row["p"]}, row["y"]) for row in ROWS]
+def write_objects(folder, nest=dict):
+    """Merged records of JSON whose members name the features. nest: makes the input of a row's features."""
+    halves = [(nest({name: row[name] for name in NAMES}), {"p": row["p"]}, row["y"]) for row in ROWS]
     lines = []
     for number, (sent, answered, label) in enumerate(halves):
         capture = {"endpointInput": make_half(sent, "JSON"), "endpointOutput": make_half(answered, "JSON")}
@@ -217,6 +217,22 @@ def test_every_kind_of_data_set_gives_the_same_metrics(folder, expected, write, 
 
     assert read_values(report) == expected
     assert (ledger.read, ledger.kept_rows) == (records, 200)
+
+
+@pytest.mark.parametrize(
+    ("nest", "members"),
+    [
+        pytest.param(lambda row: {"row": row}, {}, id="members of a member"),
+        pytest.param(lambda row: {"instances": [row]}, {}, id="members of a list's object"),
+        pytest.param(lambda row: {**row, "label": 3}, {}, id="the label's own name"),
+        pytest.param(lambda row: {"sex": 1, "age": [*row.values()]}, {"features": "age"}, id="a path"),
+    ],
+)
+def test_names_in_records_that_are_not_those_of_all_features_name_no_column(folder, nest, members):
+    write_objects(folder, nest)
+
+    with pytest.raises(BadConfiguration, match="'sex', which is no column of the data; the columns are column_0, "):
+        analyse(folder, *MERGED, "--inference-attribute", "p", **members)
 
 
 def write_apart(folder, rows=ROWS, key=None):

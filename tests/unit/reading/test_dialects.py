@@ -95,6 +95,11 @@ def test_headers_with_few_names_are_no_titles(tmp_path, content):
     assert read(tmp_path, "data.csv", content, "csv").ledger.kept == 2
 
 
+def test_a_name_of_two_lines_is_no_title(tmp_path):
+    with pytest.raises(BadInput, match="if cells have line breaks write"):
+        read(tmp_path, "data.csv", '"paid\nin euros",x\n1,2\n', "csv")
+
+
 def write_workbook():
     # The parts by which a workbook is known
     with io.BytesIO() as content:

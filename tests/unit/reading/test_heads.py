@@ -195,7 +195,7 @@ def test_no_more_than_the_beginning_of_a_compressed_file_is_decompressed(tmp_pat
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-@pytest.mark.parametrize("text", ["a,b", "\na,b"])
+@pytest.mark.parametrize("text", ["a,b", "\na,b", "\u4e2d\u6587"])
 def test_utf_16_is_reported_by_its_first_line(tmp_path, encoding, line_end, text):
     (tmp_path / "a.csv").write_bytes(f"{text}\n1,2\n".replace("\n", line_end).encode(encoding))
     engine = InProcess()
@@ -214,6 +214,10 @@ def test_nul_bytes_in_the_first_record_are_of_that_record_alone(tmp_path, datase
 
     assert (records["read"], records["kept"] + sum(records["quarantined"].values())) == (3, 3)
     assert records["kept"] >= 2
+
+
+def test_cells_that_are_filled_up_with_nul_bytes_are_data(tmp_path):
+    assert read(tmp_path, "a,b\n" + "1,x\x00\x00\n" * 9).names == ("a", "b")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])

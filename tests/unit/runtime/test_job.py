@@ -92,14 +92,15 @@ def test_a_run_that_says_nothing_has_failed(run):
     assert run(lambda job: None) == (255, "Error: the job ended without saying what came of it\n")
 
 
-def test_a_run_that_is_terminated_leaves_a_message(run):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_terminated_leaves_a_message(run, number):
     def body(job):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         signal.pause()
 
-    handler = signal.getsignal(signal.SIGTERM)
+    handler = signal.getsignal(number)
     assert run(body) == (143, "Error: stopped from outside (SIGTERM)\n")
-    assert signal.getsignal(signal.SIGTERM) is handler
+    assert signal.getsignal(number) is handler
 
 
 def test_a_run_that_takes_too_long_is_stopped_even_where_what_it_did_caught_errors(run):

@@ -15,6 +15,7 @@ from tests.run_descriptions import describe_run
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, make_time, parse_flags
 
+from spark_model_monitor import cli
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow, Transition
 from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
@@ -374,6 +375,16 @@ def test_a_wrong_entry_is_a_line_of_the_page_and_the_others_go_on(watch, case):
     assert sentence in fault
     assert "1 not checked" in printed
     assert "could not be checked" in page
+
+
+@pytest.mark.parametrize("gone", ["b.schedule.json", "shp.fleet.json"])
+def test_a_path_that_is_gone_keeps_no_other_from_its_runs(watch, gone, capsys):
+    watch.write({"name": "a"})
+
+    assert cli.main(["run-due", "--list", "--schedule", str(watch.file), str(watch.folder / gone)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith("a: no run yet")
+    assert f"{gone}: there is no such file or directory" in printed.err
 
 
 def test_entries_that_wait_for_each_other_are_not_run(watch):

@@ -11,6 +11,7 @@ import sys
 from argparse import ArgumentTypeError, _ActionsContainer
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from glob import glob
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,9 +89,9 @@ def existing_path(text: str) -> str:
 
 
 def is_absent(path: str) -> bool:
-    """Whether a local path isn't there."""
+    """Whether a local path isn't there, or no file fits a pattern such as `data/*.csv`."""
     # Other file systems are looked at once they are opened
-    return not (urlsplit(path).scheme or os.path.exists(path or "."))
+    return not (urlsplit(path).scheme or os.path.exists(path or ".") or glob(path, recursive=True))
 
 
 def open_paths(paths: Sequence[str]) -> AbstractContextManager[None]:

@@ -96,7 +96,7 @@ def _run_schedules(files: Sequence[str], options: Namespace, **members: Any) -> 
 
 
 def _add_run_due_flags(add: FlagAdder) -> None:
-    add("--schedule", "schedule entries (docs/schedules.md)", "FILE", required=True, nargs="+", type=existing_path)
+    add("--schedule", "schedule entries (docs/schedules.md)", "FILE", required=True, nargs="+")
     add("--state", "where runs are recorded, also on S3 (default: beside each entry)", "DIRECTORY")
     looking = add.make_alternatives()
     looking("--list", "run nothing; list the runs")
@@ -126,13 +126,7 @@ def run_due(options: Namespace) -> int:
 
 
 def _add_watch_flags(add: FlagAdder) -> None:
-    add(
-        "fleet",
-        "fleet.yaml, or a folder of schedule entries (docs/schedules.md)",
-        "FLEET",
-        nargs="+",
-        type=existing_path,
-    )
+    add("fleet", "fleet.yaml, or a folder of schedule entries (docs/schedules.md)", "FLEET", nargs="+")
     add("--state", "where runs are recorded, also on S3 (default: beside each entry)", "DIRECTORY")
     add("--page", "file of the page (default: index.html)", "FILE", default="index.html")
     add("--at-once", "jobs to run at once (default: two per core)", "NUMBER", type=int)

@@ -87,7 +87,7 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
     """The first bytes of a text file without a byte order mark, decompressed if its name has such a suffix, as Hadoop
     reads it.
 
-    refuse_nul: treat NUL bytes in most lines as a sign of UTF-16; others are errors of the lines that contain them.
+    refuse_nul: treat NUL bytes at line ends as a sign of UTF-16; others are of the lines that contain them.
 
     Raises BadInput if the file is not text, or is compressed without such a suffix.
     """
@@ -106,17 +106,19 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
                 f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
             )
     _reject_other_kinds(file, head)
-    if refuse_nul and _has_nul_in_most_lines(head):
+    if refuse_nul and _is_utf_16(head):
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head.removeprefix(BYTE_ORDER_MARK)
 
 
-def _has_nul_in_most_lines(head: bytes) -> bool:
-    """Whether NUL bytes are in most of the first whole lines, as in UTF-16, whose line ends have one."""
+def _is_utf_16(head: bytes) -> bool:
+    """Whether line ends have a NUL byte, as in UTF-16: behind most of them, or before each."""
     lines = head.splitlines()
     if len(head) == HEAD_BYTES:
         lines.pop()
-    return sum(b"\x00" in line for line in lines) > len(lines) / 2
+    behind = sum(line.startswith(b"\x00") for line in lines[1:] or lines)
+    before = sum(line.endswith(b"\x00") for line in lines)
+    return 2 * behind > len(lines[1:]) or 0 < before == len(lines)
 
 
 def _reject_other_kinds(file: StoredFile, head: bytes) -> None:
@@ -298,7 +300,9 @@ def _reject_lines_above(file: StoredFile, text: str, separator: str) -> None:
     rows = _read_first_rows(text, separator)
     titles = [*takewhile(lambda row: 2 * sum(map(bool, row)) <= len(rows[-1]), rows)]
     below_titles = rows[len(titles) :]
-    if titles and below_titles and rows[0][0][:1] not in ("", "#") and is_header(below_titles):
+    # With a quote that doesn't end there, the line is the beginning of a name
+    is_name = not titles or rows[0][0][:1] in ("", "#") or str(find_first_line(text)).count('"') % 2
+    if not is_name and below_titles and is_header(below_titles):
         raise BadInput(f"{file.path}: line 1 is no header but a title; take off what is above the names of columns")
     # Comments stand above the header: a line of `#` with as many cells as the others is one itself
     comments = [row for row in rows if row[0].lstrip().startswith("#")]

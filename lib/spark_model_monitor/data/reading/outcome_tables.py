@@ -69,6 +69,7 @@ def read_labelled(
     source: Listing,
     reading: OutcomeReading,
     headers: Sequence[str] | None,
+    names: Sequence[str] = (),
     *,
     threshold: float = THRESHOLD,
     documents: bool = False,
@@ -78,14 +79,16 @@ def read_labelled(
 ) -> Dataset:
     """The listed records as a data set. Starts no Spark job.
 
-    headers: names of the features and, optionally, of the label and the prediction; None for `column_0`, ….
-    documents: whether records are JSON documents, not captures; whole_files: one document per file, not per line.
+    headers: names of the features and, optionally, of the label and the prediction; None for those that records give them
+    (names), or for `column_0`, … if these are not as many, as of nested members, or one is the label's. documents: whether
+    records are JSON documents, not captures; whole_files: one document per file, not per line.
 
     Raises BadConfiguration if there are too few or too many headers. Raises BadInput if no record can be read.
     """
     # The first records say how many features all have
     features = _count_features(engine, source, reading, documents, whole_files)
-    names = _name_columns(headers, features, reading)
+    if headers is None and len({*names, LABEL_COLUMN, PREDICTION_COLUMN}) == features + 2 and "_c0" not in names:
+        headers = names
     where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
     fixed = replace(reading, features=where)
     lines = engine.lines(
@@ -100,7 +103,13 @@ def read_labelled(
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
     long_lines = () if whole_files else find_listed_long_lines(engine, source)
     return Dataset(
-        decoded, names, source, refusable=True, partitions_at_most=at_most, record_cells=1, long_lines=long_lines
+        decoded,
+        _name_columns(headers, features, reading),
+        source,
+        refusable=True,
+        partitions_at_most=at_most,
+        record_cells=1,
+        long_lines=long_lines,
     )
 
 

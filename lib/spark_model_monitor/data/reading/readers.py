@@ -265,11 +265,14 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
 
 
 def _describe_times(table: Partitions, name: str, column: str) -> str:
-    """Which times a column has, in words."""
+    """Which times a column has, and what to write."""
     kind = table.schema.field(name).type
     schema = pa.schema([("min", kind), ("max", kind)])
     ends = pa.Table.from_batches(table.mapped(partial(_find_ends, name, schema), schema).batches(), schema)
-    return f"the times of {column!r} go from {pc.min(ends['min'])} to {pc.max(ends['max'])}"
+    first, last = pc.min(ends["min"]), pc.max(ends["max"])
+    if not first.is_valid:
+        return f"{column!r} has no times"
+    return f"the times of {column!r} go from {first} to {last}; write a window of these times, by --start-time and --end-time"
 
 
 def _find_ends(name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -295,7 +295,7 @@ def read_records(
     reading: what is read of records of a kind. halves: the members of `captureData` to read.
     """
     data_format = config.dataset_format
-    headers = analysis.headers
+    names: tuple[str, ...] = ()
     if isinstance(data_format, JsonFormat):
         source = list_dataset(engine, config.dataset_source)
         records = NO_RECORDS
@@ -305,10 +305,9 @@ def read_records(
         source = _list_captures(engine, config)
         records = select_records(halves, read_options(config))
         whole_files = False
-        names = find_input_columns(engine, source, records)
         # JSON names the features itself
-        if headers is None and "_c0" not in names and not config.replays_service and not config.features_attribute:
-            headers = names or None
+        if not config.replays_service and features_path(config, analysis) is None:
+            names = find_input_columns(engine, source, records)
     # The longest line decides how much Spark reads at once
     line_bytes = measure_longest_line(engine.storage(source.path), source.files[0])
     if whole_files:
@@ -317,7 +316,8 @@ def read_records(
         engine,
         source,
         reading(records),
-        headers,
+        analysis.headers,
+        names,
         threshold=probability_threshold(config, analysis),
         documents=isinstance(data_format, JsonFormat),
         whole_files=whole_files,

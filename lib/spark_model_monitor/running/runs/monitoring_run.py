@@ -410,10 +410,7 @@ class _Reading:
         elif ledger.quarantined_share > self.max_quarantined_share and dataset.has_lines:
             quarantine = describe_first_unwritten(dataset)
         if not ledger.read and dataset.times is not None:
-            raise errors.NoData(
-                f"{errors.NO_DATA}: no row is in the window: {dataset.times()}; write a window of these times, by --start-time "
-                "and --end-time"
-            )
+            raise errors.NoData(f"{errors.NO_DATA}: no row is in the window: {dataset.times()}")
         _require_enough(ledger, self.max_quarantined_share, quarantine)
         return scanned, ledger, dataset
 

@@ -21,7 +21,7 @@ from spark_model_monitor.documents.document import describe_unknown_name
 from spark_model_monitor.documents.rules_file import convert_yaml
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
-from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError
+from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, suggest_path
 from spark_model_monitor.reports.alerts import SinkDestination, read_destinations
 from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
 from spark_model_monitor.reports.sinks import Environment
@@ -109,7 +109,10 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
     sinks: tuple[SinkDestination, ...] = ()
     alarm_limits: list[float] = []
     for path in paths:
-        if path.is_dir():
+        if not path.exists():
+            fault = BadInput(f"{path}: there is no such file or directory{suggest_path(str(path))}")
+            fleet_entries.append(Entry(path.name.removesuffix(ENTRIES[1:]), fault=fault))
+        elif path.is_dir():
             files = sorted(path.glob(ENTRIES))
             if not files:
                 raise BadInput(f"{path}: has no schedule entries; they are called {ENTRIES}")
