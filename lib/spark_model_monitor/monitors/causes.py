@@ -31,7 +31,8 @@ from spark_model_monitor.data.profiling.row_sample import (
     read_sampled_rows,
 )
 from spark_model_monitor.data.profiling.segment_scan import AND, Part
-from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
+from spark_model_monitor.data.records.event_times import parse_microseconds
+from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, remove_values
 from spark_model_monitor.documents.page import format_percent
