@@ -94,10 +94,6 @@ class Candidate:
     binned: BinnedColumn
     labels: tuple[str, ...]
 
-    @property
-    def has_ranges(self) -> bool:
-        return bool(self.binned.cuts)
-
     @classmethod
     def from_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
         # Bins end below a cut, ranges begin at it
@@ -131,7 +127,7 @@ def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins)
             labels,
             codes_before=codes_before,
             columns=names,
-            have_ranges=any(column.has_ranges for column in columns),
+            have_ranges=any(column.binned.cuts for column in columns),
         )
 
 
