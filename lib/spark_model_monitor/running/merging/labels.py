@@ -28,13 +28,11 @@ from spark_model_monitor.data.records.json_lines import (
 )
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import ENCODINGS, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
 from spark_model_monitor.value_class import value_class
-
-ENCODINGS = ("CSV", "JSON", "BASE64")
 
 
 class Repair(IntEnum):
