@@ -31,7 +31,8 @@ from spark_model_monitor.data.profiling.row_sample import (
     read_sampled_rows,
 )
 from spark_model_monitor.data.profiling.segment_scan import AND, Part
-from spark_model_monitor.data.records.event_times import convert_microseconds, parse_microseconds
+from spark_model_monitor.data.records.event_times import parse_microseconds
+from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
 from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, CheckResult, remove_values
 from spark_model_monitor.documents.page import format_percent
@@ -93,10 +94,6 @@ class Candidate:
     binned: BinnedColumn
     labels: tuple[str, ...]
 
-    @property
-    def has_ranges(self) -> bool:
-        return bool(self.binned.cuts)
-
     @classmethod
     def from_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
         # Bins end below a cut, ranges begin at it
@@ -130,7 +127,7 @@ def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins)
             labels,
             codes_before=codes_before,
             columns=names,
-            have_ranges=any(column.has_ranges for column in columns),
+            have_ranges=any(column.binned.cuts for column in columns),
         )
 
 

@@ -166,7 +166,7 @@ class HadoopStorage(Storage):
                 self._put_in_place(target_path, lambda stream: self._copy(sources, stream), private=True)
         return True
 
-    def _put_in_place(self, target: JavaObject, fill: Callable[[JavaObject], None], *, private: bool = False) -> None:
+    def _put_in_place(self, target: JavaObject, fill: Callable[[JavaObject], None], *, private: bool) -> None:
         """Create a file from what `fill` writes to a Java stream, by a draft where partial files are visible."""
         # An object appears when it is complete, so a draft would only cost another copy
         if not self.shows_drafts:

@@ -7,12 +7,8 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.event_times import (
-    LAST_BYTES,
-    convert_microseconds,
-    extract_times,
-    find_newest_time,
-)
+from spark_model_monitor.data.records.event_times import LAST_BYTES, extract_times, find_newest_time
+from spark_model_monitor.data.records.windows import convert_microseconds
 
 from .captured_lines import captured, encode_line
 

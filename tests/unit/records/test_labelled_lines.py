@@ -54,9 +54,9 @@ def read_outcomes(lines, reading, **options):
     rows = LabelledRecords(reading, FILES, **options).rows(make_batch(lines))
     cells = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     outcomes = {}
-    for line, reason, counted, row in zip(
-        rows.lines.tolist(), rows.reasons.tolist(), rows.cells.tolist(), cells, strict=True
-    ):
+    columns = (rows.lines, rows.reasons, rows.cells)
+    numbers = zip(*(column.tolist() for column in columns), strict=True)
+    for (line, reason, counted), row in zip(numbers, cells, strict=True):
         assert counted == (reason == 0 and line not in outcomes), "a kept record's first row, and no other"
         outcomes[line] = Refusal(reason) if reason else [*outcomes.get(line, []), row]
     assert sorted(outcomes) == list(outcomes) == list(range(len(lines)))
@@ -75,33 +75,35 @@ def alone(line, reading):
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("line", "outcome"),
-    [
-        (encode_line(merged("1", "0.75\n")), [("31", "basic", "1", "1")]),
-        (encode_line(merged("1", "0.5")), [("31", "basic", "1", "0")]),
-        (encode_line(merged("1,2", "0.75,no")), [("31", "basic", "1", "1")]),
-        (encode_line(merged('"yes, sir"', "0.75")), [("31", "basic", "yes, sir", "1")]),
-        (encode_line(merged("1\n0", "0.75\n0.25")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
-        (encode_line(merged("1", " 0.75")), [("31", "basic", "1", "1")]),  # Python takes it for a number
-        (encode_line(merged("1", "inf")), Refusal.PROBABILITY_NOT_A_NUMBER),
-        (encode_line(merged("1", "37")), Refusal.PROBABILITY_OUT_OF_RANGE),
-        (encode_line(merged(" 1 ", "0.75")), [("31", "basic", "1", "1")]),
-        (encode_line(merged("NaN", "0.75")), [("31", "basic", None, "1")]),
-        (encode_line(merged("1", "much")), Refusal.PROBABILITY_NOT_A_NUMBER),
-        (encode_line(merged("1", ",0.75")), [("31", "basic", "1", None)]),
-        (encode_line(merged(",1", "0.75")), [("31", "basic", None, "1")]),
-        (encode_line(merged("1", "[0.75]", encoding="JSON")), [("31", "basic", "1", "1")]),
-        (encode_line(merged("1", "0.75", time=None)), [("31", "basic", "1", "1")]),  # the hour of the folder counts
-        (encode_line(merged("1", "0.75", time="2022-04-18T01:00:00Z")), Refusal.OUTSIDE_WINDOW),
-        (encode_line(merged("1", "0.75", time="yesterday")), Refusal.UNREADABLE_TIME),
-        (encode_line(merged(None, "0.75")), Refusal.NO_LABEL),
-        (encode_line(merged("1", None)), Refusal.NO_PAYLOAD),
-        (encode_line(merged("1", "0.75")) + " and more", Refusal.NOT_A_JSON_OBJECT),
-        ("[]", Refusal.NOT_A_CAPTURE),
-        (json.dumps(merged("\ud800", "0.75")), Refusal.NOT_UTF_8),
-    ],
-)
+KEPT_LINES = [
+    (encode_line(merged("1", "0.75\n")), [("31", "basic", "1", "1")]),
+    (encode_line(merged("1", "0.5")), [("31", "basic", "1", "0")]),
+    (encode_line(merged("1,2", "0.75,no")), [("31", "basic", "1", "1")]),
+    (encode_line(merged('"yes, sir"', "0.75")), [("31", "basic", "yes, sir", "1")]),
+    (encode_line(merged("1", " 0.75")), [("31", "basic", "1", "1")]),  # Python takes it for a number
+    (encode_line(merged(" 1 ", "0.75")), [("31", "basic", "1", "1")]),
+    (encode_line(merged("NaN", "0.75")), [("31", "basic", None, "1")]),
+    (encode_line(merged("1", ",0.75")), [("31", "basic", "1", None)]),
+    (encode_line(merged(",1", "0.75")), [("31", "basic", None, "1")]),
+    (encode_line(merged("1", "[0.75]", encoding="JSON")), [("31", "basic", "1", "1")]),
+    (encode_line(merged("1", "0.75", time=None)), [("31", "basic", "1", "1")]),  # the hour of the folder counts
+]
+REFUSED_LINES = [
+    (encode_line(merged("1\n0", "0.75\n0.25")), Refusal.UNEQUAL_NUMBERS_OF_OUTCOMES),
+    (encode_line(merged("1", "inf")), Refusal.PROBABILITY_NOT_A_NUMBER),
+    (encode_line(merged("1", "37")), Refusal.PROBABILITY_OUT_OF_RANGE),
+    (encode_line(merged("1", "much")), Refusal.PROBABILITY_NOT_A_NUMBER),
+    (encode_line(merged("1", "0.75", time="2022-04-18T01:00:00Z")), Refusal.OUTSIDE_WINDOW),
+    (encode_line(merged("1", "0.75", time="yesterday")), Refusal.UNREADABLE_TIME),
+    (encode_line(merged(None, "0.75")), Refusal.NO_LABEL),
+    (encode_line(merged("1", None)), Refusal.NO_PAYLOAD),
+    (encode_line(merged("1", "0.75")) + " and more", Refusal.NOT_A_JSON_OBJECT),
+    ("[]", Refusal.NOT_A_CAPTURE),
+    (json.dumps(merged("\ud800", "0.75")), Refusal.NOT_UTF_8),
+]
+
+
+@pytest.mark.parametrize(("line", "outcome"), [*KEPT_LINES, *REFUSED_LINES])
 def test_what_a_record_is_alone_and_among_plain_ones(line, outcome):
     plain = encode_line(merged("0", "0.25"))
 

@@ -189,13 +189,13 @@ WORTH_PROCESSES_OF_TEXTS = 16
 (benchmarks/merge.py)."""
 
 
-def processes_for(parts: int, processes: int | None = None, worth: int = WORTH_PROCESSES) -> int:
+def processes_for(parts: int, processes: int | None, worth: int) -> int:
     """The number of processes for `parts`. processes: the maximum; None for one per core from `worth` partitions on."""
     return min(parts, processes or (len(os.sched_getaffinity(0)) if parts >= worth else 1))
 
 
 def run_in_processes(
-    parts: Sequence[Callable[[], Iterable[TaskResult]]], processes: int | None = None, worth: int = WORTH_PROCESSES
+    parts: Sequence[Callable[[], Iterable[TaskResult]]], processes: int | None, worth: int = WORTH_PROCESSES
 ) -> list[list[TaskResult]]:
     """The batches or states of every partition, in order. This process computes some of them, or all if there are few.
 

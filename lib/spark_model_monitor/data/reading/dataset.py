@@ -26,7 +26,6 @@ from spark_model_monitor.data.records.decoded_rows import (
     can_match_by_name,
     choose_matching,
 )
-from spark_model_monitor.data.records.event_times import convert_microseconds
 from spark_model_monitor.data.records.locations import (
     BLOCK_START,
     FILE,
@@ -37,6 +36,7 @@ from spark_model_monitor.data.records.locations import (
     format_uri,
 )
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
+from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.errors import BadInput, NeedsSpark
 from spark_model_monitor.plugins import plugin

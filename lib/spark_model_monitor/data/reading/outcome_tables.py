@@ -60,7 +60,6 @@ log = logging.getLogger(__name__)
 
 
 # Names of these columns if no header names them
-LABEL_COLUMN = "label"
 PREDICTION_COLUMN = "predicted_label"
 
 
@@ -115,7 +114,7 @@ def read_labelled(
 
 def _name_columns(headers: Sequence[str] | None, features: int, reading: OutcomeReading) -> tuple[str, ...]:
     """The names of the columns: the headers, then default names."""
-    outcomes = [LABEL_COLUMN] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
+    outcomes = [LABEL] * reading.with_label + [PREDICTION_COLUMN] * reading.with_prediction
     # Headers name the features, and then perhaps label and prediction
     if headers is None:
         return (*(f"column_{position}" for position in range(features)), *outcomes)

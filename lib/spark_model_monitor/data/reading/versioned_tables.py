@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import pairwise
@@ -26,6 +26,7 @@ from spark_model_monitor.data.engine.local_tables import TableFiles, read_schema
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.formats import LIBRARIES, parse_table_path
 from spark_model_monitor.data.reading.ledger import TableVersion, Version
+from spark_model_monitor.data.records.windows import convert_microseconds, count_microseconds
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import (
     NO_DATA,
@@ -85,14 +86,14 @@ def make_nothing_appended_error(name: str, start: int, version: int) -> NoData:
 def _find_version(requested: Version, versions: Versions, where: str) -> int:
     if isinstance(requested, datetime):
         # The version that was current at that time
-        micros = round((requested - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds() * 1e6)
+        micros = count_microseconds(requested)
         matching = [number for number, time in versions if time <= micros]
     else:
         matching = [number for number, _ in versions if number == requested]
     if not matching:
         newest, _ = versions[0]
         oldest, time = versions[-1]
-        first = datetime.fromtimestamp(time / 1e6, timezone.utc).isoformat(timespec="seconds")
+        first = convert_microseconds(time).isoformat(timespec="seconds")
         raise BadConfiguration(
             f"{where} has no version {requested}; its versions are {oldest}, of {first}, to {newest}"
         )
@@ -119,7 +120,7 @@ def list_commits(engine: Engine, name: str) -> list[Commit]:
     oldest_first = [*reversed(table.versions)]
     commits = list[Commit]()
     for index, (version, micros) in enumerate(oldest_first):
-        time = datetime.fromtimestamp(micros // 1_000_000, timezone.utc)
+        time = convert_microseconds(micros).replace(microsecond=0)
         # Windows end at commits, so no two may have one time
         if commits and time <= commits[-1].time:
             time = commits[-1].time + timedelta(seconds=1)

@@ -98,6 +98,11 @@ def combine_chunks(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks()
 
 
+def get_column(table: pa.Table, name: str) -> pa.Array:
+    """A column of a table as one array."""
+    return combine_chunks(table.column(name))
+
+
 Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
 Bytes: TypeAlias = NDArray[np.uint8]
 

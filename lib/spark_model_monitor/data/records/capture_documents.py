@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records import REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import (
     Flags,
+    get_column,
     get_text_buffer,
     has_letters,
 )
@@ -36,7 +37,7 @@ from spark_model_monitor.data.records.decoding import (
 )
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import parse_json
-from spark_model_monitor.data.records.line_templates import get_member, parse_table
+from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled
 from spark_model_monitor.value_class import value_class
@@ -74,7 +75,7 @@ def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Column
     is_request = pa.array(~np.isin(reasons, UNKNOWN_REQUESTS))
     request_lines = lines.filter(is_request).cast(pa.binary())
     request_lines = request_lines.filter(pc.match_substring(request_lines, QUOTED_METADATA_KEY))
-    members = get_member(parse_table(request_lines.view(pa.string()), SCHEMA), REQUEST_METADATA)
+    members = get_column(parse_table(request_lines.view(pa.string()), SCHEMA), REQUEST_METADATA)
     # Lines that are unlike their neighbours one by one
     are_unlike = members.is_null()
     unlike_members = [_read_member(line) for line in request_lines.filter(are_unlike).to_pylist()]
@@ -206,15 +207,15 @@ def parse_documents(lines: pa.StringArray, reading: Reading, *, with_truth: bool
     """The lines, parsed as the reading requests. with_truth: also their ground truth."""
     # Only what the reading needs is parsed
     table = parse_table(lines, _build_schema(reading, with_truth=with_truth))
-    captured = get_member(table, "captureData")
+    captured = get_column(table, "captureData")
     nothing = pa.nulls(len(lines), pa.string())
     event = None
     if _select_event_members(reading):
-        event = get_member(table, "eventMetadata")
+        event = get_column(table, "eventMetadata")
     return Documents(
         captured.is_valid().to_numpy(zero_copy_only=False).copy(),
         {half: _read_payloads(pc.struct_field(captured, [half]), reading) for half in reading.ordered_halves},
-        _read_payloads(get_member(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
+        _read_payloads(get_column(table, GROUND_TRUTH), reading) if with_truth else Payloads(nothing, nothing),
         nothing if reading.window is None else pc.struct_field(event, ["inferenceTime"]),
         nothing if reading.sample is None else pc.struct_field(event, ["eventId"]),
         nothing if reading.target_model is None else pc.struct_field(event, ["targetModel"]),

@@ -391,7 +391,7 @@ def read_printed_list(data: str) -> list[str] | None:
     return rows or None
 
 
-def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool = False) -> list[JsonObject]:
+def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> list[JsonObject]:
     """The rows of a JSON payload: an object, an array of objects, or one object per line.
 
     with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.data.records.windows import count_microseconds, parse_time
 
 _TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # ASCII only: a line's bytes need not be text
 _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
 LAST_BYTES = 192  # of a captured line, usually its metadata; otherwise the whole line is searched
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def extract_times(lines: pa.Array) -> pa.StringArray:
@@ -36,7 +31,7 @@ def find_newest_time(texts: pa.Array) -> int:
         last = pc.max(texts).as_py()
         times = [time for time in [last and parse_time(last)] if time]
     if times:
-        return max(0, (max(times) - _EPOCH) // _MICROSECOND)
+        return max(0, count_microseconds(max(times)))
     return 0
 
 
@@ -63,11 +58,6 @@ def _parse_usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
         return texts.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     except pa.ArrowInvalid:
         return None
-
-
-def convert_microseconds(microseconds: int) -> datetime:
-    """The time for a result of `find_newest_time`."""
-    return _EPOCH + microseconds * _MICROSECOND
 
 
 def _extract_times(texts: pa.BinaryArray) -> pa.BinaryArray:

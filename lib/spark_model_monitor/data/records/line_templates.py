@@ -22,7 +22,6 @@ from spark_model_monitor.data.records.arrays import (
     BACKSLASH,
     Bytes,
     Flags,
-    combine_chunks,
     compute_text_starts,
     find_backslashes_and_controls,
     find_letters,
@@ -204,11 +203,6 @@ def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
     if len(rows) == len(lines) and (np.diff(indices) > 0).all():
         return rows
     return rows.take(pa.array(indices, mask=indices < 0))
-
-
-def get_member(table: pa.Table, name: str) -> pa.StructArray:
-    """A column of `parse_table` as one array."""
-    return combine_chunks(table.column(name))
 
 
 def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Positions, pa.Table]]:

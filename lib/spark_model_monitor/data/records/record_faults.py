@@ -6,12 +6,11 @@ import json
 
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import ENCODINGS, Refusal
 from spark_model_monitor.documents.json_text import explain_syntax_fault, is_cut_off
 
 NOT_IN_ONE_LINE = "the object doesn't end in this line; is it cut off?"
 
-ENCODINGS = ("CSV", "JSON", "BASE64")
 LONGEST_SHOWN = 24  # characters of a word that is none of these
 MEMBERS_OF_CAPTURES = (("encoding", '"CSV", "JSON" or "BASE64"'), ("data", "the payload"))
 

@@ -15,6 +15,8 @@ from spark_model_monitor.data.records.arrays import concat_rows
 
 MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
 
+ENCODINGS = ("CSV", "JSON", "BASE64")
+
 REASON = "__reason"
 
 CELLS = "__cells"

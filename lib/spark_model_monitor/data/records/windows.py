@@ -12,6 +12,7 @@ from spark_model_monitor.errors import BadConfiguration
 
 HOUR = timedelta(hours=1)
 A_MOMENT = timedelta(microseconds=1)  # the end of a window doesn't belong to it
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 HOUR_NAME = "%Y/%m/%d/%H"  # of the folder of an hour, or of a run by its time (C1.5)
 
@@ -85,6 +86,16 @@ def parse_time(text: str) -> datetime | None:
         return time.astimezone(timezone.utc) + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
     except (ValueError, OverflowError):
         return None
+
+
+def count_microseconds(time: datetime) -> int:
+    """A time in microseconds since 1970."""
+    return (time - EPOCH) // A_MOMENT
+
+
+def convert_microseconds(microseconds: int) -> datetime:
+    """The time so many microseconds after 1970 began."""
+    return EPOCH + microseconds * A_MOMENT
 
 
 def format_duration(span: timedelta) -> str:

@@ -31,7 +31,7 @@ from spark_model_monitor.data.reading.listing import (
 from spark_model_monitor.data.reading.readers import read_table
 from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
 from spark_model_monitor.data.records.locations import FILE, LINE, MAX_RECORD_BYTES, format_uri
-from spark_model_monitor.data.records.windows import Window
+from spark_model_monitor.data.records.windows import Window, convert_microseconds, count_microseconds
 from spark_model_monitor.data.request_logs import find_log_reader
 from spark_model_monitor.data.request_logs.capture_lines import (
     CAPTURE_BEGINNING,
@@ -50,7 +50,7 @@ from spark_model_monitor.data.request_logs.capture_lines import (
     join_halves,
     list_roles,
 )
-from spark_model_monitor.data.request_logs.logged_events import EPOCH, MICROSECOND, EventRole, LogReader
+from spark_model_monitor.data.request_logs.logged_events import EventRole, LogReader
 from spark_model_monitor.errors import BadConfiguration, is_catalog_name
 from spark_model_monitor.plugins import plugin
 from spark_model_monitor.storage import Storage, StoredFile, join
@@ -157,7 +157,7 @@ def list_window_hours(window: Window | None) -> set[int] | None:
     """The hours of a window, and the hour after it, whose folder may have some of its records, since 1970; None for all."""
     if window is None:
         return None
-    return {(hour - EPOCH) // MICROSECOND // MICROSECONDS_OF_AN_HOUR for hour in window.hours(later=1)}
+    return {count_microseconds(hour) // MICROSECONDS_OF_AN_HOUR for hour in window.hours(later=1)}
 
 
 def make_staging_folder(engine: Engine, staging: str | None) -> TemporaryFolder | SharedFolder:
@@ -186,7 +186,7 @@ def _list_log(engine: Engine, path: str, hours: Collection[int] | None) -> Listi
     folders = [path]
     if hours is not None and not storage.exists(join(path, DELTA_LOG)):
         later = {*hours, *(hour + 1 for hour in hours)}
-        moments = [EPOCH + hour * MICROSECONDS_OF_AN_HOUR * MICROSECOND for hour in sorted(later)]
+        moments = [convert_microseconds(hour * MICROSECONDS_OF_AN_HOUR) for hour in sorted(later)]
         folders = list_hour_folders(storage, path, moments)
     files = {file for folder in folders for file in storage.list_files(folder) if file.size_bytes}
     require_within(path, (file.path for file in files))
@@ -323,5 +323,5 @@ def _place_hours(storage: Storage, written: str, captures: str) -> None:
         files = [file.path for file in storage.list_files(join(written, name))]
         folder = ""
         if hour != NO_HOUR:
-            folder = f"{EPOCH + hour * MICROSECONDS_OF_AN_HOUR * MICROSECOND:%Y/%m/%d/%H}/"
+            folder = f"{convert_microseconds(hour * MICROSECONDS_OF_AN_HOUR):%Y/%m/%d/%H}/"
         storage.assemble(files, join(captures, f"{folder}captures.jsonl"))

@@ -28,11 +28,9 @@ from spark_model_monitor.data.records.decoding import RecordRefused, parse_line
 from spark_model_monitor.data.records.json_lines import iterate_records
 from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.windows import parse_hour_of_path
+from spark_model_monitor.data.records.windows import count_microseconds, parse_hour_of_path
 from spark_model_monitor.data.request_logs.logged_events import (
-    EPOCH,
     GOOD_STATUS,
-    MICROSECOND,
     EventRole,
     LoggedEvent,
     LoggedPayload,
@@ -199,7 +197,7 @@ class ConvertedLog:
             return time // MICROSECONDS_OF_AN_HOUR
         moment = parse_hour_of_path(file)
         if moment is not None:
-            return (moment - EPOCH) // MICROSECOND // MICROSECONDS_OF_AN_HOUR
+            return count_microseconds(moment) // MICROSECONDS_OF_AN_HOUR
         if self.hours is None:
             return NO_HOUR
         return min(self.hours)

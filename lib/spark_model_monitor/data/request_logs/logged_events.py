@@ -10,23 +10,21 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from spark_model_monitor.data.records.decoding import BASE64, CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.windows import parse_time
+from spark_model_monitor.data.records.windows import convert_microseconds, count_microseconds, parse_time
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.value_class import value_class
 
 LogValue: TypeAlias = "str | bytes | float | bool | Sequence[LogValue] | Mapping[str, LogValue] | None"
 Document: TypeAlias = Mapping[str, LogValue]  # a record: a JSON object, or a row of a table as one
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-MICROSECOND = timedelta(microseconds=1)
-LATEST = (datetime(9999, 12, 31, tzinfo=timezone.utc) - EPOCH) // MICROSECOND
+LATEST = count_microseconds(datetime(9999, 12, 31, tzinfo=timezone.utc))
 
 TICK_MICROSECONDS = {10**11: 1_000_000, 10**14: 1_000, 10**17: 1}
 """Microseconds in a tick of a time that is a number, by the number that it is below: seconds, milliseconds, microseconds
@@ -172,7 +170,7 @@ def parse_moment(value: LogValue) -> int | None:
 def _parse_second(text: str) -> int | None:
     """A time as text; events of one second have the same."""
     parsed = parse_time(text)
-    return None if parsed is None else (parsed - EPOCH) // MICROSECOND
+    return None if parsed is None else count_microseconds(parsed)
 
 
 def format_moment(microseconds: int) -> str:
@@ -183,7 +181,7 @@ def format_moment(microseconds: int) -> str:
 
 @lru_cache(maxsize=2**12)
 def _format_second(seconds: int) -> str:
-    return (EPOCH + timedelta(seconds=seconds)).isoformat().removesuffix("+00:00")
+    return convert_microseconds(seconds * MICROSECONDS_OF_A_SECOND).isoformat().removesuffix("+00:00")
 
 
 def read_text(value: LogValue) -> str | None:

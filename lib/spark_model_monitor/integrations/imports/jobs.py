@@ -123,7 +123,7 @@ def build_jobs(
     if definition.monitoring_type == "ModelExplainability" and MODEL not in definition.environment:
         missing[MODEL] = "the model that is explained: its file, its address or module:function"
     if definition.monitoring_type not in _WITH_GROUND_TRUTH:
-        return (_build_job("monitor", monitoring, missing, definition),)
+        return (_build_job(monitoring, missing, definition),)
     # The merge writes the records that the monitoring job then reads instead of the captures
     merged = f"{definition.output_uri}/merge/{source.endpoint or schedule}"
     if merged in merge_folders:
@@ -144,7 +144,7 @@ def build_jobs(
         missing_of_merge["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
     return (
         JobVariables("merge", _name_variables(merging), missing_of_merge),
-        _build_job("monitor", monitoring, missing, definition),
+        _build_job(monitoring, missing, definition),
     )
 
 
@@ -157,13 +157,13 @@ def _get_outputs_folder(captures: str) -> str:
     return captures.rstrip("/").rpartition("/")[0] or "/"
 
 
-def _build_job(name: str, texts: Texts, missing: Texts, definition: Definition) -> JobVariables:
+def _build_job(texts: Texts, missing: Texts, definition: Definition) -> JobVariables:
     option_variables = {variable_name(option, OPTIONS[option]) for option in OPTIONS}
     # What the definition says by its members wins over a variable of the same name
     environment = {key: text for key, text in definition.environment.items() if key not in texts}
     # Sorted, so that a second import writes the same files
     unused = tuple(sorted(environment.keys() - option_variables))
-    return JobVariables(name, _name_variables({**texts, **environment}), missing, unused, HOUR_NAME)
+    return JobVariables("monitor", _name_variables({**texts, **environment}), missing, unused, HOUR_NAME)
 
 
 def _name_variables(texts: Texts) -> dict[str, str]:

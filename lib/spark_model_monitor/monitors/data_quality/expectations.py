@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from spark_model_monitor.data.profiling.partition import column_type
+from spark_model_monitor.data.records.windows import count_microseconds
 from spark_model_monitor.documents.check_results import (
     EXPECTATION,
     LIMITS,
@@ -40,7 +41,6 @@ from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, bi
 from spark_model_monitor.monitors.data_quality.rule_table import (
     Measurements,
     RuleTable,
-    count_microseconds,
     is_present,
     parse_moment,
 )

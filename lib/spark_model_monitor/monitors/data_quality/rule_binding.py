@@ -11,6 +11,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_model_monitor.data.records.windows import count_microseconds
 from spark_model_monitor.documents.dqdl import (
     ANOMALIES,
     Condition,
@@ -26,7 +27,6 @@ from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors.data_quality.rule_conditions import evaluate_formula
 from spark_model_monitor.monitors.data_quality.rule_table import (
     RuleTable,
-    count_microseconds,
     is_present,
     parse_moment,
 )

@@ -7,7 +7,7 @@ Driver only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TypeVar
 
 from spark_model_monitor.data.profiling.rule_scan import RowFormula, Rules
@@ -19,13 +19,6 @@ from spark_model_monitor.statistics.states.rule_counts import RuleCounts
 from spark_model_monitor.value_class import value_class
 
 Counted = TypeVar("Counted")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-def count_microseconds(moment: datetime) -> int:
-    """A time as rules compare it: in microseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def parse_moment(text: str) -> datetime | None:

@@ -25,11 +25,11 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
 from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.records import REQUEST_METADATA
-from spark_model_monitor.data.records.arrays import concat_rows, is_writable, select_rows, take_rows
+from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_writable, select_rows, take_rows
 from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
-from spark_model_monitor.data.records.line_templates import get_member, parse_table
+from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import FILE, FILE_KEY, LINE
 from spark_model_monitor.data.records.refusals import REASON, Refusal, decode_by_parts
 from spark_model_monitor.data.records.windows import parse_time
@@ -163,8 +163,8 @@ class RequestDecoder:
 
     def _records(self, lines: pa.StringArray) -> Records:
         table = parse_table(lines, MEMBERS)
-        output = pc.struct_field(get_member(table, "captureData"), ["endpointOutput"])
-        event_ids, inference_ids, times = (pc.struct_field(get_member(table, "eventMetadata"), [i]) for i in range(3))
+        output = pc.struct_field(get_column(table, "captureData"), ["endpointOutput"])
+        event_ids, inference_ids, times = (pc.struct_field(get_column(table, "eventMetadata"), [i]) for i in range(3))
         # Nearly all lines have the plain form, which is parsed a batch at a time
         is_plain = np.asarray(output.is_valid()) & (merge_rows.has_text(event_ids) | merge_rows.has_text(inference_ids))
         events = _replace_empty_by_null(event_ids)

@@ -46,15 +46,6 @@ COUNTED = pa.schema([("bin", pa.float64()), ("captures", pa.int64())])
 CANDIDATES = pa.schema([("stratum", pa.int64()), ("draw", pa.int64()), ("id", pa.string()), ("score", pa.float64())])
 
 
-class CandidateId(TypedDict):
-    """A row of `CANDIDATES`."""
-
-    stratum: int
-    draw: int
-    id: str
-    score: float | None
-
-
 class ChosenId(TypedDict):
     """A line of `to_label.jsonl`."""
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Flags, combine_chunks, compute_text_starts, get_text_buffer
+from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, get_column, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
@@ -118,7 +118,7 @@ class JoinBucket:
         join = self._join
 
         # The label of each capture: its index in self._labels, -1 without one
-        ids = _array(captures, KEY)
+        ids = get_column(captures, KEY)
         branches = _column(captures, "branch")
         hours = _column(captures, "hour")
         numbers = self._labels.look_up_ids(ids)
@@ -168,7 +168,7 @@ class JoinBucket:
     ) -> Iterator[pa.RecordBatch]:
         """What to remember about captures (`merge_rows.ID_SCHEMA`), in sort order."""
         absent = pa.scalar("true" if are_absent else None, pa.string())
-        ids, scores = (_array(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
+        ids, scores = (get_column(captures, name).filter(pa.array(flags)) for name in (KEY, "score"))
         members = {
             ',"label":': self._labels.take_hashes(labels[flags]).cast(pa.string()),
             ',"absent":': pa.repeat(absent, len(ids)),
@@ -206,7 +206,7 @@ class JoinBucket:
 
     def _count_news(self, rows: pa.Table) -> None:
         """Count the remembered captures of other hours whose label has changed."""
-        ids = _array(rows, KEY)
+        ids = get_column(rows, KEY)
         hours = _column(rows, "hour")
         numbers = self._labels.look_up_ids(ids)
         self._remembered[numbers[numbers >= 0]] = True
@@ -236,7 +236,7 @@ class JoinBucket:
         numbers_of_hour = (_column(rows, "branch"), hours)
 
         # Their label now, and whether they were remembered with one
-        labels = self._labels.match_labels(self._labels.look_up_ids(_array(rows, KEY)), hours)
+        labels = self._labels.match_labels(self._labels.look_up_ids(get_column(rows, KEY)), hours)
         current_hashes = self._labels.take_hashes(labels)
         had_none = _is_null(rows, "label")
 
@@ -268,8 +268,8 @@ class Labels:
     """
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
-        self._ids = _array(rows, KEY)
-        self._texts = _array(rows, TEXT)
+        self._ids = get_column(rows, KEY)
+        self._texts = get_column(rows, TEXT)
         self._hashed, self._id_hashes, self._examples, numbers = _number_texts(self._ids)
         # By id, then by position in the source: which label is the last doesn't depend on partitions
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
@@ -414,8 +414,8 @@ def _account_labels(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) 
 
 def _compose_keys(rows: pa.Table) -> pa.Array:
     """Branch, hour and id as a single text."""
-    numbers = [_array(rows, name).cast(pa.string()) for name in ("branch", "hour")]
-    return pc.binary_join_element_wise(*numbers, _array(rows, KEY), "/")
+    numbers = [get_column(rows, name).cast(pa.string()) for name in ("branch", "hour")]
+    return pc.binary_join_element_wise(*numbers, get_column(rows, KEY), "/")
 
 
 def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
@@ -424,15 +424,11 @@ def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
     return rows.filter(pa.array(flags))
 
 
-def _array(rows: pa.Table, name: str) -> pa.Array:
-    return combine_chunks(rows.column(name))
-
-
 def _column(rows: pa.Table, name: str, default: int = 0) -> Numbers:
-    numbers: Numbers = _array(rows, name).fill_null(default).to_numpy(zero_copy_only=False)
+    numbers: Numbers = get_column(rows, name).fill_null(default).to_numpy(zero_copy_only=False)
     return numbers
 
 
 def _is_null(rows: pa.Table, name: str) -> Flags:
-    flags: Flags = np.asarray(_array(rows, name).is_null())
+    flags: Flags = np.asarray(get_column(rows, name).is_null())
     return flags

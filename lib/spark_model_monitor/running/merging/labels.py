@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.ledger import NUMBER
-from spark_model_monitor.data.records.arrays import Flags, concat_rows, is_utf_8, is_writable, take_rows
+from spark_model_monitor.data.records.arrays import Flags, concat_rows, get_column, is_utf_8, is_writable, take_rows
 from spark_model_monitor.data.records.decoding import format_json_value
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
@@ -26,15 +26,13 @@ from spark_model_monitor.data.records.json_lines import (
     parse_json,
     parse_literal,
 )
-from spark_model_monitor.data.records.line_templates import get_member, parse_table
+from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import ENCODINGS, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
 from spark_model_monitor.value_class import value_class
-
-ENCODINGS = ("CSV", "JSON", "BASE64")
 
 
 class Repair(IntEnum):
@@ -435,8 +433,8 @@ class GroundTruth:
 def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa.StringArray]:
     """Which lines are single records with an id and a label in a known encoding, and the ids and truths of those."""
     table = parse_table(lines, MEMBERS)
-    data, encodings = (pc.struct_field(get_member(table, "groundTruthData"), [i]) for i in range(2))
-    ids = pc.struct_field(get_member(table, "eventMetadata"), [0])
+    data, encodings = (pc.struct_field(get_column(table, "groundTruthData"), [i]) for i in range(2))
+    ids = pc.struct_field(get_column(table, "eventMetadata"), [0])
     # No encoding counts as CSV, as below
     is_known_encoding = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
     flags: Flags = (

@@ -191,7 +191,7 @@ class _Hours:
         return join_inputs
 
     def stage_hours(
-        self, folder: str, *, before: Collection[HourFolder] = (), earlier: Collection[HourFolder] = ()
+        self, folder: str, *, before: Collection[HourFolder], earlier: Collection[HourFolder] = ()
     ) -> StagedHours:
         """The hours, merged. before, earlier: remembered hours that are merged again, and hours that may have changed.
 

@@ -55,7 +55,7 @@ def show_findings(findings: Findings, stream: TextIO) -> bool:
     return is_terminal
 
 
-def describe_result(findings: Findings, *, output_path: str | None = None, page: str | None = None) -> dict[str, Json]:
+def describe_result(findings: Findings, *, output_path: str | None = None, page: str | None) -> dict[str, Json]:
     """A run for --json: outcome, sentence, next step, and each change."""
     # Programs pass it on and keep it, so it has no values of the data
     shown = findings.without_values

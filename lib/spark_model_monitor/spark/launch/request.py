@@ -236,7 +236,7 @@ def option_values(options: Sequence[SparkOption], name: str) -> list[str]:
 
 
 def option_words(
-    options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str] = ()
+    options: Sequence[SparkOption], ours: Mapping[str, Sequence[str]], left_out: Collection[str]
 ) -> list[str]:
     """The options as words, except those left out. ours: words of `LISTS` that precede the given ones."""
     words = []

@@ -92,10 +92,6 @@ class KllSketch(State):
         doublings = math.log2(self.count * self.k / (4096 * 2048))
         return 0.00035 * (2048 / self.k) * max(1.0, doublings)
 
-    def rank(self, value: float, *, inclusive: bool = True) -> int:
-        """The number of values at or below `value`; below it if not `inclusive`."""
-        return int(_count_ranks(self.step_cdf(), [value], "right" if inclusive else "left")[0])
-
     def step_cdf(self) -> tuple[Values, Integers]:
         """The distinct items in order, and the number of values at or below each; the last number is `count`.
 
@@ -144,12 +140,12 @@ class KllSketch(State):
         if not len(cdf[0]):
             return []
         bounds = _compute_bounds(minimum, maximum)
-        below = _count_ranks(cdf, bounds, "left")
+        below = count_ranks(cdf, bounds, "left")
         if as_deequ:
             end = bounds[-1]
         else:
             end = max(bounds[-1], maximum)
-        below[-1] = _count_ranks(cdf, [end], "right")[0]  # the last bucket is closed
+        below[-1] = count_ranks(cdf, [end], "right")[0]  # the last bucket is closed
         counts = np.diff(below)
         return [HistogramBin(*edge) for edge in zip(bounds[:-1], bounds[1:], counts.tolist(), strict=True)]
 
@@ -360,7 +356,7 @@ def _compute_bounds(minimum: float, maximum: float) -> list[float]:
     return [minimum / 10 * (BUCKETS - i) + maximum / 10 * i for i in range(BUCKETS + 1)]
 
 
-def _count_ranks(cdf: tuple[Values, Integers], values: Sequence[float], bound_side: str) -> Integers:
+def count_ranks(cdf: tuple[Values, Integers], values: Sequence[float], bound_side: str) -> Integers:
     """How many values lie below ("left") or at or below ("right") each of `values`."""
     items, cumulative = cdf
     positions = np.searchsorted(items, values, side=bound_side)  # type: ignore[call-overload]

@@ -52,9 +52,7 @@ class RowCounts(State):
         return cls(0, (0,) * reasons, (0,) * predicates)
 
     @classmethod
-    def from_reasons(
-        cls, reasons: NDArray[np.int32], count: int, widths: tuple[tuple[int, int], ...] = ()
-    ) -> RowCounts:
+    def from_reasons(cls, reasons: NDArray[np.int32], count: int, widths: tuple[tuple[int, int], ...]) -> RowCounts:
         """The counts of rows by the reason of each, 0 for kept rows. count: number of reasons."""
         rows = np.bincount(reasons, minlength=count + 1).tolist()
         return cls(rows[0], tuple(rows[1:]), (), widths)
@@ -102,7 +100,7 @@ def count_widths(cells: pa.Array) -> tuple[tuple[int, int], ...]:
     return tuple((int(number), int(count)) for number, count in zip(numbers, counts, strict=True) if number > 0)
 
 
-_REQUESTS_HEAD = struct.Struct("<dqq")
+_HEAD = struct.Struct("<dqq")
 _STATUS = struct.Struct("<2q")
 
 
@@ -136,18 +134,18 @@ class Requests(State):
         moments = self.moments.to_bytes()
         latencies = self.latencies.to_bytes()
         pairs = b"".join(_STATUS.pack(*pair) for pair in self.statuses.items())
-        head = _REQUESTS_HEAD.pack(self.estimated, len(self.statuses), len(moments))
+        head = _HEAD.pack(self.estimated, len(self.statuses), len(moments))
         return {}, head + pairs + moments + latencies
 
     @classmethod
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Requests:
-        estimated, statuses, moments_bytes = _REQUESTS_HEAD.unpack_from(payload)
-        pairs_end = _REQUESTS_HEAD.size + statuses * _STATUS.size  # a status and its number, 16 bytes
+        estimated, statuses, moments_bytes = _HEAD.unpack_from(payload)
+        pairs_end = _HEAD.size + statuses * _STATUS.size  # a status and its number, 16 bytes
         moments_end = pairs_end + moments_bytes
         if moments_end > len(payload):
             raise ValueError("the moments are truncated")
         return cls(
-            dict(_STATUS.iter_unpack(payload[_REQUESTS_HEAD.size : pairs_end])),
+            dict(_STATUS.iter_unpack(payload[_HEAD.size : pairs_end])),
             estimated,
             Moments.from_bytes(payload[pairs_end:moments_end]),
             KllSketch.from_bytes(payload[moments_end:]),
@@ -203,8 +201,6 @@ ROWS_OF_A_WINDOW = 128  # rows of a window's runs, which have to hold whole grou
 # groups kept, of those a column names, and rows kept of each. Source: D4.21.
 MOST_GROUPS = 128
 ROWS_OF_A_GROUP = 512
-
-_HEAD = struct.Struct("<dqq")
 
 # bits of a lot's fraction, in this order
 _OF_LOT = 16

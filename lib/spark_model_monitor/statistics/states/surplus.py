@@ -59,10 +59,6 @@ class SurplusRows:
         """From which the window has twice the baseline's fraction, and surely more than natural copies may make in a window."""
         return max(self.baseline, self.most_by_nature + ONE_SIDED_90 * self.error - self.baseline)
 
-    @property
-    def is_large(self) -> bool:
-        return self.excess >= self.least_excess
-
 
 def estimate_surplus_rows(
     baseline: RowRepeats, current: RowRepeats, rows: tuple[int, int], drift: float = 0.0

@@ -72,7 +72,7 @@ def calibration_error(evidence: BinaryEvidence) -> JackknifeEstimate:
 
     Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning".
     """
-    return _expected_calibration_error(_sums(evidence))
+    return _expected_calibration_error(evidence)
 
 
 @register_metric(MULTICLASS, "calibration_error", operator=GREATER, ours=True, requires=has_probabilities)
@@ -81,11 +81,11 @@ def confidence_calibration_error(evidence: MulticlassEvidence) -> JackknifeEstim
 
     Source: Guo et al. 2017, "On calibration of modern neural networks", section 2.
     """
-    return _expected_calibration_error(_sums(evidence))
+    return _expected_calibration_error(evidence)
 
 
-def _expected_calibration_error(sums: BlockSums) -> JackknifeEstimate:
-    rows, hits, scores = calibration(sums)
+def _expected_calibration_error(evidence: BinaryEvidence | MulticlassEvidence) -> JackknifeEstimate:
+    rows, hits, scores = calibration(_sums(evidence))
     by_block = rows.sum(axis=0)
 
     def statistic(included: IncludedBlocks) -> Numbers:

@@ -87,7 +87,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
 
 
 def _judge_one_value(
-    quantity: str, baseline: tuple[int, int], current: tuple[int, int], design_effect: float = 1.0
+    quantity: str, baseline: tuple[int, int], current: tuple[int, int], design_effect: float
 ) -> FactEvidence | None:
     """Whether the value that rose most is more frequent: any of those that may have so large a share could be."""
     evidence = compare_shares(quantity, baseline, current, design_effect)
