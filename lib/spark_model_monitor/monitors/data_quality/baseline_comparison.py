@@ -471,8 +471,9 @@ def _go_on(versions: NDArray[np.generic], later_versions: NDArray[np.generic]) -
     differ in their digits.
     """
     if versions.dtype != object:
-        ahead = later_versions - versions[-1]
-        return bool((ahead >= 0).all() and (ahead <= np.ptp(versions)).all())
+        finite = versions[np.isfinite(versions)]
+        ahead = later_versions - finite.max(initial=-math.inf)
+        return bool((ahead >= 0).all() and (ahead <= np.ptp(finite)).all())
     last = max(map(_read_version, versions))
     read = [*map(_read_version, later_versions)]
     return all(version >= last and version[0] == last[0] for version in read)

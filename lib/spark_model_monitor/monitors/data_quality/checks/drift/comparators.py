@@ -117,8 +117,10 @@ def _judge_comparator(
         reason = f"there are no earlier windows for {comparator.against}"
     elif reason is None and not are_numbers and not DISTANCES.get(distance).facts["categorical"]:
         reason = "the distance takes numbers only"
-    if baseline is None or reason is not None:
+    if not feature.settings.perform_comparison:
         return withhold_drift(feature, threshold, reason or "")
+    if baseline is None or reason is not None:
+        return Finding.not_judged(threshold, reason)
     if are_numbers and not takes_numbers:
         return Finding(
             CheckStatus.PASSED,
