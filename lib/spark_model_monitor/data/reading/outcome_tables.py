@@ -86,7 +86,7 @@ def read_labelled(
     """
     # The first records say how many features all have
     features = _count_features(engine, source, reading, documents, whole_files)
-    if headers is None and len({*names, LABEL_COLUMN, PREDICTION_COLUMN}) == features + 2 and "_c0" not in names:
+    if headers is None and len({*names, LABEL, PREDICTION_COLUMN}) == features + 2 and "_c0" not in names:
         headers = names
     where = replace(reading.features or FeatureReading(), columns=features, names=tuple(headers or ())[:features])
     fixed = replace(reading, features=where)
