@@ -6,14 +6,14 @@ import base64
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.windows import HOUR
+from spark_model_monitor.data.records.windows import EPOCH, HOUR
 from spark_model_monitor.documents.outcome import Outcome, find_worst_outcome
 from spark_model_monitor.documents.page import Block, FeatureMap, format_number
 from spark_model_monitor.errors import BadInput, MonitorError
@@ -236,7 +236,7 @@ def read_history(
     if not timed:
         labels = {}
         for index, run in enumerate(runs):
-            start = datetime(1970, 1, 1, tzinfo=timezone.utc) + index * HOUR
+            start = EPOCH + index * HOUR
             labels[start, start + HOUR] = run.identity.folder.rpartition("/")[2]
             timed[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
     else:
