@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from spark_model_monitor import __version__
 from spark_model_monitor.cli import verbs
-from spark_model_monitor.cli.verbs import VERBS
+from spark_model_monitor.cli.verbs import VERBS, existing_path, require_paths
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.progress import enable_progress
 from spark_model_monitor.registry import import_all
@@ -118,9 +118,14 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{command!r} is no command; {_suggest_nearest(command, self.commands)}")
         # Unknown flags are told with the nearest known one, which argparse doesn't do
         options, unknown = self.parse_known_args(words or ["--help"])
+        parser = self.commands[command]
         if unknown:
-            parser = self.commands[command]
             parser.error(f"{unknown[0]} is unknown here; {_suggest_nearest(unknown[0], parser.flags)}")
+        # All words are known
+        for argument in parser._actions:
+            if argument.type is existing_path:
+                paths = getattr(options, argument.dest)
+                require_paths(paths or [])
         return options
 
 

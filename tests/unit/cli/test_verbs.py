@@ -75,11 +75,11 @@ def test_a_path_that_is_not_there_ends_with_the_nearest_name(words, tmp_path, mo
 
 def test_a_pattern_that_some_file_fits_is_a_path(tmp_path, capsys):
     (tmp_path / "a.csv").touch()
-    words = ["rows", str(tmp_path), "age", "--values", "send", "--source"]
+    words = f"rows {tmp_path} age --values send --source {tmp_path}"
 
-    assert cli.main([*words, str(tmp_path / "*.csv")]) == 2
+    assert cli.main(f"{words}/*.csv".split()) == 2
     assert "no run was published here" in capsys.readouterr().err
-    assert cli.main([*words, str(tmp_path / "*.orc")]) == 2
+    assert cli.main(f"{words}/*.orc".split()) == 2
     assert "*.orc: there is no such file or directory" in capsys.readouterr().err
 
 

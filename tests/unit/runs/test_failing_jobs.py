@@ -96,9 +96,7 @@ def folder(tmp_path_factory):
         (
             f"{OF_TIMES} {FUTURE}",
             3,
-            [
-                "no row is in the window: the times of 'at' go from 2022-04-18 00:00:00 to 2022-04-18 00:59:00; write a window"
-            ],
+            ["no row is in the window; look at the times of 'at', and write a window of them, by --start-time"],
         ),
         (f"{BASELINE} latin.csv", 2, ["line 1 is not UTF-8"]),
         (f"{BASELINE} people.csv --record-preprocessor-script raises.py", 1, [REFUSED]),

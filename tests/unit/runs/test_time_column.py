@@ -131,17 +131,6 @@ def test_days_have_windows_of_days_without_spark(tmp_path):
         select_hours(tmp_path / "hours.parquet", pa.date32(), 0, 5)
 
 
-@pytest.mark.parametrize("rows", [0, 3])
-def test_a_window_of_a_column_in_which_no_row_has_a_time_says_so(tmp_path, rows):
-    path = tmp_path / "nulls.parquet"
-    pq.write_table(pa.table({"at": pa.nulls(rows, pa.timestamp("us"))}), path)
-    window = Window(MARCH, MARCH + timedelta(hours=1))
-
-    assert select_window(read_path(LocalEngine(), str(path), parse_format("parquet")), "at", window).times() == (
-        "'at' has no times"
-    )
-
-
 def test_a_column_without_times_has_no_window(tmp_path):
     with pytest.raises(BadConfiguration, match="'at' is of type int64; a window needs a timestamp or a date"):
         select_hours(tmp_path / "hours.parquet", pa.int64(), 0, 5)

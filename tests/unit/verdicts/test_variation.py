@@ -249,9 +249,9 @@ def test_a_block_is_scored_as_a_window_beside_the_other_blocks():
 
 
 def test_the_reach_of_a_level_is_how_far_its_halves_lie_apart():
-    """By hand: of a range of 8 the means are 1, 2, 3 and 7, 0, 2, of variance 5.9; that within halves is noise of 1/6."""
-    values = np.array([1.0, 1, 2, 2, 3, 3, 6, 8, 0, 0, 2, 2])
-    reach = pytest.approx(np.full(6, 4 / 8 * (1 - 1 / 6 / 5.9)))
+    """By hand: of a range of 7 the means are 1, 2, 3 and 7, 5, 6, of variance 5.6; that within halves is noise of 1/6."""
+    values = np.array([1.0, 1, 2, 2, 3, 3, 6, 8, 5, 5, 6, 6])
+    reach = pytest.approx(np.full(6, 4 / 7 * (1 - 1 / 6 / 5.6)))
     assert split(values, [2] * 6).measure_reach() == reach
     # The widest range, infinities, and one number
     assert split(values * 1e307 * 2, [2] * 6).measure_reach() == reach

@@ -80,12 +80,18 @@ def show_values(values: str) -> bool:
 
 
 def existing_path(text: str) -> str:
-    """An argument that names what is there already. Raises BadInput with the nearest name for a local path that isn't."""
+    """The type of an argument that names what is there already: `require_paths` looks once all words are known."""
+    return text
+
+
+def require_paths(paths: str | Sequence[str]) -> None:
+    """Raises BadInput with the nearest name for a local path that isn't there."""
     from spark_model_monitor.errors import BadInput, suggest_path
 
-    if is_absent(text):
-        raise BadInput(f"{text}: there is no such file or directory{suggest_path(text)}")
-    return text
+    if isinstance(paths, str):
+        paths = [paths]
+    for path in filter(is_absent, paths):
+        raise BadInput(f"{path}: there is no such file or directory{suggest_path(path)}")
 
 
 def is_absent(path: str) -> bool:

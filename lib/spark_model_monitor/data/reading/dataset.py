@@ -103,7 +103,7 @@ class Dataset:
     one_encoding: whether a single record whose input and output have different encodings is an error, as in the service.
     long_lines: records without a row, because they exceed the maximum length.
     version: the version of a versioned table.
-    times: says which times the rows have from which a window selects some, for a window without any.
+    time_column: by which a window has selected rows; empty if none has.
     """
 
     rows: DecodedLines | Partitions
@@ -132,7 +132,7 @@ class Dataset:
     one_encoding: bool = False
     long_lines: tuple[LongLine, ...] = field(default=(), repr=False)
     version: TableVersion | None = None
-    times: Callable[[], str] | None = field(default=None, repr=False)
+    time_column: str = ""
 
     def __post_init__(self) -> None:
         if len(self.names) > MOST_COLUMNS:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import time, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
+from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.partitions import column_groups
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
 from spark_model_monitor.data.reading.formats import (
@@ -260,24 +259,7 @@ def select_window(dataset: Dataset, column: str, window: Window) -> Dataset:
     moments = [moment.astimezone(timezone.utc) for moment in (window.start, window.end)]
     if pa.types.is_date(kind) and any(moment.time() != time() for moment in moments):
         raise BadConfiguration(f"time_column: {column!r} has days; a window of them begins and ends at 00:00 UTC")
-    times = partial(_describe_times, dataset.table, name, column)
-    return replace(dataset, rows=dataset.table.select_between(name, window.start, window.end), times=times)
-
-
-def _describe_times(table: Partitions, name: str, column: str) -> str:
-    """Which times a column has, and what to write."""
-    kind = table.schema.field(name).type
-    schema = pa.schema([("min", kind), ("max", kind)])
-    ends = pa.Table.from_batches(table.mapped(partial(_find_ends, name, schema), schema).batches(), schema)
-    first, last = pc.min(ends["min"]), pc.max(ends["max"])
-    if not first.is_valid:
-        return f"{column!r} has no times"
-    return f"the times of {column!r} go from {first} to {last}; write a window of these times, by --start-time and --end-time"
-
-
-def _find_ends(name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield pa.RecordBatch.from_pylist([pc.min_max(batch.column(name)).as_py()], schema)
+    return replace(dataset, rows=dataset.table.select_between(name, window.start, window.end), time_column=column)
 
 
 def set_for_width(engine: Engine, dataset: Dataset) -> Dataset:

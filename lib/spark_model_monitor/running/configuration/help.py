@@ -165,9 +165,9 @@ def _wrap_text(text: str, indent: int) -> str:
 
 def help_text(job: str) -> str:
     """Every flag of a job with its meaning, variable and default."""
-    used = {
-        name: option for name, option in sorted(OPTIONS.items(), key=_is_of_few_analyses) if option.list_analyses(job)
-    }
+    # Those that the default analysis does not use come last
+    options = sorted(OPTIONS.items(), key=lambda named: AnalysisType.DATA_QUALITY not in named[1].analyses)
+    used = {name: option for name, option in options if option.list_analyses(job)}
     # The container's contract has flags for all jobs; those without effect are listed last, by name alone
     unused = [
         flag_name(name) for name, option in OPTIONS.items() if name not in used and option.has_flag and not option.ours
@@ -178,11 +178,6 @@ def help_text(job: str) -> str:
     if unused:
         blocks.append("\n".join(["", UNUSED, *textwrap.wrap(", ".join(unused), WIDTH - 2)]))
     return "\n".join(blocks) + "\n"
-
-
-def _is_of_few_analyses(named: tuple[str, Option]) -> bool:
-    """Whether the default analysis does not use the option: those come last."""
-    return AnalysisType.DATA_QUALITY not in named[1].analyses
 
 
 def _format_option(name: str, option: Option, job: str) -> str:

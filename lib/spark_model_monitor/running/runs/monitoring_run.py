@@ -409,8 +409,9 @@ class _Reading:
             quarantine = _quarantine(dataset, ledger, self.output_path)
         elif ledger.quarantined_share > self.max_quarantined_share and dataset.has_lines:
             quarantine = describe_first_unwritten(dataset)
-        if not ledger.read and dataset.times is not None:
-            raise errors.NoData(f"{errors.NO_DATA}: no row is in the window: {dataset.times()}")
+        if not ledger.read and dataset.time_column:
+            where = f"look at the times of {dataset.time_column!r}, and write a window of them, by --start-time and --end-time"
+            raise errors.NoData(f"{errors.NO_DATA}: no row is in the window; {where}")
         _require_enough(ledger, self.max_quarantined_share, quarantine)
         return scanned, ledger, dataset
 

@@ -291,7 +291,7 @@ class Job:
         self._lift_time_limit()
         # The driver's connection to the JVM still waits for the interrupted call; another thread has its own.
         interrupted = error is not None and is_interruption(error)
-        steps = _in_a_thread if interrupted else _here
+        steps = _in_a_thread if interrupted else lambda step: step()
         try:
             if error is not None:
                 # Unless the configuration itself is what failed
@@ -398,10 +398,6 @@ class Job:
                 plugin("spark").stop_session(self._session, self._tag)
         except Exception as error:  # the JVM may be gone already, which is fine
             log.info("Spark had already ended (%s)", type(error).__name__)
-
-
-def _here(step: Callable[[], None]) -> None:
-    step()
 
 
 def _in_a_thread(step: Callable[[], None]) -> None:

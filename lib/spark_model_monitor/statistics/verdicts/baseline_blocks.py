@@ -95,8 +95,8 @@ class ColumnBlocks:
         return means
 
     def measure_reach(self) -> Values:
-        """How far the highest or the lowest mean of a half of the blocks lies beyond that of the other half, in widths of the
-        range of all finite numbers, times the share of the means' variance beyond noise of rows. Tails count as their ends.
+        """How far the medians of both halves of the blocks' means lie apart, in widths of the range of all finite numbers, times
+        the share of the means' variance beyond noise of rows. Tails count as their ends; a season of some blocks moves no median.
         """
         finite = self.values[np.isfinite(self.values)]
         if len(finite) < 2:
@@ -108,7 +108,7 @@ class ColumnBlocks:
         of_rows = positions[self.value_of_row]
         means = np.einsum("bv,v->b", self.counts, positions) / self.sizes
         first, last = np.array_split(means, 2)
-        reach = max(abs(first.max() - last.max()), abs(first.min() - last.min()))
+        reach = abs(np.median(first) - np.median(last))
         reach *= estimate_between_share(of_rows, self.sizes) * of_rows.var() / (means.var(ddof=1) or 1)
         return np.full(len(means), reach)
 

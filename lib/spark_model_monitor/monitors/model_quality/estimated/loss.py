@@ -29,9 +29,6 @@ MOST_TEXTS = 20
 ROUNDS = 50
 STEPS = 24
 FEWEST_ROWS = 100
-FEWEST_ALIKE = 30.0  # effective number of known rows that resemble later ones; with fewer, no result
-SHOWN = 3  # features in a sentence
-SMALLEST_REPORTED_LOSS = 0.002  # a fifth of a percentage point; smaller parts are not reported
 
 
 @value_class
@@ -56,24 +53,6 @@ class LossByFeature:
     by_feature: Mapping[str, float]
     together: float
     alike: float
-
-    def sentence(self, reason: str) -> str:
-        """The reason of `concept_drift_check`, and which features moved the loss; in points, hundredths of it."""
-        if self.alike < FEWEST_ALIKE:
-            return (
-                f"{reason} Which feature it was can't be determined: {self.alike:.0f} known rows are as later ones are."
-            )
-        if max(map(abs, (self.together, *self.by_feature.values()))) < SMALLEST_REPORTED_LOSS:
-            return f"{reason} No feature's shift explains a loss."
-        parts = [f"{name} {100 * part:+.1f}" for name, part in [*self.by_feature.items()][:SHOWN]]
-        unshown_sum = sum([*self.by_feature.values()][SHOWN:])
-        if len(self.by_feature) > SHOWN:
-            further_parts = [f"all others {100 * unshown_sum:+.1f}"]
-        else:
-            further_parts = []
-        further_parts += [f"what no feature explains by itself {100 * self.together:+.1f}"] if self.together else []
-        total_change = f"{100 * (self.after - self.before):+.1f} points"
-        return f"{reason} The loss of {total_change} by feature: {', '.join(parts + further_parts)}."
 
 
 def loss_by_feature(
@@ -122,6 +101,7 @@ def loss_by_feature(
     >>> round(loss_by_feature(known, later, "wrong").by_feature["plan"], 2)
     0.12
     """
+    # Both sides have to have the same features, and enough rows
     if loss not in known.columns:
         raise BadConfiguration(f"loss is {loss!r}, which is no column of the known rows")
     names = [str(name) for name in known.columns if name != loss]
