@@ -106,7 +106,7 @@ def test_an_alert_arrives_once_at_the_webhook_in_the_mailbox_and_in_cloudwatch(c
 def test_the_alarm_can_be_explained_from_the_runs_files(submit):
     program = [sys.executable, "-m", "spark_model_monitor", "explain", "plan", "--run", "report", "--json"]
     answer = subprocess.run(
-        program,
+        [*program, "--values", "send"],
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
         cwd=submit.folder,
         capture_output=True,
