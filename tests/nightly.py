@@ -74,7 +74,7 @@ def list_steps() -> tuple[NightlyStep, ...]:
         NightlyStep(
             "tests",
             ("test", "ARGS=tests -m 'nightly and not slow'"),
-            ("environments", "environment", "build/pins/.made", *other_sparks, *clients),
+            ("environments", "environment", "site", "build/pins/.made", *other_sparks, *clients),
         ),
         NightlyStep("engines", ("test", "ARGS=tests/golden tests/golden_open"), variables={"ENGINES": "both"}),
         NightlyStep("demo", ("demo", "SPARK=1", "ARGS=--output build/nightly/demo")),
