@@ -94,6 +94,7 @@ WORKER_MIB_PER_COLUMN = 0.2
 
 SHELL = "pyspark-shell"  # spark-submit's name for a running Python that needs a JVM
 SHELL_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"  # where PySpark looks for that JVM's options, followed by SHELL
+DISTUTILS = "SETUPTOOLS_USE_DISTUTILS"
 
 _SIZE_MIB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0, "t": 1024.0**2}
 
@@ -143,7 +144,9 @@ def shell_variables(layout: Layout, environment: Mapping[str, str]) -> dict[str,
     options, _ = split_options(words)
     request = SubmitRequest(SHELL, [], options, dry_run=False, columns=COLUMNS)
     submission = _build_submission(request, "spark-model-monitor", [SHELL], layout, environment)
-    return {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
+    variables = {**submission.variables, SHELL_ARGUMENTS: shlex.join(submission.command[1:])}
+    variables.pop(DISTUTILS, None)  # read when a Python starts; later, setuptools warns of it
+    return variables
 
 
 def _build_submission(
@@ -251,7 +254,7 @@ def _build_variables(
         variables[VARIABLE] = options
     if sys.version_info < (3, 12):
         # PySpark imports distutils; setuptools' own, which would take precedence, loads all of setuptools each time.
-        variables.setdefault("SETUPTOOLS_USE_DISTUTILS", environment.get("SETUPTOOLS_USE_DISTUTILS", "stdlib"))
+        variables[DISTUTILS] = environment.get(DISTUTILS, "stdlib")
     if is_local(settings["spark.master"]):
         variables["PYTHONPATH"] = layout.python_path(environment)
         # Driver and workers must be the same Python; unset, the workers take the first python3 of the PATH.
