@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.explainability import kernel as kernels
 from spark_model_monitor.monitors.explainability.kernel import Kernel
+from spark_model_monitor.statistics.states import decode
+from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -104,6 +106,30 @@ def test_a_linear_model_by_hand():
     # w * (x - mean of the baseline rows): 2 * (4 - 2), -1 * (1 - 1), 0.5 * (2 - 0.5)
     assert kernel.explained(np.array([[4.0, 1.0, 2.0]])).values[0, 0] == pytest.approx([4.0, 0.0, 0.75])
     assert kernel.expected == pytest.approx([2 * 2 - 1 + 0.25])
+
+
+@pytest.mark.parametrize("is_additive", [True, False])
+def test_values_of_huge_numbers_have_finite_sums_of_squares(is_additive):
+    weights = np.array([[2.0], [-1.0], [0.5]])
+
+    def attribute(rows):
+        return rows[:, None] * weights.T
+
+    exactly = None
+    if is_additive:
+        exactly = attribute
+    kernel = Kernel(lambda cells: cells @ weights, np.zeros((2, 3)), 6, exactly=exactly)
+    rows = np.array([[5e307, 0, 0], [4e307, 8e307, 1], [0, -1.5e308, 0]])
+    nothing = Attributions(("a", "b", "c"), ("label0",), expected=kernel.expected)
+    builder = AttributionsBuilder(nothing)
+
+    explained = kernel.explained(rows)
+    keys = np.arange(3, dtype=np.uint64)
+    builder.update(explained.values, keys, 3)
+    state = builder.state()
+
+    restored_state = decode(state.to_bytes())
+    assert restored_state.count == 3
 
 
 def test_texts_and_missing_cells_play_as_values():

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
-from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Attributed, Kernel
+from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Attributed, Kernel, limit_values
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -89,7 +89,7 @@ def sum_answers_over_grid(
         part = values[start : start + at_once]
         filled = np.tile(rows, (len(part), 1))
         filled[:, column] = np.repeat(np.array(part, rows.dtype), len(rows))
-        answers = predict(filled)
+        answers = limit_values(predict(filled))
         sums.append(answers.reshape(len(part), len(rows), -1).sum(axis=1))
     return np.concatenate(sums)
 

@@ -78,12 +78,9 @@ def build_design(players: int, samples: int, seed: int) -> Design:
 
 def _solve_least_squares(masks: Masks, weights: Numbers, *, is_exact: bool) -> Design:
     """Weighted least squares with values that add up to the total: the last player gets the remainder."""
-    coalitions, players = masks.shape
+    players = masks.shape[1]
     # The last player's value is what the others leave of the total, so one unknown less is solved for
-    if players:
-        last = masks[:, -1:].astype(np.float64)
-    else:
-        last = np.zeros((coalitions, 0))
+    last = masks[:, -1:].astype(np.float64)
     differences = masks[:, :-1] - last
     weighted = differences.T * weights
     # Eigenvalues show which directions too few coalitions leave open; these get no value
@@ -194,6 +191,7 @@ class Designs:
 BUFFER_ROWS = 100_000
 BUFFER_BYTES = 64 * 2**20
 CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
+LARGEST_VALUE = 1e100  # larger answers and local values count as this, so that sums of their squares are finite
 
 
 @value_class
@@ -226,7 +224,7 @@ class Kernel:
     @cached_property
     def expected(self) -> Numbers:
         """The worth of the empty coalition: the mean answer to the baseline rows after the link, shape (outputs,)."""
-        return self._linked(self.predict(self.baseline).mean(axis=0))
+        return self._linked(limit_values(self.predict(self.baseline)).mean(axis=0))
 
     def explained(self, rows: Cells) -> Attributed:
         """The attributions of all features for some rows.
@@ -234,10 +232,10 @@ class Kernel:
         Raises BadInput if log-odds are requested for answers outside 0 to 1.
         """
         # What all features of a row explain together: its answer less the mean of the baseline rows
-        totals = self._linked(self.predict(rows)) - self.expected
+        totals = self._linked(limit_values(self.predict(rows))) - self.expected
         # A sum, such as a linear model or trees, needs no coalitions
         if self.exactly is not None:
-            return Attributed(self.exactly(rows), len(rows))
+            return Attributed(limit_values(self.exactly(rows)), len(rows))
         # A feature that equals all baseline rows plays no part, which saves most coalitions
         differs = np.any([_find_differences(rows, other) for other in self.baseline], axis=0)
         values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
@@ -313,7 +311,7 @@ class Kernel:
             start = end
             end = end + piece.size(self.baseline)
             piece.fill(self._buffer[start:end], rows, self.baseline)
-        answers = self.predict(self._buffer[:end])
+        answers = limit_values(self.predict(self._buffer[:end]))
         # The mean over baseline rows is taken before the link, as the expected answer is
         answers = answers.reshape(-1, len(self.baseline), answers.shape[1]).mean(axis=1)
         worth = self._linked(answers) - self.expected
@@ -371,6 +369,10 @@ class _Piece:
         by_row = worth.reshape(len(self.rows), self.stop - self.start, -1)
         contributions = np.matmul(of_coalitions, by_row)  # rows, players, outputs
         values[self.rows[:, None], :, self.columns[None, :]] += contributions
+
+
+def limit_values(values: Numbers) -> Numbers:
+    return values.clip(-LARGEST_VALUE, LARGEST_VALUE)
 
 
 def _find_differences(rows: Cells, other_row: Cells) -> NDArray[np.bool_]:
