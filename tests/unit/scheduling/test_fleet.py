@@ -218,6 +218,13 @@ def test_a_record_without_a_model_counts_behind_an_escaped_name():
         assert (called.names, called.has_unnamed_records) == ({"a-b.tar.gz"}, True)
 
 
+def test_bytes_that_are_no_utf_8_name_no_model():
+    called = target_models_module.CalledModels()
+    target_models_module._add_records(called, capture("b.tXar.gz").encode().replace(b"X", b"\xc3"), set())
+
+    assert (called.names, called.invalid_names) == (set(), 1)
+
+
 def test_no_more_models_are_monitored_than_a_bound_and_new_ones_displace_none(watch, caplog):
     names = [f"m{number:03}.tar.gz" for number in range(target_models_module.MOST_MODELS + 50)]
     write_captures(watch, "churn/2024/03/04/19", map(capture, names[50:]))

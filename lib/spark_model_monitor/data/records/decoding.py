@@ -565,10 +565,10 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
 
 def normalize_model_name(name: str | None) -> str:
     """A record's `targetModel`, or `WITHOUT_MODEL` if that can't be the name of a model: it is no text, empty, longer than the
-    API allows, not printable, has blanks around it, or is a path through a parent folder."""
+    API allows, not printable, no UTF-8, has blanks around it, or is a path through a parent folder."""
     if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_MODEL_NAME:
         return WITHOUT_MODEL
-    is_valid = name.isprintable() and name == name.strip() and ".." not in name.split("/")
+    is_valid = name.isprintable() and REPLACED not in name and name == name.strip() and ".." not in name.split("/")
     if is_valid:
         return name
     return WITHOUT_MODEL
