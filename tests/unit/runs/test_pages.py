@@ -32,7 +32,6 @@ from spark_model_monitor.reports.notices import (
 )
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.running.product_layout import Layout
-from spark_model_monitor.running.runs.pages import EARLIER
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.spark.launch.package_zip import provide_zip
 
@@ -256,13 +255,3 @@ def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do
 
     assert "spark-model-monitor explain charge --run FOLDER" in str(steps[0].blocks)
     assert "What to do next" not in [section.heading for section in calm.sections]
-
-
-def test_a_reason_says_how_many_windows_show_the_usual_variation():
-    # The reason stands among other halves of a sentence
-    reason = "judged by how 1,032 earlier windows or parts of the baseline vary"
-    sentence = f"with 80 values a shift may go unseen; {reason}; about 180 rows would show it"
-
-    matched = EARLIER.search(sentence)
-
-    assert matched[1] == "1,032"

@@ -76,10 +76,6 @@ def warn_of_nan_texts(profile: Profile) -> None:
     )
 
 
-EARLIER = re.compile(r"\bby how ([\d,]+) earlier windows")
-"""In a check's reason: how many windows or parts of the baseline it was compared with."""
-
-
 OF_OUR_STATES = "from the states and sketches of our one scan, which equal its own"
 """What Deequ evaluates. `tests/spark/states/test_kll_deequ.py` and `tests/golden/test_deequ_parity_golden.py` ask it."""
 
@@ -122,7 +118,7 @@ def create_run_page(
     )
     # What was read, and the facts below the heading
     account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
-    facts = dict(_list_facts(described, ledger, results, budget))
+    facts = dict(_list_facts(described, ledger, budget))
     # Where the monitor and the run both have a fact, they share its line
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
     # Whose page it is: model, schedule, kind, window, baseline
@@ -261,20 +257,12 @@ def _format_ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-def _list_facts(
-    described: RunDescription, ledger: Ledger, results: Sequence[CheckResult], budget: BudgetLedger | None
-) -> Iterator[tuple[str, str]]:
+def _list_facts(described: RunDescription, ledger: Ledger, budget: BudgetLedger | None) -> Iterator[tuple[str, str]]:
     sampled = ledger.to_json_dict()["records"].get("sampled_out")
     yield "records", f"{format_count(ledger.kept)}{f', sampled from {format_count(ledger.read)}' if sampled else ''}"
     yield "refused", format_count(ledger.quarantined)
     if described.baseline_run_id:
         yield "baseline", described.baseline_run_id[:SHOWN]
-    # The number is in the reasons of the checks; the largest one covers all features
-    if earlier_windows := max(
-        (int(match[1].replace(",", "")) for result in results if (match := EARLIER.search(result.reason or ""))),
-        default=0,
-    ):
-        yield "usual variation from", f"{earlier_windows:,} earlier windows or parts of the baseline"
     if described.deequ is not None:
         yield "metrics evaluated by", f"Deequ {described.deequ}, {OF_OUR_STATES}"
     if budget is not None and budget.false_alarm_budget:
