@@ -49,7 +49,7 @@ def hadoop_jvm(folder: Path) -> Iterator[JavaGateway]:
     with (folder / "hadoop.log").open("w") as log:
         port, process = launch_gateway(
             classpath=os.pathsep.join([*jar_paths, f"{spark_home}/jars/*"]),
-            java_path=str(find_java(os.environ).executable),
+            java_path=str(find_java(os.environ).home / "bin" / "java"),
             javaopts=["--add-opens=java.base/java.lang=ALL-UNNAMED", f"-Dtest.build.data={folder}", "-Xmx768m"],
             jarpath=str(next(spark_home.glob("jars/py4j-*.jar"))),
             die_on_exit=True,

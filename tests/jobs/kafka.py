@@ -92,7 +92,7 @@ def kafka_broker(folder: Path) -> Iterator[str]:
     (folder / "meta.properties").write_text(FORMATTED)
     settings = folder.with_suffix(".properties")
     classes = os.pathsep.join([*map(str, provide(*BROKER)), f"{find_spark_home({})}/jars/*"])
-    words = [str(find_java(os.environ).executable), "-Xmx256m", "-cp", classes, "kafka.Kafka", str(settings)]
+    words = [str(find_java(os.environ).home / "bin" / "java"), "-Xmx256m", "-cp", classes, "kafka.Kafka", str(settings)]
     with reserved_port() as port, reserved_port() as controller, folder.with_suffix(".log").open("w") as log:
         settings.write_text(SETTINGS.format(port=port, controller=controller, folder=folder))
         with subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT) as broker:

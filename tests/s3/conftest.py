@@ -134,7 +134,7 @@ def trust_store(folder: Path, authority: trustme.CA) -> Path:
     certificate = folder / "authority.pem"
     store = folder / "authority.p12"
     authority.cert_pem.write_to_path(certificate)
-    keytool = find_java(os.environ).executable.with_name("keytool")
+    keytool = find_java(os.environ).home / "bin" / "keytool"
     command = [keytool, "-importcert", "-noprompt", "-alias", "authority", "-file", certificate, "-keystore", store]
     subprocess.run([*command, "-storepass", STORE_PASSWORD], check=True, capture_output=True)
     return store

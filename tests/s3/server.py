@@ -32,7 +32,7 @@ def s3_server(folder: Path) -> Iterator[str]:
         "com.adobe.testing.s3mock.store.valid-kms-keys": f"arn:aws:kms:us-east-1:123456789012:key/{KEY}",
     }
     command = [
-        str(find_java(os.environ).executable),
+        str(find_java(os.environ).home / "bin" / "java"),
         *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"),
         *("-jar", str(jar)),
         *(f"--{name}={value}" for name, value in settings.items()),

