@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from pkgutil import get_data
 from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, is_catalog_name, suggest_path
@@ -23,7 +24,7 @@ def option_names() -> tuple[str, ...]:
     return tuple(OPTION_NAMES_FILE.read_text(encoding="utf-8").split())
 
 
-SETTINGS = frozenset(OPTION_NAMES_FILE.with_name("settings.txt").read_text(encoding="utf-8").split())
+SETTINGS = frozenset((get_data(__name__, "help_texts/settings.txt") or b"").decode().split())
 """Options without a flag of their own: --set, the project file and variables set them."""
 
 
