@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spark_model_monitor.documents.run_description import AnalysisType
-from spark_model_monitor.running.configuration.command_line import OPTION_NAMES_FILE, help_file
+from spark_model_monitor.running.configuration.command_line import help_file
 from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.help import help_text, short_help
 from spark_model_monitor.running.configuration.option_types import JOBS
@@ -26,7 +26,7 @@ def help_texts() -> Iterator[tuple[Path, str]]:
             names.add(option.opposite)
     lines = sorted(names)
     lines.append("")
-    yield OPTION_NAMES_FILE, "\n".join(lines)
+    yield help_file("option-names", all_flags=False), "\n".join(lines)
 
 
 if __name__ == "__main__":

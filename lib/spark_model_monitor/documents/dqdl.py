@@ -238,7 +238,6 @@ _KEYWORDS = {"null": OperandKind.NULL, "empty": OperandKind.EMPTY, "whitespaces_
 _AFTER_PARAMETERS = frozenset({"between", "not", "in", "matches", "where", "labels", "with", "and", "or", "AND", "OR"})
 _OPERATORS = frozenset({">=", "<=", "!=", ">", "<", "="})
 _ORDERED = frozenset({">=", "<=", ">", "<", "between", "not between"})
-_COMPARED = (OperandKind.NUMBER, OperandKind.MOMENT, OperandKind.DURATION)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 _AN_OPERAND = "a number, a text in double quotes, NULL, EMPTY, WHITESPACES_ONLY, now() or a $variable"
 
@@ -723,7 +722,8 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
         yield f"{first.text!r} is no regular expression in RE2's syntax, which has no look-around; correct it"
     elif condition.operator in _ORDERED:
         for operand in condition.operands:
-            if operand.kind not in _COMPARED and not _DATE.fullmatch(operand.text):
+            is_amount = operand.kind in (OperandKind.NUMBER, OperandKind.MOMENT, OperandKind.DURATION)
+            if not is_amount and not _DATE.fullmatch(operand.text):
                 shown = repr(operand.text) if operand.text else operand.kind.value
                 yield f"{condition.operator} compares with {shown}; write a number or a date such as 2026-01-31, or = or in"
         # Without formulas of earlier runs, and without times of day, which may have zones
@@ -732,7 +732,7 @@ def _find_condition_faults(rule: DataRule, condition: Condition, rule_type: Rule
         ]
         ends = [(operand.number, operand.seconds, operand.text) for operand in condition.operands]
         if len(ends) == 2 and all(is_constant) and len(kinds) == 1 and ends[0] >= ends[1]:
-            yield f"{rule.type} is {condition.operator} ends of which the first is not below the second; swap them"
+            yield f"{rule.type} is {condition.operator} ends of which the first is not below the second; write a lower one"
     # Rows have no single value that could equal one of earlier runs
     if condition.past_runs and rule.type in ROW_TYPES and condition.operator not in (">", ">=", "<", "<="):
         yield f"{condition.operator} compares each row with earlier runs; write > >= < or <=, for the extreme value"

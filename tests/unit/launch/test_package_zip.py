@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 from spark_model_monitor import __version__
+from spark_model_monitor.running.configuration.command_line import SETTINGS
 from spark_model_monitor.spark.launch.package_zip import main, provide_zip, zip_path
 
 
@@ -55,3 +58,21 @@ def test_the_zip_for_a_spark_submit_of_ones_own_has_the_packages_name_and_versio
     assert zip_file.name == f"spark_model_monitor-{__version__}.zip"
     with zipfile.ZipFile(zip_file) as archive:
         assert "spark_model_monitor/running/runs/monitoring_run.py" in archive.namelist()
+
+
+def test_the_command_line_is_read_from_the_zip(tmp_path):
+    """A driver on a cluster has the package as a zip, in which no path of a file can be opened."""
+    main(str(tmp_path))
+    [zip_file] = tmp_path.iterdir()
+    question = (
+        "from spark_model_monitor.running.configuration import command_line as words; "
+        "print(words.__file__, len(words.SETTINGS & set(words.option_names())))"
+    )
+
+    printed = subprocess.check_output(
+        [sys.executable, "-S", "-c", question], env={"PYTHONPATH": str(zip_file)}, text=True
+    )
+
+    file, number = printed.split()
+    assert file.startswith(str(zip_file))
+    assert int(number) == len(SETTINGS) > 0

@@ -21,6 +21,7 @@ def _check_arn(arn: str) -> str:
 
 
 def _check_ready(arn: str, environment: Environment) -> None:
+    # The region, of arn:partition:service:region:account:topic
     environment.aws("sns", arn.split(":")[3])
 
 

@@ -14,17 +14,19 @@ from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadConfiguration, is_catalog_name, suggest_path
 
-OPTION_NAMES_FILE = Path(__file__).with_name("help_texts") / "option-names.txt"
-"""The names of all options, a line each; `contract.py`, which declares them, takes a library to import."""
+
+def _read_names(file: str) -> list[str]:
+    """The names in a file of this package, a line each; a driver on a cluster has the package as a zip."""
+    return (get_data(__name__, f"help_texts/{file}") or b"").decode().split()
 
 
 @cache
-def option_names() -> tuple[str, ...]:
-    """The options of the jobs, and the flags that turn their switches off."""
-    return tuple(OPTION_NAMES_FILE.read_text(encoding="utf-8").split())
+def option_names() -> list[str]:
+    """The options of the jobs, and the flags that turn their switches off; `contract.py` declares them, but takes a library."""
+    return _read_names("option-names.txt")
 
 
-SETTINGS = frozenset((get_data(__name__, "help_texts/settings.txt") or b"").decode().split())
+SETTINGS = frozenset(_read_names("settings.txt"))
 """Options without a flag of their own: --set, the project file and variables set them."""
 
 

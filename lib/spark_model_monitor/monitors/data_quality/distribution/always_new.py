@@ -30,6 +30,9 @@ count. Random numbers of so short a range would repeat: 82 % would be different.
 MOST_GAPS = 10.0
 """… where the ends show it: 64 random numbers at each end of so long a range are distinct once in 500 times (e^-6.3)."""
 
+ESTIMATED = 0.9
+"""… whose estimate of distinct values is at least this share, which is two of its standard deviations below."""
+
 MOST_UNEVEN = 0.1
 """The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
 
@@ -133,5 +136,4 @@ def _has_mostly_distinct_values(feature: FeatureProfile) -> bool:
     rows = feature.num_present
     if sketch is not None and not sketch.error:
         return len(sketch.step_cdf()[0]) >= NEARLY_ALL * rows
-    # An estimate may be two of its standard deviations below
-    return feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * NEARLY_ALL * rows
+    return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * NEARLY_ALL * rows
