@@ -126,6 +126,7 @@ def test_rows_are_in_file_order_as_the_service_reads(read, tmp_path, dataset_for
         ("[1, 2]", "not a JSON object"),
         ('{"deep": ' + "[" * 100 + "]" * 100 + "}", "nested too deep"),
         ('{"deep": ' + '{"a":' * 5_000 + "1" + "}" * 5_001, "nested too deep"),
+        ('{"deep": ' + "[" * 100 + "]" * 100 + ', "deep": 1}', "nested too deep"),
     ],
 )
 def test_a_line_that_is_not_one_json_object_is_refused_and_no_other(read, tmp_path, line, reason):

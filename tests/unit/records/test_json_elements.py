@@ -112,6 +112,7 @@ EXCESSES = {
         for depth in (DEEPEST + 1, 990, 100_000)
     },
     "arrays": ("[" * 990 + "]" * 990, Refusal.TOO_DEEP),
+    "a member that another replaces": ('{"a": ' + "[" * DEEPEST + "]" * DEEPEST + ', "a": 1}', Refusal.TOO_DEEP),
 }
 
 

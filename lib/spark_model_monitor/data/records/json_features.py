@@ -509,7 +509,7 @@ def _read_line(line: bytes) -> tuple[JsonMembers, int]:
         return {}, Refusal.SEVERAL_JSON_OBJECTS
     if len(values) != 1:
         return {}, Refusal.NOT_A_JSON_OBJECT
-    if is_deep(text, values[0]):
+    if is_deep(text):
         return {}, Refusal.TOO_DEEP
     return _check_record(values[0], has_escapes="\\u" in text)
 

@@ -205,11 +205,11 @@ def has_many_names(text: bytes | str) -> bool:
     return False
 
 
-def is_deep(text: str, value: JsonValue) -> bool:
-    """Whether a record is nested deeper than is accepted. value: what the parser made of its text."""
+def is_deep(text: str, value: JsonValue = None) -> bool:
+    """Whether a record is nested deeper than is accepted. value: what a parser that keeps duplicate members made of it."""
     if len(text) <= DEEPEST or text.count("{") + text.count("[") <= DEEPEST:
         return False
-    return is_deep_value(value)
+    return is_deep_value(value or parse_json(text, object_pairs_hook=JsonObject))
 
 
 def is_deep_value(value: JsonValue) -> bool:
@@ -280,11 +280,11 @@ def _parse_record(text: str, start: int, decoders: tuple[json.JSONDecoder, json.
             raise
         except ValueError:
             value, end = decoders[1].raw_decode(text, start)
+        record_text = text[start:end]
+        if is_deep(record_text):
+            return JsonRecord(record_text, reason=Refusal.TOO_DEEP)
     except RecursionError:
         return JsonRecord(text[start : _find_end(text, start)], reason=Refusal.TOO_DEEP)
-    record_text = text[start:end]
-    if is_deep(record_text, value):
-        return JsonRecord(record_text, reason=Refusal.TOO_DEEP)
     if has_many_names(record_text):
         return JsonRecord(record_text, reason=Refusal.TOO_MANY_NAMES)
     return JsonRecord(record_text, value)
