@@ -127,7 +127,7 @@ def rows_of_csv(data: str) -> list[list[str | None]]:
 
 def may_have_header(rows: list[list[str | None]]) -> bool:
     """Whether the first of several rows has no number, and one of the others has one."""
-    has_number = [any(DECIMAL.fullmatch(cell.strip()) for cell in row if cell) for row in rows]
+    has_number = [any(DECIMAL.fullmatch(cell.strip(" \t")) for cell in row if cell) for row in rows]
     return len(rows) > 1 and not has_number[0] and any(has_number)
 
 
