@@ -306,8 +306,10 @@ class Trials:
         for name, content in tree(self.folder).items():
             if name == "out/message" and ended.status:
                 assert content.startswith(b"Error: ")
-            elif ended.status and (name == "index.html" or (name[-8:] == "/message" and content[:7] == b"Error: ")):
+            elif name == "index.html" and (ended.status or b"Input/output error" in content):
                 continue  # the page of all says what went wrong
+            elif ended.status and name[-8:] == "/message" and content[:7] == b"Error: ":
+                continue
             elif ended.status and name.endswith(("/run.json", "/_current.json", "/_runs")) and self.names_outputs(name):
                 continue  # a published run says which of its outputs failed
             elif name.startswith(unexplained_runs) or Path(name).name in may_differ:
