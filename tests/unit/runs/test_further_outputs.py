@@ -21,6 +21,7 @@ from tests.servers import http_server
 
 from jobs import monitor as monitor_job
 from spark_model_monitor.documents.run_description import RunDescription
+from spark_model_monitor.errors import OutputFailed
 from spark_model_monitor.reports.history.baselines import read_run_baseline, to_run
 from spark_model_monitor.reports.history.maintenance import rebuild_history
 from spark_model_monitor.reports.history.variation import read_history
@@ -190,6 +191,30 @@ def test_a_required_sink_keeps_nothing_else_and_a_retry_reaches_it(run, tmp_path
     assert run.sent == 1
     assert read_execution(run)["status"] == "CompletedWithViolations"
     assert all((tmp_path / path).exists() for path in OUTPUTS.values())
+
+
+@pytest.mark.parametrize("function", ["publishing.write_alerts", "publishing.write_history", "status.write_message"])
+def test_a_file_of_the_next_windows_or_of_run_due_keeps_nothing_else_and_a_retry_writes_it(
+    run, tmp_path, monkeypatch, function
+):
+    def raise_error(*words):
+        raise OutputFailed("can't be written (Input/output error)")
+
+    # All else is there
+    with monkeypatch.context() as patch:
+        patch.setattr(f"spark_model_monitor.running.runtime.{function}", raise_error)
+        assert run.call_run_due(NOW) == 255
+    assert read_execution(run)["status"] == "Failed"
+    assert run.sent == 1
+    assert all((tmp_path / path).exists() for path in OUTPUTS.values())
+
+    # The retry leaves what a run without the fault does
+    assert run.call_run_due(NOW + timedelta(minutes=1)) == 0
+    assert read_execution(run)["status"] == "CompletedWithViolations"
+    assert run.message.startswith("CompletedWithViolations: ")
+    assert "outputs" not in run.described
+    assert [window["violations"] for window in run.jobs.read("out/_alerts.json")["windows"]] == [1]
+    assert len(read_history(OUT).entries) == 1
 
 
 def test_a_summary_that_can_not_be_printed_keeps_nothing_else(run, monkeypatch):

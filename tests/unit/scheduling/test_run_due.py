@@ -21,6 +21,7 @@ from tests.unit.scheduling.conftest import make_time
 from tests.waiting import wait_for
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
+from spark_model_monitor.errors import BadInput, OutputFailed
 from spark_model_monitor.machine import ProcessIdentity, current_machine
 from spark_model_monitor.reports.history.baselines import read_shares
 from spark_model_monitor.reports.history.decisions import promote
@@ -31,6 +32,7 @@ from spark_model_monitor.running.scheduling.record import schedule_lock
 from spark_model_monitor.running.scheduling.schedule_command import Doing, Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
 from spark_model_monitor.running.scheduling.schedule_runs import KILLED, end_idle_processes, start_process
+from spark_model_monitor.storage import LocalStorage
 
 SHAP = json.dumps(
     {"explanations": {"kernel_shap": {"label0": {"global_shap_values": {"age": -1, "plan": 3}, "expected_value": 0}}}}
@@ -311,6 +313,27 @@ def test_the_message_of_an_earlier_run_is_not_that_of_a_killed_one(schedule):
         "Completed: Job completed successfully with no violations.",
         "exit status 255; the job's log says more",
     }
+
+
+@pytest.mark.parametrize(("call", "error"), [("delete", OutputFailed), ("read", BadInput)])
+def test_a_message_that_can_not_be_removed_or_read_fails_the_run_and_a_retry_repeats_it(
+    schedule, monkeypatch, call, error
+):
+    without_fault = getattr(LocalStorage, call)
+
+    def fail(storage, path, *further):
+        if path.endswith("/message"):
+            raise error(f"{path}: Input/output error")
+        return without_fault(storage, path, *further)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, call, fail)
+        assert schedule.run(make_time(4, 22, 7))[0] == error.exit_status
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Failed"}
+
+    assert schedule.run(make_time(4, 22, 8), retry_failed=True)[0] == 0
+    [execution] = json.loads(schedule.record.read_text())["executions"]
+    assert execution["exit_message"] == "Completed: Job completed successfully with no violations."
 
 
 def test_run_due_that_is_stopped_notes_so(schedule):

@@ -6,8 +6,8 @@
     further_outputs.note(config.output_path)
     job.finish(*further_outputs.end(*describe_end(findings, config)))
 
-The window counts as done whatever fails here, since it is judged and published; but for a required sink, which a retry of the
-window is to reach. Driver only.
+The window counts as done whatever fails here, since it is judged and published; but for a required sink and the histories of
+alerts and windows, which a retry of the window is to reach. Driver only.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SINK = "sink"  # the option of alerts
+HISTORY = "history"  # of windows
 
 
 @value_class
@@ -71,6 +72,7 @@ class FurtherOutputs:
         # A failure counts for more than what the run found
         if not self.failures:
             return message, exit_status
-        if SINK in self.failures:
-            return failed(self.failures[SINK]), ExitStatus.FAILED
+        unstored = [self.failures[name] for name in (SINK, HISTORY) if name in self.failures]
+        if unstored:
+            return failed("; ".join(unstored)), ExitStatus.FAILED
         return published_without(list(self.failures), message), ExitStatus.FAILED

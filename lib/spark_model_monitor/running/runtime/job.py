@@ -354,7 +354,8 @@ class Job:
             reason = describe_failure(error).reason
             is_reported = message.endswith(reason.partition(": ")[2])  # about the output path itself, already reported
             log.error("the exit message could not be written%s", " there" if is_reported else f": {reason}")
-            self.exit_status = self.exit_status or status.ExitStatus.FAILED
+            if self.exit_status in status.SUCCESSFUL:
+                self.exit_status = status.ExitStatus.FAILED
         outcome = message
         if self._has_failed:
             outcome = "failed"

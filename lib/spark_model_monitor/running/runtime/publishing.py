@@ -149,9 +149,9 @@ def put_in_place(findings: Findings, config: JobConfig, reference: BaselineRefer
 
 
 def remember(findings: Findings, run: Run, config: JobConfig, reference: BaselineReference | None) -> None:
-    """Add the window to the history. An error is only a warning: the run's files stay in any case.
+    """Add the window to the history. reference: the location of its baseline.
 
-    reference: the location of its baseline. Does nothing without a window, or for monitors that don't use the history.
+    Does nothing without a window, or for monitors that don't use the history. Raises OutputFailed if it can't be written.
     """
     identity = identify_window(config)
     baseline = findings.baseline
@@ -175,21 +175,18 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         statistics = metrics
     if statistics is None:
         return
-    try:
-        # Read and written under one lease: runs of other hours add theirs
-        with open_alerts(config.output_path, config.lease_wait):
-            history = read_history(config.output_path)
-            folder = run.folder.removeprefix(join(history.folder, ""))
-            entry = WindowEntry(
-                format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
-            )
-            history = history.with_window(entry, statistics)
-            accepted = seasonal_drift.find_accepted_features(findings.results)
-            if accepted:
-                history = history.with_accepted(entry.window, accepted)
-            write_history(history)
-    except Exception as error:
-        log.warning("the history of windows: %s", describe_failure(error).reason)
+    # Read and written under one lease: runs of other hours add theirs
+    with open_alerts(config.output_path, config.lease_wait):
+        history = read_history(config.output_path)
+        folder = run.folder.removeprefix(join(history.folder, ""))
+        entry = WindowEntry(
+            format_moment(identity[1]), identity[0], run.run_id, folder, baseline_id(reference), findings.count > 0
+        )
+        history = history.with_window(entry, statistics)
+        accepted = seasonal_drift.find_accepted_features(findings.results)
+        if accepted:
+            history = history.with_accepted(entry.window, accepted)
+        write_history(history)
 
 
 HANDLER = "postprocess_handler"
@@ -246,7 +243,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
 
     `alerts.is_due` decides which are due. A drop in traffic (`min_traffic`) has its own status.
 
-    Raises SinkFailed if a sink fails and `sink_required` is set.
+    Raises SinkFailed if the history can't be written, or if a sink fails and `sink_required` is set.
     """
     failures: list[str] = []
     now = datetime.now(timezone.utc)
@@ -288,12 +285,17 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             )
             report = make_report(findings, run, config, now, _make_alert(before, alerts, rule), notices)
             delivery = deliver(report, due, environment or Environment())
-            failures += delivery.failures
+            if config.sink_required:
+                failures += delivery.failures
+            else:
+                for failure in delivery.failures:
+                    log.warning("%s", failure)
             missed = [to for to in due if to not in delivery.reached]
             noted = record_delivery(alerts, window, traffic, delivery.reached, missed)
             if is_ours and noted != alerts:
                 _try_step(lambda: write_alerts(noted, config.output_path), failures)
-    _settle(failures, required=config.sink_required)
+    if failures:
+        raise SinkFailed("\n".join([*failures, "the documents of the run are in place"]))
 
 
 def write_verdict(findings: Findings, run: Run, config: JobConfig) -> str:
@@ -435,10 +437,3 @@ def _try_step(step: Callable[[], T], failures: list[str]) -> T | None:
     except Exception as error:
         failures.append(f"the history of alerts: {describe_failure(error).reason}")
         return None
-
-
-def _settle(failures: list[str], *, required: bool) -> None:
-    for failure in failures if not required else ():
-        log.warning("%s", failure)
-    if failures and required:
-        raise SinkFailed("\n".join([*failures, "the documents of the run are in place"]))

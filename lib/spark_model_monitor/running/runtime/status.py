@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from enum import IntEnum
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.errors import MESSAGE, NO_DATA, SCRIPT_FAILED, MonitorError
 from spark_model_monitor.reports.outputs.printable import printable
 from spark_model_monitor.stopping import STEP_SECONDS, leave_after_grace, stop, take_back
-from spark_model_monitor.storage import join, opens_here, read_file, storage_here, storage_of
+from spark_model_monitor.storage import join, opens_here, read_if_there, storage_here, storage_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -160,12 +159,12 @@ def message_path(root: str, output_path: str | None) -> str | None:
     return None
 
 
-def read_message(path: str | None, status: int) -> str:
-    """The job's own message, or its exit status where no message is available."""
-    with suppress(MonitorError):
-        if path is not None:
-            return read_file(path).decode("utf-8", "replace").strip()
-    return f"exit status {status}; the job's log says more"
+def read_message(path: str, status: int) -> str:
+    """The job's own message, or its exit status if none is there or only Spark opens it. Raises BadInput if it can't be read."""
+    content = read_if_there(path) if opens_here(path) else None
+    if content is None:
+        return f"exit status {status}; the job's log says more"
+    return content.decode("utf-8", "replace").strip()
 
 
 def write_message(message: str, path: str, spark: SparkSession | None) -> None:

@@ -547,16 +547,11 @@ def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
     return False
 
 
-def _forget_message(command: JobCommand) -> str | None:
-    """Delete the message of an earlier run, and return its path; None if this process may not: the exit status must suffice."""
+def _forget_message(command: JobCommand) -> str:
+    """Delete the message of an earlier run, and return its path. Raises OutputFailed if that can't be removed."""
     path = _message_path(command)
-    if not opens_here(path):
-        return None
-    try:
+    if opens_here(path):
         storage_of(path).delete(path)
-    except MonitorError as error:
-        log.warning("%s", error)
-        return None
     return path
 
 
