@@ -44,9 +44,8 @@ VALUES = st.recursive(
 def test_every_member_says_what_an_error_calls_it(section):
     hints = get_type_hints(section, include_extras=True)
     for name in section.model_fields:
-        plain_parts = [
-            part for part in parts(hints[name]) if get_origin(part) is None
-        ]  # in 3.10 list[int] is a type, too
+        # In 3.10 list[int] is a type, too
+        plain_parts = [part for part in parts(hints[name]) if get_origin(part) is None]
         expectations = [part for part in plain_parts if isinstance(part, Expected | type)]
         assert any(isinstance(part, Expected) or issubclass(part, Section | Enum) for part in expectations), name
 
