@@ -102,16 +102,16 @@ def test_a_run_is_published_under_its_id_and_by_its_names(outputs):
         name for name in outputs["report"] if f"{current['folder']}/{name}" in outputs["report"]
     )
     for name in current["sha256"]:
-        own = outputs["report"][f"{current['folder']}/{name}"]
+        run_file = outputs["report"][f"{current['folder']}/{name}"]
         shown = outputs["report"][name]
         if name == "report.html":
             # Who evaluated the metrics, and the folders in commands, are no part of a run's identity
             shown, count = re.subn(EVALUATED_BY, b"", shown)
             assert count == 1
             for unnamed, named in NAMED_FOLDERS.items():
-                assert unnamed.encode() in own
-                own = own.replace(unnamed.encode(), named.encode())
-        assert own == shown, name
+                assert unnamed.encode() in run_file
+                run_file = run_file.replace(unnamed.encode(), named.encode())
+        assert run_file == shown, name
 
 
 def test_two_runs_are_compared_and_shown_where_they_lie(running_s3, runner, finished):

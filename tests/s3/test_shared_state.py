@@ -101,7 +101,7 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
         """The files of this name in the output of a run; listed, because this server hangs on reads during a write."""
         return [key for key in s3.keys(BUCKET, f"reports/churn/{time:%Y/%m/%d/%H}/") if name in key]
 
-    def outcome_lines(name: str, time: datetime) -> list[str]:
+    def read_outcomes(name: str, time: datetime) -> list[str]:
         """What a process has said of a run that it saw end."""
         log_lines = (tmp_path / name / "log").read_text().splitlines()
         return [line for line in log_lines if f"the run of {format_moment(time)} is " in line]
@@ -126,7 +126,7 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
         wait_for(lambda: find_files(times[-1], "message"), "the last window", pause_seconds=0.1)
         # The handler says of each run when it has ended, and before the next one begins
         alive = next(name for name in processes if name != killed)
-        wait_for(lambda: outcome_lines(alive, times[-1]), "the last window's end", processes[alive])
+        wait_for(lambda: read_outcomes(alive, times[-1]), "the last window's end", processes[alive])
         processes[alive].kill()
         processes[alive].wait()
         alerts = [json.loads(body) for _, _, body in webhook.requests]
@@ -138,7 +138,7 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
         ["Completed"] * BROKEN_FROM + ["CompletedWithViolations"] * (WINDOWS - BROKEN_FROM)
     )
     assert [run["attempts"] for run in runs] == [2 if index == BROKEN_FROM else 1 for index in range(WINDOWS)]
-    assert [len(outcome_lines(name, times[BROKEN_FROM])) for name in (alive, killed)] == [1, 0]
+    assert [len(read_outcomes(name, times[BROKEN_FROM])) for name in (alive, killed)] == [1, 0]
     assert [(alert["alert"]["status"], alert["alert"]["changed"], alert["window"]["start"]) for alert in alerts] == [
         ("InAlert", True, format_moment(first + BROKEN_FROM * HOUR))
     ]
