@@ -11,8 +11,6 @@ from spark_model_monitor.spark.launch import class_archive
 from spark_model_monitor.spark.launch.class_archive import ClassArchive
 from spark_model_monitor.spark.launch.java import find_java, find_spark_home
 
-LIB = Path(__file__).resolve().parents[3] / "lib"
-
 WRITES = """#!/bin/sh
 echo "$SPARK_SUBMIT_OPTS" >> "$(dirname "$0")/options"
 for word in $SPARK_SUBMIT_OPTS; do
@@ -35,7 +33,6 @@ def environment(tmp_path, monkeypatch):
         "JAVA_HOME": str(tmp_path / "jdk"),
         "MODEL_MONITOR_DEEQU_JAR": str(tmp_path / "deequ.jar"),
         "MODEL_MONITOR_CACHE": str(tmp_path / "cache"),
-        "PYTHONPATH": str(LIB),  # of the job that notes the classes
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
