@@ -7,6 +7,8 @@ HASHED := requirements/hashed
 # $(INSTALL) PYTHON -r FILE: its libraries, from the index that pip is set to (`.venv/uv.toml`). What has to be built, as pyspark,
 # is built by the setuptools that is there: an isolated build would fetch one by its name.
 INSTALL = $(VENV)/bin/uv --config-file $(VENV)/uv.toml pip install --quiet --require-hashes --no-build-isolation --python
+# $(INSTALL_PRODUCT) PYTHON: the package of this clone, which its changes reach.
+INSTALL_PRODUCT = $(VENV)/bin/uv pip install --quiet --offline --no-cache --no-build-isolation --no-deps --editable . --python
 NEW_VENV = rm -rf $(@D) && $(VENV)/bin/uv venv --quiet --python $(PY) $(@D) && $(INSTALL) $(@D)/bin/python -r $(HASHED)/build.txt
 ARGS ?=
 
@@ -223,7 +225,7 @@ $(VENV)/.uv: $(HASHED)/uv.txt $(HASHED)/build.txt | $(VENV)/.made
 $(VENV)/.local: $(HASHED)/local.txt setup.cfg setup.py pyproject.toml | $(VENV)/.uv
 	@echo "installing the libraries of a run without Spark into $(VENV) (about 100 MB to download, once)"
 	@$(INSTALL) $(PY) --no-cache -r $(HASHED)/local.txt
-	@$(VENV)/bin/uv pip install --quiet --offline --no-cache --no-build-isolation --python $(PY) --no-deps --editable .
+	@$(INSTALL_PRODUCT) $(PY)
 	@touch $@
 
 $(VENV)/.image: $(HASHED)/image.txt $(VENV)/.local
@@ -270,6 +272,7 @@ build/wide/%/.made: $(HASHED)/test.txt | $(VENV)/.uv
 	@$(INSTALL) $(@D)/bin/python -r $(HASHED)/build.txt
 	@$(INSTALL) $(@D)/bin/python -r $(HASHED)/test.txt
 	@$(if $(findstring +,$*),$(INSTALL) $(@D)/bin/python --no-deps -r $(HASHED)/$(lastword $(subst +, ,$*)).txt)
+	@$(INSTALL_PRODUCT) $(@D)/bin/python
 	@touch $@
 
 # What people use beside us, pinned in tests/clients: above .venv, but for AWS's own SDK, which wants other releases.

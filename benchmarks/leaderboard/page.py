@@ -40,7 +40,8 @@ LARGE_TYPES = {
     "seconds": "float64",
 }
 STYLE = """body{font:15px sans-serif;max-width:75em;margin:2em auto;padding:0 1em}
-table{border-collapse:collapse;font-size:13px}td,th{border-bottom:1px solid #ccc;padding:2px 8px;text-align:left}"""
+table{border-collapse:collapse;font-size:13px;display:block;overflow-x:auto}
+td,th{border-bottom:1px solid #ccc;padding:2px 8px;text-align:left}"""
 RESOLVED = ("first", "level", "behind")
 NOTES = Path(__file__).with_name("notes.md")  # what to know of the figures, and what it would take where ours is behind
 

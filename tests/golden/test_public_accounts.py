@@ -139,6 +139,7 @@ def test_the_baseline_of_an_account_by_its_confusion_matrix(run, tmp_path):
         *("baseline", "--analysis-type", "MODEL_QUALITY", "--problem-type", "BinaryClassification"),
         *("--inference-attribute", "prediction", "--ground-truth-attribute", "label"),
         *("--dataset-source", tmp_path / "answers.csv", "--output-path", tmp_path / "baseline"),
+        *("--set", "metric_time=2024-06-01T00:00:00Z"),  # else statistics.json has the time of the run
     )
 
     constraints = json.loads((tmp_path / "baseline" / "constraints.json").read_text())

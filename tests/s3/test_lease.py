@@ -8,7 +8,10 @@ from tests.s3 import steps
 from tests.s3.traffic import PEOPLE, baseline_flags
 
 from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.machine import ProcessIdentity
 from spark_model_monitor.storage.lease import Holder
+
+RUN = "20260131T220000000000-0a1b2c3d-4711-815-5e6f7a8b"
 
 
 def test_files_right_in_a_folder_are_listed_by_their_beginning(s3, runner):
@@ -52,13 +55,13 @@ def test_who_has_lost_a_prefix_writes_nothing_there(s3, runner):
 
 
 def test_a_job_names_who_holds_its_output_and_leaves_its_files(s3, runner):
-    holder = Holder("20260131T220000000000-0a1b2c3d", "web-3", 4711, "another", "2026-01-31T22:00:00Z")
+    holder = Holder(RUN, "web-3", ProcessIdentity("another", 4711, 815), "2026-01-31T22:00:00Z")
     s3.put("team", {"people.csv": PEOPLE, f"held/_lease-{holder.run}": holder.to_json(), "held/_current.json": "{}"})
     flags = (*baseline_flags("s3a://team", "held"), "--set", "lease_wait=PT0S")
 
     assert runner.job("baseline", *flags) == 255
     assert re.search(
-        r"s3a://team/held: another run is writing there: run 20260131T220000000000-0a1b2c3d, process 4711 on host web-3, since "
+        rf"s3a://team/held: another run is writing there: run {RUN}, process 4711 on host web-3, since "
         r"2026-01-31T22:00:00Z; start this one again when that has ended, or have it wait longer than 0:00:00 by "
         r"--set lease_wait=DURATION",
         runner.last_words,

@@ -97,14 +97,14 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
 
     times = [starts + window * HOUR for window in range(WINDOWS)]
 
-    def has_begun(time: datetime, name: str) -> bool:
-        """Whether there is a file in the output of a run; listed, because this server hangs on reads during a write."""
-        return any(name in key for key in s3.keys(BUCKET, f"reports/churn/{time:%Y/%m/%d/%H}/"))
+    def find_files(time: datetime, name: str) -> list[str]:
+        """The files of this name in the output of a run; listed, because this server hangs on reads during a write."""
+        return [key for key in s3.keys(BUCKET, f"reports/churn/{time:%Y/%m/%d/%H}/") if name in key]
 
-    def read_record() -> dict[str, dict[str, str | int]]:
-        """Each run by its time, once nobody writes the record."""
-        record = json.loads(s3.read(BUCKET, "state/churn/executions.json"))
-        return {run["scheduled_time"]: run for run in record["executions"]}
+    def read_outcomes(name: str, time: datetime) -> list[str]:
+        """What a process has said of a run that it saw end."""
+        log_lines = (tmp_path / name / "log").read_text().splitlines()
+        return [line for line in log_lines if f"the run of {format_moment(time)} is " in line]
 
     # Two processes watch the same fleet, one of them by a clock that is ahead
     with http_server(200) as webhook, ExitStack() as at_end:
@@ -115,33 +115,33 @@ def test_no_window_and_no_alert_comes_twice_and_none_is_lost(s3, tmp_path):
             processes[name] = start(name, ahead, folder, s3.url)
             at_end.callback(processes[name].wait)
             at_end.callback(processes[name].kill)
-        # The one that has begun the window is stopped first, so that its record can be read
-        wait_for(lambda: has_begun(times[BROKEN_FROM], "_lease-"), "the window", *processes.values())
+        # The one that has begun the window says so in its lease; it is stopped first, so that nobody writes this meanwhile
+        [lease] = wait_for(lambda: find_files(times[BROKEN_FROM], "_lease-"), "the window", *processes.values())
         for process in processes.values():
             process.send_signal(signal.SIGSTOP)
-        killed = str(read_record()[format_moment(times[BROKEN_FROM])]["host"])
+        killed = json.loads(s3.read(BUCKET, lease))["host"]
         processes[killed].kill()
         for process in processes.values():
             process.send_signal(signal.SIGCONT)
-        wait_for(lambda: has_begun(times[-1], "message"), "the last window", pause_seconds=0.1)
+        wait_for(lambda: find_files(times[-1], "message"), "the last window", pause_seconds=0.1)
         # The handler says of each run when it has ended, and before the next one begins
         alive = next(name for name in processes if name != killed)
-        ended = f"the run of {format_moment(times[-1])} is "
-        wait_for(lambda: ended in (tmp_path / alive / "log").read_text(), ended, processes[alive])
+        wait_for(lambda: read_outcomes(alive, times[-1]), "the last window's end", processes[alive])
         processes[alive].kill()
         processes[alive].wait()
         alerts = [json.loads(body) for _, _, body in webhook.requests]
 
     # The one that is left ran every window, and the killed one's again
-    final = read_record()
-    runs = [final[format_moment(time)] for time in times]
-    assert list(final)[:WINDOWS] == [format_moment(time) for time in times]
+    runs = json.loads(s3.read(BUCKET, "state/churn/executions.json"))["executions"][:WINDOWS]
+    assert [run["scheduled_time"] for run in runs] == [format_moment(time) for time in times]
     assert [run["status"] for run in runs] == (
         ["Completed"] * BROKEN_FROM + ["CompletedWithViolations"] * (WINDOWS - BROKEN_FROM)
     )
     assert [run["attempts"] for run in runs] == [2 if index == BROKEN_FROM else 1 for index in range(WINDOWS)]
-    assert runs[BROKEN_FROM]["host"] == alive
-    assert [alert["status"] for alert in alerts] == ["Alert"]
+    assert [len(read_outcomes(name, times[BROKEN_FROM])) for name in (alive, killed)] == [1, 0]
+    assert [(alert["alert"]["status"], alert["alert"]["changed"], alert["window"]["start"]) for alert in alerts] == [
+        ("InAlert", True, format_moment(first + BROKEN_FROM * HOUR))
+    ]
 
     # By the store's clock, no run began before it was due
     listed = s3.client.list_objects_v2(Bucket=BUCKET, Prefix="reports/churn/")["Contents"]

@@ -1,6 +1,7 @@
 """Options without flags: the project file, variables and --set say the same, and their old flags say where they went."""
 
 import json
+import sys
 
 import pytest
 
@@ -52,6 +53,8 @@ BESIDE |= {
     if {*OPTIONS[name].needs} & {*NEEDED}
 }
 """What some options need."""
+
+READS_TOML = pytest.mark.skipif(sys.version_info < (3, 11), reason="a Python without tomllib says so in a sentence")
 
 
 def read(*flags, **variables):
@@ -108,6 +111,7 @@ def test_the_old_flag_counts_and_says_where_it_went(name):
         assert variable_name(name, option) in sentence
 
 
+@READS_TOML
 def test_flags_come_before_variables_and_variables_before_the_file(project):
     (project / "pyproject.toml").write_text(
         '[tool.other]\nx = 1\n[tool.spark-model-monitor]\nlease-wait = "PT3H"\nfail_on = "violations"\n'
@@ -135,8 +139,18 @@ def test_a_format_may_be_an_object(project):
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("pyproject.toml", "[tool.spark-model-monitor]\nlease_wiat = 1\n", "'lease_wiat' is no option; .*lease_wait"),
-        ("pyproject.toml", "[tool.spark-model-monitor]\nlease_wait = \n", "pyproject.toml is no TOML"),
+        pytest.param(
+            "pyproject.toml",
+            "[tool.spark-model-monitor]\nlease_wiat = 1\n",
+            "'lease_wiat' is no option; .*lease_wait",
+            marks=READS_TOML,
+        ),
+        pytest.param(
+            "pyproject.toml",
+            "[tool.spark-model-monitor]\nlease_wait = \n",
+            "pyproject.toml is no TOML",
+            marks=READS_TOML,
+        ),
         ("spark-model-monitor.yaml", "- a\n", "has to be OPTION: VALUE lines"),
         ("spark-model-monitor.yaml", "a: b: c\n", "line 1 is no YAML"),
         ("spark-model-monitor.yaml", "lease_wait: soon\n", "spark-model-monitor.yaml: lease_wait is 'soon'"),
@@ -145,6 +159,15 @@ def test_a_format_may_be_an_object(project):
 def test_a_mistake_in_the_file_is_a_sentence(name, text, sentence, project):
     (project / name).write_text(text)
 
+    with pytest.raises(BadConfiguration, match=sentence):
+        read()
+
+
+def test_a_python_without_tomllib_names_the_other_file(project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tomllib", None)  # as before 3.11
+    (project / "pyproject.toml").write_text('[tool.spark-model-monitor]\nlease_wait = "PT1H"\n')
+
+    sentence = r"needs Python 3\.11; write its \[tool\.spark-model-monitor\] as spark-model-monitor\.yaml"
     with pytest.raises(BadConfiguration, match=sentence):
         read()
 
