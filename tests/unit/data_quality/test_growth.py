@@ -106,6 +106,21 @@ def test_the_next_of_versions_that_followed_one_another_is_no_alarm(name, status
     assert results(weeks[1], baseline)["baseline_drift_check"].is_violation
 
 
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("name", [give_names, lambda versions: versions], ids=["texts with numbers", "numbers"])
+def test_a_version_beside_the_one_that_it_replaces_is_no_alarm_and_an_older_one_is_seen(name, share):
+    random = np.random.default_rng(8)
+    weeks = [draw_versions(random, week, 0.0, name) for week in range(8)]
+    baseline = run_baseline(pd.concat(weeks), DataQualityMonitor(), engine="local")
+    window = draw_versions(random, 7, share, name)
+    is_older = random.random(len(window)) < 0.3
+
+    assert not any(check_result.is_violation for check_result in results(window, baseline).values())
+    older = window["product"].where(~is_older, weeks[2]["product"])
+    statuses = {check_result.status for check_result in results(window.assign(product=older), baseline).values()}
+    assert statuses & {CheckStatus.VIOLATED, CheckStatus.CANNOT_TELL}
+
+
 @pytest.mark.parametrize("lost", [-1, 0, 3, 9_999], ids="a lost version is {}".format)
 def test_versions_that_are_numbers_and_other_numbers_among_them_are_an_alarm(lost):
     random = np.random.default_rng(6)

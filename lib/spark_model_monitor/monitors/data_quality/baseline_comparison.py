@@ -146,8 +146,8 @@ class FeatureComparison:
     @cached_property
     def why_new_values_are_usual(self) -> str | None:
         """Why the window may have values that the baseline lacks: because these grew in number along the baseline's rows, or
-        followed one another, and the window has mostly later ones and as few as a stretch of the baseline. None if it may not:
-        numbers have to go on where the baseline's end.
+        followed one another, and the window has later ones and as few as a stretch of the baseline. None if it may not: numbers
+        have to go on where the baseline's end, and texts of which the window has mostly earlier ones.
         """
         if self.baseline_feature.growth:
             return GROWS
@@ -164,12 +164,12 @@ class FeatureComparison:
         values = now.list_values()
         is_later = before.count_values(values) < rows_per_value / 2
         later_rows = now.count_values(values)[is_later].sum()
-        if 2 * later_rows <= now.present or 2 * len(values) >= before.num_values:
+        if not later_rows or 2 * len(values) >= before.num_values:
             return None
-        # Whether these go on
+        # Whether these go on, also beside the one that they replace
         if _go_on(before.list_values(), values):
             return GO_ON
-        if now.is_numeric:
+        if now.is_numeric or 2 * later_rows <= now.present:
             return None
         return FOLLOW
 
