@@ -188,7 +188,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     new_ones = find_new_values(feature.now, feature.baseline, feature.baseline_feature.references.get(PREVIOUS))
     if value in new_ones:
         p *= len(new_ones) / len(new.counts)
-    else:
+    elif score > 0:
         gumbel_score = math.pi / math.sqrt(6) * score + EULER
         p = max(p, -math.expm1(-math.exp(-gumbel_score)))
     expected = float(largest.mean())
