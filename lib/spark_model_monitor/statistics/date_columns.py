@@ -270,9 +270,9 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     sample = feature.state(DateTexts)
     if frequencies is None or sample is None:
         return None
-    # Texts that occur more often than twice the bound are known; all others are as in the sample
+    # Texts that occur more often than twice the bound are known, but for the bound; all others are as in the sample
     frequent = sorted(text for text, count in frequencies.counts.items() if count > frequencies.bound)
-    rows = np.array([frequencies.counts[text] for text in frequent], np.int64)
+    rows = np.array([frequencies.counts[text] for text in frequent], np.int64) + frequencies.bound
     counts = sample.count_rare_texts(2 * frequencies.bound)
     sampled_from = frequencies.total - sample.skipped - int(rows.sum())
     scale = 1.0

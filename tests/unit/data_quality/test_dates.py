@@ -761,6 +761,21 @@ def test_times_beside_values_of_many_rows_are_silent(sizes, fillers):
     assert "date_value_check" in find_violations(baseline, changed)
 
 
+@pytest.mark.parametrize("count", [1, 300, 600])
+def test_values_of_many_rows_have_their_share_in_a_sum_of_many_parts(count):
+    """Each part's counts by value lose as much as its bound."""
+    random = np.random.default_rng([11, count])
+    words = make_words(random, count)
+    parts = []
+    for part in range(10):
+        texts = [time.isoformat() for time in draw_times(3_600, part, *JANUARY)]
+        parts.append(make_baseline([*texts, *random.choice(words, 2_400)]).state)
+
+    dates = recognise_dates(sum(parts[1:], parts[0]).feature("d"))
+
+    assert dates.share_of_dates == pytest.approx(0.6, abs=0.02)
+
+
 def test_a_baseline_without_the_sample_is_used_as_it_is():
     state = make_january_of_seconds().state.feature("d")
     older = FeatureProfile.of(

@@ -204,6 +204,17 @@ def test_values_of_many_rows_repeat_in_fewer_rows_too(sizes, num_names, kind):
         assert "repeated_value_check" in find_checks(windows[0])
 
 
+def test_values_that_repeat_are_no_fault_where_the_baseline_had_none():
+    random = np.random.default_rng(10)
+    x = random.normal(size=3_000)
+    baseline = run_baseline(pd.DataFrame({"id": [None] * 3_000, "x": x}), DataQualityMonitor(), engine="local")
+
+    window = pd.DataFrame({"id": random.choice(["a", "b"], 3_000), "x": random.normal(size=3_000)})
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+
+    assert not any(finding.is_violation for finding in findings.results)
+
+
 def test_a_sample_of_rows_that_repeat_says_how_many_do():
     values = np.arange(200_000.0)
     hashes = xxhash64(np.concatenate((values, values[:20_000])))

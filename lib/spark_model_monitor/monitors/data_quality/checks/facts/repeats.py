@@ -232,7 +232,7 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     if old is None or new is None or distinct is None or new.level < LEVEL_OF_NONE:
         return _compare_repeats(quantity, old, new)
     rows = feature.current.num_present
-    baseline = _resize_baseline(old, rows / before.num_present)
+    baseline = _resize_baseline(old, rows / max(before.num_present, 1))
     repeated = max(0, rows - distinct.estimate())
     return compare_shares(quantity, baseline, (repeated, rows))
 
