@@ -36,7 +36,6 @@ FEWEST_DIFFERENT = {"YYYYDDD": 20}
 NO_DATE = ""  # stands for all texts that are none, in a sample
 DIGITS_OF_DAY = 8
 DIGITS_OF_TIME = 14
-FREQUENT = 0.01  # a text of so many values is frequent
 TYPED = (ColumnType.DATE, ColumnType.TIMESTAMP)
 # Midnight beside a day says nothing
 ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?)?")
@@ -271,18 +270,19 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     sample = feature.state(DateTexts)
     if frequencies is None or sample is None:
         return None
-    if not len(sample.hashes):
-        return {NO_DATE: sample.skipped}
-    # Frequent texts are known; all others are as in the sample
-    frequent = {text: count for text, count in frequencies.counts.items() if count >= FREQUENT * frequencies.total}
-    counts = Counter({text: count for text, count in sample.count_by_text.items() if text not in frequent})
-    sampled_from = frequencies.total - sample.skipped - sum(frequent.values())
+    # Texts that occur more often than twice the bound are known, but for the bound; all others are as in the sample
+    frequent = sorted(text for text, count in frequencies.counts.items() if count > frequencies.bound)
+    rows = np.array([frequencies.counts[text] for text in frequent], np.int64) + frequencies.bound
+    counts = sample.count_rare_texts(2 * frequencies.bound)
+    sampled_from = frequencies.total - sample.skipped - int(rows.sum())
     scale = 1.0
-    if sampled_from > 0:
+    if sampled_from > 0 and counts:
         scale = counts.total() / sampled_from
     counts[NO_DATE] += round(scale * sample.skipped)
-    counts.update({text: round(scale * count) for text, count in frequent.items()})
-    return counts
+    # As many rows of the frequent texts as a sample of rows would have, at equal distances
+    sampled_rows = np.diff(np.rint(scale * rows.cumsum()), prepend=0).astype(np.int64)
+    counts.update(dict(zip(frequent, sampled_rows.tolist(), strict=True)))
+    return +counts
 
 
 def _count_numbers(feature: FeatureProfile) -> Mapping[str, int] | None:

@@ -731,6 +731,51 @@ def test_times_that_all_differ_are_checked_by_a_sample(make_cell, check):
     assert [*find_violations(make_january_of_seconds(), window)] == ([check] if check else [])
 
 
+def make_words(random, count):
+    return [f"soon {number}" for number in random.integers(10**6, size=count)]
+
+
+def make_days_first(random, count):
+    return [f"{time:%d/%m/%Y %H:%M:%S}" for time in draw_times(count, int(random.integers(99)), *JANUARY)]
+
+
+@every_combination(
+    sizes=[(20_000, 3_000), (20_000, 12_000), (60_000, 20_000), (200_000, 3_000)],
+    fillers=[(make_words, 1, 0.4), (make_words, 30, 0.2), (make_days_first, 100, 0.3)],
+)
+def test_times_beside_values_of_many_rows_are_silent(sizes, fillers):
+    make_values, count, share = fillers
+    random = np.random.default_rng([10, *sizes, count])
+    values = np.array(make_values(random, count), object)
+
+    def draw(rows, seed):
+        texts = np.array([time.isoformat() for time in draw_times(rows, seed, *JANUARY)], object)
+        is_filled = random.random(rows) < share
+        texts[is_filled] = random.choice(values, is_filled.sum())
+        return texts.tolist()
+
+    baseline = make_baseline(draw(sizes[0], 3))
+
+    assert find_violations(baseline, draw(sizes[1], 4)) == {}
+    changed = [f"later {row}" if row % 4 == 0 else text for row, text in enumerate(draw(sizes[1], 5))]
+    assert "date_value_check" in find_violations(baseline, changed)
+
+
+@pytest.mark.parametrize("count", [1, 300, 600])
+def test_values_of_many_rows_have_their_share_in_a_sum_of_many_parts(count):
+    """Each part's counts by value lose as much as its bound."""
+    random = np.random.default_rng([11, count])
+    words = make_words(random, count)
+    parts = []
+    for part in range(10):
+        texts = [time.isoformat() for time in draw_times(3_600, part, *JANUARY)]
+        parts.append(make_baseline([*texts, *random.choice(words, 2_400)]).state)
+
+    dates = recognise_dates(sum(parts[1:], parts[0]).feature("d"))
+
+    assert dates.share_of_dates == pytest.approx(0.6, abs=0.02)
+
+
 def test_a_baseline_without_the_sample_is_used_as_it_is():
     state = make_january_of_seconds().state.feature("d")
     older = FeatureProfile.of(
@@ -779,7 +824,7 @@ def test_numbers_are_not_sampled():
 
 
 def test_a_share_is_known_from_the_sample():
-    counts = make_sample(make_dates_with_words(10_000)).count_by_text
+    counts = make_sample(make_dates_with_words(10_000)).count_rare_texts(10_000)
 
     assert counts[MARK + "a 9"] / sum(counts.values()) == pytest.approx(0.1, abs=0.05)
 

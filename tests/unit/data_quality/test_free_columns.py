@@ -163,6 +163,58 @@ def test_a_text_of_many_rows_is_in_a_sample_of_texts_as_often_as_in_the_rows(row
     assert shapes.characters / shapes.texts == pytest.approx(ids.str.len().mean(), abs=0.06 * (12 - len(filling)))
 
 
+def test_a_text_of_many_rows_is_sampled_as_often_beside_others_as_apart():
+    ids = frame(60_000, np.random.default_rng(7))["id"]
+    ids[np.random.default_rng(8).random(60_000) < 0.4] = "not known"
+    sorted_ids = ids.sort_values(key=lambda texts: texts != "not known")
+    lengths = []
+    for texts in (ids, sorted_ids):
+        shapes = run_baseline(texts.to_frame(), DataQualityMonitor()).state.features[0].state(TextShapes)
+        lengths.append(shapes.characters / shapes.texts)
+
+    assert lengths == pytest.approx([ids.str.len().mean()] * 2, abs=0.1)
+
+
+def draw_ids_beside_names(random, rows, names):
+    """Six of ten rows have an id of their own, the others a name that many rows have."""
+    ids = random.integers(10**6, 10**12, rows)
+    return np.where(random.random(rows) < 0.6, ids, random.choice(names, rows))
+
+
+@pytest.mark.parametrize("kind", [int, str])
+@pytest.mark.parametrize("num_names", [1, 600])
+@pytest.mark.parametrize("sizes", [(20_000, 2_000), (60_000, 5_000), (200_000, 2_000)])
+def test_values_of_many_rows_repeat_in_fewer_rows_too(sizes, num_names, kind):
+    random = np.random.default_rng([9, *sizes, num_names])
+    names = random.integers(10**6, size=num_names)
+    monitor = DataQualityMonitor(find_causes=False)
+    before, *windows = (
+        pd.DataFrame({"id": draw_ids_beside_names(random, rows, names).astype(kind), "x": random.normal(size=rows)})
+        for rows in (sizes[0], sizes[1], sizes[1])
+    )
+    baseline = run_baseline(before, monitor, engine="local")
+
+    def find_checks(window):
+        findings = run_monitoring(window, monitor, baseline, engine="local")
+        return {finding.check for finding in findings.results if finding.is_violation}
+
+    assert [find_checks(window) for window in windows] == [set(), set()]
+    if num_names == 1:  # where many values repeat by nature, more are not found
+        windows[0].loc[: len(windows[0]) // 4, "id"] = windows[0]["id"].to_numpy()[-len(windows[0]) // 4 - 1 :]
+        assert "repeated_value_check" in find_checks(windows[0])
+
+
+def test_values_that_repeat_are_no_fault_where_the_baseline_had_none():
+    random = np.random.default_rng(10)
+    x = random.normal(size=3_000)
+    baseline = run_baseline(pd.DataFrame({"id": [None] * 3_000, "x": x}), DataQualityMonitor(), engine="local")
+
+    window = pd.DataFrame({"id": random.choice(["a", "b"], 3_000), "x": random.normal(size=3_000)})
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+
+    assert not any(finding.is_violation for finding in findings.results)
+
+
 def test_a_sample_of_rows_that_repeat_says_how_many_do():
     values = np.arange(200_000.0)
     hashes = xxhash64(np.concatenate((values, values[:20_000])))

@@ -52,6 +52,20 @@ def test_far_more_new_products_than_ever_are_an_alarm_that_says_how_many_are_usu
     assert outcome.change.startswith(f"has {window['product'].nunique()} new values, about ")
 
 
+@pytest.mark.parametrize("every", [2, 3, 50, ROWS])
+def test_a_share_that_never_varied_may_fall(every):
+    """Any fall is thousands of deviations."""
+    random = np.random.default_rng(4)
+    before, window = sold(random, range(DAYS), 1), sold(random, range(DAYS, DAYS + 1), 1)
+    before.loc[::2, "product"] = "none"
+    window.loc[::every, "product"] = "none"
+
+    outcomes = results(window, run_baseline(before, DataQualityMonitor(), engine="local"))
+
+    assert outcomes["frequent_value_check"].p >= 0.5
+    assert not any(outcome.is_violation for outcome in outcomes.values())
+
+
 def test_a_closed_domain_alarms_by_a_new_value():
     baseline, random = make_baseline(0)
     window = sold(random, range(1), 0)

@@ -216,6 +216,68 @@ def test_codes_in_another_form_are_found(fault, size, share):
     assert f" of {texts} in a form that was not there (" in violations["text_form_check"]
 
 
+# Fillers that many rows have, beside codes that all differ
+
+
+FILLERS = [1, 10, 600]
+FILLED_SIZES = [(2_000, 1_000), (20_000, 2_000), (20_000, 20_000), (60_000, 5_000), (200_000, 2_000), (3_000, 40_000)]
+
+
+def draw_wide_codes(random, rows):
+    return [f"AB-{number:09d}" for number in random.integers(10**9, size=rows)]
+
+
+def fill_some(random, codes, fillers, share=0.4):
+    codes = np.array(codes, object)
+    is_filled = random.random(len(codes)) < share
+    codes[is_filled] = random.choice(np.array(fillers, object), is_filled.sum())
+    return codes
+
+
+def draw_fillers(random, count):
+    return [f"at {word}" for word in draw_texts(random, count, string.ascii_lowercase, 6)]
+
+
+@pytest.mark.parametrize("is_in_parts", [False, True])
+@every_combination(size=FILLED_SIZES, count=FILLERS, draw=[draw_wide_codes, draw_uuids])
+def test_codes_beside_fillers_of_many_rows_are_silent(draw, size, count, is_in_parts):
+    """In parts, the fillers come before all codes."""
+    before, rows = size
+    random = np.random.default_rng([74, *size, count])
+    fillers = draw_fillers(random, count)
+    filled = fill_some(random, draw(random, before), fillers)
+    if is_in_parts:
+        filled = np.array(sorted(filled, key=lambda code: code not in fillers), object)
+    baseline = make_baseline(random, filled)
+
+    for _ in range(2):
+        assert find_violations(random, baseline, fill_some(random, draw(random, rows), fillers)) == {}
+
+
+def test_hexadecimal_numbers_that_go_on_beside_a_filler_are_silent():
+    random = np.random.default_rng(75)
+    codes = count_hexadecimal(0x1E000, 36_000)
+    baseline = make_baseline(random, fill_some(random, codes[:24_000], ["none"]))
+
+    for window in range(6):
+        first = 24_000 + 2_000 * window
+        filled = fill_some(random, codes[first : first + 2_000], ["none"])
+        assert find_violations(random, baseline, filled) == {}
+
+
+@every_combination(size=FILLED_SIZES[:-1], count=FILLERS, share=[0.05, 0.3])
+def test_another_form_beside_fillers_is_found(size, count, share):
+    before, rows = size
+    random = np.random.default_rng([76, *size, count])
+    fillers = draw_fillers(random, count)
+    baseline = make_baseline(random, fill_some(random, draw_wide_codes(random, before), fillers))
+    codes = fill_some(random, draw_wide_codes(random, rows), fillers)
+    is_other = random.random(rows) < share
+    codes[is_other] = [f"{number:06d}/k" for number in random.integers(10**6, size=is_other.sum())]
+
+    assert {*find_violations(random, baseline, codes)} & {"text_form_check", "text_length_check"}
+
+
 @pytest.mark.parametrize(
     ("text", "fine", "coarse"),
     [

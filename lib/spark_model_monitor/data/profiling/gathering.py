@@ -353,12 +353,12 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
     lots = (hashes % 16).astype(np.int64)
     # A fourth of the rows of each text, rounded up or down by its lot
     occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
-    if np.count_nonzero(occurrences) > MOST_TEXTS:
+    if occurrences.sum() > MOST_TEXTS:
         occurrences = (occurrences + lots % 4) // 4
     indices = np.flatnonzero(occurrences)
     texts = examined.dictionary.take(pa.array(indices))
     sampled = occurrences = occurrences[indices]
-    if len(texts) > MOST_TEXTS // 2:
+    if occurrences.sum() > MOST_TEXTS // 2:
         sampled = (occurrences + lots[indices] // 4) // 4
     are_long = np.zeros(len(texts), bool)
     are_long[[*find_cut_hashes(texts)]] = True

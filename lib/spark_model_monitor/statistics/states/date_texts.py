@@ -6,7 +6,7 @@ sampled, so that columns of numbers cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import field, replace
 
 import numpy as np
@@ -55,12 +55,12 @@ class DateTexts(State):
         """The kept texts by their hash."""
         return dict(zip(self.hashes.tolist(), self.texts, strict=True))
 
-    @property
-    def count_by_text(self) -> Mapping[str, int]:
-        """The kept texts with their counts; all that are no dates by their forms."""
-        counts: dict[str, int] = {}
+    def count_rare_texts(self, maximum_count: int) -> Counter[str]:
+        """The kept texts that occur no more often, with their counts; all that are no dates by their forms."""
+        counts: Counter[str] = Counter()
         for text, count in zip(self.texts, self.counts.tolist(), strict=True):
-            counts[text] = counts.get(text, 0) + count
+            if count <= maximum_count:
+                counts[text] += count
         return counts
 
     def payload(self) -> tuple[Parameters, bytes]:

@@ -230,7 +230,6 @@ def _round_half_up(estimate: float) -> int:
 MOST_HASHES = 2048  # the most distinct hashes kept
 BITS = 53  # of a hash that count; a count of ours has no more
 LEVEL_OF_NONE = BITS + 1  # the level at which none is kept
-MOSTLY = 0.5  # the share of distinct hashes below which repeats are not of interest
 
 R = TypeVar("R", bound="Repeats")
 
@@ -245,7 +244,7 @@ class Repeats(State):
     """
 
     KIND = "repeats"
-    LEAST_DIFFERENT = MOSTLY  # the share of distinct hashes below which a builder gives up
+    MOST_REPEATED = 0.5  # the share of distinct hashes that repeat, above which a builder gives up
     BUFFERED = MOST_HASHES  # the number of hashes that a builder takes at once
 
     level: int = 0
@@ -309,7 +308,7 @@ class RowRepeats(Repeats):
     """The repeats of whole rows, kept with the first feature."""
 
     KIND = "row_repeats"
-    LEAST_DIFFERENT = 0.0  # rows of a few columns repeat by nature, and more often if a file comes twice
+    MOST_REPEATED = 1.0  # rows of a few columns repeat by nature, and more often if a file comes twice
     BUFFERED = 8 * MOST_HASHES
 
 
@@ -337,7 +336,7 @@ class Words(Repeats):
 
 
 class RepeatsBuilder:
-    """Builds repeats, with a buffer of hashes. Gives up if most values are not new."""
+    """Builds repeats, with a buffer of hashes. Gives up if most values repeat."""
 
     def __init__(self, state_type: type[Repeats] = Repeats) -> None:
         self._state_type = state_type
@@ -373,7 +372,7 @@ class RepeatsBuilder:
                 self._state = self._state.add_values(hashes, counts)
         self._waiting = []
         self._waits = 0
-        if self._state.different < self._state_type.LEAST_DIFFERENT * int(self._state.counts.sum()):
+        if self._state.repeated > self._state_type.MOST_REPEATED * self._state.different:
             self.give_up()
 
 

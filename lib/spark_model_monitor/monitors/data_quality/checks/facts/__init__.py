@@ -160,11 +160,12 @@ def compare_shares(
     current: tuple[int, int],
     design_effect: float = 1.0,
     tail: Callable[[int], float] | None = None,
+    least_effect: float | None = None,
 ) -> FactEvidence | None:
     """Whether a share of a window is higher than by chance; None if a side has no values.
 
     baseline, current: the count and the total. design_effect: how many rows of the baseline count as one. tail: the p-value of
-    so many, if it isn't the exact one of independent groups.
+    so many, if it isn't the exact one of independent groups. least_effect: as of FactEvidence; by the share's size if None.
     """
     b, n = baseline
     w, m = current
@@ -175,10 +176,12 @@ def compare_shares(
         return exact_tail(count, m, b, n, design_effect)
 
     tail = tail or compute_tail
+    if least_effect is None:
+        least_effect = min(LEAST_EFFECT, LEAST_RATIO * (b + 0.5) / n - b / n)
     return FactEvidence(
         *(quantity, w / m, b / n, n, m, tail(w)),
         effect=w / m - b / n,
-        least_effect=min(LEAST_EFFECT, LEAST_RATIO * (b + 0.5) / n - b / n),
+        least_effect=least_effect,
         tail=tail,
         statistic=float(w),
         family=CONTENTS if b else NEW_KINDS,

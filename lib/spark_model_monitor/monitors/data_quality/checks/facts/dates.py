@@ -140,10 +140,9 @@ def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     changes = []
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
-        change = compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates))
-        if change is not None:
-            change.least_effect = LEAST_OF_PERIOD
-            changes.append(change)
+        changes.append(
+            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=LEAST_OF_PERIOD)
+        )
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:
         clearest.reason = "the window may be of one period of the baseline's dates"

@@ -188,7 +188,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     new_ones = find_new_values(feature.now, feature.baseline, feature.baseline_feature.references.get(PREVIOUS))
     if value in new_ones:
         p *= len(new_ones) / len(new.counts)
-    else:
+    elif score > 0:
         gumbel_score = math.pi / math.sqrt(6) * score + EULER
         p = max(p, -math.expm1(-math.exp(-gumbel_score)))
     expected = float(largest.mean())
@@ -232,11 +232,8 @@ def repeated_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     if old is None or new is None or distinct is None or new.level < LEVEL_OF_NONE:
         return _compare_repeats(quantity, old, new)
     rows = feature.current.num_present
-    is_larger = rows > LARGEST * before.num_present
-    if is_larger or old.repeated > MOST_REPEATED_SHARE * old.different:
-        return None
+    baseline = _resize_baseline(old, rows / max(before.num_present, 1))
     repeated = max(0, rows - distinct.estimate())
-    baseline = (old.repeated, old.different)
     return compare_shares(quantity, baseline, (repeated, rows))
 
 
@@ -312,16 +309,8 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
     """A larger window naturally has more repeats; one above twice the baseline's size is not judged."""
     if old is None or new is None or not old.different or not new.different:
         return None
-    larger = new.different * 2.0**new.level / (old.different * 2.0**old.level)
-    if old.repeated > MOST_REPEATED_SHARE * old.different or larger > LARGEST:
-        return None
-    # As many kinds as would repeat in a baseline of the window's size
-    repeated = old.repeated
-    if larger > 1:
-        repeated = min(old.different, math.ceil((old.repeated + 1) * larger))
-    baseline = (repeated, old.different)
-    current = (new.repeated, new.different)
-    evidence = compare_shares(quantity, baseline, current)
+    baseline = _resize_baseline(old, new.different * 2.0**new.level / (old.different * 2.0**old.level))
+    evidence = compare_shares(quantity, baseline, (new.repeated, new.different))
     if evidence is None:
         return None
     evidence.family = CONTENTS  # repeats are no values
@@ -329,6 +318,27 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
         most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
         evidence.least_effect = max(most_by_nature, LEAST_RATIO * evidence.expected) - evidence.expected
     return evidence
+
+
+def _resize_baseline(old: Repeats, size: float) -> tuple[int, int]:
+    """How many kinds repeat, of how many, in `size` times as many rows of the baseline; none of none if that is unknown.
+
+    Model: rows are a random sample. Source: Heck, van Belle and Simberloff 1975, "Explicit calculation of the rarefaction
+    diversity measurement".
+    """
+    repeated = old.repeated
+    different = old.different
+    if size > 1:
+        repeated = min(different, math.ceil((repeated + 1) * size))
+    elif repeated:
+        # Values of many rows are more of the different ones in fewer rows; copies that come together as many as before
+        present = 1 - (1 - size) ** old.counts
+        single = size * old.counts * (1 - size) ** (old.counts - 1)
+        share = 1 - single.sum() / present.sum()
+        different = round(repeated / max(share, repeated / different))
+    if size > LARGEST or old.repeated > MOST_REPEATED_SHARE * different:
+        return 0, 0
+    return repeated, different
 
 
 @register_fact("new_values_check")

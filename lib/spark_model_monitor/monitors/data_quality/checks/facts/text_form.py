@@ -14,7 +14,12 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     register_fact,
     select_clearest,
 )
-from spark_model_monitor.monitors.data_quality.distribution.always_new import MOSTLY_SINGLE_VALUES, why_always_new
+from spark_model_monitor.monitors.data_quality.distribution.always_new import (
+    MOSTLY_SINGLE_VALUES,
+    count_singletons,
+    why_always_new,
+)
+from spark_model_monitor.statistics.date_columns import count_texts
 from spark_model_monitor.statistics.states import DateTexts, FeatureProfile, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.text_forms import (
@@ -26,7 +31,7 @@ from spark_model_monitor.statistics.text_forms import (
     unify_mixed_parts,
     write_form,
 )
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, NEARLY_ALL
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 
 FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
 NUMBERS = re.compile(r"[0-9]+")
@@ -59,37 +64,30 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     shapes = before.state(TextShapes)
     if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
         return None
-    # Rows with each form; where values come and go, values with each form
+    # Rows with each form, so many of which count as one; where values come and go, values with each form
     count_by_form = count_forms
+    texts = "texts"
+    design_effect = feature.baseline_design_effect
     if comes_and_goes:
         count_by_form = count_forms_of_values
+        texts = "different texts"
+        design_effect = 1.0
+    elif exact_counts(feature.current) is None:
+        texts = "sampled texts"
     forms_before = count_by_form(before)
     forms_now = count_by_form(feature.current)
-    if not forms_before or not forms_now:
-        return None
     if not _are_shorter(feature, before):
         forms_before = _ignore_padding(forms_before)
         forms_now = _ignore_padding(forms_now)
     mixed_parts = find_mixed_parts(forms_before)
     forms_before = _group_forms(forms_before, lambda form: unify_mixed_parts(form, mixed_parts))
     forms_now = _group_forms(forms_now, lambda form: unify_mixed_parts(form, mixed_parts))
-    # What was counted, and how many of these count as one
-    texts = "texts"
-    design_effect = feature.baseline_design_effect
-    if comes_and_goes:
-        texts = "different texts"
-        design_effect = 1.0
-    elif exact_counts(feature.current) is None:
-        texts = "sampled texts"
     evidences = []
     for shape in SHAPES:
         counts_before = _group_forms(forms_before, shape)
         counts_now = _group_forms(forms_now, shape)
-        evidence = _compare_forms(
-            counts_before, counts_now, f"share of {texts} in a form that was not there", design_effect
-        )
-        if evidence is not None:
-            evidences.append(evidence)
+        quantity = f"share of {texts} in a form that was not there"
+        evidences.append(_compare_forms(counts_before, counts_now, quantity, design_effect))
     return select_clearest(*evidences)
 
 
@@ -98,17 +96,13 @@ def _compare_forms(
 ) -> FactEvidence | None:
     """Whether more texts have a form that the baseline lacks than by chance: as many as have one that occurs once in it."""
     unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
-    num_single = sum(count == 1 for count in counts_before.values())
     # The form by its letters, if that is short enough to read
     most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
     if 0 < len(most_frequent) <= LONGEST_SHOWN:
         quantity = f"{quantity} ({most_frequent})"
-    by_chance = (num_single, counts_before.total())
+    by_chance = (count_singletons(counts_before), counts_before.total())
     current = (sum(unseen.values()), counts_now.total())
-    evidence = compare_shares(quantity, by_chance, current, design_effect)
-    if evidence is not None:
-        evidence.least_effect = LEAST_EFFECT
-    return evidence
+    return compare_shares(quantity, by_chance, current, design_effect, least_effect=LEAST_EFFECT)
 
 
 def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:
@@ -129,34 +123,29 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
         return False
     # The first numbers with a digit more begin with 1, where texts are known
     counts = exact_counts(feature.current)
-    longer = []
-    if counts is not None:
-        longer = [text for text in counts.counts if len(text) > longest]
+    if counts is None:
+        return True
+    longer = [text for text in counts.counts if len(text) > longest]
     return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
 
 
 @cache_with_feature
 def are_mixed_codes(before: FeatureProfile) -> bool:
-    """Whether texts are codes such as hexadecimal numbers: how many of their characters are letters depends on the number."""
+    """Whether most texts are codes such as hexadecimal numbers, in which it depends on the number how many letters there are."""
     forms = count_forms(before)
     mixed_parts = find_mixed_parts(forms)
     mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
-    return mixed > 0 and mixed >= NEARLY_ALL * sum(forms.values())
+    return 2 * mixed > sum(forms.values())
 
 
 @cache_with_feature
 def count_forms(feature: FeatureProfile) -> Mapping[str, int]:
     """How often each form occurs among the texts, or in a sample of them; none if they are unknown."""
-    counts = exact_counts(feature)
     forms: Counter[str] = Counter()
-    if counts is not None:
-        for text, count in counts.counts.items():
-            forms[write_form(text)] += count
-        return forms
     sample = feature.state(DateTexts)
-    if sample is None or sample.skipped:
+    if exact_counts(feature) is None and (sample is None or sample.skipped):
         return forms
-    for text, count in zip(sample.texts, sample.counts.tolist(), strict=True):
+    for text, count in (count_texts(feature) or {}).items():
         forms[text if text.startswith(MARK) else write_form(text)] += count
     return forms
 

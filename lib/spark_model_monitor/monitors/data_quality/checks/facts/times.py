@@ -179,10 +179,9 @@ def time_precision(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     group = _count_rows_of_one_time(before)
     for name, num_before, num_now in zip(ROUND_TIME_NAMES, old.round_times, new.round_times, strict=True):
         quantity = f"share of times at {name}"
-        change = compare_shares(quantity, (num_before, old.total), (num_now, new.total), group)
-        if change is not None:
-            change.least_effect = LEAST_ROUNDED
-            changes.append(change)
+        changes.append(
+            compare_shares(quantity, (num_before, old.total), (num_now, new.total), group, least_effect=LEAST_ROUNDED)
+        )
     return select_clearest(*changes)
 
 
