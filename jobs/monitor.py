@@ -90,8 +90,8 @@ def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> N
     verdict = ""
     if not is_shown:  # otherwise it stands above
         verdict = write_verdict(findings, run, config)
-    end = describe_end(findings, config)
-    message, status = further_outputs.end(*end)
+    ending = describe_end(findings, config)
+    message, status = further_outputs.end(*ending)
     summary = describe_run(findings, run, config)
     job.finish(message, status, verdict=verdict, summary=summary)
 

@@ -270,7 +270,7 @@ def count_texts(feature: FeatureProfile) -> Mapping[str, int] | None:
     sample = feature.state(DateTexts)
     if frequencies is None or sample is None:
         return None
-    # Texts that occur more often than twice the bound are known, but for the bound; all others are as in the sample
+    # The count of a frequent text lacks the whole bound (see Frequencies), which is added; rarer texts are as in the sample
     frequent = sorted(text for text, count in frequencies.counts.items() if count > frequencies.bound)
     rows = np.array([frequencies.counts[text] for text in frequent], np.int64) + frequencies.bound
     counts = sample.count_rare_texts(2 * frequencies.bound)

@@ -184,6 +184,7 @@ def test_a_required_sink_keeps_nothing_else_and_a_retry_reaches_it(run, tmp_path
         assert run.call_run_due(NOW) == 255
         assert read_execution(run)["status"] == "Failed"
         assert run.message.startswith("Error: the sink webhook was not notified: 127.0.0.1 answered 404")
+        assert run.message.endswith("; the documents of the run are in place\n")
         assert list(run.described["outputs"]) == ["sink"]
         assert run.call_run_due(NOW + timedelta(minutes=1)) == 0
         assert len(away.requests) == 2
@@ -205,6 +206,8 @@ def test_a_file_of_the_next_windows_or_of_run_due_keeps_nothing_else_and_a_retry
         patch.setattr(f"spark_model_monitor.running.runtime.{function}", raise_error)
         assert run.call_run_due(NOW) == 255
     assert read_execution(run)["status"] == "Failed"
+    ends = ("; the documents of the run are in place", "the job's log says more")
+    assert read_execution(run)["exit_message"].endswith(ends[function == "status.write_message"])
     assert run.sent == 1
     assert all((tmp_path / path).exists() for path in OUTPUTS.values())
 

@@ -295,7 +295,7 @@ def test_a_scheduled_time_is_the_window_that_is_reported(tmp_path):
 def test_a_required_sink_that_fails_fails_the_run_after_all_were_reported(telling):
     with http_server(404) as broken, http_server(200) as healthy:
         flags = ("--sink", f"webhook:{broken.url}", "--sink", f"webhook:{healthy.url}", "--set=sink_required=yes")
-        with pytest.raises(SinkFailed, match="answered 404(.|\n)*the documents of the run are in place"):
+        with pytest.raises(SinkFailed, match="answered 404"):
             telling(3, *flags)
 
     assert statuses(healthy) == ["InAlert"]

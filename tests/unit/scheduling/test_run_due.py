@@ -319,6 +319,7 @@ def test_the_message_of_an_earlier_run_is_not_that_of_a_killed_one(schedule):
 def test_a_message_that_can_not_be_removed_or_read_fails_the_run_and_a_retry_repeats_it(
     schedule, monkeypatch, call, error
 ):
+    schedule.write(jobs=[{"job": "monitor", "env_file": "churn.env"}])  # all hours have one output path
     without_fault = getattr(LocalStorage, call)
 
     def fail(storage, path, *further):
@@ -326,14 +327,24 @@ def test_a_message_that_can_not_be_removed_or_read_fails_the_run_and_a_retry_rep
             raise error(f"{path}: Input/output error")
         return without_fault(storage, path, *further)
 
+    schedule.run(make_time(4, 21, 7))
     with monkeypatch.context() as patch:
         patch.setattr(LocalStorage, call, fail)
         assert schedule.run(make_time(4, 22, 7))[0] == error.exit_status
-    assert schedule.executions == {"2024-03-04T22:00:00Z": "Failed"}
+    assert schedule.executions == {"2024-03-04T21:00:00Z": "Completed", "2024-03-04T22:00:00Z": "Failed"}
 
     assert schedule.run(make_time(4, 22, 8), retry_failed=True)[0] == 0
-    [execution] = json.loads(schedule.record.read_text())["executions"]
-    assert execution["exit_message"] == "Completed: Job completed successfully with no violations."
+    executions = json.loads(schedule.record.read_text())["executions"]
+    assert executions[1]["exit_message"] == "Completed: Job completed successfully with no violations."
+
+
+def test_who_may_remove_nothing_runs_where_there_is_no_message_yet(schedule, monkeypatch):
+    def raise_error(storage, path):
+        raise OutputFailed(f"{path}: Permission denied")
+
+    monkeypatch.setattr(LocalStorage, "delete", raise_error)
+    assert schedule.run(make_time(4, 22, 7))[0] == 0
+    assert schedule.executions == {"2024-03-04T22:00:00Z": "Completed"}
 
 
 def test_run_due_that_is_stopped_notes_so(schedule):

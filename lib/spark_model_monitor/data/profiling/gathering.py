@@ -342,7 +342,7 @@ class TextGatherer:
 
 
 def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, Flags, Integers, Integers]:
-    """The distinct texts of a block, of many those of a fourth of the rows; which were cut; in how many rows each is, and in how
+    """The distinct texts of a block, of many rows those of a fourth; which were cut; in how many rows each is, and in how
     many of a further sample of a fourth. counts: occurrences of all distinct texts; one each if None.
     """
     # By hash, so that each partition examines the same rare texts; where texts may repeat in other cells, by cell

@@ -74,5 +74,5 @@ class FurtherOutputs:
             return message, exit_status
         unstored = [self.failures[name] for name in (SINK, HISTORY) if name in self.failures]
         if unstored:
-            return failed("; ".join(unstored)), ExitStatus.FAILED
+            return failed("; ".join([*unstored, "the documents of the run are in place"])), ExitStatus.FAILED
         return published_without(list(self.failures), message), ExitStatus.FAILED

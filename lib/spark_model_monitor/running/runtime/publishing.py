@@ -295,7 +295,7 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
             if is_ours and noted != alerts:
                 _try_step(lambda: write_alerts(noted, config.output_path), failures)
     if failures:
-        raise SinkFailed("\n".join([*failures, "the documents of the run are in place"]))
+        raise SinkFailed("\n".join(failures))
 
 
 def write_verdict(findings: Findings, run: Run, config: JobConfig) -> str:

@@ -50,7 +50,7 @@ from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Pla
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes
 from spark_model_monitor.running.scheduling.side_by_side import JOB_BYTES
 from spark_model_monitor.stopping import BY_SIGNAL, GRACE_SECONDS, STEP_SECONDS, run_to_its_end
-from spark_model_monitor.storage import join, opens_here, storage_of
+from spark_model_monitor.storage import is_there, join, opens_here, storage_of
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
@@ -550,7 +550,7 @@ def _has_captures(plan: Plan, job: ScheduledJob, scheduled: datetime) -> bool:
 def _forget_message(command: JobCommand) -> str:
     """Delete the message of an earlier run, and return its path. Raises OutputFailed if that can't be removed."""
     path = _message_path(command)
-    if opens_here(path):
+    if opens_here(path) and is_there(path):
         storage_of(path).delete(path)
     return path
 
