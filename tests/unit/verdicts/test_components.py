@@ -210,6 +210,18 @@ def test_scores_of_a_count_are_about_normal():
     assert scores.std() == pytest.approx(1, abs=0.05)
 
 
+def test_scores_of_a_count_vary_as_much_as_rows_are_grouped():
+    random = np.random.default_rng(8)
+    groups = random.hypergeometric(440, 3_960, 20, 20_000)[:, None]
+    totals = np.array([440.0])
+    sizes = np.full((20_000, 1), 20.0)
+    # Rows of 25 to a group
+    scores = score_counts(25 * totals, 25.0 * groups, 25 * sizes, 110_000.0)
+
+    squares = scores**2
+    assert squares.mean() == pytest.approx(25, rel=0.05)
+
+
 def test_as_many_new_values_as_the_past_had_are_no_change():
     # None, as many, and too few to matter
     assert judge_unseen(0.1, 0.1, 1_000, np.zeros(32), 1.0).p < 1e-20

@@ -61,6 +61,21 @@ def test_groups_count_by_their_size_and_correlation(size, correlation):  # Kish 
     )
 
 
+@pytest.mark.parametrize("law", ["uniform", "geometric"])
+def test_uneven_groups_count_by_their_mean_square(law):  # Kish 1965: the sum of squared sizes over that of sizes
+    random = np.random.default_rng(3)
+    sizes = random.geometric(0.1, 8_192)
+    if law == "uniform":
+        sizes = random.integers(1, 40, 8_192)
+    runs = np.full(32, 512)
+    level = random.standard_normal(len(sizes))
+    values = level.repeat(sizes)[: runs.sum()]
+
+    expected = (sizes**2).sum() / sizes.sum()
+    effect = design_effect(ScoredColumn.from_numbers(values), runs)
+    assert effect.rows == pytest.approx(expected, rel=0.15)
+
+
 def test_one_change_on_the_way_is_no_dependence():
     random = np.random.default_rng(6)
     for start in range(20):

@@ -112,7 +112,7 @@ def compare_share(is_in, before, now):
     if not effect or (effect + error < 0.02 and ratio < 2):
         return x, 1.0, effect
     f = m / (n + m)
-    z = (math.sqrt(x) + math.sqrt(x + 1) - math.sqrt(4 * t * f + 1)) / math.sqrt((1 - f) * (1 - t / (n + m)))
+    z = (x - t * f) / math.sqrt(t * f * (1 - f) * (1 - t / (n + m)))
     p = 2 * stats.norm.sf(abs(z))
     if p < 0.01:
         law = stats.hypergeom(n + m, t, m)

@@ -213,7 +213,7 @@ def test_normal_windows_seldom_have_an_outlier():
 
 def test_few_groups_of_rows_are_as_rare_as_their_exact_test_says():
     """None of 1,000 rows has a value that an eighth had: no news if 20 rows count as one."""
-    change = StatisticChange("value1", -20.0, -0.125, 0.01, counts=(2_500, 20_000, 0, 1_000))
+    change = StatisticChange("value1", -0.125, 0.00625, counts=(2_500, 20_000, 0, 1_000))
 
     assert judge_change(change).p < 1e-50
     grouped = judge_change(change, ScoreVariance().with_groups(20.0, 1_000))

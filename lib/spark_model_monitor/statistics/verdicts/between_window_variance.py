@@ -47,6 +47,9 @@ FEWEST_ALIKE = 5  # groups that show how similar their variances are
 CHANCE = 0.05  # the level at which what varies, comes late or lies together has to be beyond noise
 SURELY = 1e-3  # the level of the tests for outliers, for neighbours that are alike, and for a trend
 LEAST_PROBABILITY = 1e-200
+ERROR_OF_GROUPS = (
+    8 / 27
+)  # a ninth of the squared error, relative to it, of a design effect that one group shows. Source: D4.16.
 CLEAR = 0.01  # a larger p-value of a count need not be exact
 
 
@@ -105,6 +108,7 @@ class Dispersion:
     ratios: Values
     windows: Values
     growths: Values
+    effective: float
 
     @cached_property
     def are_levels(self) -> Flags:
@@ -134,19 +138,23 @@ class Dispersion:
     def compute_p(self, rows_of_group: float) -> float:
         """The p-value of a level that varies as that of independent groups of rows does: of all its scores, or of one mean."""
         # All scores together, and each mean by itself
-        p_values = [chance_of_dispersion(self.mean_ratio / rows_of_group, self.freedom)]
+        p_values = [self.compute_chance(self.mean_ratio, self.freedom, rows_of_group)]
         for name, ratio, windows in zip(self.names, self.ratios.tolist(), self.windows.tolist(), strict=True):
             if name in MEANS:
-                p_values.append(chance_of_dispersion(ratio / rows_of_group, windows))
+                p_values.append(self.compute_chance(ratio, windows, rows_of_group))
         return min(1.0, len(p_values) * min(p_values))
 
+    def compute_chance(self, ratio: float, freedom: float, rows_of_group: float) -> float:
+        """The p-value of a ratio beside that of independent groups of rows, whose size is estimated from the next window's.
 
-def chance_of_dispersion(ratio: float, freedom: float) -> float:
-    """The upper tail of a chi-square over its degrees of freedom. Source: Wilson and Hilferty 1931."""
-    error = 2 / 9 / freedom
-    # The cube root of such a ratio is nearly normal
-    score = (ratio ** (1 / 3) - 1 + error) / math.sqrt(error)
-    return normal_above(score)
+        Source: Wilson and Hilferty 1931, for the upper tail of a chi-square over its degrees of freedom.
+        """
+        error = 2 / 9 / freedom
+        if rows_of_group > 1:
+            error += ERROR_OF_GROUPS * rows_of_group / self.effective
+        # The cube root of such a ratio is nearly normal
+        score = ((ratio / rows_of_group) ** (1 / 3) - 1 + error) / math.sqrt(error)
+        return normal_above(score)
 
 
 class PastWindows(dict[str, Values]):
@@ -234,7 +242,7 @@ def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion |
     known_weights = np.where(is_known, weights, 0.0)
     growths = loads.sum(axis=1) / known_weights.sum(axis=1)
     windows = known_weights.sum(axis=1) ** 2 / (known_weights**2).sum(axis=1)  # as many as if all counted the same
-    return Dispersion(names, scores, ratios, windows, growths)
+    return Dispersion(names, scores, ratios, windows, growths, effective)
 
 
 def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVariance]:
@@ -267,7 +275,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
             freedom += added
         # Groups of rows explain as much as they have rows
         rows_of_group = size.of_missing if name == "missing" else size.of_values
-        if chance_of_dispersion(ratio / rows_of_group, freedom) > noise_level:
+        if dispersion.compute_chance(ratio, freedom, rows_of_group) > noise_level:
             # A share of missing values is no score of values, which are alike
             rows_alone = dispersion if name == "missing" else of_parts
             variances[name] = _predict_of_rows(min(ratio, rows_alone.mean_ratio), rows_alone.freedom)

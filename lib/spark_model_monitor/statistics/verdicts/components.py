@@ -80,10 +80,7 @@ def fewest_beyond_chance(lacking: int, rows: int, current_rows: int, level: floa
 
 def find_smallest_sufficient_number(maximum: int, is_enough: Callable[[int], bool]) -> int | None:
     """The smallest number up to `maximum` that is enough, by bisection: all larger ones are, too. None if `maximum` isn't."""
-    reach = 1
-    while reach < maximum and not is_enough(reach):  # the result is usually small
-        reach *= 2
-    number = bisect_left(range(min(reach, maximum) + 1), True, lo=min(reach // 2, maximum), key=is_enough)
+    number = bisect_left(range(maximum + 1), True, key=is_enough)
     if number <= maximum:
         return number
     return None

@@ -135,8 +135,8 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
 
     columns: their rows run after run. Sums of b rows cut groups at their ends. Twice the ratio of 2 b less that of b has no
     such bias, if groups are no longer than b.
-    The largest estimate counts, of blocks up to twice the size that shows the dependence best: longer ones are mostly noise.
-    Source: Politis and Romano 1995, "Bias-corrected nonparametric spectral estimation".
+    The largest estimate counts, of blocks up to twice the size that shows the dependence best, and of longer ones as far as
+    each adds more than noise does. Source: Politis and Romano 1995, "Bias-corrected nonparametric spectral estimation".
     """
     moments = ScoreMoments.of(columns)
     run_sizes = run_sizes[run_sizes > 0]
@@ -147,6 +147,7 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
         _remove_largest_change(sums, run_sizes)
     ratios_by_size: list[Values] = []
     z_by_size: list[Values] = []
+    errors: list[float] = []  # of a ratio, relative to it
     for block_size in BLOCK_SIZES:
         if block_size > max(SHORT_BLOCK, scores.shape[1] / FEWEST_GROUPS):
             break
@@ -160,14 +161,18 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
         # of pairs of neighbours, whose weights in the ratio are 2 (1 - distance / block_size) / rows
         pairs_cubed = 2 * (block_size - 1) ** 2 / block_size / rows**2
         ratios_by_size.append(ratios)
+        errors.append(math.sqrt(variance))
         z_by_size.append(moments.normal_score(ratios, variance, pairs_cubed))
     if not z_by_size:
         return [INDEPENDENT] * len(moments.answers)
     z = np.stack(z_by_size)
     estimates = np.stack(ratios_by_size)
     estimates[1:] += np.diff(estimates, axis=0)
-    is_too_long = np.arange(len(z))[:, None] > z.argmax(axis=0) + 1
-    estimates[is_too_long] = 0
+    is_usable = np.arange(len(z))[:, None] <= z.argmax(axis=0) + 1
+    for index in range(1, len(z)):
+        adds = estimates[index] * (1 - ONE_IN_40 * errors[index]) > estimates[index - 1]
+        is_usable[index] |= is_usable[index - 1] & adds
+    estimates[~is_usable] = 0
     return [
         DesignEffect(float(rows), min(1.0, len(z) * normal_above(float(largest_z))), float(skewness))
         for rows, largest_z, skewness in zip(estimates.max(axis=0), z.max(axis=0), moments.skewness, strict=True)

@@ -55,17 +55,23 @@ the other half's, in widths of the range; standstill: the rarest stretch of equa
 
 @value_class
 class StatisticChange:
-    """How one mean over rows differs between a window and its reference. field: of `FIELDS`. score: standard normal for
-    independent rows. difference: of the means. error: its standard error. sketch_error: the error of the difference from
-    sketches. counts: of a share, the reference's count and rows and the window's; None for a mean of scores.
+    """How one mean over rows differs between a window and its reference. field: of `FIELDS`. difference: of the means. error:
+    its standard error. sketch_error: the error of the difference from sketches. counts: of a share, the reference's count and
+    rows and the window's; None for a mean of scores.
     """
 
     field: str
-    score: float
     difference: float
     error: float
     sketch_error: float = 0.0
     counts: tuple[int, int, int, int] | None = None
+
+    @property
+    def score(self) -> float:
+        """About standard normal for independent rows."""
+        if self.error:
+            return self.difference / self.error
+        return 0.0
 
     @property
     def test(self) -> str:
@@ -145,10 +151,7 @@ def select_cells(ranks: Values, values: NDArray[Any], frequent: NDArray[Any]) ->
 
 def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: float) -> StatisticChange:
     [difference], [error] = compare_mean_scores(scores, counts[0] + counts[1], counts[1:])
-    score = 0.0
-    if error:
-        score = difference / error
-    return StatisticChange(name, float(score), float(difference), float(error), sketch_error)
+    return StatisticChange(name, float(difference), float(error), sketch_error)
 
 
 def compare_mean_scores(scores: Values, totals: Counts, windows: Windows) -> tuple[Values, Values]:
@@ -171,27 +174,24 @@ def _compare_shares(
     n, m = map(int, rows)
     totals = counts[0] + counts[1]
     # Of all shares at once
-    scores = score_counts(totals, counts[1:], np.array([[m]], float), n + m)[0]
     differences = counts[1] / m - counts[0] / n
     errors = np.sqrt(totals * (n + m - totals) / n / m / (n + m))
-    members = zip(
-        names, scores.tolist(), differences.tolist(), errors.tolist(), *counts.astype(int).tolist(), strict=True
-    )
+    members = zip(names, differences.tolist(), errors.tolist(), *counts.astype(int).tolist(), strict=True)
     return [
-        StatisticChange(name, score, difference, error, sketch_error, (before, n, now, m))
-        for name, score, difference, error, before, now in members
+        StatisticChange(name, difference, error, sketch_error, (before, n, now, m))
+        for name, difference, error, before, now in members
     ]
 
 
-def score_counts(totals: Counts, windows: Windows, sizes: Values, rows: float | Counts) -> Windows:
-    """The score of each count, approximately standard normal. sizes: rows of each window. rows: rows in total.
+def score_counts(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
+    """The score of each count, of variance 1 for independent rows and as much as rows of a group for groups; 0 for the only
+    category, which can't change. sizes: rows of each window. rows: rows in total.
 
-    Source: Freeman and Tukey 1950.
+    Source: Pearson 1900.
     """
     share = sizes / rows
     expected = totals * share
-    moved = np.sqrt(windows) + np.sqrt(windows + 1) - np.sqrt(4 * expected + 1)
-    narrower = np.sqrt(np.maximum((1 - share) * (1 - totals / rows), 1e-9))
-    scores: Windows = np.where(totals > 0, moved / narrower, 0.0)
-    scores[:, totals >= rows] = 0.0  # the only category can't change
+    variances = expected * (1 - share) * (1 - totals / rows)
+    scores: Windows = np.zeros(variances.shape)
+    np.divide(windows - expected, np.sqrt(variances), out=scores, where=variances > 0)
     return scores
