@@ -15,6 +15,7 @@ from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import ALTERNATIVE
+from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_AND_EARLIER
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 EXAMPLES = settings.default.max_examples
@@ -414,6 +415,12 @@ def draw_sessions(random, rows, first_user=0):
     return {"x": random.normal(level, 0.3), "y": random.normal(level, 1), "user": user + first_user}
 
 
+def draw_uneven_sessions(random, rows, first_user=0):
+    """One to 39 neighbours of each user are alike."""
+    user = np.arange(rows).repeat(random.integers(1, 40, rows))[:rows]
+    return {"x": random.normal(size=rows)[user], "y": random.normal(size=rows), "user": user + first_user}
+
+
 def draw_scattered_users(random, rows, first_user=0):
     """Twenty rows of each user are alike, and lie anywhere."""
     user = random.permutation(np.resize(np.arange(rows // 20), rows))
@@ -425,6 +432,13 @@ OTHER_USERS = 10**6
 TABLES = {
     "few rows": (draw_ordinary, draw_ordinary, 4_000, 60, 1_500),
     "sessions": (draw_sessions, partial(draw_sessions, first_user=OTHER_USERS), 20_000, 1_000, 6_000),
+    "uneven sessions": (
+        draw_uneven_sessions,
+        partial(draw_uneven_sessions, first_user=OTHER_USERS),
+        20_000,
+        1_000,
+        12_000,
+    ),
     "scattered users": (
         draw_scattered_users,
         partial(draw_scattered_users, first_user=OTHER_USERS),
@@ -456,6 +470,26 @@ def test_the_step_that_is_named_ends_what_cannot_be_told(seed, table):
 
     assert not list_unsure(findings)
     assert list_violated(findings) <= {"user"}
+
+
+def test_longer_windows_and_earlier_ones_as_long_end_what_wandering_levels_leave_open(contestants, laws):
+    law = laws.LAWS["rates vary"]
+    windows = law.windows(np.random.default_rng(5))
+    baseline = [next(windows) for _ in range(law.baseline)]
+    daily = contestants.Product(law, baseline)
+    daily.judge(next(windows), law.baseline)
+    [unsure] = daily.findings.unsure
+    assert (unsure.name, unsure.advice) == ("x", LONGER_AND_EARLIER)
+
+    # As its step says, of sixteen days each
+    longer = contestants.Product(replace(law, hours=16 * law.hours), baseline)
+    outcomes = []
+    for number in range(1, 25):
+        window = laws.concatenate([next(windows) for _ in range(16)])
+        assert longer.judge(window, number) == set()
+        outcomes.append(longer.is_unsure)
+        longer.remember()
+    assert not any(outcomes[-4:])
 
 
 # 6. Times may come late, and not from after their window

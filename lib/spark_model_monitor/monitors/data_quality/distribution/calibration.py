@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 NO_PAST = PastWindows(dict.fromkeys(FIELDS, np.empty(0)))
 LONGER_WINDOWS = "take longer windows"
+LONGER_AND_EARLIER = f"{LONGER_WINDOWS}, and run earlier ones as long (spark-model-monitor backfill)"
 LONGER_OR_INDEPENDENT = (
     f"{LONGER_WINDOWS}{ALTERNATIVE}make the baseline with --rows independent if no rows belong together"
 )
@@ -435,13 +436,11 @@ def _check_unseen_changes(
     # A gap that matters is there, and may be chance
     gap = max(column.distance or 0.0, column.unseen)
     is_change_seen = gap > gap_that_matters
-    advice = _write_advice(column)
     if is_change_seen:
         reason = f"{LARGE_GAP.format(gap=format_percent(gap))}; {finding.reason}"
     elif column.request.group_column is not None:
         groups = f"rows with the same {column.request.group_column!r} are alike and lie scattered"
         reason = f"{groups}, so the window says less than as many independent rows would"
-        advice = column.request.group_advice
     # values that so few rows have can't change that many rows
     elif column.present >= matters.value and smallest > size:
         unseen = "any change"
@@ -453,7 +452,7 @@ def _check_unseen_changes(
         reason = f"with {format_noun_count(finding.m or 0, 'value')} {unseen} may go unseen; {finding.reason}{enough}"
     else:
         return finding
-    return finding.unsure(reason, advice, is_change_seen=is_change_seen)
+    return finding.unsure(reason, _write_advice(column), is_change_seen=is_change_seen)
 
 
 def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
@@ -476,8 +475,11 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
 
 def _write_advice(column: ColumnDrift) -> str:
     """The step that would tell."""
-    if column.groups > 1:
+    if column.groups > 1 or column.request.group_column is not None:
         return column.request.group_advice
+    # Where levels wander, only more windows show how far
+    if column.phi > LARGEST_GROWTH:
+        return LONGER_AND_EARLIER
     if column.request.unfit is not None:
         return NAME_TIME
     return LONGER_WINDOWS
