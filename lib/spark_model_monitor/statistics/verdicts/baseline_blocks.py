@@ -26,6 +26,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     TAIL,
     WindowStatistics,
     compare_mean_scores,
+    count_cells,
     score_counts,
     select_cells,
 )
@@ -69,8 +70,8 @@ class ColumnBlocks:
             "effective": self.sizes * (total - self.sizes) / total,
             **self._score_means(),
         }
-        names, cells = select_cells(self.rows_of_value.cumsum(), self.values, self.frequent)
-        counts = np.column_stack([self.counts[:, cell].sum(axis=1) for cell in cells])
+        names, starts, ends = select_cells(self.rows_of_value.cumsum(), self.values, self.frequent)
+        counts = count_cells(self.counts, starts, ends)
         if self.are_numbers:
             names = [*names, *DIGITS]
             digits = find_digits(self.values, count_decimals(self.values))
