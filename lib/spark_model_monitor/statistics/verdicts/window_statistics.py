@@ -110,10 +110,9 @@ def compare_values(
     changes = []
     for name, scores in compute_rank_scores((totals.cumsum() - totals / 2) / totals.sum()).items():
         changes.append(_compare_means(name, scores, counts, sketch_error * float(np.ptp(scores)) / 4))
-    names, starts, ends = select_cells(counts[0].cumsum(), values, frequent)
+    names, counts_of_cells = count_cells(counts, counts[0].cumsum(), values, frequent)
     # The value with the largest share of the window is a cell, too
-    largest = int(counts[1].argmax())
-    counts_of_cells = count_cells(counts, [*starts, largest], [*ends, largest + 1])
+    counts_of_cells = np.column_stack((counts_of_cells, counts[:, counts[1].argmax()]))
     rows = float(counts[0].sum()), float(counts[1].sum())
     return [*changes, *_compare_shares([*names, "largest"], counts_of_cells, rows, sketch_error / 2)]
 
@@ -124,28 +123,29 @@ def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> Sta
     return _compare_shares(("missing",), counts, (before[1], now[1]))[0]
 
 
-def select_cells(ranks: Values, values: NDArray[Any], frequent: NDArray[Any]) -> tuple[list[str], list[int], list[int]]:
-    """The sixteenths of a column, its tails and its frequent values: their fields, and the indices of their values, the last
-    excluded. ranks: the reference's number of values at or below each of `values`. A frequent value has a sixteenth alone, or
-    several.
+def count_cells(
+    counts: Windows, ranks: Values, values: NDArray[Any], frequent: NDArray[Any]
+) -> tuple[list[str], Windows]:
+    """The sixteenths of a column, its tails and its frequent values: their fields, and the rows of each window in them. counts:
+    shape (windows, values). ranks: the reference's number of values at or below each of `values`. A frequent value has a
+    sixteenth alone, or several.
     """
     quantiles = ranks.searchsorted(np.ceil(np.arange(1, 16) / 16 * ranks[-1])) + 1
     # Equal quantiles are one edge
     edges = [*dict.fromkeys([0, *quantiles.tolist(), len(values)])]
     names = [*SIXTEENTHS[: len(edges) - 1], *TAILS, *VALUES[: len(frequent)]]
     low, high = ranks.searchsorted(np.array([TAIL, 1 - TAIL]) * ranks[-1]).tolist()
-    starts = [*edges[:-1], 0, high + 1, *values.searchsorted(frequent, "left").tolist()]
-    # The same for a value that is not there
-    ends = [*edges[1:], low, len(values), *values.searchsorted(frequent, "right").tolist()]
-    return names, starts, ends
-
-
-def count_cells(counts: Windows, starts: Sequence[int], ends: Sequence[int]) -> Windows:
-    """The rows of each window in each cell. counts: shape (windows, values)."""
-    cumulative = np.zeros((len(counts), counts.shape[1] + 1))
-    counts.cumsum(axis=1, out=cumulative[:, 1:])
-    cells: Windows = cumulative[:, ends] - cumulative[:, starts]
-    return cells
+    starts = [*edges[:-1], 0, high + 1, *values.searchsorted(frequent, "left")]
+    ends = [
+        *edges[1:],
+        low,
+        len(values),
+        *values.searchsorted(frequent, "right"),
+    ]  # the start of a value that is not there
+    # The rows before each value, and before the end
+    rows = np.zeros((len(counts), len(values) + 1))
+    counts.cumsum(axis=1, out=rows[:, 1:])
+    return names, rows[:, ends] - rows[:, starts]
 
 
 def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: float) -> StatisticChange:
