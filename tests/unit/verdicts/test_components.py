@@ -20,8 +20,8 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_va
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
     compare_missing_values,
+    count_cells,
     score_counts,
-    select_cells,
 )
 
 WINDOWS = 400
@@ -156,8 +156,8 @@ def test_scores_have_nearly_the_power_of_those_that_are_best_for_normal_values()
 def test_cells_are_the_references_sixteenths_its_tails_and_its_frequent_values():
     # 8 values each; one and two beyond the outer 64ths; 500 is not there
     values = np.arange(1.0, 129.0)
-    names, cells = select_cells(np.arange(1, 129), values, np.array([5.0, 500.0]))
-    widths = {name: len(values[cell]) for name, cell in zip(names, cells, strict=True)}
+    names, [widths] = count_cells(np.ones((1, 128)), np.arange(1, 129), values, np.array([5.0, 500.0]))
+    widths = dict(zip(names, widths.tolist(), strict=True))
 
     assert widths == {**{f"sixteenth{k}": 8 for k in range(1, 17)}, "tail1": 1, "tail2": 2, "value1": 1, "value2": 0}
 

@@ -26,8 +26,8 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
     TAIL,
     WindowStatistics,
     compare_mean_scores,
+    count_cells,
     score_counts,
-    select_cells,
 )
 from spark_model_monitor.value_class import value_class
 
@@ -69,8 +69,7 @@ class ColumnBlocks:
             "effective": self.sizes * (total - self.sizes) / total,
             **self._score_means(),
         }
-        names, cells = select_cells(self.rows_of_value.cumsum(), self.values, self.frequent)
-        counts = np.column_stack([self.counts[:, cell].sum(axis=1) for cell in cells])
+        names, counts = count_cells(self.counts, self.rows_of_value.cumsum(), self.values, self.frequent)
         if self.are_numbers:
             names = [*names, *DIGITS]
             digits = find_digits(self.values, count_decimals(self.values))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 )
 from spark_model_monitor.value_class import value_class
 
+SCORES = ("missing", *SCORES_OF_VALUES)
 FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
 
 MOST_DISPERSED = 1.3
@@ -208,9 +210,11 @@ class PastWindows(dict[str, Values]):
             "effective": np.concatenate((effective, self["effective"][~are_parts])),
         }
         roots = np.sqrt(self["effective"][are_parts])
-        for field in ("missing", *SCORES_OF_VALUES):
-            scores = np.bincount(window_of_part, roots * self[field][are_parts]) / np.sqrt(effective)
-            statistics[field] = np.concatenate((scores, self[field][~are_parts]))
+        scores = np.array([self[name] for name in SCORES])
+        window_of_score = window_of_part + joined * np.arange(len(SCORES))[:, None]
+        sums = np.bincount(window_of_score.ravel(), (roots * scores[:, are_parts]).ravel()).reshape(-1, joined)
+        scores = np.concatenate((sums / np.sqrt(effective), scores[:, ~are_parts]), axis=1)
+        statistics |= dict(zip(SCORES, scores, strict=True))
         windows = PastWindows(statistics)
         windows.parts = self
         return windows
@@ -224,13 +228,15 @@ def as_past_windows(past: WindowStatistics) -> PastWindows:
 
 def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion | None:
     """How much each score varies. effective: the size of the next window; None if too few windows have a score."""
-    names = tuple(name for name in ("missing", *SCORES_OF_VALUES) if np.isfinite(past[name]).sum() >= FEWEST_WINDOWS)
+    # Shape (scores, windows)
+    scores = np.array([past[name] for name in SCORES])
+    has_enough = np.isfinite(scores).sum(axis=1) >= FEWEST_WINDOWS
+    names = tuple(compress(SCORES, has_enough))
     if not any(name in LEVELS for name in names):
         return None
-    # Shape (scores, windows); larger windows than this one are not scaled down
-    scores = np.array([past[name] for name in names])
+    scores = scores[has_enough]
     is_known = np.isfinite(scores)
-    # Weighted by what they say of a window of this size
+    # Weighted by what they say of a window of this size; larger windows are not scaled down
     squares = np.where(is_known, scores, 0.0) ** 2
     growth = np.maximum(1.0, effective / past["effective"])
     weights = growth**-2.0

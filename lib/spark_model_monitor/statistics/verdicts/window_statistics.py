@@ -13,7 +13,6 @@ Source: D4.2.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -117,13 +116,10 @@ def compare_values(
     changes = []
     for name, scores in compute_rank_scores((totals.cumsum() - totals / 2) / totals.sum()).items():
         changes.append(_compare_means(name, scores, counts, sketch_error * float(np.ptp(scores)) / 4))
-    ranks = counts[0].cumsum()
-    names, cells = select_cells(ranks, values, frequent)
+    names, counts_of_cells = count_cells(counts, counts[0].cumsum(), values, frequent)
     # The value with the largest share of the window is a cell, too
-    largest = int(counts[1].argmax())
-    cells.append(slice(largest, largest + 1))
-    counts_of_cells = np.stack([counts[:, cell].sum(axis=1) for cell in cells], axis=1)
-    rows = float(ranks[-1]), float(counts[1].sum())
+    counts_of_cells = np.column_stack((counts_of_cells, counts[:, counts[1].argmax()]))
+    rows = float(counts[0].sum()), float(counts[1].sum())
     return [*changes, *_compare_shares([*names, "largest"], counts_of_cells, rows, sketch_error / 2)]
 
 
@@ -133,20 +129,29 @@ def compare_missing_values(before: tuple[int, int], now: tuple[int, int]) -> Sta
     return _compare_shares(("missing",), counts, (before[1], now[1]))[0]
 
 
-def select_cells(ranks: Values, values: NDArray[Any], frequent: NDArray[Any]) -> tuple[list[str], list[slice]]:
-    """The sixteenths of a column, its tails and its frequent values: their fields, and the indices of their values. ranks: the
-    reference's number of values at or below each of `values`. A frequent value has a sixteenth alone, or several.
+def count_cells(
+    counts: Windows, ranks: Values, values: NDArray[Any], frequent: NDArray[Any]
+) -> tuple[list[str], Windows]:
+    """The sixteenths of a column, its tails and its frequent values: their fields, and the rows of each window in them. counts:
+    shape (windows, values). ranks: the reference's number of values at or below each of `values`. A frequent value has a
+    sixteenth alone, or several.
     """
     quantiles = ranks.searchsorted(np.ceil(np.arange(1, 16) / 16 * ranks[-1])) + 1
     # Equal quantiles are one edge
-    edges = [0, *np.unique(quantiles[quantiles < len(values)]).tolist(), len(values)]
+    edges = [*dict.fromkeys([0, *quantiles.tolist(), len(values)])]
     names = [*SIXTEENTHS[: len(edges) - 1], *TAILS, *VALUES[: len(frequent)]]
-    cells = [slice(start, end) for start, end in pairwise(edges)]
     low, high = ranks.searchsorted(np.array([TAIL, 1 - TAIL]) * ranks[-1]).tolist()
-    cells += slice(low), slice(high + 1, len(values))
-    starts = values.searchsorted(frequent, "left").tolist()
-    ends = values.searchsorted(frequent, "right").tolist()  # the same for a value that is not there
-    return names, [*cells, *(slice(start, end) for start, end in zip(starts, ends, strict=True))]
+    starts = [*edges[:-1], 0, high + 1, *values.searchsorted(frequent, "left")]
+    ends = [
+        *edges[1:],
+        low,
+        len(values),
+        *values.searchsorted(frequent, "right"),
+    ]  # the start of a value that is not there
+    # The rows before each value, and before the end
+    rows = np.zeros((len(counts), len(values) + 1))
+    counts.cumsum(axis=1, out=rows[:, 1:])
+    return names, rows[:, ends] - rows[:, starts]
 
 
 def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: float) -> StatisticChange:
