@@ -283,7 +283,8 @@ class Document(Section):
         except ValidationError as error:
             faults += [_describe_fault(cls, fault["loc"], fault["input"], fault["type"]) for fault in error.errors()]
         faults += _find_repeated_names(content.get("features"))
-        faults += document.contradictions() if document is not None else ()
+        if document is not None:
+            faults += document.contradictions()
         if document is None or faults:
             listed = [f"{where}: {fault}" for fault in faults[:MOST_FAULTS]]
             unlisted = len(faults) - len(listed)

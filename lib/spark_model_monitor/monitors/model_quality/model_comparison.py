@@ -244,7 +244,8 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         family = metric.facts.get("family", "")
         if family in families or metric.name not in second_names:
             continue
-        families |= set() if regression else {family}
+        if not regression:
+            families.add(family)
         # These two have exact variances; all others come from leaving out blocks
         if metric.name in ("accuracy", "auc"):
             metric_difference = {"accuracy": _compare_accuracy, "auc": _compare_areas}[metric.name](
