@@ -181,12 +181,14 @@ def parse_size(size: str | None) -> int:
     match = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
     if match is None:
         raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
+    # A power of 1,024 by the letter
     factor: int = 1024 ** ("", "k", "m", "g", "t", "p").index(match[2])
     return int(match[1]) * factor
 
 
 def choose_process_count(parts: int, processes: int | None, worth: int) -> int:
     """The number of processes for `parts`. processes: the maximum; None for one per core from `worth` partitions on."""
+    # Starting them takes as long as some partitions do
     if processes is None:
         processes = 1
         if parts >= worth:

@@ -231,6 +231,7 @@ def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Pos
         if template is None or not template.has_types(list(schema)):
             line_numbers = line_numbers[1:]
             continue
+        # The lines that fit it are read, the others wait for the next template
         candidates = line_numbers[quote_counts[line_numbers] == quote_counts[first]]
         bounds = template.locate_values(quotes, first_quotes[candidates], starts[candidates + 1])
         fits = _find_fitting(lines, starts[candidates], starts[candidates + 1], bounds, template)

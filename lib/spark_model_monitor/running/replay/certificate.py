@@ -158,8 +158,8 @@ class Certificate:
     @property
     def is_equal(self) -> bool:
         """Whether at least one window could be compared, and all of those are equal."""
-        results = [self.compare_window(window) for window in self.windows]
-        compared = [differences for differences in results if differences is not None]
+        differences_by_window = [self.compare_window(window) for window in self.windows]
+        compared = [differences for differences in differences_by_window if differences is not None]
         return bool(compared) and not any(compared)
 
     def compare_window(self, replayed: ReplayedWindow) -> tuple[Difference, ...] | None:
@@ -242,9 +242,9 @@ class Certificate:
             "differences_of_default": _plain_differences(by_default),
         }
 
-    def _summarize(self, results: Sequence[tuple[Difference, ...] | None]) -> str:
+    def _summarize(self, differences_by_window: Sequence[tuple[Difference, ...] | None]) -> str:
         """How many of the windows that could be compared are equal, and in what the others differ."""
-        compared = [differences for differences in results if differences is not None]
+        compared = [differences for differences in differences_by_window if differences is not None]
         differing = [differences for differences in compared if differences]
         equal = f"{len(compared) - len(differing):,} of {format_noun_count(len(compared), 'window')} equal"
         if not differing:

@@ -43,7 +43,7 @@ from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
-from spark_model_monitor.running.runtime.further_outputs import HISTORY, SINK, FurtherOutputs
+from spark_model_monitor.running.runtime.further_outputs import ALERTS, HISTORY, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember, write_verdict
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
@@ -213,7 +213,7 @@ def _judge_commit(
     reference = run_inputs.reference_to_baseline(config, monitor)
     run = put_in_place(findings, config, reference)
     commit_outputs = FurtherOutputs()
-    commit_outputs.write(SINK, lambda: notify(findings, run, config))
+    commit_outputs.write(ALERTS, lambda: notify(findings, run, config))
     commit_outputs.write(HISTORY, lambda: remember(findings, run, config, reference))
     commit_outputs.note(config.output_path)
     log.info("%s", write_verdict(findings, run, config))

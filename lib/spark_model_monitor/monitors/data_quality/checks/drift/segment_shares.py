@@ -192,6 +192,7 @@ def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
     """The result with each segment's contribution; for a violation, with its location in words, too."""
     if result.check not in CHECKS_WITH_PARTS:
         return result
+    # The share of missing values, or the distribution of the others
     missing = result.component == "missing" or result.check != DRIFT
     parts = compute_contributions(feature.before, feature.current, missing=missing)
     where = ""
@@ -222,7 +223,7 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
 def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
     """The measures with the segments of a baseline, for those columns that the data has."""
     assert baseline.profile is not None
-    # All features have the same segments
+    # Any feature shows them, as all have the same segments
     first = next(iter(baseline.profile.features), None)
     labels = {cut: tuple(segments) for cut, segments in _get_cuts(first).items()}
     fitting = tuple(
