@@ -288,7 +288,9 @@ class Document(Section):
         if document is None or faults:
             listed = [f"{where}: {fault}" for fault in faults[:MOST_FAULTS]]
             unlisted = len(faults) - len(listed)
-            raise BadDocument("\n".join([*listed, f"{where}: and {unlisted} more faults"] if unlisted else listed))
+            if unlisted:
+                listed.append(f"{where}: and {unlisted} more faults")
+            raise BadDocument("\n".join(listed))
         return document
 
     def contradictions(self) -> Iterator[str]:

@@ -86,10 +86,9 @@ class JsonCheck:
     data_type: str | None = None
 
     def __str__(self) -> str:
+        share = ""
         if self.data_type:
             share = f" share of {self.data_type}"
-        else:
-            share = ""
         return f"{self.analyzer}{share} {self.assertion.text}"
 
 

@@ -187,10 +187,9 @@ def _read_share(value: Any) -> Any:
     number = _read_number(value)
     if not 0 <= number <= 1:
         # Most likely a percentage
+        hint = ""
         if 1 < number <= 100:
             hint = f" ({number:g} % is {number / 100:g})"
-        else:
-            hint = ""
         raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
     return number
 

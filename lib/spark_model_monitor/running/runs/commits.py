@@ -103,10 +103,9 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     judged_windows: list[tuple[_Window, Findings]] = []
     further_outputs = FurtherOutputs()
     learnt = _read_learnt_baseline(config)
+    until = ""
     if learnt is not None and learnt.window is not None:
         until = learnt.window.end
-    else:
-        until = ""
     # A young table learns its baseline from its first commits
     is_young = len(read_history(above).entries) < FEWEST and format_moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
@@ -433,10 +432,9 @@ def _format_exit_message(
     # The worst commit decides the status of the whole run
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
+        learning = ""
         if len(judged_windows) < LEAST_COMMITS and judged_windows[0][1].baseline is None:
             learning = f"; verdicts begin with {LEAST_COMMITS}"
-        else:
-            learning = ""
         return f"Completed: {counted}{learning}.", status
     return f"CompletedWithViolations: {counted}: {list_names(named_commits, MOST_LISTED_COMMITS)}.", status
 
