@@ -379,7 +379,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
     # ASCII without the separators that only one of Arrow's two functions splits at
     letters = view_text_bytes(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    # None of which ends with a blank
+    # Nor ends any text with a blank
     if is_plain:
         is_plain = len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(letters)
     # The same result for plain texts, in half the time

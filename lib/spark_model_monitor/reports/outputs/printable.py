@@ -40,7 +40,7 @@ def escape_in_json(text: str) -> str:
 
 
 def _format_json_escape(sign: re.Match[str]) -> str:
-    # Between the members of an object, where there are no escapes
+    # Of the layout, as they are escaped within texts
     if sign[0] in _SHORT:
         return sign[0]
     return f"\\u{ord(sign[0]):04x}"

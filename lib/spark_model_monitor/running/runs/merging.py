@@ -66,10 +66,10 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     """
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
-    # Under other spellings, too
-    counts = Counter(map(resolve_path, paths))
-    for path in paths:
-        if counts[resolve_path(path)] > 1:
+    # A path has several spellings
+    resolved_paths = [resolve_path(path) for path in paths]
+    for path, resolved_path in zip(paths, resolved_paths, strict=True):
+        if resolved_paths.count(resolved_path) > 1:
             raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
     state: State = _add_states(paths)
     monitor = monitor_of_state(paths[0], state)
