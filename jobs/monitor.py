@@ -23,7 +23,7 @@ from spark_model_monitor.running.inputs.run_inputs import (
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import read_expectations, run_monitoring
 from spark_model_monitor.running.runtime.ending import describe_end, show_findings
-from spark_model_monitor.running.runtime.further_outputs import HISTORY, SINK, FurtherOutputs
+from spark_model_monitor.running.runtime.further_outputs import ALERTS, HISTORY, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job, started
 from spark_model_monitor.running.runtime.publishing import (
     describe_run,
@@ -77,7 +77,7 @@ def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> N
     run = put_in_place(findings, config, reference)
     # Nothing else may keep the alert from people
     further_outputs = FurtherOutputs()
-    further_outputs.write(SINK, lambda: notify(findings, run, config))
+    further_outputs.write(ALERTS, lambda: notify(findings, run, config))
     further_outputs.write(HISTORY, lambda: remember(findings, run, config, reference))
     further_outputs.write("results_table", lambda: write_results(findings, run, config))
     further_outputs.write("publish_cloudwatch_metrics", lambda: write_metrics(findings, config))

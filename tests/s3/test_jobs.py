@@ -25,7 +25,7 @@ READER = Path(__file__).with_name("sdk_reader.py")
 
 NAMED_FOLDERS = {
     "; FOLDER is the folder of this page": "",
-    "In the commands FOLDER is the folder of this page": f"Run the commands in the folder that has {BUCKET}/report",
+    "In the commands FOLDER is the folder of this page": f"Run the commands where {BUCKET}/report can be reached",
     "compare BASELINE": f"compare {BUCKET}/baseline",
     "FOLDER": f"{BUCKET}/report",
 }

@@ -164,6 +164,10 @@ def hourly_monitoring(
                 **options,
             )
         for monitor in monitor_tasks:
+            task_options = {**options, **monitor.options}
+            # Monitors of captures don't wait for labels
+            if monitor.reads_merged:
+                task_options = {"lag": lag, **task_options}
             task = MonitorOperator(
                 task_id=monitor.task_id,
                 where=where,
@@ -173,9 +177,8 @@ def hourly_monitoring(
                 baseline=monitor.baseline,
                 output_path=join(output_path, monitor.task_id),
                 flags=monitor.flags,
-                **{**({"lag": lag} if monitor.reads_merged else {}), **options, **monitor.options},
+                **task_options,
             )
-            # Monitors of captures don't wait for labels
             if monitor.reads_merged and merging is not None:
                 merging >> task
     return group

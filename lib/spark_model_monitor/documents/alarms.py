@@ -64,9 +64,11 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
     causes = group_by((violation for violation in check_results if violation.is_violation), cause)
     alarms: dict[Hashable, list[CheckResult]] = {}
     for name, violations in causes.items():
-        lacking = (violation for violation in violations if violation.check == COMPLETENESS)
-        # Probably the same rows lack all of these features
-        key = next(((violation.check, violation.observed, violation.m) for violation in lacking), name)
+        key: Hashable = name
+        lacking = next((violation for violation in violations if violation.check == COMPLETENESS), None)
+        # Probably the same rows lack all features of which as many values are missing
+        if lacking is not None:
+            key = (lacking.check, lacking.observed, lacking.m)
         alarms.setdefault(key, []).extend(violations)
 
     def rank(violations: list[CheckResult]) -> float:
@@ -79,17 +81,17 @@ def group_into_alarms(check_results: Iterable[CheckResult], since: Mapping[str, 
     numbers = {id(violation): number for number, violations in enumerate(ordered, start=1) for violation in violations}
 
     # The alarm's number, its words, and its beginning
-    def with_alarm(violation: CheckResult) -> CheckResult:
-        if not violation.is_violated:
-            return violation
-        # The earlier of both: a repeated window must not move the beginning
-        start_times = [time for time in (since.get(cause(violation)), violation.since) if time]
-        members: dict[str, Any] = {"since": min(start_times, default=None)}
-        if id(violation) in numbers:
-            members |= {"alarm": numbers[id(violation)], "words": violation.words or name_change(violation)}
-        return violation.model_copy(update=members)
-
-    return tuple(map(with_alarm, check_results))
+    results_with_alarms = []
+    for violation in check_results:
+        if violation.is_violated:
+            # The earlier of both: a repeated window must not move the beginning
+            start_times = [time for time in (since.get(cause(violation)), violation.since) if time]
+            members: dict[str, Any] = {"since": min(start_times, default=None)}
+            if id(violation) in numbers:
+                members |= {"alarm": numbers[id(violation)], "words": violation.words or name_change(violation)}
+            violation = violation.model_copy(update=members)
+        results_with_alarms.append(violation)
+    return tuple(results_with_alarms)
 
 
 def list_alarm_starts(check_results: Iterable[CheckResult], began: str) -> dict[str, str]:
@@ -109,7 +111,7 @@ def collect_alarms(check_results: Iterable[CheckResult]) -> list[Alarm]:
 
 def _sort_alarm(alarm: list[CheckResult]) -> tuple[CheckResult, ...]:
     """The results with what several features have in common first, else the largest first."""
-    common = len({*map(cause, alarm)}) > 1
-    return tuple(
-        sorted(alarm, key=lambda violation: (common and violation.check != COMPLETENESS, *rank_severity(violation)))
-    )
+    ordered = sorted(alarm, key=rank_severity)
+    if len(set(map(cause, alarm))) > 1:
+        ordered.sort(key=lambda violation: violation.check != COMPLETENESS)
+    return tuple(ordered)

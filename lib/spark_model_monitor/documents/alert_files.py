@@ -288,10 +288,7 @@ def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
         return now == then
     # Further from the limit than it was, but by no more than chance in both windows
     is_above = then >= limit
-    if is_above:
-        sign = 1
-    else:
-        sign = -1
+    sign = 1 if is_above else -1
     reach_then = _estimate_own_reach(accepted, then, sign)
     # Neither interval nor share: later windows have other numbers of rows, so some room is needed
     if reach_then is None:

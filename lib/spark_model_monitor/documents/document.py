@@ -283,11 +283,14 @@ class Document(Section):
         except ValidationError as error:
             faults += [_describe_fault(cls, fault["loc"], fault["input"], fault["type"]) for fault in error.errors()]
         faults += _find_repeated_names(content.get("features"))
-        faults += document.contradictions() if document is not None else ()
+        if document is not None:
+            faults += document.contradictions()
         if document is None or faults:
             listed = [f"{where}: {fault}" for fault in faults[:MOST_FAULTS]]
             unlisted = len(faults) - len(listed)
-            raise BadDocument("\n".join([*listed, f"{where}: and {unlisted} more faults"] if unlisted else listed))
+            if unlisted:
+                listed.append(f"{where}: and {unlisted} more faults")
+            raise BadDocument("\n".join(listed))
         return document
 
     def contradictions(self) -> Iterator[str]:

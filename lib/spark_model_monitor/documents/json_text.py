@@ -63,9 +63,8 @@ def format_scientific(text: str) -> str:
     return f"{sign}{digits[0]}.{digits[1:] or '0'}E{power}"
 
 
-_ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
-    ord(sign): f"\\{letter}" for sign, letter in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
-}
+_ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)}
+_ESCAPES |= {ord(letter): json.dumps(letter)[1:-1] for letter in '"\\\b\f\n\r\t'}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_OR_BARE_WORD = re.compile(r'"(?:[^"\\]|\\.)*"?|NaN|-?Infinity', re.DOTALL)
 
@@ -124,11 +123,11 @@ def load(text: str | bytes, where: str) -> Json:
     if not text.strip():
         raise BadDocument(f"{where} is empty; it has to hold one JSON object")
 
-    def bare_word(word: str) -> float:
-        position = next(m.start() for m in _TEXT_OR_BARE_WORD.finditer(text) if m.group() == word)
+    def reject_bare_word(word: str) -> float:
+        position = next(match.start() for match in _TEXT_OR_BARE_WORD.finditer(text) if match.group() == word)
         raise BadDocument(f"{where}: {format_position(text, position)}: {word} is no JSON value; write null")
 
-    def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    def collect_members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         members_by_name = dict(pairs)
         if len(members_by_name) < len(pairs):
             names = [name for name, _ in pairs]
@@ -137,7 +136,7 @@ def load(text: str | bytes, where: str) -> Json:
         return members_by_name
 
     try:
-        return json.loads(text, parse_constant=bare_word, object_pairs_hook=members)
+        return json.loads(text, parse_constant=reject_bare_word, object_pairs_hook=collect_members)
     except json.JSONDecodeError as fault:
         position = format_position(text, fault.pos)
         problem = f"{position} is not JSON: {explain_syntax_fault(fault)}"
@@ -194,7 +193,7 @@ def _quote(text: str) -> str:
     quoted = f'"{text.translate(_ESCAPES)}"'
     if quoted.isascii():
         return quoted
-    return _LONE_SURROGATE.sub(lambda lone: f"\\u{ord(lone.group()):04X}", quoted)
+    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04X}", quoted)
 
 
 _TEXTS: Mapping[type, Callable[[Any], str]] = {
@@ -210,13 +209,13 @@ def _format_doubles(values: Sequence[float]) -> str:
     # A whole list at once: a sketch has thousands of numbers, and Java prints few of them unlike Python.
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     magnitude = np.abs(array)
-    plain = (magnitude == 0) | ((magnitude >= PLAIN_MINIMUM) & (magnitude < PLAIN_LIMIT))
+    is_plain = (magnitude == 0) | ((magnitude >= PLAIN_MINIMUM) & (magnitude < PLAIN_LIMIT))
     text = repr(array.tolist())[1:-1]
-    if plain.all():
+    if is_plain.all():
         return text
     # The few numbers that Java writes with an exponent, or that JSON doesn't have
     texts = text.split(", ")
-    for index in np.flatnonzero(~plain).tolist():
+    for index in np.flatnonzero(~is_plain).tolist():
         texts[index] = format_scientific(texts[index]) if math.isfinite(values[index]) else "null"
     return ", ".join(texts)
 
@@ -224,7 +223,8 @@ def _format_doubles(values: Sequence[float]) -> str:
 def format_position(text: str, position: int) -> str:
     """Where a position is, for errors: line and column, both from 1."""
     line = text.count("\n", 0, position) + 1
-    return f"line {line}, column {position - text.rfind(chr(10), 0, position)}"
+    column = position - text.rfind("\n", 0, position)
+    return f"line {line}, column {column}"
 
 
 def is_cut_off(fault: json.JSONDecodeError) -> bool:

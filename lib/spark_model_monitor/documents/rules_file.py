@@ -354,8 +354,7 @@ def convert_yaml(content: bytes | str, where: str) -> str:
         OverflowError,
     ) as fault:  # also from impossible dates and numbers
         mark = getattr(fault, "problem_mark", None)
+        position = ""
         if mark:
             position = f"line {mark.line + 1}, column {mark.column + 1}: "
-        else:
-            position = ""
         raise BadDocument(f"{where}: {position}is no YAML; correct it there, or write JSON") from None

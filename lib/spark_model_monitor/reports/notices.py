@@ -221,10 +221,9 @@ def write_text(report: Report) -> str:
     if not report.is_of_a_run:
         return "\n".join([write_headline(report), "", *path_lines]) + "\n"
     alert = report.alert
+    turned = "as before"
     if alert.changed:
         turned = "changed by this run"
-    else:
-        turned = "as before"
     lines = [
         write_headline(report),
         f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "

@@ -48,11 +48,11 @@ from spark_model_monitor.sagemaker.monitors import (
 )
 from spark_model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
-from spark_model_monitor.sagemaker.sdk import REFUSED, get_from_sdk, is_installed
+from spark_model_monitor.sagemaker.sdk import UNAVAILABLE_CLASSES, get_from_sdk, is_installed
 from spark_model_monitor.sagemaker.session import LocalSession, client, get_execution_role
 from spark_model_monitor.storage.stand_in import has_stand_in
 
-globals().update(REFUSED)
+globals().update(UNAVAILABLE_CLASSES)
 
 
 def __getattr__(name: str) -> Any:
@@ -102,7 +102,7 @@ __all__ = [
     "Statistics",
     "Constraints",
     "ConstraintViolations",
-    *REFUSED,
+    *UNAVAILABLE_CLASSES,
     "Session",
     "get_execution_role",
     "S3Downloader",

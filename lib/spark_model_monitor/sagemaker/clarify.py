@@ -39,7 +39,7 @@ from spark_model_monitor.sagemaker.monitoring_files import (
     write_text,
 )
 from spark_model_monitor.sagemaker.processing import BaselinedMonitor, BaseliningJob, ProcessingJob, make_job_name
-from spark_model_monitor.sagemaker.sdk import REFUSED
+from spark_model_monitor.sagemaker.sdk import UNAVAILABLE_CLASSES
 from spark_model_monitor.storage import join
 
 __all__ = [
@@ -52,10 +52,10 @@ __all__ = [
     "SHAPConfig",
     "SageMakerClarifyProcessor",
     "SegmentationConfig",
-    *REFUSED,
+    *UNAVAILABLE_CLASSES,
 ]
 
-globals().update(REFUSED)
+globals().update(UNAVAILABLE_CLASSES)
 
 log = logging.getLogger(__name__)
 

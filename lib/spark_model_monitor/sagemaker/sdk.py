@@ -12,24 +12,31 @@ from typing import Any
 
 from spark_model_monitor.errors import BadConfiguration
 
-_TIME_SERIES = "time series are not explained by this package"
-_STEP = "a check step runs on the service; let a step of your own call ./spark-submit.sh jobs/monitor.py"
+SDK = "sagemaker"
+
+_NO_TIME_SERIES = "time series are not explained by this package"
+_NO_CHECK_STEP = "a check step runs on the service; let a step of your own call ./spark-submit.sh jobs/monitor.py"
+
+_NO_CHECK_CONFIG = (
+    "a pipeline's check runs on the service; let a step call spark-model-monitor monitor, "
+    "whose exit status says what it found"
+)
 
 _REASONS = {
     "TextConfig": "texts are not explained by this package; leave their column out by excluded_columns",
     "ImageConfig": "images are not explained by this package",
-    "AsymmetricShapleyValueConfig": _TIME_SERIES,
-    "TimeSeriesDataConfig": _TIME_SERIES,
-    "TimeSeriesModelConfig": _TIME_SERIES,
+    "AsymmetricShapleyValueConfig": _NO_TIME_SERIES,
+    "TimeSeriesDataConfig": _NO_TIME_SERIES,
+    "TimeSeriesModelConfig": _NO_TIME_SERIES,
     "ModelMonitor": "an image of your own runs other code than ours; take DefaultModelMonitor",
-    "QualityCheckStep": _STEP,
-    "ClarifyCheckStep": _STEP,
-    "MonitorBatchTransformStep": _STEP,
+    "QualityCheckStep": _NO_CHECK_STEP,
+    "ClarifyCheckStep": _NO_CHECK_STEP,
+    "MonitorBatchTransformStep": _NO_CHECK_STEP,
 }
 """Why a class can't be used, by its name. It can be imported, so that a notebook fails where it uses the class."""
 
 
-class _Refused:
+class _UnavailableClass:
     """A class of the SDK that is not available here."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -38,14 +45,9 @@ class _Refused:
         raise BadConfiguration(f"{name}: {_REASONS[name]}")
 
 
-REFUSED: dict[str, type] = {
-    name: type(name, (_Refused,), {"__doc__": f"Refused: {reason}."}) for name, reason in _REASONS.items()
+UNAVAILABLE_CLASSES: dict[str, type] = {
+    name: type(name, (_UnavailableClass,), {"__doc__": f"Refused: {reason}."}) for name, reason in _REASONS.items()
 }
-
-_CHECK = (
-    "a pipeline's check runs on the service; let a step call spark-model-monitor monitor, "
-    "whose exit status says what it found"
-)
 
 NOT_IMPORTABLE = dict.fromkeys(
     (
@@ -56,11 +58,9 @@ NOT_IMPORTABLE = dict.fromkeys(
         "ModelExplainabilityCheckConfig",
         "ClarifyCheckConfig",
     ),
-    _CHECK,
+    _NO_CHECK_CONFIG,
 )
 """Why a class can't even be imported, by its name."""
-
-SDK = "sagemaker"
 
 DUNDER_NAMES = {"__version__": "2.257.7"}
 """What code asks of the SDK itself, without the SDK: the version whose signatures we keep."""

@@ -193,8 +193,9 @@ def _find_day(text: str, fields: Fields) -> int | None:
     day = int(parts.get("D", 1))
     if "y" in parts:
         # As POSIX has it: 69 is 1969, 68 is 2068
-        year = int(parts["y"])
-        year += 1900 if year >= 69 else 2000
+        year = 2000 + int(parts["y"])
+        if year >= 2069:
+            year -= 100
     else:
         year = int(parts["Y"])
     # The first and the last year stand for no date, whatever the day

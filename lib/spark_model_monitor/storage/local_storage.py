@@ -68,7 +68,8 @@ class LocalStorage(file_system.Storage):
             for name in filter(lambda name: name.startswith(start), os.listdir(local_path(folder))):
                 file = local_path(folder) / name
                 with suppress(FileNotFoundError):  # deleted in the meantime
-                    files += _walk_files(file) if file.is_file() else ()
+                    if file.is_file():
+                        files += _walk_files(file)
         except OSError as error:
             raise BadInput(f"{folder}: can't be listed ({error.strerror})") from error
         return files

@@ -213,7 +213,7 @@ def test_names_of_segments_are_values_of_the_data(baseline, caplog):
     hidden = monitored(baseline, data, hide_values=True)
 
     assert "only in plan=business" in findings.summary()
-    assert "business" not in str(findings.headline(with_values=False))
+    assert "business" not in str(findings.without_values.headline())
     assert "business" not in caplog.text
     assert b"business" not in hidden.files()["checks.json"]
     assert "only in one segment of plan" in hidden.summary()

@@ -54,8 +54,8 @@ def test_a_change_of_one_small_segment_is_found_where_the_whole_shows_none(basel
     assert total_drift.status is not CheckStatus.VIOLATED
     assert [(finding.feature, finding.segment) for finding in violated] == [("spend", "plan=business")]
     assert "only in plan=business" in findings.summary()
-    assert "business" not in str(findings.headline(with_values=False))
-    assert "one segment of plan" in str(findings.headline(with_values=False))
+    assert "business" not in str(findings.without_values.headline())
+    assert "one segment of plan" in str(findings.without_values.headline())
 
 
 def visits(days, seed, form):
@@ -108,9 +108,8 @@ def test_the_headline_says_whether_segments_and_hours_are_compared(cuts, not_com
     window, _ = visits([12], 2, "typed")
     findings = run_monitoring(window, monitor, baseline, engine="local")
 
-    for with_values in (True, False):
-        headline = findings.headline(with_values=with_values)
-        assert headline.text == f"No change seen in 3 features; not compared: {not_compared}."
+    for shown in (findings, findings.without_values):
+        assert shown.headline().text == f"No change seen in 3 features; not compared: {not_compared}."
 
 
 @pytest.mark.parametrize("window", [{"business": 40.0}, {"missing": 0.9}, {"shares": [0.1, 0.06, 0.84]}], ids=str)

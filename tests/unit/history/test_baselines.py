@@ -209,6 +209,18 @@ def test_merging_needs_two_runs(tmp_path):
         merge_runs([str(tmp_path)], str(tmp_path / "out"))
 
 
+def test_merging_counts_no_run_twice(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        publish_run(tmp_path / name, [1, 2])
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(
+        BadConfiguration, match=r"^a is named twice, and its rows would count twice; name each run once$"
+    ):
+        merge_runs(["b", "a", f"file:{tmp_path}/a/"], "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_merging_keeps_the_first_runs_settings(tmp_path):
     for name in ("a", "b"):
         publish_run(tmp_path / name, [1, 2])

@@ -15,6 +15,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "march").mkdir()
     (tmp_path / "march" / "constraints.json").write_text("{}")
     (tmp_path / "rules.json").write_text("{}")
+    model = tmp_path / "churn.joblib"
+    model.touch()
     (tmp_path / "run").mkdir()
     for name in ("_current.json", "run.json", "statistics.json"):
         (tmp_path / "run" / name).write_text("{}")
@@ -36,6 +38,7 @@ def folder(tmp_path, monkeypatch):
         ["--dataset-format", "table:orders"],
         ["orders.csv", "--checks", "my_checks:amounts", "--expectations", "rules.json#orders"],
         ["a.b.c", "--dataset-format", "databricks"],
+        ["orders.csv", "--model", "my_models.churn:predict"],
         ["--fail-on-violations", "true"],
     ],
 )
@@ -75,6 +78,14 @@ def test_what_is_there_or_not_of_this_machine_passes(folder, words):
         (
             ["orders.csv", "--expectations", "ruels.json"],
             "--expectations is 'ruels.json', where there is no file or directory; did you mean rules.json?",
+        ),
+        (
+            ["--model", "chrun.joblib"],
+            "--model is 'chrun.joblib', where there is no file or directory; did you mean churn.joblib?",
+        ),
+        (
+            ["--error-model", "churn.jobli"],
+            "--error-model is 'churn.jobli', where there is no file or directory; did you mean churn.joblib?",
         ),
         (
             ["run"],

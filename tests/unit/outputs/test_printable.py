@@ -23,7 +23,7 @@ from spark_model_monitor.reports.notices import (
     write_headline,
     write_text,
 )
-from spark_model_monitor.reports.outputs.printable import error_lines, format_table, printable, printable_lines
+from spark_model_monitor.reports.outputs.printable import format_error, format_table, printable, printable_lines
 from spark_model_monitor.reports.page.page_files import render_html, render_notebook, render_part
 from spark_model_monitor.reports.page.pdf import render_pdf
 from spark_model_monitor.running.runtime.logs import PrintableFormatter
@@ -142,7 +142,7 @@ SHOWN = {
     "what chat servers show": lambda: json.loads(encode_document(report()))["text"],
     "message file": lambda: failed(NAME.replace("\n", "")),
     "log": logged,
-    "error of a command": lambda: error_lines(BadInput(NAME)).replace("\n  ", ""),
+    "error of a command": lambda: format_error(BadInput(NAME)).replace("\n  ", ""),
     "page": lambda: render_html(page()),
     "notebook's report": lambda: json.dumps(json.loads(render_notebook(page()))["cells"], ensure_ascii=False),
     "notebook": lambda: render_part(page()),

@@ -193,14 +193,18 @@ def test_no_more_than_the_beginning_of_a_compressed_file_is_decompressed(tmp_pat
     assert read_head(LocalStorage(), listed)[-5:] == b"aabbb"
 
 
+@pytest.mark.parametrize(
+    ("ending", "write"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstd)]
+)
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("text", ["a,b", "\na,b", "\u4e2d\u6587"])
-def test_utf_16_is_reported_by_its_first_line(tmp_path, encoding, line_end, text):
-    (tmp_path / "a.csv").write_bytes(f"{text}\n1,2\n".replace("\n", line_end).encode(encoding))
+def test_utf_16_is_reported_by_its_first_line(tmp_path, encoding, line_end, text, ending, write):
+    content = f"{text}\n1,2\n".replace("\n", line_end).encode(encoding)
+    (tmp_path / f"a.csv{ending}").write_bytes(write(content))
     engine = InProcess()
 
-    with pytest.raises(BadInput, match=r"a\.csv: holds NUL bytes, so it is not UTF-8 text"):
+    with pytest.raises(BadInput, match=rf"a\.csv{ending}: holds NUL bytes, so it is not UTF-8 text"):
         read_dataset(engine, list_dataset(engine, str(tmp_path)), CsvFormat(header=True))
 
 

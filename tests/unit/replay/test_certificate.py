@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, Reported, Verdict
+from spark_model_monitor.running.replay.certificate import Certificate, ReplayedWindow, ReportedViolation, Verdict
 
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
 TYPES = {"flag": InferredType.INTEGRAL, "charge": InferredType.FRACTIONAL, "plan": InferredType.STRING}
@@ -15,7 +15,9 @@ NONE = Verdict()
 
 
 def drift(feature, distance="0.3"):
-    return Reported(feature, "baseline_drift_check", f"Baseline drift distance: {distance} exceeds threshold: 0.1")
+    return ReportedViolation(
+        feature, "baseline_drift_check", f"Baseline drift distance: {distance} exceeds threshold: 0.1"
+    )
 
 
 def make_verdict(*violations):
@@ -40,7 +42,9 @@ def test_the_line_counts_equal_windows_and_says_what_the_others_differ_in():
 
 
 def test_differences_of_several_kinds_are_named_by_how_many_windows_have_them():
-    plan = Reported("plan", "categorical_values_check", "Value: 0.5 does not meet the constraint requirement! ")
+    plan = ReportedViolation(
+        "plan", "categorical_values_check", "Value: 0.5 does not meet the constraint requirement! "
+    )
     windows = [
         window(0, service=NONE, default=NONE, report=make_verdict(plan, drift("charge"))),
         window(1, service=make_verdict(drift("charge", "0.2")), default=NONE, report=make_verdict(drift("charge"))),

@@ -8,13 +8,15 @@ from datetime import datetime, timezone
 import pytest
 
 from spark_model_monitor.data.records.windows import HOUR, Window
-from spark_model_monitor.running.replay.certificate import Reported, Verdict
+from spark_model_monitor.running.replay.certificate import ReportedViolation, Verdict
 from spark_model_monitor.running.replay.running import Journal
 from spark_model_monitor.storage import LocalStorage
 
 START = datetime(2026, 1, 31, 22, tzinfo=timezone.utc)
 WINDOW = Window(START, START + HOUR)
-FOUND = Verdict(frozenset({Reported("age", "data_type_check", "Value: 0.5"), Reported("plan", "x", "y")}))
+FOUND = Verdict(
+    frozenset({ReportedViolation("age", "data_type_check", "Value: 0.5"), ReportedViolation("plan", "x", "y")})
+)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from spark_model_monitor.running.replay.certificate import (
     Difference,
     DifferenceKind,
-    Reported,
+    ReportedViolation,
     Verdict,
     compare_verdicts,
 )
@@ -58,7 +58,7 @@ def test_the_deviation_of_a_metric_is_random_and_not_compared(deviation):
         "metric_name": "f2",
     }
 
-    assert Reported.of(violation) == Reported(
+    assert ReportedViolation.of(violation) == ReportedViolation(
         "f2", "LessThanThreshold", "Metric f2 with 0.6 was LessThanThreshold '0.625'"
     )
 
@@ -73,7 +73,7 @@ def test_violations_of_bias_are_distinguished_by_facet_and_metric():
         "description": text,
     }
 
-    assert Reported.of(violation) == Reported("Sex 0 CDDPL", "bias_drift_check", text)
+    assert ReportedViolation.of(violation) == ReportedViolation("Sex 0 CDDPL", "bias_drift_check", text)
 
 
 def test_a_side_that_failed_equals_no_other():

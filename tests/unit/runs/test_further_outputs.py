@@ -185,7 +185,7 @@ def test_a_required_sink_keeps_nothing_else_and_a_retry_reaches_it(run, tmp_path
         assert read_execution(run)["status"] == "Failed"
         assert run.message.startswith("Error: the sink webhook was not notified: 127.0.0.1 answered 404")
         assert run.message.endswith("; the documents of the run are in place\n")
-        assert list(run.described["outputs"]) == ["sink"]
+        assert list(run.described["outputs"]) == ["alerts"]
         assert run.call_run_due(NOW + timedelta(minutes=1)) == 0
         assert len(away.requests) == 2
 
@@ -194,9 +194,12 @@ def test_a_required_sink_keeps_nothing_else_and_a_retry_reaches_it(run, tmp_path
     assert all((tmp_path / path).exists() for path in OUTPUTS.values())
 
 
-@pytest.mark.parametrize("function", ["publishing.write_alerts", "publishing.write_history", "status.write_message"])
+@pytest.mark.parametrize(
+    ("function", "failed_outputs"),
+    [("publishing.write_alerts", ["alerts"]), ("publishing.write_history", ["history"]), ("status.write_message", [])],
+)
 def test_a_file_of_the_next_windows_or_of_run_due_keeps_nothing_else_and_a_retry_writes_it(
-    run, tmp_path, monkeypatch, function
+    run, tmp_path, monkeypatch, function, failed_outputs
 ):
     def raise_error(*words):
         raise OutputFailed("can't be written (Input/output error)")
@@ -209,6 +212,7 @@ def test_a_file_of_the_next_windows_or_of_run_due_keeps_nothing_else_and_a_retry
     ends = ("; the documents of the run are in place", "the job's log says more")
     assert read_execution(run)["exit_message"].endswith(ends[function == "status.write_message"])
     assert run.sent == 1
+    assert list(run.described.get("outputs", ())) == failed_outputs
     assert all((tmp_path / path).exists() for path in OUTPUTS.values())
 
     # The retry leaves what a run without the fault does

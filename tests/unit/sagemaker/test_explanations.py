@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor import sagemaker
 from spark_model_monitor.errors import BadConfiguration
-from spark_model_monitor.sagemaker import REFUSED, ModelConfig, PDPConfig, SHAPConfig
+from spark_model_monitor.sagemaker import UNAVAILABLE_CLASSES, ModelConfig, PDPConfig, SHAPConfig
 from spark_model_monitor.sagemaker.analyses import MODEL, collect_methods, model_variables
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,7 +71,7 @@ def test_texts_images_and_time_series_are_refused_by_a_sentence(refused):
         refused()
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", UNAVAILABLE_CLASSES)
 def test_a_class_that_nothing_stands_for_says_so_when_it_is_made(name):
     with pytest.raises(BadConfiguration, match=f"^{name}: .* "):
         getattr(sagemaker, name)(image_uri="image")

@@ -97,6 +97,16 @@ def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
             "jobs[0].output_folder is '../%Y'; it has to be a folder below output_path",
             id="folder elsewhere",
         ),
+        pytest.param(
+            {"jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Q/%m"}]},
+            "jobs[0].output_folder is '%Q/%m'; it has to be a folder below output_path, by parts of a time",
+            id="no part of a time",
+        ),
+        pytest.param(
+            {"jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%"}]},
+            "jobs[0].output_folder is '%Y/%'; it has to be a folder below output_path, by parts of a time",
+            id="half a part of a time",
+        ),
         pytest.param({"jobs": []}, "jobs is empty; name one", id="no jobs"),
         pytest.param(
             {"jobs": [{"job": "montor", "env_file": "churn.env"}]}, "jobs[0].job is 'montor'; it is one of", id="job"

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.partitions import (
     WORTH_PROCESSES_OF_TEXTS,
     Part,
+    choose_process_count,
     group_by_size,
-    processes_for,
     run_in_processes,
 )
 from spark_model_monitor.statistics.array_types import Hashes
@@ -57,7 +57,7 @@ def repartition(
     passes rows on, they are computed when read.
     """
     # A single process reads what it wrote, so it may as well hold it
-    is_alone = processes_for(max(len(parts), count), processes, WORTH_PROCESSES_OF_TEXTS) < 2
+    is_alone = choose_process_count(max(len(parts), count), processes, WORTH_PROCESSES_OF_TEXTS) < 2
     if is_alone and count == 1 and not order:
         return [partial(chain.from_iterable, (part() for part in parts))]
     # One file for each old partition; it says in which file and batch a new partition's rows are

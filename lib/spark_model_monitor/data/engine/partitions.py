@@ -12,53 +12,9 @@ import pyarrow as pa
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.progress import show_progress
 
-COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
-
-OPEN_COST_BYTES = 16 * 1024
-"""The cost of a piece of a file, on top of its bytes, when pieces are packed into partitions. With Spark's default of 4
-MiB, at most eight files fit into a partition of 32 MiB, however small they are."""
-
-
-def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
-    """An upper bound on the number of partitions of files of these sizes, each cut into pieces of `partition_bytes`.
-
-    open_cost_bytes: the session's cost of opening a file; `OPEN_COST_BYTES` in a job.
-    Spark starts a partition when the next piece does not fit, so two neighbours hold more bytes than fit into one.
-    Source: FilePartition.getFilePartitions of Spark 3.5.
-    """
-    sizes = list(file_bytes)
-    pieces = sum(-(-size // partition_bytes) for size in sizes)
-    return min(pieces, 2 * (sum(sizes) + pieces * open_cost_bytes) // partition_bytes + 1)
-
-
-class Sized(Protocol):
-    """A piece of a file."""
-
-    @property
-    def size_bytes(self) -> int: ...
-
-
-SomePiece = TypeVar("SomePiece", bound=Sized)
-
-
-def largest_piece(file_bytes: Sequence[int], partition_bytes: int) -> int:
-    """The size in bytes of the pieces into which a job cuts files. Source: FilePartition.maxSplitBytes of Spark 3.5."""
-    return min(partition_bytes, max(OPEN_COST_BYTES, sum(file_bytes) + len(file_bytes) * OPEN_COST_BYTES))
-
-
-def pack_pieces(pieces: Iterable[SomePiece], largest: int) -> list[list[SomePiece]]:
-    """The pieces of each partition, largest first. Source: FilePartition.getFilePartitions of Spark 3.5."""
-    partitions: list[list[SomePiece]] = []
-    free_bytes = -1
-    for piece in sorted(pieces, key=lambda piece: -piece.size_bytes):
-        # Spark opens a new partition when the next piece doesn't fit
-        if piece.size_bytes > free_bytes:
-            partitions.append([])
-            free_bytes = largest
-        partitions[-1].append(piece)
-        free_bytes -= piece.size_bytes + OPEN_COST_BYTES
-    return partitions
-
+Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: returns its batches. Picklable, like tasks.
+TaskResult = TypeVar("TaskResult")
+Item = TypeVar("Item")
 
 MIN_PARTITION_BYTES = 32 * 1024 * 1024
 USUAL_PARTITION_BYTES = 128 * 1024 * 1024
@@ -71,21 +27,11 @@ MiB; above 250 GB they grow further. Data too small for 8 gets an even number, s
 PACKING_SLACK = 64
 """A partition may exceed its share by 1/64, so that the opening cost of files doesn't leave a small extra partition."""
 
-BATCH_CELLS = 2**20
-BATCH_BYTES = 64 * 2**20
-MIN_BATCH_ROWS = 64
-MAX_BATCH_ROWS = 2**15
-"""Bounds of an Arrow batch: a million cells are 16 MB of numbers, or usually 64 MB of texts (of at most 256 bytes)."""
+OPEN_COST_BYTES = 16 * 1024
+"""The cost of a piece of a file, on top of its bytes, when pieces are packed into partitions. With Spark's default of 4
+MiB, at most eight files fit into a partition of 32 MiB, however small they are."""
 
-# bounds of an Arrow batch of lines of which only a few cells are needed
-LINES_BYTES = 2**22
-MAX_BATCH_LINES = 2**15
-
-PARQUET_CELLS = 2**17
-LEAST_PARQUET_ROWS = 512
-USUAL_PARQUET_ROWS = 4096
-"""Rows of a Parquet file that Spark decodes at a time; its default is 4,096. With many columns, these would leave the
-processor's caches before they are read row by row."""
+COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
 
 MOST_COLUMN_GROUPS = 8
 """The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
@@ -94,18 +40,32 @@ cell takes longer the more columns a row has; opening a file once more takes as 
 FILE_BYTES_OF_A_GROUP = 8 * 1024 * 1024
 """The average file size per group from which reopening files for each group pays off."""
 
+BATCH_CELLS = 2**20
+BATCH_BYTES = 64 * 2**20
+MIN_BATCH_ROWS = 64
+MAX_BATCH_ROWS = 2**15
+"""Bounds of an Arrow batch: a million cells are 16 MB of numbers, or usually 64 MB of texts (of at most 256 bytes)."""
+
+LINES_BYTES = 2**22
+MAX_BATCH_LINES = 2**15
+"""Bounds of an Arrow batch of lines of which only a few cells are needed."""
+
+PARQUET_CELLS = 2**17
+LEAST_PARQUET_ROWS = 512
+USUAL_PARQUET_ROWS = 4096
+"""Rows of a Parquet file that Spark decodes at a time; its default is 4,096. With many columns, these would leave the
+processor's caches before they are read row by row."""
+
 MAX_RECORD_SIZE = "spark.modelMonitor.maxRecordSize"
 """The session setting for the maximum length of a record in bytes; usually `locations.MAX_RECORD_BYTES`."""
 
+WORTH_PROCESSES = 4
+"""The number of partitions from which processes are started: a process takes as long to load its libraries as one
+partition of 32 MiB takes (benchmarks/engines.py)."""
 
-def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
-    """The number of groups in which to read the columns of column-oriented files.
-
-    file_bytes: the sizes of the files.
-    """
-    # Each group opens all files again
-    worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
-    return max(1, min(-(-columns // COLUMNS_TOGETHER), MOST_COLUMN_GROUPS, worth_opening))
+WORTH_PROCESSES_OF_TEXTS = 16
+"""The same for regrouping raw lines: less work per line, and several steps, each of which starts new processes
+(benchmarks/merge.py)."""
 
 
 def partition_bytes(total_bytes: int, groups: int = 1) -> int:
@@ -115,17 +75,8 @@ def partition_bytes(total_bytes: int, groups: int = 1) -> int:
     as many bytes as of a narrow table, and a column has fewer sketches.
     """
     # Rounded up, with some slack, so that the last partition isn't a tiny one
-    share = -(-total_bytes // _choose_partition_count(total_bytes))
-    return max(MIN_PARTITION_BYTES // 2, share + share // PACKING_SLACK) * groups
-
-
-def parse_size(size: str | None) -> int:
-    """The bytes in a session's size setting, "128MB" or "4194304b". Source: JavaUtils.byteStringAs of Spark 3.5."""
-    # Powers of 1,024 by letter
-    match = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
-    if match is None:
-        raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
-    return int(match[1]) << 10 * " kmgtp".index(match[2] or " ")
+    equal_bytes = -(-total_bytes // _choose_partition_count(total_bytes))
+    return max(MIN_PARTITION_BYTES // 2, equal_bytes + equal_bytes // PACKING_SLACK) * groups
 
 
 def _choose_partition_count(total_bytes: int) -> int:
@@ -138,6 +89,72 @@ def _choose_partition_count(total_bytes: int) -> int:
     return min(MAX_PARTITIONS, max(FEWEST_PARTITIONS, -(-total_bytes // USUAL_PARTITION_BYTES)))
 
 
+def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
+    """The number of groups in which to read the columns of column-oriented files.
+
+    file_bytes: the sizes of the files.
+    """
+    # Each group opens all files again
+    worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
+    return max(1, min(-(-columns // COLUMNS_TOGETHER), MOST_COLUMN_GROUPS, worth_opening))
+
+
+def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
+    """An upper bound on the number of partitions of files of these sizes, each cut into pieces of `partition_bytes`.
+
+    open_cost_bytes: the session's cost of opening a file; `OPEN_COST_BYTES` in a job.
+    Spark starts a partition when the next piece does not fit, so two neighbours hold more bytes than fit into one.
+    Source: FilePartition.getFilePartitions of Spark 3.5.
+    """
+    sizes = list(file_bytes)
+    num_pieces = sum(-(-size // partition_bytes) for size in sizes)
+    return min(num_pieces, 2 * (sum(sizes) + num_pieces * open_cost_bytes) // partition_bytes + 1)
+
+
+class Sized(Protocol):
+    """A piece of a file."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+
+Piece = TypeVar("Piece", bound=Sized)
+
+
+def largest_piece(file_bytes: Sequence[int], partition_bytes: int) -> int:
+    """The size in bytes of the pieces into which a job cuts files. Source: FilePartition.maxSplitBytes of Spark 3.5."""
+    return min(partition_bytes, max(OPEN_COST_BYTES, sum(file_bytes) + len(file_bytes) * OPEN_COST_BYTES))
+
+
+def pack_pieces(pieces: Iterable[Piece], partition_bytes: int) -> list[list[Piece]]:
+    """The pieces of each partition, largest first. Source: FilePartition.getFilePartitions of Spark 3.5."""
+    partitions: list[list[Piece]] = []
+    free_bytes = -1
+    for piece in sorted(pieces, key=lambda piece: -piece.size_bytes):
+        # Spark opens a new partition when the next piece doesn't fit
+        if piece.size_bytes > free_bytes:
+            partitions.append([])
+            free_bytes = partition_bytes
+        partitions[-1].append(piece)
+        free_bytes -= piece.size_bytes + OPEN_COST_BYTES
+    return partitions
+
+
+def group_by_size(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The items in lists, each of which ends with the item that fills it; the last list may be smaller."""
+    group: list[Item] = []
+    free_bytes = most_bytes
+    for item in items:
+        group.append(item)
+        free_bytes -= size(item)
+        if free_bytes <= 0:
+            yield group
+            group = []
+            free_bytes = most_bytes
+    if group:
+        yield group
+
+
 def batch_rows(columns: int, line_bytes: int = 0) -> int:
     """The rows of an Arrow batch of about a million cells. Affects the memory and speed of a scan, never its result.
 
@@ -145,13 +162,8 @@ def batch_rows(columns: int, line_bytes: int = 0) -> int:
     lines has at most 64 MB or so.
     """
     # A million cells, but not too few or too many rows
-    fitting = BATCH_CELLS // max(1, columns)
-    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, min(fitting, BATCH_BYTES // max(1, line_bytes))))
-
-
-def parquet_rows(columns: int) -> int:
-    """The rows of a Parquet file that Spark decodes at a time: an eighth of a batch's cells."""
-    return min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
+    fitting_rows = min(BATCH_CELLS // max(1, columns), BATCH_BYTES // max(1, line_bytes))
+    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, fitting_rows))
 
 
 def choose_batch_lines(row_bytes: int) -> int:
@@ -159,39 +171,29 @@ def choose_batch_lines(row_bytes: int) -> int:
     return min(MAX_BATCH_LINES, max(MIN_BATCH_ROWS, LINES_BYTES // max(1, row_bytes)))
 
 
-Item = TypeVar("Item")
+def parquet_rows(columns: int) -> int:
+    """The rows of a Parquet file that Spark decodes at a time: an eighth of a batch's cells."""
+    return min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
 
 
-def group_by_size(items: Iterable[Item], most_bytes: int, size: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """The items in lists, each of which ends with the item that fills it; the last list may be smaller."""
-    waiting = list[Item]()
-    room = most_bytes
-    for item in items:
-        waiting.append(item)
-        room -= size(item)
-        if room <= 0:
-            yield waiting
-            waiting = []
-            room = most_bytes
-    if waiting:
-        yield waiting
+def parse_size(size: str | None) -> int:
+    """The bytes in a session's size setting, "128MB" or "4194304b". Source: JavaUtils.byteStringAs of Spark 3.5."""
+    match = re.fullmatch(r"(\d+)([kmgtp]?)b?", (size or "").strip().lower())
+    if match is None:
+        raise BadConfiguration(f"a size of the session is {size!r}; write it like 128MB")
+    # A power of 1,024 by the letter
+    factor: int = 1024 ** ("", "k", "m", "g", "t", "p").index(match[2])
+    return int(match[1]) * factor
 
 
-Part = Callable[[], Iterable[pa.RecordBatch]]  # a partition: returns its batches. Picklable, like tasks.
-TaskResult = TypeVar("TaskResult")
-
-WORTH_PROCESSES = 4
-"""The number of partitions from which processes are started: a process takes as long to load its libraries as one
-partition of 32 MiB takes (benchmarks/engines.py)."""
-
-WORTH_PROCESSES_OF_TEXTS = 16
-"""The same for regrouping raw lines: less work per line, and several steps, each of which starts new processes
-(benchmarks/merge.py)."""
-
-
-def processes_for(parts: int, processes: int | None, worth: int) -> int:
+def choose_process_count(parts: int, processes: int | None, worth: int) -> int:
     """The number of processes for `parts`. processes: the maximum; None for one per core from `worth` partitions on."""
-    return min(parts, processes or (len(os.sched_getaffinity(0)) if parts >= worth else 1))
+    # Starting them takes as long as some partitions do
+    if processes is None:
+        processes = 1
+        if parts >= worth:
+            processes = len(os.sched_getaffinity(0))
+    return min(parts, processes)
 
 
 def run_in_processes(
@@ -199,9 +201,9 @@ def run_in_processes(
 ) -> list[list[TaskResult]]:
     """The batches or states of every partition, in order. This process computes some of them, or all if there are few.
 
-    processes, worth: as in `processes_for`. Raises the exception of a partition.
+    processes, worth: as in `choose_process_count`. Raises the exception of a partition.
     """
-    max_processes = processes_for(len(parts), processes, worth)
+    max_processes = choose_process_count(len(parts), processes, worth)
     if max_processes < 2:
         return list(show_progress((list(part()) for part in parts), len(parts), "partitions"))
     from spark_model_monitor.data.engine.workers import run_parts

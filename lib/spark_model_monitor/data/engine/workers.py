@@ -168,10 +168,9 @@ def _send(pipe: Any, message: bytes) -> None:
 def _receive(pipe: Any) -> bytes:
     # An empty answer means that the other process has ended
     head = pipe.read(LENGTH_BYTES)
+    size = 0
     if len(head) == LENGTH_BYTES:
         size = int.from_bytes(head, "little")
-    else:
-        size = 0
     return pipe.read(size) if size else b""
 
 

@@ -43,8 +43,8 @@ from spark_model_monitor.statistics.states.contingency import (
     ValuedColumn,
     make_exact,
     number_keys,
+    parse_number,
 )
-from spark_model_monitor.statistics.states.contingency import parse_number as number_of_value
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 from spark_model_monitor.statistics.user_choices import ValueKind
@@ -453,7 +453,7 @@ def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
             below = cells.number < member.high
         return above & below & cells.has_number
     same = _match_texts(cells.text, [str(member)])
-    number = number_of_value(member)
+    number = parse_number(member)
     if number is not None and cells.number is not None:
         same = same | ((cells.number == number) & cells.has_number)
     return same

@@ -117,9 +117,8 @@ class NumbersGatherer:
 
     def update(self, block: Block) -> None:
         for group in self._group_neighbours(block.rows):
-            for gatherer, hashes in zip(
-                group, hash_arrays([gatherer.update(block) for gatherer in group]), strict=True
-            ):
+            hashes_by_column = hash_arrays([gatherer.update(block) for gatherer in group])
+            for gatherer, hashes in zip(group, hashes_by_column, strict=True):
                 if gatherer.column.hashed_by_spark:
                     hashes = block.hashes(gatherer.column)
                 gatherer.add_hashes(hashes)
@@ -127,10 +126,10 @@ class NumbersGatherer:
     def states(self) -> Iterator[tuple[int, State]]:
         """The states of all columns, with the columns' positions."""
         for group in self._group_neighbours(WAITING):
-            for gatherer, registers in zip(
-                group, DistinctBuilder.states([gatherer.distinct for gatherer in group]), strict=True
-            ):
-                yield from ((gatherer.column.position, state) for state in (*gatherer.states(), registers))
+            registers_by_column = DistinctBuilder.states([gatherer.distinct for gatherer in group])
+            for gatherer, registers in zip(group, registers_by_column, strict=True):
+                for state in (*gatherer.states(), registers):
+                    yield gatherer.column.position, state
 
     def _group_neighbours(self, values: int) -> Iterator[list[NumberGatherer]]:
         """Groups of neighbouring columns. values: number of values per column."""
@@ -148,9 +147,10 @@ class NumberGatherer:
         self._moments = MomentsBuilder(value_by_value=plan.value_by_value)
         self._ends = Ends()
         self._sketch = KllBuilder()
-        self._repeats = self._frequencies = None
+        self._repeats = None
         if column.column_type is ColumnType.INTEGRAL:
             self._repeats = RepeatsBuilder()
+        self._frequencies = None
         if column.counted:
             self._frequencies = FrequenciesBuilder(plan.frequency_limit)
 
@@ -163,19 +163,17 @@ class NumberGatherer:
         finite = self._moments.update(doubles, missing=cells.null_count)
         self._ends = self._ends.add_values(finite)
         self._sketch.update(finite)
-        if len(finite) == len(numbers):
-            present = numbers
-        else:
+        present: NDArray[Any] = numbers
+        if len(finite) < len(numbers):
             present = numbers[~np.isnan(doubles)]
         # Numbers are counted by their texts, as a categorical column is
         if self._frequencies is not None:
             encoded = pa.array(present).cast(pa.string()).dictionary_encode()
             counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
             self._frequencies.update(encoded.dictionary, counts)
-        to_hash: NDArray[Any] = present
         if self.column.hashed_by_spark:
-            to_hash = present[:0]
-        return to_hash
+            return present[:0]
+        return present
 
     def add_hashes(self, hashes: Hashes) -> None:
         """Add the hashes of those rows."""
@@ -231,43 +229,17 @@ class TextGatherer:
         present = drop_nulls(cells)
         # Parse, hash and count the texts: each cell, if most of them differ, else each distinct text
         first_hashes = self._look_ahead(present)
+        counts = None
         if self._frequencies.given_up or self._mostly_different:
-            numbers = self._parse_and_count(present, None, missing)
-            if first_hashes is not None:
-                hashes = first_hashes
-            elif self._column.hashed_by_spark:
-                hashes = block.hashes(self._column)
-            else:
-                hashes = hash_keys(present)
-            examined = Texts(present, None, self._kinds, numbers, hashes)
-            counts = None
-            self._frequencies.update(present, hashes=self._select_text_hashes(hashes))
-            self._repeats.update(hashes)
+            examined = self._examine_cells(block, present, missing, first_hashes)
         else:
             encoded = present.dictionary_encode()
-            texts = encoded.dictionary
-            codes = encoded.indices.to_numpy()
-            counts = np.bincount(codes, minlength=len(texts))
-            numbers = self._parse_and_count(texts, counts, missing)
-            hashes = self._hash_distinct(block, codes, texts)
-            examined = Texts(texts, codes, self._kinds, numbers, hashes)
-            self._frequencies.update(texts, counts, self._select_text_hashes(hashes))
-            self._repeats.update(hashes, counts)
-            self._mostly_different = len(texts) > MOSTLY * len(present)
-            if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
-                self._frequencies.give_up()
+            counts = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
+            examined = self._examine_distinct_texts(block, encoded, counts, missing)
         # Later gatherers of the block reuse these
         block.texts_by_position[self._column.position] = examined
         if self._column.column_type is ColumnType.TEXT and (examined.kinds == DataType.TEXT).any():
-            # Shapes and words are counted in a sample, without long texts, of which we have only the beginning
-            texts, are_long, occurrences, sampled = _sample_texts(examined, counts)
-            self._shapes += TextShapes.of(texts, are_long, occurrences)
-            are_sampled = (sampled > 0) & ~are_long
-            texts = texts.filter(pa.array(are_sampled))
-            occurrences = sampled[are_sampled]
-            if (view_text_bytes(texts) == ord(" ")).any():  # cheaper than a search in each text
-                blank = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
-                self._words = self._words.add_values(*_count_words(texts.filter(pa.array(blank)), occurrences[blank]))
+            self._count_shapes_and_words(examined, counts)
         # The column may turn out to be numeric, in other partitions
         if (numbers := examined.cell_numbers) is None:
             self._moments.count_absent(missing=missing, nan=len(present))
@@ -275,9 +247,53 @@ class TextGatherer:
             finite = self._moments.update(numbers, missing=missing)
             self._ends = self._ends.add_values(finite)
             self._sketch.update(finite)
-        self._distinct.update(hashes)
+        self._distinct.update(examined.hashes)
         if self._date_texts is not None:
-            self._date_texts.update(examined.dictionary, self._select_text_hashes(hashes), counts)
+            self._date_texts.update(examined.dictionary, self._select_text_hashes(examined.hashes), counts)
+
+    def _examine_cells(self, block: Block, present: pa.Array, missing: int, hashes: Hashes | None) -> Texts:
+        """Each cell as a text of its own. hashes: of the cells, if they were computed already."""
+        numbers = self._parse_and_count(present, None, missing)
+        if hashes is None and self._column.hashed_by_spark:
+            hashes = block.hashes(self._column)
+        elif hashes is None:
+            hashes = hash_keys(present)
+        self._frequencies.update(present, hashes=self._select_text_hashes(hashes))
+        self._repeats.update(hashes)
+        return Texts(present, None, self._kinds, numbers, hashes)
+
+    def _examine_distinct_texts(
+        self, block: Block, encoded: pa.DictionaryArray, counts: Integers, missing: int
+    ) -> Texts:
+        """The distinct texts of a block. encoded: its present cells. counts: occurrences of each text."""
+        texts = encoded.dictionary
+        codes = encoded.indices.to_numpy()
+        numbers = self._parse_and_count(texts, counts, missing)
+        if not self._column.hashed_by_spark:
+            hashes = hash_keys(texts)
+        else:
+            # Spark hashed the cells, of which any with a text has its hash
+            hashes = np.empty(len(texts), dtype=np.uint64)
+            hashes[codes] = block.hashes(self._column)
+        self._frequencies.update(texts, counts, self._select_text_hashes(hashes))
+        self._repeats.update(hashes, counts)
+        # Decides how the next block is examined
+        self._mostly_different = len(texts) > MOSTLY * len(encoded)
+        if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
+            self._frequencies.give_up()
+        return Texts(texts, codes, self._kinds, numbers, hashes)
+
+    def _count_shapes_and_words(self, examined: Texts, counts: Integers | None) -> None:
+        """Counts both in a sample, words without long texts, of which we have only the beginning."""
+        texts, are_long, occurrences, sampled = _sample_texts(examined, counts)
+        self._shapes += TextShapes.of(texts, are_long, occurrences)
+        are_sampled = (sampled > 0) & ~are_long
+        texts = texts.filter(pa.array(are_sampled))
+        # Cheaper than a search in each text
+        if (view_text_bytes(texts) == ord(" ")).any():
+            have_blanks = pc.match_substring(texts, " ").to_numpy(zero_copy_only=False)
+            texts = texts.filter(pa.array(have_blanks))
+            self._words = self._words.add_values(*_count_words(texts, sampled[are_sampled][have_blanks]))
 
     def _look_ahead(self, present: pa.Array) -> Hashes | None:
         """Examine the first texts of the partition: the block is not deduplicated if they are numbers, too many to
@@ -292,7 +308,8 @@ class TextGatherer:
         if not (self._keep_frequencies or DataType.TEXT in self._classify(present)):
             self._frequencies.give_up()
         elif different == SAMPLED_TEXTS:
-            ordered = np.sort(hashes := hash_keys(present))
+            hashes = hash_keys(present)
+            ordered = np.sort(hashes)
             self._mostly_different = bool((ordered[1:] != ordered[:-1]).all())
             if self._mostly_different:
                 return hashes
@@ -306,14 +323,6 @@ class TextGatherer:
         two values when clocks are set back."""
         if self._column.hashed_by_spark:
             return None
-        return hashes
-
-    def _hash_distinct(self, block: Block, codes: NDArray[np.int32], texts: pa.Array) -> Hashes:
-        """The hashes of the distinct texts of a block. codes: the index in `texts` of each present cell."""
-        if not self._column.hashed_by_spark:
-            return hash_keys(texts)
-        hashes = np.empty(len(texts), dtype=np.uint64)
-        hashes[codes] = block.hashes(self._column)
         return hashes
 
     def _parse_and_count(self, texts: pa.Array, counts: Integers | None, missing: int) -> Doubles | None:
@@ -370,9 +379,9 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
     # ASCII without the separators that only one of Arrow's two functions splits at
     letters = view_text_bytes(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    is_plain = is_plain and len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(
-        letters
-    )  # no text ends with a blank
+    # Nor ends any text with a blank
+    if is_plain:
+        is_plain = len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(letters)
     # The same result for plain texts, in half the time
     if is_plain:
         words = pc.ascii_split_whitespace(pc.ascii_lower(texts))
@@ -477,20 +486,19 @@ class RunStarts:
         lots, positions = self.draw_runs(block.rows, None if ranks is None else ranks[order])
         return lots, [order[rows] for rows in positions]
 
-    def draw_runs(self, every: int, ranks: Integers | None = None) -> tuple[list[float], list[Integers]]:
-        """The runs kept so far among the next `every` rows: their lots, and the positions of their rows.
+    def draw_runs(self, rows: int, ranks: Integers | None = None) -> tuple[list[float], list[Integers]]:
+        """The runs kept so far among the next rows: their lots, and the positions of their rows.
 
         ranks: of the rows' pieces of files, rising; None if these are unknown.
         """
         # As many runs as could be kept, if the block were all rows
-        step = max(self._fewest, every // max(1, self.most))
+        step = max(self._fewest, rows // max(1, self.most))
         # A small window is one run
-        if every < 2 * step and self._fewest > FEWEST_ROWS:
-            step = every
+        if rows < 2 * step and self._fewest > FEWEST_ROWS:
+            step = rows
+        starts = range(0)
         if self.most:
-            starts = range(0, every - step + 1, step)
-        else:
-            starts = range(0)
+            starts = range(0, rows - step + 1, step)
         by_chance = self._random.random(len(starts)).tolist()
         # Where in the data each run begins, and where it ends
         length = min(step, self._longest)
@@ -498,16 +506,16 @@ class RunStarts:
         if ranks is None or self._file_order is None:
             lots = map(encode_lot, by_chance, repeat(self._partition), count(self._seen, step))
         else:
-            pieces, first_rows, ends = self._locate(self._file_order, ranks, starts, ends)
+            pieces, first_rows, ends = self._locate_runs(self._file_order, ranks, starts, ends)
             lots = map(encode_lot, by_chance, pieces, first_rows)
         # Those that are kept
         drawn = sorted(zip(lots, starts, ends, strict=False))
-        self._seen += every
-        self._lots = sorted([*self._lots, *(lot for lot, *_ in drawn)])[: self.most]
-        new = [(lot, np.arange(start, end)) for lot, start, end in drawn if lot in self._lots]
-        return [lot for lot, _ in new], [positions for _, positions in new]
+        self._seen += rows
+        self._lots = sorted([*self._lots, *(lot for lot, _, _ in drawn)])[: self.most]
+        kept_runs = [(lot, np.arange(start, end)) for lot, start, end in drawn if lot in self._lots]
+        return [lot for lot, _ in kept_runs], [positions for _, positions in kept_runs]
 
-    def _locate(
+    def _locate_runs(
         self, order: FileOrder, ranks: Integers, starts: range, ends: list[int]
     ) -> tuple[list[int], list[int], list[int]]:
         """For each run, the piece of a file in which its rows are counted, its first row there, and its end.
@@ -538,15 +546,14 @@ class RowRunsGatherer:
 
     def __init__(self, column: ColumnPlan, starts: RunStarts) -> None:
         self._column = column
-        self._places = starts
+        self._starts = starts
         self._runs: list[RowRun] = []
 
     def update(self, block: Block) -> None:
-        lots, positions = self._places.select_runs(block)
+        lots, positions = self._starts.select_runs(block)
         if lots:
-            self._runs = keep_lowest_lots(
-                [*self._runs, *extract_runs(self._column, block, lots, positions)], self._places.most
-            )
+            self._runs += extract_runs(self._column, block, lots, positions)
+            self._runs = keep_lowest_lots(self._runs, self._starts.most)
 
     def states(self) -> Iterator[RowRuns]:
         yield rank_runs(self._runs)
@@ -573,15 +580,18 @@ def extract_runs(
     # Numbers and hashes of the present cells of all runs, cut into those of each
     present_ends = _count_before(is_present, ends)
     number_counts = np.diff(_count_before(~np.isnan(numbers), present_ends)).tolist()
-    present_bits = _pack_presence_bits(is_present, ends, has_all=present_ends is ends)
+    present_bits = [b""] * len(lots)
+    if not is_present.all():
+        present_bits = _pack_presence_bits(is_present, ends)
     number_bytes = numbers.tobytes()
     hash_bytes = hashes.tobytes()
-    runs = zip(lots, pairwise(ends), pairwise(present_ends), number_counts, present_bits, strict=False)
-    for lot, (begin, stop), (start, end), number_count, bits in runs:
+    for index, lot in enumerate(lots):
+        start = present_ends[index]
+        end = present_ends[index + 1]
         run_numbers = b""
-        if 2 * number_count >= end - start:
+        if 2 * number_counts[index] >= end - start:
             run_numbers = number_bytes[8 * start : 8 * end]
-        yield RowRun(lot, stop - begin, run_numbers, hash_bytes[8 * start : 8 * end], bits)
+        yield RowRun(lot, len(positions[index]), run_numbers, hash_bytes[8 * start : 8 * end], present_bits[index])
 
 
 def _read_numbers(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags, Doubles, Hashes]:
@@ -599,15 +609,13 @@ def _read_texts(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags
     return is_valid[rows], *texts.take(among_present, hashed=not column.hashed_by_spark)
 
 
-def _pack_presence_bits(is_present: Flags, ends: list[int], *, has_all: bool) -> Iterator[bytes]:
+def _pack_presence_bits(is_present: Flags, ends: list[int]) -> list[bytes]:
     """For each run, one bit for each row; empty if all of its rows are present."""
-    if has_all:
-        return repeat(b"")
-    are_whole = np.logical_and.reduceat(is_present, ends[:-1]).tolist()
-    return (
-        b"" if is_whole else np.packbits(is_present[begin:stop]).tobytes()
-        for is_whole, (begin, stop) in zip(are_whole, pairwise(ends), strict=True)
-    )
+    packed = []
+    for start, end in pairwise(ends):
+        run_is_present = is_present[start:end]
+        packed.append(b"" if run_is_present.all() else np.packbits(run_is_present).tobytes())
+    return packed
 
 
 def _count_before(flags: Flags, positions: list[int]) -> list[int]:

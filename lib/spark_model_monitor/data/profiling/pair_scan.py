@@ -22,8 +22,7 @@ from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.hashing import xxhash64
-from spark_model_monitor.statistics.states.pairs import Pairs
-from spark_model_monitor.statistics.states.pairs import count_cells as number_of_cells
+from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 
 Values: TypeAlias = NDArray[Any]  # shape (rows,): numbers, NaN if missing, or hashes of texts, 0 if missing
 Relation: TypeAlias = Mapping[str, Any]  # a count, as its JSON says it
@@ -42,7 +41,7 @@ def count_relation(relation: Relation, columns: Sequence[Values]) -> tuple[int, 
 
 def count_rows_by_cells(relation: Relation, first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[int, ...]:
     """The number of rows for each pair of cells, in row-major order. first, second: the cells of each row."""
-    rows, columns = map(number_of_cells, relation["cells"])
+    rows, columns = map(count_cells, relation["cells"])
     return tuple(np.bincount(first * columns + second, minlength=rows * columns).tolist())
 
 

@@ -99,14 +99,14 @@ def hash_partition(
     for batch in batches:
         accepted = drop_rejected(batch, reason)
         for index, question in enumerate(questions):
-            chosen = accepted
+            rows = accepted
             if question.where is not None:
-                chosen = accepted.filter(_flag_rows(question.where, accepted))
-            first, second = _hash_columns([chosen.column(f"c{position}") for position in question.positions])
+                rows = accepted.filter(_flag_rows(question.where, accepted))
+            first, second = _hash_columns([rows.column(f"c{position}") for position in question.positions])
             in_part = first % np.uint64(parts) == part
-            column = np.full(int(in_part.sum()), index, np.int32)
-            arrays = map(pa.array, (column, first[in_part].view(np.int64), second[in_part].view(np.int64)))
-            yield pa.RecordBatch.from_arrays([*arrays], schema=SCHEMA)
+            first = first[in_part].view(np.int64)
+            second = second[in_part].view(np.int64)
+            yield pa.RecordBatch.from_arrays([np.full(len(first), index, np.int32), first, second], schema=SCHEMA)
 
 
 def _flag_rows(where: Tree, batch: pa.RecordBatch) -> pa.BooleanArray:
@@ -120,6 +120,7 @@ def _flag_rows(where: Tree, batch: pa.RecordBatch) -> pa.BooleanArray:
 
 
 def _hash_columns(columns: Sequence[pa.Array]) -> tuple[Hashes, Hashes]:
+    """Two numbers for each value that is present, which identify it."""
     cells = columns[0] if len(columns) == 1 else _join_columns(columns)
     if pa.types.is_floating(cells.type):
         cells = cells.filter(pc.fill_null(pc.invert(pc.is_nan(cells)), False)).cast(pa.float64())

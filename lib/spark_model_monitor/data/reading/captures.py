@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
@@ -51,10 +50,11 @@ from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.errors import MESSAGE, NO_DATA, NoData
 from spark_model_monitor.statistics.spellings import match_spellings
 from spark_model_monitor.storage import Storage, StoredFile, join
+from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-OF_ROWS = frozenset(
+ROW_FAULTS = frozenset(
     {
         Refusal.UNEQUAL_NUMBERS_OF_ROWS,
         Refusal.WRONG_NUMBER_OF_CELLS,
@@ -67,7 +67,7 @@ OF_ROWS = frozenset(
         Refusal.BYTES_OF_SELDON,
     }
 )
-"""Reasons that only occur if the halves and their encoding are correct."""
+"""Reasons to refuse a record for its rows: they only occur if its halves and their encoding are correct."""
 
 
 def list_captures(
@@ -130,9 +130,11 @@ def make_no_captures_error(path: str, window: Window | None) -> NoData:
 
 def _drop_later_folders(folders: Sequence[str], path: str, window: Window | None) -> list[str]:
     """The folders without those of the hour after the window; a source that is a single folder is kept."""
+    if window is None:
+        return list(folders)
     # The records of the next hour may be of this one, its labels aren't
-    hours = ((folder, parse_hour_of_path(join(folder, ""))) for folder in folders)
-    return [name for name, hour in hours if window is None or name == path or hour is None or hour < window.end]
+    hours = {folder: parse_hour_of_path(join(folder, "")) for folder in folders}
+    return [folder for folder, hour in hours.items() if folder == path or hour is None or hour < window.end]
 
 
 def select_records(halves: tuple[str, ...], options: ReadOptions) -> Reading:
@@ -165,8 +167,11 @@ def read_captures(
     # How the records are read, as far as options say it
     names = options.names
     as_service = options.as_service
-    reading = select_records(capture_format.index_names, options)
-    reading = replace(reading, names=tuple(names or ()), missing_values=options.missing_values)
+    reading = replace(
+        select_records(capture_format.index_names, options),
+        names=tuple(names or ()),
+        missing_values=options.missing_values,
+    )
     roles = options.roles
     if not as_service:
         reading, roles = _find_columns(engine, source, reading, options)
@@ -181,15 +186,15 @@ def read_captures(
     first_record = _find_first_record(engine, source, reading, encodings)
     if first_record is None:
         log.warning("none of the first %d files begins with records that can be read", FORMAT_SAMPLE_FILES)
-    # Without a readable record, the scan refuses all of them, by reason
-    encoding, first = first_record or (encodings[0], Decoded(cells=1))
-    reading = replace(reading, encoding=encoding)
-    reading = replace(reading, names=reading.names or first.keys)
-    # The baseline's names, and with which of them columns are matched
+        # The scan refuses all records, by reason
+        first_record = FirstRecord(encodings[0], Decoded(cells=1))
+    reading = replace(reading, encoding=first_record.encoding, names=reading.names or first_record.content.keys)
+    # With which of the baseline's names columns are matched
     matched_by = None
     if names:
         matched_by = _choose_matching(reading.names, reading.encoding)
-    dataset = _build_dataset(engine, source, reading, as_service, matched_by, len(reading.names) or first.cells)
+    captures = _Captures(engine, source, reading, as_service, matched_by)
+    dataset = captures.build_dataset(len(reading.names) or first_record.content.cells)
     # Columns in the baseline's order, and what a scan counts besides them
     if roles is not None and names:
         dataset = dataset.select_features(roles.list_columns(names))
@@ -250,7 +255,7 @@ def _find_encoding(engine: Engine, source: Listing, reading: Reading, *, may_be_
     first_record = _find_first_record(engine, source, reading)
     if first_record is None or may_be_mixed:
         return None
-    return first_record[0]
+    return first_record.encoding
 
 
 def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
@@ -260,55 +265,66 @@ def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
     return Matching.NAME_ELSE_POSITION
 
 
-def _build_dataset(
-    engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
-) -> Dataset:
-    lines = engine.lines(source.places, in_order=as_service)
-    if reading.window is None:
+@value_class(eq=False)
+class _Captures:
+    """Some captures, and how they are read. matched_by: how columns are matched with the baseline's; None without one."""
+
+    engine: Engine
+    source: Listing
+    reading: Reading
+    as_service: bool
+    matched_by: Matching | None
+
+    def build_dataset(self, columns: int) -> Dataset:
+        """The captures as records of so many columns."""
+        lines = self.engine.lines(self.source.places, in_order=self.as_service)
         files = NO_FILES
-    else:
-        files = lines.files_by_key()
-    decoded = DecodedLines.of(lines, CapturedLines(replace(reading, columns=columns), files))
-    return Dataset(
-        decoded,
-        name_columns(reading.names, columns),
-        source,
-        refusable=True,
-        record_cells=columns,
-        one_encoding=as_service,
-        reread=partial(_reread_with_columns, engine, source, reading, as_service, matched_by),
-        matched_by=matched_by if columns == len(reading.names) else None,
-    )
+        if self.reading.window is not None:
+            files = lines.files_by_key()
+        names = self.reading.names
+        return Dataset(
+            DecodedLines.of(lines, CapturedLines(replace(self.reading, columns=columns), files)),
+            name_columns(names, columns),
+            self.source,
+            refusable=True,
+            record_cells=columns,
+            one_encoding=self.as_service,
+            reread=self.reread,
+            matched_by=self.matched_by if columns == len(names) else None,
+        )
+
+    def reread(self, columns: int) -> Dataset:
+        """The captures as records of so many columns: the features, then the other members of an object of that width."""
+        names = self.reading.names
+        other_keys = self._find_shared_keys(columns)
+        # Members that the baseline lacks are further columns, behind its own
+        if have_names(names) and len(names) + len(other_keys) == columns:
+            names = (*names, *other_keys)
+        captures = replace(self, reading=replace(self.reading, names=names))
+        dataset = replace(captures.build_dataset(columns), reread=None)
+        # Each record has a key of its own: its other members are features, by their names
+        if self.reading.encoding == JSON and have_names(names) and len(names) < columns and not self.as_service:
+            foreign_keys = "most records have keys of their own that the baseline lacks"
+            return replace(dataset.select_features(names), matched_by=self.matched_by, foreign_keys=foreign_keys)
+        return dataset
+
+    def _find_shared_keys(self, columns: int) -> list[str]:
+        """The keys that the baseline lacks, of half of the first records of this width: a key of fewer is a value of theirs."""
+        reading = _accept_all(self.reading)
+        counts = Counter[str]()
+        records = 0
+        for file in self.source.files[:FORMAT_SAMPLE_FILES]:
+            for line in islice(read_first_lines(self.engine, file), FORMAT_SAMPLE_RECORDS):
+                decoded = decode(line, reading)
+                if decoded.reason is None and decoded.cells == columns:
+                    records += 1
+                    counts.update(key for key in decoded.keys if key not in reading.names)
+        return [key for key, count in counts.items() if 2 * count >= records]
 
 
-def _reread_with_columns(
-    engine: Engine, source: Listing, reading: Reading, as_service: bool, matched_by: Matching | None, columns: int
-) -> Dataset:
-    """The captures as records of `columns` columns: the features, then the other members of an object of that width."""
-    other_keys = _find_shared_keys(engine, source, reading, columns)
-    # Members that the baseline lacks are further columns, behind its own
-    if have_names(reading.names) and len(reading.names) + len(other_keys) == columns:
-        reading = replace(reading, names=(*reading.names, *other_keys))
-    dataset = replace(_build_dataset(engine, source, reading, as_service, matched_by, columns), reread=None)
-    # Each record has a key of its own: its other members are features, by their names
-    if reading.encoding == JSON and have_names(reading.names) and len(reading.names) < columns and not as_service:
-        foreign_keys = "most records have keys of their own that the baseline lacks"
-        return replace(dataset.select_features(reading.names), matched_by=matched_by, foreign_keys=foreign_keys)
-    return dataset
-
-
-def _find_shared_keys(engine: Engine, source: Listing, reading: Reading, columns: int) -> list[str]:
-    """The keys that the baseline lacks, of half of the first records of this width: a key of fewer is a value of theirs."""
-    anything = replace(reading, window=None, sample=None, columns=None)
-    counts = Counter[str]()
-    records = 0
-    for file in source.files[:FORMAT_SAMPLE_FILES]:
-        for line in islice(read_first_lines(engine, file), FORMAT_SAMPLE_RECORDS):
-            decoded = decode(line, anything)
-            if decoded.reason is None and decoded.cells == columns:
-                records += 1
-                counts.update(key for key in decoded.keys if key not in reading.names)
-    return [key for key, count in counts.items() if 2 * count >= records]
+def _accept_all(reading: Reading) -> Reading:
+    """The reading that refuses no record for its time, its turn in a sample, or its width."""
+    return replace(reading, window=None, sample=None, columns=None)
 
 
 def _read_with_script(
@@ -335,10 +351,10 @@ def _order_as_baseline(
     if set(baseline) != set(keys):
         return rows, baseline if as_service or set(baseline).isdisjoint(keys) else keys
     # Columns by the names of the baseline, then those about the rows
-    cells = [f"c{keys.index(name)}" for name in baseline]
+    script_columns = [f"c{keys.index(name)}" for name in baseline]
+    baseline_columns = [f"c{position}" for position in range(len(baseline))]
     other_columns = rows.columns[len(keys) :]
-    called = [f"c{position}" for position in range(len(baseline))]
-    return rows.selected([*cells, *other_columns], [*called, *other_columns]), baseline
+    return rows.selected([*script_columns, *other_columns], [*baseline_columns, *other_columns]), baseline
 
 
 def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
@@ -346,32 +362,40 @@ def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
     return tuple(names[position] if position < len(names) else f"_c{position}" for position in range(columns))
 
 
+@value_class
+class FirstRecord:
+    """A record that shows how the others are read. encoding: of its payloads; None if it may be any."""
+
+    encoding: str | None
+    content: Decoded
+
+
 def _find_first_record(
     engine: Engine, source: Listing, reading: Reading, encodings: Sequence[str | None] = (CSV, JSON)
-) -> tuple[str | None, Decoded] | None:
-    """Encoding, one of these, and content of the first readable record, regardless of its time, that has the encoding
-    and width of most of the first records. If there is none, of the first record that is refused for its rows only,
-    since its encoding is known.
+) -> FirstRecord | None:
+    """The first readable record, in one of these encodings and regardless of its time, that has the encoding and width of most
+    of the first records. If there is none, the first that is refused for its rows only, since its encoding is known.
     """
-    anything = replace(reading, window=None, sample=None, columns=None)
+    reading = _accept_all(reading)
     with_faulty_rows = None
-    first: dict[tuple[str | None, int], Decoded] = {}
-    readable: Counter[tuple[str | None, int]] = Counter()
+    first_by_layout: dict[tuple[str | None, int], FirstRecord] = {}
+    counts: Counter[tuple[str | None, int]] = Counter()
     for file in source.files[:FORMAT_SAMPLE_FILES]:
         for line in read_first_lines(engine, file):
             # A line can be read as CSV and as JSON: the layout that most of the first lines have wins
             for encoding in encodings:
-                decoded = decode(line, replace(anything, encoding=encoding))
+                decoded = decode(line, replace(reading, encoding=encoding))
                 if decoded.reason is None:
-                    first.setdefault((encoding, decoded.cells), decoded)
-                    readable[encoding, decoded.cells] += 1
-                if with_faulty_rows is None and decoded.reason in OF_ROWS:
-                    with_faulty_rows = encoding, Decoded(cells=max(1, decoded.cells))
-            if readable.total() >= FORMAT_SAMPLE_RECORDS:
+                    layout = encoding, decoded.cells
+                    first_by_layout.setdefault(layout, FirstRecord(encoding, decoded))
+                    counts[layout] += 1
+                if with_faulty_rows is None and decoded.reason in ROW_FAULTS:
+                    with_faulty_rows = FirstRecord(encoding, Decoded(cells=max(1, decoded.cells)))
+            if counts.total() >= FORMAT_SAMPLE_RECORDS:
                 break
-    if readable:
-        [(layout, _)] = readable.most_common(1)
-        return layout[0], first[layout]
+    if counts:
+        [(layout, _)] = counts.most_common(1)
+        return first_by_layout[layout]
     return with_faulty_rows
 
 
@@ -382,7 +406,7 @@ def find_input_columns(engine: Engine, source: Listing, reading: Reading) -> tup
     first_record = _find_first_record(engine, source, replace(reading, halves=(INPUT,)))
     if first_record is None:
         return ()
-    return name_columns(first_record[1].keys, first_record[1].cells)
+    return name_columns(first_record.content.keys, first_record.content.cells)
 
 
 def _has_metadata(engine: Engine, source: Listing) -> bool:

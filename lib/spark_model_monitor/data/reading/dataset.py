@@ -32,7 +32,7 @@ from spark_model_monitor.data.records.locations import (
     FILE_KEY,
     LINE,
     LOCATION_COLUMNS,
-    PLACE_FIELDS,
+    LOCATION_FIELDS,
     format_uri,
 )
 from spark_model_monitor.data.records.refusals import CELLS, NOT_IN_LOG, REASON, Refusal
@@ -534,7 +534,7 @@ class DecodedLines:
             row_columns = [REASON, CELLS]
         else:
             row_columns = [REASON]
-        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in row_columns), *PLACE_FIELDS])
+        return pa.schema([*features, *(pa.field(name, pa.int32()) for name in row_columns), *LOCATION_FIELDS])
 
     def select_features(self, positions: Sequence[int]) -> DecodedLines:
         """The same lines with some of the features."""

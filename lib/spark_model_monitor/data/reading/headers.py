@@ -93,19 +93,13 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
     """
     # By the name, as Hadoop decides; by the content only to say what is wrong
     head = storage.read(file.path, HEAD_BYTES)
-    for suffix, open_file in cast("Mapping[str, Any]", COMPRESSED_OPENERS).items():
-        if file.path.endswith(suffix):
-            read_bytes = ZSTD_BYTES if suffix == ".zst" else HEAD_BYTES
-            return _decompress(file, open_file(BytesIO(head), "rb"), read_bytes)
-    for beginning, kind, written in FOREIGN_BEGINNINGS:
-        if head.startswith(beginning):
-            raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
-    for beginning, kind, suffix in COMPRESSED_BEGINNINGS:
-        if head.startswith(beginning):
-            raise BadInput(
-                f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
-            )
-    _reject_other_kinds(file, head)
+    suffix = PurePosixPath(file.path).suffix
+    open_file = cast("Mapping[str, Any]", COMPRESSED_OPENERS).get(suffix)
+    if open_file is None:
+        _reject_other_kinds(file, head)
+    else:
+        read_bytes = ZSTD_BYTES if suffix == ".zst" else HEAD_BYTES
+        head = _decompress(file, open_file(BytesIO(head), "rb"), read_bytes)
     if refuse_nul and _is_utf_16(head):
         raise BadInput(f"{file.path}: holds NUL bytes, so it is not UTF-8 text; convert it (UTF-16 is a common cause)")
     return head.removeprefix(BYTE_ORDER_MARK)
@@ -122,6 +116,14 @@ def _is_utf_16(head: bytes) -> bool:
 
 
 def _reject_other_kinds(file: StoredFile, head: bytes) -> None:
+    for beginning, kind, written in FOREIGN_BEGINNINGS:
+        if head.startswith(beginning):
+            raise BadInput(f"{file.path}: is {kind}, not text; write --dataset-format {written}")
+    for beginning, kind, suffix in COMPRESSED_BEGINNINGS:
+        if head.startswith(beginning):
+            raise BadInput(
+                f"{file.path}: is compressed with {kind}; its name has to end in {suffix} (.gz, .bz2 and .zst are read)"
+            )
     if page := PAGE_BEGINNING.match(head):
         kind = page["kind"].decode().upper()
         instead = "download the file itself (a page to sign in, or that says why it can't be had, is a common cause)"
@@ -170,7 +172,7 @@ def _decompress(file: StoredFile, reader: BufferedIOBase, read_bytes: int) -> by
                 f"{file.path}: its name says that it is compressed, but it can't be decompressed ({type(fault).__name__}); "
                 "compress it, or take the ending off its name"
             ) from fault
-    return bytes(text).removeprefix(BYTE_ORDER_MARK)
+    return bytes(text)
 
 
 def measure_longest_line(storage: Storage, file: StoredFile) -> int:

@@ -347,10 +347,9 @@ def _describe_change(changes: list[Change], listings: Iterable[Listing]) -> str:
     # A file that lost rows is reported before one that has only grown.
     file, size = min(changes, key=_has_only_grown)
     now = "is gone" if size is None else f"has {size:,} now"
+    further_files = ""
     if len(changes) > 1:
         further_files = f"; {len(changes)} of {len(list(_iterate_files(listings)))} files changed"
-    else:
-        further_files = ""
     return (
         f"{file.path}: had {file.size_bytes:,} bytes when it was listed and {now}{further_files}; run again when nothing "
         "writes or deletes there"

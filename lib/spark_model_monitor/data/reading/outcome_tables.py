@@ -26,7 +26,7 @@ from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
-from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, NO_FILES, PLACE_FIELDS
+from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS, NO_FILES
 from spark_model_monitor.data.records.outcome_payloads import parse_index
 from spark_model_monitor.data.records.outcome_records import (
     IDENTITY,
@@ -493,7 +493,7 @@ def _build_dataset(
     dataset: Dataset, raw: Partitions, placed: Partitions, decoder: Decoder, metrics: Mapping[str, OutcomeMetric] | None
 ) -> OutcomeDataset:
     """raw: rows for the scan. placed: the same with their locations, if they have any, for the outcomes row by row."""
-    locations = [location for location in PLACE_FIELDS if location.name in placed.columns]
+    locations = [location for location in LOCATION_FIELDS if location.name in placed.columns]
     # Outcomes row by row, for whoever reads the data set as rows
     task = partial(decode_blocks, decoder, tuple(location.name for location in locations))
     members = {field.name: getattr(dataset, field.name) for field in fields(Dataset)}

@@ -45,7 +45,7 @@ from spark_model_monitor.data.reading.headers import (
 from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
 from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files, require_within
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
-from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, PLACE_FIELDS
+from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import REASON
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NeedsSpark
@@ -189,7 +189,7 @@ def _read_json(engine: Engine, listing: Listing, dataset_format: JsonFormat, opt
     source = lines.partitions(*LOCATION_COLUMNS, *([FILE_KEY] if whole_files else []))
     inferred = source.mapped(partial(infer_members, whole_files), INFERRED).batches()
     features = choose_features(inferred, listing.places[0], flatten=options.flattens_json, opened=options.opened)
-    location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else PLACE_FIELDS
+    location_fields = [pa.field(FILE_KEY, pa.int64())] if whole_files else LOCATION_FIELDS
     schema = pa.schema([*features.fields, pa.field(REASON, pa.int32()), *location_fields])
     decode_batches = partial(decode_records, features, schema, whole_files, missing_values=options.missing_values)
     rows = source.mapped(decode_batches, schema)

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from spark_model_monitor.data.records.decoded_rows import Decoded
 from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, open_record
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, PLACE_FIELDS
+from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
 from spark_model_monitor.stopping import exits_refused, require_going_on
@@ -349,7 +349,7 @@ def process_lines(
         reasons = ", ".join(f"{texts[outcome]}: {count:,}" for outcome, count in sorted(records.items()))
         raise NoData(f"{NO_DATA}: no row is left of {records.total():,} records ({reasons})")
     cells = [pa.field(f"c{position}", pa.string()) for position in range(len(names))]
-    schema = pa.schema([*cells, *ACCOUNT, *PLACE_FIELDS])
+    schema = pa.schema([*cells, *ACCOUNT, *LOCATION_FIELDS])
     return Dataset(
         rows.mapped(partial(_build_columns, names), schema),
         names,

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import chain
 from typing import TypeAlias, TypeVar
 
-from spark_model_monitor.data.records import INDEX_NAMES, REQUEST_LOG, REQUEST_METADATA
+from spark_model_monitor.data.records import INDEX_NAMES, INPUT, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_header, split_row
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
@@ -59,7 +59,7 @@ GROUND_TRUTH = "groundTruthData"  # the member of a merged record with the obser
 WITHOUT_MODEL = "-"  # stands for the `targetModel` of records that name no model
 LONGEST_MODEL_NAME = 1024  # Source: botocore's model of sagemaker-runtime, `TargetModelHeader`
 
-COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", "endpointInput")
+COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", INPUT)
 """The halves in the order of their columns: output first (G13)."""
 
 Row_ = TypeVar("Row_")
@@ -196,7 +196,7 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
             csv_rows = split_csv_rows(half.data)
         return [JsonObject(("", cell) for cell in split_row(row, reading.escape)) for row in csv_rows]
     is_lenient = not reading.exact_keys
-    if is_lenient and name != COLUMN_ORDER[-1] and PLAIN_NUMBER.fullmatch(half.data):
+    if is_lenient and name != INPUT and PLAIN_NUMBER.fullmatch(half.data):
         return [JsonObject([("", json.loads(half.data))])]
     rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
     # What stands beside the rows, and their numbers, are no columns
@@ -346,7 +346,7 @@ def describe_mismatch(line: str) -> str:
     # As written, or as opened: one of both differs
     for opens_base64 in (False, True):
         halves = read_halves(document, opens_base64=opens_base64)
-        first, second = (half and half.encoding for half in map(halves.get, ("endpointInput", "endpointOutput")))
+        first, second = (half and half.encoding for half in map(halves.get, (INPUT, "endpointOutput")))
         if first != second:
             break
     return ENCODING_MISMATCH.format(first=first, second=second)
@@ -401,10 +401,9 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
     if has_many_names(data):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     # Objects on lines of their own are read as one array
+    text = data
     is_array = LEADING_BRACKET.match(data) is not None
-    if is_array:
-        text = data
-    else:
+    if not is_array:
         text = f"[{BETWEEN_LINES.sub('},{', data)}]"
     try:
         objects = json.loads(text, object_pairs_hook=JsonObject)
@@ -453,10 +452,11 @@ def _open_rows(item: JsonValue) -> list[JsonValue]:
         return [item]
     # Several members: columns, if they are equally long and flat
     if len(item) > 1:
+        names = [name for name, _ in item]
         columns = [value for _, value in item]
-        if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for values in columns for cell in values):
+        if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for cell in chain.from_iterable(columns)):
             return [item]
-        return [JsonObject(zip([name for name, _ in item], row, strict=True)) for row in zip(*columns, strict=True)]
+        return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
     # One member alone: its array has the rows
     [(_, values)] = item
     if all(isinstance(value, JsonObject) for value in values):
@@ -476,11 +476,9 @@ def _read_text_rows(text: str) -> list[JsonValue]:
 
 def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
     """An array of arrays as one row each, any other array as one row."""
-    if all(type(value) is list for value in values):
-        rows = values
-    else:
-        rows = [values]
-    return [JsonObject(("", value) for value in row) for row in rows]
+    if not all(type(value) is list for value in values):
+        values = [values]
+    return [JsonObject(("", value) for value in row) for row in values]
 
 
 PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
@@ -508,7 +506,7 @@ def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
     cells = list(flatten_object(row, reading))
     if reading.spellings:
         cells = [(reading.spellings.get(name, name), value) for name, value in cells]
-    if half == COLUMN_ORDER[-1] and reading.names and cells and cells[0][0] not in reading.names:
+    if half == INPUT and reading.names and cells and cells[0][0] not in reading.names:
         return drop_tensor_name(cells)
     return cells
 
@@ -658,20 +656,16 @@ def _split_answers(
     halves: Iterable[str], rows_by_half: list[list[Row_]], cells: Callable[[Row_], Sequence[Row_]]
 ) -> list[list[Row_]]:
     """Rows of halves; one row that answers as many rows as it has cells is split into cells, as with XGBoost."""
-    # One row of scores answers all rows of the request
-    rows = max(map(len, rows_by_half))
-    answers = [
-        name != COLUMN_ORDER[-1] and len(rows_of_half) == 1 < rows
-        for name, rows_of_half in zip(halves, rows_by_half, strict=True)
-    ]
-    split_halves = [
-        [*cells(rows_of_half[0])] if answer else rows_of_half
-        for answer, rows_of_half in zip(answers, rows_by_half, strict=True)
-    ]
-    return [
-        parts if len(parts) == rows else rows_of_half
-        for parts, rows_of_half in zip(split_halves, rows_by_half, strict=True)
-    ]
+    num_rows = max(map(len, rows_by_half))
+    split_halves = []
+    for name, rows in zip(halves, rows_by_half, strict=True):
+        # One row of scores answers all rows of the request
+        if name != INPUT and len(rows) == 1 and num_rows > 1:
+            answers = list(cells(rows[0]))
+            if len(answers) == num_rows:
+                rows = answers
+        split_halves.append(rows)
+    return split_halves
 
 
 def _split_nameless_cells(row: JsonValue) -> list[JsonValue]:
@@ -685,7 +679,7 @@ def _join_request(halves: Iterable[str], rows_by_half: list[list[JsonValue]]) ->
     # The input comes last
     names = list(halves)
     row_counts = [len(rows) for rows in rows_by_half]
-    if names[-1] != COLUMN_ORDER[-1] or row_counts[:-1] != [1] or row_counts[-1] < 2:
+    if names[-1] != INPUT or row_counts[:-1] != [1] or row_counts[-1] < 2:
         return rows_by_half
     request_rows = rows_by_half[-1]
     if any(len(row) != 1 or isinstance(row[0][1], list) for row in request_rows):
@@ -709,7 +703,7 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
         rows_by_half = _split_answers(halves, rows_by_half, _split_nameless_cells)
         rows_by_half = _join_request(halves, rows_by_half)
     for index, name in enumerate(halves):
-        if name != COLUMN_ORDER[-1] and reading.answers:
+        if name != INPUT and reading.answers:
             rows_by_half[index] = [_name_answers(row, reading.answers) for row in rows_by_half[index]]
     # The halves of each row, in the order of the features
     rows: list[Row] = []
@@ -772,10 +766,12 @@ def _arrange_entries(entries: Sequence[tuple[str, str | None]], reading: Reading
     # By name if all features are there, or if the service isn't replayed and no other name is
     by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
     if not by_name:
+        width = len(entries)
         carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
-        is_mixed_up = bool(names) and carries_names and not reading.exact_keys
         # A record with other names is detected by another number of columns
-        return tuple(value for _, value in entries), len(names | keys) if is_mixed_up else len(entries)
+        if names and carries_names and not reading.exact_keys:
+            width = len(names | keys)
+        return tuple(value for _, value in entries), width
     values = dict(entries)
     return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
 
@@ -783,18 +779,19 @@ def _arrange_entries(entries: Sequence[tuple[str, str | None]], reading: Reading
 def _merge_duplicates(entries: Iterable[tuple[str, str | None]]) -> Entries:
     """The members, with duplicates, also of input and output, merged if their values are equal."""
     merged_entries: dict[str | int, tuple[str, str | None]] = {}
-    if any(merged_entries.setdefault(entry[0] or position, entry) != entry for position, entry in enumerate(entries)):
-        raise RecordRefused(Refusal.TWO_VALUES)
-    return [*merged_entries.values()]
+    for position, entry in enumerate(entries):
+        # Cells without a name are never the same one
+        if merged_entries.setdefault(entry[0] or position, entry) != entry:
+            raise RecordRefused(Refusal.TWO_VALUES)
+    return list(merged_entries.values())
 
 
 def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
     # Rows of different widths are refused, whatever is required
     width = widths[0] if len(set(widths)) == 1 else 0
-    if reading.columns is None:
+    required_width = reading.columns
+    if required_width is None:
         required_width = width
-    else:
-        required_width = reading.columns
     if any(width != required_width for width in widths) or width == 0:
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
     # A key that is no feature has no cell

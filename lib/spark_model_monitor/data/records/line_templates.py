@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -33,7 +34,7 @@ from spark_model_monitor.data.records.arrays import (
 from spark_model_monitor.data.records.json_lines import JsonValue, find_many_names
 from spark_model_monitor.value_class import value_class
 
-Path: TypeAlias = tuple[str, ...]
+MemberPath: TypeAlias = tuple[str, ...]
 Positions: TypeAlias = NDArray[np.int64]
 Bounds: TypeAlias = tuple[Positions, Positions]
 """Where a value begins and ends in each line."""
@@ -48,6 +49,7 @@ _NUMBER_ALONE = f"^{_NUMBER.pattern.decode()}$"
 _BEFORE_NUMBER = re.compile(rb"[:,\[]\s*$")
 _BEHIND_NUMBER = re.compile(rb"\s*[,}\]]")
 _NUMBER_MARK = "#"  # before the piece of a number, in a document of pieces
+_IN_ARRAY = "[]"  # in the path of a member within an array
 
 CHUNK_BYTES = 2**21
 """Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
@@ -85,9 +87,9 @@ class Template:
     quotes: int
     constants: tuple[bytes, ...]
     values: tuple[Value, ...]
-    members: Mapping[Path, Value | Member]
+    members: Mapping[MemberPath, Value | Member]
 
-    def has_types(self, fields: Sequence[pa.Field], above: Path = ()) -> bool:
+    def has_types(self, fields: Sequence[pa.Field], above: MemberPath = ()) -> bool:
         """Whether all these members are absent, null, or have the fields' types: texts, numbers, or structs of these."""
         for field in fields:
             path = (*above, field.name)
@@ -101,13 +103,13 @@ class Template:
                 return False
         return True
 
-    def locate_values(self, quotes: Positions, firsts: Positions, ends: Positions) -> dict[Value, Bounds]:
-        """The bounds of all values. firsts: the index of each line's first quote in `quotes`. ends: of the lines."""
+    def locate_values(self, quotes: Positions, first_quotes: Positions, ends: Positions) -> dict[Value, Bounds]:
+        """The bounds of all values. first_quotes: the index of each line's first quote in `quotes`. ends: of the lines."""
         bounds = {}
         for value in self.values:
             # No value stands before the first quote, but a number may stand behind the last one
-            begin = quotes.take(firsts + (value.piece - 1)) + (1 + value.before)
-            end = ends if value.piece == self.quotes else quotes.take(firsts + value.piece)
+            begin = quotes.take(first_quotes + (value.piece - 1)) + (1 + value.before)
+            end = ends if value.piece == self.quotes else quotes.take(first_quotes + value.piece)
             bounds[value] = (begin, end - value.behind)
         return bounds
 
@@ -124,10 +126,11 @@ def build_template(line: bytes) -> Template | None:
     for index, piece in enumerate(pieces):
         mark = piece
         if index % 2:
-            values[str(index)] = Value(index)
+            values[str(index)] = Value(piece=index)
             mark = b'"%d"' % index
         elif (number := _find_number(piece)) is not None:
-            value = Value(index, True, number.start(), len(piece) - number.end())
+            behind = len(piece) - number.end()
+            value = Value(piece=index, is_number=True, before=number.start(), behind=behind)
             values[f"{_NUMBER_MARK}{index}"] = value
             mark = b'%s"#%d"%s' % (piece[: number.start()], index, piece[number.end() :])
         marks.append(mark)
@@ -138,14 +141,15 @@ def build_template(line: bytes) -> Template | None:
         return None
     # What is left in `values` are the values; names are constant
     values_in_order = tuple(values.values())
-    ends_of_pieces = np.cumsum([len(piece) + 1 for piece in pieces])
+    starts = [0, *accumulate(len(piece) + 1 for piece in pieces)]
     constants = []
     position = 0
     for value in values_in_order:
-        begin = int(ends_of_pieces[value.piece]) - 1 - len(pieces[value.piece])
-        constants.append(line[position : begin + value.before])
-        position = int(ends_of_pieces[value.piece]) - 1 - value.behind
-    return Template(len(pieces) - 1, (*constants, line[position:]), values_in_order, members)
+        start = starts[value.piece]
+        constants.append(line[position : start + value.before])
+        position = start + len(pieces[value.piece]) - value.behind
+    constants.append(line[position:])
+    return Template(len(pieces) - 1, tuple(constants), values_in_order, members)
 
 
 def _find_number(piece: bytes) -> re.Match[bytes] | None:
@@ -159,8 +163,8 @@ def _find_number(piece: bytes) -> re.Match[bytes] | None:
 
 
 def _iterate_members(
-    value: JsonValue, path: Path, pieces: Sequence[bytes], values: dict[str, Value]
-) -> Iterator[tuple[Path, Value | Member]]:
+    value: JsonValue, path: MemberPath, pieces: Sequence[bytes], values: dict[str, Value]
+) -> Iterator[tuple[MemberPath, Value | Member]]:
     """Every member of a document in which positions represent texts and numbers; takes the positions of names out of `values`.
 
     Raises ValueError for a member that is there twice, or whose name has to be read.
@@ -177,11 +181,10 @@ def _iterate_members(
         yield path, values[value]
     else:
         yield path, Member.NULL if value is None else Member.OTHER
-        # Names within arrays are constant, too
+        # Names within arrays are constant, too; no column reads the members there
         if isinstance(value, list):
             for inner in value:
-                for _ in _iterate_members(inner, (), pieces, values):
-                    pass
+                yield from _iterate_members(inner, (*path, _IN_ARRAY), pieces, values)
 
 
 def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
@@ -190,16 +193,16 @@ def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
     schema: texts, numbers as doubles, and structs of these.
     """
     # Chunk by chunk, each with the templates of its lines
-    numbers = []
+    row_numbers = []
     tables = []
     for start, end in split_into_chunks(lines, CHUNK_BYTES):
         for line_numbers, table in _parse_chunk(lines.slice(start, end - start), schema):
-            numbers.append(line_numbers + start)
+            row_numbers.append(line_numbers + start)
             tables.append(table)
     # The rows of all templates, back in the order of the lines
     rows = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
     indices = np.full(len(lines), -1)
-    indices[np.concatenate([np.zeros(0, np.int64), *numbers])] = np.arange(len(rows))
+    indices[np.concatenate([np.zeros(0, np.int64), *row_numbers])] = np.arange(len(rows))
     if len(rows) == len(lines) and (np.diff(indices) > 0).all():
         return rows
     return rows.take(pa.array(indices, mask=indices < 0))
@@ -211,45 +214,45 @@ def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Pos
     if len(content) < FEWEST_BYTES:
         return
     starts = compute_text_starts(lines)
-    odd = find_backslashes_and_controls(lines)
-    numbers = np.flatnonzero(_are_usual(lines, content, starts, odd) & ~find_many_names(lines))
+    specials = find_backslashes_and_controls(lines)
+    line_numbers = np.flatnonzero(_are_simple(lines, content, starts, specials) & ~find_many_names(lines))
     # Quotes within texts follow a backslash
     quotes = find_letters(lines, b'"')
-    if len(odd):
+    if len(specials):
         quotes = quotes[content[quotes - 1] != BACKSLASH]
-    firsts = np.searchsorted(quotes, starts)
-    counts = np.diff(firsts)
+    first_quotes = np.searchsorted(quotes, starts)
+    quote_counts = np.diff(first_quotes)
     # The template of the first line that is left, for all that have as many quotes
     for _ in range(MOST_TEMPLATES):
-        if (starts[numbers + 1] - starts[numbers]).sum() < FEWEST_BYTES:
+        if (starts[line_numbers + 1] - starts[line_numbers]).sum() < FEWEST_BYTES:
             return
-        first = numbers[0]
+        first = line_numbers[0]
         template = build_template(content[starts[first] : starts[first + 1]].tobytes())
         if template is None or not template.has_types(list(schema)):
-            numbers = numbers[1:]
+            line_numbers = line_numbers[1:]
             continue
-        are_taken = counts[numbers] == counts[first]
-        candidates = numbers[are_taken]
-        bounds = template.locate_values(quotes, firsts[candidates], starts[candidates + 1])
+        # The lines that fit it are read, the others wait for the next template
+        candidates = line_numbers[quote_counts[line_numbers] == quote_counts[first]]
+        bounds = template.locate_values(quotes, first_quotes[candidates], starts[candidates + 1])
         fits = _find_fitting(lines, starts[candidates], starts[candidates + 1], bounds, template)
         bounds = {value: (begins[fits], ends[fits]) for value, (begins, ends) in bounds.items()}
-        fitting = _FittingLines(lines, template, bounds, int(fits.sum()), len(odd) > 0)
-        yield candidates[fits], pa.table(list(map(fitting.build_column, schema)), schema=schema)
-        are_taken[are_taken] = fits
-        numbers = numbers[~are_taken]
+        fitting_numbers = candidates[fits]
+        fitting = _FittingLines(lines, template, bounds, len(fitting_numbers), len(specials) > 0)
+        yield fitting_numbers, pa.table([fitting.build_column(field) for field in schema], schema=schema)
+        line_numbers = line_numbers[~np.isin(line_numbers, fitting_numbers)]
 
 
-def _are_usual(lines: pa.StringArray, content: Bytes, starts: Positions, odd: Positions) -> Flags:
+def _are_simple(lines: pa.StringArray, content: Bytes, starts: Positions, specials: Positions) -> Flags:
     """Flags of lines that are UTF-8, without control characters and unusual escapes, which need a parser.
 
-    odd: the positions of backslashes and control characters.
+    specials: the positions of backslashes and control characters.
     """
     is_text = find_utf_8(lines)
-    is_usual = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
-    behind = content[np.minimum(odd + 1, len(content) - 1)]
-    wrong = odd[(content[odd] != BACKSLASH) | ~_IS_ESCAPE[behind]]
-    is_usual[np.searchsorted(starts, wrong, side="right") - 1] = False
-    return is_usual
+    is_simple = np.ones(len(lines), dtype=np.bool_) if is_text is None else is_text
+    next_bytes = content[np.minimum(specials + 1, len(content) - 1)]
+    unusual = specials[(content[specials] != BACKSLASH) | ~_IS_ESCAPE[next_bytes]]
+    is_simple[np.searchsorted(starts, unusual, side="right") - 1] = False
+    return is_simple
 
 
 def _find_fitting(
@@ -270,8 +273,9 @@ def _find_fitting(
     for value, (begin, end) in bounds.items():
         if value.is_number:
             fits &= end > begin
-            are_numbers = pc.match_substring_regex(_cut_values(lines, begin[fits], end[fits]), _NUMBER_ALONE)
-            fits[fits] = np.asarray(are_numbers)
+            candidates = np.flatnonzero(fits)
+            texts = _cut_values(lines, begin[candidates], end[candidates])
+            fits[candidates] = np.asarray(pc.match_substring_regex(texts, _NUMBER_ALONE))
     return fits
 
 
@@ -298,7 +302,7 @@ class _FittingLines:
     rows: int
     has_escapes: bool
 
-    def build_column(self, field: pa.Field, above: Path = ()) -> pa.Array:
+    def build_column(self, field: pa.Field, above: MemberPath = ()) -> pa.Array:
         """A member of each line."""
         path = (*above, field.name)
         member = self.template.members.get(path, Member.NULL)
@@ -324,8 +328,8 @@ def _cut_values(lines: pa.StringArray, begins: Positions, ends: Positions) -> pa
 
 
 def _unescape(texts: pa.StringArray) -> pa.StringArray:
-    behind = view_text_bytes(texts)[find_letters(texts, b"\\") + 1]
-    for letter, meant in ESCAPES.items():
-        if (behind == ord(letter)).any():
-            texts = pc.replace_substring(texts, f"\\{letter}", meant)
+    escaped_letters = view_text_bytes(texts)[find_letters(texts, b"\\") + 1]
+    for letter, character in ESCAPES.items():
+        if (escaped_letters == ord(letter)).any():
+            texts = pc.replace_substring(texts, f"\\{letter}", character)
     return texts

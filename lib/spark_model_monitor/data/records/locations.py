@@ -20,13 +20,13 @@ FILE = "__file"
 BLOCK_START = "__block_start"
 """A line, its file, and the byte offset of the block of the file in which Spark read it."""
 
+FILE_KEY = "__file_key"  # a number for the file (`compute_file_keys`)
+
 MAX_RECORD_BYTES = 256 * 2**20
 """The default maximum bytes of a record's line, without its end."""
 
-FILE_KEY = "__file_key"  # a number for the file (`compute_file_keys`)
-
 LOCATION_COLUMNS = (LINE, FILE, BLOCK_START)
-PLACE_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))
+LOCATION_FIELDS = (pa.field(LINE, pa.string()), pa.field(FILE, pa.string()), pa.field(BLOCK_START, pa.int64()))
 
 KEY_FOLDERS = 6
 """The number of names kept from a path's end: enough for the hour in its folders (`windows.HOUR_FOLDER`)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
@@ -97,11 +98,15 @@ def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
         if half["data"] == "":
             return f"the {name}'s data is empty; {instead}"
         payloads[name] = str(half["data"])
-    # What its reason says of the payloads
+    return _describe_payloads(payloads, reason, width)
+
+
+def _describe_payloads(payloads: Mapping[str, str], reason: str, width: int) -> str:
+    """What is wrong with the payloads of input and output, as far as the reason says that it is with them."""
     rows = {name: payload.strip().splitlines() for name, payload in payloads.items()}
     if reason == Refusal.UNEQUAL_NUMBERS_OF_ROWS.text:
         # A list in a list is a row, too
-        if len({*map(len, rows.values())}) == 1:
+        if len(rows["input"]) == len(rows["output"]):
             return "the output is a list of rows, and not as many as the input has"
         counts = " and ".join(f"{len(lines):,} in the {name}" for name, lines in rows.items())
         return f"the number of rows is {counts}"

@@ -23,16 +23,20 @@ CELLS = "__cells"
 """The number of cells of a captured record, on its first row; 0 on its other rows and if cells weren't counted."""
 
 
-class Refusal(IntEnum):
-    """Reasons for refusing a record: the number is the value in column `REASON`, the text is used by ledger and log."""
+class NumberedText(IntEnum):
+    """A number, which stands in a column of rows, and its text in ledger and log."""
 
     text: str
 
-    def __new__(cls, number: int, text: str = "") -> Refusal:
-        reason = int.__new__(cls, number)
-        reason._value_ = number
-        reason.text = text
-        return reason
+    def __new__(cls, number: int, text: str = "") -> NumberedText:
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.text = text
+        return member
+
+
+class Refusal(NumberedText):
+    """Reasons for refusing a record, in column `REASON`."""
 
     WRONG_NUMBER_OF_CELLS = 1, "wrong number of cells"
     NOT_UTF_8 = 2, "not UTF-8"

@@ -64,4 +64,6 @@ def _format_instance(instance: LogValue) -> str:
     """An instance as JSON text, without what an export wraps it in."""
     if isinstance(instance, Mapping) and set(instance) in WRAPPERS:
         [instance] = instance.values()
-    return instance if isinstance(instance, str) else json.dumps(instance, ensure_ascii=False)
+    if isinstance(instance, str):
+        return instance
+    return json.dumps(instance, ensure_ascii=False)

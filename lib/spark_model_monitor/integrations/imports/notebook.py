@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
@@ -16,35 +17,35 @@ from spark_model_monitor.storage import write_text
 from spark_model_monitor.value_class import value_class
 
 IsAnswered = Callable[[str], bool]
-
 Notebook: TypeAlias = dict[str, Json]  # its JSON
+
 OURS = "spark_model_monitor.sagemaker"
 SDK = "sagemaker"
 MODULE = ".py"
-OF_SESSIONS = ("sagemaker.core.helper.session_helper", "sagemaker.session", "sagemaker")
-NEXT_TO_US = ("clarify", "model_monitor", "processing", "s3", "dataset_format")
+SESSION_MODULES = ("sagemaker.core.helper.session_helper", "sagemaker.session", "sagemaker")
+MODULES_HERE = ("clarify", "model_monitor", "processing", "s3", "dataset_format")
 """Modules of the SDK that exist here, too, whatever their package in its third version."""
 
-_NOT_HERE = "of the SDK alone: {names}; keep the line where it is installed, or leave out the cells that use them"
-PROCESSING = frozenset({"Processor", "ProcessingInput", "ProcessingOutput"})
+PROCESSING_NAMES = frozenset({"Processor", "ProcessingInput", "ProcessingOutput"})
 """Names of the SDK's module `processing` that are here; its own processors take its own inputs alone."""
 
+CLIENT = "sagemaker"
+RUNTIMES = ("sagemaker-runtime", "runtime.sagemaker")
+"""The services for which boto3 makes clients."""
+
+DOTTED_NAME = re.compile(r"[A-Za-z_][\w.]*")
+ARGUMENT = re.compile(r"[(,=]\s*([A-Za-z_][\w.]*)(?=\s*[,)])")
+MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
+
+_NOT_HERE = "of the SDK alone: {names}; keep the line where it is installed, or leave out the cells that use them"
 _WITH_PROCESSORS = (
     "with the SDK's own processors: {names}; for images of the service take Processor and these from " + OURS
 )
-CLIENT = "sagemaker"
-RUNTIMES = ("sagemaker-runtime", "runtime.sagemaker")
-DOTTED = re.compile(r"[A-Za-z_][\w.]*")
-"""A name with what is asked of it."""
-ARGUMENT = re.compile(r"[(,=]\s*([A-Za-z_][\w.]*)(?=\s*[,)])")
-
-_OF_ENDPOINTS = (
+_ASKS_AN_ENDPOINT = (
     "asks an account's endpoint; keep the line with credentials, or ask a model server of your own, which writes the same "
     "captures (docs/capture.md)"
 )
-_OF_AN_ACCOUNT = "{name} asks an account for {others}"
-
-_MAGIC = re.compile("^[!%?].*$", re.MULTILINE)
+_ASKS_AN_ACCOUNT = "{name} asks an account for {others}"
 
 
 @value_class
@@ -125,23 +126,23 @@ def apply_changes(notebook: Notebook, changes: list[ImportChange]) -> Notebook:
     """The notebook with its imports changed; the outputs stay those of the last run."""
     cells = list_code_cells(notebook)
     # From the last line to the first, so that the line numbers of the others stay right
-    for change in sorted(
-        changes, key=lambda change_to_sort: (change_to_sort.first, change_to_sort.start), reverse=True
-    ):
+    for change in sorted(changes, key=attrgetter("first", "start"), reverse=True):
         if change.after is not None:
             lines = "".join(cells[change.cell]["source"]).splitlines()
-            before = lines[change.first - 1][: change.start]
-            behind = lines[change.last - 1][change.end :]
-            # Beside other statements on a line the new imports have to stay on that line, too
-            is_alone = not before.strip() and behind.lstrip()[:1] in ("", "#")
-            if is_alone:
-                after = change.after.splitlines()
-            else:
-                after = [change.after.replace("\n", "; ")]
-            after = [before + line for line in after]
-            lines[change.first - 1 : change.last] = [*after[:-1], after[-1] + behind]
+            _replace_lines(lines, change, change.after)
             cells[change.cell]["source"] = [f"{line}\n" for line in lines[:-1]] + lines[-1:]
     return notebook
+
+
+def _replace_lines(lines: list[str], change: ImportChange, imports: str) -> None:
+    before = lines[change.first - 1][: change.start]
+    behind = lines[change.last - 1][change.end :]
+    # Beside other statements on a line the new imports have to stay on that line, too
+    if before.strip() or behind.lstrip()[:1] not in ("", "#"):
+        imports = imports.replace("\n", "; ")
+    new_lines = [before + line for line in imports.splitlines()]
+    new_lines[-1] += behind
+    lines[change.first - 1 : change.last] = new_lines
 
 
 def read_notebook(path: str) -> Notebook:
@@ -165,7 +166,7 @@ def _parse_cell(text: str) -> ast.Module:
     # A page of HTML takes a try for each line
     if SDK not in text:
         return ast.Module([], [])
-    return _parse_lines(_MAGIC.sub("pass", text).splitlines())
+    return _parse_lines(MAGIC.sub("pass", text).splitlines())
 
 
 def _is_of_the_sdk(node: ast.Import | ast.ImportFrom) -> bool:
@@ -183,29 +184,33 @@ def _parse_lines(lines: list[str]) -> ast.Module:
         try:
             return ast.parse("\n".join(lines))
         except SyntaxError as error:
-            line_index = min(error.lineno or 1, len(lines)) - 1
-            lines[line_index] = lines[line_index][: -len(lines[line_index].lstrip()) or None] + "pass"
+            index = min(error.lineno or 1, len(lines)) - 1
+            # Its place in a block stays
+            indentation = lines[index].removesuffix(lines[index].lstrip())
+            lines[index] = f"{indentation}pass"
     return ast.Module([], [])
 
 
 def _change_import(node: ast.Import | ast.ImportFrom, offered: frozenset[str]) -> tuple[str | None, str]:
     """The replacement lines of an import, and what can't be changed in it."""
     if isinstance(node, ast.Import):
-        return "\n".join(map(_import_line, node.names)), ""
+        return "\n".join(map(_import_module, node.names)), ""
     if str(node.module).endswith(".processing"):
         names = {alias.name for alias in node.names}
-        if "Processor" not in names or not names <= PROCESSING:
-            return None, _WITH_PROCESSORS.format(names=", ".join(sorted(names & PROCESSING)) or "none of these")
+        if "Processor" not in names or not names <= PROCESSING_NAMES:
+            ours = ", ".join(sorted(names & PROCESSING_NAMES))
+            return None, _WITH_PROCESSORS.format(names=ours or "none of these")
     # One import may be split: names that are here, and the rest, which stays the SDK's
     offered_aliases = [alias for alias in node.names if _is_here(node.module or "", alias.name, offered)]
     other_aliases = [alias for alias in node.names if alias not in offered_aliases]
+    reason = ""
     if other_aliases:
         reason = _NOT_HERE.format(names=", ".join(alias.name for alias in other_aliases))
-    else:
-        reason = ""
     if not offered_aliases:
         return None, reason
-    lines = [_from(OURS, offered_aliases), *([_from(str(node.module), other_aliases)] if other_aliases else [])]
+    lines = [_import_names(OURS, offered_aliases)]
+    if other_aliases:
+        lines.append(_import_names(str(node.module), other_aliases))
     return "\n".join(lines), reason
 
 
@@ -226,16 +231,18 @@ def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered
     """The replacement of a client that is asked what is answered here, and what else it is asked."""
     name = ast.unparse(node.targets[0])
     if service != CLIENT:
-        return None, f"{name} {_OF_ENDPOINTS}"
+        return None, f"{name} {_ASKS_AN_ENDPOINT}"
     # What is called of it in any cell
     beginning = f"{name}."
-    uses = [use.removeprefix(beginning) for text in texts for use in DOTTED.findall(text) if use.startswith(beginning)]
+    uses = [
+        use.removeprefix(beginning) for text in texts for use in DOTTED_NAME.findall(text) if use.startswith(beginning)
+    ]
     called = {use.partition(".")[0] for use in uses} - {""}
     ours = sorted(filter(is_answered, called))
     missing = sorted(called.difference(ours))
     if ours and not missing:
         return f"import {OURS}\n{name} = {OURS}.client()", ""
-    reason = _OF_AN_ACCOUNT.format(name=name, others=", ".join(missing) or "what it is given to")
+    reason = _ASKS_AN_ACCOUNT.format(name=name, others=", ".join(missing) or "what it is given to")
     # The SDK's session starts jobs of other images by the client that it is given
     is_argument = any(name in ARGUMENT.findall(text) for text in texts)
     if is_argument or not ours:
@@ -245,24 +252,24 @@ def _change_client(node: ast.Assign, service: str, texts: list[str], is_answered
     return f"import {OURS}\n{name} = {OURS}.client({ast.unparse(node.value)})", reason
 
 
-def _import_line(alias: ast.alias) -> str:
+def _import_module(alias: ast.alias) -> str:
+    """The line that imports a module, from here if it is of the SDK."""
     top, *submodules = alias.name.split(".")
     if top != SDK:
-        return f"import {alias.name}{f' as {alias.asname}' if alias.asname else ''}"
+        return ast.unparse(ast.Import([alias]))
     # `import a.b as c` binds the submodule, `import a.b` only the top
-    if alias.asname and submodules and submodules[-1] in NEXT_TO_US:
+    if alias.asname and submodules and submodules[-1] in MODULES_HERE:
         return f"from {OURS} import {submodules[-1]} as {alias.asname}"
     return f"import {OURS} as {alias.asname or SDK}"  # names missing here come from the SDK where it is installed
 
 
 def _is_here(module: str, name: str, offered: frozenset[str]) -> bool:
-    is_of_monitors = any(part in NEXT_TO_US for part in module.split("."))
+    is_of_monitors = any(part in MODULES_HERE for part in module.split("."))
     # A star may only stand for the modules that are here as a whole
     if name == "*":
         return is_of_monitors
-    return name in offered and (is_of_monitors or module in OF_SESSIONS or name in NEXT_TO_US)
+    return name in offered and (is_of_monitors or module in SESSION_MODULES or name in MODULES_HERE)
 
 
-def _from(module: str, names: list[ast.alias]) -> str:
-    listed = ", ".join(f"{name.name} as {name.asname}" if name.asname else name.name for name in names)
-    return f"from {module} import {listed}"
+def _import_names(module: str, names: list[ast.alias]) -> str:
+    return ast.unparse(ast.ImportFrom(module, names, 0))

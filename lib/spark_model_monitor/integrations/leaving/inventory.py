@@ -130,7 +130,7 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
         except MonitorError as error:
             remarks.append(f"{service} was not read: {error}")
     # A copy of the list, as descriptions are added to it
-    for _, answer in [*answers]:
+    for _, answer in list(answers):
         try:
             for summary in answer.get("PipelineSummaries", ()):
                 name = summary["PipelineName"]
@@ -143,20 +143,20 @@ def fetch_inventory(client: BaseClient, folder: Path) -> Inventory:
 
 
 def _fetch_latest_package(client: BaseClient, group: ApiAnswer) -> Iterator[ApiAnswer]:
-    named = {
+    parameters = {
         "ModelPackageGroupName": group["ModelPackageGroupName"],
         "SortBy": "CreationTime",
         "SortOrder": "Descending",
     }
-    for summary in call_api(client, "list_model_packages", **named)["ModelPackageSummaryList"][:1]:
+    for summary in call_api(client, "list_model_packages", **parameters)["ModelPackageSummaryList"][:1]:
         yield call_api(client, "describe_model_package", ModelPackageName=summary["ModelPackageArn"])
 
 
-def _fetch_pages(client: BaseClient, method: str, **named: str) -> Iterator[ApiAnswer]:
-    page = call_api(client, method, **named)
+def _fetch_pages(client: BaseClient, method: str, **parameters: str) -> Iterator[ApiAnswer]:
+    page = call_api(client, method, **parameters)
     yield page
     while page.get("NextToken"):
-        page = call_api(client, method, **named, NextToken=page["NextToken"])
+        page = call_api(client, method, **parameters, NextToken=page["NextToken"])
         yield page
 
 

@@ -45,11 +45,11 @@ LISTINGS = {
 }
 """A member of an answer that lists resources -> their kind, the member with their names, and what becomes of them."""
 
-_STEPS = {"QualityCheck": "DATA_QUALITY", "ClarifyCheck": "MODEL_BIAS"}
+_ANALYSES_BY_STEP = {"QualityCheck": "DATA_QUALITY", "ClarifyCheck": "MODEL_BIAS"}
 """Types of steps that check a model, with what they analyse if their CheckType doesn't say it."""
 
-_BASELINES = ("ModelMetrics", "DriftCheckBaselines")
-OTHER_MEMBERS = (*LISTINGS, "PipelineDefinition", *_BASELINES)
+_BASELINE_MEMBERS = ("ModelMetrics", "DriftCheckBaselines")
+OTHER_MEMBERS = (*LISTINGS, "PipelineDefinition", *_BASELINE_MEMBERS)
 """Members by which an answer about them is known."""
 
 
@@ -78,13 +78,13 @@ def _read_answer(answer: ApiAnswer) -> Iterator[OtherResource]:
     if "PipelineDefinition" in answer:
         pipeline = str(answer.get("PipelineName", "pipeline"))
         for step in _list_steps(json.loads(answer["PipelineDefinition"])):
-            analysis = str(step.get("CheckType") or _STEPS[step["Type"]]).replace("DATA_BIAS", "MODEL_BIAS")
+            analysis = str(step.get("CheckType") or _ANALYSES_BY_STEP[step["Type"]]).replace("DATA_BIAS", "MODEL_BIAS")
             command = f"spark-model-monitor monitor --analysis-type {analysis}"
             outcome = f"is no step here: let one of your own call {command}"
             yield OtherResource(f"{step['Type']} step", f"{pipeline}: {step['Name']}", outcome)
     # Baselines that a model was registered with
     package = str(answer.get("ModelPackageArn", "model package"))
-    for member in _BASELINES:
+    for member in _BASELINE_MEMBERS:
         for uri in _list_uris(answer.get(member)):
             yield OtherResource(
                 f"registry's {member}", package, f"is read by --baseline-constraints or --baseline-statistics: {uri}"
@@ -94,7 +94,7 @@ def _read_answer(answer: ApiAnswer) -> Iterator[OtherResource]:
 def _list_steps(content: Json) -> Iterator[Mapping[str, Json]]:
     """The steps that check something, also those within conditions."""
     if isinstance(content, Mapping):
-        if content.get("Type") in _STEPS:
+        if content.get("Type") in _ANALYSES_BY_STEP:
             yield content
         content = list(content.values())
     if isinstance(content, list):

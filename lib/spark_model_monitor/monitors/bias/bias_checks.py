@@ -58,20 +58,28 @@ def drift(metric: MetricComparison) -> Finding | None:
     description = DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
     distance = abs(value - metric.neutral)
     allowed = abs(metric.baseline - metric.neutral)
+    if metric.allows_for_chance:
+        return _judge_by_chance(metric, finding, description, distance, allowed)
     # A written value decides alone
-    if not metric.allows_for_chance:
-        limits = (metric.neutral - allowed, metric.neutral + allowed)
-        finding = finding.but(decided_by=LIMITS, limits=limits)
-        return finding.but(status=CheckStatus.VIOLATED, description=description) if distance > allowed else finding
+    limits = (metric.neutral - allowed, metric.neutral + allowed)
+    finding = finding.but(decided_by=LIMITS, limits=limits)
+    if distance > allowed:
+        return finding.but(status=CheckStatus.VIOLATED, description=description)
+    return finding
+
+
+def _judge_by_chance(
+    metric: MetricComparison, finding: Finding, description: str, distance: float, allowed: float
+) -> Finding:
+    """The finding on a value that chance alone may have moved. distance, allowed: from the neutral value, now and before."""
     p = metric.chance
-    score = None
-    if metric.score is not None and math.isfinite(metric.score):
-        score = metric.score
+    score = metric.score
+    if score is not None and not math.isfinite(score):
+        score = None
     finding = finding.but(decided_by=STUDENT, statistic=score, p=p, level=metric.level)
+    groups = ""
     if round(metric.noise.likeness) > 1:
         groups = IN_GROUPS.format(rows=metric.noise.likeness)
-    else:
-        groups = ""
     if metric.noise.spread is None or metric.noise.interval is None:
         return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
@@ -80,10 +88,7 @@ def drift(metric: MetricComparison) -> Finding | None:
     low, high = metric.noise.interval
     if metric.neutral - allowed <= low and high <= metric.neutral + allowed:
         return finding
-    if metric.current.name in UNBOUNDED:
-        size = RATIO_CHANGE
-    else:
-        size = METRIC_CHANGE
+    size = RATIO_CHANGE if metric.current.name in UNBOUNDED else METRIC_CHANGE
     farther = distance - allowed
     if farther > size:
         return finding.unsure(MUCH_FARTHER + groups, LONGER_WINDOWS, is_change_seen=True)

@@ -455,10 +455,9 @@ def compare_with_baseline(
         [comparison for comparison in comparisons if (comparison.group.segment is None) is is_of_all_rows]
         for is_of_all_rows in (True, False)
     ]
+    share = 1
     if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in families[1]):
         share = 2
-    else:
-        share = 1
     for family in families:
         tests = share * max(
             1, sum(comparison.noise.interval is not None and not comparison.is_requested for comparison in family)

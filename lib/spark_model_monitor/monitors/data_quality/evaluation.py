@@ -1,8 +1,8 @@
-"""All checks over one comparison, the violations among their results, and all hints of a run. Pure."""
+"""The results of a run: of all checks over one comparison, its hints, and what a person asked for that can't be done. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from spark_model_monitor.documents.check_results import (
@@ -34,28 +34,12 @@ from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import RegistryEntry, import_all
-from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE, RowCountHistory
+from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE, ExpectedFreshness, ExpectedRowCount
 from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 import_all(hints)
-
-
-def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
-    """The hints of every rule, in the order of the rules' names."""
-    rules = sorted(HINTS.values(), key=attrgetter("name"))
-    collected: list[Hint] = []
-    for rule in rules:
-        for columns, description in rule(data):
-            collected.append(Hint(hint=rule.name, features=tuple(columns), description=description))
-    return tuple(collected)
-
-
-# All checks over one comparison, and the violations among their results.
-
-
 import_all(checks)
 import_all(facts)
-
 
 ROW_COUNT = "row_count_check"
 FRESHNESS = "freshness_check"
@@ -66,6 +50,16 @@ SAME_CHANGE = {
     **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest"), "categorical_values_check"),
 }
 """Components of drift, and the check that reports the same change in plainer words."""
+
+
+def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
+    """The hints of every rule, in the order of the rules' names."""
+    rules = sorted(HINTS.values(), key=attrgetter("name"))
+    collected: list[Hint] = []
+    for rule in rules:
+        for columns, description in rule(data):
+            collected.append(Hint(hint=rule.name, features=tuple(columns), description=description))
+    return tuple(collected)
 
 
 def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
@@ -100,14 +94,13 @@ def with_impact(results: tuple[CheckResult, ...], shares: Mapping[str, float]) -
     """
     if not shares:
         return results
-    return tuple(
-        check_result.model_copy(
-            update={"impact": _measure_change(check_result) * shares.get(check_result.feature or "", 0.0)}
-        )
-        if check_result.check == DRIFT or (check_result.is_violated and check_result.feature in shares)
-        else check_result
-        for check_result in results
-    )
+    results_with_impact = []
+    for check_result in results:
+        if check_result.check == DRIFT or (check_result.is_violated and check_result.feature in shares):
+            impact = _measure_change(check_result) * shares.get(check_result.feature or "", 0.0)
+            check_result = check_result.model_copy(update={"impact": impact})
+        results_with_impact.append(check_result)
+    return tuple(results_with_impact)
 
 
 def _measure_change(result: CheckResult) -> float:
@@ -119,8 +112,8 @@ def _measure_change(result: CheckResult) -> float:
 
 def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
     for check in sorted(DATA_SET_CHECKS.values(), key=lambda check: check.name):
-        for called, finding in check(comparison):
-            yield _apply_switch(finding, comparison.monitoring).result(check.name, feature=called)
+        for name, finding in check(comparison):
+            yield _apply_switch(finding, comparison.monitoring).result(check.name, feature=name)
 
 
 def _list_new_columns(comparison: WindowComparison) -> Iterator[CheckResult]:
@@ -132,23 +125,26 @@ def _list_new_columns(comparison: WindowComparison) -> Iterator[CheckResult]:
 
 def _check_volume(comparison: WindowComparison) -> Iterator[CheckResult]:
     calibration = comparison.calibration
-    if comparison.volume is None or calibration is None:
+    volume = comparison.volume
+    if volume is None or calibration is None:
         return
     rows = float(comparison.current.item_count)
-    volume_findings = {
-        (ROW_COUNT, messages.NUMBER_OF_ROWS): _judge_row_count(rows, comparison.volume),
-        (FRESHNESS, messages.NEWEST_ROW): _judge_newest_row(rows, comparison.volume),
-    }
-    for (check, name), finding in volume_findings.items():
-        if finding is None:
-            continue
+
+    def judge(finding: Finding) -> Finding:
         # Violated if the p-value is at most the level of one test
         if finding.p is not None:
             level, tests = calibration.level_and_tests(VOLUME)
-            finding = finding.but(decided_by=STUDENT, level=level / tests)
-            if (finding.p or 0.0) > level / tests:
+            if finding.p > level / tests:
                 finding = finding.but(status=CheckStatus.PASSED, description=None)
-        yield _apply_switch(finding, comparison.monitoring).result(check, feature=name)
+            finding = finding.but(decided_by=STUDENT, level=level / tests)
+        return _apply_switch(finding, comparison.monitoring)
+
+    if (expected := volume.expected_row_count) is not None:
+        finding = judge(_compare_row_count(rows, expected))
+        yield finding.result(ROW_COUNT, feature=messages.NUMBER_OF_ROWS)
+    if (freshness := volume.expected_freshness) is not None:
+        finding = judge(_compare_newest_row(rows, volume.gap, freshness))
+        yield finding.result(FRESHNESS, feature=messages.NEWEST_ROW)
 
 
 def _check_relations(comparison: WindowComparison, feature_results: Iterable[CheckResult]) -> Iterator[CheckResult]:
@@ -172,8 +168,8 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
 
 
 def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibration) -> str | None:
-    """The violated check of a column that has one value, or none, in most rows now, whose rows repeat for that; None if there is
-    none.
+    """The violated check of a column that has one value, or none, in most rows now: rows repeat because of it. None if no column
+    has.
     """
     for feature in comparison.features:
         lost = feature.baseline.completeness - feature.now.completeness
@@ -190,10 +186,8 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
     return None
 
 
-def _judge_row_count(rows: float, volume: RowCountHistory) -> Finding | None:
+def _compare_row_count(rows: float, expected: ExpectedRowCount) -> Finding:
     """The finding on the number of rows, as of an alarm."""
-    if (expected := volume.expected_row_count) is None:
-        return None
     # In log rows, relative to the expected deviation
     change = expected.change_to(rows)
     return Finding(
@@ -210,12 +204,9 @@ def _judge_row_count(rows: float, volume: RowCountHistory) -> Finding | None:
     )
 
 
-def _judge_newest_row(rows: float, volume: RowCountHistory) -> Finding | None:
-    """The finding on the age of the newest row, as of an alarm."""
-    if (freshness := volume.expected_freshness) is None:
-        return None
+def _compare_newest_row(rows: float, gap: float | None, freshness: ExpectedFreshness) -> Finding:
+    """The finding on the age of the newest row, as of an alarm. gap: its minutes before the window's end."""
     expected = freshness.minutes
-    gap = volume.gap
     if gap is None:
         return Finding.not_judged(expected, "no row has a time")
     return Finding(
@@ -233,7 +224,7 @@ def _judge_newest_row(rows: float, volume: RowCountHistory) -> Finding | None:
 
 def _check_feature(
     feature: FeatureComparison,
-    violated_overall: Collection[str],
+    violated_overall: set[str],
     checks_of_features: Sequence[RegistryEntry[FeatureCheck]],
 ) -> Iterator[CheckResult]:
     """All results of one feature: comparators, checks, other references, facts, segments.
@@ -250,7 +241,7 @@ def _check_feature(
         by_reference = {reference: judge_reference(feature, reference) for reference in references}
     is_usual_hour = False
     if feature.season is not None and DRIFT in findings:
-        is_usual_hour, findings, by_reference = _allow_for_clock(feature, feature.season, findings, by_reference)
+        is_usual_hour, findings, by_reference = _allow_for_hour(feature, feature.season, findings, by_reference)
     if DRIFT in findings:
         findings[DRIFT] = _withhold_reported_drift(findings[DRIFT], findings)
     for check, finding in findings.items():
@@ -266,18 +257,18 @@ def _check_feature(
     # Facts and segments, which run where noise is allowed for
     if feature.calibration is None:
         return
-    fact_results = [
-        *_judge_facts(feature, feature.calibration, violated | {*violated_overall}, is_usual_hour=is_usual_hour)
-    ]
+    fact_results = list(
+        _judge_facts(feature, feature.calibration, violated | violated_overall, is_usual_hour=is_usual_hour)
+    )
     yield from fact_results
     if feature.segments:
         from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
         violated |= {result.check for result in fact_results if result.is_violated}
-        first = min(violated - {*violated_overall}, default=None)
+        own_violations = violated - violated_overall
         violated_check = None
-        if first is not None:
-            violated_check = f"the feature's {first}"
+        if own_violations:
+            violated_check = f"the feature's {min(own_violations)}"
         yield from segment_shares.judge_segments(feature, violated_check)
 
 
@@ -310,7 +301,7 @@ def _run_checks(
     return findings
 
 
-def _allow_for_clock(
+def _allow_for_hour(
     feature: FeatureComparison, season: Season, findings: dict[str, Finding], by_reference: dict[str, Finding]
 ) -> tuple[bool, dict[str, Finding], dict[str, Finding]]:
     """Whether the window is as usual at its hour; and the findings, with what the hour explains excused."""
@@ -372,13 +363,10 @@ def _apply_switch(finding: Finding, settings: MonitoringSettings, unmatched: str
     return finding.unjudged(unmatched or "evaluate_constraints is Disabled")
 
 
-# What a person asked for that this window or its baseline can't do: results that say why nobody can tell.
-
-
 def list_unmet_requests(
     comparison: WindowComparison, *, wants_relations: bool, time_column: str | None
 ) -> Iterator[CheckResult]:
-    """A result for each request that can't be met."""
+    """A result for each request of a person that this window or its baseline can't meet: it says why nobody can tell."""
     # As the service does, nothing is said of chance
     if comparison.calibration is None:
         return

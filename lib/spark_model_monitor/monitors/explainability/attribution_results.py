@@ -101,10 +101,9 @@ def _analyse_output(state: Attributions, output_index: int) -> OutputAnalysis:
         sketches = state.sketches[output_index * len(state.features) : (output_index + 1) * len(state.features)]
         values = np.array([_median(sketch) for sketch in sketches])
     means = state.sums[SIGNED, output_index].sum(axis=1) / max(1, state.count)
+    expected = 0.0
     if len(state.expected):
         expected = float(state.expected[output_index])
-    else:
-        expected = 0.0
     by_name = [dict(zip(state.features, feature_values.tolist(), strict=True)) for feature_values in (values, means)]
     return OutputAnalysis(state.outputs[output_index], expected, by_name[0], errors, by_name[1])
 

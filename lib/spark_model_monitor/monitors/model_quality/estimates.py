@@ -325,10 +325,9 @@ def estimate_from_deviation(
         trials = window.trials * growth
     similar_window = replace(window, value=value, n=n, trials=trials, units=window.units * growth)
     # A larger deviation than such rows have means that several rows count as one
+    rows_as_one = 1.0
     if similar_window.variance:
         rows_as_one = variance / similar_window.variance
-    else:
-        rows_as_one = 1.0
     return similar_window.reduce_to_groups(max(rows_as_one, 1.0))
 
 
@@ -355,10 +354,9 @@ def jackknife(
             return JackknifeEstimate(value, int(rows[included].sum()), math.nan, 0, scale)
         squares = (np.array(parts) - np.mean(parts)) ** 2
         error = float(np.sqrt((groups - 1) / groups * squares.sum()))
+        kurtosis = 0.0
         if error:
             kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3
-        else:
-            kurtosis = 0.0
     # Satterthwaite: a heavy tail of the blocks' parts makes the error itself uncertain
     freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
     return JackknifeEstimate(value, int(rows[included].sum()), error, freedom, scale)

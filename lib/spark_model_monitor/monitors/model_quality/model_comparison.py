@@ -244,7 +244,8 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
         family = metric.facts.get("family", "")
         if family in families or metric.name not in second_names:
             continue
-        families |= set() if regression else {family}
+        if not regression:
+            families.add(family)
         # These two have exact variances; all others come from leaving out blocks
         if metric.name in ("accuracy", "auc"):
             metric_difference = {"accuracy": _compare_accuracy, "auc": _compare_areas}[metric.name](
@@ -332,10 +333,9 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
                 p = two_sided_p_value(int(total - inside), other_rows, int(inside), n)
             else:
                 error = math.sqrt(gaps.var() * (1 / n + 1 / other_rows))
+                p = 1.0
                 if error:
                     p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
-                else:
-                    p = 1.0
             looked.append((p, str(name), str(value), n, float(inside / n)))
     # Bonferroni's bound over all values that were looked at
     clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]

@@ -271,14 +271,12 @@ def write_trial_verdict(document: Challenge) -> str:
         pairs_or_rows = "pairs"
     else:
         pairs_or_rows = "rows of split traffic"
+    unfair = ""
     if document.unfair:
         unfair = f"Not a fair trial: {'; '.join(document.unfair)}. "
-    else:
-        unfair = ""
+    rows_needed = ""
     if document.rows_to_tell:
         rows_needed = f" If the difference stays, {document.rows_to_tell:,} would tell."
-    else:
-        rows_needed = ""
     rows = f"{document.rows:,} of {document.planned_rows:,} planned {pairs_or_rows} checked"
     return f"{unfair}{document.verdict.value}: {document.reason}, {rows}.{rows_needed}"
 

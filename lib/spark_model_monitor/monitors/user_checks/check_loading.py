@@ -86,10 +86,9 @@ class JsonCheck:
     data_type: str | None = None
 
     def __str__(self) -> str:
+        share = ""
         if self.data_type:
             share = f" share of {self.data_type}"
-        else:
-            share = ""
         return f"{self.analyzer}{share} {self.assertion.text}"
 
 
@@ -243,7 +242,12 @@ def _read_check(entry: Mapping[str, Json]) -> JsonCheck:
     column = entry.get("column")
     expression = entry.get("expression")
     quantile = entry.get("quantile")
-    relative_error = entry.get("relative_error")
+    relative_error = None
+    # Only quantiles have an error; Deequ's own default is taken if it is left out
+    if quantile is not None:
+        quantile = float(quantile)
+        relative_error = entry.get("relative_error")
+        relative_error = RELATIVE_ERROR if relative_error is None else float(relative_error)
     analyzer = Analyzer(
         name,
         columns=tuple(entry.get("columns") or ([] if column is None else [column])),
@@ -251,11 +255,8 @@ def _read_check(entry: Mapping[str, Json]) -> JsonCheck:
         instance=entry.get("instance") or expression,
         expression=expression,
         pattern=entry.get("pattern"),
-        quantile=None if quantile is None else float(quantile),
-        # Only quantiles have an error; Deequ's own default is taken if it is left out
-        relative_error=None
-        if quantile is None
-        else float(RELATIVE_ERROR if relative_error is None else relative_error),
+        quantile=quantile,
+        relative_error=relative_error,
     )
     level = Level(entry.get("level") or Level.ERROR.value)
     return JsonCheck(analyzer, Assertion.of(entry["assertion"]), level, entry.get("hint"), entry.get("type"))

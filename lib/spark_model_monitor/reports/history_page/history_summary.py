@@ -95,10 +95,9 @@ def create_history_page(
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.checks):
             # Which run the kind of change is about
+            whose = "the last window with labels"
             if history.has_models:
                 whose = f"the last window of {series.model}"
-            else:
-                whose = "the last window with labels"
             sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
     # What to act on, then what to do about it
     change_sections = create_change_sections(groups, ("baseline", "last window"))

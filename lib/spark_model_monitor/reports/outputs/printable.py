@@ -20,7 +20,7 @@ def printable(text: str) -> str:
     """The text on one line, with invisible characters as Python escapes them: `\\n`, `\\x1b`, `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
-    return _SIGNS.sub(_escape, text)
+    return _SIGNS.sub(_format_escape, text)
 
 
 def printable_lines(text: str) -> str:
@@ -29,19 +29,28 @@ def printable_lines(text: str) -> str:
     return "\n".join([printable(first), *(f"  {printable(line)}" for line in further_lines)])
 
 
-def error_lines(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """What a command writes to standard error for an error raised on purpose."""
     return f"Error: {printable_lines(str(error))}\n"
 
 
 def escape_in_json(text: str) -> str:
     """JSON with the same characters as JSON escapes: programs read the same content."""
-    return _SIGNS.sub(lambda sign: sign[0] if sign[0] in "\n\r\t" else f"\\u{ord(sign[0]):04x}", text)
+    return _SIGNS.sub(_format_json_escape, text)
 
 
-def _escape(sign: re.Match[str]) -> str:
+def _format_json_escape(sign: re.Match[str]) -> str:
+    # Of the layout, as they are escaped within texts
+    if sign[0] in _SHORT:
+        return sign[0]
+    return f"\\u{ord(sign[0]):04x}"
+
+
+def _format_escape(sign: re.Match[str]) -> str:
     code = ord(sign[0])
-    return _SHORT.get(sign[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+    if code < 0x100:
+        return _SHORT.get(sign[0], f"\\x{code:02x}")
+    return f"\\u{code:04x}"
 
 
 Cell = str | int | float | None  # None or NaN: there is no value, shown as "-"
@@ -67,14 +76,14 @@ def format_table(
         shortest = max(shortest_name, widths[0] - too_long)
         widths[0] = min(widths[0], shortest)
     cells.insert(1, ["-" * column_width for column_width in widths])
-    lines = [
-        GAP.join(
-            cell.rjust(column_width) if to_the_right else truncate_text(cell, column_width).ljust(column_width)
-            for cell, column_width, to_the_right in zip(line, widths, numeric, strict=True)
-        ).rstrip()
-        for line in cells
-    ]
+    lines = [GAP.join(map(_align_cell, line, widths, numeric)).rstrip() for line in cells]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _align_cell(cell: str, width: int, is_number: bool) -> str:
+    if is_number:
+        return cell.rjust(width)
+    return truncate_text(cell, width).ljust(width)
 
 
 def _format_cell(cell: Cell) -> str:

@@ -68,7 +68,9 @@ class NameKind(Enum):
     """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
     FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
     """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
-    BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose, such as the form of hour folders
+    BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose
+    BY_TIME = r"(?:%[-_0]?[aAbBcCdDeFfgGhHIjmMprRSTuUVwWxXyYzZ%]|[^%\x00-\x1f\x7f])+"
+    """One that strftime completes, such as the form of hour folders: letters of C, Python's `%f`, and a flag of GNU's."""
 
 
 def is_ours(name: json_text.Json, kind: NameKind) -> bool:

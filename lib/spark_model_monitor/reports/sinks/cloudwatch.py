@@ -72,10 +72,9 @@ def find_namespace(report: Report) -> str:
     """
     if report.namespace is None:
         raise SinkFailed(f"the service has no namespace for {report.run.analysis_type}; write cloudwatch:NAMESPACE")
+    source = "ModelMonitoring"
     if report.run.endpoint:
         source = "Endpoints"
-    else:
-        source = "ModelMonitoring"
     return f"aws/sagemaker/{source}/{report.namespace}"
 
 

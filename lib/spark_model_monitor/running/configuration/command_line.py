@@ -86,10 +86,12 @@ NAMING = (
     "--analysis-config",
     "--attributions",
     "--checks",
+    "--error-model",
     "--expectations",
     "--ground-truth-source",
     "--baseline-constraints",
     "--baseline-statistics",
+    "--model",
     "--record-preprocessor-script",
     "--post-analytics-processor-script",
     "--thresholds",
@@ -136,7 +138,7 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _find_path_errors(flag: str, text: str) -> Iterator[str]:
     """What is wrong with a path."""
     # module:function is no path
-    if flag == "--checks" and not text.endswith(".json"):
+    if (flag == "--checks" and not text.endswith(".json")) or (flag == "--model" and ":" in text):
         return
     # Other file systems can't be looked at from here without Spark
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):

@@ -270,7 +270,9 @@ class JobConfig(BaseModel):
     )
     """The same as --values hide; no is --values show."""
 
-    values: Annotated[kinds.ShownValues | None, AfterValidator(kinds.not_hidden_twice)] = _of_analysis(default="show")
+    values: Annotated[kinds.ShownValues | None, AfterValidator(kinds.require_hidden_once)] = _of_analysis(
+        default="show"
+    )
     """Where categories, classes and segments of the data are named: hide them everywhere, even on pages and in checks.json; show
     them on pages and terminals; or send them to sinks, too."""
 
@@ -302,7 +304,7 @@ class JobConfig(BaseModel):
     datapoints_to_alert: kinds.UpTo100 = _of_monitoring(initial=1)
     """How many of the last windows must have violations for an alert."""
 
-    evaluation_period: Annotated[kinds.UpTo100 | None, AfterValidator(kinds.at_least_the_datapoints)] = _of_monitoring(
+    evaluation_period: Annotated[kinds.UpTo100 | None, AfterValidator(kinds.require_enough_windows)] = _of_monitoring(
         "NUMBER", default="datapoints_to_alert"
     )
     """How many of the last windows datapoints_to_alert looks at."""
@@ -551,7 +553,9 @@ class JobConfig(BaseModel):
     """service: exactly the service's numbers (one partition, its type classes, its rules); none: correct numbers."""
 
     columns: Annotated[
-        str | None, choose_from(dict(zip(COLUMNS, COLUMNS, strict=True))), AfterValidator(kinds.as_compatible)
+        str | None,
+        choose_from(dict(zip(COLUMNS, COLUMNS, strict=True))),
+        AfterValidator(kinds.require_compatible_matching),
     ] = _of_columns_in_a_window("|".join(COLUMNS), default="name, but exact with --compat service")
     """How to match named columns. name: a column that only one side has is a violation, others are judged; exact: a different
     number of columns is the only violation, and names that differ match by position."""
@@ -560,10 +564,10 @@ class JobConfig(BaseModel):
     """What reads and counts the data: spark, local (processes on this machine, no JVM), or auto: Spark within spark-submit, for
     data that only Spark opens, and above 1 GB (captures 2, Parquet and CSV 10)."""
 
-    remote: Annotated[str | None, AfterValidator(kinds.connect_address)] = _of_analysis("sc://HOST:PORT")
+    remote: Annotated[str | None, AfterValidator(kinds.require_connect_address)] = _of_analysis("sc://HOST:PORT")
     """Spark Connect server that reads and counts the data; documents are written on this machine."""
 
-    results_table: Annotated[str | None, AfterValidator(kinds.table_or_folder)] = _of_analysis("NAME|PATH")
+    results_table: Annotated[str | None, AfterValidator(kinds.require_engine_of_table)] = _of_analysis("NAME|PATH")
     """Where to write runs and violations as SQL tables: a folder, or NAME_runs, NAME_violations of Spark's catalog."""
 
     results_rows: kinds.ResultRows = _of_analysis(

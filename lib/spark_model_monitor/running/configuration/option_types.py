@@ -187,10 +187,9 @@ def _read_share(value: Any) -> Any:
     number = _read_number(value)
     if not 0 <= number <= 1:
         # Most likely a percentage
+        hint = ""
         if 1 < number <= 100:
             hint = f" ({number:g} % is {number / 100:g})"
-        else:
-            hint = ""
         raise ValueError(f"is {value!r}; it has to be a number from 0 to 1{hint}")
     return number
 
@@ -218,17 +217,15 @@ def _read_percentage(value: Any) -> Any:
 
 def _read_size(value: Any) -> Any:
     match = SIZE.fullmatch(str(value).strip())
+    size_bytes = 0
     if match:
-        # In bytes
-        size = int(match[1]) * UNITS[match[2].lower()]
-    else:
-        size = 0
-    if not LEAST_SIZE <= size <= MOST_SIZE:
+        size_bytes = int(match[1]) * UNITS[match[2].lower()]
+    if not LEAST_SIZE <= size_bytes <= MOST_SIZE:
         raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
-    return size
+    return size_bytes
 
 
-def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
+def require_enough_windows(period: int, info: ValidationInfo) -> int:
     """An evaluation period of at least the number of datapoints in it."""
     # Only fields above this one are validated by now
     needed = info.data.get("datapoints_to_alert", 1)
@@ -238,14 +235,14 @@ def at_least_the_datapoints(period: int, info: ValidationInfo) -> int:
     return period
 
 
-def not_hidden_twice(values: ShownValues | None, options: ValidationInfo) -> ShownValues | None:
+def require_hidden_once(values: ShownValues | None, options: ValidationInfo) -> ShownValues | None:
     """Where values are shown; not shown or sent where they are hidden by the other option."""
     if options.data.get("hide_values") and values not in (None, ShownValues.HIDE):
         raise ValueError(f"is {values.value!r}, and hide_values hides them; leave one of them out")
     return values
 
 
-def connect_address(url: str | None, info: ValidationInfo) -> str | None:
+def require_connect_address(url: str | None, info: ValidationInfo) -> str | None:
     """The address of a Spark Connect server, which requires the Spark engine."""
     if url is None:
         return None
@@ -264,7 +261,7 @@ def require_function_or_file(reference: str | None) -> str | None:
     return reference
 
 
-def table_or_folder(target: str | None, info: ValidationInfo) -> str | None:
+def require_engine_of_table(target: str | None, info: ValidationInfo) -> str | None:
     """Where results go as tables; a catalog's table requires an engine with a catalog."""
     if target is not None and is_of_catalog(target) and info.data.get("engine") == "local":
         raise ValueError(
@@ -273,7 +270,7 @@ def table_or_folder(target: str | None, info: ValidationInfo) -> str | None:
     return target
 
 
-def as_compatible(columns: str | None, info: ValidationInfo) -> str | None:
+def require_compatible_matching(columns: str | None, info: ValidationInfo) -> str | None:
     """How columns are matched; the service's behaviour, if requested, decides it."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
         raise ValueError("is 'name', and compat is 'service', which means exact; leave one of them out")
@@ -308,8 +305,8 @@ def _read_span(shortest: timedelta, requirement: str, text: str) -> timedelta:
     return span
 
 
-_period = partial(_read_span, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
-_wait = partial(_read_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
+_read_period = partial(_read_span, timedelta.resolution, "longer than nothing, such as PT24H or P7D")
+_read_wait = partial(_read_span, timedelta(0), "a time to wait, such as PT10M, or PT0S for none")
 
 
 def _read_thresholds(text: str) -> dict[str, float]:
@@ -388,8 +385,8 @@ WholeNumber = Annotated[int, BeforeValidator(_read_whole_number), Placeholder("N
 Moment = Annotated[datetime, parse_text_by(_read_moment), Placeholder("TIME")]
 TableVersion = Annotated[Version, BeforeValidator(_read_version), Placeholder("VERSION|TIME")]
 Duration = Annotated[timedelta, parse_text_by(_read_duration), Placeholder("DURATION")]
-Period = Annotated[timedelta, parse_text_by(_period), Placeholder("DURATION")]
-Wait = Annotated[timedelta, parse_text_by(_wait), Placeholder("DURATION")]
+Period = Annotated[timedelta, parse_text_by(_read_period), Placeholder("DURATION")]
+Wait = Annotated[timedelta, parse_text_by(_read_wait), Placeholder("DURATION")]
 Size = Annotated[int, BeforeValidator(_read_size), Placeholder("SIZE")]
 UpTo100 = Annotated[int, BeforeValidator(_read_percentage), Placeholder("NUMBER")]
 ThresholdsByFeature = Annotated[Mapping[str, float], parse_text_by(_read_thresholds), Placeholder("THRESHOLDS")]
@@ -438,9 +435,6 @@ def parse_threshold_by(setting: str, methods: Registry[Distance]) -> BeforeValid
         return number
 
     return BeforeValidator(read)
-
-
-# The types of the options of a bias job.
 
 
 class IntervalMethod(str, Enum):

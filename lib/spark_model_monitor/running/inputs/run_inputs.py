@@ -194,9 +194,9 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
     if config.checks is not None and config.allow_second_scan:
         return "allow_second_scan is a scan of Deequ"
     if config.checks is not None:
-        from spark_model_monitor.monitors.user_checks.check_loading import reason_spark_is_needed as why_checks_do
+        from spark_model_monitor.monitors.user_checks.check_loading import reason_spark_is_needed
 
-        if reason := why_checks_do(config.checks):
+        if reason := reason_spark_is_needed(config.checks):
             return reason
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
-from enum import IntEnum
 from functools import partial
 
 import numpy as np
@@ -28,23 +27,15 @@ from spark_model_monitor.data.records.json_lines import (
 )
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import ENCODINGS, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import ENCODINGS, NumberedText, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
 from spark_model_monitor.value_class import value_class
 
 
-class Repair(IntEnum):
-    """The repair that a record needed to be readable, and its text in ledger and log; 0 in a frame for none."""
-
-    text: str
-
-    def __new__(cls, number: int, text: str = "") -> Repair:
-        repair = int.__new__(cls, number)
-        repair._value_ = number
-        repair.text = text
-        return repair
+class Repair(NumberedText):
+    """The repair that a record needed to be readable; 0 in a frame for none."""
 
     PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
     JOINED_BY_COMMAS = 2, "joined by commas"

@@ -80,11 +80,10 @@ STAGING = "_staging"  # working folder of a run, below the output; removed at it
 
 @value_class
 class Merged:
-    """The result of a run: the account of its window, the hours it restated, and how many hours it wrote or changed."""
+    """The result of a run: the account of its window, and the hours it restated."""
 
     ledger: MergeLedger
     restated: tuple[RestatedHour, ...] = ()
-    changed: int = 0
 
 
 def merge(
@@ -127,15 +126,15 @@ def merge(
 
             # From here on, files at the output change
             before_publishing()
-            changed = publish_hours(staged, staged.hours, request.output_path, storage)
-            changed += publish_hours(remerged, remerged.hours, request.output_path, storage)
+            publish_hours(staged, request.output_path, storage)
+            publish_hours(remerged, request.output_path, storage)
             _publish(window, request, ledger, restated, staged)
             if pending is not None:
                 pending.remember({**remerged.ids, **staged.ids})
                 # A window without captures may be of a clock that is ahead
                 if captures.files:
                     pending.forget([hour for hour in pending.hours if request.is_over(hour)])
-    return Merged(ledger, tuple(restated), changed)
+    return Merged(ledger, tuple(restated))
 
 
 def _list_captures(engine: Engine, request: MergeRequest, hours: Collection[int] | None) -> HourlySource:
@@ -217,7 +216,8 @@ class _Hours:
                 staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
             # Lines that are too long never reach a task; they are counted here
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
-                staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)} if lines else {})
+                if lines:
+                    staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)})
         require_unchanged(self.engine, *listings)
         return staged
 

@@ -162,23 +162,21 @@ def _read_staged(storage: Storage, folder: str, parts: Parts) -> StagedHours:
 log = logging.getLogger(__name__)
 
 
-def publish_hours(staged: StagedHours, hours: Collection[HourFolder], output_path: str, storage: Storage) -> int:
-    """Publish the merged records of these hours, and return how many have changed.
+def publish_hours(staged: StagedHours, output_path: str, storage: Storage) -> None:
+    """Publish the merged records of all hours.
 
     Raises OutputFailed if one can't be written; those before it stay published, and a rerun continues.
     """
-    return sum(_publish_hour(staged, hour, output_path, storage) for hour in sorted(hours))
+    for hour in sorted(staged.hours):
+        _publish_hour(staged, hour, output_path, storage)
 
 
-def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> bool:
+def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> None:
     folder = join(output_path, hour.path)
-    target = join(folder, hour.part)
     files = staged.merged.get(hour)
     # Slices become one file per hour; unchanged bytes are not written again
     if files:
-        changed = storage.assemble(files, target)
-    else:
-        changed = storage.exists(target)
+        storage.assemble(files, join(folder, hour.part))
     # Files of an earlier merge with other settings would be read twice by the monitor
     for path in _list_parts(folder, storage):
         name = path.rpartition("/")[2]
@@ -189,7 +187,6 @@ def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, stora
     content = (json.dumps(staged.hours[hour].to_json_dict()) + "\n").encode()
     if not storage.exists(path) or storage.read(path) != content:
         storage.write(path, content)
-    return changed
 
 
 def _list_parts(folder: str, storage: Storage) -> list[str]:

@@ -6,8 +6,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from spark_model_monitor.data.records.windows import Window
@@ -18,13 +19,25 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.reports.outputs.printable import format_table
 from spark_model_monitor.value_class import value_class
 
+VERSION = 1  # of replay.json
+
 _DEVIATION = re.compile(r" \+/- \S+(?= was )")
 _CHECK = "constraint_check_type"
 _TEXT = "description"
 
+_TOPICS = {
+    "data_type_check": "types",
+    "completeness_check": "completeness",
+    "categorical_values_check": "categories",
+    "missing_column_check": "number of columns",
+    "extra_column_check": "number of columns",
+}
+_COLUMNS = {InferredType.INTEGRAL: "discrete", InferredType.FRACTIONAL: "continuous", InferredType.STRING: "text"}
+_NOTHING = "-"
+
 
 @dataclass(frozen=True, slots=True, order=True)
-class Reported:
+class ReportedViolation:
     """One violation of any monitor. subject: the feature, or the metric with its facet."""
 
     subject: str
@@ -32,23 +45,28 @@ class Reported:
     text: str
 
     @classmethod
-    def of(cls, violation: Mapping[str, Any]) -> Reported:
+    def of(cls, violation: Mapping[str, Any]) -> ReportedViolation:
         """The violation in one member of constraint_violations.json."""
         subject = " ".join(str(value) for name, value in violation.items() if name not in (_CHECK, _TEXT))
         return cls(subject, str(violation[_CHECK]), _DEVIATION.sub("", str(violation[_TEXT])))
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What two violations have in common that differ in their text alone."""
+        return self.subject, self.check
 
 
 @value_class
 class Verdict:
     """The violations that one side has for a window, or the reason why it has none."""
 
-    violations: frozenset[Reported] = frozenset()
+    violations: frozenset[ReportedViolation] = frozenset()
     failure: str | None = None
 
     @classmethod
     def of(cls, violations: Iterable[Mapping[str, Any]]) -> Verdict:
         """The verdict in the members of a constraint_violations.json."""
-        return cls(frozenset(map(Reported.of, violations)))
+        return cls(frozenset(map(ReportedViolation.of, violations)))
 
     def plain(self) -> dict[str, Any]:
         """The verdict as a JSON object, violations sorted by subject."""
@@ -61,14 +79,11 @@ class Verdict:
         """The verdict that `plain` returned. Raises KeyError or TypeError if it is not one."""
         if "failure" in content:
             return cls(failure=str(content["failure"]))
-        violations = [Reported(**members) for members in content["violations"]]
+        violations = [ReportedViolation(**members) for members in content["violations"]]
         # A journal may have been edited: a wrong type must not show up as a difference
-        if not all(
-            isinstance(text, str)
-            for violation in violations
-            for text in (violation.subject, violation.check, violation.text)
-        ):
-            raise TypeError("the members of a violation are texts")
+        for violation in violations:
+            if not all(isinstance(text, str) for text in astuple(violation)):
+                raise TypeError("the members of a violation are texts")
         return cls(frozenset(violations))
 
 
@@ -95,40 +110,25 @@ def compare_verdicts(expected: Verdict, actual: Verdict) -> tuple[Difference, ..
     """The differences of `actual` from `expected`, by subject; empty if they are equal."""
     if expected.failure is not None or actual.failure is not None:
         return (Difference(DifferenceKind.FAILED, text=actual.failure or expected.failure or ""),)
-    return tuple(
-        sorted(
-            _compare_violations(expected, actual),
-            key=lambda difference: (difference.subject, difference.check, difference.text),
-        )
-    )
+    differences = _compare_violations(expected.violations, actual.violations)
+    return tuple(sorted(differences, key=attrgetter("subject", "check", "text")))
 
 
-def _compare_violations(expected: Verdict, actual: Verdict) -> Iterator[Difference]:
-    missing = expected.violations - actual.violations
-    added = actual.violations - expected.violations
+def _compare_violations(
+    expected: frozenset[ReportedViolation], actual: frozenset[ReportedViolation]
+) -> Iterator[Difference]:
+    missing = expected - actual
+    added = actual - expected
     # Missing with one text and added with another is one difference, not two
-    changed_texts = {(violation.subject, violation.check) for violation in missing} & {
-        (violation.subject, violation.check) for violation in added
-    }
-    for violations, kind in ((missing, DifferenceKind.FEWER), (added, DifferenceKind.MORE)):
-        for violation in violations:
-            if (violation.subject, violation.check) not in changed_texts:
-                yield Difference(kind, violation.subject, violation.check, violation.text)
-            elif kind is DifferenceKind.MORE:
-                yield Difference(DifferenceKind.OTHER_TEXT, violation.subject, violation.check, violation.text)
-
-
-VERSION = 1
-
-_TOPICS = {
-    "data_type_check": "types",
-    "completeness_check": "completeness",
-    "categorical_values_check": "categories",
-    "missing_column_check": "number of columns",
-    "extra_column_check": "number of columns",
-}
-_COLUMNS = {InferredType.INTEGRAL: "discrete", InferredType.FRACTIONAL: "continuous", InferredType.STRING: "text"}
-_NOTHING = "-"
+    changed_keys = {violation.key for violation in missing} & {violation.key for violation in added}
+    for violation in missing:
+        if violation.key not in changed_keys:
+            yield Difference(DifferenceKind.FEWER, violation.subject, violation.check, violation.text)
+    for violation in added:
+        kind = DifferenceKind.MORE
+        if violation.key in changed_keys:
+            kind = DifferenceKind.OTHER_TEXT
+        yield Difference(kind, violation.subject, violation.check, violation.text)
 
 
 @value_class
@@ -158,11 +158,8 @@ class Certificate:
     @property
     def is_equal(self) -> bool:
         """Whether at least one window could be compared, and all of those are equal."""
-        compared = [
-            window_differences
-            for window in self.windows
-            if (window_differences := self.compare_window(window)) is not None
-        ]
+        differences_by_window = [self.compare_window(window) for window in self.windows]
+        compared = [differences for differences in differences_by_window if differences is not None]
         return bool(compared) and not any(compared)
 
     def compare_window(self, replayed: ReplayedWindow) -> tuple[Difference, ...] | None:
@@ -182,14 +179,16 @@ class Certificate:
 
     def summary(self) -> str:
         """The certificate's own line, and with reports one for our default; then items without a counterpart."""
-        lines = [self._line([self.compare_window(window) for window in self.windows])]
+        lines = [self._summarize([self.compare_window(window) for window in self.windows])]
         if self.with_reports:
-            by_default = self._line([self.compare_default(window) for window in self.windows])
+            by_default = self._summarize([self.compare_default(window) for window in self.windows])
             lines.append(f"our default compared with the reports: {by_default}")
-            without = sum(window.report is None for window in self.windows)
             # Windows without a report count neither as equal nor as different
-            lines += [f"{format_noun_count(without, 'window')} without a report"] if without else []
-            lines += [f"{format_noun_count(len(self.unmatched), 'report')} without a window"] if self.unmatched else []
+            num_without_report = sum(window.report is None for window in self.windows)
+            if num_without_report:
+                lines.append(f"{format_noun_count(num_without_report, 'window')} without a report")
+            if self.unmatched:
+                lines.append(f"{format_noun_count(len(self.unmatched), 'report')} without a window")
         else:
             lines.append("no reports were given: --compat service was compared with our default")
         return "\n".join(lines)
@@ -220,13 +219,12 @@ class Certificate:
         }
 
     def _format_row(self, replayed: ReplayedWindow) -> list[str]:
-        differences = self.compare_window(replayed)
         return [
             f"{replayed.window.start:%Y-%m-%dT%HZ}",
             _NOTHING if replayed.report is None else _format_cell(replayed.report),
             _format_cell(replayed.service),
             _format_cell(replayed.default),
-            "no report" if differences is None else _format_counts(differences) or "equal",
+            _format_result(self.compare_window(replayed)),
         ]
 
     def _describe_window(self, replayed: ReplayedWindow) -> dict[str, Json]:
@@ -244,21 +242,23 @@ class Certificate:
             "differences_of_default": _plain_differences(by_default),
         }
 
-    def _line(self, of_windows: Iterable[tuple[Difference, ...] | None]) -> str:
-        compared = [differences for differences in of_windows if differences is not None]
+    def _summarize(self, differences_by_window: Sequence[tuple[Difference, ...] | None]) -> str:
+        """How many of the windows that could be compared are equal, and in what the others differ."""
+        compared = [differences for differences in differences_by_window if differences is not None]
         differing = [differences for differences in compared if differences]
         equal = f"{len(compared) - len(differing):,} of {format_noun_count(len(compared), 'window')} equal"
         if not differing:
             return equal
         # Each topic once a window, so that a window with many columns doesn't outweigh the others
-        topics = Counter(
-            topic for differences in differing for topic in {self._topic(difference) for difference in differences}
-        )
+        counts: Counter[str] = Counter()
+        for differences in differing:
+            counts.update({self._find_topic(difference) for difference in differences})
         # The most frequent first; among equals by name
-        named = ", ".join(topic for topic, _ in sorted(topics.items(), key=lambda item: (-item[1], item[0])))
-        return f"{equal}; {len(differing):,} differ{'s' if len(differing) == 1 else ''}: {named}"
+        topics = ", ".join(sorted(counts, key=lambda topic: (-counts[topic], topic)))
+        verb = "differs" if len(differing) == 1 else "differ"
+        return f"{equal}; {len(differing):,} {verb}: {topics}"
 
-    def _topic(self, difference: Difference) -> str:
+    def _find_topic(self, difference: Difference) -> str:
         """The topic of a difference, in a few words."""
         if difference.kind is DifferenceKind.FAILED:
             return "a side without a verdict"
@@ -270,11 +270,13 @@ class Certificate:
         return _TOPICS.get(difference.check, difference.check)
 
 
-def _format_counts(differences: Sequence[Difference]) -> str:
+def _format_result(differences: Sequence[Difference] | None) -> str:
+    if differences is None:
+        return "no report"
     counts = Counter(difference.kind for difference in differences)
     if counts[DifferenceKind.FAILED]:
         return "no verdict"
-    return ", ".join(f"{count:,} {kind.value}" for kind in DifferenceKind if (count := counts[kind]))
+    return ", ".join(f"{counts[kind]:,} {kind.value}" for kind in DifferenceKind if counts[kind]) or "equal"
 
 
 def _format_cell(verdict: Verdict) -> str:

@@ -403,7 +403,8 @@ def _read_table(data: Data, trial: Trial, *, with_label: bool) -> OutcomeDataset
         )
     named = {"prediction": trial.prediction, "probability": trial.probability, "label": trial.label}
     addresses: dict[str, Any] = {name: address for name, address in named.items() if address is not None}
-    addresses |= {} if with_label else {"label": None}
+    if not with_label:
+        addresses["label"] = None
     return outcomes(data, trial.plan, identity=trial.identity, engine="local", **addresses)
 
 
@@ -543,13 +544,17 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     """The inputs of a model, one row per id."""
     inputs = _read_inputs(data, trial, identified=True)
     is_captured = _infer_format(data) in OF_CAPTURES
-    taken = [f"c{position}" for position in range(len(inputs.names))] + ([inputs.reason] if inputs.reason else [])
-    taken += [LINE] if is_captured else []
-    frame = pa.Table.from_batches(cast("LocalPartitions", inputs.table).selected(taken, taken).batches()).to_pandas()
+    columns = [f"c{position}" for position in range(len(inputs.names))]
+    if inputs.reason:
+        columns.append(inputs.reason)
+    if is_captured:
+        columns.append(LINE)
+    rows = cast("LocalPartitions", inputs.table).selected(columns, columns)
+    frame = pa.Table.from_batches(rows.batches()).to_pandas()
     # Refused rows have a reason other than 0
     if inputs.reason:
         frame = frame[frame.pop(inputs.reason) == 0]
-    names = dict(zip(taken, inputs.names, strict=False))
+    names = dict(zip(columns, inputs.names, strict=False))
     if is_captured:
         lines = frame.pop(LINE)
         # Rows of one captured line are neighbours; their ids are numbered as in `_identify_rows`

@@ -43,7 +43,7 @@ from spark_model_monitor.running.kinds import read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.running.runtime.ending import exit_status
-from spark_model_monitor.running.runtime.further_outputs import HISTORY, SINK, FurtherOutputs
+from spark_model_monitor.running.runtime.further_outputs import ALERTS, HISTORY, FurtherOutputs
 from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember, write_verdict
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
@@ -103,10 +103,9 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     judged_windows: list[tuple[_Window, Findings]] = []
     further_outputs = FurtherOutputs()
     learnt = _read_learnt_baseline(config)
+    until = ""
     if learnt is not None and learnt.window is not None:
         until = learnt.window.end
-    else:
-        until = ""
     # A young table learns its baseline from its first commits
     is_young = len(read_history(above).entries) < FEWEST and format_moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
@@ -213,7 +212,7 @@ def _judge_commit(
     reference = run_inputs.reference_to_baseline(config, monitor)
     run = put_in_place(findings, config, reference)
     commit_outputs = FurtherOutputs()
-    commit_outputs.write(SINK, lambda: notify(findings, run, config))
+    commit_outputs.write(ALERTS, lambda: notify(findings, run, config))
     commit_outputs.write(HISTORY, lambda: remember(findings, run, config, reference))
     commit_outputs.note(config.output_path)
     log.info("%s", write_verdict(findings, run, config))
@@ -433,10 +432,9 @@ def _format_exit_message(
     # The worst commit decides the status of the whole run
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
+        learning = ""
         if len(judged_windows) < LEAST_COMMITS and judged_windows[0][1].baseline is None:
             learning = f"; verdicts begin with {LEAST_COMMITS}"
-        else:
-            learning = ""
         return f"Completed: {counted}{learning}.", status
     return f"CompletedWithViolations: {counted}: {list_names(named_commits, MOST_LISTED_COMMITS)}.", status
 

@@ -25,7 +25,7 @@ from spark_model_monitor.reports.outputs.result_tables import encode_summary
 from spark_model_monitor.reports.outputs.run_files import publish, read_current_run, read_document, read_run_file
 from spark_model_monitor.running.kinds import monitor_of_state, monitor_types
 from spark_model_monitor.statistics.states import Profile, State
-from spark_model_monitor.storage import join, read_file, write_file
+from spark_model_monitor.storage import join, read_file, resolve_path, write_file
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     Raises
     ------
     BadConfiguration
-        If there are fewer than two paths.
+        If there are fewer than two paths, or two of one run.
     BadInput
         If there is no run at a path.
     BadState
@@ -66,6 +66,11 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     """
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
+    # A path has several spellings
+    resolved_paths = [resolve_path(path) for path in paths]
+    for path, resolved_path in zip(paths, resolved_paths, strict=True):
+        if resolved_paths.count(resolved_path) > 1:
+            raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
     state: State = _add_states(paths)
     monitor = monitor_of_state(paths[0], state)
     # Types are decided from the whole sum: a column may be integral in one run and fractional in all

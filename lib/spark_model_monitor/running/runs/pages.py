@@ -172,6 +172,7 @@ def _add_context_to_section(
 
 OF_FOLDER = "In the commands FOLDER is the folder of this page"
 OF_NAMED_FOLDER = "Run the commands in the folder that has {}"
+OF_ADDRESS = "Run the commands where {} can be reached"
 IN_COMMANDS = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
 BOTH_IN_COMMANDS = "compare BASELINE FOLDER"
 
@@ -185,7 +186,8 @@ def name_folders(html: str, folder: str, baseline: BaselineReference | None) -> 
         baseline_name = escape(quote(_shorten_path(baseline.folder.partition("/_runs/")[0])))
     named = IN_COMMANDS.sub(lambda _: own_name, html)
     named = named.replace(BOTH_IN_COMMANDS, f"compare {baseline_name} {own_name}")
-    return named.replace(OF_FOLDER, OF_NAMED_FOLDER.format(own_name)).replace(WHERE_FOLDER_IS, ".")
+    where = OF_NAMED_FOLDER if is_local(folder) else OF_ADDRESS
+    return named.replace(OF_FOLDER, where.format(own_name)).replace(WHERE_FOLDER_IS, ".")
 
 
 def _shorten_path(path: str) -> str:

@@ -492,10 +492,8 @@ class Findings(AsTables):
         names_no_values = self.unnamed is self.results
         return self.judgement.page(self.results, hide_values=names_no_values), self.headline()
 
-    def headline(self, *, with_values: bool = True) -> Headline:
-        """What changed, since when, by how much. with_values: whether to show values of records."""
-        if not with_values:
-            return self.without_values.headline()
+    def headline(self) -> Headline:
+        """What changed, since when, by how much."""
         outputs: frozenset[str] = getattr(self.baseline, "outputs", frozenset())
         return write_headline(self.results, self.current.context.window, outputs, self.hints)
 

@@ -1,7 +1,7 @@
 """What a job sends and writes once its run is published: the alert first, then every other output by itself.
 
     further_outputs = FurtherOutputs()
-    further_outputs.write(SINK, lambda: notify(findings, run, config))
+    further_outputs.write(ALERTS, lambda: notify(findings, run, config))
     further_outputs.write("junit", lambda: write_junit(findings, config))
     further_outputs.note(config.output_path)
     job.finish(*further_outputs.end(*describe_end(findings, config)))
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SINK = "sink"  # the option of alerts
+ALERTS = "alerts"  # to sinks, and their history
 HISTORY = "history"  # of windows
 
 
@@ -72,7 +72,7 @@ class FurtherOutputs:
         # A failure counts for more than what the run found
         if not self.failures:
             return message, exit_status
-        unstored = [self.failures[name] for name in (SINK, HISTORY) if name in self.failures]
+        unstored = [self.failures[name] for name in (ALERTS, HISTORY) if name in self.failures]
         if unstored:
             return failed("; ".join([*unstored, "the documents of the run are in place"])), ExitStatus.FAILED
         return published_without(list(self.failures), message), ExitStatus.FAILED

@@ -61,12 +61,12 @@ log = logging.getLogger(__name__)
 
 LAST_STEPS_SECONDS = 60  # time limit for an interrupted run to write its message and to stop Spark
 
-_WITH_TRACES: list[str] = []
+_jobs_with_traces: list[str] = []
 
 
 def has_no_trace() -> bool:
     """Whether the jobs of this process left it unchanged: none loaded users' code, or Spark."""
-    return not _WITH_TRACES
+    return not _jobs_with_traces
 
 
 def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Job:
@@ -107,10 +107,10 @@ class Job:
         self._has_failed = False
         self._began = time.monotonic()
         self._session: SparkSession | None = None
-        self._watch: Any = None
+        self._master_watch: Any = None
         self._is_alone = False
-        self._visit = ExitStack()
-        self._around = ExitStack()  # contexts to close in the thread that opened them
+        self._during_session = ExitStack()  # contexts that end before Spark
+        self._during_run = ExitStack()  # contexts that end last, in the thread that opened them
         self._time_limit: status.TimeLimit | None = None
 
     @property
@@ -142,13 +142,13 @@ class Job:
             raise reading.without_consequences(error) from error
         # A process in which others' code ran isn't used for another job
         if not config.leaves_no_trace:
-            _WITH_TRACES.append(self.name)
+            _jobs_with_traces.append(self.name)
         # Of several sources one wins: --verbose says which
         for name, value_of_option in sources.values.items():
             log.debug("%s is set by %s", name, value_of_option.place)
         for sentence in sources.chosen:
             log.info("%s", sentence)
-        self._visit.enter_context(enable_progress(config.progress))
+        self._during_session.enter_context(enable_progress(config.progress))
         # Variables are shared by jobs; a flag was meant for this one
         for level, is_flag in ((logging.INFO, False), (logging.WARNING, True)):
             ignored = [location for location in config.ignored if location.startswith("--") is is_flag]
@@ -170,19 +170,19 @@ class Job:
         It also makes the run hold its output, and so tests it before hours are spent computing results.
         Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `lease_wait`.
         """
-        self._around.enter_context(following_links(self.config.follow_links))
-        engine = self._local() or plugin("spark").SparkEngine(self._spark())
+        self._during_run.enter_context(following_links(self.config.follow_links))
+        engine = self._choose_local_engine() or plugin("spark").SparkEngine(self._open_session())
         if self._session is None:
-            self._around.enter_context(opened_here())
+            self._during_run.enter_context(opened_here())
         else:
-            self._around.enter_context(opened_by(self._session))
+            self._during_run.enter_context(opened_by(self._session))
         self._forget_message(has_engine=True)
         # Held before anything is read: of two runs at one output the second waits
         output = self.config.output_path
-        self._visit.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
+        self._during_session.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
         return engine
 
-    def _local(self) -> LocalEngine | None:
+    def _choose_local_engine(self) -> LocalEngine | None:
         """This machine's engine, if it is the one to use; the log says which engine is used, and why."""
         engine = self.config.engine
         why = why_spark_runs(self.config, self._host)
@@ -190,29 +190,31 @@ class Job:
             log.info("engine: Spark, %s", why if engine is EngineName.AUTO else "as requested")
             return None
         log.info("engine: local, %s", "as requested" if engine is EngineName.LOCAL else "all of the data is read here")
-        self._visit.enter_context(encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key)))
+        self._during_session.enter_context(
+            encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key))
+        )
         # Arrow would import pandas with its first array, a fifth of a second that only users' code may need
         if self._is_alone and self.config.needs_no_pandas:
             hide_pandas_from_arrow()
         return LocalEngine(self.config.max_record_size)
 
-    def _spark(self) -> SparkSession:
-        _WITH_TRACES.append(self.name)
+    def _open_session(self) -> SparkSession:
+        _jobs_with_traces.append(self.name)
         edge = plugin("spark")
         encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
         session: SparkSession
         # A session of the caller's gets its settings for the time of this run alone
         if self._host is None:
-            session = self._start(encryption)
+            session = self._start_spark(encryption)
         else:
-            session = self._visit.enter_context(edge.session_within(self._host, encryption))
+            session = self._during_session.enter_context(edge.session_within(self._host, encryption))
         self._session = session
         self._session.conf.set(MAX_RECORD_SIZE, str(self.config.max_record_size))
         edge.get_application(self._session).tag_jobs(self._tag)
         self._session.conf.set(edge.LOG_VALUES, str(self._logs_values).lower())
         return session
 
-    def _start(self, settings: Mapping[str, str]) -> SparkSession:
+    def _start_spark(self, settings: Mapping[str, str]) -> SparkSession:
         began = time.monotonic()
         edge = plugin("spark")
         if self.config.remote is not None:
@@ -221,7 +223,7 @@ class Job:
             settings = {**settings, **create_catalog_settings(self.config.results_table)}
             with edge.as_submitted():
                 spark = edge.start_session(self.name, progress=self.config.progress, settings=settings)
-            self._watch = edge.MasterWatch(spark)
+            self._master_watch = edge.MasterWatch(spark)
         log.info(
             "started Spark %s on %s, %.1f s",
             spark.version,
@@ -277,8 +279,8 @@ class Job:
         # Logging and signals are the caller's business in a process that isn't ours
         if self._host is None:
             start_logging(self._arguments)
-            self._around.enter_context(ended_by_signals())
-            self._around.enter_context(run_at_exit(self._leave_last_message))
+            self._during_run.enter_context(ended_by_signals())
+            self._during_run.enter_context(run_at_exit(self._leave_last_message))
         self._forget_message()
         return self
 
@@ -291,7 +293,7 @@ class Job:
         self._lift_time_limit()
         # The driver's connection to the JVM still waits for the interrupted call; another thread has its own.
         interrupted = error is not None and is_interruption(error)
-        steps = _in_a_thread if interrupted else lambda step: step()
+        run_step = _run_in_a_thread if interrupted else _run_here
         try:
             if error is not None:
                 # Unless the configuration itself is what failed
@@ -300,10 +302,10 @@ class Job:
             # Neither an error nor finish(): a fault of the job's own code
             elif self._message is None:
                 self._fail(Failure("the job ended without saying what came of it", status.ExitStatus.FAILED), None)
-            steps(self._leave_message)
+            run_step(self._leave_message)
         finally:
-            steps(self._stop)
-            self._around.close()
+            run_step(self._stop)
+            self._during_run.close()
             if self._host is not None and interrupted:
                 plugin("spark").get_application(self._host).reconnect()
         return self._host is None or error is None or isinstance(error, (Exception, status.OutOfTime))
@@ -382,26 +384,30 @@ class Job:
         """Stop what Spark is doing, through another connection than the one that waits for it."""
         if self._session is not None:
             application = plugin("spark").get_application(self._session)
-            _in_a_thread(lambda: application.cancel_jobs(self._tag))
+            _run_in_a_thread(lambda: application.cancel_jobs(self._tag))
 
     def _stop(self) -> None:
         if self._session is None:
-            self._visit.close()
+            self._during_session.close()
             return
         # The end of our own session is no loss of its master
-        if self._watch is not None:
-            self._watch.end()
+        if self._master_watch is not None:
+            self._master_watch.end()
         try:
             if self._host is not None:
                 plugin("spark").end_jobs(self._session, self._tag)  # jobs that an interruption left behind
-            self._visit.close()
+            self._during_session.close()
             if self._host is None:
                 plugin("spark").stop_session(self._session, self._tag)
         except Exception as error:  # the JVM may be gone already, which is fine
             log.info("Spark had already ended (%s)", type(error).__name__)
 
 
-def _in_a_thread(step: Callable[[], None]) -> None:
+def _run_here(step: Callable[[], None]) -> None:
+    step()
+
+
+def _run_in_a_thread(step: Callable[[], None]) -> None:
     """Run a final step in a thread, and abandon it if it hangs."""
     thread = threading.Thread(target=step, daemon=True)
     thread.start()

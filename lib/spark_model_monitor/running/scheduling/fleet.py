@@ -122,7 +122,8 @@ def read_fleet(paths: Sequence[Path], alarms_per_month: float | None = None, sta
             file_entries, file_sinks, alarm_limit = _read_entries_file(path, past)
             fleet_entries += _add_explaining_plans(file_entries)
             sinks += file_sinks
-            alarm_limits += [] if alarm_limit is None else [alarm_limit]
+            if alarm_limit is not None:
+                alarm_limits.append(alarm_limit)
         else:
             fleet_entries.append(_read_entry(path))
 

@@ -357,10 +357,10 @@ def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
     if not is_ours(entry.name, NameKind.WORD):
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for index, job in enumerate(entry.jobs):
-        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BELOW):
+        if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BY_TIME):
             yield (
-                f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, such "
-                "as %Y/%m/%d/%H"
+                f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, by "
+                "parts of a time that strftime knows, such as %Y/%m/%d/%H"
             )
 
 

@@ -30,7 +30,7 @@ from spark_model_monitor.documents.schedule import Execution, Executions, Execut
 from spark_model_monitor.errors import MESSAGE, BadInput, MissingDependency, MonitorError
 from spark_model_monitor.machine import current_machine
 from spark_model_monitor.plugins import plugin
-from spark_model_monitor.reports.outputs.printable import error_lines
+from spark_model_monitor.reports.outputs.printable import format_error
 from spark_model_monitor.running.configuration.command_line import require_places
 from spark_model_monitor.running.configuration.option_types import flag_name
 from spark_model_monitor.running.product_layout import Layout
@@ -415,7 +415,7 @@ def _run(command: JobCommand) -> None:
     except MonitorError as error:  # before a run exists that could leave its message
         with suppress(MonitorError):
             write_message(failed(str(error)), join(command.output_path, MESSAGE), None)
-        sys.stderr.write(error_lines(error))
+        sys.stderr.write(format_error(error))
         sys.exit(error.exit_status)
     # From here on as if the command had been called by a shell
     sys.argv = ["spark-model-monitor", *command.words]

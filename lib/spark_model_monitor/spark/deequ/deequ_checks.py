@@ -288,10 +288,9 @@ def _judge_by_deequ(checks: DeequChecks, metrics: CheckMetrics) -> Iterator[Cons
 def _judge_by_metric(check: JsonCheck, java: JavaObject, metrics: CheckMetrics) -> ConstraintResult:
     metric = metrics.of(java)
     number = _read_number(metric, check.data_type)
+    fault = ""
     if number is None:
         fault = str(metric.value().failed().get().getMessage())
-    else:
-        fault = ""
     return judge_constraint(check, number, fault, metrics.describe_source(java))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from spark_model_monitor.errors import MonitorError
-from spark_model_monitor.reports.outputs.printable import error_lines
+from spark_model_monitor.reports.outputs.printable import format_error
 from spark_model_monitor.running.configuration.command_line import read_stored_help, require_places
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.launch.request import SparkOption, SubmitRequest, read_request
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str], program: str = "./spark-submit.sh", *, is_ver
 
         submission = build(request, layout, os.environ, Path.cwd())
     except MonitorError as error:
-        sys.stderr.write(error_lines(error))
+        sys.stderr.write(format_error(error))
         if is_verb and "--json" in arguments:
             failure = {"exit_status": int(error.exit_status), "message": f"Error: {error}"}
             sys.stdout.write(f"{json.dumps(failure, indent=2, ensure_ascii=False)}\n")

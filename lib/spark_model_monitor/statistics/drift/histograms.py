@@ -31,8 +31,8 @@ class Histogram:
     @classmethod
     def of(cls, buckets: Sequence[HistogramBin], *, nan: int = 0) -> Histogram:
         """The histogram of these buckets, such as those of statistics.json."""
-        numbers = np.array([(b.lower_bound, b.upper_bound, b.count) for b in buckets], dtype=np.float64).reshape(-1, 3)
-        lower, upper, counts = numbers.T
+        rows = [(bucket.lower_bound, bucket.upper_bound, bucket.count) for bucket in buckets]
+        lower, upper, counts = np.array(rows, dtype=np.float64).reshape(-1, 3).T
         return cls(lower, upper, counts, float(nan))
 
     @classmethod
@@ -41,14 +41,12 @@ class Histogram:
         sketch = numbers.sketch()
         buckets: list[HistogramBin] = []
         if sketch.count:
-            if numbers.minimum is None:
+            low = numbers.minimum
+            if low is None:
                 low = sketch.quantile(0.0)
-            else:
-                low = numbers.minimum
-            if numbers.maximum is None:
+            high = numbers.maximum
+            if high is None:
                 high = sketch.quantile(1.0)
-            else:
-                high = numbers.maximum
             buckets = sketch.buckets(low, high)
         if numbers.negative_infinite:
             buckets = [HistogramBin(-math.inf, -math.inf, numbers.negative_infinite), *buckets]
@@ -94,19 +92,28 @@ def count_histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Coun
     their position is known.
     Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
     """
-    histograms = (baseline, current)
-    edges = np.unique(
-        np.concatenate(
-            [edges[_is_wide(histogram)] for histogram in histograms for edges in (histogram.lower, histogram.upper)]
-        )
+    edges_by_histogram = []
+    for histogram in (baseline, current):
+        is_wide = _is_wide(histogram)
+        edges_by_histogram += [histogram.lower[is_wide], histogram.upper[is_wide]]
+    edges = np.unique(np.concatenate(edges_by_histogram))
+    # Points are matched by value
+    points = np.unique(np.concatenate([histogram.lower[_is_point(histogram)] for histogram in (baseline, current)]))
+    # Where one side counts values without a position, the other has nothing
+    nothing = np.zeros(2)
+    return (
+        np.concatenate((_count_cells(baseline, edges, points), _count_unplaced(baseline), nothing)),
+        np.concatenate((_count_cells(current, edges, points), nothing, _count_unplaced(current))),
     )
-    # Points are matched by value, and what has no position is in no common cell
-    points = np.unique(np.concatenate([histogram.lower[_is_point(histogram)] for histogram in histograms]))
-    unmatched = [(float(histogram.counts[_is_open(histogram)].sum()), histogram.nan) for histogram in histograms]
-    cells = [
-        np.concatenate((_count_spread(histogram, edges), _count_points(histogram, points))) for histogram in histograms
-    ]
-    return np.concatenate((cells[0], unmatched[0], (0.0, 0.0))), np.concatenate((cells[1], (0.0, 0.0), unmatched[1]))
+
+
+def _count_cells(histogram: Histogram, edges: Values, points: Values) -> Counts:
+    return np.concatenate((_count_spread(histogram, edges), _count_points(histogram, points)))
+
+
+def _count_unplaced(histogram: Histogram) -> Counts:
+    """The values of buckets that reach to infinity, and the NaNs."""
+    return np.array([histogram.counts[_is_open(histogram)].sum(), histogram.nan])
 
 
 def _count_between(edges: Values, cdf: StepCdf) -> Counts:

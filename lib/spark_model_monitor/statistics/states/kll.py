@@ -121,11 +121,10 @@ class KllSketch(State):
         """The smallest item with at least `share` (from 0 to 1) of all values at or below it; NaN if there are none."""
         if share not in self._quantiles:
             values, cumulative = self.step_cdf()
+            self._quantiles[share] = math.nan
             if len(values):
                 index = int(cumulative.searchsorted(share * cumulative[-1]))
-            else:
-                index = 0
-            self._quantiles[share] = float(values[min(index, len(values) - 1)]) if len(values) else math.nan
+                self._quantiles[share] = float(values[min(index, len(values) - 1)])
         return self._quantiles[share]
 
     def buckets(self, minimum: float, maximum: float, *, as_deequ: bool = False) -> list[HistogramBin]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -32,11 +33,12 @@ class Pairs(State):
 
     def __add__(self, addend: Pairs) -> Pairs:
         """If one side has not counted something, the other side's count is kept."""
-        counts_by_key = dict(self.counts)
+        sums = dict(self.counts)
         for key, counts in addend.counts.items():
-            mine = counts_by_key.get(key, (0,) * len(counts))
-            counts_by_key[key] = tuple(a + b for a, b in zip(mine, counts, strict=True))
-        return Pairs.of(counts_by_key)
+            if key in sums:
+                counts = tuple(a + b for a, b in zip(sums[key], counts, strict=True))
+            sums[key] = counts
+        return Pairs.of(sums)
 
     def payload(self) -> tuple[Parameters, bytes]:
         """The number of counts of each, then all counts as 64-bit integers."""
@@ -48,23 +50,24 @@ class Pairs(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Pairs:
         numbers = np.frombuffer(payload, "<i8").tolist()
         counts: dict[str, tuple[int, ...]] = {}
+        start = 0
         for key, size in parameters.get("counted", ()):
-            counts[key] = tuple(numbers[:size])
-            numbers = numbers[size:]
-        if not numbers:
-            return cls.of(counts)
-        return cls({"": (-1,)})
+            counts[key] = tuple(numbers[start : start + size])
+            start += size
+        cls.require_size(payload, 8 * start)
+        return cls.of(counts)
 
     def is_consistent(self) -> bool:
         return all(is_valid(json.loads(key), len(counts)) for key, counts in self.counts.items())
 
 
-def is_valid(key: Any, numbers: int) -> bool:
-    """Whether a key that was read is valid and has this many numbers."""
-    columns = key["columns"]
-    if "cells" not in key:
-        return numbers == 2 and 2 <= len(columns) <= 3
-    return len(columns) == 2 and numbers == int(np.prod([count_cells(cells) for cells in key["cells"]]))
+def is_valid(relation: Mapping[str, Any], num_counts: int) -> bool:
+    """Whether a relation that was read has as many columns and counts as its kind needs."""
+    columns = relation["columns"]
+    # Without cells, two counts: the rows it applies to, and those that break it. A sum or a product has a third column.
+    if "cells" not in relation:
+        return num_counts == 2 and 2 <= len(columns) <= 3
+    return len(columns) == 2 and num_counts == math.prod(map(count_cells, relation["cells"]))
 
 
 def count_cells(cells: Mapping[str, Any]) -> int:

@@ -249,10 +249,9 @@ class RowRun(NamedTuple):
         end = 8 * int(is_present.sum())
         # A group of texts in one run and numbers in another is one of texts
         are_numbers = all(run.numbers or not run.hashes for run in (self, following))
+        numbers = b""
         if are_numbers:
             numbers = (self.numbers + following.numbers)[:end]
-        else:
-            numbers = b""
         if is_present.all():
             present = b""
         else:

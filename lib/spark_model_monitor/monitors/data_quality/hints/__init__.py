@@ -18,7 +18,7 @@ from functools import cached_property
 
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
@@ -56,6 +56,13 @@ class ObservedData:
         """Whether it is a text in the baseline, whose own run has said what is odd about it."""
         return self.expected_types.get(feature.name) is InferredType.STRING
 
+    @property
+    def compared_features(self) -> tuple[FeatureComparison, ...]:
+        """The features on both sides; none without a baseline."""
+        if self.compared is None:
+            return ()
+        return self.compared.features
+
     @cached_property
     def expected_types(self) -> dict[str, InferredType]:
         """The types of the features in the baseline; empty if there is none."""
@@ -80,3 +87,8 @@ def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
     return list_names(
         [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MOST_LISTED_NAMES
     )
+
+
+def list_quoted(names: Iterable[str]) -> str:
+    """Names in quotes, the first few of them."""
+    return list_names([repr(name) for name in names], MOST_LISTED_NAMES)

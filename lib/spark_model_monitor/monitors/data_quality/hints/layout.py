@@ -105,10 +105,8 @@ def column_roles(data: ObservedData) -> HintSentences:
     # Several columns are missing, of which one may be the label
     absent = find_absent_columns(compared.baseline, compared.current.by_name)
     if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
-        yield (
-            absent,
-            f"no record has {list_names([*map(repr, absent)])}; if one is the label, write --label and its name",
-        )
+        names = list_names([repr(name) for name in absent])
+        yield absent, f"no record has {names}; if one is the label, write --label and its name"
 
 
 @register_hint("segments")

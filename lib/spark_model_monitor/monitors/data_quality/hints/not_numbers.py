@@ -7,13 +7,12 @@ import re
 from collections import Counter
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
-from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
-    MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
     list_columns,
+    list_quoted,
     register_hint,
 )
 from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
@@ -226,7 +225,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
         line = "a line"
     else:
         return
-    finding = f"{line} has {description}, in {list_names([repr(name) for name in summed], MOST_LISTED_NAMES)}"
+    finding = f"{line} has {description}, in {list_quoted(summed)}"
     yield summed, f"{finding}; take this line off the data"
 
 

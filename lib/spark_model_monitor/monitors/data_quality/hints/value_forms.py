@@ -1,11 +1,10 @@
-"""The look of values: texts that are numbers, whole fractions, values that fill gaps, follow the hour, or name groups of rows."""
+"""Hints on how values are written, on missing values, on features that follow the hour, and on columns that group rows."""
 
 from __future__ import annotations
 
 import re
 
 from spark_model_monitor.documents.headline import FEWER_MISSING
-from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (
@@ -14,10 +13,11 @@ from spark_model_monitor.monitors.data_quality.hints import (
     HintSentences,
     ObservedData,
     list_columns,
+    list_quoted,
     register_hint,
 )
 from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
-from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
+from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
@@ -38,8 +38,8 @@ def decimal_commas(data: ObservedData) -> HintSentences:
         if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):
             counts_by_feature[feature.name] = feature.data_types.text, feature.num_present
     if counts_by_feature:
-        instead = "write 1.5 for 1,5 (pandas: read_csv with decimal=',', then to_csv)"
-        yield counts_by_feature, f"decimal commas make texts of numbers: {list_columns(counts_by_feature)}; {instead}"
+        finding = f"decimal commas make texts of numbers: {list_columns(counts_by_feature)}"
+        yield counts_by_feature, f"{finding}; write 1.5 for 1,5 (pandas: read_csv with decimal=',', then to_csv)"
 
 
 @register_hint("rows_in_cells")
@@ -86,9 +86,8 @@ def another_precision(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    features = data.compared.features if data.compared is not None else ()
     names = []
-    for feature in features:
+    for feature in data.compared_features:
         numbers = feature.baseline.numbers
         numbers_now = feature.now.numbers
         if numbers is None or numbers_now is None or not feature.are_rounded:
@@ -97,8 +96,8 @@ def another_precision(data: ObservedData) -> HintSentences:
         if numbers.step_cdf().decimals == numbers_now.step_cdf().decimals:
             names.append(feature.name)
     if names:
-        which = list_names([*map(repr, names)], MOST_LISTED_NAMES)
-        yield names, f"numbers are in another precision than the baseline's, and compared in the coarser one: {which}"
+        finding = "numbers are in another precision than the baseline's, and compared in the coarser one"
+        yield names, f"{finding}: {list_quoted(names)}"
 
 
 @register_hint(FEWER_MISSING)
@@ -109,7 +108,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
     Source: D4.1.
     """
     missing_by_feature: dict[str, tuple[int, int]] = {}
-    for feature in data.compared.features if data.compared is not None else ():
+    for feature in data.compared_features:
         before = feature.baseline
         now = feature.now
         if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
@@ -129,43 +128,38 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
 
     Source: D4.18.
     """
-    if data.compared is not None:
-        features = data.compared.features
-    else:
-        features = ()
-    followers = [
-        feature for feature in features if feature.season and feature.season.learnt and feature.season.stands_out
-    ]
-    names = [follower.name for follower in followers]
-    if not names:
+    seasons: dict[str, Season] = {}
+    names_with_one_value = []
+    for feature in data.compared_features:
+        season = feature.season
+        if season is not None and season.learnt and season.stands_out:
+            seasons[feature.name] = season
+            if feature.now.num_values == 1:
+                names_with_one_value.append(feature.name)
+    if not seasons:
         return
-    which = list_names([*map(repr, names)], MOST_LISTED_NAMES)
-    finding = f"compared with this hour of earlier days, which the baseline is unlike: {which}"
+    finding = f"compared with this hour of earlier days, which the baseline is unlike: {list_quoted(seasons)}"
     # Those of which another hour is like this one
-    moved = [
-        follower.name for follower in followers if follower.season is not None and follower.season.like != CLOCK_DAY
-    ]
+    moved = [name for name, season in seasons.items() if season.like != CLOCK_DAY]
     if moved:
         named = ", ".join(map(repr, moved[:MOST_LISTED_NAMES]))
         finding += f"; {named} at another hour than before: clocks were put forward or back, it seems"
-    constant = [follower.name for follower in followers if follower.now.num_values == 1]
-    if constant:
-        named = ", ".join(map(repr, constant[:MOST_LISTED_NAMES]))
+    if names_with_one_value:
+        named = ", ".join(map(repr, names_with_one_value[:MOST_LISTED_NAMES]))
         finding += f"; {named} has one value at each hour: leave it out, it says nothing but the time"
-    yield names, finding
+    yield seasons, finding
 
 
 @register_hint("group_column")
-def group_column(window: ObservedData) -> HintSentences:
+def group_column(data: ObservedData) -> HintSentences:
     """A column's values explain why rows of the window are alike, and nobody named it as `--group-column`.
 
     Source: D4.23.
     """
-    effects = None
-    if window.compared is not None:
-        effects = window.compared.design_effects
-    if effects is None or effects.group_column is None:
+    if data.compared is None or data.compared.design_effects is None:
         return
-    name = effects.group_column
+    name = data.compared.design_effects.group_column
+    if name is None:
+        return
     reason = f"rows with the same {name!r} are alike and lie scattered over the window"
     yield (name,), f"{reason}, so they say less than as many others; make the baseline with --group-column {name}"

@@ -1,4 +1,4 @@
-"""The segment of a change: how much each one contributes to the distance of a feature. Pure.
+"""The segments of a change: how much each contributes to the distance of a feature, and the drift in each of them. Pure.
 
 Source: D4.13.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,8 @@ from spark_model_monitor.statistics.states.segments import Segmented, has_column
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
     from spark_model_monitor.statistics.states.profile import Measures
+
+CHECKS_WITH_PARTS = (DRIFT, COMPLETENESS)
 
 Measure = Callable[[FeatureProfile], tuple[float, float]]
 """The counted values of a feature, and the total."""
@@ -87,29 +90,35 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
 
     The cut is the one with the segment that has most of the change relative to its share of the rows.
     """
-    best: tuple[float, SegmentPart | None, float] = (0.0, None, 0.0)
-    for _, group in groupby(parts, key=lambda part: part.cut):
-        # The segment with most of the change inside, and how much the shares of segments explain
-        cut_segments = list(group)
-        distance = sum(part.within + part.mix for part in cut_segments)
-        top = max(cut_segments, key=lambda part: part.within)
-        share = 0.0
-        mixed = 0.0
-        if distance:
-            share = top.within / distance
-            mixed = sum(part.mix for part in cut_segments) / distance
-        if mixed >= LEAST_SHARE_OF_CHANGE and mixed - LEAST_SHARE_OF_CHANGE > best[0]:
-            best = mixed - LEAST_SHARE_OF_CHANGE, max(cut_segments, key=lambda part: part.mix), mixed
-        elif share >= LEAST_SHARE_OF_CHANGE and share - top.rows > best[0]:
-            best = share - top.rows, top, share
-    _, top_part, share = best
-    if top_part is None:
+    best_part: SegmentPart | None = None
+    best_share = 0.0
+    best_excess = 0.0
+    for _, group in groupby(parts, key=attrgetter("cut")):
+        cut_parts = list(group)
+        distance = sum(part.within + part.mix for part in cut_parts)
+        if not distance:
+            continue
+        # How much the shares of segments explain, and the segment with most of the change inside
+        mixed = sum(part.mix for part in cut_parts) / distance
+        top_part = max(cut_parts, key=attrgetter("within"))
+        share = top_part.within / distance
+        if mixed >= LEAST_SHARE_OF_CHANGE and mixed - LEAST_SHARE_OF_CHANGE > best_excess:
+            best_part = max(cut_parts, key=attrgetter("mix"))
+            best_share = mixed
+            best_excess = mixed - LEAST_SHARE_OF_CHANGE
+        elif share >= LEAST_SHARE_OF_CHANGE and share - top_part.rows > best_excess:
+            best_part = top_part
+            best_share = share
+            best_excess = share - top_part.rows
+    # In words
+    if best_part is None:
         return "", None
-    if top_part.mix > top_part.within:
-        return f"{format_percent(min(share, 1.0))} of it as the shares of {top_part.cut} changed", None
-    where = "only" if share >= ALONE else "most of it"
-    amount = f"{format_percent(min(share, 1.0))} of the change in {format_percent(top_part.rows)} of the rows"
-    return f"{where} in {ONE_SEGMENT}{top_part.cut}: {amount}", top_part.segment
+    percent = format_percent(min(best_share, 1.0))
+    if best_part.mix > best_part.within:
+        return f"{percent} of it as the shares of {best_part.cut} changed", None
+    where = "only" if best_share >= ALONE else "most of it"
+    amount = f"{percent} of the change in {format_percent(best_part.rows)} of the rows"
+    return f"{where} in {ONE_SEGMENT}{best_part.cut}: {amount}", best_part.segment
 
 
 def select_segment(feature: FeatureProfile | None, label: str) -> FeatureProfile | None:
@@ -137,7 +146,8 @@ def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | 
     if not before.num_present or not now.num_present:
         return None
     # Numbers: those up to the value where the cumulative distributions are furthest apart
-    numbers, numbers_now = (from_feature_profile(feature).numbers for feature in (before, now))
+    numbers = from_feature_profile(before).numbers
+    numbers_now = from_feature_profile(now).numbers
     if numbers is not None and numbers_now is not None:
         pooled = numbers_now.step_cdf().pool_with(numbers.step_cdf())
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
@@ -148,8 +158,8 @@ def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | 
     counts_now = now.exact_domain
     if before.is_numeric or now.is_numeric or counts_before is None or counts_now is None:
         return None
-    cells = category_cells(counts_before, counts_now)
-    changes = np.abs(cells[0] / cells[0].sum() - cells[1] / cells[1].sum())
+    cells, cells_now = category_cells(counts_before, counts_now)
+    changes = np.abs(cells / cells.sum() - cells_now / cells_now.sum())
     category = sorted({*counts_before, *counts_now})[int(changes.argmax())]
     return partial(_count_category, category)
 
@@ -178,16 +188,11 @@ def _compute_share(counted: tuple[float, float]) -> float:
     return 0.0
 
 
-# The drift in every segment, and the segment of a violation of the whole.
-
-
-SPLIT = (DRIFT, COMPLETENESS)
-
-
 def with_parts(result: CheckResult, feature: FeatureComparison) -> CheckResult:
     """The result with each segment's contribution; for a violation, with its location in words, too."""
-    if result.check not in SPLIT:
+    if result.check not in CHECKS_WITH_PARTS:
         return result
+    # The share of missing values, or the distribution of the others
     missing = result.component == "missing" or result.check != DRIFT
     parts = compute_contributions(feature.before, feature.current, missing=missing)
     where = ""
@@ -218,13 +223,10 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
 def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
     """The measures with the segments of a baseline, for those columns that the data has."""
     assert baseline.profile is not None
-    # All features have the same segments
+    # Any feature shows them, as all have the same segments
     first = next(iter(baseline.profile.features), None)
     labels = {cut: tuple(segments) for cut, segments in _get_cuts(first).items()}
     fitting = tuple(
         cut for cut in baseline.constraints.monitoring.segments if cut in labels and has_columns(cut, names)
     )
     return replace(measures, segments=fitting, labels=labels)
-
-
-# The tables on a page.

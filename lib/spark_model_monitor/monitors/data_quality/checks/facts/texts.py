@@ -32,11 +32,12 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.ends import LONG, SHARES
 
 FEWEST_WORDS = 10  # distinct ones
-EQUIVALENT_CHECKS = ("categorical_values_check", "code_length_check", "text_form_check", "text_length_check")
+CHECKS_OF_CODES = ("categorical_values_check", "code_length_check", "text_form_check")
+EQUIVALENT_CHECKS = (*CHECKS_OF_CODES, "text_length_check")
 """Checks that detect changes in a free text's content as well as the facts of letters and words do."""
 
 
-@register_fact("text_length_check", same_as=EQUIVALENT_CHECKS[:-1])
+@register_fact("text_length_check", same_as=CHECKS_OF_CODES)
 def text_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
     """Texts without a domain have the baseline's mean length. A text longer than 256 bytes counts as 256 bytes.
 
