@@ -19,7 +19,6 @@ from spark_model_monitor.documents.page import (
     TableColumn,
     TableLine,
     build_table,
-    format_number,
 )
 from spark_model_monitor.reports.page import pdf, svg
 from spark_model_monitor.reports.page.page_files import draw_points, render_block, render_html, report_files
@@ -169,14 +168,6 @@ def test_without_reportlab_there_is_no_pdf_and_the_log_says_so(monkeypatch, capl
 
     assert sorted(files) == ["report.html", "report.ipynb"]
     assert "spark-model-monitor[report]" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.132412345, "0.1324"), (-36.693, "−36.69"), (float("inf"), "∞"), (float("-inf"), "−∞"), (None, "–"), (0.0, "0")],
-)
-def test_numbers_are_short(value, text):
-    assert format_number(value) == text
 
 
 def test_a_plain_table_has_numbers_to_the_right():
