@@ -91,6 +91,16 @@ def test_what_a_full_disk_refuses_is_not_half_in_the_file(spool, file_size_limit
     draft.release()
 
 
+def test_what_the_system_takes_in_parts_is_written_once(spool, monkeypatch):
+    write = os.write
+    draft = spool.create(KEY)
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:3]))
+    draft.append(b"12345678\n", lines=1)
+
+    assert draft.path.read_bytes() == b"12345678\n"
+    draft.release()
+
+
 def test_a_draft_is_unlocked_also_when_a_process_was_forked_that_has_it_open(spool):
     draft = spool.create(KEY)
     child = os.fork()
