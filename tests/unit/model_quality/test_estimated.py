@@ -26,7 +26,7 @@ from spark_model_monitor.monitors.model_quality.estimated.estimation import esti
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.reports.history_page.history import read_history
 from spark_model_monitor.reports.history_page.over_time import create_tracks
-from spark_model_monitor.reports.page.svg import describe_track, draw_line
+from spark_model_monitor.reports.page.svg import describe_track
 from spark_model_monitor.statistics.states.scores import ScoreCounts
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, SCORED
@@ -279,7 +279,4 @@ def test_the_history_has_a_dashed_line_before_the_labels_and_a_full_one_after(tm
     assert accuracy.values == (pytest.approx((first["label"] == first["prediction"]).mean()), None, None)
     assert len(accuracy.expected) == 3
     assert None not in accuracy.expected
-    drawn = draw_line(accuracy)
-    assert (drawn.path.count("M"), drawn.path.count("L")) == (1, 0)
-    assert (drawn.expected.count("M"), drawn.expected.count("L")) == (1, 2)
     assert "estimated before labels" in describe_track(accuracy, history.labels)

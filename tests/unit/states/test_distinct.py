@@ -55,13 +55,6 @@ def test_words_hold_ten_registers_of_six_bits_each():
     assert set(words[2:51]) == {0}
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 10, 100])
-def test_few_values_are_counted_within_three_standard_deviations(count):
-    hashes = np.random.default_rng(2).integers(0, 2**64, size=count, dtype=np.uint64)
-
-    assert build_registers(*hashes.tolist()).estimate() == pytest.approx(count, abs=3 * 0.05 * count)
-
-
 def test_order_blocks_and_repetitions_do_not_matter():
     hashes = np.random.default_rng(4).integers(0, 2**64, size=5000, dtype=np.uint64)
     builder = DistinctBuilder()
@@ -105,7 +98,7 @@ def estimate_by_definition(registers, linear_up_to):
     return round(raw - BIASES[nearest].mean())
 
 
-@pytest.mark.parametrize("count", [300, 450, 700, 800, 1500, 2000, 2540, 2600, 9000])
+@pytest.mark.parametrize("count", [0, 2, 10, 100, 300, 450, 700, 800, 1500, 2000, 2540, 2600, 9000])
 def test_estimates_are_those_of_the_definition(count):
     """Of few values by linear counting, up to another count for Deequ; then less the nearest biases, and of many as they are."""
     hashes = np.random.default_rng(count).integers(0, 2**64, size=count, dtype=np.uint64)

@@ -22,7 +22,6 @@ from spark_model_monitor.documents.page import (
 )
 from spark_model_monitor.reports.page import pdf, svg
 from spark_model_monitor.reports.page.page_files import draw_points, render_block, render_html, report_files
-from spark_model_monitor.reports.page.svg import describe_chart
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
 
@@ -106,13 +105,6 @@ def test_templates_ask_for_names_that_the_module_of_drawings_has():
 
 def test_a_chart_never_reads_a_name_as_a_formula():
     assert ">$a$<" in render_block(CHART)
-
-
-def test_a_chart_is_reported_in_words_for_those_who_can_not_see_it():
-    assert describe_chart(CHART).endswith(
-        "DI 0.1, baseline 0.2, passed; TE ∞, baseline 2.9, violated; DCA −36.7, baseline −0.5; "
-        "FT –, baseline 0.1; $a$ 0.5"
-    )
 
 
 def test_values_beyond_the_axis_are_arrows_at_its_ends():
