@@ -57,6 +57,8 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert orphan.key == KEY
     assert orphan.path.read_bytes() == b"1\n2\n"
     assert spool.claim_orphans() == []  # it has a process again
+    orphan.append(b"3\n", lines=1)
+    assert orphan.path.read_bytes() == b"1\n2\n3\n"
     orphan.release()
 
 
