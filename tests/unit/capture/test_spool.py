@@ -57,6 +57,8 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert orphan.key == KEY
     assert orphan.path.read_bytes() == b"1\n2\n"
     assert spool.claim_orphans() == []  # it has a process again
+    orphan.append(b"3\n", lines=1)
+    assert orphan.path.read_bytes() == b"1\n2\n3\n"
     orphan.release()
 
 
@@ -88,6 +90,16 @@ def test_what_a_full_disk_refuses_is_not_half_in_the_file(spool, file_size_limit
 
     draft.append(b"2\n", lines=1)
     assert draft.path.read_bytes() == b"1\n2\n"
+    draft.release()
+
+
+def test_what_the_system_takes_in_parts_is_written_once(spool, monkeypatch):
+    write = os.write
+    draft = spool.create(KEY)
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:3]))
+    draft.append(b"12345678\n", lines=1)
+
+    assert draft.path.read_bytes() == b"12345678\n"
     draft.release()
 
 

@@ -564,6 +564,17 @@ def test_components_that_changed_are_found_at_once(change, message):
     assert message in (outcome.description or "").lower()
 
 
+@pytest.mark.parametrize(("now", "p"), [(7.0, 1), (8.0, 0)])
+def test_a_component_without_spread_changes_by_any_difference(now, p):
+    def make_moments(constant):
+        feature = embeddings(
+            np.random.default_rng(8), 500, width=2, change=lambda drawn: drawn * [1, 0] + [0, constant]
+        )
+        return feature.state(VectorMoments)
+
+    assert compare_mean_vectors("", make_moments(7.0), make_moments(now)).p == pytest.approx(p)
+
+
 def test_rows_that_stand_alone_count_for_as_many_as_they_are():
     """What neighbours have in common by chance takes little of the evidence that there is without looking at them."""
     random = np.random.default_rng(8)

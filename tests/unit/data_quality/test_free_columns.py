@@ -141,16 +141,6 @@ def test_rows_that_always_repeated_and_columns_of_few_values_are_silent():
     assert not findings.violations.violations
 
 
-def test_what_texts_are_made_of():
-    texts = pa.array(["ab 12", "", " é  x ", "1 1 1"])
-    shapes = TextShapes.of(texts, np.array([False] * 4), np.array([2, 1, 1, 1]))
-
-    # bytes: 5, 0, 7 (é has two), 5; letters 2/5, -, 3/7, 0; digits 2/5, -, 0, 3/5
-    assert (shapes.texts, shapes.characters, shapes.words) == (5, 2 * 5 + 0 + 6 + 5, 2 * 2 + 0 + 2 + 3)
-    assert (shapes.letters, shapes.digits) == (2 * 400 + 428, 2 * 400 + 600)
-    assert (shapes.words_squared, shapes.digits_squared) == (2 * 4 + 4 + 9, 2 * 400**2 + 600**2)
-
-
 @pytest.mark.parametrize("filling", ["unknown", "not known"])
 @pytest.mark.parametrize("rows", [4_000, 60_000])  # the later blocks of many rows are not deduplicated
 def test_a_text_of_many_rows_is_in_a_sample_of_texts_as_often_as_in_the_rows(rows, filling):

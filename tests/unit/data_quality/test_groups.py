@@ -50,9 +50,12 @@ def test_healthy_windows_of_users_are_silent_on_the_first_day(baseline):
     assert [violated(baseline, make_user_rows(random, 50)) for _ in range(12)] == [set()] * 12
 
 
-@pytest.mark.parametrize(
+each_fault = pytest.mark.parametrize(
     ("fault", "feature"), [({"shift": 2.0}, "age"), ({"missing": 0.6}, "income"), ({"new": 0.4}, "plan")]
 )
+
+
+@each_fault
 def test_what_changed_is_found(baseline, fault, feature):
     random = np.random.default_rng(3)
     for _ in range(3):
@@ -110,9 +113,7 @@ def test_windows_whose_users_are_scattered_are_silent_where_a_column_names_them(
     assert [find_named_violations(named_baseline, window) for window in windows] == [set()] * 12
 
 
-@pytest.mark.parametrize(
-    ("fault", "feature"), [({"shift": 2.0}, "age"), ({"missing": 0.6}, "income"), ({"new": 0.4}, "plan")]
-)
+@each_fault
 def test_what_changed_among_scattered_users_is_found(named_baseline, fault, feature):
     random = np.random.default_rng(3)
     for _ in range(3):

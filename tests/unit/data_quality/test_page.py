@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
-from spark_model_monitor.documents.change_description import describe_move, format_chance
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import write_headline
@@ -196,20 +195,6 @@ def test_the_categories_that_have_no_bin_of_their_own_are_one_of_others():
     assert picture.names[-2:] == ("others", "new")
     assert len(picture.names) == len(picture.baseline) == len(picture.current)
     assert sum(picture.current) == pytest.approx(1)
-
-
-def test_a_change_is_reported_in_a_persons_terms():
-    assert describe_move(36.05, 3429.0) == "is about 95 times what it was"
-    assert describe_move(0.297, 0.5894) == "is 98 % higher"
-    assert describe_move(10.0, 2.0) == "is about a fifth of what it was"
-    assert describe_move(0.0, 5.0) == "went from 0 to 5"
-    assert describe_move(0.1, 2.1, 4.0) == "is 2 higher, 0.5 standard deviations"
-
-
-def test_how_often_chance_alone_does_it():
-    assert format_chance(1 / 720) == "once in 720 windows"
-    assert format_chance(1 / 6.04e7) == "once in 60,000,000 windows"
-    assert format_chance(1 / 6e10) == format_chance(0.0) == "practically never"
 
 
 def test_shares_of_the_overlay_are_those_of_the_raw_data():

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.engine.local_files import Piece, read_lines_of_piece
-from spark_model_monitor.data.engine.partitions import column_groups
+from spark_model_monitor.data.engine.partitions import choose_batch_lines, column_groups, group_by_size, parse_size
 from spark_model_monitor.data.engine.workers import LARGE_JOB_BYTES, _is_only_ours
 from spark_model_monitor.data.reading.scripts import Script, run_handler
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.plugins import cloudpickle
 from spark_model_monitor.spark.engine.spark import SparkEngine
 
@@ -22,7 +23,7 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-def spark():
+def session():
     """What is asked of a session here: a version, and settings that can be set."""
     settings: dict[str, str] = {}
     return SimpleNamespace(version="4.0.1", settings=settings, conf=SimpleNamespace(set=settings.__setitem__))
@@ -43,11 +44,11 @@ def spark():
         (512_000 * MIB, 256 * MIB),
     ],
 )
-def test_partitions_are_a_function_of_the_bytes_alone(spark, total, share):
-    size = SparkEngine(spark).partition_by_size(total)
+def test_partitions_are_a_function_of_the_bytes_alone(session, total, share):
+    size = SparkEngine(session).partition_by_size(total)
 
     assert share <= size <= share * 65 / 64 + 1
-    assert spark.settings == {"spark.sql.files.maxPartitionBytes": str(size)}
+    assert session.settings == {"spark.sql.files.maxPartitionBytes": str(size)}
 
 
 @pytest.mark.parametrize(
@@ -70,11 +71,11 @@ def test_wide_tables_are_read_in_groups_of_columns_if_their_files_are_worth_open
     assert column_groups(columns, [size * MIB for size in file_mebibytes]) == groups
 
 
-def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(spark):
-    narrow = SparkEngine(spark).partition_by_size(800 * MIB)
+def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(session):
+    narrow = SparkEngine(session).partition_by_size(800 * MIB)
 
-    assert SparkEngine(spark).partition_by_size(800 * MIB, groups=4) == 4 * narrow
-    assert spark.settings == {"spark.sql.files.maxPartitionBytes": str(4 * narrow)}
+    assert SparkEngine(session).partition_by_size(800 * MIB, groups=4) == 4 * narrow
+    assert session.settings == {"spark.sql.files.maxPartitionBytes": str(4 * narrow)}
 
 
 @pytest.mark.parametrize(
@@ -88,17 +89,44 @@ def test_a_partition_of_a_group_of_columns_has_as_many_more_rows(spark):
         (100_000, 64, 512),
     ],
 )
-def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(spark, columns, rows, parquet_rows):
-    assert SparkEngine(spark).batch_by_width(columns) == rows
-    assert spark.settings == {
+def test_a_batch_has_about_a_million_cells_and_one_of_parquet_an_eighth(session, columns, rows, parquet_rows):
+    assert SparkEngine(session).batch_by_width(columns) == rows
+    assert session.settings == {
         "spark.sql.execution.arrow.maxRecordsPerBatch": str(rows),
         "spark.sql.parquet.columnarReaderBatchSize": str(parquet_rows),
     }
 
 
 @pytest.mark.parametrize(("line_bytes", "rows"), [(450, 32_768), (100_000, 671), (10 * MIB, 64)])
-def test_a_batch_of_lines_takes_at_most_about_64_megabytes(spark, line_bytes, rows):
-    assert SparkEngine(spark).batch_by_width(21, line_bytes) == rows
+def test_a_batch_of_lines_takes_at_most_about_64_megabytes(session, line_bytes, rows):
+    assert SparkEngine(session).batch_by_width(21, line_bytes) == rows
+
+
+def test_a_batch_of_rows_takes_about_4_mebibytes():
+    assert choose_batch_lines(0) == 32_768
+    assert choose_batch_lines(128) == 32_768
+    assert choose_batch_lines(129) == 32_513
+    assert choose_batch_lines(65_537) == 64
+
+
+def test_a_group_ends_with_the_item_that_fills_it():
+    assert list(group_by_size(["abc", "defg", "h"], 7, len)) == [["abc", "defg"], ["h"]]
+    assert list(group_by_size(["abc", "hijklmnopq"], 7, len)) == [["abc", "hijklmnopq"]]
+    assert list(group_by_size([], 7, len)) == []
+
+
+def test_sizes_of_a_session_are_read():
+    assert parse_size("128MB") == 2**27
+    assert parse_size("4194304b") == 2**22
+    assert parse_size("7") == 7
+    assert parse_size(" 3k ") == 3072
+    assert parse_size("2t") == 2**41
+
+
+@pytest.mark.parametrize("size", [None, "", "1.5g", "2x"])
+def test_what_is_no_size_is_an_error(size):
+    with pytest.raises(BadConfiguration, match="write it like 128MB"):
+        parse_size(size)
 
 
 PIECE = partial(read_lines_of_piece, Piece("file:/data/x.csv", 0, 9), names=("__line",), rows=9)

@@ -22,12 +22,12 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.run_description import RunContext
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
-from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_two_classes
+from spark_model_monitor.monitors.model_quality.estimated.estimation import Cells, estimate_two_classes
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.reports.history_page.history import read_history
 from spark_model_monitor.reports.history_page.over_time import create_tracks
-from spark_model_monitor.reports.page.svg import describe_track, draw_line
-from spark_model_monitor.statistics.states.scores import ScoreCounts
+from spark_model_monitor.reports.page.svg import describe_track
+from spark_model_monitor.statistics.states.scores import ScoreCounts, calibration
 
 from .outcomes_made import BINARY, BY_THRESHOLD, MULTICLASS, SCORED
 
@@ -67,6 +67,19 @@ def test_an_estimate_is_what_the_scores_were_worth():
     assert values["brier_score"] == pytest.approx(0.75 * 0.04 + 0.25 * 0.64)
     # 30 found, 10 falsely, 10 missed and 30 right, of 80 rows
     assert values["business_value"] == pytest.approx((30 * 8 - 10 * 4 - 10 * 2 + 30) / 80)
+
+
+def test_expected_rows_are_binned_by_their_tenth_of_the_score():
+    """Of 3 rows in the first tenth one is positive, of 4 in the last three."""
+    cells = Cells(np.array([0.05, 0.1, 0.95]), np.array([[1, 2, 0], [0, 0, 4]]))
+
+    evidence = cells.evidence(np.array([[0, 1, 0], [0, 0, 3]]))
+
+    rows, hits, scores = (by_bin.sum(axis=1) for by_bin in calibration(evidence.probabilities))
+    assert rows.tolist() == [3, *[0] * 8, 4]
+    assert hits.tolist() == [1, *[0] * 8, 3]
+    assert scores == pytest.approx([0.25, *[0] * 8, 3.8])
+    assert evidence.matrix.tolist() == [[2, 1], [1, 3]]
 
 
 def test_a_metric_of_a_constant_classifier_is_not_estimated():
@@ -279,7 +292,4 @@ def test_the_history_has_a_dashed_line_before_the_labels_and_a_full_one_after(tm
     assert accuracy.values == (pytest.approx((first["label"] == first["prediction"]).mean()), None, None)
     assert len(accuracy.expected) == 3
     assert None not in accuracy.expected
-    drawn = draw_line(accuracy)
-    assert (drawn.path.count("M"), drawn.path.count("L")) == (1, 0)
-    assert (drawn.expected.count("M"), drawn.expected.count("L")) == (1, 2)
     assert "estimated before labels" in describe_track(accuracy, history.labels)

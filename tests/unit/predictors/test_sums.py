@@ -219,22 +219,14 @@ def test_texts_have_no_shortcut():
 
 
 def test_a_leaf_that_takes_two_columns_is_shared_by_them():
-    """By hand: 4 where both are at least 0.5, else 0. Two players that get 4 only together have 2 each."""
+    """By hand: 4 where both are at least 0.5, as infinity is, else 0. Two players that get 4 only together have 2 each."""
     tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
     leaves = Leaves.of([tree])
 
-    leaf_values = leaves.relative_to(np.zeros((1, 2)))(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5]]))
+    cells = np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [0.5, 0.5], [np.inf, 1.0], [np.inf, -np.inf]])
+    leaf_values = leaves.relative_to(np.zeros((1, 2)))(cells)
 
-    assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2]]
-
-
-def test_an_endless_cell_goes_where_the_tree_sends_it():
-    """By hand: 4 where both are at least 0.5, and infinity is."""
-    tree = Tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0, 0, 1, 0, 0], [0.5, 0, 0.5, 0, 0], [True] * 5, FOUR)
-
-    leaf_values = Leaves.of([tree]).relative_to(np.zeros((1, 2)))(np.array([[np.inf, 1.0], [np.inf, -np.inf]]))
-
-    assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0]]
+    assert leaf_values[:, 0, :].tolist() == [[2, 2], [0, 0], [0, 0], [2, 2], [2, 2], [0, 0]]
 
 
 @pytest.mark.parametrize("columns", [5, 7, 12, 20])

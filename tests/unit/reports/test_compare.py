@@ -98,6 +98,7 @@ def test_the_text_says_it_in_words(sides, capsys):
         in " ".join(printed.split())
     )
     assert "\nb " not in printed
+    assert "a changed 0.5" in " ".join(printed.split())
 
 
 def test_a_verdict_from_two_folders_alone(sides, capsys):

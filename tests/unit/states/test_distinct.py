@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.distinct import BIASES, RAW_ESTIMATES, Words, unique_with_inverse
 
 
 def build_registers(*hashes: int) -> DistinctRegisters:
@@ -55,13 +55,6 @@ def test_words_hold_ten_registers_of_six_bits_each():
     assert set(words[2:51]) == {0}
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 10, 100])
-def test_few_values_are_counted_within_three_standard_deviations(count):
-    hashes = np.random.default_rng(2).integers(0, 2**64, size=count, dtype=np.uint64)
-
-    assert build_registers(*hashes.tolist()).estimate() == pytest.approx(count, abs=3 * 0.05 * count)
-
-
 def test_order_blocks_and_repetitions_do_not_matter():
     hashes = np.random.default_rng(4).integers(0, 2**64, size=5000, dtype=np.uint64)
     builder = DistinctBuilder()
@@ -76,3 +69,50 @@ def test_values_are_distinguished_as_by_numpy(values):
     values = np.array(values)
     for mine, theirs in zip(unique_with_inverse(values), np.unique(values, return_inverse=True), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_mean_raw_estimates_rise_by_about_as_much_as_their_counts():
+    """From one value per register on a raw estimate counts half of what is new, from five on all of it (Heule 2013, figure 5)."""
+    counts = np.linspace(1, 5 * 512, 201)
+    slopes = np.diff(RAW_ESTIMATES) / np.diff(counts)
+
+    first_slopes = slopes[:20]
+    last_slopes = slopes[-20:]
+    assert first_slopes.mean() == pytest.approx(0.5, abs=0.05)
+    assert last_slopes.mean() == pytest.approx(1, abs=0.05)
+    assert slopes.min() > 0.4
+    assert slopes.max() < 1.4
+
+
+def estimate_by_definition(registers, linear_up_to):
+    """Heule 2013, "HyperLogLog in practice", figure 6, with Spark's threshold of linear counting; beside how it is found."""
+    raw = 0.7213 / (1 + 1.079 / 512) * 512**2 / sum(2.0**-rank for rank in registers)
+    unused = registers.count(0)
+    if unused:
+        counted = 512 * np.log(512 / unused)
+        if counted <= 400 or raw <= linear_up_to:
+            return round(counted)
+    if raw >= 2560:
+        return round(raw)
+    nearest = np.argsort(np.abs(RAW_ESTIMATES - raw))[:6]
+    return round(raw - BIASES[nearest].mean())
+
+
+@pytest.mark.parametrize("count", [0, 2, 10, 100, 300, 450, 700, 800, 1500, 2000, 2540, 2600, 9000])
+def test_estimates_are_those_of_the_definition(count):
+    """Of few values by linear counting, up to another count for Deequ; then less the nearest biases, and of many as they are."""
+    hashes = np.random.default_rng(count).integers(0, 2**64, size=count, dtype=np.uint64)
+    registers = build_registers(*hashes.tolist())
+
+    assert registers.estimate() == estimate_by_definition(registers.registers.tolist(), 2.5 * 512)
+    assert registers.estimate_of_deequ() == estimate_by_definition(registers.registers.tolist(), 0)
+
+
+@pytest.mark.parametrize(("level", "window_level"), [(51, 0), (0, 51)])
+def test_words_are_counted_that_both_sides_would_have_kept(level, window_level):
+    """Those below 2^53 / 2^51 of the one with the higher level: only 1 and 3 are."""
+    baseline = Words(level, np.array([1, 3, 9]), np.array([1, 3, 5]))
+    window = Words(window_level, np.array([2, 3, 4]), np.array([4, 4, 2]))
+
+    assert baseline.count_new_words(window) == ((1, 4), (4, 8))
+    assert baseline.count_new_words(window, rare=3) == ((4, 4), (4, 8))

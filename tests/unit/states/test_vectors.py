@@ -104,3 +104,11 @@ def test_vectors_with_elements_that_are_missing_infinite_or_huge_are_left_out():
     assert (vector_moments.count, vector_moments.unfit) == (2, 3)
     assert vector_moments.mean_and_variance()[0][:2].tolist() == [2.0, 3.0]
     assert build_moments([[np.nan]], [[np.nan]]) == VectorMoments(unfit=2)
+
+
+def test_moments_of_no_vectors_have_no_width():
+    vector_moments = build_moments([[1, 2]])
+
+    assert vector_moments.is_consistent()
+    vector_moments.moments[0] = 0
+    assert not vector_moments.is_consistent()

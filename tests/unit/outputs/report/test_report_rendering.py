@@ -19,11 +19,9 @@ from spark_model_monitor.documents.page import (
     TableColumn,
     TableLine,
     build_table,
-    format_number,
 )
 from spark_model_monitor.reports.page import pdf, svg
 from spark_model_monitor.reports.page.page_files import draw_points, render_block, render_html, report_files
-from spark_model_monitor.reports.page.svg import describe_chart
 
 HOSTILE = '<script>alert(1)</script> $x_{1}$ **b** {{ 7*7 }} <img src="http://x/y"> & "q" \x07 Ünïcödé'
 
@@ -109,13 +107,6 @@ def test_a_chart_never_reads_a_name_as_a_formula():
     assert ">$a$<" in render_block(CHART)
 
 
-def test_a_chart_is_reported_in_words_for_those_who_can_not_see_it():
-    assert describe_chart(CHART).endswith(
-        "DI 0.1, baseline 0.2, passed; TE ∞, baseline 2.9, violated; DCA −36.7, baseline −0.5; "
-        "FT –, baseline 0.1; $a$ 0.5"
-    )
-
-
 def test_values_beyond_the_axis_are_arrows_at_its_ends():
     inside = render_block(PointChart("t", (Point("DCA", -1.0),)))
     beyond = render_block(PointChart("t", (Point("DCA", -36.7),)))
@@ -169,14 +160,6 @@ def test_without_reportlab_there_is_no_pdf_and_the_log_says_so(monkeypatch, capl
 
     assert sorted(files) == ["report.html", "report.ipynb"]
     assert "spark-model-monitor[report]" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.132412345, "0.1324"), (-36.693, "−36.69"), (float("inf"), "∞"), (float("-inf"), "−∞"), (None, "–"), (0.0, "0")],
-)
-def test_numbers_are_short(value, text):
-    assert format_number(value) == text
 
 
 def test_a_plain_table_has_numbers_to_the_right():
