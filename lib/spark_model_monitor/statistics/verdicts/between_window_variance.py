@@ -372,13 +372,11 @@ def group_size(past: WindowStatistics) -> float:
 
     Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
     """
-    scores = np.array([past[name] for name in LEVELS])
-    scores = scores[np.isfinite(scores)]
-    if not len(scores):
+    dispersion = measure_dispersion(past, 0.0)
+    if dispersion is None:
         return math.nan
-    size = float((scores**2).mean())
-    if size > MOST_DISPERSED:
-        return size
+    if dispersion.mean_ratio > MOST_DISPERSED:
+        return dispersion.mean_ratio
     return 1.0
 
 
