@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +35,7 @@ FEED = 10
 RETURN = 13
 
 
-COMPRESSED_OPENERS = {
+COMPRESSED_OPENERS: Mapping[str, Any] = {
     ".gz": gzip.open,
     ".bz2": bz2.open,
     ".zst": lambda source, _: pa.input_stream(source, compression="zstd"),
@@ -321,7 +321,7 @@ def _open_file(path: str) -> IO[bytes]:
     source = open_source(path)
     for suffix, open_compressed in COMPRESSED_OPENERS.items():
         if path.endswith(suffix):
-            return open_compressed(source, "rb")  # type: ignore[operator,no-any-return]
+            return open_compressed(source, "rb")  # type: ignore[no-any-return]
     if isinstance(source, Path):
         return source.open("rb")
     return source

@@ -554,9 +554,8 @@ def _describe_excess(plan: ContingencyPlan) -> str:
     listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
     if plan.group is not None:
         listed.append(f"group_variable {plan.group!r}")
-    if plan.group_column is None:
-        groups = ""
-    else:
+    groups = ""
+    if plan.group_column is not None:
         groups = f"; with --group-column there are up to {BLOCKS} times as many"
     return (
         f"there are more than {MOST_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "

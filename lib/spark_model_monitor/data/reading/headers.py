@@ -7,14 +7,14 @@ import logging
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from io import BufferedIOBase, BytesIO
 from itertools import chain, islice, pairwise, takewhile
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 
@@ -94,7 +94,7 @@ def read_head(storage: Storage, file: StoredFile, *, refuse_nul: bool = True) ->
     # By the name, as Hadoop decides; by the content only to say what is wrong
     head = storage.read(file.path, HEAD_BYTES)
     suffix = PurePosixPath(file.path).suffix
-    open_file = cast("Mapping[str, Any]", COMPRESSED_OPENERS).get(suffix)
+    open_file = COMPRESSED_OPENERS.get(suffix)
     if open_file is None:
         _reject_other_kinds(file, head)
     else:
@@ -557,9 +557,8 @@ def _detect_by_beginning(engine: Engine, files: Sequence[StoredFile], by_name: s
     """The format detected from contents. by_name: the text format of the file's suffix, or an empty text."""
     storage = engine.storage(files[0].path)
     # A name that says text is believed: such a file is never Parquet
-    if by_name:
-        magic = b""
-    else:
+    magic = b""
+    if not by_name:
         magic = storage.read(files[0].path, MAGIC_BYTES)
     for beginning, _, written in FOREIGN_BEGINNINGS:
         if magic.startswith(beginning):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -285,6 +285,6 @@ def read_text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> 
     if not file.is_compressed:
         yield from (storage.read(file.path, size, start) for start in range(0, file.size_bytes, size))
         return
-    open_file = cast("Mapping[str, Any]", COMPRESSED_OPENERS)[PurePosixPath(file.path).suffix]
+    open_file = COMPRESSED_OPENERS[PurePosixPath(file.path).suffix]
     with suppress(zlib.error, OSError, EOFError), open_file(storage.open(file.path), "rb") as text:
         yield from iter(partial(text.read1, size), b"")

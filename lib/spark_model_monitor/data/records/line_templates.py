@@ -49,7 +49,6 @@ _NUMBER_ALONE = f"^{_NUMBER.pattern.decode()}$"
 _BEFORE_NUMBER = re.compile(rb"[:,\[]\s*$")
 _BEHIND_NUMBER = re.compile(rb"\s*[,}\]]")
 _NUMBER_MARK = "#"  # before the piece of a number, in a document of pieces
-_IN_ARRAY = "[]"  # in the path of a member within an array
 
 CHUNK_BYTES = 2**21
 """Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
@@ -184,7 +183,7 @@ def _iterate_members(
         # Names within arrays are constant, too; no column reads the members there
         if isinstance(value, list):
             for inner in value:
-                yield from _iterate_members(inner, (*path, _IN_ARRAY), pieces, values)
+                yield from _iterate_members(inner, (*path, "[]"), pieces, values)
 
 
 def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:

@@ -110,9 +110,8 @@ def display_name(metric: str) -> str:
 
 def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
     """The text for a metric on the wrong side of its threshold."""
-    if standard_deviation is None:
-        deviation = ""
-    else:
+    deviation = ""
+    if standard_deviation is not None:
         deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
     return BROKEN.format(
         name=display_name(metric),

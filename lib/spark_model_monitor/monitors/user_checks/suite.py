@@ -244,10 +244,9 @@ def _empty_state_error(analyzer: Analyzer, profile: Profile) -> NoMetric:
         analyzer.instance,
         f"List({column})" if "columns" in FORMS[analyzer.name].required else column or analyzer.expression,
     ]
+    where = "None"
     if analyzer.where:
         where = f"Some({analyzer.where})"
-    else:
-        where = "None"
     options = []
     if analyzer.name == "Compliance":
         options.append("List()")

@@ -35,15 +35,8 @@ def format_error(error: Exception) -> str:
 
 
 def escape_in_json(text: str) -> str:
-    """JSON with the same characters as JSON escapes: programs read the same content."""
-    return _SIGNS.sub(_format_json_escape, text)
-
-
-def _format_json_escape(sign: re.Match[str]) -> str:
-    # Of the layout, as they are escaped within texts
-    if sign[0] in _SHORT:
-        return sign[0]
-    return f"\\u{ord(sign[0]):04x}"
+    """JSON on one line, with the same characters as JSON escapes: programs read the same content."""
+    return _SIGNS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def _format_escape(sign: re.Match[str]) -> str:
@@ -75,6 +68,7 @@ def format_table(
     if too_long > 0:
         shortest = max(shortest_name, widths[0] - too_long)
         widths[0] = min(widths[0], shortest)
+    # A rule below the header
     cells.insert(1, ["-" * column_width for column_width in widths])
     lines = [GAP.join(map(_align_cell, line, widths, numeric)).rstrip() for line in cells]
     return "".join(f"{line}\n" for line in lines)

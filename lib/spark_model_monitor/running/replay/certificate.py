@@ -33,7 +33,6 @@ _TOPICS = {
     "extra_column_check": "number of columns",
 }
 _COLUMNS = {InferredType.INTEGRAL: "discrete", InferredType.FRACTIONAL: "continuous", InferredType.STRING: "text"}
-_NOTHING = "-"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -221,7 +220,7 @@ class Certificate:
     def _format_row(self, replayed: ReplayedWindow) -> list[str]:
         return [
             f"{replayed.window.start:%Y-%m-%dT%HZ}",
-            _NOTHING if replayed.report is None else _format_cell(replayed.report),
+            "-" if replayed.report is None else _format_cell(replayed.report),
             _format_cell(replayed.service),
             _format_cell(replayed.default),
             _format_result(self.compare_window(replayed)),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlparse
 
-from spark_model_monitor.data.records.windows import A_MOMENT, Window, format_duration, parse_time
+from spark_model_monitor.data.records.windows import A_MOMENT, FOLDER_BY_TIME, Window, format_duration, parse_time
 from spark_model_monitor.documents.clarify_files import AttributionReport
 from spark_model_monitor.documents.run_description import AnalysisType, RunDescription, format_moment
 from spark_model_monitor.documents.schedule import Schedule, ScheduledJob, ScheduleStatus
@@ -358,10 +358,7 @@ def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
         yield f"{where}: name is {entry.name!r}; it has to be letters, digits, '.', '_' and '-', such as churn-hourly"
     for index, job in enumerate(entry.jobs):
         if job.output_folder is not None and not is_ours(job.output_folder.strip("/"), NameKind.BY_TIME):
-            yield (
-                f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; it has to be a folder below output_path, by "
-                "parts of a time that strftime knows, such as %Y/%m/%d/%H"
-            )
+            yield f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; {FOLDER_BY_TIME}"
 
 
 OPTION_NAMES = frozenset({*OPTIONS, *(variable_name(name, option) for name, option in OPTIONS.items())})

@@ -157,10 +157,9 @@ def is_had(environment: Mapping[str, str], line: SparkLine) -> bool:
 
 def describe_missing_jar(line: SparkLine) -> str:
     """What happens without a JAR on this line, and where there is one."""
+    named = "it has no release"
     if line.deequ:
         named = f"name {line.coordinate} in --packages, or its file in {VARIABLE}"
-    else:
-        named = "it has no release"
     return f"without Deequ for Spark {line.name} ({named}); metrics are computed from the same states, and are the same"
 
 

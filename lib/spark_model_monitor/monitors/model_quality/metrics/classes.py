@@ -88,9 +88,8 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     share = recall(evidence).value
     exactness = precision(evidence).value
     weighted = square * exactness + share
-    if weighted == 0:
-        value = 0.0
-    else:
+    value = 0.0
+    if weighted != 0:
         value = (1 + square) * exactness * share / weighted
     # Derivatives by the three counts, and the variance that they carry over
     denominator = (1 + square) * hits + square * missed + found_falsely
