@@ -24,7 +24,12 @@ OF_TENSORFLOW = {"signature_name": "s", "instances": RECORDS}
 
 SPARK_ML_SCHEMA = {"input": [{"name": "a", "type": "double"}, {"name": "b", "type": "double"}]}
 
+# Of ONNX Runtime's server: numbers as an array, or as bytes in base64, here 2 and 4 of 64 bits
+ONNX_A = {"dims": ["2", "1"], "dataType": 1, "floatData": [1, 3]}
+ONNX_B = {"dims": ["2"], "dataType": 7, "rawData": "AgAAAAAAAAAEAAAAAAAAAA=="}
+
 FORMS_WITH_NAMES = {
+    "ONNX": {"inputs": {"a": ONNX_A, "b": ONNX_B}, "outputFilter": ["y"]},
     "Spark ML": {"schema": SPARK_ML_SCHEMA, "data": [[1, 2], [3, 4]]},
     "MLflow split": {"dataframe_split": SPLIT},
     "MLflow split with params": {"dataframe_split": SPLIT, "params": {"k": 1}},
