@@ -9,6 +9,7 @@ from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.refusals import REMEDIES, Refusal
+from spark_model_monitor.data.records.serving_protocols import read_binary_tensors
 
 NAMED = [["1", "2"], ["3", "4"]]
 
@@ -223,3 +224,19 @@ def test_a_payload_that_contradicts_itself_is_refused(payload, flatten_json):
 )
 def test_members_that_are_only_called_so_are_features(payload, keys):
     assert decode_request(payload).keys == keys
+
+
+def test_values_behind_the_json_are_those_of_each_tensor_in_turn():
+    texts = b"\x02\0\0\0ab\x01\0\0\0c"
+    tensors = [
+        {"datatype": "BYTES", "parameters": {"binary_data_size": 11}},
+        {"datatype": "INT16", "parameters": {"binary_data_size": 4}},
+        {"datatype": "FP32", "data": [5]},
+    ]
+    written = json.dumps({"inputs": tensors}).encode()
+
+    payload = json.loads(read_binary_tensors(written + texts + b"\x01\0\xff\xff") or "")
+
+    assert [tensor["data"] for tensor in payload["inputs"]] == [["ab", "c"], [1, -1], [5]]
+    assert read_binary_tensors(written + texts) is None
+    assert read_binary_tensors(b'{"inputs": []}') is None
