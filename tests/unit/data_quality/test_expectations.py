@@ -191,6 +191,8 @@ def test_rows_and_columns_are_judged():
     assert [violation.description for violation in closed.violations.violations] == [
         "Expectation is not met: 'plan', of which there is no rule"
     ]
+    [extra] = [finding for finding in closed.results if finding.is_violation]
+    assert (extra.observed, extra.threshold, extra.limit) == (1, 0, 0)
 
 
 def test_a_warning_is_a_hint_and_no_violation():

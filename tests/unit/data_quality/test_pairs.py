@@ -156,6 +156,14 @@ def test_what_ten_of_a_thousand_rows_break_is_found_alone(baseline, plant, where
     assert monitored(baseline, window)[1] == {where}
 
 
+def test_what_breaks_beside_a_column_of_none_of_its_own_is_found_with_it(baseline):
+    window = orders(1_000, seed=2)
+    broken_zip(window)
+    window["price"] *= 100
+
+    assert monitored(baseline, window)[1] == {("city and zip", "relation_check"), ("price", "baseline_drift_check")}
+
+
 def test_a_broken_rule_is_reported_in_words(baseline):
     window = orders(1_000, seed=2)
     window["total"] = np.where(np.arange(1_000) < 390, window["total"].sample(frac=1, random_state=0), window["total"])

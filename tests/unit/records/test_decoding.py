@@ -97,25 +97,6 @@ def test_short_rows_of_csv_have_missing_values_for_the_service_alone(data, answe
 
 
 @pytest.mark.parametrize(
-    ("data", "output", "rows"),
-    [
-        pytest.param('{"a": 1, "b": "x"}', '{"p": 0.5}', [("0.5", "1", "x")], id="an object each"),
-        pytest.param('{"b": 2, "a": 1}', '{"p": 5}', [("5", "1", "2")], id="by name"),
-        pytest.param('{"a": 1}', '{"p": 5}', [("5", "1", None)], id="a member less is a missing value"),
-        pytest.param(
-            '{"a":1,"b":2}\n{"a":3,"b":4}\n', '{"p":5}\n{"p":6}', [("5", "1", "2"), ("6", "3", "4")], id="lines"
-        ),
-        pytest.param(
-            '[{"a":1,"b":2}, {"a":3,"b":4}]', '[{"p":5},{"p":6}]', [("5", "1", "2"), ("6", "3", "4")], id="arrays"
-        ),
-        pytest.param('{\n "a": true,\n "b": null\n}', '{"p": ""}', [("", "true", None)], id="printed over lines"),
-    ],
-)
-def test_rows_of_json(data, output, rows):
-    assert decode_record(captured(data, output, encoding="JSON"), JSON_READING).rows == tuple(rows)
-
-
-@pytest.mark.parametrize(
     ("line", "reason"),
     [
         (b'{"captureData": {"endpointInput": {"data": "1,2"', Refusal.NOT_A_JSON_OBJECT),
@@ -457,8 +438,6 @@ def test_base64_is_judged_by_its_letters():
     ("record", "reading", "row"),
     [
         # the texts by coreutils' base64
-        pytest.param(captured("MSwy", "MC41", encoding="BASE64"), READING, ("0.5", "1", "2"), id="csv"),
-        pytest.param(captured("MSwy", "MC41Cg==", encoding="base64"), READING, ("0.5", "1", "2"), id="with a line end"),
         pytest.param(captured("1,2", "MC41", output_encoding="BASE64"), READING, ("0.5", "1", "2"), id="beside csv"),
         pytest.param(captured("MSzDvA==", "MC41", encoding="BASE64"), READING, ("0.5", "1", "ü"), id="beyond ASCII"),
         pytest.param(

@@ -9,6 +9,7 @@ from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.refusals import REMEDIES, Refusal
+from spark_model_monitor.data.records.serving_protocols import read_binary_tensors
 
 NAMED = [["1", "2"], ["3", "4"]]
 
@@ -24,7 +25,12 @@ OF_TENSORFLOW = {"signature_name": "s", "instances": RECORDS}
 
 SPARK_ML_SCHEMA = {"input": [{"name": "a", "type": "double"}, {"name": "b", "type": "double"}]}
 
+# Of ONNX Runtime's server: numbers as an array, or as bytes in base64, here 2 and 4 of 64 bits
+ONNX_A = {"dims": ["2", "1"], "dataType": 1, "floatData": [1, 3]}
+ONNX_B = {"dims": ["2"], "dataType": 7, "rawData": "AgAAAAAAAAAEAAAAAAAAAA=="}
+
 FORMS_WITH_NAMES = {
+    "ONNX": {"inputs": {"a": ONNX_A, "b": ONNX_B}, "outputFilter": ["y"]},
     "Spark ML": {"schema": SPARK_ML_SCHEMA, "data": [[1, 2], [3, 4]]},
     "MLflow split": {"dataframe_split": SPLIT},
     "MLflow split with params": {"dataframe_split": SPLIT, "params": {"k": 1}},
@@ -218,3 +224,19 @@ def test_a_payload_that_contradicts_itself_is_refused(payload, flatten_json):
 )
 def test_members_that_are_only_called_so_are_features(payload, keys):
     assert decode_request(payload).keys == keys
+
+
+def test_values_behind_the_json_are_those_of_each_tensor_in_turn():
+    texts = b"\x02\0\0\0ab\x01\0\0\0c"
+    tensors = [
+        {"datatype": "BYTES", "parameters": {"binary_data_size": 11}},
+        {"datatype": "INT16", "parameters": {"binary_data_size": 4}},
+        {"datatype": "FP32", "data": [5]},
+    ]
+    written = json.dumps({"inputs": tensors}).encode()
+
+    payload = json.loads(read_binary_tensors(written + texts + b"\x01\0\xff\xff") or "")
+
+    assert [tensor["data"] for tensor in payload["inputs"]] == [["ab", "c"], [1, -1], [5]]
+    assert read_binary_tensors(written + texts) is None
+    assert read_binary_tensors(b'{"inputs": []}') is None

@@ -76,7 +76,6 @@ def test_lengths_add_up_in_their_order():
     total = TextLengths({3: 1, 61: 2}) + TextLengths({3: 4, 0: 1})
 
     assert [*total.counts.items()] == [(0, 1), (3, 5), (61, 2)]
-    assert TextLengths.from_payload(*total.payload()) == total
 
 
 def test_lengths_that_no_text_has_are_found():
