@@ -265,7 +265,7 @@ class FeatureComparison:
 
     def limit_groups(self, rows_of_group: float, is_of_kind: FindValues) -> float:
         """How many rows with values of a kind count as one: so many, or fewer by where they lie if neighbours are groups, too."""
-        standstill = self.baseline_feature.largest_in_parts("standstill")
+        standstill = self.baseline_feature.largest_in_parts["standstill"]
         column = self.comparison.design_effects.neighbours.get(self.name)
         if column is None or rows_of_group > 2 * max(standstill, self.window_design_effect.of_values):
             return rows_of_group  # the rows of a group lie scattered

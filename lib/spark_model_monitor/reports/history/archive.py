@@ -253,10 +253,10 @@ def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
-    columns = {name: table[name].to_numpy().astype(np.float64)[order] for name in FIELDS}
-    split = {name: np.split(column, ends) for name, column in columns.items()}
-    names: Iterator[str] = iter(encoded.dictionary.to_pylist())
-    return {name: {field: split[field][index] for field in FIELDS} for index, name in enumerate(names)}
+    statistics = np.array([table[name].to_numpy() for name in FIELDS], np.float64)[:, order]
+    # Without rows there is no feature, but one part
+    by_feature = zip(encoded.dictionary.to_pylist(), np.split(statistics, ends, axis=1), strict=False)
+    return {feature: dict(zip(FIELDS, windows, strict=True)) for feature, windows in by_feature}
 
 
 def encode_parts_table(table: pa.Table) -> bytes:
@@ -267,7 +267,8 @@ def encode_parts_table(table: pa.Table) -> bytes:
 def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
     """The columns of a schema, from a file. complete: columns without nulls. Raises BadState if that isn't so."""
     table = read_archived_table(content, where, schema.names)
-    lacking = [name for name in schema.names if name not in table.column_names]
+    column_names = table.column_names  # a new list at each access
+    lacking = [name for name in schema.names if name not in column_names]
     if lacking:
         raise BadState(
             f"{where}: another release wrote it, without the column {lacking[0]}; make the baseline again, and the history "

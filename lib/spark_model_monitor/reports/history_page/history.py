@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
@@ -71,7 +72,7 @@ class Series:
         # NONE + 1 tells windows without a run from names without a check
         columns["status"] = np.full(shape, NONE + 1.0)
         for column, run in self.runs.items():
-            rows_of_run = [rows[name] for name in run.names]
+            rows_of_run = np.array([rows[name] for name in run.names], np.int64)
             for name in COLUMNS:
                 columns[name][rows_of_run, column] = run.numbers[name]
             columns["status"][rows_of_run, column] = run.statuses
@@ -111,7 +112,7 @@ class Series:
 
     def list_values(self, column: str, row: int) -> tuple[float | None, ...]:
         """The numbers of a name by window; None without one."""
-        return tuple(None if np.isnan(number) else float(number) for number in self.of(column)[row])
+        return tuple(None if math.isnan(number) else number for number in self.of(column)[row].tolist())
 
     def find_last_limit(self, row: int) -> float | None:
         """The latest window's threshold of a name, which is the one that counts now; None without one."""

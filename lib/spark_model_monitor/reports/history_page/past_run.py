@@ -201,8 +201,8 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
         start = parse_moment(window.start)
         end = parse_moment(window.end)
     statuses = np.array([_STATUSES.get(name, NONE) for name in table.column("status").to_pylist()], np.uint8)
-    outcomes = table.column("outcome").to_pylist()
-    is_unsure = np.array([outcome == Outcome.CANNOT_TELL.value for outcome in outcomes], bool)
+    outcomes = np.array(table.column("outcome").to_pylist(), object)
+    is_unsure = outcomes == Outcome.CANNOT_TELL.value
     # `cannot tell` counts only where it is the outcome
     statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
     identity = RunIdentity(

@@ -145,9 +145,14 @@ def create_run_page(
     )
 
 
-def linked_files(files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The names of a run's files that a browser shows, which lie beside its page."""
-    return tuple(sorted(name for name in files if name.endswith(".json") and "/" not in name))
+def render_page(page: Page, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Every file of a run's page by name. files: the run's, which it links to."""
+    # Loaded late: runs without a page need no template engine, which takes a tenth of an import
+    from spark_model_monitor.reports.page.page_files import report_files
+
+    # Files that a browser shows, which lie beside the page
+    linked_files = sorted(name for name in files if name.endswith(".json") and "/" not in name)
+    return report_files(replace(page, files=tuple(linked_files)))
 
 
 def _add_context_to_section(

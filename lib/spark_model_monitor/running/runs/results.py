@@ -42,8 +42,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.reports.history import archive
 from spark_model_monitor.reports.outputs.result_tables import SUMMARY, encode_checks, encode_summary
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, LEDGER, PAGE, Run, publish
-from spark_model_monitor.reports.page.page_files import Report, report_files
-from spark_model_monitor.running.runs.pages import AsTables, create_run_page, linked_files, name_folders
+from spark_model_monitor.running.runs.pages import AsTables, create_run_page, name_folders, render_page
 from spark_model_monitor.statistics.states import Requests, RowRuns
 from spark_model_monitor.storage import is_opened_here, opened_by, opening_session
 
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
 
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.monitors.user_checks.suite import SuiteResults
+    from spark_model_monitor.reports.page.page_files import Report
 
 Files: TypeAlias = dict[str, bytes]  # contents by name
 DEEQU_CHECKS = "checks_deequ.json"
@@ -199,6 +199,8 @@ class Baseline(AsTables):
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        from spark_model_monitor.reports.page.page_files import Report
+
         return Report(self._create_page(self.described("baseline", self.constraints)))
 
     def _create_page(self, described: RunDescription) -> Page:
@@ -211,7 +213,7 @@ class Baseline(AsTables):
         if self.context.report:
             # The identity of a run doesn't depend on who evaluated its metrics
             described = self.described("baseline", self.constraints).model_copy(update={"deequ": None})
-            files |= report_files(replace(self._create_page(described), files=linked_files(files)))
+            files |= render_page(self._create_page(described), files)
         return files
 
     def tables(self, *, hide_values: bool = False) -> Files:
@@ -287,7 +289,7 @@ class Baseline(AsTables):
             # The page that people open may differ from the hashed one: it also names who evaluated metrics
             shown = {}
             if self.context.report and self.deequ is not None:
-                shown = report_files(replace(self.report().page, files=linked_files(files)))
+                shown = render_page(self.report().page, files)
             return publish(files, os.fspath(output_path), shown=shown)
 
     def _document(self, kind: type[Document] | None) -> Document:
@@ -473,6 +475,8 @@ class Findings(AsTables):
 
     def report(self) -> Report:
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
+        from spark_model_monitor.reports.page.page_files import Report
+
         return Report(self._page(self._described(None), NO_NEIGHBOUR_RUNS))
 
     def _described(self, baseline: BaselineReference | None) -> RunDescription:
@@ -524,7 +528,7 @@ class Findings(AsTables):
         if self.current.context.report:
             # The identity of a run doesn't depend on who evaluated its metrics
             page = self._page(described.model_copy(update={"deequ": None}), NO_NEIGHBOUR_RUNS, baseline)
-            files |= report_files(replace(page, files=linked_files(files)))
+            files |= render_page(page, files)
         return files
 
     def tables(self, *, hide_values: bool = False) -> Files:
@@ -573,16 +577,13 @@ class Findings(AsTables):
         described = self._described(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or _find_session()):
-            context = NO_NEIGHBOUR_RUNS
             shown = {}
             if self.current.context.report:
                 context = _read_surroundings(path, described, files[SUMMARY])
-            # Links to neighbouring windows and their charts change with time, so that they have no digest
-            if context != NO_NEIGHBOUR_RUNS or (self.current.context.report and described.deequ):
-                page = replace(self._page(described, context, baseline), files=linked_files(files))
-                shown = report_files(page)
-            # Neither has the folder, which commands on the page name
-            if self.current.context.report:
+                # Links to neighbouring windows and their charts change with time, so that they have no digest
+                if context != NO_NEIGHBOUR_RUNS or described.deequ:
+                    shown = render_page(self._page(described, context, baseline), files)
+                # Neither has the folder, which commands on the page name
                 html = shown.get(PAGE, files[PAGE]).decode()
                 shown[PAGE] = name_folders(html, path, baseline).encode()
             # The history of other paths names each run's own folder

@@ -25,6 +25,7 @@ from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import 
     find_suggested_limits,
 )
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_PAST
 from spark_model_monitor.monitors.data_quality.distribution.column_values import match_answers, measure_misfit
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
@@ -68,7 +69,7 @@ from spark_model_monitor.statistics.states.profile import (
 from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
 from spark_model_monitor.statistics.verdicts.expected_row_count import Earlier, RowCountHistory, convert_to_minutes
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
-from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
+from spark_model_monitor.statistics.verdicts.window_statistics import OF_FACTS, WindowStatistics
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 
 NO_LIMITS: frozenset[str] = frozenset()
+UNKNOWN_VARIATION = Variation()
 
 NOT_GIVEN = "neither statistics nor states of it were given"
 NOT_IN_BASELINE = "it has no feature of this name; is it that of these constraints?"
@@ -206,7 +208,7 @@ class QualityBaseline(StoredBaseline):
 
     def get_variation(self, reference: str = BASELINE) -> Variation:
         """How earlier windows varied from a reference, and the baseline's parts from the whole; empty if that is unknown."""
-        return self.history.get(reference, Variation())
+        return self.history.get(reference, UNKNOWN_VARIATION)
 
     @property
     def follows_the_clock(self) -> bool:
@@ -463,22 +465,19 @@ class BaselineFeature:
             return group_size(past)
         return 1.0
 
-    def largest_in_parts(self, name: str) -> float:
-        """The largest of a statistic among the baseline's parts; 0 if these don't show it."""
-        past = self.past()
-        # Windows leave no such statistic, and neither do parts of a sorted column
-        if past is None or np.isnan(past[name]).all():
-            return 0.0
-        return float(np.nanmax(past[name]))
+    @cached_property
+    def largest_in_parts(self) -> Mapping[str, float]:
+        """The largest share of unseen values, and of each fact, among the baseline's parts; 0 if these don't show it."""
+        # Windows leave no facts, and neither do parts of a sorted column
+        past = self.past() or NO_PAST
+        return {name: float(np.nanmax(past[name], initial=0.0)) for name in ("unseen", *OF_FACTS)}
 
-    @property
+    @cached_property
     def largest_repeat(self) -> float:
         """The largest share of rows that repeat one value, in a part of the baseline or an earlier window; 0 if unknown."""
-        past = self.past()
-        if past is None:
-            return 0.0
+        past = self.past() or NO_PAST
         # Each value occurs once
-        return max(0.0, float(np.nanmax(past["largest"] - 1 / past["rows"])))
+        return float(np.nanmax(past["largest"] - 1 / past["rows"], initial=0.0))
 
     @property
     def family(self) -> str:

@@ -89,7 +89,7 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
     groups = feature.limit_groups(feature.baseline_design_effect, lambda hashes: ~np.isin(hashes, hashes_of_domain))
     rare = sum(count <= groups for count in counts.values())  # seen in one group of rows
     rows = feature.baseline.present
-    largest_share = feature.baseline_feature.largest_in_parts("unseen")
+    largest_share = feature.baseline_feature.largest_in_parts["unseen"]
     lacking = max(round(rare * groups), math.ceil(rows * largest_share))
     return calibration.judge_suggested_limit(
         finding, CONTENTS, lacking, rows, groups=groups, group_advice=feature.group_advice

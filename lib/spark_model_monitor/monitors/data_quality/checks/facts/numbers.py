@@ -76,7 +76,7 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
     if feature.baseline_feature.has_own_drift_limit:
         return None
     # A window is further from the baseline's middle than its halves are
-    margin = width * max(LEAST_DISTANCE, 2 * feature.baseline_feature.largest_in_parts("reach"))
+    margin = width * max(LEAST_DISTANCE, 2 * feature.baseline_feature.largest_in_parts["reach"])
     quantity = "share of numbers far outside of the range"
     return _judge_outside(quantity, feature, before, below=old.minimum - margin, above=old.maximum + margin)
 
@@ -90,7 +90,7 @@ def _judge_outside(
     assert old is not None
     count, rows = count_beyond(current, below=below, above=above)
     # Rows that belong together in the baseline, and no more than lie together here; below 2, equal neighbours are chance
-    standstill = max(1, int(feature.baseline_feature.largest_in_parts("standstill")))
+    standstill = max(1, int(feature.baseline_feature.largest_in_parts["standstill"]))
     groups = max(standstill, feature.baseline_design_effect)
     ends = current.state(Ends)
     cluster = 1

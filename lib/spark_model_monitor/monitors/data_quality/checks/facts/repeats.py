@@ -142,7 +142,7 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     share_before = max(old.counts_at(number)[0], 1.0) / n
     share = new.counts_at(number)[0] / m
     # The baseline's longest stretch, and the rows that it was found in
-    longest = feature.baseline_feature.largest_in_parts("standstill")
+    longest = feature.baseline_feature.largest_in_parts["standstill"]
     rows = int(past["rows"][~np.isnan(past["standstill"])].sum())
     # Where all numbers stand still for a while, as those of users, none does so alone
     lengths = np.array([stretch.length / stretch.usual_length])
