@@ -316,8 +316,9 @@ class FeatureComparison:
         if past is not None:
             samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as for the values
             windows = as_past_windows(past).join_parts(samples.n, samples.m)
-            level_varies = self.calibration is not None and (BASELINE, self.name) in self.calibration.varying
-            size = WindowSize(samples.effective, *self.window_design_effect, level_varies)
+            size = WindowSize(samples.effective, *self.window_design_effect)
+            if self.calibration is not None:
+                size = self.calibration.sizes.get((BASELINE, self.name), size)
             variance = windows.variance("missing", size)
         return variance.with_groups(self.window_design_effect.of_missing, self.now.rows)
 

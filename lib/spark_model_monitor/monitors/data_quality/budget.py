@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     NoiseCalibration,
     adjust_columns,
     compute_column_tests,
-    find_varying_columns,
+    size_windows,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.data_quality.families import (
@@ -49,13 +49,13 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     for feature in comparison.features:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
-    varying = find_varying_columns(requests)
+    sizes = size_windows(requests)
     tests_by_reference = {}
     for key, request in requests.items():
-        column = compute_column_tests(request, level_varies=key in varying)
+        column = compute_column_tests(request, sizes.get(key))
         if column is not None:
             tests_by_reference[key] = column
-    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence, varying)
+    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence, sizes)
 
 
 def _request_references(

@@ -89,13 +89,14 @@ INDEPENDENT_WINDOWS = ScoreVariance()
 
 class WindowSize(NamedTuple):
     """effective: n m / (n + m) rows. of_values, of_missing: how many of the window's rows count as one. level_varies: from window
-    to window by more than chance, among the columns of a table; None of a column alone.
+    to window by more than chance, among the columns of a table; None of a column alone. columns: of the table.
     """
 
     effective: float
     of_values: float = 1.0
     of_missing: float = 1.0
     level_varies: bool | None = None
+    columns: int = 1
 
 
 @value_class(slots=False, eq=False)
@@ -260,7 +261,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
     if level_varies is None:
         level_varies = dispersion.compute_p(size.of_values) <= CHANCE
     # Of a level that varies each score may; else one of many has to by more than the column as a whole
-    one_of_many = CHANCE / len(dispersion.names)
+    one_of_many = CHANCE / len(dispersion.names) / size.columns
     # Shrunk towards the column's other scores
     are_levels = dispersion.are_levels
     squares = dispersion.windows * dispersion.ratios

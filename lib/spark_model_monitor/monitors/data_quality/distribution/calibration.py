@@ -6,7 +6,7 @@ The verdict is violated, passed, or, if a change that matters may have gone unse
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -105,13 +105,13 @@ class ColumnDrift:
 @value_class
 class NoiseCalibration:
     """ledger: of the budget. columns: those whose drift is tested, by reference and feature name. evidence: of the facts, by
-    feature name and check. varying: the columns whose level varies from window to window.
+    feature name and check. sizes: of the windows of columns with a past.
     """
 
     ledger: BudgetLedger
     columns: Mapping[tuple[str, str], ColumnDrift] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, FactEvidence]] = field(default_factory=dict)
-    varying: Collection[tuple[str, str]] = frozenset()
+    sizes: Mapping[tuple[str, str], WindowSize] = field(default_factory=dict)
 
     @property
     def rows_are_independent(self) -> bool:
@@ -197,25 +197,28 @@ class ColumnRequest:
 RequestT = TypeVar("RequestT")
 
 
-def find_varying_columns(requests: Mapping[RequestT, ColumnRequest]) -> set[RequestT]:
-    """The columns whose level varies from window to window by more than chance, at a false discovery rate of `CHANCE`: of many
-    columns of independent rows some seem to.
+def size_windows(requests: Mapping[RequestT, ColumnRequest]) -> dict[RequestT, WindowSize]:
+    """The sizes of the windows of columns with a past, and whether their level varies by more than chance, at a false discovery
+    rate of `CHANCE`: of many columns of independent rows some seem to.
     """
+    sizes = {}
     p_values: dict[RequestT, float] = {}
     for key, request in requests.items():
-        if request.has_past:
-            dispersion = request.windows.dispersion(
-                Samples(request.baseline.present, request.current.present).effective
-            )
-            if dispersion is not None:
-                p_values[key] = dispersion.compute_p(request.groups.of_values)
-    adjusted = adjust_p_values([*p_values.values()])
-    return {key for key, p in zip(p_values, adjusted, strict=True) if p <= CHANCE}
+        if not request.has_past:
+            continue
+        samples = Samples(request.baseline.present, request.current.present)
+        sizes[key] = WindowSize(samples.effective, *request.groups)
+        dispersion = request.windows.dispersion(samples.effective)
+        if dispersion is not None:
+            p_values[key] = dispersion.compute_p(request.groups.of_values)
+    adjusted = dict(zip(p_values, adjust_p_values([*p_values.values()]), strict=True))
+    varying = {key for key, p in adjusted.items() if p <= CHANCE}
+    return {key: size._replace(level_varies=key in varying, columns=len(sizes)) for key, size in sizes.items()}
 
 
-def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> ColumnDrift | None:
-    """The column of a request; None if a side is unknown, or if one side is numeric and the other text. level_varies: from window
-    to window.
+def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None) -> ColumnDrift | None:
+    """The column of a request; None if a side is unknown, or if one side is numeric and the other text. size: of a column with a
+    past.
     """
     column = _create_column(request)
     if column is None or not (request.tested or request.past is not None):
@@ -228,17 +231,15 @@ def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> Colum
             column.components = tuple(map(judge_change, changes.values()))
         return column
     # Each statistic as its own past varies, and as the window's rows form groups
-    groups = INDEPENDENT_ROWS
     past = NO_PAST
     if request.has_past and request.past is not None:
-        groups = request.groups
         past = as_past_windows(request.past)
     is_text = request.baseline.categories is not None
     windows = request.windows
-    size = WindowSize(column.samples.effective, *groups, level_varies)
+    size = size or WindowSize(column.samples.effective)
     components = []
     for name, change in changes.items():
-        rows_of_group = groups.of_missing if name == "missing" else groups.of_values
+        rows_of_group = size.of_missing if name == "missing" else size.of_values
         variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
         if name == "largest":
             shares = past["largest"][~np.isnan(past["largest"])]
@@ -249,18 +250,16 @@ def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> Colum
     if is_text:
         unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
         shares = past["unseen"][~np.isnan(past["unseen"])]
-        components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, groups.of_values))
+        components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, size.of_values))
     column.components = tuple(components)
     if past is NO_PAST:
         return column
     column.windows = len(past["rows"])
     # Of the furthest gap, and of the location or the most frequent value
-    variance = windows.variance("value1" if is_text else "location", size).with_groups(
-        groups.of_values, column.samples.m
-    )
+    variance = windows.variance("value1" if is_text else "location", size).with_groups(size.of_values, column.samples.m)
     column.phi = variance.factor
     column.freedom = variance.freedom
-    column.groups = groups.of_values
+    column.groups = size.of_values
     return column
 
 
