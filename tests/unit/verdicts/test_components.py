@@ -250,3 +250,55 @@ def test_every_test_of_a_column_stands_in_the_table():
     assert {change.test for change in changes} | {"unseen"} == set(COLUMN_TESTS)
     assert {change.field for change in changes} <= set(FIELDS)
     assert set(COLUMN_TESTS) - {"missing", "unseen"} == alert_files.TESTS_OF_VALUES
+
+
+# Mean scores of few rows
+
+
+def draw_rare_counts(random, rows):
+    return random.poisson(0.05, rows).astype(float)
+
+
+def judge_means(baseline, window):
+    p_values = {}
+    for change in compare_numbers(baseline, window):
+        if change.field in ("location", "spread"):
+            p_values[change.field] = judge_change(change).p
+    return p_values
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 20])
+@pytest.mark.parametrize("column", ["normal", "counts", "rare counts", "heavy tails"])
+def test_few_healthy_rows_have_no_rare_mean_scores(column, rows):
+    draw = NUMBERS.get(column, draw_rare_counts)
+    random = np.random.default_rng(rows)
+    p_values = []
+    for _ in range(WINDOWS // 4):
+        baseline = draw(random, 1_000)
+        window = draw(random, rows)
+        p_values += judge_means(baseline, window).values()
+    num_rare = sum(p <= 1e-3 for p in p_values)
+    assert stats.binom.sf(num_rare - 1, len(p_values), 1e-3) > 1e-3
+
+
+@pytest.mark.parametrize(("events", "rows"), [(1, 1), (2, 2), (3, 10), (5, 40)])
+def test_mean_scores_of_few_flags_are_as_rare_as_their_binomial_count(events, rows):
+    baseline = np.repeat([0.0, 1.0], [980, 20])
+    window = np.repeat([0.0, 1.0], [rows - events, events])
+    share = (20 + events) / (1_000 + rows)
+    # The normal score of that tail, wider by the share of all rows that the window has
+    score = stats.norm.isf(stats.binom.sf(events - 1, rows, share))
+    score /= math.sqrt(1 - rows / (1_000 + rows))
+    expected = 2 * stats.norm.sf(score)
+
+    p_values = judge_means(baseline, window)
+    assert p_values["location"] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "deviations"), [(5, 4.0), (20, 2.0), (40, 1.5)])
+def test_few_rows_that_moved_are_found_by_their_mean_score(rows, deviations):
+    random = np.random.default_rng(rows)
+    baseline = random.normal(size=2_000)
+    window = random.normal(deviations, 1, rows)
+    p_values = judge_means(baseline, window)
+    assert p_values["location"] <= 1e-5

@@ -18,7 +18,7 @@ from functools import cached_property
 
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison
+from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.protocol import ColumnLayout
 from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
@@ -56,12 +56,22 @@ class ObservedData:
         """Whether it is a text in the baseline, whose own run has said what is odd about it."""
         return self.expected_types.get(feature.name) is InferredType.STRING
 
+    @property
+    def compared_features(self) -> tuple[FeatureComparison, ...]:
+        """The features beside the baseline's; none without a baseline."""
+        if self.compared is None:
+            return ()
+        return self.compared.features
+
+    @cached_property
+    def baseline_features(self) -> Mapping[str, FeatureProfile]:
+        """The baseline's states by feature, as far as they are known."""
+        return {feature.name: feature.before for feature in self.compared_features if feature.before is not None}
+
     @cached_property
     def expected_types(self) -> dict[str, InferredType]:
         """The types of the features in the baseline; empty if there is none."""
-        if self.compared is None:
-            return {}
-        return {feature.name: feature.inferred_type for feature in self.compared.constraints.features}
+        return {feature.name: feature.constraints.inferred_type for feature in self.compared_features}
 
 
 HintSentences = Iterator[tuple[Iterable[str], str]]  # the columns of a hint, and its sentence
@@ -73,6 +83,11 @@ HINTS: Registry[Rule] = Registry("hint")
 def register_hint(name: str) -> Callable[[Rule], Rule]:
     """Decorator that enters a rule; nothing else is known of it."""
     return HINTS.register(name)
+
+
+def list_quoted(names: Iterable[str]) -> str:
+    """Names of columns or files, the first few of them."""
+    return list_names([*map(repr, names)], MOST_LISTED_NAMES)
 
 
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:

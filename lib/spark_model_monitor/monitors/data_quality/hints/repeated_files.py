@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import LEAST_COPIES, find_row_repeats, repeated_rows
 from spark_model_monitor.monitors.data_quality.hints import (
-    MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
+    list_quoted,
     register_hint,
 )
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
@@ -43,8 +42,10 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     files = data.layout.find_files(share, error)
     # The violation says how many
     if files:
-        names = list_names([*map(repr, files)], MOST_LISTED_NAMES)
-        yield (), f"surplus rows are as many as one file has ({names}): was it delivered twice? leave one copy out"
+        yield (
+            (),
+            f"surplus rows are as many as one file has ({list_quoted(files)}): was it delivered twice? leave one copy out",
+        )
     elif share >= HALF:
         times = round(1 / (1 - min(share, 0.99)))
         often = f"about {times} times"

@@ -123,9 +123,7 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
 
 
 def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
-    if data.compared is None:
-        return
-    for number, feature in enumerate(data.compared.features, start=1):
+    for number, feature in enumerate(data.compared_features, start=1):
         if feature.unmatched is None:
             baseline = ColumnValues.of(feature.baseline)
             current = ColumnValues.of(feature.now)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 
 from spark_model_monitor.documents.headline import FEWER_MISSING
-from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
-    MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
     list_columns,
+    list_quoted,
     register_hint,
 )
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
@@ -86,9 +86,8 @@ def another_precision(data: ObservedData) -> HintSentences:
 
     Source: M16.
     """
-    features = data.compared.features if data.compared is not None else ()
     names = []
-    for feature in features:
+    for feature in data.compared_features:
         numbers = feature.baseline.numbers
         numbers_now = feature.now.numbers
         if numbers is None or numbers_now is None or not feature.are_rounded:
@@ -97,8 +96,8 @@ def another_precision(data: ObservedData) -> HintSentences:
         if numbers.step_cdf().decimals == numbers_now.step_cdf().decimals:
             names.append(feature.name)
     if names:
-        which = list_names([*map(repr, names)], MOST_LISTED_NAMES)
-        yield names, f"numbers are in another precision than the baseline's, and compared in the coarser one: {which}"
+        finding = "numbers are in another precision than the baseline's, and compared in the coarser one"
+        yield names, f"{finding}: {list_quoted(names)}"
 
 
 @register_hint(FEWER_MISSING)
@@ -109,7 +108,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
     Source: D4.1.
     """
     missing_by_feature: dict[str, tuple[int, int]] = {}
-    for feature in data.compared.features if data.compared is not None else ():
+    for feature in data.compared_features:
         before = feature.baseline
         now = feature.now
         if feature.baseline_feature.is_drift_tested or not before.rows or not now.rows:
@@ -129,29 +128,24 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
 
     Source: D4.18.
     """
-    if data.compared is not None:
-        features = data.compared.features
-    else:
-        features = ()
     followers = [
-        feature for feature in features if feature.season and feature.season.learnt and feature.season.stands_out
+        feature
+        for feature in data.compared_features
+        if feature.season and feature.season.learnt and feature.season.stands_out
     ]
     names = [follower.name for follower in followers]
     if not names:
         return
-    which = list_names([*map(repr, names)], MOST_LISTED_NAMES)
-    finding = f"compared with this hour of earlier days, which the baseline is unlike: {which}"
+    finding = f"compared with this hour of earlier days, which the baseline is unlike: {list_quoted(names)}"
     # Those of which another hour is like this one
     moved = [
         follower.name for follower in followers if follower.season is not None and follower.season.like != CLOCK_DAY
     ]
     if moved:
-        named = ", ".join(map(repr, moved[:MOST_LISTED_NAMES]))
-        finding += f"; {named} at another hour than before: clocks were put forward or back, it seems"
+        finding += f"; {list_quoted(moved)} at another hour than before: clocks were put forward or back, it seems"
     constant = [follower.name for follower in followers if follower.now.num_values == 1]
     if constant:
-        named = ", ".join(map(repr, constant[:MOST_LISTED_NAMES]))
-        finding += f"; {named} has one value at each hour: leave it out, it says nothing but the time"
+        finding += f"; {list_quoted(constant)} has one value at each hour: leave it out, it says nothing but the time"
     yield names, finding
 
 
