@@ -245,3 +245,28 @@ def test_a_new_segment_is_named_once_chance_doesnt_explain_it(rows):
 
     # Any two of 3,002 rows are just these by a chance of one in 4.5 million
     assert bool(list_segment_hints(window, baseline)) == (rows > 1)
+
+
+def draw_seats(rng, rows, hour=None):
+    """Hundreds of seats, in each hour."""
+    hours = [f"h{number}" for number in rng.integers(0, 16, rows)]
+    if hour is not None:
+        hours = [hour] * rows
+    seats = [
+        f"{row}{letter}" for row, letter in zip(rng.integers(1, 40, rows), rng.choice([*"ABCDEF"], rows), strict=True)
+    ]
+    return pd.DataFrame({"hour": hours, "seat": seats})
+
+
+def test_texts_that_a_segment_has_for_the_first_time_are_no_alarm_where_most_are_new():
+    rng = np.random.default_rng(14)
+    baseline = run_segmented_baseline(draw_seats(rng, 1_000), "hour")
+    for number in range(10):
+        window = draw_seats(rng, 20, f"h{number}")
+        findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+        assert "seat" not in [violation.feature_name for violation in findings.violations.violations]
+
+    # Seats of another kind are found by fewer rows
+    window["seat"] = [f"row {row}" for row in range(20)]
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+    assert "seat" in [violation.feature_name for violation in findings.violations.violations]

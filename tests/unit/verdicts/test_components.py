@@ -212,9 +212,25 @@ def test_scores_of_a_count_are_about_normal():
 
 def test_as_many_new_values_as_the_past_had_are_no_change():
     # None, as many, and too few to matter
-    assert judge_unseen(0.1, 0.1, 1_000, np.zeros(32), 1.0).p < 1e-20
-    assert judge_unseen(0.1, 0.1, 1_000, np.full(32, 0.1), 1.0).p > 0.3
-    assert judge_unseen(0.1, 0.01, 1_000, np.zeros(32), 1.0).p == 1.0  # below the least effect
+    assert judge_unseen(0, 9_000, 0.1, 1_000, np.zeros(32), 1.0).p < 1e-20
+    assert judge_unseen(0, 9_000, 0.1, 1_000, np.full(32, 0.1), 1.0).p > 0.3
+    assert judge_unseen(0, 9_000, 0.01, 1_000, np.zeros(32), 1.0).p == 1.0  # below the least effect
+
+
+@pytest.mark.parametrize(("baseline_rows", "rows", "names"), [(40, 20, 300), (200, 5, 3_000), (1_000, 200, 2_000)])
+def test_new_names_are_as_rare_as_the_baselines_single_ones(baseline_rows, rows, names):
+    random = np.random.default_rng(names)
+    p_values = []
+    for _ in range(WINDOWS):
+        known_names, counts = np.unique(random.integers(names, size=baseline_rows), return_counts=True)
+        unseen = float((~np.isin(random.integers(names, size=rows), known_names)).mean())
+        seen_once = int((counts == 1).sum())
+        p_values.append(judge_unseen(seen_once, baseline_rows, unseen, rows, np.empty(0), 1.0).p)
+    num_rare = sum(p <= 0.01 for p in p_values)
+    assert stats.binom.sf(num_rare - 1, WINDOWS, 0.01) > 1e-3
+
+    # Names that are all new, where the baseline has few of them
+    assert judge_unseen(2, baseline_rows, 1.0, rows, np.empty(0), 1.0).p <= 1e-6
 
 
 def test_components_are_combined_by_cauchys_rule():

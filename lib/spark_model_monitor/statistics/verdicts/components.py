@@ -108,10 +108,6 @@ class Samples:
     error: float = 0.0
 
     @property
-    def share(self) -> float:
-        """The window's share of all values."""
-        return self.m / (self.n + self.m)
-
-    @property
     def effective(self) -> float:
-        return self.n * self.share
+        share_of_window = self.m / (self.n + self.m)
+        return self.n * share_of_window

@@ -184,8 +184,7 @@ def judge_hours(changes: list[StatisticChange], past: WindowStatistics, now: Hou
 
 def _find_variance(past: PastWindows, field: str, size: WindowSize) -> ScoreVariance:
     """That of a score, or the mean one of all if it is larger."""
-    variances = past.variance(field, size), past.variance("", size)
-    return max(variances, key=lambda variance: variance.factor)
+    return max(past.variance(field, size), past.variance("", size), key=lambda variance: variance.factor)
 
 
 def find_turned_hours(before: Values, now: Values) -> int:

@@ -248,7 +248,9 @@ def compute_column_tests(request: ColumnRequest, *, level_varies: bool) -> Colum
     if is_text:
         unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
         shares = past["unseen"][~np.isnan(past["unseen"])]
-        components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, groups.of_values))
+        # Beside those that the baseline has once
+        known_rows = request.baseline.num_seen_once, column.samples.n
+        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, groups.of_values))
     column.components = tuple(components)
     if past is NO_PAST:
         return column

@@ -287,6 +287,5 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
         if not rows_before and rows_now >= LARGE_SHARE * now.rows:
             return True
     new_rows = sum((now.categories or {})[value] for value in find_new_values(now, baseline))
-    seen_once = sum(count == 1 for count in (baseline.categories or {}).values())  # Good 1953
-    p = chance_of_more(seen_once, baseline.rows, new_rows, now.rows)
+    p = chance_of_more(baseline.num_seen_once, baseline.rows, new_rows, now.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget
