@@ -57,7 +57,7 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
-from spark_model_monitor.statistics.verdicts.between_window_variance import WindowSize, as_past_windows, judge_change
+from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows, WindowSize, judge_change
 from spark_model_monitor.statistics.verdicts.components import (
     Component,
     Samples,
@@ -331,7 +331,7 @@ def alarms_by(before: Column, now: Column, past: WindowStatistics | None) -> Ite
             change = compare_missing_values((before.missing, before.rows), (now.missing, now.rows))
             effective = before.rows * now.rows / (before.rows + now.rows)
             is_missing = (
-                judge_change(change, as_past_windows(past).variance("missing", WindowSize(effective))).p <= OF_MISSING
+                judge_change(change, PastWindows(past).variance("missing", WindowSize(effective))).p <= OF_MISSING
             )
         if p_value <= OF_DRIFT or is_missing:
             yield name

@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 from spark_model_monitor.documents.check_results import IN_SEGMENT, CheckResult, CheckStatus, Hint
 from spark_model_monitor.documents.page import format_percent
-from spark_model_monitor.statistics.states.segments import format_rest_label
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.states.segments import BY_HOUR, format_rest_label
 
 OTHER_CUT = "rows that are cut by {cut!r} show the same change"
 
@@ -92,6 +93,7 @@ def report_once(
 
 
 MANY_OTHERS = 0.5  # share of a window's rows in no segment of the baseline, from which something is wrong
+NEARLY_CERTAIN = 1e-6  # the probability of so many of these rows by chance
 RowsBySegment = Mapping[str, Mapping[str, int]]  # by cut and label
 
 
@@ -102,28 +104,25 @@ def write_segment_hints(before: RowsBySegment | None, rows_by_cut: RowsBySegment
     Source: D4.13.
     """
     for cut in rows_by_cut if before is None else before:
-        shares = _compute_shares(rows_by_cut, cut)
+        segments = rows_by_cut.get(cut, {})
         rest_label = format_rest_label(cut)
-        share_of_rest = shares.get(rest_label, 0.0)
-        usual_share = 0.0
-        if before is not None:
-            usual_share = _compute_shares(before, cut).get(rest_label, 0.0)
+        rows_of_none = segments.get(rest_label, 0)
+        rows = sum(segments.values())
+        share = format_percent(rows_of_none / max(rows, 1))
         text = ""
-        # A baseline has no more segments than it lists, a window no others than its baseline
+        # A baseline has no more segments than it lists, a window no others than its baseline, but for hours
         if cut not in rows_by_cut:
             text = "the data lacks the column, so that nothing is judged by them"
-        elif before is None and rest_label in shares:
-            text = f"there are more than {len(shares) - 1:,} values, and {format_percent(share_of_rest)} of the rows have others"
-        elif before is not None and share_of_rest >= MANY_OTHERS > usual_share:
-            text = f"{format_percent(share_of_rest)} of the rows have values that the baseline lacks; are they written otherwise?"
+        elif before is None and rows_of_none:
+            text = f"there are more than {len(segments) - 1:,} values, and {share} of the rows have others"
+        elif before is not None and rows_of_none >= MANY_OTHERS * rows and not cut.endswith(BY_HOUR):
+            usual_rows_of_none = before[cut].get(rest_label, 0)
+            usual_rows = sum(before[cut].values())
+            p = chance_of_more(usual_rows_of_none, usual_rows, rows_of_none, rows)
+            if usual_rows_of_none < MANY_OTHERS * usual_rows and p <= NEARLY_CERTAIN:
+                finding = "have values that the baseline lacks"
+                if usual_rows_of_none:
+                    finding = "are in none of the baseline's segments"
+                text = f"{share} of the rows {finding}; are they written otherwise?"
         if text:
             yield Hint(hint="segments", features=(), description=f"segments by {cut!r}: {text}")
-
-
-def _compute_shares(rows_by_cut: RowsBySegment, cut: str) -> dict[str, float]:
-    """The share of the rows in each segment."""
-    rows = rows_by_cut.get(cut, {})
-    total = sum(rows.values())
-    if total:
-        return {label: count / total for label, count in rows.items()}
-    return {}

@@ -2,12 +2,13 @@
 
 import json
 import pkgutil
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from spark_model_monitor import DataQualityMonitor, run_baseline
+from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckResults
 from spark_model_monitor.documents.constraints import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
@@ -292,6 +293,47 @@ def test_an_outlier_is_no_line_of_totals(label, largest):
     assert hints_of_totals(pd.DataFrame({"name": [*LINES["name"], label], "a": [*cells, largest]})) == []
 
 
+ZONES = ["north", "south", "all", "average", "total"]
+
+
+def draw_zones(rng, rows):
+    """Skewed amounts beside a category that has such a word now and then."""
+    amounts = {f"amount{number}": rng.lognormal(0, 3, rows) for number in range(3)}
+    return pd.DataFrame({"zone": rng.choice(ZONES, rows, p=[0.5, 0.44, 0.02, 0.02, 0.02]), **amounts})
+
+
+@pytest.mark.parametrize("rows", [5, 20, 100])
+def test_a_category_that_has_a_word_for_totals_is_no_line_of_them(rows):
+    rng = np.random.default_rng(8)
+    baseline = run_baseline(draw_zones(rng, 1_000), MONITOR, engine="local")
+    for _ in range(30):
+        findings = run_monitoring(draw_zones(rng, rows), MONITOR, baseline, engine="local")
+        assert "line_of_totals" not in [hint.hint for hint in findings.hints]
+
+
+@pytest.mark.parametrize("with_baseline", [False, True])
+def test_a_line_of_rounded_totals_is_named_beside_a_baseline_too(with_baseline):
+    rng = np.random.default_rng(9)
+    before = pd.DataFrame({"zone": rng.choice(ZONES[:2], 200), "a": rng.normal(50, 10, 200).round(2)})
+    window = pd.concat([before.sample(60, random_state=1), pd.DataFrame({"zone": ["Total"], "a": [3_000.0]})])
+    if with_baseline:
+        hints = run_monitoring(window, MONITOR, run_baseline(before, MONITOR, engine="local"), engine="local").hints
+    else:
+        hints = run_baseline(window, MONITOR, engine="local").hints
+
+    assert [hint.features for hint in hints if hint.hint == "line_of_totals"] == [("a",)]
+
+
+@pytest.mark.parametrize("rows", [5, 6, 8])
+def test_one_of_a_few_whole_numbers_is_the_sum_of_the_others_by_chance(rows):
+    rng = np.random.default_rng(10)
+    for _ in range(60):
+        numbers = rng.integers(0, 9, rows)
+        numbers[0] = numbers[1:].sum()
+        names = [None, *(f"p{row}" for row in range(1, rows))]
+        assert hints_of_totals(pd.DataFrame({"name": names, "items": numbers})) == []
+
+
 @pytest.mark.parametrize("spread", [0.5, 1.0, 2.0, 3.0])
 def test_skewed_amounts_beside_a_blank_have_no_totals(spread):
     rng = np.random.default_rng(7)
@@ -439,6 +481,21 @@ def test_dates_are_named_with_their_counts(cells):
 )
 def test_what_only_looks_like_dates_is_left_alone(cells):
     assert list_hints(texts(day=cells)) == ()
+
+
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_dates_of_a_sample_are_counted_among_those_that_were_read(share):
+    """Where there are more different texts than are counted one by one."""
+    rows = 6_000
+    times = pd.date_range("2026-01-01", periods=rows, freq="17min").strftime("%Y-%m-%d %H:%M:%S")
+    is_date = np.random.default_rng(31).random(rows) < share
+    cells = np.where(is_date, times, [f"order {row}" for row in range(rows)])
+    [hint] = run_baseline(pd.DataFrame({"seen": cells}), MONITOR, engine="local").hints
+
+    match = re.search(r"'seen' \(([\d,]+) of ([\d,]+)\) as YYYY-MM-DD hh:mm:ss, by a sample;", hint.description)
+    dates, total = (int(number.replace(",", "")) for number in match.groups())
+    assert total < rows
+    assert dates / total == pytest.approx(is_date.mean(), abs=4 * np.sqrt(share * (1 - share) / total))
 
 
 def test_many_columns_are_one_sentence():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -53,6 +54,64 @@ def test_doubles_lose_digits_beside_numbers_of_32_bits_alone(coarse, is_aligned,
         pair = pair[::-1]
 
     assert (align_precision(*pair) != pair) is is_aligned
+
+
+def write_digits(values: np.ndarray, digits: int) -> np.ndarray:
+    return np.array([float(f"{value:.{digits}g}") for value in values])
+
+
+def create_sessions(values: np.ndarray) -> np.ndarray:
+    """As the rows of a few users, who come in sessions."""
+    return np.repeat(values, 10)[: len(values)]
+
+
+HEALTHY: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "doubles": lambda rng, rows: rng.lognormal(0, 3, rows),
+    "six decimals": lambda rng, rows: rng.normal(size=rows).round(6),
+    "seven decimals": lambda rng, rows: rng.normal(size=rows).round(7),
+    "large numbers of six decimals": lambda rng, rows: rng.normal(0, 3000, rows).round(6),
+    "eight digits": lambda rng, rows: write_digits(rng.lognormal(0, 3, rows), 8),
+    "32 bits as texts": lambda rng, rows: np.array([float(str(x)) for x in rng.normal(size=rows).astype(np.float32)]),
+    "whole numbers and fractions": lambda rng, rows: np.where(
+        rng.random(rows) < 0.7, rng.integers(0, 9, rows), rng.random(rows)
+    ),
+    "users": lambda rng, rows: create_sessions(rng.normal(size=rows)),
+    "users, six decimals": lambda rng, rows: create_sessions(rng.normal(size=rows).round(6)),
+}
+
+
+@pytest.mark.parametrize("law", HEALTHY)
+def test_numbers_of_one_law_have_one_precision_in_windows_of_any_size(law):
+    """The last digit of one value in ten is 0: of a window's only one, too."""
+    rng = np.random.default_rng(23)
+    for baseline_rows in (20, 1_000):
+        before = NumericDistribution([HEALTHY[law](rng, baseline_rows)])
+        for rows in (1, 1, 1, 2, 2, 5, 20, 100, 1_000) * 3:
+            pair = before, NumericDistribution([HEALTHY[law](rng, rows)])
+            assert align_precision(*pair) == pair, (baseline_rows, rows)
+
+
+@pytest.mark.parametrize("digits", [6, 8, 12])
+@pytest.mark.parametrize("rows", [5, 20, 1_000])
+def test_numbers_that_lost_digits_are_known_by_a_few(digits, rows):
+    rng = np.random.default_rng(24)
+    before = NumericDistribution([rng.normal(size=1_000)])
+    now = NumericDistribution([write_digits(rng.normal(size=rows), digits)])
+
+    aligned_before, aligned_now = align_precision(before, now)
+    assert aligned_before.step_cdf().precisions >= {digits}
+    assert aligned_now.step_cdf().values.tolist() == now.step_cdf().values.tolist()
+
+
+def test_a_short_list_that_lost_digits_is_the_same_list():
+    """Eight different numbers each, of which two are whole."""
+    rng = np.random.default_rng(25)
+    thirds = rng.integers(1, 9, (2, 400)) / 3
+    # As a program writes them that has %g
+    pair = NumericDistribution([thirds[0]]), NumericDistribution([write_digits(thirds[1], 6)])
+
+    aligned = [distribution.step_cdf().values.tolist() for distribution in align_precision(*pair)]
+    assert aligned[0] == aligned[1]
 
 
 @pytest.mark.parametrize("position", [0, 100, 101, 499])

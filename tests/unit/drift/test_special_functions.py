@@ -59,11 +59,10 @@ def test_the_chi_square_tails_of_many_cells_are_sums_of_poisson_terms(freedom):
 
 def test_normal_tails_and_quantiles_are_scipys_from_one_end_to_the_other():
     values = np.linspace(-37, 37, 500)
-    shares = np.concatenate((np.logspace(-300, -0.31, 400), 1 - np.logspace(-15, -1, 100)))
+    shares = np.concatenate((np.logspace(-300, -0.31, 400), 1 - np.logspace(-15, -1, 100))).tolist()
 
     assert far_apart(ours.normal_above, lambda z: special.ndtr(-z), [(z,) for z in values.tolist()]) == []
-    assert ours.map_values(ours.normal_above, values).tolist() == [ours.normal_above(z) for z in values.tolist()]
-    np.testing.assert_allclose(ours.map_values(ours.normal_quantile, shares), special.ndtri(shares), rtol=2e-14)
+    np.testing.assert_allclose([*map(ours.normal_quantile, shares)], special.ndtri(shares), rtol=2e-14)
 
 
 def test_kolmogorovs_tail_is_scipys():
@@ -71,10 +70,8 @@ def test_kolmogorovs_tail_is_scipys():
     low = np.linspace(0, 1.2, 241)
     high = np.linspace(1.2, 18, 100)
     values = np.concatenate((low, high))
-    tails = [ours.kolmogorov_above(value) for value in values.tolist()]
 
     assert far_apart(ours.kolmogorov_above, special.kolmogorov, [(value,) for value in values.tolist()]) == []
-    assert ours.map_values(ours.kolmogorov_above, values).tolist() == tails
 
 
 def test_quantiles_of_students_distribution_are_scipys_where_those_are_exact():
@@ -101,24 +98,6 @@ def test_quantiles_of_one_and_two_degrees_of_freedom_have_closed_forms(share):
 
     assert ours.student_quantile(1, share) == pytest.approx(-of_one, rel=1e-12)
     assert ours.student_quantile(2, share) == pytest.approx(-of_two, rel=1e-12)
-
-
-@pytest.mark.parametrize("size", [1, 299, 300, 5_000], ids=lambda size: f"{size} at once")
-def test_the_logarithm_of_the_gamma_function_is_scipys(size):
-    values = np.concatenate((np.linspace(0.01, 20, size), np.logspace(0, 12, size)))
-
-    for shape in ((2, size), (2 * size,)):
-        logarithms = ours.log_gamma(values.reshape(shape))
-        np.testing.assert_allclose(logarithms, special.gammaln(values).reshape(shape), rtol=1e-14, atol=3e-14)
-
-
-@pytest.mark.parametrize("at_once", [1, 400], ids=["one by one", "at once"])
-def test_logarithms_of_factorials_are_exact(at_once):
-    factorials = [math.lgamma(1.0), *(math.log(math.factorial(n)) for n in range(1, 150))]
-
-    logarithms = ours.log_gamma(np.tile(np.arange(1.0, 151.0), at_once))[:150]
-
-    np.testing.assert_allclose(logarithms, factorials, rtol=2e-15, atol=3e-15)
 
 
 def test_at_the_ends_there_is_no_tail_and_no_finite_quantile():

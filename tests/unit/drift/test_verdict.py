@@ -36,7 +36,7 @@ def test_a_p_value_violates_below_its_threshold(p, status):
     [
         pytest.param(0, 10, "no data: no rows in the baseline", id="baseline"),
         pytest.param(10, 0, "no data: no rows in the current data", id="current data"),
-        pytest.param(0, 0, "no data: no rows in the baseline and in the current data", id="both"),
+        pytest.param(0, 0, "no data: no rows in the baseline and the current data", id="both"),
     ],
 )
 def test_no_row_at_all_is_not_judged(baseline_rows, current_rows, reason):

@@ -204,3 +204,69 @@ def test_a_window_that_cant_be_cut_is_reported_and_judged_all_the_same(window, s
 
     assert [hint.description for hint in findings.hints if hint.hint == "segments" and sentence in hint.description]
     assert {"spend", "age", "city"} <= {result.feature for result in findings.results}
+
+
+CODES = [f"C{code:03d}" for code in range(300)]  # more than there are segments
+
+
+def draw_codes(rng, rows):
+    shares = 1 / np.arange(1, len(CODES) + 1)
+    return pd.DataFrame({"code": rng.choice(CODES, rows, p=shares / shares.sum()), "x": rng.normal(size=rows)})
+
+
+def list_segment_hints(data, baseline):
+    hints = run_monitoring(data, DataQualityMonitor(), baseline, engine="local").hints
+    return [hint.description for hint in hints if hint.hint == "segments"]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 20])
+def test_few_rows_of_other_segments_are_no_other_writing(rows):
+    rng = np.random.default_rng(12)
+    baseline = run_segmented_baseline(draw_codes(rng, 1_000), "code")
+    for _ in range(10):
+        assert list_segment_hints(draw_codes(rng, rows), baseline) == []
+
+
+def test_rows_of_other_segments_are_named_for_what_they_are():
+    """The baseline has rows in none of its segments, too."""
+    rng = np.random.default_rng(13)
+    baseline = run_segmented_baseline(draw_codes(rng, 1_000), "code")
+    window = draw_codes(rng, 60)
+    window["code"] = window["code"].str.lower()
+
+    [description] = list_segment_hints(window, baseline)
+    assert "100 % of the rows are in none of the baseline's segments; are they written otherwise?" in description
+
+
+@pytest.mark.parametrize("rows", [1, 2, 6])
+def test_a_new_segment_is_named_once_chance_doesnt_explain_it(rows):
+    baseline = run_segmented_baseline(orders(), "plan")
+    window = orders(rows, seed=8).assign(plan="team")
+
+    # Any two of 3,002 rows are just these by a chance of one in 4.5 million
+    assert bool(list_segment_hints(window, baseline)) == (rows > 1)
+
+
+def draw_seats(rng, rows, hour=None):
+    """Hundreds of seats, in each hour."""
+    hours = [f"h{number}" for number in rng.integers(0, 16, rows)]
+    if hour is not None:
+        hours = [hour] * rows
+    seats = [
+        f"{row}{letter}" for row, letter in zip(rng.integers(1, 40, rows), rng.choice([*"ABCDEF"], rows), strict=True)
+    ]
+    return pd.DataFrame({"hour": hours, "seat": seats})
+
+
+def test_texts_that_a_segment_has_for_the_first_time_are_no_alarm_where_most_are_new():
+    rng = np.random.default_rng(14)
+    baseline = run_segmented_baseline(draw_seats(rng, 1_000), "hour")
+    for number in range(10):
+        window = draw_seats(rng, 20, f"h{number}")
+        findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+        assert "seat" not in [violation.feature_name for violation in findings.violations.violations]
+
+    # Seats of another kind are found by fewer rows
+    window["seat"] = [f"row {row}" for row in range(20)]
+    findings = run_monitoring(window, DataQualityMonitor(), baseline, engine="local")
+    assert "seat" in [violation.feature_name for violation in findings.violations.violations]

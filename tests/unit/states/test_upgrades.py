@@ -3,21 +3,21 @@
 import pytest
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.encoding import UPGRADES, pack, register_upgrade, unpack
+from spark_model_monitor.statistics.states.encoding import UPGRADES, pack, unpack
 
 
 @pytest.fixture
 def steps():
     """Two steps of a kind that is there for one test: version 2 has the unit in its parameters, version 3 has it no more."""
 
-    @register_upgrade("weights", 1)
-    def with_unit(parameters, payload):
+    def add_unit(parameters, payload):
         return {**parameters, "unit": "kg"}, payload + b" in kg"
 
-    @register_upgrade("weights", 2)
-    def without_unit(parameters, payload):
+    def remove_unit(parameters, payload):
         return {key: value for key, value in parameters.items() if key != "unit"}, payload.upper()
 
+    UPGRADES["weights", 1] = add_unit
+    UPGRADES["weights", 2] = remove_unit
     yield
     del UPGRADES["weights", 1], UPGRADES["weights", 2]
 

@@ -225,9 +225,25 @@ def test_scores_of_a_count_vary_as_much_as_rows_are_grouped():
 
 def test_as_many_new_values_as_the_past_had_are_no_change():
     # None, as many, and too few to matter
-    assert judge_unseen(0.1, 0.1, 1_000, np.zeros(32), 1.0).p < 1e-20
-    assert judge_unseen(0.1, 0.1, 1_000, np.full(32, 0.1), 1.0).p > 0.3
-    assert judge_unseen(0.1, 0.01, 1_000, np.zeros(32), 1.0).p == 1.0  # below the least effect
+    assert judge_unseen(0, 9_000, 0.1, 1_000, np.zeros(32), 1.0).p < 1e-20
+    assert judge_unseen(0, 9_000, 0.1, 1_000, np.full(32, 0.1), 1.0).p > 0.3
+    assert judge_unseen(0, 9_000, 0.01, 1_000, np.zeros(32), 1.0).p == 1.0  # below the least effect
+
+
+@pytest.mark.parametrize(("baseline_rows", "rows", "names"), [(40, 20, 300), (200, 5, 3_000), (1_000, 200, 2_000)])
+def test_new_names_are_as_rare_as_the_baselines_single_ones(baseline_rows, rows, names):
+    random = np.random.default_rng(names)
+    p_values = []
+    for _ in range(WINDOWS):
+        known_names, counts = np.unique(random.integers(names, size=baseline_rows), return_counts=True)
+        unseen = float((~np.isin(random.integers(names, size=rows), known_names)).mean())
+        seen_once = int((counts == 1).sum())
+        p_values.append(judge_unseen(seen_once, baseline_rows, unseen, rows, np.empty(0), 1.0).p)
+    num_rare = sum(p <= 0.01 for p in p_values)
+    assert stats.binom.sf(num_rare - 1, WINDOWS, 0.01) > 1e-3
+
+    # Names that are all new, where the baseline has few of them
+    assert judge_unseen(2, baseline_rows, 1.0, rows, np.empty(0), 1.0).p <= 1e-6
 
 
 def test_components_are_combined_by_cauchys_rule():
@@ -264,3 +280,55 @@ def test_every_test_of_a_column_stands_in_the_table():
     assert {change.test for change in changes} | {"unseen"} == set(COLUMN_TESTS)
     assert {change.field for change in changes} <= set(FIELDS)
     assert set(COLUMN_TESTS) - {"missing", "unseen"} == alert_files.TESTS_OF_VALUES
+
+
+# Mean scores of few rows
+
+
+def draw_rare_counts(random, rows):
+    return random.poisson(0.05, rows).astype(float)
+
+
+def judge_means(baseline, window):
+    p_values = {}
+    for change in compare_numbers(baseline, window):
+        if change.field in ("location", "spread"):
+            p_values[change.field] = judge_change(change).p
+    return p_values
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 20])
+@pytest.mark.parametrize("column", ["normal", "counts", "rare counts", "heavy tails"])
+def test_few_healthy_rows_have_no_rare_mean_scores(column, rows):
+    draw = NUMBERS.get(column, draw_rare_counts)
+    random = np.random.default_rng(rows)
+    p_values = []
+    for _ in range(WINDOWS // 4):
+        baseline = draw(random, 1_000)
+        window = draw(random, rows)
+        p_values += judge_means(baseline, window).values()
+    num_rare = sum(p <= 1e-3 for p in p_values)
+    assert stats.binom.sf(num_rare - 1, len(p_values), 1e-3) > 1e-3
+
+
+@pytest.mark.parametrize(("events", "rows"), [(1, 1), (2, 2), (3, 10), (5, 40)])
+def test_mean_scores_of_few_flags_are_as_rare_as_their_binomial_count(events, rows):
+    baseline = np.repeat([0.0, 1.0], [980, 20])
+    window = np.repeat([0.0, 1.0], [rows - events, events])
+    share = (20 + events) / (1_000 + rows)
+    # The normal score of that tail, wider by the share of all rows that the window has
+    score = stats.norm.isf(stats.binom.sf(events - 1, rows, share))
+    score /= math.sqrt(1 - rows / (1_000 + rows))
+    expected = 2 * stats.norm.sf(score)
+
+    p_values = judge_means(baseline, window)
+    assert p_values["location"] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "deviations"), [(5, 4.0), (20, 2.0), (40, 1.5)])
+def test_few_rows_that_moved_are_found_by_their_mean_score(rows, deviations):
+    random = np.random.default_rng(rows)
+    baseline = random.normal(size=2_000)
+    window = random.normal(deviations, 1, rows)
+    p_values = judge_means(baseline, window)
+    assert p_values["location"] <= 1e-5

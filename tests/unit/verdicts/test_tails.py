@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
 from spark_model_monitor.statistics.verdicts.components import (
-    chance_of_more,
     fewest_beyond_chance,
     two_sided_p_value,
 )

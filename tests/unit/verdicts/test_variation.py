@@ -17,7 +17,6 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     ScoreVariance,
     WindowSize,
     estimate_variances,
-    group_size,
     judge_change,
 )
 from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
@@ -224,9 +223,9 @@ def test_a_group_size_is_the_mean_square_of_all_scores():
     random = np.random.default_rng(11)
     reference = np.concatenate([sessions(random, 500) for _ in range(20)])
 
-    assert 12 < group_size(raw(reference, [sessions(random, 500) for _ in range(32)])) < 40
-    assert group_size(raw(reference, [random.permutation(reference)[:500] for _ in range(32)])) == 1.0
-    assert math.isnan(group_size({name: np.full(8, np.nan) for name in FIELDS}))
+    assert 12 < PastWindows(raw(reference, [sessions(random, 500) for _ in range(32)])).rows_of_group < 40
+    assert PastWindows(raw(reference, [random.permutation(reference)[:500] for _ in range(32)])).rows_of_group == 1.0
+    assert math.isnan(PastWindows({name: np.full(8, np.nan) for name in FIELDS}).rows_of_group)
 
 
 def split(values, sizes, frequent=(), *, are_numbers=True):

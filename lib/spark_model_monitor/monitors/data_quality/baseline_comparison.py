@@ -55,7 +55,6 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     FEWEST_WINDOWS,
     ScoreVariance,
     WindowSize,
-    as_past_windows,
     judge_change,
 )
 from spark_model_monitor.statistics.verdicts.components import Samples
@@ -315,7 +314,7 @@ class FeatureComparison:
         variance = ScoreVariance()
         if past is not None:
             samples = Samples(max(self.baseline.present, 1), max(self.now.present, 1))  # as for the values
-            windows = as_past_windows(past).join_parts(samples.n, samples.m)
+            windows = past.join_parts(samples.n, samples.m)
             size = WindowSize(samples.effective, *self.window_design_effect)
             if self.calibration is not None:
                 size = self.calibration.sizes.get((BASELINE, self.name), size)

@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.distribution.calibration import (
     NoiseCalibration,
     adjust_columns,
     compute_column_tests,
-    size_windows,
+    compute_window_sizes,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
 from spark_model_monitor.monitors.data_quality.families import (
@@ -49,7 +49,7 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
     for feature in comparison.features:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
-    sizes = size_windows(requests)
+    sizes = compute_window_sizes(requests)
     tests_by_reference = {}
     for key, request in requests.items():
         column = compute_column_tests(request, sizes.get(key))

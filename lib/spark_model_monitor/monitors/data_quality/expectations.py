@@ -24,7 +24,6 @@ from spark_model_monitor.documents.check_results import (
     CheckStatus,
     Hint,
 )
-from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.documents.row_rules import Tree, list_columns, parse_rule
 from spark_model_monitor.documents.rules_file import (
     Columns,
@@ -36,6 +35,7 @@ from spark_model_monitor.documents.rules_file import (
     parse_duration,
 )
 from spark_model_monitor.errors import BadConfiguration, did_you_mean
+from spark_model_monitor.monitors.data_quality.hints import list_quoted
 from spark_model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, bind_rules
 from spark_model_monitor.monitors.data_quality.rule_table import (
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
     from spark_model_monitor.documents.dqdl import RuleSet
 
-MOST_LISTED_NAMES = 5  # columns that a sentence names
 
 _VERBS = {"rows": "is", "column": "is", "columns": "are"}  # the verb between what is judged and its fault
 
@@ -380,8 +379,6 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
             finding = Finding(CheckStatus.PASSED, decided_by=PRESENCE, component="column")
             yield _report_violation(finding, "not in the data").result(EXPECTATION, feature=name)
     if plan.extra:
-        names = [*map(repr, plan.extra)]
-        named = list_names(names, MOST_LISTED_NAMES)
         finding = Finding(
             CheckStatus.PASSED,
             threshold=0.0,
@@ -390,6 +387,6 @@ def _judge_data_set(plan: ExpectationPlan, rows: int) -> Iterator[CheckResult]:
             decided_by=UPPER_LIMIT,
             limit=0.0,
         )
-        yield _report_violation(finding, f"{named}, of which there is no rule").result(
+        yield _report_violation(finding, f"{list_quoted(plan.extra)}, of which there is no rule").result(
             EXPECTATION, feature=EXTRA_COLUMNS
         )

@@ -13,8 +13,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, score_window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, WindowStatistics
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 
 def add_new_columns(
@@ -50,7 +50,7 @@ def add_new_columns(
     )
 
 
-def _compare_windows(states: Sequence[FeatureProfile]) -> WindowStatistics:
+def _compare_windows(states: Sequence[FeatureProfile]) -> PastWindows:
     """The raw statistics of each window, compared with the others."""
     rows = []
     for index, window in enumerate(states):
@@ -58,4 +58,4 @@ def _compare_windows(states: Sequence[FeatureProfile]) -> WindowStatistics:
         statistics = score_window(from_feature_profile(other_windows), from_feature_profile(window))
         if statistics is not None:
             rows.append(statistics)
-    return {name: np.array([row[name] for row in rows]) for name in FIELDS}
+    return PastWindows({name: np.array([row[name] for row in rows]) for name in FIELDS})

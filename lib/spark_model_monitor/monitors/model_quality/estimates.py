@@ -22,10 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import FISHER, STUDENT
-from spark_model_monitor.statistics.drift.special_functions import normal_quantile, student_above, student_quantile
+from spark_model_monitor.statistics.drift.special_functions import (
+    chance_of_more,
+    normal_quantile,
+    student_above,
+    student_quantile,
+)
 from spark_model_monitor.statistics.states.blocks import Numbers
 from spark_model_monitor.statistics.states.moments import ROUNDING
-from spark_model_monitor.statistics.verdicts.components import chance_of_more
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 from spark_model_monitor.value_class import value_class
 

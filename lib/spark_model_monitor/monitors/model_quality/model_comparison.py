@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.model_quality.estimates import JackknifeEstima
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence, sum_without_each
 from spark_model_monitor.monitors.model_quality.metrics import applicable_metrics
 from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
-from spark_model_monitor.statistics.drift.special_functions import log_gamma, normal_above, student_above
+from spark_model_monitor.statistics.drift.special_functions import normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
@@ -144,9 +144,10 @@ def mcnemar(gained: int, lost: int) -> float:
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
     """
     rows = gained + lost
-    hits = np.arange(min(gained, lost) + 1, dtype=np.float64)
-    logs = log_gamma(np.array([rows + 1.0])) - log_gamma(hits + 1) - log_gamma(rows - hits + 1) - rows * math.log(2)
-    return min(1.0, 2 * float(np.exp(logs).sum()))
+    hits = np.arange(1.0, min(gained, lost) + 1)
+    # Each C(rows, hits) from the one before
+    logs = np.log((rows + 1 - hits) / hits).cumsum() - rows * math.log(2)
+    return min(1.0, 2 * float(np.exp(logs).sum() + 0.5**rows))
 
 
 def _compare_accuracy(champion: Answers, challenger: Answers, *, paired: bool) -> ScoreComparison:

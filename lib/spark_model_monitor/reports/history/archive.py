@@ -22,6 +22,7 @@ from spark_model_monitor.reports.outputs.result_tables import encode_parquet
 from spark_model_monitor.reports.outputs.run_files import Run, read_current_run, read_kept_file
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile, Requests, State, decode
 from spark_model_monitor.statistics.states.encoding import MALFORMED, find_contradiction
+from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 from spark_model_monitor.storage import join
 from spark_model_monitor.value_class import value_class
@@ -256,7 +257,7 @@ def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     statistics = np.array([table[name].to_numpy() for name in FIELDS], np.float64)[:, order]
     # Without rows there is no feature, but one part
     by_feature = zip(encoded.dictionary.to_pylist(), np.split(statistics, ends, axis=1), strict=False)
-    return {feature: dict(zip(FIELDS, windows, strict=True)) for feature, windows in by_feature}
+    return {feature: PastWindows(dict(zip(FIELDS, windows, strict=True))) for feature, windows in by_feature}
 
 
 def encode_parts_table(table: pa.Table) -> bytes:

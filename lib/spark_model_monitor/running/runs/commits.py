@@ -48,7 +48,8 @@ from spark_model_monitor.running.runtime.job import Job
 from spark_model_monitor.running.runtime.publishing import notify, put_in_place, remember, write_verdict
 from spark_model_monitor.running.runtime.status import NO_COMMIT, ExitStatus
 from spark_model_monitor.statistics.states import Profile
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, SCORES_OF_VALUES, WindowStatistics
+from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, SCORES_OF_VALUES
 from spark_model_monitor.storage import join, resolve_path
 from spark_model_monitor.value_class import value_class
 
@@ -357,7 +358,7 @@ class _BaselineCommits:
         }
         return {
             number: {
-                name: {key: np.array([raw.get(key, np.nan)], float) for key in FIELDS}
+                name: PastWindows({key: np.array([raw.get(key, np.nan)], float) for key in FIELDS})
                 for table_side, name, raw in raw_statistics
                 if table_side == BASELINE
             }
@@ -396,14 +397,14 @@ class _BaselineCommits:
         return self.monitor.stored_baseline(constraints, None, profile, constraints)
 
 
-def _drop_most_distant(raw: WindowStatistics, aside: int) -> WindowStatistics:
+def _drop_most_distant(raw: PastWindows, aside: int) -> PastWindows:
     """Raw statistics without this many of the most distant windows."""
     if not aside:
         return raw
     # shape (statistics, windows); a missing score counts as 0, not distant
     scores = np.abs(np.array([raw[name] for name in STRAYING]))
     furthest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[: -aside or None]
-    return {name: values[np.sort(furthest)] for name, values in raw.items()}
+    return PastWindows({name: values[np.sort(furthest)] for name, values in raw.items()})
 
 
 def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:

@@ -198,9 +198,9 @@ def _list_distances(kind: str) -> str:
     return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
 
 
-def _describe_empty_samples(n: int, m: int) -> str:
+def _describe_empty_samples(n: int, m: int, kind: str = "values") -> str:
     empty_samples = [name for name, count in (("the baseline", n), ("the current data", m)) if not count]
-    return f"no values in {' and '.join(empty_samples)}"
+    return f"no {kind} in {' and '.join(empty_samples)}"
 
 
 class Status(Enum):
@@ -226,10 +226,8 @@ def judge(comparison: DistanceComparison, threshold: float, *, baseline_rows: in
     Source: D2; C11.23.
     """
     if not (baseline_rows and current_rows):
-        empty_samples = [
-            name for name, rows in (("baseline", baseline_rows), ("current data", current_rows)) if not rows
-        ]
-        return DriftVerdict(Status.NOT_JUDGED, f"no data: no rows in the {' and in the '.join(empty_samples)}")
+        reason = f"no data: {_describe_empty_samples(baseline_rows, current_rows, 'rows')}"
+        return DriftVerdict(Status.NOT_JUDGED, reason)
     # Values that are missing on both sides have not changed
     if not (comparison.n or comparison.m):
         return DriftVerdict(Status.PASSED, "all values are missing on both sides")

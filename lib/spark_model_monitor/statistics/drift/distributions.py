@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.errors import MonitorError
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
 from spark_model_monitor.statistics.states import KllSketch, Moments
 from spark_model_monitor.statistics.states.kll import find_last_equals
 from spark_model_monitor.value_class import value_class
@@ -35,7 +36,8 @@ SINGLE = 0  # stands for the precision of 32 bits
 DIGITS_OF_SINGLE = 7  # that tell most 32-bit numbers from whole ones and decimals
 MOST_DIGITS = 15  # that any double has
 DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MOST_DIGITS + 1))  # C's %g and %e, and so on to doubles
-FEWER_DIGITS = 0.5  # of numbers with so many digits: a tenth end in 0, and of few numbers more
+MOST_NUMBERS = 0.5  # of those with so many digits a tenth end in 0, and of few more
+NO_CHANCE = 1e-9  # the probability that none of so many numbers has more digits; there are many columns and precisions
 LARGEST_ROUNDING = 1e-3  # relative
 SAMPLED = 32  # numbers that show whether all may have a precision
 
@@ -99,9 +101,9 @@ def find_digits(values: Values, decimals: int) -> Flags:
     """Whether each number's last digit of so many decimals is even, and whether it is 0; numbers with more have neither."""
     with np.errstate(invalid="ignore", over="ignore"):
         scaled = values * 10.0**decimals
-        halves = np.rint(scaled) / 2
-        tenths = np.rint(scaled) / 10
-    is_digit: Flags = _are_on_grid(scaled) & np.array([halves == np.rint(halves), tenths == np.rint(tenths)])
+        # Half of an even number is whole, and a tenth of one that ends in 0
+        parts = np.rint(scaled) / np.array([[2.0], [10.0]])
+    is_digit: Flags = _are_on_grid(scaled) & (parts == np.rint(parts))
     return is_digit
 
 
@@ -181,12 +183,7 @@ class StepCdf:
     def precisions(self) -> frozenset[int]:
         """Those of `DIGITS_OF_PRECISIONS` that all its values have; a few of these settle it for most columns."""
         sampled_values = self.values[:: max(1, len(self.values) // SAMPLED)]
-        digits = np.array(DIGITS_OF_PRECISIONS)
-        digits = digits[digits != SINGLE]
-        are_rounded = round_to_precision(sampled_values, digits[:, np.newaxis]) == sampled_values
-        candidates = [*digits[are_rounded.all(axis=1)].tolist()]
-        if _find_rounded(sampled_values, SINGLE).all():
-            candidates.append(SINGLE)
+        candidates = [digits for digits in DIGITS_OF_PRECISIONS if _find_rounded(sampled_values, digits).all()]
         return frozenset(digits for digits in candidates if _find_rounded(self.values, digits).all())
 
     @cached_property
@@ -225,10 +222,8 @@ class StepCdf:
 
     def counts_at(self, points: Values) -> Counts:
         """Number of values equal to each of `points`."""
-        ranks = self.with_leading_zero()
-        last = ranks[np.searchsorted(self.values, points, side="right")]
-        counts: Counts = (last - ranks[np.searchsorted(self.values, points, side="left")]).astype(float)
-        return counts
+        ranks_before = self.with_leading_zero()[np.searchsorted(self.values, points, side="left")]
+        return (self.ranks_at(points) - ranks_before).astype(float)
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
         """The smallest values with at least these shares of all at or below them. There must be values."""
@@ -263,8 +258,7 @@ class NumericDistribution:
     @property
     def total(self) -> int:
         """Number of values, infinite ones included."""
-        finite = sum(len(level) << height for height, level in enumerate(self.levels))
-        return finite + self.negative_infinite + self.positive_infinite
+        return self.step_cdf().total
 
     @property
     def error(self) -> float:
@@ -306,17 +300,14 @@ class NumericDistribution:
 
     def round_to(self, digits: int) -> NumericDistribution:
         """The same numbers in another precision."""
-        sketch = self.sketch()
-        sketch = replace(sketch, levels=tuple(round_to_precision(level, digits) for level in sketch.levels))
-        return replace(self, levels=sketch.levels, known=sketch)
+        levels = tuple(round_to_precision(level, digits) for level in self.sketch().levels)
+        return replace(self, levels=levels, known=replace(self.sketch(), levels=levels))
 
     def sketch(self) -> KllSketch:
         if self.known is not None:
             return self.known
         levels = tuple(np.asarray(level, dtype=np.float64) for level in self.levels)
-        if levels:
-            return KllSketch(levels=levels)
-        return KllSketch()
+        return KllSketch(levels=levels or KllSketch().levels)
 
 
 def align_precision(
@@ -327,39 +318,41 @@ def align_precision(
     """
     distributions = (before, now)
     cdfs = [distribution.step_cdf().drop_infinite() for distribution in distributions]
-    # Most numbers have all digits of a double
-    if not any(cdf.precisions or cdf.are_singles for cdf in cdfs):
-        return distributions
-    is_either_empty = not all(len(cdf.values) for cdf in cdfs)
-    if is_either_empty or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
+    if all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
         return distributions
     for digits in DIGITS_OF_PRECISIONS:
         # The first precision that all numbers of one have
-        are_coarse = [digits in cdf.precisions for cdf in cdfs]
-        if all(are_coarse):
+        have_digits = [digits in cdf.precisions for cdf in cdfs]
+        are_singles = [digits == SINGLE and cdf.are_singles for cdf in cdfs]
+        if all(have_digits) or all(are_singles):  # both have their exact values
             return distributions
-        if digits == SINGLE:
-            are_singles = [cdf.are_singles for cdf in cdfs]
-            if all(are_singles):  # both have their exact values
-                return distributions
-            are_coarse = [any(has_either) for has_either in zip(are_coarse, are_singles, strict=True)]
-        is_shared = all(are_coarse) or (
-            any(are_coarse)
-            and _has_precision(cdfs[are_coarse.index(True)], cdfs[are_coarse.index(False)], digits or DIGITS_OF_SINGLE)
-        )
-        if is_shared:
+        are_coarse = np.logical_or(have_digits, are_singles).tolist()
+        if all(are_coarse) or (
+            any(are_coarse) and _has_lost_digits(cdfs[are_coarse.index(True)], cdfs[are_coarse.index(False)], digits)
+        ):
             return before.round_to(digits), now.round_to(digits)
     return distributions
 
 
-def _has_precision(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
-    """Whether most numbers of a coarse distribution have so many digits, not fewer, as where they were rounded to some decimals;
-    and those of a fine one have all digits of a double.
+def _has_lost_digits(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
+    """Whether the numbers of a coarse distribution lost digits that those of a fine one have.
+
+    They have so many digits, not fewer, as where they were rounded to some decimals, and fine ones have all digits of a double.
+    Model: rows are exchangeable, and so are different numbers, where rows with the same one may belong together: not
+    where both sides have the same numbers but for the rounding.
+    Source: Fisher 1935, "The logic of inductive inference".
     """
-    have_fewer = _find_rounded(coarse.values, digits - 1)
-    if have_fewer.mean() > FEWER_DIGITS:
+    have_fewer = _find_rounded(coarse.values, (digits or DIGITS_OF_SINGLE) - 1)
+    has_all_digits = fine.decimals == MOST_DECIMALS or not _find_rounded(fine.values, MOST_DIGITS).all()
+    if have_fewer.sum() > MOST_NUMBERS * len(coarse.values) or not has_all_digits:
         return False
-    return fine.decimals == MOST_DECIMALS or not _find_rounded(fine.values, MOST_DIGITS).all()
+    rounded = round_to_precision(fine.values, digits)
+    is_coarse = rounded == fine.values
+    p = chance_of_more(int(fine.counts[is_coarse].sum()), fine.total, coarse.total, coarse.total)
+    if np.isin(rounded[~is_coarse], round_to_precision(coarse.values, digits)).mean() <= MOST_NUMBERS:
+        num_coarse = len(coarse.values)
+        p = max(p, chance_of_more(int(is_coarse.sum()), len(fine.values), num_coarse, num_coarse))
+    return p <= NO_CHANCE
 
 
 def _find_rounded(values: Values, digits: int) -> Flags:
@@ -368,10 +361,10 @@ def _find_rounded(values: Values, digits: int) -> Flags:
     return are_equal
 
 
-def round_to_precision(values: Values, digits: int | NDArray[np.int64]) -> Values:
+def round_to_precision(values: Values, digits: int) -> Values:
     """Each number rounded to so many digits, or to 32 bits in the fewest digits that show it; the same if these are too few."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        if np.array_equal(digits, SINGLE):
+        if digits == SINGLE:
             singles = pa.array(values.astype(np.float32))
             rounded = pc.cast(pc.cast(singles, pa.string()), pa.float64()).to_numpy()
         else:

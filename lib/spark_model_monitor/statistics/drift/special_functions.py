@@ -6,14 +6,10 @@ A tail has a relative error of about 1e-14, however small it is, plus the roundi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import lru_cache
 from statistics import NormalDist
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-
-Values: TypeAlias = NDArray[np.float64]
 
 _NORMAL = NormalDist()
 _ROOT = math.sqrt(0.5)
@@ -31,10 +27,12 @@ _OF_SINE = (
 )
 """The coefficients of (sinh(τ/2) / (τ/2))^(-1/2) in powers of τ², from the first on."""
 
+LARGE = 1000.0
+"""Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
 
-def map_values(function: Callable[[float], float], values: Values) -> Values:
-    """The function applied to each value; same shape."""
-    return np.fromiter(map(function, values.ravel().tolist()), float, values.size).reshape(values.shape)
+REACH = 10
+LEAST_REACH = 40
+"""A tail is summed over this many standard deviations and at least this many counts, for all digits of a double."""
 
 
 def normal_quantile(share: float) -> float:
@@ -56,11 +54,6 @@ def normal_above(value: float) -> float:
     0.025
     """
     return math.erfc(value * _ROOT) / 2
-
-
-def log_gamma(values: Values) -> Values:
-    """The log gamma function of each value, all above 0; any shape."""
-    return map_values(math.lgamma, values)
 
 
 def student_above(value: float, degrees_of_freedom: float) -> float:
@@ -235,3 +228,31 @@ def _ratio(a: float) -> float:
     for c in (869 / 4194304, -399 / 262144, -21 / 32768, 5 / 1024, 1 / 128, -1 / 8):
         series = (series + c) / a
     return math.sqrt(a) * (1 + series)
+
+
+@lru_cache(2**14)  # columns and windows repeat the same calls; bounded, so that a stream doesn't fill the memory
+def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
+    """The probability of as many missing values in the window, or more, if all rows are exchangeable; 1 up to their
+    expectation. lacking, rows: of the other rows.
+
+    Model: t missing values of N rows, m of which are the window's. Their number x in the window is hypergeometric.
+    """
+    t = lacking + x
+    num_rows = rows + m
+    expected = t * m / max(num_rows, 1)
+    if x <= expected:
+        return 1.0
+    deviation = math.sqrt(expected * (1 - m / num_rows) * (num_rows - t) / max(num_rows - 1, 1))
+    if deviation > LARGE:  # continuity correction: half a count
+        return normal_above((x - 0.5 - expected) / deviation)
+    # Each term over the one before: (t - k) (m - k) / (k + 1) / (N - m - t + k + 1)
+    k = x + np.arange(min(t - x, m - x, int(REACH * deviation) + LEAST_REACH))
+    terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))
+    # The first one, C(t, x) C(N - t, m - x) / C(N, m)
+    first_term = _log_choose(t, x) + _log_choose(num_rows - t, m - x) - _log_choose(num_rows, m)
+    return min(1.0, math.exp(first_term) * (1 + float(terms.sum())))
+
+
+def _log_choose(n: int, k: int) -> float:
+    """The logarithm of C(n, k)."""
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

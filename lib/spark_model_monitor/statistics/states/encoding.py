@@ -300,20 +300,8 @@ def _is_text(text: str) -> bool:
     return text.isascii() or not _LONE_SURROGATE.search(text)
 
 
-Upgrade: TypeAlias = Callable[[Parameters, bytes], tuple[Parameters, bytes]]
-"""Converts the parameters and the payload of one version into those of the next version."""
-
-UPGRADES: dict[tuple[str, int], Upgrade] = {}  # by kind and the version that the step starts from
-
-
-def register_upgrade(kind: str, version: int) -> Callable[[Upgrade], Upgrade]:
-    """Decorator that registers the upgrade of `kind` from `version` to the next one."""
-
-    def enter(upgrade: Upgrade) -> Upgrade:
-        UPGRADES[kind, version] = upgrade
-        return upgrade
-
-    return enter
+UPGRADES: dict[tuple[str, int], Callable[[Parameters, bytes], tuple[Parameters, bytes]]] = {}
+"""Steps of the parameters and the payload of one version to those of the next one, by kind and the first version."""
 
 
 def apply_upgrades(

@@ -184,6 +184,19 @@ class PastWindows(dict[str, Values]):
             self._variances = estimate_variances(self, size)
         return self._variances.get(field) or self._variances.get("", INDEPENDENT_WINDOWS)
 
+    @property
+    def rows_of_group(self) -> float:
+        """The number of rows that count as one: 1 for independent rows; NaN if too few windows show it.
+
+        Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
+        """
+        dispersion = measure_dispersion(self, 0.0)
+        if dispersion is None:
+            return math.nan
+        if dispersion.mean_ratio > MOST_DISPERSED:
+            return dispersion.mean_ratio
+        return 1.0
+
     def join_parts(self, reference_rows: int, rows: int) -> PastWindows:
         """The same, with neighbouring parts of the reference added up to windows of so many rows, as far as enough are left.
         Parts that are a sample of the reference's rows lie apart, and are left as they are.
@@ -219,12 +232,6 @@ class PastWindows(dict[str, Values]):
         windows = PastWindows(statistics)
         windows.parts = self
         return windows
-
-
-def as_past_windows(past: WindowStatistics) -> PastWindows:
-    if isinstance(past, PastWindows):
-        return past
-    return PastWindows(past)
 
 
 def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion | None:
@@ -368,19 +375,6 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
     return prior_freedom, math.exp(float(logs.mean()) - 1 / prior_freedom - 1 / (3 * prior_freedom**2))
 
 
-def group_size(past: WindowStatistics) -> float:
-    """The number of rows that count as one, estimated from past windows: 1 for independent rows; NaN if unknown.
-
-    Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
-    """
-    dispersion = measure_dispersion(past, 0.0)
-    if dispersion is None:
-        return math.nan
-    if dispersion.mean_ratio > MOST_DISPERSED:
-        return dispersion.mean_ratio
-    return 1.0
-
-
 def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_WINDOWS) -> Component:
     """The test of one statistic, given how much windows vary. A change below the least effect has p = 1."""
     effect = abs(change.difference)
@@ -430,7 +424,7 @@ def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_gr
     """
     assert change.counts is not None
     before, n, now, m = change.counts
-    expected = min(1.0, max(before / n, float(np.max(past, initial=0.0))))
+    expected = max(before / n, float(np.max(past, initial=0.0)))
     effect = now / m - expected - change.sketch_error
     least_effect = max(LEAST_EFFECT, (LEAST_RATIO - 1) * expected)
     if effect < least_effect:
@@ -439,25 +433,24 @@ def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_gr
     return Component("largest", min(1.0, values * p), effect, statistic=float(now), least_effect=least_effect)
 
 
-def judge_unseen(share_of_window: float, unseen: float, rows: float, past: Values, rows_of_group: float) -> Component:
+def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Values, rows_of_group: float) -> Component:
     """The test of the values that the reference lacks: as many as independent rows, or the past, would have.
 
+    Model of rows: each may be the only one of its value, as the reference's rows with values that it has once are (Good 1953).
     Model of the past: -log(share of known values) is exponential, since a share has an end that its logarithm doesn't have.
 
-    share_of_window: the window's share of all rows. unseen: the share of its rows. past: shares of past windows.
+    seen_once, n: those rows of the reference, and all. unseen: the share of the window's rows. past: shares of past windows.
     """
     error = math.sqrt(unseen / rows)
     if unseen + error < LEAST_EFFECT:
         return Component("unseen", 1.0, unseen)
-    p = share_of_window ** (unseen * rows / rows_of_group)
+    p = exact_tail(round(unseen * rows), int(rows), seen_once, n, rows_of_group)
     if len(past):
         # Half a row is known where none is
         known_shares = 1 - np.minimum([unseen, *past], 1 - 0.5 / rows)
         losses = -np.log(known_shares)
         p = max(p, lomax_upper_tail(float(losses[0]), losses[1:], 1 / rows))
-    return Component(
-        "unseen", min(1.0, p), unseen, statistic=unseen * rows, least_effect=max(0.0, LEAST_EFFECT - error)
-    )
+    return Component("unseen", p, unseen, statistic=unseen * rows, least_effect=max(0.0, LEAST_EFFECT - error))
 
 
 def lomax_upper_tail(value: float, past: Values, smallest_unit: float) -> float:

@@ -10,52 +10,12 @@ Source: D4.1.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache
 
-import numpy as np
-
-from spark_model_monitor.statistics.drift.special_functions import normal_above
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
 from spark_model_monitor.value_class import value_class
-
-LARGE = 1000.0
-"""Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
-
-REACH = 10
-LEAST_REACH = 40
-"""A tail is summed over this many standard deviations and at least this many counts, for all digits of a double."""
-
-
-@lru_cache(2**14)  # columns and windows repeat the same calls; bounded, so that a stream doesn't fill the memory
-def chance_of_more(lacking: int, rows: int, current_lacking: int, current_rows: int) -> float:
-    """The probability of as many missing values in the window, or more, if all rows are exchangeable; 1 up to their
-    expectation.
-
-    Model: t missing values of N rows, m of which are the window's. Their number x in the window is hypergeometric.
-    """
-    t = lacking + current_lacking
-    x = current_lacking
-    m = current_rows
-    num_rows = rows + current_rows
-    expected = t * m / max(num_rows, 1)
-    if x <= expected:
-        return 1.0
-    deviation = math.sqrt(expected * (1 - m / num_rows) * (num_rows - t) / max(num_rows - 1, 1))
-    if deviation > LARGE:  # continuity correction: half a count
-        return normal_above((x - 0.5 - expected) / deviation)
-    # Each term over the one before: (t - k) (m - k) / (k + 1) / (N - m - t + k + 1)
-    k = x + np.arange(min(t - x, m - x, int(REACH * deviation) + LEAST_REACH))
-    terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))
-    # The first one, C(t, x) C(N - t, m - x) / C(N, m)
-    first_term = _log_choose(t, x) + _log_choose(num_rows - t, m - x) - _log_choose(num_rows, m)
-    return min(1.0, math.exp(first_term) * (1 + float(terms.sum())))
-
-
-def _log_choose(n: int, k: int) -> float:
-    """The logarithm of C(n, k)."""
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def two_sided_p_value(before: int, n: int, now: int, m: int) -> float:
@@ -145,10 +105,6 @@ class Samples:
     error: float = 0.0
 
     @property
-    def share(self) -> float:
-        """The window's share of all values."""
-        return self.m / (self.n + self.m)
-
-    @property
     def effective(self) -> float:
-        return self.n * self.share
+        share_of_window = self.m / (self.n + self.m)
+        return self.n * share_of_window

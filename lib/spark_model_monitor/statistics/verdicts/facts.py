@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
-from spark_model_monitor.statistics.verdicts.components import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
 
 Sizes = NDArray[np.int64]
 

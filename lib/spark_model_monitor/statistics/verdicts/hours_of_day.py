@@ -184,11 +184,7 @@ def judge_hours(changes: list[StatisticChange], past: WindowStatistics, now: Hou
 
 def _find_variance(past: PastWindows, field: str, size: WindowSize) -> ScoreVariance:
     """That of a score, or the mean one of all if it is larger."""
-    score_variance = past.variance(field, size)
-    mean_variance = past.variance("", size)
-    if score_variance.factor < mean_variance.factor:
-        return mean_variance
-    return score_variance
+    return max(past.variance(field, size), past.variance("", size), key=lambda variance: variance.factor)
 
 
 def find_turned_hours(before: Values, now: Values) -> int:
@@ -197,11 +193,10 @@ def find_turned_hours(before: Values, now: Values) -> int:
     shares = before / before.sum()
     shares_now = now / now.sum()
     half = len(shares) // 2
-    turns = np.arange(-half + 1, half + 1)
-    distances = [float(np.abs(np.roll(shares, turn) - shares_now).sum()) for turn in turns.tolist()]
+    distances = [float(np.abs(np.roll(shares, turn) - shares_now).sum()) for turn in range(1 - half, half + 1)]
     nearest = int(np.argmin(distances))
     if distances[nearest] < distances[half - 1] / 2:
-        return int(turns[nearest])
+        return nearest + 1 - half
     return 0
 
 

@@ -12,6 +12,7 @@ Source: D4.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -24,6 +25,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     Values,
     compute_rank_scores,
 )
+from spark_model_monitor.statistics.drift.special_functions import normal_quantile
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.value_class import value_class
 
@@ -38,6 +40,10 @@ TAIL = 1 / 64  # of the reference's values at either end
 MEANS = ("location", "spread")
 LEVELS = (*MEANS, *SIXTEENTHS, *TAILS, *VALUES)  # scores that all vary if a column's level does
 DIGITS = ("even", "round")
+FEW_ROWS = 50  # of either side, whose mean scores are not normal
+CLEAR_SCORE = 2.0  # smaller ones need not be exact
+BINS_OF_SCORES = 64
+ERROR_OF_SUMS = 1e-12  # of their probabilities, as doubles have them
 SCORES_OF_VALUES = (*LEVELS, *DIGITS)
 
 OF_FACTS = ("reach", "standstill")  # of a baseline's parts alone
@@ -156,7 +162,28 @@ def count_cells(
 
 def _compare_means(name: str, scores: Values, counts: Counts, sketch_error: float) -> StatisticChange:
     [difference], [error] = compare_mean_scores(scores, counts[0] + counts[1], counts[1:])
+    # The sum of few rows is not normal: the error of a normal one with its tail
+    smaller_side = counts[counts.sum(axis=1).argmin()]
+    if abs(difference) > CLEAR_SCORE * error and smaller_side.sum() <= FEW_ROWS:
+        error = abs(difference) / _score_few_rows(scores, counts.sum(axis=0), smaller_side)
     return StatisticChange(name, float(difference), float(error), sketch_error)
+
+
+def _score_few_rows(scores: Values, totals: Counts, counts: Counts) -> float:
+    """The size of the normal score whose tail is the exact one of a sum of scores: those of few rows are not normal.
+
+    Model: the rows are drawn from those of both sides with replacement, and vary less without. totals, counts: of each value, on
+    both sides and among these rows.
+    """
+    bins = np.rint(BINS_OF_SCORES / np.ptp(scores) * (scores - scores.min())).astype(int)
+    # The distribution of the sum is that of one score, convolved with itself
+    rows = int(counts.sum())
+    length = rows * BINS_OF_SCORES + 1
+    shares = np.bincount(bins, totals) / totals.sum()
+    sums = np.fft.irfft(np.fft.rfft(shares, length) ** rows, length)
+    observed = int(counts @ bins)
+    tail = min(sums[: observed + 1].sum(), sums[observed:].sum())
+    return -normal_quantile(max(tail, ERROR_OF_SUMS)) / math.sqrt(1 - rows / totals.sum())
 
 
 def compare_mean_scores(scores: Values, totals: Counts, windows: Windows) -> tuple[Values, Values]:

@@ -66,10 +66,10 @@ from spark_model_monitor.statistics.states.profile import (
     read_bits_as_flags,
     read_flags_as_bits,
 )
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, group_size
+from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.expected_row_count import Earlier, RowCountHistory, convert_to_minutes
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
-from spark_model_monitor.statistics.verdicts.window_statistics import OF_FACTS, WindowStatistics
+from spark_model_monitor.statistics.verdicts.window_statistics import OF_FACTS
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -438,7 +438,7 @@ class BaselineFeature:
         """The number of new values in parts of the baseline, if it grew along the baseline's rows."""
         return self.baseline.get_variation().count_new_values(self.name)
 
-    def past(self, reference: str = BASELINE) -> WindowStatistics | None:
+    def past(self, reference: str = BASELINE) -> PastWindows | None:
         """The raw statistics of enough earlier windows for a reference; None if there are fewer. The windows of one
         hour stand for all hours.
         """
@@ -447,7 +447,7 @@ class BaselineFeature:
             return past
         return None
 
-    def past_in(self, label: str) -> WindowStatistics | None:
+    def past_in(self, label: str) -> PastWindows | None:
         """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
         baseline_history = self.past()
         name = f"{self.name} in {label}"
@@ -462,7 +462,7 @@ class BaselineFeature:
         """How many rows count as one, by the baseline's parts and earlier windows; NaN if these don't show it."""
         past = self.past()
         if past is not None:
-            return group_size(past)
+            return past.rows_of_group
         return 1.0
 
     @cached_property

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,6 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import (
     LARGEST_GROWTH,
     PastWindows,
     WindowSize,
-    as_past_windows,
     judge_change,
     judge_largest,
     judge_unseen,
@@ -52,7 +51,7 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
     smallest_share,
     smallest_shift,
 )
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, MEANS, WindowStatistics
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, MEANS
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ class ColumnRequest:
     family: str = DRIFT
     unfit: str | None = None
     tested: bool = False
-    past: WindowStatistics | None = None
+    past: PastWindows | None = None
     earlier: FeatureDistribution | None = None
     group_column: str | None = None
     group_advice: str = LONGER_OR_INDEPENDENT
@@ -187,22 +186,24 @@ class ColumnRequest:
         return self.past is not None and not self.tested and bool(self.baseline.present and self.current.present)
 
     @property
-    def windows(self) -> PastWindows:
-        """The past as windows that are as long as this one."""
+    def past_windows(self) -> PastWindows:
+        """The past that counts."""
         if not self.has_past or self.past is None:
             return NO_PAST
-        return as_past_windows(self.past).join_parts(self.baseline.present, self.current.present)
+        return self.past
+
+    @property
+    def windows(self) -> PastWindows:
+        """The past as windows that are as long as this one."""
+        return self.past_windows.join_parts(self.baseline.present, self.current.present)
 
 
-RequestT = TypeVar("RequestT")
-
-
-def size_windows(requests: Mapping[RequestT, ColumnRequest]) -> dict[RequestT, WindowSize]:
+def compute_window_sizes(requests: Mapping[tuple[str, str], ColumnRequest]) -> dict[tuple[str, str], WindowSize]:
     """The sizes of the windows of columns with a past, and whether their level varies by more than chance, at a false discovery
     rate of `CHANCE`: of many columns of independent rows some seem to.
     """
     sizes = {}
-    p_values: dict[RequestT, float] = {}
+    p_values = {}
     for key, request in requests.items():
         if not request.has_past:
             continue
@@ -212,8 +213,10 @@ def size_windows(requests: Mapping[RequestT, ColumnRequest]) -> dict[RequestT, W
         if dispersion is not None:
             p_values[key] = dispersion.compute_p(request.groups.of_values)
     adjusted = dict(zip(p_values, adjust_p_values([*p_values.values()]), strict=True))
-    varying = {key for key, p in adjusted.items() if p <= CHANCE}
-    return {key: size._replace(level_varies=key in varying, columns=len(sizes)) for key, size in sizes.items()}
+    return {
+        key: size._replace(level_varies=adjusted.get(key, 1.0) <= CHANCE, columns=len(sizes))
+        for key, size in sizes.items()
+    }
 
 
 def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None) -> ColumnDrift | None:
@@ -231,9 +234,7 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
             column.components = tuple(map(judge_change, changes.values()))
         return column
     # Each statistic as its own past varies, and as the window's rows form groups
-    past = NO_PAST
-    if request.has_past and request.past is not None:
-        past = as_past_windows(request.past)
+    past = request.past_windows
     is_text = request.baseline.categories is not None
     windows = request.windows
     size = size or WindowSize(column.samples.effective)
@@ -250,7 +251,9 @@ def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None)
     if is_text:
         unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
         shares = past["unseen"][~np.isnan(past["unseen"])]
-        components.append(judge_unseen(column.samples.share, unseen, column.samples.m, shares, size.of_values))
+        # Beside those that the baseline has once
+        known_rows = request.baseline.num_seen_once, column.samples.n
+        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.of_values))
     column.components = tuple(components)
     if past is NO_PAST:
         return column
@@ -288,7 +291,7 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
         column.distance = l_infinity_categorical(*counts)
         column.share = float(counts[0].max() / counts[0].sum())
         # As many values are new by chance as occur once in the baseline (Good 1953)
-        new_by_nature = np.count_nonzero(counts[0] == 1) / baseline.present
+        new_by_nature = baseline.num_seen_once / baseline.present
         column.unseen = float(counts[1][counts[0] == 0].sum() / current.present) - new_by_nature
     else:
         return None

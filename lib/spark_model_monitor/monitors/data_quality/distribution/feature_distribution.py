@@ -94,6 +94,11 @@ class FeatureDistribution:
         return np.array([*(self.categories or ())], object)
 
     @property
+    def num_seen_once(self) -> int:
+        """The number of texts that one row has. Source: Good 1953, "The population frequencies of species"."""
+        return sum(count == 1 for count in (self.categories or {}).values())
+
+    @property
     def num_values(self) -> int:
         return len(self.list_values())
 

@@ -36,7 +36,6 @@ from spark_model_monitor.statistics.verdicts.growing_cardinality import count_be
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
     StatisticChange,
-    WindowStatistics,
     compare_missing_values,
     compare_numbers,
     compare_values,
@@ -73,7 +72,7 @@ FEWEST_NEW = 4  # parts or windows that show how many values are new
 OUTLIER = 7.0  # deviations of noise by which sorted rows neither rise nor fall: five of the difference of two parts
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
-StatisticsByFeature: TypeAlias = Mapping[str, WindowStatistics]  # raw statistics of earlier windows, by feature
+StatisticsByFeature: TypeAlias = Mapping[str, PastWindows]  # raw statistics of earlier windows, by feature
 
 
 @value_class
@@ -86,9 +85,6 @@ class Variation:
     unfit: Mapping[str, str] = field(default_factory=dict)
     are_by_time: bool = False
     replaced: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "past", {name: PastWindows(raw) for name, raw in self.past.items()})
 
     def with_windows(self, windows: StatisticsByFeature) -> Variation:
         """The same with later windows. Enough of them replace parts that differ by their place."""
@@ -122,7 +118,7 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
     """The variation within a data set, from runs of its rows. runs: of every feature. are_by_time: whether the rows of
     a run are neighbours in time, so that a column that looks sorted is one that changes with time.
     """
-    past: dict[str, WindowStatistics] = {}
+    past: dict[str, PastWindows] = {}
     unfit: dict[str, str] = {}
     for feature, row_runs in zip(profile.features, runs, strict=False):
         in_order = sorted(row_runs.runs, key=lambda run: run.place)
@@ -147,7 +143,7 @@ def _add_block_statistics(
     name: str,
     blocks: ColumnBlocks,
     rows: Values,
-    past: dict[str, WindowStatistics],
+    past: dict[str, PastWindows],
     unfit: dict[str, str],
     *,
     are_by_time: bool,
@@ -177,7 +173,7 @@ def _add_block_statistics(
         statistics["reach"] = blocks.measure_reach()
         statistics["standstill"] = measure_standstills(blocks.value_of_row, blocks.sizes)
     nothing = np.full(len(rows), np.nan)
-    past[name] = {field: statistics.get(field, nothing) for field in FIELDS}
+    past[name] = PastWindows({field: statistics.get(field, nothing) for field in FIELDS})
 
 
 def compare_with_reference(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, StatisticChange]:
@@ -269,13 +265,11 @@ def hash_texts(texts: Sequence[str] | Part) -> Part:
 
 def merge_histories(first: StatisticsByFeature, second: StatisticsByFeature) -> StatisticsByFeature:
     """The windows of both, by feature."""
-    histories = {name: dict(raw) for name, raw in first.items()}
+    histories = dict(first)
     for name, raw in second.items():
-        earlier = histories.get(name)
-        if earlier:
-            histories[name] = {key: np.concatenate((earlier[key], raw[key])) for key in FIELDS}
-        else:
-            histories[name] = dict(raw)
+        if name in histories:
+            raw = PastWindows({key: np.concatenate((histories[name][key], raw[key])) for key in FIELDS})
+        histories[name] = raw
     return histories
 
 

@@ -64,11 +64,14 @@ class ObservedData:
         return self.compared.features
 
     @cached_property
+    def baseline_features(self) -> Mapping[str, FeatureProfile]:
+        """The baseline's states by feature, as far as they are known."""
+        return {feature.name: feature.before for feature in self.compared_features if feature.before is not None}
+
+    @cached_property
     def expected_types(self) -> dict[str, InferredType]:
         """The types of the features in the baseline; empty if there is none."""
-        if self.compared is None:
-            return {}
-        return {feature.name: feature.inferred_type for feature in self.compared.constraints.features}
+        return {feature.name: feature.constraints.inferred_type for feature in self.compared_features}
 
 
 HintSentences = Iterator[tuple[Iterable[str], str]]  # the columns of a hint, and its sentence
@@ -82,13 +85,13 @@ def register_hint(name: str) -> Callable[[Rule], Rule]:
     return HINTS.register(name)
 
 
+def list_quoted(names: Iterable[str]) -> str:
+    """Names of columns or files, the first few of them."""
+    return list_names([*map(repr, names)], MOST_LISTED_NAMES)
+
+
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
     """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
     return list_names(
         [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MOST_LISTED_NAMES
     )
-
-
-def list_quoted(names: Iterable[str]) -> str:
-    """Names in quotes, the first few of them."""
-    return list_names([repr(name) for name in names], MOST_LISTED_NAMES)

@@ -30,7 +30,11 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
         if column.is_typed:
             kind = "of a type"
             form = feature.column_type.value
-        counts = feature.num_present - column.not_dates, feature.num_present
+        # Of many texts a sample is read
+        total = column.values or feature.num_present
+        if total < feature.num_present:
+            form = f"{form}, by a sample"
+        counts = total - column.not_dates, total
         columns_by_kind.setdefault(kind, {}).setdefault(form, {})[feature.name] = counts
     for kind, counts_by_form in columns_by_kind.items():
         names = [name for counts in counts_by_form.values() for name in counts]
@@ -62,7 +66,7 @@ def day_or_month(observed: ObservedData) -> HintSentences:
     for feature, column in find_date_columns(observed):
         # A single 13th of a month would tell
         if column.is_ambiguous:
-            counts[feature.name] = column.num_dates, feature.num_present
+            counts[feature.name] = column.num_dates, column.values
     if counts:
         instead = "write YYYY-MM-DD, or give a baseline with a day after the 12th"
         yield (

@@ -9,7 +9,7 @@ from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.page import list_names
 from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import PLAIN_NUMBER
 from spark_model_monitor.monitors.data_quality.distribution.always_new import NUMBERED, why_always_new
-from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, register_hint
+from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.monitors.data_quality.label_column import find_absent_columns
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
@@ -105,8 +105,7 @@ def column_roles(data: ObservedData) -> HintSentences:
     # Several columns are missing, of which one may be the label
     absent = find_absent_columns(compared.baseline, compared.current.by_name)
     if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
-        names = list_names([repr(name) for name in absent])
-        yield absent, f"no record has {names}; if one is the label, write --label and its name"
+        yield absent, f"no record has {list_quoted(absent)}; if one is the label, write --label and its name"
 
 
 @register_hint("segments")

@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
 )
 from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.spellings import INVISIBLE
-from spark_model_monitor.statistics.states import ColumnType, FeatureProfile
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
 from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
 
 COMMAS = "commas for thousands"
@@ -157,6 +157,7 @@ SUM_ERROR = 1e-9  # of a sum of doubles, relative
 INEXACT_SUM = 0.02  # of a sum somebody rounded, or made of other lines, too
 FAR_OUTSIDE = 5
 """Times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer."""
+FEWEST_LINES = 10  # of fewer numbers one may be the sum of the others by chance
 LEAST_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
 MOST_CLASSES = 20  # different values of a column that may be classes
 MOST_WORDS = 3  # different texts that stand for something among numbers
@@ -188,7 +189,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     Source: M16.
     """
     for feature in data.profile.features:
-        words = _find_words_for_totals(feature)
+        words = _find_words_for_totals(data, feature)
         if feature.num_others and words:
             finding = f"a line of {feature.name!r} has {words[0]!r}, and its numbers count in the other columns"
             yield [feature.name], f"{finding}; take this line off the data"
@@ -197,11 +198,12 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     numeric = [feature for feature in data.profile.features if feature.is_numeric]
     text_columns = [feature for feature in data.profile.features if feature.column_type is ColumnType.TEXT]
     # A line that is called so, and the columns with a number that may be a total
-    columns_with_word = [feature for feature in text_columns if _find_words_for_totals(feature)]
+    columns_with_word = [feature for feature in text_columns if _find_words_for_totals(data, feature)]
     description = "the sum of all other lines"
     ratios = {feature.name: _compare_largest_with_sum(feature) for feature in numeric}
     summed = [name for name, (ratio, _) in ratios.items() if math.isclose(ratio, 1, rel_tol=SUM_ERROR)]
-    if not summed:
+    is_exact = bool(summed)
+    if not is_exact:
         description = "a number far outside of the others, like a sum of them"
         lowest = 1 - INEXACT_SUM
         highest = 1 + INEXACT_SUM
@@ -216,8 +218,8 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     blank = [feature for feature in data.profile.features if feature.num_missing == 1 and feature.name not in summed]
     # A few columns of many may have such a number by chance
     are_most = 2 * len(summed) >= len(numeric)
-    if columns_with_word:
-        word = _find_words_for_totals(columns_with_word[0])[0]
+    if columns_with_word and (is_exact or are_most):
+        word = _find_words_for_totals(data, columns_with_word[0])[0]
         line = f"a line of {columns_with_word[0].name!r} has {word!r}, and"
     elif blank and are_most:
         line = f"a line of {blank[0].name!r} is blank, and"
@@ -229,12 +231,13 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     yield summed, f"{finding}; take this line off the data"
 
 
-def _find_words_for_totals(feature: FeatureProfile) -> list[str]:
-    """The words of our list that are once in a text column."""
+def _find_words_for_totals(data: ObservedData, feature: FeatureProfile) -> list[str]:
+    """The words of our list that are once in a text column, and not in the baseline's, where they are categories."""
     if feature.frequencies is None:
         return []
+    before = data.baseline_features.get(feature.name, FeatureProfile("")).frequencies or Frequencies()
     single_texts = [text for text, count in feature.frequencies.counts.items() if count == 1]
-    return [text for text in single_texts if text.strip().strip(":").lower() in TOTALS]
+    return [text for text in single_texts if text.strip().strip(":").lower() in TOTALS and text not in before.counts]
 
 
 def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
@@ -243,7 +246,7 @@ def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
     Few columns have the sum by chance: half of all numbers' sum is an extreme.
     """
     moments = feature.moments
-    if moments is None or moments.count < FEWEST_VALUES or not math.isfinite(moments.m2):
+    if moments is None or moments.count < FEWEST_LINES or not math.isfinite(moments.m2):
         return 0.0, False
     if feature.distinct is None or feature.distinct.estimate() < FEWEST_VALUES:
         return 0.0, False
@@ -349,15 +352,12 @@ def other_numbers(data: ObservedData) -> HintSentences:
     With a baseline, columns that are written so there are left out.
     Source: M16, C11.34.
     """
-    baseline_counts = {}
-    if data.compared is not None and data.compared.baseline.profile is not None:
-        baseline_features = data.compared.baseline.profile.features
-        baseline_counts = {feature.name: _count_other_numbers(feature) for feature in baseline_features}
     # Columns that are written so, and not in the baseline
     counts = {}
     for feature in data.profile.features:
         num_other = _count_other_numbers(feature)
-        if num_other and not baseline_counts.get(feature.name):
+        before = data.baseline_features.get(feature.name)
+        if num_other and not (before and _count_other_numbers(before)):
             counts[feature.name] = num_other, feature.num_present
     if counts:
         finding = (

@@ -9,14 +9,14 @@ from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (
     FEWEST_VALUES,
-    MOST_LISTED_NAMES,
     HintSentences,
     ObservedData,
     list_columns,
     list_quoted,
     register_hint,
 )
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
@@ -142,11 +142,9 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
     # Those of which another hour is like this one
     moved = [name for name, season in seasons.items() if season.like != CLOCK_DAY]
     if moved:
-        named = ", ".join(map(repr, moved[:MOST_LISTED_NAMES]))
-        finding += f"; {named} at another hour than before: clocks were put forward or back, it seems"
+        finding += f"; {list_quoted(moved)} at another hour than before: clocks were put forward or back, it seems"
     if names_with_one_value:
-        named = ", ".join(map(repr, names_with_one_value[:MOST_LISTED_NAMES]))
-        finding += f"; {named} has one value at each hour: leave it out, it says nothing but the time"
+        finding += f"; {list_quoted(names_with_one_value)} has one value at each hour: leave it out, it says nothing but the time"
     yield seasons, finding
 
 

@@ -17,7 +17,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import Finding, Violated
-from spark_model_monitor.statistics.verdicts.components import chance_of_more
+from spark_model_monitor.statistics.drift.special_functions import chance_of_more
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 
@@ -287,6 +287,6 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
         if not rows_before and rows_now >= LARGE_SHARE * now.rows:
             return True
     new_rows = sum((now.categories or {})[value] for value in find_new_values(now, baseline))
-    seen_once = sum(count == 1 for count in (baseline.categories or {}).values())  # Good 1953
-    p = chance_of_more(seen_once, baseline.rows, new_rows, now.rows)
+    # As many as the baseline has once come by chance
+    p = chance_of_more(baseline.num_seen_once, baseline.rows, new_rows, now.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget
