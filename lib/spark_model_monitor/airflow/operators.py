@@ -329,7 +329,7 @@ class MonitorOperator(WindowedOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if output_folder is not None and not is_ours(output_folder.strip("/"), NameKind.BY_TIME):
+        if output_folder and not is_ours(output_folder.strip("/"), NameKind.BY_TIME):
             raise BadConfiguration(f"output_folder is {output_folder!r}; {FOLDER_BY_TIME}")
         self.baseline = baseline
         self.dataset_format = dataset_format

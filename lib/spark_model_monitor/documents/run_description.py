@@ -145,7 +145,7 @@ class RunDescription(
     recognised. deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend
     on it either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set;
     absent if it has none. baseline: None without one. outputs: why an output besides the run's files failed, by its
-    option; added afterwards, None if all were written.
+    option, or `alerts`; added afterwards, None if all were written.
     """
 
     version: Count = 1

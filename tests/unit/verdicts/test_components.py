@@ -223,6 +223,17 @@ def test_scores_of_a_count_vary_as_much_as_rows_are_grouped():
     assert squares.mean() == pytest.approx(25, rel=0.05)
 
 
+def test_one_row_in_a_cell_that_was_empty_is_no_large_score():
+    capped = np.minimum(np.random.default_rng(8).normal(size=20_000), 1.0)
+    window = np.append(capped[:199], 2.0)
+
+    changes = compare_numbers(capped, window)
+    assert max(abs(change.score) for change in changes) < 4
+    assert score_counts(np.array([1.0]), np.ones((1, 1)), np.full((1, 1), 200.0), 100_200.0) == pytest.approx(
+        1, abs=0.01
+    )
+
+
 def test_as_many_new_values_as_the_past_had_are_no_change():
     # None, as many, and too few to matter
     assert judge_unseen(0, 9_000, 0.1, 1_000, np.zeros(32), 1.0).p < 1e-20

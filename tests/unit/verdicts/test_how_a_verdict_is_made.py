@@ -112,7 +112,8 @@ def compare_share(is_in, before, now):
     if not effect or (effect + error < 0.02 and ratio < 2):
         return x, 1.0, effect
     f = m / (n + m)
-    z = (x - t * f) / math.sqrt(t * f * (1 - f) * (1 - t / (n + m)))
+    variance = t * f * (1 - f) * (1 - t / (n + m))
+    z = (x - t * f) / math.sqrt(max(variance, 1))
     p = 2 * stats.norm.sf(abs(z))
     if p < 0.01:
         law = stats.hypergeom(n + m, t, m)

@@ -15,7 +15,10 @@ A_MOMENT = timedelta(microseconds=1)  # the end of a window doesn't belong to it
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 HOUR_NAME = "%Y/%m/%d/%H"  # of the folder of an hour, or of a run by its time (C1.5)
-FOLDER_BY_TIME = f"it has to be a folder below output_path, by parts of a time that strftime knows, such as {HOUR_NAME}"
+FOLDER_BY_TIME = (
+    "it has to be a folder below output_path, by letters of strftime that mean the same everywhere, such as "
+    f"{HOUR_NAME}; write %% for a percent sign"
+)
 """What to write instead of another output_folder."""
 
 TIME = re.compile(

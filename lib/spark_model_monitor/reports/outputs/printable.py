@@ -35,7 +35,7 @@ def format_error(error: Exception) -> str:
 
 
 def escape_in_json(text: str) -> str:
-    """JSON on one line, with the same characters as JSON escapes: programs read the same content."""
+    """A line of JSON with its invisible characters as escapes: programs read the same. It has no line breaks."""
     return _SIGNS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 

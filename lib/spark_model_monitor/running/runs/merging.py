@@ -49,7 +49,7 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     Raises
     ------
     BadConfiguration
-        If there are fewer than two paths, or two of one run.
+        If there are fewer than two paths, or one of them twice.
     BadInput
         If there is no run at a path.
     BadState
@@ -68,8 +68,8 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
     # A path has several spellings
     resolved_paths = [resolve_path(path) for path in paths]
-    for path, resolved_path in zip(paths, resolved_paths, strict=True):
-        if resolved_paths.count(resolved_path) > 1:
+    for path in paths:
+        if resolved_paths.count(resolve_path(path)) > 1:
             raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
     state: State = _add_states(paths)
     monitor = monitor_of_state(paths[0], state)

@@ -35,7 +35,7 @@ HISTORY = "history"  # of windows
 
 @value_class
 class FurtherOutputs:
-    """failures: why an output failed, by the name of the option that asks for it."""
+    """failures: why an output failed, by the name of its option, or `alerts`."""
 
     failures: dict[str, str] = field(default_factory=dict)
 

@@ -49,9 +49,8 @@ FEWEST_ALIKE = 5  # groups that show how similar their variances are
 CHANCE = 0.05  # the level at which what varies, comes late or lies together has to be beyond noise
 SURELY = 1e-3  # the level of the tests for outliers, for neighbours that are alike, and for a trend
 LEAST_PROBABILITY = 1e-200
-ERROR_OF_GROUPS = (
-    8 / 27
-)  # a ninth of the squared error, relative to it, of a design effect that one group shows. Source: D4.16.
+ERROR_OF_GROUPS = 8 / 27
+"""A ninth of the squared error, relative to it, of a design effect that one group shows: 8/3 (D4.16)."""
 CLEAR = 0.01  # a larger p-value of a count need not be exact
 
 
@@ -156,8 +155,7 @@ class Dispersion:
         if rows_of_group > 1:
             error += ERROR_OF_GROUPS * rows_of_group / self.effective
         # The cube root of such a ratio is nearly normal
-        score = ((ratio / rows_of_group) ** (1 / 3) - 1 + error) / math.sqrt(error)
-        return normal_above(score)
+        return normal_above(((ratio / rows_of_group) ** (1 / 3) - 1 + error) / math.sqrt(error))
 
 
 class PastWindows(dict[str, Values]):
@@ -165,17 +163,18 @@ class PastWindows(dict[str, Values]):
 
     def __init__(self, raw: WindowStatistics) -> None:
         super().__init__(raw)
-        self._dispersion: tuple[float, Dispersion | None] = math.nan, None
+        # Of the last size
+        self._dispersion: dict[float, Dispersion | None] = {}
         self._size = WindowSize(math.nan)
         self._variances: dict[str, ScoreVariance] = {}
-        self._joined: tuple[tuple[int, int], PastWindows] | None = None
+        self._joined: dict[tuple[int, int], PastWindows] = {}
         self.parts = self  # before they were joined
 
     def dispersion(self, effective: float) -> Dispersion | None:
         """How much the scores vary, as a window of this size shows it; None if too few windows have any."""
-        if self._dispersion[0] != effective:
-            self._dispersion = effective, measure_dispersion(self, effective)
-        return self._dispersion[1]
+        if effective not in self._dispersion:
+            self._dispersion = {effective: measure_dispersion(self, effective)}
+        return self._dispersion[effective]
 
     def variance(self, field: str, size: WindowSize) -> ScoreVariance:
         """The variance of a score in a window of this size; of a score that the past doesn't show, the column's mean one."""
@@ -190,7 +189,7 @@ class PastWindows(dict[str, Values]):
 
         Source: McCullagh and Nelder 1989, "Generalized Linear Models", 4.5: Pearson's statistic per degree of freedom.
         """
-        dispersion = measure_dispersion(self, 0.0)
+        dispersion = measure_dispersion(self, 1.0)
         if dispersion is None:
             return math.nan
         if dispersion.mean_ratio > MOST_DISPERSED:
@@ -202,9 +201,9 @@ class PastWindows(dict[str, Values]):
         Parts that are a sample of the reference's rows lie apart, and are left as they are.
         """
         size = reference_rows, rows
-        if self._joined is None or self._joined[0] != size:
-            self._joined = size, self._join_parts(*size)
-        return self._joined[1]
+        if size not in self._joined:
+            self._joined = {size: self._join_parts(*size)}
+        return self._joined[size]
 
     def _join_parts(self, reference_rows: int, rows: int) -> PastWindows:
         # All parts together have the reference's rows, but for fewer than one of them has; a window is beside them

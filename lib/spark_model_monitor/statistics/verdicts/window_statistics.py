@@ -73,9 +73,13 @@ class StatisticChange:
 
     @property
     def score(self) -> float:
-        """About standard normal for independent rows."""
-        if self.error:
-            return self.difference / self.error
+        """About standard normal for independent rows; one row more or less is no large change."""
+        error = self.error
+        if self.counts is not None:
+            _, n, _, m = self.counts
+            error = max(error, 1 / n + 1 / m)
+        if error:
+            return self.difference / error
         return 0.0
 
     @property
@@ -147,13 +151,9 @@ def count_cells(
     edges = [*dict.fromkeys([0, *quantiles.tolist(), len(values)])]
     names = [*SIXTEENTHS[: len(edges) - 1], *TAILS, *VALUES[: len(frequent)]]
     low, high = ranks.searchsorted(np.array([TAIL, 1 - TAIL]) * ranks[-1]).tolist()
+    # A value that is not there ends where it starts
     starts = [*edges[:-1], 0, high + 1, *values.searchsorted(frequent, "left")]
-    ends = [
-        *edges[1:],
-        low,
-        len(values),
-        *values.searchsorted(frequent, "right"),
-    ]  # the start of a value that is not there
+    ends = [*edges[1:], low, len(values), *values.searchsorted(frequent, "right")]
     # The rows before each value, and before the end
     rows = np.zeros((len(counts), len(values) + 1))
     counts.cumsum(axis=1, out=rows[:, 1:])
@@ -216,14 +216,12 @@ def _compare_shares(
 
 
 def score_counts(totals: Counts, windows: Windows, sizes: Values, rows: float) -> Windows:
-    """The score of each count, of variance 1 for independent rows and as much as rows of a group for groups; 0 for the only
-    category, which can't change. sizes: rows of each window. rows: rows in total.
+    """The score of each count, as of `StatisticChange`: of variance 1 for independent rows, and as much as rows of a group for
+    groups; 0 for the only category, which can't change. sizes: rows of each window. rows: rows in total.
 
     Source: Pearson 1900.
     """
-    share = sizes / rows
-    expected = totals * share
-    variances = expected * (1 - share) * (1 - totals / rows)
-    scores: Windows = np.zeros(variances.shape)
-    np.divide(windows - expected, np.sqrt(variances), out=scores, where=variances > 0)
+    expected = totals * sizes / rows
+    variances = expected * (1 - sizes / rows) * (1 - totals / rows)
+    scores: Windows = (windows - expected) / np.sqrt(np.maximum(variances, 1.0))
     return scores

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 NO_PAST = PastWindows(dict.fromkeys(FIELDS, np.empty(0)))
 LONGER_WINDOWS = "take longer windows"
-LONGER_AND_EARLIER = f"{LONGER_WINDOWS}, and run earlier ones as long (spark-model-monitor backfill)"
+LONGER_AND_EARLIER = f"{LONGER_WINDOWS}, and judge earlier ones of that length, too (spark-model-monitor backfill)"
 LONGER_OR_INDEPENDENT = (
     f"{LONGER_WINDOWS}{ALTERNATIVE}make the baseline with --rows independent if no rows belong together"
 )
@@ -477,11 +477,13 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
 
 def _write_advice(column: ColumnDrift) -> str:
     """The step that would tell."""
-    if column.groups > 1 or column.request.group_column is not None:
+    if column.request.group_column is not None:
         return column.request.group_advice
-    # Where levels wander, only more windows show how far
-    if column.phi > LARGEST_GROWTH:
+    # Levels that wander do so less over longer windows, of which several have to be known
+    if column.phi > LARGEST_GROWTH * column.groups:
         return LONGER_AND_EARLIER
+    if column.groups > 1:
+        return column.request.group_advice
     if column.request.unfit is not None:
         return NAME_TIME
     return LONGER_WINDOWS
