@@ -89,7 +89,7 @@ def test_days_are_compared_with_days():
     rows["seen"] = rows["came"].dt.strftime("%Y-%m-%d")
     ages = run_baseline(rows, MONITOR, engine="local").state.feature("seen").state(Ages)
 
-    assert ages.beyond(0.0, 1.0) == 0
+    assert ages.count_beyond(0.0, 1.0) == 0
     assert ages.total == 2_000
 
 

@@ -70,8 +70,8 @@ def test_times_more_than_a_minute_after_their_rows_are_in_the_future():
 def test_only_ages_in_bins_beyond_are_certainly_beyond():
     ages = count_ages(-61, -1, 0, 30, 299, 300, 2 * HOUR)
 
-    assert ages.beyond(0, 300) == 4
-    assert ages.beyond(-30, 100) == 3  # of the bins from -60 and to 300 some may be within
+    assert ages.count_beyond(0, 300) == 4
+    assert ages.count_beyond(-30, 100) == 3  # of the bins from -60 and to 300 some may be within
 
 
 def test_quantiles_are_linear_within_bins():

@@ -34,10 +34,10 @@ def test_few_numbers_are_at_both_ends():
 def test_numbers_beyond_are_counted_exactly_while_fewer_than_64_are():
     ends = Ends.of(np.arange(200.0))
 
-    assert ends.beyond(3, 195) == (7, True)
-    assert ends.beyond(63, 199) == (63, True)
-    assert ends.beyond(64, 199) == (64, False)
-    assert ends.beyond(0, 135) == (64, False)
+    assert ends.count_beyond(3, 195) == (7, True)
+    assert ends.count_beyond(63, 199) == (63, True)
+    assert ends.count_beyond(64, 199) == (64, False)
+    assert ends.count_beyond(0, 135) == (64, False)
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> 
     if isinstance(baseline, FractionEstimate) and isinstance(window, FractionEstimate):
         # Counts of rows: Fisher's exact test, which needs no variance
         if baseline.is_count or not uncertain.unit_variance:
-            count, rows = window.beyond(direction)
-            exact = chance_of_more(*baseline.beyond(direction), count, rows)
+            count, rows = window.count_beyond(direction)
+            exact = chance_of_more(*baseline.count_beyond(direction), count, rows)
             blocks = min(baseline.blocks, window.blocks)
             # Few blocks make the design effect uncertain, so the tail becomes that of Student's t
             if math.isinf(blocks) or not 0 < exact < 0.5:
@@ -174,7 +174,7 @@ class FractionEstimate:
     def freedom(self) -> float:
         return min(self.units, self.blocks) - 1
 
-    def beyond(self, direction: Side) -> tuple[int, int]:
+    def count_beyond(self, direction: Side) -> tuple[int, int]:
         """How many of the rows, or units, make the value what it is on this side, and out of how many."""
         denominator = self.n if self.is_count else int(self.units)
         return round((self.value if direction is Side.HIGH else 1 - self.value) * denominator), denominator

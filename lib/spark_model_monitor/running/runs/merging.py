@@ -242,10 +242,10 @@ def _add_states(paths: Sequence[str]) -> Any:
 def _warn_of_lost_states(before: Profile, total: Profile, path: str) -> None:
     """Warn of states that are lost in the sum since the run at `path` was added, and say which side lacks them."""
     lost: Counter[tuple[str, str]] = Counter()
-    for mine, added in zip(before.features, total.features, strict=False):
-        for kind in added.lacking - mine.lacking:
+    for feature_before, added in zip(before.features, total.features, strict=False):
+        for kind in added.lacking - feature_before.lacking:
             lacking_run = f"what was added before {path}"
-            if kind in mine.states:
+            if kind in feature_before.states:
                 lacking_run = path
             lost[lacking_run, kind] += 1
     for (lacking_run, kind), features in sorted(lost.items()):

@@ -56,15 +56,15 @@ class Ages(State):
         within = (goals - cumulative[bins]) / np.maximum(self.counts[bins], 1)
         return np.asarray(ends[bins] + within * (ends[bins + 1] - ends[bins]))
 
-    def beyond(self, young: float, old: float) -> int:
+    def count_beyond(self, young: float, old: float) -> int:
         """The number of values certainly younger than `young` or older than `old`, in seconds."""
         ends = EDGES.searchsorted(young, side="right"), EDGES.searchsorted(old) + 1
         return int(self.counts[: ends[0]].sum() + self.counts[ends[1] :].sum())
 
     def compute_gap(self, seconds: float, later: Ages) -> float:
-        """The largest gap between the other side's cumulative shares and these, if all these were `seconds` older."""
-        mine, theirs = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
-        return float(np.abs(np.interp(EDGES - seconds, EDGES, mine) - theirs).max())
+        """The Kolmogorov-Smirnov distance of the other side's ages from these, if all these were `seconds` older."""
+        shares, later_shares = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
+        return float(np.abs(np.interp(EDGES - seconds, EDGES, shares) - later_shares).max())
 
     def is_consistent(self) -> bool:
         return len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())

@@ -71,7 +71,7 @@ class Attributions(State):
             self,
             rows=self.rows + addend.rows,
             sums=self.sums + addend.sums,
-            sketches=tuple(mine + its for mine, its in zip(self.sketches, addend.sketches, strict=True)),
+            sketches=tuple(first + second for first, second in zip(self.sketches, addend.sketches, strict=True)),
             exact=self.exact + addend.exact,
         )
 

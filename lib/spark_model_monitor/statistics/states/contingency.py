@@ -334,8 +334,8 @@ class Contingency(State):
             return addend
         plan = _merge_plans(self.plan, addend.plan)
         return Contingency(
-            tuple(self.sum_of_counts(mine, theirs) for mine, theirs in zip(self.tables, addend.tables, strict=True)),
-            tuple(mine + theirs for mine, theirs in zip(self.facts, addend.facts, strict=True)),
+            tuple(self.sum_of_counts(first, second) for first, second in zip(self.tables, addend.tables, strict=True)),
+            tuple(first + second for first, second in zip(self.facts, addend.facts, strict=True)),
             plan,
         )
 

@@ -110,10 +110,10 @@ class State(ABC):
             raise BadState(f"state bytes: the payload of {cls.KIND!r} has {len(payload)} bytes; it has to have {size}")
 
     @staticmethod
-    def sum_of_counts(mine: Mapping[K, int], theirs: Mapping[K, int]) -> dict[K, int]:
+    def sum_of_counts(first: Mapping[K, int], second: Mapping[K, int]) -> dict[K, int]:
         """The sum of two sides' counts, by key."""
-        total = Counter(dict(mine))
-        total.update(theirs)
+        total = Counter(dict(first))
+        total.update(second)
         return dict(total)
 
     def is_consistent(self) -> bool:

@@ -64,7 +64,7 @@ class Ends(State):
             return self + Ends(low, high)
         return self
 
-    def beyond(self, below: float, above: float) -> tuple[int, bool]:
+    def count_beyond(self, below: float, above: float) -> tuple[int, bool]:
         """The number of values outside, and whether it is exact, because no end has more than are kept."""
         low = int((self.smallest < below).sum())
         high = int((self.largest > above).sum())

@@ -292,11 +292,11 @@ class Outcomes(State):
 _Added = TypeVar("_Added", ConfusionCounts, ScoreCounts)
 
 
-def _add_blocks(mine: tuple[_Added, ...], theirs: tuple[_Added, ...]) -> tuple[_Added, ...]:
+def _add_blocks(first: tuple[_Added, ...], second: tuple[_Added, ...]) -> tuple[_Added, ...]:
     """The sum of both sides, block by block; a side without rows has no blocks."""
-    if mine and theirs:
-        return tuple(map(add, mine, theirs))
-    return mine or theirs
+    if first and second:
+        return tuple(map(add, first, second))
+    return first or second
 
 
 def _count_rows(outcomes: Outcomes) -> int:

@@ -445,12 +445,12 @@ class Profile(State):
         if not self.item_count and not self.features:
             return addend
         # The same features in the same order, else rows of one data set were scanned by two rules
-        for position, (mine, theirs) in enumerate(zip(self.features, addend.features, strict=False)):
-            require_equal(self.KIND, f"the name of feature {position}", mine.name, theirs.name)
+        for position, (first, second) in enumerate(zip(self.features, addend.features, strict=False)):
+            require_equal(self.KIND, f"the name of feature {position}", first.name, second.name)
         require_equal(self.KIND, "the number of features", len(self.features), len(addend.features))
         return Profile(
             self.item_count + addend.item_count,
-            tuple(mine + theirs for mine, theirs in zip(self.features, addend.features, strict=True)),
+            tuple(first + second for first, second in zip(self.features, addend.features, strict=True)),
             {key: value for key, value in self.header.items() if addend.header.get(key) == value},
         )
 

@@ -121,8 +121,8 @@ class RuleCounts(State):
         return RuleCounts(
             tuple(map(add, self.offending, addend.offending)),
             tuple(map(add, self.judged, addend.judged)),
-            tuple((mine + theirs)[:MOST_IDS] for mine, theirs in zip(self.ids, addend.ids, strict=True)),
-            tuple(mine.merge(theirs) for mine, theirs in zip(self.sums, addend.sums, strict=True)),
+            tuple((first + second)[:MOST_IDS] for first, second in zip(self.ids, addend.ids, strict=True)),
+            tuple(first.merge(second) for first, second in zip(self.sums, addend.sums, strict=True)),
         )
 
     def payload(self) -> tuple[Parameters, bytes]:

@@ -100,23 +100,23 @@ Sides = Mapping[str, Mapping[str, tuple[FeatureProfile, FeatureProfile]]]
 
 def match_segments(before: FeatureProfile | None, now: FeatureProfile) -> Sides:
     """The segments that both have, except those cut by the feature itself."""
-    mine = None
+    segmented_before = None
     if before is not None:
-        mine = before.state(Segmented)
-    theirs = now.state(Segmented)
-    if before is None or mine is None or theirs is None:
+        segmented_before = before.state(Segmented)
+    segmented_now = now.state(Segmented)
+    if before is None or segmented_before is None or segmented_now is None:
         return {}
     segments_by_cut: dict[str, dict[str, tuple[FeatureProfile, FeatureProfile]]] = {}
-    for cut in sorted(mine.cuts.keys() & theirs.cuts.keys()):
+    for cut in sorted(segmented_before.cuts.keys() & segmented_now.cuts.keys()):
         if now.name in (cut, *(part.partition(":")[0] for part in cut.split("*"))):
             continue
         # A segment that one side lacks has no rows there
         segments_by_cut[cut] = {}
-        for label in sorted(mine.cuts[cut].keys() | theirs.cuts[cut].keys()):
+        for label in sorted(segmented_before.cuts[cut].keys() | segmented_now.cuts[cut].keys()):
             empty = FeatureProfile(label, now.column_type)
             segments_by_cut[cut][label] = (
-                _read_like(mine.cuts[cut].get(label, empty), before),
-                _read_like(theirs.cuts[cut].get(label, empty), now),
+                _read_like(segmented_before.cuts[cut].get(label, empty), before),
+                _read_like(segmented_now.cuts[cut].get(label, empty), now),
             )
     return segments_by_cut
 
@@ -130,19 +130,19 @@ def _read_like(segment: FeatureProfile, column: FeatureProfile) -> FeatureProfil
 
 
 def add_cuts(
-    mine: Mapping[str, Mapping[str, Segment]],
-    theirs: Mapping[str, Mapping[str, Segment]],
+    first: Mapping[str, Mapping[str, Segment]],
+    second: Mapping[str, Mapping[str, Segment]],
     rows: Callable[[Segment], int],
     as_rest: Callable[[Segment, str], Segment],
 ) -> dict[str, dict[str, Segment]]:
     """The sums of the segments, by cut."""
-    cuts = sorted(mine.keys() | theirs.keys())
-    return {cut: _add_segments(mine.get(cut, {}), theirs.get(cut, {}), cut, rows, as_rest) for cut in cuts}
+    cuts = sorted(first.keys() | second.keys())
+    return {cut: _add_segments(first.get(cut, {}), second.get(cut, {}), cut, rows, as_rest) for cut in cuts}
 
 
 def _add_segments(
-    mine: Mapping[str, Segment],
-    theirs: Mapping[str, Segment],
+    first: Mapping[str, Segment],
+    second: Mapping[str, Segment],
     cut: str,
     rows: Callable[[Segment], int],
     as_rest: Callable[[Segment, str], Segment],
@@ -151,11 +151,11 @@ def _add_segments(
     rest_label = format_rest_label(cut)
     state_by_label = {}
     remaining_states = []
-    for label in sorted(mine.keys() | theirs.keys()):
-        states = [segments[label] for segments in (mine, theirs) if label in segments]
+    for label in sorted(first.keys() | second.keys()):
+        states = [segments[label] for segments in (first, second) if label in segments]
         state = states[0] if len(states) == 1 else states[0] + states[1]
         # A side that lacks the segment may have its rows among its others
-        is_whole = all(label in segments or rest_label not in segments for segments in (mine, theirs))
+        is_whole = all(label in segments or rest_label not in segments for segments in (first, second))
         if label == rest_label or is_whole:
             state_by_label[label] = state
         else:

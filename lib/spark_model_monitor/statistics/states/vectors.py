@@ -58,8 +58,8 @@ class VectorMoments(State):
     def __add__(self, addend: VectorMoments) -> VectorMoments:
         unfit = self.unfit + addend.unfit
         if not self.width or not addend.width:
-            mine = self if self.width else addend
-            return VectorMoments(mine.width, unfit, mine.moments, mine.together, mine.stretches)
+            filled = self if self.width else addend
+            return VectorMoments(filled.width, unfit, filled.moments, filled.together, filled.stretches)
         if self.width != addend.width or self.width > MOST_COMPONENTS:
             return VectorMoments(SEVERAL if self.width != addend.width else self.width, unfit)
         rows = self.moments[0]

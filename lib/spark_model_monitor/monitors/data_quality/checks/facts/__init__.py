@@ -279,7 +279,7 @@ def count_beyond(feature: FeatureProfile, *, below: float = -math.inf, above: fl
     fewest = 1
     is_all = False
     if ends is not None:
-        fewest, is_all = ends.beyond(below, above)
+        fewest, is_all = ends.count_beyond(below, above)
     if is_all:
         return fewest, moments.count
     # The sketch's own count, less the most that it may be wrong by

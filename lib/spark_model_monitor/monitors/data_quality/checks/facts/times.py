@@ -142,7 +142,7 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     # A shift by whole hours puts all times far from any age of the baseline
     old, new = ages
     young, oldest = old.quantiles(np.array([0.0, 1.0]))
-    num_far = new.beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
+    num_far = new.count_beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
     if num_far >= LARGE_SHARE * new.total:
         far = compare_shares("share of times far from all ages", (0, old.total), (num_far, new.total))
         if far is not None:
