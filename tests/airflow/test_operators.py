@@ -357,8 +357,8 @@ def test_the_alert_is_the_one_beside_the_runs(run, tmp_path):
         ({"flags": {"fail_on_violations": True}}, "which the task says by on_violations="),
         ({"flags": {"fail_on": "cannot-tell"}}, "which the task says by on_violations="),
         ({"flags": {"start_time": "2024-03-04T00:00:00Z"}}, "which the task says by lag= and length="),
-        ({"output_folder": "%Q/%m"}, "output_folder is '%Q/%m'; it has to be a folder below output_path, by parts of a time"),
-        ({"output_folder": "../%Y"}, "output_folder is '../%Y'; it has to be a folder below output_path, by parts of a time"),
+        ({"output_folder": "%Q/%m"}, "output_folder is '%Q/%m'; it has to be a folder below output_path, by letters of strftime"),
+        ({"output_folder": "../%Y"}, "output_folder is '../%Y'; it has to be a folder below output_path, by letters of strftime"),
     ],
 )  # fmt: skip
 def test_a_task_that_can_t_be_is_refused_when_its_dag_is_read(tmp_path, options, said):

@@ -7,6 +7,7 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.statistics.states.row_counts import RowRun, encode_lot
+from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 
 ROWS = 500
@@ -172,7 +173,7 @@ def test_a_catalog_that_grew_is_compared_with_the_last_eight_windows_and_other_c
     for day in range(8, 16):
         for field, value in statistics_of_products(without_history, states, day).items():
             past.setdefault(field, []).append(value)
-    arrays = {field: np.array(values) for field, values in past.items()}
+    arrays = PastWindows({field: np.array(values) for field, values in past.items()})
 
     # The last window, compared with all of them
     last_eight = sum(states[9:16], states[8])

@@ -154,7 +154,7 @@ def test_a_commit_whose_alert_reached_nobody_says_so(quiet):
         assert run_monitor(f"delta.`{table}`", folder, *flags)[1] == 255
 
     described = [json.loads(path.read_text()) for path in sorted(folder.rglob("run.json"))]
-    assert [list(run["outputs"]) for run in described if "outputs" in run] == [["sink"]]
+    assert [list(run["outputs"]) for run in described if "outputs" in run] == [["alerts"]]
 
 
 @pytest.mark.long

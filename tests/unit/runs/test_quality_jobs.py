@@ -1,6 +1,7 @@
 """Jobs of model quality and of its estimates: from captures and labels to a verdict, by hand."""
 
 import json
+import shutil
 from random import Random
 
 import pytest
@@ -121,6 +122,7 @@ def test_a_metric_of_the_users_own_lies_beside_the_others(jobs):
 
 def test_hours_are_merged_by_the_command(jobs, monkeypatch):
     monkeypatch.chdir(jobs.folder)
+    shutil.copytree("baseline", "copy")
 
-    assert cli.main(["merge-states", "baseline", "baseline", "--output", "twice"]) == 0
+    assert cli.main(["merge-states", "baseline", "copy", "--output", "twice"]) == 0
     assert jobs.read("twice/statistics.json")["dataset"]["item_count"] == 2_000

@@ -99,12 +99,12 @@ def test_a_run_at_ten_past_looks_at_whole_hours_as_its_job_does(schedule):
         ),
         pytest.param(
             {"jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Q/%m"}]},
-            "jobs[0].output_folder is '%Q/%m'; it has to be a folder below output_path, by parts of a time",
+            "jobs[0].output_folder is '%Q/%m'; it has to be a folder below output_path, by letters of strftime",
             id="no part of a time",
         ),
         pytest.param(
             {"jobs": [{"job": "monitor", "env_file": "churn.env", "output_folder": "%Y/%"}]},
-            "jobs[0].output_folder is '%Y/%'; it has to be a folder below output_path, by parts of a time",
+            "jobs[0].output_folder is '%Y/%'; it has to be a folder below output_path, by letters of strftime",
             id="half a part of a time",
         ),
         pytest.param({"jobs": []}, "jobs is empty; name one", id="no jobs"),
