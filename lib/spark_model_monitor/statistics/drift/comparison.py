@@ -226,8 +226,9 @@ def judge(comparison: DistanceComparison, threshold: float, *, baseline_rows: in
     Source: D2; C11.23.
     """
     if not (baseline_rows and current_rows):
-        reason = f"no data: {_describe_empty_samples(baseline_rows, current_rows, 'rows')}"
-        return DriftVerdict(Status.NOT_JUDGED, reason)
+        return DriftVerdict(
+            Status.NOT_JUDGED, f"no data: {_describe_empty_samples(baseline_rows, current_rows, 'rows')}"
+        )
     # Values that are missing on both sides have not changed
     if not (comparison.n or comparison.m):
         return DriftVerdict(Status.PASSED, "all values are missing on both sides")

@@ -318,7 +318,9 @@ def align_precision(
     """
     distributions = (before, now)
     cdfs = [distribution.step_cdf().drop_infinite() for distribution in distributions]
-    if all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
+    # Most numbers have all digits of a double
+    has_precision = any(cdf.precisions or cdf.are_singles for cdf in cdfs)
+    if not has_precision or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
         return distributions
     for digits in DIGITS_OF_PRECISIONS:
         # The first precision that all numbers of one have

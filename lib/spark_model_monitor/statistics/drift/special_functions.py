@@ -233,7 +233,7 @@ def _ratio(a: float) -> float:
 @lru_cache(2**14)  # columns and windows repeat the same calls; bounded, so that a stream doesn't fill the memory
 def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
     """The probability of as many missing values in the window, or more, if all rows are exchangeable; 1 up to their
-    expectation. lacking, rows: of the other rows.
+    expectation. lacking, rows: of the other rows. x, m: those of the window.
 
     Model: t missing values of N rows, m of which are the window's. Their number x in the window is hypergeometric.
     """

@@ -58,8 +58,9 @@ class Ages(State):
 
     def count_beyond(self, young: float, old: float) -> int:
         """The number of values certainly younger than `young` or older than `old`, in seconds."""
-        ends = EDGES.searchsorted(young, side="right"), EDGES.searchsorted(old) + 1
-        return int(self.counts[: ends[0]].sum() + self.counts[ends[1] :].sum())
+        youngest = EDGES.searchsorted(young, side="right")
+        oldest = EDGES.searchsorted(old) + 1
+        return int(self.counts[:youngest].sum() + self.counts[oldest:].sum())
 
     def compute_gap(self, seconds: float, later: Ages) -> float:
         """The Kolmogorov-Smirnov distance of the other side's ages from these, if all these were `seconds` older."""

@@ -64,7 +64,7 @@ class TimeCounts(State):
         width = max(self.width, addend.width)
         starts = np.concatenate((self.starts, addend.starts)) // width * width
         starts, counts = _count_starts(starts, np.concatenate((self.counts, addend.counts)))
-        round_times = tuple(first + second for first, second in zip(self.round_times, addend.round_times, strict=True))
+        round_times = tuple(count + added for count, added in zip(self.round_times, addend.round_times, strict=True))
         first = min(self.first, addend.first)
         last = max(self.last, addend.last)
         return TimeCounts(width, starts, counts, round_times, first, last)._widen(width)

@@ -102,7 +102,7 @@ class WindowSize(NamedTuple):
 class Dispersion:
     """How much each score of past windows varies, relative to independent rows. names: of the scores. scores: shape (scores,
     windows), NaN where unknown. ratios: chi-square per degree of freedom. windows: as many as it rests on. growths: by what
-    factor the next window is larger.
+    factor the next window is larger. effective: the next window's, as of `WindowSize`.
     """
 
     names: tuple[str, ...]
@@ -218,17 +218,18 @@ class PastWindows(dict[str, Values]):
         window_of_part = np.arange(parts) * joined // parts
         rows_of_window = np.bincount(window_of_part, part_rows[are_parts])
         effective = rows_of_window * (1 - rows_of_window / reference_rows)
-        statistics: dict[str, Values] = {
-            "rows": np.concatenate((rows_of_window, part_rows[~are_parts])),
-            "effective": np.concatenate((effective, self["effective"][~are_parts])),
-        }
         roots = np.sqrt(self["effective"][are_parts])
         scores = np.array([self[name] for name in SCORES])
         window_of_score = window_of_part + joined * np.arange(len(SCORES))[:, None]
         sums = np.bincount(window_of_score.ravel(), (roots * scores[:, are_parts]).ravel()).reshape(-1, joined)
         scores = np.concatenate((sums / np.sqrt(effective), scores[:, ~are_parts]), axis=1)
-        statistics |= dict(zip(SCORES, scores, strict=True))
-        windows = PastWindows(statistics)
+        windows = PastWindows(
+            {
+                "rows": np.concatenate((rows_of_window, part_rows[~are_parts])),
+                "effective": np.concatenate((effective, self["effective"][~are_parts])),
+                **dict(zip(SCORES, scores, strict=True)),
+            }
+        )
         windows.parts = self
         return windows
 

@@ -76,6 +76,7 @@ class StatisticChange:
         """About standard normal for independent rows; one row more or less is no large change."""
         error = self.error
         if self.counts is not None:
+            # By how much one row changes the difference, if it is on the other side
             _, n, _, m = self.counts
             error = max(error, 1 / n + 1 / m)
         if error:
