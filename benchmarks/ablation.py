@@ -250,7 +250,7 @@ def print_deciders(total: Tally) -> None:
         print(f"| {name} | {total.deciders[name]} | {total.sole_deciders[name]} | {total.alarmed[name]} |")
 
 
-LEAST_EARNED = 0.01
+MIN_EARNED = 0.01
 """Of all faults and healthy windows: a part that changes less goes."""
 
 
@@ -267,7 +267,7 @@ def print_earnings(tallies: Tallies, part: str) -> None:
     total = sum_up(tallies, WHOLE)
     share_of_faults = sum(map(abs, earned_faults.values())) / max(len(total.all_delays), 1)
     share_of_alarms = sum(map(abs, earned_alarms.values())) / max(total.windows, 1)
-    verdict = "goes" if max(share_of_faults, share_of_alarms) < LEAST_EARNED else "stays"
+    verdict = "goes" if max(share_of_faults, share_of_alarms) < MIN_EARNED else "stays"
     faults = f"{sum(earned_faults.values()):+} of {len(total.all_delays)} faults"
     alarms = f"{sum(earned_alarms.values()):+} alarms in {total.windows} windows"
     print(f"\n{part} {verdict}: it finds {faults} and prevents {alarms}")

@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.explainability.kernel import Kernel, count_sam
 FEATURES = 1000
 ROWS = 100
 STEP = 5
-MOST_MEGABYTES = 1000
+MAX_MEGABYTES = 1000
 
 
 def explain(rows: int) -> None:
@@ -46,8 +46,8 @@ def main() -> None:
     command = [sys.executable, __file__, "--one", str(rows)]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
     work = f"a worker that explains {rows} rows of {FEATURES:,} features"
-    reached = note(work, "", peak, at_most=MOST_MEGABYTES, unit="MB")
-    print(f"{rows} rows of {FEATURES:,} features: peak {peak} MB, less than {MOST_MEGABYTES:,} wanted: {reached}")
+    reached = note(work, "", peak, at_most=MAX_MEGABYTES, unit="MB")
+    print(f"{rows} rows of {FEATURES:,} features: peak {peak} MB, less than {MAX_MEGABYTES:,} wanted: {reached}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from side_by_side import QUICK_SHARE, Contestant, is_quick_run, race, report
 
 from spark_model_monitor.documents.statistics import Statistics
-from spark_model_monitor.monitors.data_quality.monitor import MOST_FEATURES_WITH_SKETCHES
+from spark_model_monitor.monitors.data_quality.monitor import MAX_FEATURES_WITH_SKETCHES
 from spark_model_monitor.statistics.states import KllBuilder
 
 SEED = 7
@@ -48,7 +48,7 @@ def _feature(name: str, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def main() -> None:
-    content = statistics_json(MOST_FEATURES_WITH_SKETCHES // (QUICK_SHARE if is_quick_run(__doc__) else 1))
+    content = statistics_json(MAX_FEATURES_WITH_SKETCHES // (QUICK_SHARE if is_quick_run(__doc__) else 1))
     text = json.dumps(content)
     document = Statistics.from_json(text)
     for title, ours, pythons in [

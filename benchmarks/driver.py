@@ -41,7 +41,7 @@ from spark_model_monitor.data.profiling.scan_plan import ScanPlan
 from spark_model_monitor.running.product_layout import Layout
 from spark_model_monitor.spark.engine.spark import SparkStates
 from spark_model_monitor.spark.launch.spark_command import SHELL_ARGUMENTS, VARIABLE, shell_variables
-from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
+from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 
 MASTER = "local-cluster[1,2,1024]"
 DRIVER_MEMORY = "1g"
@@ -51,8 +51,8 @@ TASKS_FOR_ALL_COLUMNS = 20
 ROWS_OF_PARTITION = 50
 """Few, because executors alone see a partition's states: the driver gets sums, whose sketches are as large as any."""
 
-MOST_CORE_SECONDS = 25
-MOST_GIGABYTES = 2
+MAX_CORE_SECONDS = 25
+MAX_GIGABYTES = 2
 
 
 class DriverCost(TypedDict):
@@ -69,7 +69,7 @@ def make_states() -> list[StateRow]:
     names = batch.schema.names
     numbered = batch.rename_columns([f"c{position}" for position in range(COLUMNS)])
     rows = LocalEngine(processes=1).make_partitions(numbered.schema, [[numbered]])
-    [plan], compute_states = build_plans(RowSource(rows, names), ScanPlan(run_rows=FEWEST_ROWS))
+    [plan], compute_states = build_plans(RowSource(rows, names), ScanPlan(run_rows=MIN_ROWS))
     return [StateRow(row.feature, row.kind, 0, row.blob) for row in compute_states(plan).rows()]
 
 
@@ -149,8 +149,8 @@ def main() -> None:
     print(f"{start:.1f} core s and {1000 * slope:.2f} core ms a partition; {predicted:.1f} core s for {sizes[-1]:,},")
     print(f"an error of {predicted / core_seconds[-1] - 1:+.1%}")
     work = f"adding states of {sizes[-1]:,} partitions x {COLUMNS}, the driver"
-    print(note(work, "", core_seconds[-1], at_most=MOST_CORE_SECONDS))
-    print(note(f"{work}'s memory", "", costs[-1]["gigabytes"], at_most=MOST_GIGABYTES, unit="GB"))
+    print(note(work, "", core_seconds[-1], at_most=MAX_CORE_SECONDS))
+    print(note(f"{work}'s memory", "", costs[-1]["gigabytes"], at_most=MAX_GIGABYTES, unit="GB"))
 
 
 if __name__ == "__main__":

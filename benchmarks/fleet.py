@@ -42,7 +42,7 @@ from spark_model_monitor.reports.history_page.fleet_page import MonitorState, Se
 from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus
 from spark_model_monitor.running.scheduling.fleet import read_fleet
-from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record
+from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record
 from spark_model_monitor.running.scheduling.schedule_command import Request, run_due
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand
 from spark_model_monitor.running.scheduling.schedule_runs import JOBS_OF_A_PROCESS, LOADED
@@ -66,7 +66,7 @@ LARGEST = 5_000_000
 COMMAND = ("-m", "spark_model_monitor", "watch", FLEET, "--state", "state", "--page", "index.html")
 ENTRIES = 10_000
 EMPTY_MODELS = 200
-MOST_GIGABYTES = 0.5
+MAX_GIGABYTES = 0.5
 EMPTY_AT_MOST = 1.0
 IDLE_SCHEDULES = 1_000
 IDLE_AT_MOST = 1.5
@@ -199,7 +199,7 @@ def _age(folder: Path, count: int) -> None:
     for time_of_run in times:
         shutil.copytree(run, reports / f"{time_of_run:%Y/%m/%d/%H}", copy_function=os.link)
     record = Record.read(folder / "state", "shop-00")
-    for time_of_run in times[-MOST_EXECUTIONS:]:
+    for time_of_run in times[-MAX_EXECUTIONS:]:
         window = Window(time_of_run - timedelta(hours=1), time_of_run)
         record.put(record.begin(time_of_run, window), status=ExecutionStatus.COMPLETED, exit_message=COMPLETED)
 
@@ -313,7 +313,7 @@ def idle_passes(top: Path) -> None:
         print(f"{models} models whose hour is empty: {empty.core_seconds:.2f} core s, {most_memory:.0f} MiB at most")
     work = f"a pass of `watch` over {EMPTY_MODELS} models whose hour is empty, after a year"
     print(note(work, "", empty.core_seconds, at_most=EMPTY_AT_MOST))
-    print(note(f"{work}: memory", "", kibibytes * 1024 / 1e9, at_most=MOST_GIGABYTES, unit="GB"))
+    print(note(f"{work}: memory", "", kibibytes * 1024 / 1e9, at_most=MAX_GIGABYTES, unit="GB"))
 
     folder = top / "idle"
     write_schedules(folder, IDLE_SCHEDULES, hour, "0 * * * *")
@@ -338,7 +338,7 @@ def write_schedules(folder: Path, models: int, last: datetime, cron: str) -> Non
     record["entries"] = [{"name": f"shop-{number:04}"} for number in range(models)]
     write_record(folder, record)
     recorded = Record.read(folder / "state", "shop-0000", lambda: last)
-    for hours in reversed(range(MOST_EXECUTIONS)):
+    for hours in reversed(range(MAX_EXECUTIONS)):
         window = Window(last - timedelta(hours=hours + 1), last - timedelta(hours=hours))
         recorded.put(recorded.begin(window.end, window), status=ExecutionStatus.COMPLETED, exit_message=COMPLETED)
     for name in (f"shop-{number:04}" for number in range(models)):

@@ -28,8 +28,8 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import guess_mistake, list_suspects
 
 Change = Callable[[pd.Series, np.random.Generator], pd.Series]
-LEAST_RIGHT = 0.95
-MOST_WRONG = 0.02
+MIN_RIGHT = 0.95
+MAX_WRONG = 0.02
 FEWEST = 3  # planted mistakes of a kind in a table
 
 
@@ -224,8 +224,8 @@ def main() -> int:
             if not planted:
                 verdict = ""
             else:
-                verdict = f": {'reached' if share >= LEAST_RIGHT else 'missed'}"
-            fine &= not planted or share >= LEAST_RIGHT
+                verdict = f": {'reached' if share >= MIN_RIGHT else 'missed'}"
+            fine &= not planted or share >= MIN_RIGHT
             print(
                 f"{rule:15} {right:3} of {total:3} {'right' if planted else 'without a name'}, {silent} silent "
                 f"{other_kinds}{verdict}",
@@ -233,9 +233,9 @@ def main() -> int:
             )
         if not planted:
             share = named / max(alarmed, 1)
-            fine &= share <= MOST_WRONG
+            fine &= share <= MAX_WRONG
             print(
-                f"other changes named: {named} of {alarmed}, {share:.1%}: {'reached' if share <= MOST_WRONG else 'missed'}"
+                f"other changes named: {named} of {alarmed}, {share:.1%}: {'reached' if share <= MAX_WRONG else 'missed'}"
             )
     return 0 if fine else 1
 

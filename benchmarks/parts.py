@@ -26,7 +26,7 @@ IN_PROCESS = ("window", "wide")
 WORK = (*IN_PROCESS, "command", "page", "captures", "merge", *TABLES, *ON_SPARK)
 WARM_UPS = 7
 SAMPLE_SECONDS = 0.001
-LEAST_PARTS = 5
+MIN_PARTS = 5
 PACKAGE = "/spark_model_monitor/"
 LIBRARIES = "/site-packages/"
 DATACLASSES = "/dataclasses.py"
@@ -69,7 +69,7 @@ def print_parts(run: Callable[[], None]) -> None:
         run()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    shares = [f"{name} {count / samples.total():.0%}" for name, count in samples.most_common(LEAST_PARTS)]
+    shares = [f"{name} {count / samples.total():.0%}" for name, count in samples.most_common(MIN_PARTS)]
     print(f"{samples.total()} samples: {', '.join(shares)}", flush=True)
 
 

@@ -36,7 +36,7 @@ from spark_model_monitor import (
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.bias.bias_metrics import POST_TRAINING
 
-MOST_ROWS = 6_000
+MAX_ROWS = 6_000
 MANY_ROWS = 1_000
 SHIFT = 0.3
 NUMBERS = 10
@@ -84,7 +84,7 @@ def tried(table: pd.DataFrame, seeds: range, count: Callable[[str], None]) -> No
     """Count what each pair of halves comes to, and what changes in it come to."""
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        rows = rng.permutation(len(table))[:MOST_ROWS]
+        rows = rng.permutation(len(table))[:MAX_ROWS]
         before, after = (table.iloc[part].reset_index(drop=True) for part in np.array_split(rows, 2))
         baseline = run_baseline(before, MONITOR, engine="local")
         evaluation = run_monitoring(after, MONITOR, baseline, engine="local")

@@ -43,7 +43,7 @@ BEGINNING = datetime(2026, 3, 4, 14, tzinfo=timezone.utc)
 FILES = 20
 BAD_FILE = 6
 BEGIN_OF_FAULT = 0.6  # of the window
-LEAST_RIGHT = 22 / 24
+MIN_RIGHT = 22 / 24
 
 
 def draw_orders(random: Random, rows: int, plan_shares: np.ndarray = PLAN_SHARES) -> pd.DataFrame:
@@ -443,7 +443,7 @@ def main() -> int:
         verdicts.append(judge_alarm(name, random, is_shown=len(arguments.alarms) == 1))
     right = verdicts.count("right")
     wrong = verdicts.count("WRONG")
-    reached = right >= LEAST_RIGHT * len(verdicts) and not wrong
+    reached = right >= MIN_RIGHT * len(verdicts) and not wrong
     print(f"{len(verdicts)} alarms: {right} right, {wrong} wrong: {'reached' if reached else 'missed'}")
     return 0 if reached else 1
 

@@ -19,13 +19,13 @@ from spark_model_monitor.spark.spark_session import start_session, stop_session
 MASTER = "local[2]"
 DRIVER_MEMORY = "4g"
 
-LEAST_PARTITIONS = "spark.sql.files.minPartitionNum"
+MIN_PARTITIONS = "spark.sql.files.minPartitionNum"
 OPEN_COST = "spark.sql.files.openCostInBytes"
 SET_BY_JOBS = (
     "spark.sql.files.maxPartitionBytes",
     "spark.sql.execution.arrow.maxRecordsPerBatch",
     "spark.sql.parquet.columnarReaderBatchSize",
-    LEAST_PARTITIONS,
+    MIN_PARTITIONS,
     OPEN_COST,
 )
 OPEN_COST_OF_SPARK = "4MB"
@@ -67,7 +67,7 @@ def as_spark_comes(spark: SparkSession) -> Iterator[None]:
     for key in SET_BY_JOBS:
         spark.conf.unset(key)
     # set when the session was made, so that unsetting them brings back the job's
-    spark.conf.set(LEAST_PARTITIONS, spark.sparkContext.defaultParallelism)
+    spark.conf.set(MIN_PARTITIONS, spark.sparkContext.defaultParallelism)
     spark.conf.set(OPEN_COST, OPEN_COST_OF_SPARK)
     try:
         yield

@@ -32,7 +32,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
 ENGINES = ["local", "spark"]
 DOUBLES = 10
-MOST_GIGABYTES = 0.5
+MAX_GIGABYTES = 0.5
 """Of memory on the engine without a JVM, whatever the size."""
 
 PARTITIONS = (1, 10, 100, 1_000, 5_000)
@@ -102,7 +102,7 @@ def measure_sizes(rows_of: list[int], formats: list[str], engines: list[str]) ->
                         f"| {title:36} | {engine:6} | {seconds:7.1f} | {cores:6.1f} | {gigabytes:10.2f} |", flush=True
                     )
                     if engine == "local":
-                        note(f"{title}: memory without a JVM", "", gigabytes, at_most=MOST_GIGABYTES, unit="GB")
+                        note(f"{title}: memory without a JVM", "", gigabytes, at_most=MAX_GIGABYTES, unit="GB")
 
 
 def measure_partitions(rows: int) -> None:

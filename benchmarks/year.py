@@ -39,8 +39,8 @@ from year_plays import (
     read_hours,
 )
 
-from spark_model_monitor.reports.history.variation import MOST_WINDOWS
-from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS
+from spark_model_monitor.reports.history.variation import MAX_WINDOWS
+from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = 200
@@ -89,8 +89,8 @@ def count_work(play: Play, distinct: int = MODELS) -> Counts:
         counts["alarms"] += alarms
         counts["empty hours"] += ~has_window
         # A window is judged beside the latest ones, and retention reads the record of runs: both up to a number
-        counts["history"] += has_window * np.minimum(total - has_window, MOST_WINDOWS) / MOST_WINDOWS
-        counts["record"] += has_window * np.minimum(hours, MOST_EXECUTIONS) / MOST_EXECUTIONS
+        counts["history"] += has_window * np.minimum(total - has_window, MAX_WINDOWS) / MAX_WINDOWS
+        counts["record"] += has_window * np.minimum(hours, MAX_EXECUTIONS) / MAX_EXECUTIONS
         counts["kept windows"] += np.minimum(total, KEPT_WINDOWS)
         counts["kept pages"] += count_latest(total, PAGE_DAYS * 24)
         counts["kept states"] += count_latest(total, STATE_DAYS * 24)

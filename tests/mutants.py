@@ -47,7 +47,7 @@ TREES = 2
 NEAREST_FILES = 10
 """Files of tests that are tried on a damage alone: most damages are noticed there."""
 DAMAGES_AT_ONCE = 8
-MOST_FAILING = 12
+MAX_FAILING = 12
 """Failing tests of a run with several damages that are looked at; the damages that are left are tried again without others."""
 
 ENDLESS = ("--timeout=60",)
@@ -221,7 +221,7 @@ def try_together(group: Sequence[Trial], tree: Path, target: str, words: Sequenc
             for trial in alive:
                 damaged.enter_context(applied(tree / trial.damage.file, trial.damage))
             printed = run(tree, *PYTEST, words[0], "-n", "2", "--dist", "loadfile", *ENDLESS, *words[1:])
-        for test in FAILING.findall(printed)[:MOST_FAILING]:
+        for test in FAILING.findall(printed)[:MAX_FAILING]:
             for trial in alive:
                 if not trial.test and find_failing_test(trial.damage, tree, "", [test]):
                     trial.target = target

@@ -48,7 +48,7 @@ CODE = (
 )
 """What a play depends on."""
 SETS = 3  # of seeds, whose orders are compared
-MOST_SEEDS = 9  # of a law
+MAX_SEEDS = 9  # of a law
 CALIBRATION_WINDOWS = 2_000
 TRIAL_WINDOWS = 20
 ENOUGH = 0.75  # of a law's cells are resolved
@@ -122,7 +122,7 @@ class BoardPlay:
     entrants: dict[str, Entrant]
     healthy: int = HEALTHY_WINDOWS
     calibration: int = CALIBRATION_WINDOWS
-    maximum_seeds: int = MOST_SEEDS
+    maximum_seeds: int = MAX_SEEDS
     added: dict[str, str] = field(default_factory=dict)
 
     def read_lines(self) -> list[Line]:

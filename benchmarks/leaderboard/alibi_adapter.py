@@ -9,7 +9,7 @@ from alibi_detect import cd
 from detectors import Alarms, Detector, StreamDescription, Window, drop_missing, is_text, transform_p_value
 from laws import Columns, Values, concatenate
 
-MOST_ROWS = 500  # of the baseline, for MMD, whose cost grows with their square
+MAX_ROWS = 500  # of the baseline, for MMD, whose cost grows with their square
 
 
 class IntegerCodes:
@@ -42,7 +42,7 @@ class Alibi(Detector):
         self.names = [*table]
         rows = self.make_table(table)
         if self.maker == "MMDDrift":
-            rows = rows[:: max(1, len(rows) // MOST_ROWS)]
+            rows = rows[:: max(1, len(rows) // MAX_ROWS)]
             self.detector = cd.MMDDrift(rows, backend="pytorch", p_val=0.05)
         else:
             self.detector = cd.KSDrift(rows, p_val=0.05)

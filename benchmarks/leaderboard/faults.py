@@ -28,7 +28,7 @@ from laws import (
 from published_laws import SHIFT_SIZES, SHIFTS
 from streams import LONGEST_FAULT, USUAL_FAULT, draw_number
 
-MOST_CELLS = 200  # of a board
+MAX_CELLS = 200  # of a board
 RELATED = 0.6  # the least correlation of a pair
 X = "x"
 
@@ -271,5 +271,5 @@ def choose_faults(commit: str, name: str, sites: Sites, laws: int) -> list[Pertu
         if fault.list_targets(sites):
             by_kind.setdefault(fault.kind, []).append(fault)
     kinds = sorted(by_kind, key=lambda kind: draw_number(commit, name, kind))
-    sizes = [by_kind[kind] for kind in kinds[: MOST_CELLS // laws]]
+    sizes = [by_kind[kind] for kind in kinds[: MAX_CELLS // laws]]
     return [faults[draw_number(commit, name, faults[0].kind, "size") % len(faults)] for faults in sizes]

@@ -6,7 +6,7 @@ import pytest
 from tests.airflow.conftest import BUCKET
 from tests.airflow.places import DONE, FOUND, VIOLATIONS
 
-from spark_model_monitor.airflow.job_results import MOST_LISTED, RunFailure, open_stored_files, read_outcome
+from spark_model_monitor.airflow.job_results import MAX_LISTED, RunFailure, open_stored_files, read_outcome
 from spark_model_monitor.airflow.operators import browser_address
 from spark_model_monitor.errors import BadConfiguration
 
@@ -83,7 +83,7 @@ def test_the_xcom_lists_so_many_violations_and_counts_all(tmp_path):
 
     outcome = read_outcome(open_stored_files(str(tmp_path), None), str(tmp_path), 0, window=None, compares=True)
 
-    assert (outcome.violations, len(outcome.violated)) == (250, MOST_LISTED)
+    assert (outcome.violations, len(outcome.violated)) == (250, MAX_LISTED)
 
 
 def test_a_run_without_documents_of_ours_is_an_outcome(tmp_path):

@@ -12,7 +12,7 @@ from spark_model_monitor.reports.history_page.report_command import HistoryReque
 
 WIDTH = 1280
 HEIGHT = 720
-LEAST_CONTRAST = 4.5
+MIN_CONTRAST = 4.5
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_texts_stand_out_from_what_is_behind_them(chromium, file, scheme):
                     return [getComputedStyle(element).color, filled(behind)];
                 }"""
             )
-            assert contrast(text, behind) >= LEAST_CONTRAST, selector
+            assert contrast(text, behind) >= MIN_CONTRAST, selector
 
 
 def test_a_narrow_screen_scrolls_only_within_tables(chromium, file):

@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 FEW_RECORDS = 600
 TIMES_AS_MANY = 4
 MAXIMUM_GROWTH = 6.0
-LEAST_SECONDS = 0.1
+MIN_SECONDS = 0.1
 """Below this, times are noise."""
 TRIES = 3
 
@@ -86,7 +86,7 @@ def require_law(folder: Path, seed: int) -> None:
     # A pause of the machine is no fault of the reader
     for _ in range(TRIES):
         few_seconds, many_seconds = (measure_seconds(file, dataset_format) for file in files)
-        if many_seconds <= MAXIMUM_GROWTH * max(few_seconds, LEAST_SECONDS):
+        if many_seconds <= MAXIMUM_GROWTH * max(few_seconds, MIN_SECONDS):
             return
     raise AssertionError(
         f"{FEW_RECORDS} records take {few_seconds:.2f} core s, {TIMES_AS_MANY} times as many {many_seconds:.2f}: "

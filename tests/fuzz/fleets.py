@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from tests.fuzz.damage import ODD_TEXTS, JsonText, damaged, damaged_bytes, odd_value, write_line
 
 from spark_model_monitor.running.scheduling.fleet import Entry, read_fleet
-from spark_model_monitor.running.scheduling.target_models import MOST_MODELS
+from spark_model_monitor.running.scheduling.target_models import MAX_MODELS
 
 ORDINARY_RECORDS = 12
 USER_ENTRIES = ("shop", "shop-blue", "shop-a.tar.gz")
@@ -74,7 +74,7 @@ def _capture(**metadata: JsonValue) -> dict[str, JsonValue]:
 
 
 def _name_many(rng: random.Random) -> list[bytes]:
-    count = rng.choice((2, MOST_MODELS, MOST_MODELS * 3))
+    count = rng.choice((2, MAX_MODELS, MAX_MODELS * 3))
     return [write_line(_capture(targetModel=f"m{number}.tar.gz"), rng) for number in range(count)]
 
 
@@ -139,7 +139,7 @@ def _require_entries(monitors: tuple[Entry, ...], odd_lines: list[bytes], folder
     discovered = [monitor for monitor in monitors if monitor.is_discovered]
     assert [monitor.name for monitor in user_monitors] == list(USER_ENTRIES)
     assert not [monitor.fault for monitor in monitors if monitor.fault]
-    assert len(discovered) <= MOST_MODELS
+    assert len(discovered) <= MAX_MODELS
     assert len({monitor.name for monitor in monitors}) == len(monitors)
 
     paths = [_variables(monitor)["output_path"] for monitor in monitors]

@@ -43,10 +43,10 @@ LEFT_OUT = {
 }
 
 UNFORESEEN_TEXTS = {Refusal.UNREADABLE.text, *(reason.text for reason in UNFORESEEN.values())}
-MOST_UNFORESEEN = 0.001
+MAX_UNFORESEEN = 0.001
 """Of the refusals; more, and a reason is missing."""
 
-LEAST_CLAIMED = 0.8
+MIN_CLAIMED = 0.8
 """Of the records; with fewer the plain decoder says too little."""
 FEW_RECORDS = 1_000
 
@@ -75,8 +75,8 @@ class Tally:
         )
 
     def require_few_unforeseen(self) -> None:
-        assert self.unforeseen_share <= MOST_UNFORESEEN, str(self)
-        assert self.unclaimed <= (1 - LEAST_CLAIMED) * max(self.records, FEW_RECORDS), str(self)
+        assert self.unforeseen_share <= MAX_UNFORESEEN, str(self)
+        assert self.unclaimed <= (1 - MIN_CLAIMED) * max(self.records, FEW_RECORDS), str(self)
 
 
 HELD: Counter[str] = Counter()

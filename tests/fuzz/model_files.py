@@ -28,7 +28,7 @@ ROWS = np.arange(24.0).reshape(8, 3) % 7
 LABELS = np.arange(8.0)
 
 LONGEST_SENTENCE = 600
-MOST_SECONDS = 300.0
+MAX_SECONDS = 300.0
 """Twice what a trial may take by itself."""
 
 DEPTHS = (500, 2_000, 100_000, 2_000_000)
@@ -126,5 +126,5 @@ def require_law(seed: int, sound_files: Mapping[str, bytes]) -> bool:
         sentence = str(error)
         assert name in sentence, sentence
         assert len(sentence) <= LONGEST_SENTENCE, sentence
-    assert time.monotonic() - begin < MOST_SECONDS
+    assert time.monotonic() - begin < MAX_SECONDS
     return not sentence

@@ -39,7 +39,7 @@ ROWS = 300
 FEW_ROWS = 60
 """Below 100 records a member that one record has is that of more than one in a hundred."""
 BY_CLASS = 0.5  # of odd records; the others come to harm
-MOST_ODD = 3  # of 300: the share that may be refused by default
+MAX_ODD = 3  # of 300: the share that may be refused by default
 NAMES = ("n", "x", "w", "y", "a", "p", "r", "s", "c", "d")
 """Whole numbers, fractions, texts, then label, prediction and probability, and those of regressions and of many classes."""
 
@@ -639,7 +639,7 @@ class Law:
         """The records of a window, some of them odd."""
         rng = random.Random(f"{self.kind.name} {seed}")
         rows = generate_rows(seed)
-        odd = [self.kind.format.odd(rng, row) for row in rows[: rng.choice((1, 1, 1, 2, MOST_ODD))]]
+        odd = [self.kind.format.odd(rng, row) for row in rows[: rng.choice((1, 1, 1, 2, MAX_ODD))]]
         records = list(self.sound)
         for odd_record in odd:
             records.insert(rng.choice((0, len(records), rng.randrange(len(records)))), odd_record)

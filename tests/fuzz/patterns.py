@@ -33,7 +33,7 @@ else:
 LIBRARY = Path(__file__).parents[2] / "lib"
 METHODS = ("fullmatch", "match", "search", "findall", "finditer", "sub", "subn", "split")
 SECONDS_PER_LETTER = 1e-6  # 1 MB in a second of a core
-LEAST_SECONDS = 0.01  # below this, times are noise
+MIN_SECONDS = 0.01  # below this, times are noise
 # what takes a little too long is timed again
 FAR_ABOVE = 100
 TRIES = 3
@@ -394,7 +394,7 @@ def require_linear(
         for method in used.methods:
             for size in sizes:
                 text = lead + unit * (size // len(unit)) + end
-                allowed = max(LEAST_SECONDS, SECONDS_PER_LETTER * len(text))
+                allowed = max(MIN_SECONDS, SECONDS_PER_LETTER * len(text))
                 seconds = measure_seconds(used.pattern, method, text)
                 if allowed < seconds < FAR_ABOVE * allowed:
                     # A pause of the machine is no fault of the pattern

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import accumulate
 from typing import Any, TypeVar
 
-MOST_LEVELS = 100
+MAX_LEVELS = 100
 
 REFUSED = "refused"
 OUTSIDE = "outside"
@@ -199,7 +199,7 @@ def _halves(document: Any, names: tuple[str, ...]) -> dict[str, tuple[str, str |
 def _opened(half: dict[str, Any], encoding: Any) -> tuple[str, str | None]:
     """Data and encoding; BASE64 of CSV or JSON, by its content type, is what it stands for (M13)."""
     data = format_cell(half["data"])
-    if isinstance(half["data"], (dict, list)) and count_levels(data) > MOST_LEVELS:
+    if isinstance(half["data"], (dict, list)) and count_levels(data) > MAX_LEVELS:
         raise Odd(REFUSED)
     called = None
     if encoding is not None:
@@ -463,7 +463,7 @@ def json_object(line: bytes) -> Any:
         document = json.loads(line.decode())
     except (ValueError, RecursionError):
         return REFUSED
-    if not isinstance(document, dict) or count_levels(line.decode()) > MOST_LEVELS:
+    if not isinstance(document, dict) or count_levels(line.decode()) > MAX_LEVELS:
         return REFUSED
     # Most records have a number or a text there, so this one is of another shape
     if any(isinstance(value, list) for value in document.values()):

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.nightly
 
 HERE = Path(__file__).parent
 
-MOST_COMPRESSED = 200
-MOST_UNPACKED = 550
+MAX_COMPRESSED = 200
+MAX_UNPACKED = 550
 """MB of the image without Spark."""
 
 FUNCTION_MEMORY = 512 * MEBIBYTE
@@ -75,8 +75,8 @@ def test_the_image_without_spark_is_small(builder, local, tmp_path):
     unpacked = local.size_bytes / MEGABYTE
     print(f"local: {compressed:.0f} MB compressed, {unpacked:.0f} MB unpacked")
 
-    assert compressed <= MOST_COMPRESSED
-    assert unpacked <= MOST_UNPACKED
+    assert compressed <= MAX_COMPRESSED
+    assert unpacked <= MAX_UNPACKED
 
 
 def test_the_image_has_its_bill_of_materials(local):

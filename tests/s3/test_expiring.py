@@ -9,7 +9,7 @@ FILES = {"statistics.json": b"{}", "report.html": b"<p>", "states/profile.parque
 HOURS = ("2025/12/31/23", "2026/01/01/00", "2026/01/01/01", "2026/01/02/02")
 BEFORE = datetime(2026, 1, 1, 1, 5, tzinfo=timezone.utc)
 
-MOST_REQUESTS = 8
+MAX_REQUESTS = 8
 """Whether there is something, and the folders of years, months, days and hours."""
 
 
@@ -29,6 +29,6 @@ def test_windows_pages_and_states_go_from_a_bucket(s3, boto3_at_the_proxy):
     expire(PrunableKind.WINDOWS, top, None, BEFORE)
     s3.proxy.requests.clear()
     expire(PrunableKind.WINDOWS, top, None, BEFORE)
-    assert len(s3.proxy.requests) <= MOST_REQUESTS
+    assert len(s3.proxy.requests) <= MAX_REQUESTS
     names = ("_current.json", "report.html", "states/profile.parquet", "statistics.json")
     assert s3.keys("expiring", "reports") == [f"reports/{HOURS[3]}/{name}" for name in names]

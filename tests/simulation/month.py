@@ -58,7 +58,7 @@ BASELINE_ROWS = 60
 BEGINNINGS = tuple(
     datetime(*day, 19, tzinfo=timezone.utc) for day in ((2024, 2, 28), (2024, 3, 30), (2023, 12, 31), (2024, 10, 26))
 )
-MOST_TRIES = 8  # of a step, all but the first in peace
+MAX_TRIES = 8  # of a step, all but the first in peace
 # where states of a later release would be added, and how that ends
 REFUSED = "refused"
 REFUSALS = (2, 255)
@@ -325,7 +325,7 @@ def play(month: Month, world: World, faults: Faults, look: Callable[[], object])
         if step.name not in ("run-due", "captures"):
             _settle(unsettled, world)
         planned = {driver: faults.get((step_number, driver), {}) for driver in range(step.drivers)}
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             before = len(world.struck)
             is_alone = not world.is_anyone_at_work()
             done = _tried(step, world, planned)
@@ -348,7 +348,7 @@ def play(month: Month, world: World, faults: Faults, look: Callable[[], object])
 
 def _settle(unsettled: list[Step], world: World) -> None:
     for step in unsettled:
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             if _tried(step, world, {}):
                 break
             world.pass_seconds(900)

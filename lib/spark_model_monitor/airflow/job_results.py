@@ -169,7 +169,7 @@ class OnViolations(str, Enum):
         return choice
 
 
-MOST_LISTED = 100  # violations that the XCom lists; all of them are in the document
+MAX_LISTED = 100  # violations that the XCom lists; all of them are in the document
 
 _HOUR_LEVELS = 4
 _COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
@@ -269,7 +269,7 @@ def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]
     if checks.outcome is not None:
         outcome = checks.outcome.value
     # XCom is a column of Airflow's database, so the list has an end
-    return outcome, tuple(unsure[:MOST_LISTED])
+    return outcome, tuple(unsure[:MAX_LISTED])
 
 
 def _read_published_run(files: StoredFiles, output_path: str) -> Run | None:
@@ -288,7 +288,7 @@ def _list_violations(files: StoredFiles, folder: str) -> Entries:
     # Without the descriptions, which may be long and may repeat values
     return tuple(
         {name: text for name, text in violation.items() if name != "description"}
-        for violation in violations[:MOST_LISTED]
+        for violation in violations[:MAX_LISTED]
     )
 
 

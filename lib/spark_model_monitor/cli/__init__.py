@@ -25,7 +25,7 @@ import_all(verbs)
 
 FAILED = 255  # the exit status of what has none of its own
 
-LEAST_MEMORY_BYTES = 450_000_000  # of addresses; with fewer, the libraries can't be loaded, or never come back
+MIN_MEMORY_BYTES = 450_000_000  # of addresses; with fewer, the libraries can't be loaded, or never come back
 
 OUT_OF_MEMORY = (
     "Error: memory: this process may not take what it needs; raise its limit (ulimit -v, or the container's) to at least "
@@ -59,7 +59,7 @@ def _require_memory(words: Sequence[str]) -> None:
     # Address space in bytes, as `ulimit -v` sets it; libraries crash instead of raising when it is short
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     needs_libraries = not {"--version", "--help", "-h"} & set(words)
-    if needs_libraries and limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY_BYTES:
+    if needs_libraries and limit != resource.RLIM_INFINITY and limit < MIN_MEMORY_BYTES:
         raise MemoryError
 
 

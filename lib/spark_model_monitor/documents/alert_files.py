@@ -109,7 +109,7 @@ CHECKS_OF_NEW_VALUES = (RANGE, "categorical_values_check")
 """The component of values that the baseline lacks, and the checks whose number says how many there are, of numbers and of
 texts. Which test decides is chance for them, too, as long as there are no more of these values than there were.
 """
-MOST_ROWS = 0.5
+MAX_ROWS = 0.5
 """Distance beyond which most rows changed, so that two windows have no few odd values to tell apart."""
 
 
@@ -223,7 +223,7 @@ def _is_repeated(
         is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
         # Of most rows changed in both windows it doesn't matter
         smaller_distance = min(violation.distance or 0.0, accepted.distance or 0.0)
-        if violation.component != accepted.component and not (is_known or smaller_distance > MOST_ROWS):
+        if violation.component != accepted.component and not (is_known or smaller_distance > MAX_ROWS):
             return False
     return _is_at_most(violation, accepted)
 

@@ -15,7 +15,7 @@ from spark_model_monitor.documents.check_results import (
     identify_subject,
 )
 from spark_model_monitor.documents.page import (
-    MOST_LISTED_NAMES,
+    MAX_LISTED_NAMES,
     format_interval,
     format_noun_count,
     format_number,
@@ -89,7 +89,7 @@ def _complete(change: str, check_result: CheckResult) -> str:
         # A blank text would look like none, a line break like another line
         named = [value if value.strip() and value.isprintable() else repr(value) for value in check_result.values]
         change = change.replace(ONE_VALUE, f"the value {named[0]}")
-        names = ", ".join(named[:MOST_LISTED_NAMES])
+        names = ", ".join(named[:MAX_LISTED_NAMES])
         for ending in (NEW_VALUES, OUTSIDE_LIST):
             change = change.replace(ending, f"{ending}, such as {names}")
     return ", ".join(filter(None, (change, describe_segment(check_result))))

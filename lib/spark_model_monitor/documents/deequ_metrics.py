@@ -18,7 +18,7 @@ from spark_model_monitor.errors import BadDocument
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 LATEST = 253_402_300_799_999  # the end of the year 9999, in milliseconds
-MOST_FAULTS = 3  # that an error names
+MAX_FAULTS = 3  # that an error names
 
 WHOLE_DATA_SET = "*"
 """The instance of metrics that are of no column."""
@@ -131,7 +131,7 @@ def parse_analysis_results(content: bytes, where: str) -> tuple[AnalysisResult, 
         return _RESULTS.validate_json(content)
     except ValidationError as fault:
         faults = []
-        for error in fault.errors(include_input=False)[:MOST_FAULTS]:
+        for error in fault.errors(include_input=False)[:MAX_FAULTS]:
             member = ".".join(map(str, error["loc"]))
             faults.append(": ".join(filter(None, (member, error["msg"]))))
         raise BadDocument(f"{where}: is no file of Deequ's metrics repository: {'; '.join(faults)}") from None

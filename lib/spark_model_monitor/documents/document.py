@@ -156,7 +156,7 @@ MARKS = {
 }
 """Top-level members that identify a document -> what it is."""
 
-MOST_FAULTS = 20  # the number of faults that an error lists; the rest are counted
+MAX_FAULTS = 20  # the number of faults that an error lists; the rest are counted
 _LONGEST_SHOWN = 60  # the longest text that an error repeats, in characters
 _SCALARS = frozenset({float, int, str, bool})
 _AS_READ = "_as_read"
@@ -286,7 +286,7 @@ class Document(Section):
         if document is not None:
             faults += document.contradictions()
         if document is None or faults:
-            listed = [f"{where}: {fault}" for fault in faults[:MOST_FAULTS]]
+            listed = [f"{where}: {fault}" for fault in faults[:MAX_FAULTS]]
             unlisted = len(faults) - len(listed)
             if unlisted:
                 listed.append(f"{where}: and {unlisted} more faults")

@@ -97,7 +97,7 @@ class DataRule:
     def past_runs(self) -> int:
         """How many earlier runs it compares with at most."""
         if self.type == ANOMALIES:
-            return MOST_RUNS
+            return MAX_RUNS
         if self.condition is None:
             return 0
         return self.condition.past_runs
@@ -161,7 +161,7 @@ def list_parts(rule: AnyRule) -> list[DataRule]:
 
 
 ANOMALIES = "DetectAnomalies"
-MOST_RUNS = 100  # of the earlier runs that DetectAnomalies learns from
+MAX_RUNS = 100  # of the earlier runs that DetectAnomalies learns from
 SECTIONS = ("Rules", "Analyzers")
 
 ROW_TYPES = frozenset({"ColumnValues", "ColumnLength", "ColumnDataType", "DataFreshness"})

@@ -64,7 +64,7 @@ REQUEST = "request_check"
 CHECKS_OF_ALL = frozenset({*CHECKS_OF_ROWS, EXPECTATION, REQUEST})
 """Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
 
-MOST_WORDS = 25  # of a headline
+MAX_WORDS = 25  # of a headline
 RANGE = "the baseline's range"  # in a change, before the ends, which a short sentence leaves out
 CHECK_SOURCE = "check {name} at its source"
 CHECK_INPUTS = "look at the page of data quality of the same window, whose inputs may have changed"
@@ -551,7 +551,7 @@ def _write_unsure_headline(changes: RunChanges) -> Headline:
 def _select_short(sentences: Sequence[str]) -> str:
     """The first sentence that isn't too long for a headline."""
     for sentence in sentences:
-        if len(sentence.split()) <= MOST_WORDS:
+        if len(sentence.split()) <= MAX_WORDS:
             return sentence
     return sentences[-1]
 

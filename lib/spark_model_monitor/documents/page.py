@@ -290,7 +290,7 @@ class Card:
 
 @value_class
 class Cards:
-    """A card for each change, the largest first; those beyond `MOST_CARDS` fold. labels: of both sides of pictures."""
+    """A card for each change, the largest first; those beyond `MAX_CARDS` fold. labels: of both sides of pictures."""
 
     cards: tuple[Card, ...]
     labels: tuple[str, str] = ("baseline", "this run")
@@ -355,14 +355,14 @@ class Page:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
         # A page without such blocks has no script at all, so it opens anywhere
-        long = (block.of_all or len(block.lines) > MOST_LINES for block in blocks if isinstance(block, PageTable))
+        long = (block.of_all or len(block.lines) > MAX_LINES for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
-MOST_LISTED_NAMES = 3
-MOST_CARDS = 12  # the number of open cards; the rest fold
+MAX_LISTED_NAMES = 3
+MAX_CARDS = 12  # the number of open cards; the rest fold
 # a longer table folds after LINES_SHOWN rows and can be searched
-MOST_LINES = 50
+MAX_LINES = 50
 LINES_SHOWN = 20
 
 WHERE_FOLDER_IS = "; FOLDER is the folder of this page."
@@ -417,7 +417,7 @@ def shorten_name(name: str, maximum: int = 60) -> str:
     return f"{name[: maximum // 2]}…{name[len(name) - (maximum - 1) // 2 :]}"
 
 
-def list_names(names: Sequence[str], maximum: int = MOST_LISTED_NAMES) -> str:
+def list_names(names: Sequence[str], maximum: int = MAX_LISTED_NAMES) -> str:
     """The first names, and the number of the others."""
     listed = ", ".join(names[:maximum])
     if len(names) <= maximum:

@@ -294,7 +294,7 @@ def parse_expectations(content: bytes | str, where: str) -> Expectations:
     return Expectations.from_json(content, where)
 
 
-MOST_YAML_CHARACTERS = 2**24
+MAX_YAML_CHARACTERS = 2**24
 
 
 def _measure_expanded(node: Node, sizes: dict[int, float]) -> float:
@@ -338,9 +338,9 @@ def convert_yaml(content: bytes | str, where: str) -> str:
     try:
         loader = Loader(content)
         node = loader.get_single_node()
-        if node is not None and _measure_expanded(node, {}) > MOST_YAML_CHARACTERS:
+        if node is not None and _measure_expanded(node, {}) > MAX_YAML_CHARACTERS:
             raise BadDocument(
-                f"{where}: has more than {MOST_YAML_CHARACTERS:,} characters once its aliases are replaced; write what they "
+                f"{where}: has more than {MAX_YAML_CHARACTERS:,} characters once its aliases are replaced; write what they "
                 "stand for fewer times"
             )
         return json.dumps(

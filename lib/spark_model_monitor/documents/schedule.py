@@ -21,7 +21,7 @@ from spark_model_monitor.documents.document import (
 )
 from spark_model_monitor.documents.json_text import Json
 
-MOST_CATCH_UP_RUNS = 24
+MAX_CATCH_UP_RUNS = 24
 
 MONITORING_TYPES = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")  # in the service's words: C1.6
 
@@ -106,7 +106,7 @@ class Schedule(
     # Late records need time to arrive
     delay: Name | None = None
     # After a long outage the latest windows matter; a thousand old ones would block them
-    catch_up: Count = MOST_CATCH_UP_RUNS
+    catch_up: Count = MAX_CATCH_UP_RUNS
     max_runtime_seconds: Count | None = None
     spark_options: tuple[Name, ...] = ()
     sinks: Name | None = None

@@ -40,7 +40,7 @@ from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.monitors.contributions import (
     ALONE,
     FEWEST,
-    LEAST_SHARE_OF_CHANGE,
+    MIN_SHARE_OF_CHANGE,
     BinnedChange,
     Codes,
     Culprit,
@@ -59,21 +59,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # columns that rows are divided by, and columns that are paired
-MOST_CANDIDATES = 40
-MOST_PAIRED = 16
+MAX_CANDIDATES = 40
+MAX_PAIRED = 16
 # distinct values of such a column; and of numbers that count as codes
-MOST_VALUES = 50
-MOST_CODES = 12
+MAX_VALUES = 50
+MAX_CODES = 12
 QUARTILES = (0.25, 0.5, 0.75)
 LEARNING_ROWS = 10_000  # rows from which the possible divisions are learnt
 # by how much a named part's share of the change exceeds its share of the rows; a stretch of neighbours can't be chosen so freely
-LEAST_EXCESS_SHARE = 0.25
+MIN_EXCESS_SHARE = 0.25
 BEYOND_IN_ORDER = 0.1
 FEWER = 0.8  # the largest part of the rows of a single value that a pair named in its place may have
 CLEARLY_SMALLER_SHARE = 0.15  # of a change: a cause that explains so much less than another one is not the cause
 ORDER = 0.05  # handicap of an ordered key: a change from one time on may also come from some files, which says more
 STRETCHES = 200  # into which ordered rows are divided
-MOST_TEXTS = 500  # distinct texts under a name; with more, they identify records
+MAX_TEXTS = 500  # distinct texts under a name; with more, they identify records
 NEARLY_ALL = 0.95  # the share of a change from which a sentence says "all"
 MINUTE = 60_000_000  # in microseconds
 TIME = "time"
@@ -111,7 +111,7 @@ class Candidate:
 def create_column_keys(candidates: Sequence[Candidate], now: Bins, before: Bins) -> Iterator[Key]:
     """Each column, then each pair of the first ones. now, before: the bins of the rows, in the candidates' order."""
     singles = itertools.combinations(range(len(candidates)), 1)
-    pairs = itertools.combinations(range(min(len(candidates), MOST_PAIRED)), 2)
+    pairs = itertools.combinations(range(min(len(candidates), MAX_PAIRED)), 2)
     for indices in (*singles, *pairs):
         columns = [candidates[index] for index in indices]
         names = tuple(column.name for column in columns)
@@ -170,7 +170,7 @@ def create_origin_keys(sample: RowSample) -> Iterator[Key]:
 def _create_value_keys(name: str, values: Sequence[str | None]) -> Iterator[Key]:
     """Parts by the value that records, or their files, have under a name; none if all have the same, or hardly two."""
     texts, codes = np.unique(np.array([NO_VALUE if value is None else value for value in values]), return_inverse=True)
-    if 1 < len(texts) <= min(MOST_TEXTS, len(values) / FEWEST):
+    if 1 < len(texts) <= min(MAX_TEXTS, len(values) / FEWEST):
         yield Key(name, codes, len(texts), labels=tuple(map(str, texts)), may_be_several=True)
 
 
@@ -220,8 +220,8 @@ def select_clear_causes(
         culprit = change.search(key, num_tests)
         if culprit is None:
             continue
-        least_excess = BEYOND_IN_ORDER if key.is_ordered else LEAST_EXCESS_SHARE
-        if culprit.share >= LEAST_SHARE_OF_CHANGE and culprit.excess_share >= least_excess and culprit.p <= level:
+        least_excess = BEYOND_IN_ORDER if key.is_ordered else MIN_EXCESS_SHARE
+        if culprit.share >= MIN_SHARE_OF_CHANGE and culprit.excess_share >= least_excess and culprit.p <= level:
             causes.append((key, culprit))
     return causes
 
@@ -362,7 +362,7 @@ def _find_causes(now: MarkedRows, before: MarkedRows, level: float) -> CauseMemb
     """The rows behind a change of marks, as members of checks.json; none if a side has no rows that count."""
     # Possible divisions are learnt from some rows of the baseline
     baseline_rows = read_sampled_rows(before.dataset, before.rows, LEARNING_ROWS)
-    candidates = list(itertools.islice(_list_candidates(baseline_rows, now, before), MOST_CANDIDATES))
+    candidates = list(itertools.islice(_list_candidates(baseline_rows, now, before), MAX_CANDIDATES))
     sample = _sample_marked_rows(now, candidates)
     baseline_sample = _sample_marked_rows(before, candidates)
     if not len(sample.bins) or not len(baseline_sample.bins):
@@ -388,12 +388,12 @@ def _list_candidates(rows: pa.Table, now: MarkedRows, before: MarkedRows) -> Ite
             continue
         numbers = parse_numbers(cells)
         values = cells.unique().to_pylist()
-        if not np.isnan(numbers).any() and len(values) > MOST_CODES:
+        if not np.isnan(numbers).any() and len(values) > MAX_CODES:
             # A cut at the minimum has nothing below it
             cuts = set(np.quantile(numbers, QUARTILES).tolist()) - {float(numbers.min())}
             if cuts:
                 yield Candidate.from_cuts(name, position, sorted(cuts))
-        elif 1 < len(values) <= MOST_VALUES:
+        elif 1 < len(values) <= MAX_VALUES:
             yield Candidate.from_values(name, position, values)
 
 

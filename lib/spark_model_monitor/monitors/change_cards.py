@@ -24,8 +24,8 @@ from spark_model_monitor.documents.headline import find_accepted, find_not_compa
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     EXPLAIN,
-    MOST_CARDS,
-    MOST_LINES,
+    MAX_CARDS,
+    MAX_LINES,
     Block,
     Card,
     Cards,
@@ -59,7 +59,7 @@ ACCEPTED = "Changed, as accepted"
 EARLIER = "Changed before"
 CHANGED = "Changed"
 CALM = "No change seen"
-MOST_SEGMENTS_SHOWN = 12
+MAX_SEGMENTS_SHOWN = 12
 PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
 CAUSES = "What the changed rows have in common, the clearest first."
 
@@ -158,18 +158,18 @@ def create_change_sections(
         changed += _create_changed_cards(bad)
         by_name = {feature.name: feature for feature in features}
         outcomes = [outcome for outcome in find_unsure_features(check_results) if outcome.name in by_name]
-        unsure += _create_unsure_cards(outcomes[:MOST_CARDS], by_name)
+        unsure += _create_unsure_cards(outcomes[:MAX_CARDS], by_name)
 
         # The others, a line each
         named = {feature.name for feature in bad} | {outcome.name for outcome in outcomes}
         accepted_names = {check_result.full_name for check_result in find_accepted(check_results)} - named
         calm = [feature for feature in features if feature.name not in named | accepted_names]
         unchanged = [feature for feature in calm if not feature.was_violated]
-        if len(unchanged) > MOST_LINES:
+        if len(unchanged) > MAX_LINES:
             unchanged.sort(key=lambda feature: -feature.size)
         # By heading
         lines = {
-            UNSURE: [by_name[outcome.name] for outcome in outcomes[MOST_CARDS:]],
+            UNSURE: [by_name[outcome.name] for outcome in outcomes[MAX_CARDS:]],
             ACCEPTED: [feature for feature in features if feature.name in accepted_names],
             EARLIER: [feature for feature in calm if feature.was_violated],
             CALM: unchanged,
@@ -304,7 +304,7 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
     yield build_table(("check", "verdict", "found", "limit", "how"), rows, numbers=("found", "limit"))
     # Each segment's part, the largest first
     if first.parts and first.parts[0].segment != HIDDEN:
-        parts = sorted(first.parts, key=lambda part: -abs(part.within + part.mix))[:MOST_SEGMENTS_SHOWN]
+        parts = sorted(first.parts, key=lambda part: -abs(part.within + part.mix))[:MAX_SEGMENTS_SHOWN]
         rows_of_parts = [
             (part.segment, format_percent(part.rows), format_number(part.within), format_number(part.mix))
             for part in parts

@@ -23,11 +23,11 @@ from spark_model_monitor.value_class import value_class
 Codes: TypeAlias = Integers  # shape (rows,)
 
 ALONE = 0.8  # the share of the change from which it is only in a segment
-LEAST_SHARE_OF_CHANGE = 0.5  # and from which it is mostly there
+MIN_SHARE_OF_CHANGE = 0.5  # and from which it is mostly there
 FEWEST = 10  # rows of a part that may be named
-MOST_CHANGE_OF_REST = 0.2  # how much all other rows may have changed, of the change in the named ones
+MAX_CHANGE_OF_REST = 0.2  # how much all other rows may have changed, of the change in the named ones
 NORMAL_90 = 1.28  # quantile of the normal distribution
-MOST_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
+MAX_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
 UNKNOWN = 0.02  # rows whose value of that column the baseline has hardly
 FEW_PARTS = 5  # with fewer, the variation between parts can't be estimated anyway
 LOWER_QUARTILE = 0.1015  # of the square of a standard normal variable
@@ -188,7 +188,7 @@ class BinnedChange:
         now = compute_shares(self.bins, len(self.shares_before))
         change = np.abs((now - self.shares_before) @ self.tests).max()
         left = np.abs((now - expected) @ self.tests).max()
-        return bool(left <= MOST_LEFT * change)
+        return bool(left <= MAX_LEFT * change)
 
     def _count_hits(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> tuple[Doubles, Doubles]:
         table = self._count_by_bin(codes, bins, num_parts)
@@ -258,7 +258,7 @@ class _Contributions:
         )
 
     def _are_others_unchanged(self, chosen: Flags) -> bool:
-        """Whether the rest of the window changed by at most `MOST_CHANGE_OF_REST` of what the parts did, by the upper
+        """Whether the rest of the window changed by at most `MAX_CHANGE_OF_REST` of what the parts did, by the upper
         end of an 80 % interval.
         """
         remaining = ~chosen
@@ -274,7 +274,7 @@ class _Contributions:
         fraction = (self.hits[remaining].sum() + 1) / (num_rows + 2)
         variance = fraction * (1 - fraction) / num_rows + self._compute_baseline_variance(remaining)
         error = NORMAL_90 * math.sqrt(self._estimate_overdispersion() * variance)
-        return bool(abs(remaining_change) + error <= MOST_CHANGE_OF_REST * change)
+        return bool(abs(remaining_change) + error <= MAX_CHANGE_OF_REST * change)
 
     def _compute_z(self, chosen: Flags) -> float:
         """By how many standard errors parts that were chosen before changed more than the others."""
@@ -316,7 +316,7 @@ class _Contributions:
 
 def _rank_parts(parts: Culprit) -> tuple[bool, bool, float]:
     """Parts that are clearer alone, but leave much of the change to others, are not the whole cause."""
-    return parts.share >= ALONE, parts.share >= LEAST_SHARE_OF_CHANGE, parts.z
+    return parts.share >= ALONE, parts.share >= MIN_SHARE_OF_CHANGE, parts.z
 
 
 def _count_choices(key: Key, chosen: int) -> float:

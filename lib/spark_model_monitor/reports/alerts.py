@@ -131,11 +131,11 @@ def deliver(report: Report, destinations: Iterable[SinkDestination], environment
     return Delivery(tuple(reached), tuple(failures))
 
 
-MOST_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
+MAX_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
 
-MOST_TRANSITIONS = 100
+MAX_TRANSITIONS = 100
 
-MOST_MISSED = 24  # changes that could not be sent to a sink, kept until it is reachable
+MAX_MISSED = 24  # changes that could not be sent to a sink, kept until it is reachable
 
 
 @value_class
@@ -176,14 +176,14 @@ def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -
         monitored = monitored.model_copy(update={"notified": before.notified})
     other_windows = [window for window in alerts.windows if window.window != monitored.window]
     # By the windows' time, since a catch-up runs old windows after new ones
-    windows = tuple(sorted([*other_windows, monitored], key=lambda window: window.time)[-MOST_WINDOWS:])
+    windows = tuple(sorted([*other_windows, monitored], key=lambda window: window.time)[-MAX_WINDOWS:])
     status = rule.status(windows)
     transitions = alerts.transitions
     if status is not alerts.status:
         latest = windows[-1]
         transitions = (*transitions, Transition(time=latest.time, window=latest.window, status=status))
     return alerts.model_copy(
-        update={"status": status, "windows": windows, "transitions": transitions[-MOST_TRANSITIONS:]}
+        update={"status": status, "windows": windows, "transitions": transitions[-MAX_TRANSITIONS:]}
     )
 
 
@@ -240,7 +240,7 @@ def _record_missed(alerts: Alerts, window: MonitoredWindow, sink: str) -> Notifi
     in_order = sorted([*before, missed], key=lambda transition: transition.time)
     # Of several windows with one status only the first was a change
     changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
-    return Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MOST_MISSED:]))
+    return Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MAX_MISSED:]))
 
 
 def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
@@ -287,20 +287,20 @@ def resolve_alerts_path(output_path: str) -> str:
     return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
 
 
-FEWEST_WINDOWS = 3  # how many earlier windows must be known before anything is called usual
+MIN_WINDOWS = 3  # how many earlier windows must be known before anything is called usual
 _HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
 
 
 def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
     """The median number of records of the earlier windows that ended at the same hour of the day as `time`.
 
-    Of all earlier windows if there are fewer than `FEWEST_WINDOWS` at that hour; None if all are fewer, too.
+    Of all earlier windows if there are fewer than `MIN_WINDOWS` at that hour; None if all are fewer, too.
     """
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
     # Traffic follows the clock, so the same hour says more than the whole day
     for record_counts in (at_that_hour, [records for _, records in counted]):
-        if len(record_counts) >= FEWEST_WINDOWS:
+        if len(record_counts) >= MIN_WINDOWS:
             return float(median(record_counts))
     return None
 

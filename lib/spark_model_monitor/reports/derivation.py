@@ -44,7 +44,7 @@ from spark_model_monitor.storage import is_there, join
 from spark_model_monitor.value_class import value_class
 
 WIDTH = 120  # columns of the text
-MOST_CATEGORIES = 20  # categories shown one by one in a table, largest difference first; the others are summed
+MAX_CATEGORIES = 20  # categories shown one by one in a table, largest difference first; the others are summed
 
 
 @value_class
@@ -86,7 +86,7 @@ class Table:
     def with_numbered_categories(self) -> Table:
         """The table without the names of categories; the row of all others has none."""
         rows = tuple(
-            replace(row, label=f"category {number}") if number <= MOST_CATEGORIES else row
+            replace(row, label=f"category {number}") if number <= MAX_CATEGORIES else row
             for number, row in enumerate(self.rows, 1)
         )
         return replace(self, rows=rows, largest=rows[self.rows.index(self.largest)])
@@ -137,8 +137,8 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
     rows = [create_row(name, baseline.get(name, 0), current.get(name, 0)) for name in names]
     rows.sort(key=lambda row: -row.gap)
     # The rest is one line, so that both columns still add up to all values
-    shown = rows[:MOST_CATEGORIES]
-    further_rows = rows[MOST_CATEGORIES:]
+    shown = rows[:MAX_CATEGORIES]
+    further_rows = rows[MAX_CATEGORIES:]
     if further_rows:
         before, after = (sum(map(attrgetter(sample), further_rows)) for sample in ("baseline", "current"))
         shown.append(create_row(f"({len(further_rows):,} others)", before, after))

@@ -21,7 +21,7 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-MOST_VIOLATIONS = 5  # violations that a report names one by one; the others are counted
+MAX_VIOLATIONS = 5  # violations that a report names one by one; the others are counted
 
 TRAFFIC_FELL = "TrafficFell"
 TRAFFIC_IS_BACK = "TrafficIsBack"
@@ -86,8 +86,8 @@ class ReportedRun:
 class ReportedVerdict:
     """What a run says of its window.
 
-    violations: their number. worst: at most `MOST_VIOLATIONS` of them as in constraint_violations.json, the worst first.
-    alarms: at most `MOST_VIOLATIONS` as text, the largest first. alarm_count: number of all alarms. said: the sentence of
+    violations: their number. worst: at most `MAX_VIOLATIONS` of them as in constraint_violations.json, the worst first.
+    alarms: at most `MAX_VIOLATIONS` as text, the largest first. alarm_count: number of all alarms. said: the sentence of
     the run's page. outcome: of the run, None if nothing was judged. unsure: the features or metrics of which nobody can
     tell whether they changed.
     """
@@ -164,16 +164,16 @@ class Report:
 def select_worst(
     violations: Sequence[Mapping[str, Json]], outcomes: Iterable[CheckResult]
 ) -> tuple[Mapping[str, Json], ...]:
-    """The worst violations first, at most `MOST_VIOLATIONS`; equally bad ones in their order.
+    """The worst violations first, at most `MAX_VIOLATIONS`; equally bad ones in their order.
 
     `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
     """
     violated = [outcome for outcome in outcomes if outcome.is_violated]
     # Without one outcome for each violation nothing says which belong together
     if len(violated) != len(violations):
-        return tuple(violations[:MOST_VIOLATIONS])
+        return tuple(violations[:MAX_VIOLATIONS])
     order = sorted(range(len(violations)), key=lambda index: -compute_severity(violated[index]))
-    return tuple(violations[index] for index in order[:MOST_VIOLATIONS])
+    return tuple(violations[index] for index in order[:MAX_VIOLATIONS])
 
 
 def select_sendable(metrics: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
@@ -250,7 +250,7 @@ def create_document(report: Report) -> dict[str, Json]:
     # The first features or metrics of which nobody can tell
     first_unsure = [
         {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
-        for feature in verdict.unsure[:MOST_VIOLATIONS]
+        for feature in verdict.unsure[:MAX_VIOLATIONS]
     ]
     return {
         "version": VERSION,

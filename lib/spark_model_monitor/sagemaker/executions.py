@@ -35,7 +35,7 @@ from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.offsets import read_offset
 from spark_model_monitor.running.configuration.option_types import variable_name
 from spark_model_monitor.running.runtime.status import ExitStatus
-from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, schedule_lock
+from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record, schedule_lock
 from spark_model_monitor.running.scheduling.schedule_plan import JobCommand, Plan
 from spark_model_monitor.running.scheduling.schedule_runs import Note, due_times, run_jobs
 from spark_model_monitor.running.scheduling.schedules import CrontabTimes, run_windows
@@ -105,7 +105,7 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
         microsecond=0
     )  # the record of runs has no fractions of a second
     return LocalPlan(
-        entry.model_copy(update={"catch_up": MOST_EXECUTIONS}),
+        entry.model_copy(update={"catch_up": MAX_EXECUTIONS}),
         file=SCHEDULES.find_path(schedule.name),
         # A schedule that runs once (NOW) has no clock
         clock=CrontabTimes(recurrence.cron) if recurrence else None,

@@ -43,7 +43,7 @@ MONITORS: dict[str, type[ScheduledMonitor]] = {
     kind.MONITORING_TYPE: kind
     for kind in (DefaultModelMonitor, ModelQualityMonitor, ModelBiasMonitor, ModelExplainabilityMonitor)
 }
-MOST_LISTED = 100
+MAX_LISTED = 100
 
 _DEMANDED = ("AppSpecification", "JobInput", "JobOutputConfig")
 """Members of a job definition that the API requires; their names begin with the kind of monitoring."""
@@ -137,7 +137,7 @@ class Client:
 
     def list_monitoring_alert_history(self, MonitoringScheduleName: str, **_: Any) -> ApiMembers:
         """The changes of the schedule's alert, the latest first."""
-        changes, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MOST_LISTED)
+        changes, _next = _make_monitor(MonitoringScheduleName).list_monitoring_alert_history(max_results=MAX_LISTED)
         named = {"MonitoringScheduleName": MonitoringScheduleName}
         return {"MonitoringAlertHistory": [{**named, **_list_members(change)} for change in changes]}
 
@@ -349,7 +349,7 @@ def _make_page(kind: str, summaries: list[ApiMembers], request: ApiAnswer) -> Ap
     names = {"Name": f"{subject.replace('Execution', 'Schedule')}Name", "Status": f"{subject}Status"}
     sort_by = filters.pop("SortBy", "ScheduledTime" if "Execution" in kind else "CreationTime")
     is_ascending = filters.pop("SortOrder", None) == "Ascending"
-    page_size = filters.pop("MaxResults", MOST_LISTED)
+    page_size = filters.pop("MaxResults", MAX_LISTED)
     first = int(filters.pop("NextToken", 0))
     # All other members are filters, such as StatusEquals and CreationTimeAfter
     for name, value in filters.items():

@@ -22,15 +22,15 @@ from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature
 from spark_model_monitor.value_class import value_class
 
-LEAST_DATES = 0.5  # a column with a larger share of dates is one of dates
-LEAST_DATES_OF_NUMBERS = 0.95  # a whole number may be a date by chance
-FEWEST_NUMBERS = 10
+MIN_DATES = 0.5  # a column with a larger share of dates is one of dates
+MIN_DATES_OF_NUMBERS = 0.95  # a whole number may be a date by chance
+MIN_NUMBERS = 10
 FIRST_TEXTS = 20  # one of them at least has to be a date
 PLAUSIBLE_DAYS = date(1800, 1, 1).toordinal(), date(2200, 1, 1).toordinal()  # between which the median has to be
 RECENT_DAYS = date(1980, 1, 1).toordinal(), date(2060, 1, 1).toordinal()
 """The same for numbers of six or seven digits, most of which are no dates."""
 
-FEWEST_DIFFERENT = {"YYYYDDD": 20}
+MIN_DIFFERENT = {"YYYYDDD": 20}
 """How many different days numbers in this form have at minimum: a third of all numbers of seven digits fit."""
 
 NO_DATE = ""  # stands for all texts that are none, in a sample
@@ -223,9 +223,9 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     column = DateColumn.of(texts, is_typed=is_typed)
     if is_typed:
         return column
-    minimum = LEAST_DATES
+    minimum = MIN_DATES
     if feature.is_numeric:
-        minimum = LEAST_DATES_OF_NUMBERS
+        minimum = MIN_DATES_OF_NUMBERS
     if not column.num_dates or column.share_of_dates <= minimum:
         return None
     # Numbers are dates only if it is no chance
@@ -233,7 +233,7 @@ def recognise_dates(feature: FeatureProfile) -> DateColumn | None:
     if feature.is_numeric:
         is_short = len(column.form) < DIGITS_OF_DAY
         earliest, latest = RECENT_DAYS if is_short else PLAUSIBLE_DAYS
-        if column.values < FEWEST_NUMBERS or len(column.days) < FEWEST_DIFFERENT.get(column.form, 1):
+        if column.values < MIN_NUMBERS or len(column.days) < MIN_DIFFERENT.get(column.form, 1):
             return None
     if earliest <= column.median() < latest:
         return column

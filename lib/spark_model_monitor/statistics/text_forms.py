@@ -14,8 +14,8 @@ from collections.abc import Mapping
 MARK = "\x02"  # begins a form, and no code
 LONGEST_CODE = 64  # characters; longer texts are no codes
 PADDED = "0"
-FEWEST_VARIANTS = 4  # of a part of a code in which letters and digits alternate: three suppliers may have three
-MOST_ALIKE = 0.9  # of the codes in the most frequent of these
+MIN_VARIANTS = 4  # of a part of a code in which letters and digits alternate: three suppliers may have three
+MAX_ALIKE = 0.9  # of the codes in the most frequent of these
 
 PartKinds = Mapping[tuple[str, int], str]
 """The kinds of characters in parts of codes: by all other characters of the code, and the part's position between them."""
@@ -70,7 +70,7 @@ def find_mixed_parts(forms: Mapping[str, int]) -> PartKinds:
     for part_key, counts in variants.items():
         are_mixed = any("9" in part and part != "9" for part in counts)
         most_alike = max(counts.values()) / counts.total()
-        is_varied = len(counts) >= FEWEST_VARIANTS and most_alike <= MOST_ALIKE
+        is_varied = len(counts) >= MIN_VARIANTS and most_alike <= MAX_ALIKE
         if are_mixed and is_varied:
             kinds[part_key] = "".join(sorted({*"".join(counts)}))
     return kinds

@@ -17,7 +17,7 @@ import pytest
 from pyspark.ml.linalg import Vectors
 from tests.spark_lines import explain_plan
 
-from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS
+from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS
 from spark_model_monitor.data.profiling.scan import UNKNOWN_PARTITIONS, RowSource, choose_folds, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -76,7 +76,7 @@ def test_states_added_on_executors_are_the_bytes_that_the_driver_adds(spark, at_
 def test_arrow_batches_of_any_size_give_the_same_bytes(spark):
     """Of a partition that is two blocks and a rest."""
     columns = ["xxhash64(id) / 1e9 as amount", "id % 9 as calls", "if(id % 3 = 0, 'gold', string(id)) as code"]
-    frame = spark.range(0, 2 * MOST_BLOCK_ROWS + 5_000, 1, 1).selectExpr(*columns)
+    frame = spark.range(0, 2 * MAX_BLOCK_ROWS + 5_000, 1, 1).selectExpr(*columns)
     serialized = set()
     before = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
     try:

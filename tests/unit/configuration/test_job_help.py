@@ -11,7 +11,7 @@ from spark_model_monitor.running.configuration.contract import OPTIONS
 from spark_model_monitor.running.configuration.help import describe_option, help_text, short_help
 from spark_model_monitor.running.configuration.option_types import JOBS, flag_name, variable_name
 
-MOST_FLAGS = 60
+MAX_FLAGS = 60
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -31,7 +31,7 @@ def test_help_has_every_option_of_a_job_with_its_variable(job):
 def test_help_lists_few_flags(job):
     flags = re.findall(r"^ +-", help_text(job), re.MULTILINE)
 
-    assert len(flags) <= MOST_FLAGS
+    assert len(flags) <= MAX_FLAGS
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -13,7 +13,7 @@ from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import write_headline
-from spark_model_monitor.documents.page import MOST_CARDS, Cards, Highlight, Overlay, PageTable
+from spark_model_monitor.documents.page import MAX_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
@@ -125,12 +125,12 @@ def create_steady_profile(names, rows):
 
 
 def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
-    names = [f"steady_{index}" for index in range(MOST_CARDS + 2)]
+    names = [f"steady_{index}" for index in range(MAX_CARDS + 2)]
     unsure_page = page(create_steady_profile(names, 400), create_steady_profile(names, 20))
     unsure_cards = cards(unsure_page)
 
     assert [section.heading for section in unsure_page.sections] == ["May have changed", "How to read this"]
-    assert [card.name for card in unsure_cards.values()] == names[:MOST_CARDS]
+    assert [card.name for card in unsure_cards.values()] == names[:MAX_CARDS]
     card = unsure_cards["steady_0"]
     assert card.said.startswith("with 20 values a shift below ")
     smallest = float(re.search(r"below ([\d.]+) standard", card.said)[1])
@@ -143,7 +143,7 @@ def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
     assert isinstance(card.picture, Overlay)
     assert card.mark is Highlight.UNSURE
     assert {"? may have changed", "✓ passed"} == {line.cells[1] for line in card.more[0].lines}
-    assert [row["feature"] for row in rows(unsure_page)] == names[MOST_CARDS:]
+    assert [row["feature"] for row in rows(unsure_page)] == names[MAX_CARDS:]
 
 
 def test_the_overlay_has_what_is_beyond_the_baseline_in_its_open_bins(churn):

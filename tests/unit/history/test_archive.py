@@ -17,8 +17,8 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.reports.history.archive import (
+    MAX_ROWS,
     METADATA,
-    MOST_ROWS,
     SCHEMA,
     StoredProfile,
     from_parquet,
@@ -257,7 +257,7 @@ def test_a_file_of_states_that_no_run_wrote_is_refused_with_its_path(header, row
 
 @pytest.mark.long
 def test_a_small_file_that_announces_a_billion_rows_is_refused_before_they_are_read():
-    nulls = pa.table({field.name: pa.nulls(MOST_ROWS + 1, field.type) for field in SCHEMA})
+    nulls = pa.table({field.name: pa.nulls(MAX_ROWS + 1, field.type) for field in SCHEMA})
     sink = pa.BufferOutputStream()
     pq.write_table(nulls, sink, compression="zstd")
     content = sink.getvalue().to_pybytes()

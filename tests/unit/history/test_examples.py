@@ -10,7 +10,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import find_unsure_features
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.monitors.data_quality.checks.drift.seasonal_drift import find_lost_examples
-from spark_model_monitor.reports.history.variation import MOST_EXAMPLES, WindowEntry, create_history
+from spark_model_monitor.reports.history.variation import MAX_EXAMPLES, WindowEntry, create_history
 
 MONITOR = DataQualityMonitor(find_causes=False)
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
@@ -38,10 +38,10 @@ def watch(wobble, step, seed, *, is_shuffled=False):
     reference = MONITOR.stored_baseline(baseline.constraints, None, baseline.state, baseline.constraints)
     reference = reference.with_parts(baseline.variation)
     history = create_history("")
-    for number in range(MOST_EXAMPLES + AFTER):
+    for number in range(MAX_EXAMPLES + AFTER):
         end = format_moment(START + timedelta(days=number + 1))
         values = draw_rows(random, wobble)
-        if number >= MOST_EXAMPLES:
+        if number >= MAX_EXAMPLES:
             values = values + step
         with_history = history.extend_baseline(reference, end, "b")
         findings = run_monitoring(as_table(values, random), MONITOR, with_history, engine="local")
@@ -67,8 +67,8 @@ def test_a_step_that_lasts_is_found_and_healthy_windows_are_silent(wobble, step,
     seeds = range(3)
     for seed in seeds:
         windows = [*watch(wobble, step, seed, is_shuffled=is_shuffled)]
-        alarms += sum(windows[learning:MOST_EXAMPLES])
-        found_steps += any(windows[MOST_EXAMPLES:])
+        alarms += sum(windows[learning:MAX_EXAMPLES])
+        found_steps += any(windows[MAX_EXAMPLES:])
 
     assert found_steps == len(seeds)
     assert alarms <= 2  # of 96

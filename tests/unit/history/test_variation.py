@@ -16,8 +16,8 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports.history.archive import PARTS, decode_parts, encode_parts, encode_parts_table
 from spark_model_monitor.reports.history.variation import (
     HISTORY,
-    MOST_EXAMPLES,
-    MOST_WINDOWS,
+    MAX_EXAMPLES,
+    MAX_WINDOWS,
     WindowEntry,
     read_history,
     write_history,
@@ -152,14 +152,14 @@ def test_a_window_knows_nothing_of_later_ones_nor_of_another_baseline(tmp_path):
 @pytest.mark.long
 def test_it_keeps_the_last_windows(tmp_path):
     """And the first ones, which show how the feature varies; of another baseline they are gone."""
-    history = make_history(tmp_path, *(entry(hour) for hour in range(MOST_WINDOWS + 50)))
+    history = make_history(tmp_path, *(entry(hour) for hour in range(MAX_WINDOWS + 50)))
 
-    first_windows = range(MOST_EXAMPLES)
-    last_windows = range(50, MOST_WINDOWS + 50)
+    first_windows = range(MAX_EXAMPLES)
+    last_windows = range(50, MAX_WINDOWS + 50)
     assert list_hours(history) == [*first_windows, *last_windows]
-    later_entry = entry(MOST_WINDOWS + 50, baseline="other")
+    later_entry = entry(MAX_WINDOWS + 50, baseline="other")
     history = history.with_window(later_entry, [("baseline", "age", RAW)])
-    assert list_hours(history) == [*range(51, MOST_WINDOWS + 51)]
+    assert list_hours(history) == [*range(51, MAX_WINDOWS + 51)]
 
 
 def list_hours(history):
@@ -178,17 +178,17 @@ def create_history(tmp_path, *outcomes):
 
 
 def test_the_first_windows_are_examples_and_a_change_that_lasts_is_not_learnt(tmp_path):
-    outcomes = ["unchanged"] * (MOST_EXAMPLES + 20)
+    outcomes = ["unchanged"] * (MAX_EXAMPLES + 20)
     history = create_history(tmp_path, *outcomes)
 
-    assert rows(history.select_statistics("baseline", "b")) == [*range(MOST_EXAMPLES)]
+    assert rows(history.select_statistics("baseline", "b")) == [*range(MAX_EXAMPLES)]
 
 
 def test_what_could_not_be_judged_is_an_example_once_it_is_accepted_and_a_change_is_none(tmp_path):
-    outcomes = ["unchanged", "changed", "cannot tell", *["unchanged"] * MOST_EXAMPLES]
+    outcomes = ["unchanged", "changed", "cannot tell", *["unchanged"] * MAX_EXAMPLES]
     history = create_history(tmp_path, *outcomes)
 
-    examples = [0, *range(3, MOST_EXAMPLES + 2)]
+    examples = [0, *range(3, MAX_EXAMPLES + 2)]
     assert rows(history.select_statistics("baseline", "b")) == examples
     history = history.with_accepted(entry(1).window)
     history = history.with_accepted(entry(2).window, ["age"])

@@ -10,7 +10,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import Headline, Highlight
 from spark_model_monitor.documents.run_description import RunWindow
-from spark_model_monitor.reports.outputs.findings_text import MOST_LINES, write_findings
+from spark_model_monitor.reports.outputs.findings_text import MAX_LINES, write_findings
 from spark_model_monitor.running.runtime.ending import show_findings
 
 WINDOW = RunWindow(start="2024-03-04T20:00:00Z", end="2024-03-04T21:00:00Z")
@@ -60,7 +60,7 @@ def test_there_are_never_more_than_twenty_lines_and_every_change_is_counted(coun
     headline = Headline("Many features changed. " + "It is long. " * 30, "", Highlight.BAD)
     lines = write_findings(headline, changes, WINDOW, width=width).splitlines()
 
-    assert len(lines) <= MOST_LINES
+    assert len(lines) <= MAX_LINES
     named = sum(line.startswith("✗ f") for line in lines)
     more = re.fullmatch(r"and (\d+) more", lines[-1])
     assert named + int(more[1] if more else 0) == count

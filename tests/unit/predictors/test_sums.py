@@ -158,9 +158,9 @@ def walked(trees, rows):
 
 
 @pytest.mark.parametrize("baselines", [1, 100])
-@pytest.mark.parametrize("bits", [sums.MOST_BITS, 0], ids=["looked up", "told one by one"])
+@pytest.mark.parametrize("bits", [sums.MAX_BITS, 0], ids=["looked up", "told one by one"])
 def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, bits, monkeypatch):
-    monkeypatch.setattr(sums, "MOST_BITS", bits)
+    monkeypatch.setattr(sums, "MAX_BITS", bits)
     monkeypatch.setattr(sums, "AT_ONCE", 200)  # some rows at a time
     random = np.random.default_rng(baselines)
     trees = [grown(random, 5, depth) for depth in (3, 5, 6)]
@@ -257,7 +257,7 @@ def test_a_single_leaf_gives_nobody_anything():
 
 
 def test_trees_of_too_many_leaves_have_none(monkeypatch):
-    monkeypatch.setattr(sums, "MOST_CONDITIONS", 10)
+    monkeypatch.setattr(sums, "MAX_CONDITIONS", 10)
 
     assert (
         Caller(boosted("reg:squarederror"), FEATURES, [True] * 5).build_exact_attribution(ROWS[:1], with_logit=False)

@@ -62,7 +62,7 @@ def test_what_ends_the_process_is_a_sentence_that_names_the_file_and_the_reason(
 
 
 def test_a_file_that_takes_too_long_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(trial, "LEAST_SECONDS", 2.0)
+    monkeypatch.setattr(trial, "MIN_SECONDS", 2.0)
     with pytest.raises(BadConfiguration, match=r"the model m\.skops takes longer than 2 s to load"):
         require_loadable("m.skops", b"abc", wait_for_ever)
 

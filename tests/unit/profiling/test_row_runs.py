@@ -10,13 +10,13 @@ from spark_model_monitor.data.engine.engine_protocol import PARTITION
 from spark_model_monitor.data.profiling.partition import compute_partition_states
 from spark_model_monitor.data.profiling.scan_plan import VALUE, ColumnPlan, ScanPlan
 from spark_model_monitor.statistics.states import ColumnType, RowRuns
-from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, count_value_rows, read_values
+from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, count_value_rows, read_values
 
 NUMBERS = ColumnPlan(0, ColumnType.INTEGRAL, hashed_by_spark=False)
 TEXTS = ColumnPlan(1, ColumnType.TEXT, hashed_by_spark=False)
 
 
-def compute_runs(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=FEWEST_ROWS, texts=str):
+def compute_runs(rows, partition=0, *, columns=(NUMBERS, TEXTS), run_rows=MIN_ROWS, texts=str):
     """The runs of a partition whose cells are the numbers of its rows. texts: what the text column has of each."""
     plan = ScanPlan(columns, 10, run_rows=run_rows, all_columns=len(columns))
     cells = [np.full(len(rows), partition, np.int32), np.array(rows, dtype=np.int64), pa.array(list(map(texts, rows)))]
@@ -107,4 +107,4 @@ def test_missing_cells_are_rows_without_a_value():
 def test_nobody_else_keeps_runs():
     assert compute_runs(range(1000), run_rows=0) == {}
     vector = ColumnPlan(0, ColumnType.NESTED, hashed_by_spark=False)
-    assert ScanPlan((vector,), 10, run_rows=FEWEST_ROWS).run_columns == ()
+    assert ScanPlan((vector,), 10, run_rows=MIN_ROWS).run_columns == ()

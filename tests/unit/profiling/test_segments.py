@@ -10,7 +10,7 @@ from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_base
 from spark_model_monitor.data.profiling.segment_scan import parse_cuts, sort_indices
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.segments import MOST_SEGMENTS, Segmented, has_columns
+from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, Segmented, has_columns
 
 ROWS = 3_000
 
@@ -122,7 +122,7 @@ def test_of_many_values_the_most_frequent_are_segments_and_the_rest_is_one():
     data = pd.DataFrame({"code": np.random.default_rng(0).permutation(values), "x": np.arange(len(values)) % 7})
     segments = segments_in(run_segmented_baseline(data, "code"), "x", "code")
 
-    assert set(segments) == {f"code=v{number:03}" for number in range(MOST_SEGMENTS)} | {"code=(others)"}
+    assert set(segments) == {f"code=v{number:03}" for number in range(MAX_SEGMENTS)} | {"code=(others)"}
     assert segments["code=(others)"].data_types.total == sum(range(1, 31))
 
 

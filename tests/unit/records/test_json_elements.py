@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from spark_model_monitor.data.records import json_lines
-from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
+from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.json_lines import DEEPEST, has_many_names, iterate_records
 from spark_model_monitor.data.records.refusals import Refusal
@@ -92,7 +92,7 @@ def test_names_are_distinguished_by_their_paths(monkeypatch):
         record = {"a": draw_value(rng), "b": draw_value(rng)}
         names = len(set(collect_names(record)))
         for maximum in (names - 1, names):
-            monkeypatch.setattr(json_lines, "MOST_COLUMNS", maximum)
+            monkeypatch.setattr(json_lines, "MAX_COLUMNS", maximum)
             text = json.dumps(record, indent=rng.choice((None, 1)))
             assert has_many_names(text.encode()) == has_many_names(text) == (names > maximum)
 
@@ -101,7 +101,7 @@ def write_many_names(count):
     return ",".join(f'"k{number}":{number}' for number in range(count))
 
 
-MANY = write_many_names(MOST_COLUMNS + 1)
+MANY = write_many_names(MAX_COLUMNS + 1)
 EXCESSES = {
     "names": (f"{{{MANY}}}", Refusal.TOO_MANY_NAMES),
     "names in an object": (f'{{"a": {{{MANY}}}}}', Refusal.TOO_MANY_NAMES),
@@ -131,9 +131,9 @@ def test_an_excess_is_reported_alone_and_in_a_document(text, reason):
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(f"{{{write_many_names(MOST_COLUMNS)}}}", id="as many names as are accepted"),
-        pytest.param('{"a": [' + ",".join(['{"b": 1}'] * (MOST_COLUMNS + 1)) + "]}", id="an array of small objects"),
-        pytest.param('{"a": "' + "{[:" * MOST_COLUMNS + '"}', id="signs in a text"),
+        pytest.param(f"{{{write_many_names(MAX_COLUMNS)}}}", id="as many names as are accepted"),
+        pytest.param('{"a": [' + ",".join(['{"b": 1}'] * (MAX_COLUMNS + 1)) + "]}", id="an array of small objects"),
+        pytest.param('{"a": "' + "{[:" * MAX_COLUMNS + '"}', id="signs in a text"),
         pytest.param('{"a":' * DEEPEST + "1" + "}" * DEEPEST, id="as many levels as are accepted"),
     ],
 )
@@ -142,7 +142,7 @@ def test_what_is_accepted_is_no_excess(text):
 
 
 def test_an_excess_is_found_while_reading(monkeypatch):
-    monkeypatch.setattr(json_lines, "MOST_COLUMNS", 100)
+    monkeypatch.setattr(json_lines, "MAX_COLUMNS", 100)
     line = f"{{{MANY}}}".encode()
     tracemalloc.start()
 

@@ -155,7 +155,7 @@ def test_a_record_of_a_document_that_is_not_utf_8_is_refused_and_no_other(odd):
 
 
 def test_more_names_than_are_taken_are_a_sentence(monkeypatch):
-    monkeypatch.setattr(json_features, "MOST_COLUMNS", 10)
+    monkeypatch.setattr(json_features, "MAX_COLUMNS", 10)
     sentence = "more than 10 different members; if these are called by values, such as ids"
 
     assert len(read([json.dumps({f"n{number}": 1}) for number in range(10)])[0]) == 10
@@ -192,7 +192,7 @@ def test_a_record_with_an_excess_is_refused_and_the_others_are_read(whole_files)
 
 
 def test_layouts_beyond_those_that_are_distinguished_are_one(monkeypatch):
-    monkeypatch.setattr(json_features, "MOST_LAYOUTS", 2)
+    monkeypatch.setattr(json_features, "MAX_LAYOUTS", 2)
     lines = [json.dumps({"a": 1, f"n{number}": [1]}) for number in range(6)]
     expected = partial(read, lines)
 
@@ -247,10 +247,10 @@ def test_a_name_of_a_single_record_among_few_is_reported(records):
 def test_names_of_odd_records_are_no_features_as_long_as_there_is_room_to_tell(monkeypatch):
     lines = ['{"a": 1}', '{"a": 2}', '{"a": [1], "more": 7}']
 
-    monkeypatch.setattr(json_features, "MOST_COLUMNS", 3)
+    monkeypatch.setattr(json_features, "MAX_COLUMNS", 3)
     assert read(lines)[0] == ("a",)
-    monkeypatch.setattr(json_features, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(json_features, "MAX_COLUMNS", 2)
     assert read(lines)[0] == ("a", "more")
     monkeypatch.undo()
-    monkeypatch.setattr(json_features, "MOST_LAYOUTS", 1)
+    monkeypatch.setattr(json_features, "MAX_LAYOUTS", 1)
     assert read(lines)[0] == ("a", "more")

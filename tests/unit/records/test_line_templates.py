@@ -94,7 +94,7 @@ def test_every_program_has_its_own_template_in_every_chunk(monkeypatch):
 
 
 def test_lines_of_more_programs_than_templates_are_left(monkeypatch):
-    monkeypatch.setattr(line_templates, "MOST_TEMPLATES", 3)
+    monkeypatch.setattr(line_templates, "MAX_TEMPLATES", 3)
 
     lines = [captured(number, **{f"more{number}": "x"}) for number in range(9)]
 
@@ -102,7 +102,7 @@ def test_lines_of_more_programs_than_templates_are_left(monkeypatch):
 
 
 def test_few_lines_are_left(monkeypatch):
-    monkeypatch.setattr(line_templates, "FEWEST_BYTES", 2**13)
+    monkeypatch.setattr(line_templates, "MIN_BYTES", 2**13)
 
     expect_only([captured(1)] * 9, [*range(9)])
     expect_only([captured(1)] * 90, [])
@@ -283,6 +283,6 @@ def test_whatever_bytes_are_changed_a_line_with_a_template_is_what_the_parser_sa
     flags, rows = parse_lines([bytes(line) for line in lines])
 
     # A template that stands for one broken line costs no more than that line
-    assert sum(flags) >= len(lines) - mutations or mutations >= line_templates.MOST_TEMPLATES
+    assert sum(flags) >= len(lines) - mutations or mutations >= line_templates.MAX_TEMPLATES
     good = [bytes(line) for line, flag in zip(lines, flags, strict=True) if flag]
     assert rows == [expect_texts(json.loads(line)) for line in good]

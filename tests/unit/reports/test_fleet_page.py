@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.documents.page import Link
 from spark_model_monitor.reports.history_page.fleet_page import (
-    MOST_LINES,
+    MAX_LINES,
     MonitorState,
     SeenWindow,
     Watched,
@@ -145,7 +145,7 @@ def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
     page = create_fleet_page(watched, "shop")
     [table] = next(section.blocks for section in page.sections if section.heading == "All models")
 
-    assert len(table.lines) == MOST_LINES
+    assert len(table.lines) == MAX_LINES
     assert table.caption == "7,000 more models, of which none is worse, are left out."
     assert page.headline.text == "No alert in 10,000 models."
 

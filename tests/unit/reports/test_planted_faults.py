@@ -23,7 +23,7 @@ from tests.unit.reports.planted import (
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import Outcome
 
-MOST_WORDS_OF_HEADLINE, MOST_WORDS_OF_LINE, MEDIAN_OF_WORDS = 25, 60, 30
+MAX_WORDS_OF_HEADLINE, MAX_WORDS_OF_LINE, MEDIAN_OF_WORDS = 25, 60, 30
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,8 @@ def headlines(compare):
 def test_the_last_line_is_short(headlines):
     words = [count_words(str(headline)) for _, headline, _, _ in headlines]
 
-    assert max(count_words(headline.text) for _, headline, _, _ in headlines) <= MOST_WORDS_OF_HEADLINE
-    assert max(words) <= MOST_WORDS_OF_LINE
+    assert max(count_words(headline.text) for _, headline, _, _ in headlines) <= MAX_WORDS_OF_HEADLINE
+    assert max(words) <= MAX_WORDS_OF_LINE
     assert median(words) <= MEDIAN_OF_WORDS
 
 

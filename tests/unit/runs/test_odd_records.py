@@ -28,7 +28,7 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
-from spark_model_monitor.data.records.json_features import MOST_COLUMNS
+from spark_model_monitor.data.records.json_features import MAX_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NoData
 from spark_model_monitor.running.runs.monitoring_run import _require_enough
@@ -187,9 +187,9 @@ def test_rows_that_nobody_could_refuse_get_a_reason():
 
 
 def test_more_columns_than_are_taken_are_a_sentence():
-    names = tuple(f"c{number}" for number in range(MOST_COLUMNS + 1))
+    names = tuple(f"c{number}" for number in range(MAX_COLUMNS + 1))
 
-    assert len(Dataset(None, names[1:]).names) == MOST_COLUMNS
+    assert len(Dataset(None, names[1:]).names) == MAX_COLUMNS
     with pytest.raises(BadInput, match="has 20,001 columns, and at most 20,000 are taken"):
         Dataset(None, names)
 

@@ -226,7 +226,7 @@ def test_bytes_that_are_no_utf_8_name_no_model():
 
 
 def test_no_more_models_are_monitored_than_a_bound_and_new_ones_displace_none(watch, caplog):
-    names = [f"m{number:03}.tar.gz" for number in range(target_models_module.MOST_MODELS + 50)]
+    names = [f"m{number:03}.tar.gz" for number in range(target_models_module.MAX_MODELS + 50)]
     write_captures(watch, "churn/2024/03/04/19", map(capture, names[50:]))
     watch.write({"name": "churn"})
     watch.run(make_time(4, 20, 5))

@@ -11,7 +11,7 @@ from tests.rotation import every_combination
 from tests.servers import http_server
 from tests.unit.scheduling.conftest import Jobs, make_time
 
-from spark_model_monitor.running.scheduling.record import MOST_ATTEMPTS
+from spark_model_monitor.running.scheduling.record import MAX_ATTEMPTS
 from spark_model_monitor.serverless import RunFailed, handle
 
 BEGAN = make_time(4, 0)
@@ -70,13 +70,13 @@ def call_handle(schedule, now):
 def test_no_hour_is_lost_by_stops(schedule, call, seed):
     random = Random(seed)
     fates = draw_fates(random)
-    expected_begins = [(time, fate) for time, hour_fates in fates.items() for fate in hour_fates[:MOST_ATTEMPTS]]
+    expected_begins = [(time, fate) for time, hour_fates in fates.items() for fate in hour_fates[:MAX_ATTEMPTS]]
     expected = {time: ENDS[hour_fates[-1]] for time, hour_fates in fates.items()}
-    given_up = [time for time, hour_fates in fates.items() if len(hour_fates) > MOST_ATTEMPTS]
+    given_up = [time for time, hour_fates in fates.items() if len(hour_fates) > MAX_ATTEMPTS]
     expected |= dict.fromkeys(given_up, "Failed")
     schedule.jobs = StoppedJobs(schedule, fates)
     # Cron comes as always; after the last hour as often as hours may be stopped
-    calls = CALLS_AN_HOUR * HOURS + MOST_ATTEMPTS * HOURS
+    calls = CALLS_AN_HOUR * HOURS + MAX_ATTEMPTS * HOURS
     with http_server(*[random.choice((200, 200, 404)) for _ in range(calls)], 200) as server:
         schedule.write(starts=f"{BEGAN:%Y-%m-%dT%H:%M:%SZ}", catch_up=HOURS, sinks=f"webhook:{server.url}")
         first_call = random.randrange(CALLS_AN_HOUR * HOURS)
@@ -111,8 +111,8 @@ def test_a_pass_ends_with_a_run_whose_job_is_stopped(schedule, caplog, status):
 
 
 def test_a_run_that_a_person_repeats_after_it_was_given_up_may_complete(schedule):
-    schedule.jobs.statuses = [-9] * MOST_ATTEMPTS
-    for minute in range(MOST_ATTEMPTS):
+    schedule.jobs.statuses = [-9] * MAX_ATTEMPTS
+    for minute in range(MAX_ATTEMPTS):
         schedule.run(make_time(4, 22, minute))
     assert schedule.executions == {"2024-03-04T22:00:00Z": "Failed"}
     assert schedule.run(make_time(4, 22, 9)) == (0, ""), "nobody asks for it"

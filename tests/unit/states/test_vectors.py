@@ -5,7 +5,7 @@ import pytest
 
 from spark_model_monitor.statistics.states import VectorCounts
 from spark_model_monitor.statistics.states.vectors import (
-    MOST_COMPONENTS,
+    MAX_COMPONENTS,
     SEVERAL,
     TOO_LONG,
     VectorMoments,
@@ -86,7 +86,7 @@ def test_directions_are_signs_of_equal_length_that_hardly_have_anything_in_commo
     ("batches", "width"),
     [
         pytest.param([[[1, 2]], [[1, 2, 3]]], SEVERAL, id="another length in the next batch"),
-        pytest.param([[[1]], [[1] * (MOST_COMPONENTS + 1)]], SEVERAL, id="a long one behind a short one"),
+        pytest.param([[[1]], [[1] * (MAX_COMPONENTS + 1)]], SEVERAL, id="a long one behind a short one"),
         pytest.param([[[1] * 10_000]], TOO_LONG, id="10,000 components"),
     ],
 )

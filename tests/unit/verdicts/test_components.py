@@ -16,7 +16,7 @@ from spark_model_monitor.statistics.states import Moments
 from spark_model_monitor.statistics.states.kll import KllBuilder
 from spark_model_monitor.statistics.verdicts import window_statistics
 from spark_model_monitor.statistics.verdicts.between_window_variance import judge_change, judge_largest, judge_unseen
-from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, LEAST_EFFECT, Component
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, MIN_EFFECT, Component
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, allocate_budget, combine_p_values
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
@@ -46,7 +46,7 @@ def numbers(values):
 
 def find_frequent(values):
     distinct, counts = np.unique(values, return_counts=True)
-    is_frequent = counts >= LEAST_EFFECT * len(values)
+    is_frequent = counts >= MIN_EFFECT * len(values)
     return distinct[is_frequent][np.argsort(-counts[is_frequent], kind="stable")][:8]
 
 
@@ -142,7 +142,7 @@ def test_a_twentieth_of_a_deviation_is_just_worth_a_word():
     random = np.random.default_rng(6)
     [location, *_] = compare_numbers(random.normal(size=300_000), random.normal(0.05, 1, 300_000))
 
-    assert location.effect_of_score * location.difference == pytest.approx(LEAST_EFFECT, rel=0.15)
+    assert location.effect_of_score * location.difference == pytest.approx(MIN_EFFECT, rel=0.15)
 
 
 def test_scores_have_nearly_the_power_of_those_that_are_best_for_normal_values():

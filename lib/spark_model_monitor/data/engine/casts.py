@@ -185,7 +185,7 @@ def format_uuids(cells: pa.Array) -> pa.StringArray:
     return pa.array((value and str(value) for value in cells.to_pylist()), pa.string())
 
 
-MOST_DIGITS = 38  # of a decimal
+MAX_DIGITS = 38  # of a decimal
 DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)
 
 
@@ -221,7 +221,7 @@ def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType
     decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
     scale = max(decimal.scale for decimal in decimals)
     digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
-    if digits <= MOST_DIGITS:
+    if digits <= MAX_DIGITS:
         return pa.decimal128(digits, scale)
     return None
 

@@ -63,7 +63,7 @@ def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str
     return names, pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
 
 
-MOST_NAMES = 5  # in a sentence about columns
+MAX_NAMES = 5  # in a sentence about columns
 
 
 def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> str:
@@ -72,9 +72,9 @@ def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> st
     additional = [repr(name) for name in names if name not in first_names]
     differences = []
     if lacking:
-        differences.append("it lacks " + ", ".join(lacking[:MOST_NAMES]))
+        differences.append("it lacks " + ", ".join(lacking[:MAX_NAMES]))
     if additional:
-        differences.append("it has " + ", ".join(additional[:MOST_NAMES]))
+        differences.append("it has " + ", ".join(additional[:MAX_NAMES]))
     return " and ".join(differences) or "the same ones in another order"
 
 

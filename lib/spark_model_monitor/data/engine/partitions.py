@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 
 MIN_PARTITION_BYTES = 32 * 1024 * 1024
 USUAL_PARTITION_BYTES = 128 * 1024 * 1024
-FEWEST_PARTITIONS = 8
+MIN_PARTITIONS = 8
 MAX_PARTITIONS = 2000
 """Each task has a fixed cost and a sketch per column, so partitions are as large as possible with 8 of them, up to 128
 MiB; above 250 GB they grow further. Data too small for 8 gets an even number, since the number of cores is even, too
@@ -33,7 +33,7 @@ MiB, at most eight files fit into a partition of 32 MiB, however small they are.
 
 COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
 
-MOST_COLUMN_GROUPS = 8
+MAX_COLUMN_GROUPS = 8
 """The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
 cell takes longer the more columns a row has; opening a file once more takes as long as some 100,000 cells."""
 
@@ -51,7 +51,7 @@ MAX_BATCH_LINES = 2**15
 """Bounds of an Arrow batch of lines of which only a few cells are needed."""
 
 PARQUET_CELLS = 2**17
-LEAST_PARQUET_ROWS = 512
+MIN_PARQUET_ROWS = 512
 USUAL_PARQUET_ROWS = 4096
 """Rows of a Parquet file that Spark decodes at a time; its default is 4,096. With many columns, these would leave the
 processor's caches before they are read row by row."""
@@ -84,9 +84,9 @@ def _choose_partition_count(total_bytes: int) -> int:
     # Small data is one partition, larger data an even number of them
     if total_bytes <= MIN_PARTITION_BYTES:
         return 1
-    if total_bytes < FEWEST_PARTITIONS * MIN_PARTITION_BYTES:
+    if total_bytes < MIN_PARTITIONS * MIN_PARTITION_BYTES:
         return 2 * max(1, total_bytes // (2 * MIN_PARTITION_BYTES))
-    return min(MAX_PARTITIONS, max(FEWEST_PARTITIONS, -(-total_bytes // USUAL_PARTITION_BYTES)))
+    return min(MAX_PARTITIONS, max(MIN_PARTITIONS, -(-total_bytes // USUAL_PARTITION_BYTES)))
 
 
 def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
@@ -96,7 +96,7 @@ def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
     """
     # Each group opens all files again
     worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
-    return max(1, min(-(-columns // COLUMNS_TOGETHER), MOST_COLUMN_GROUPS, worth_opening))
+    return max(1, min(-(-columns // COLUMNS_TOGETHER), MAX_COLUMN_GROUPS, worth_opening))
 
 
 def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
@@ -173,7 +173,7 @@ def choose_batch_lines(row_bytes: int) -> int:
 
 def parquet_rows(columns: int) -> int:
     """The rows of a Parquet file that Spark decodes at a time: an eighth of a batch's cells."""
-    return min(USUAL_PARQUET_ROWS, max(LEAST_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
+    return min(USUAL_PARQUET_ROWS, max(MIN_PARQUET_ROWS, PARQUET_CELLS // max(1, columns)))
 
 
 def parse_size(size: str | None) -> int:

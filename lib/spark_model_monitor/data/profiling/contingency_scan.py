@@ -46,7 +46,7 @@ from spark_model_monitor.statistics.states.contingency import (
     parse_number,
 )
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
@@ -466,7 +466,7 @@ def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
 
 log = logging.getLogger(__name__)
 
-MOST_CELLS = 1_000_000
+MAX_CELLS = 1_000_000
 """The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
 
 
@@ -487,8 +487,8 @@ def count_rows(
     """
     started = time.monotonic()
     # One more than allowed, so that an engine can stop there and we still see that there are too many
-    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MOST_CELLS + 1)
-    if len(counted) > MOST_CELLS:
+    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_CELLS + 1)
+    if len(counted) > MAX_CELLS:
         raise BadInput(_describe_excess(plan))
     account = build_row_counts(counted, reasons)
     accepted = [row for row in counted if row[REFUSED] == 0]
@@ -518,7 +518,7 @@ def select_first_runs(
     One Spark job that reads only these rows. Source: B5.4.
     """
     # The first rows by kind
-    first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MOST_RUNS)
+    first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
     # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
     facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
@@ -558,6 +558,6 @@ def _describe_excess(plan: ContingencyPlan) -> str:
     if plan.group_column is not None:
         groups = f"; with --group-column there are up to {BLOCKS} times as many"
     return (
-        f"there are more than {MOST_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        f"there are more than {MAX_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
         f"different values: bin them first, or name the facet's values{groups}"
     )

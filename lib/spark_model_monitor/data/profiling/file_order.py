@@ -17,7 +17,7 @@ from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, compute_file_keys, format_uri
 from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.row_counts import MOST_PLACES
+from spark_model_monitor.statistics.states.row_counts import MAX_PLACES
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class FileOrder:
 
     def scale_ranks(self, ranks: Ranks) -> Ranks:
         """The ranks as `encode_lot` takes them: fewer if there are more than it tells apart."""
-        if self.ranks > MOST_PLACES:
-            return ranks * MOST_PLACES // self.ranks
+        if self.ranks > MAX_PLACES:
+            return ranks * MAX_PLACES // self.ranks
         return ranks
 
 

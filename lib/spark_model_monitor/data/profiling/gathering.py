@@ -55,14 +55,14 @@ from spark_model_monitor.statistics.states.hashing import (
     hash_texts,
     mix_bits,
 )
-from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, MOST_RUNS, RowRun, RowRuns, encode_lot
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, MIN_ROWS, RowRun, RowRuns, encode_lot
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.file_order import FileOrder
 
 SIGNS = ".,;:!?()[]\"'"  # around words
 
-MOST_TEXTS = 2048  # texts of a block that are examined one by one
+MAX_TEXTS = 2048  # texts of a block that are examined one by one
 
 SAMPLED_TEXTS = 2**13
 """The number of first texts of a block from which to decide whether deduplicating the block pays off."""
@@ -362,12 +362,12 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
     lots = (hashes % 16).astype(np.int64)
     # A fourth of the rows of each text, rounded up or down by its lot
     occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
-    if occurrences.sum() > MOST_TEXTS:
+    if occurrences.sum() > MAX_TEXTS:
         occurrences = (occurrences + lots % 4) // 4
     indices = np.flatnonzero(occurrences)
     texts = examined.dictionary.take(pa.array(indices))
     sampled = occurrences = occurrences[indices]
-    if occurrences.sum() > MOST_TEXTS // 2:
+    if occurrences.sum() > MAX_TEXTS // 2:
         sampled = (occurrences + lots[indices] // 4) // 4
     are_long = np.zeros(len(texts), bool)
     are_long[[*find_cut_hashes(texts)]] = True
@@ -461,16 +461,16 @@ class RunStarts:
     it may be the only one. The first run of every partition ranks before the second of any, so all have a part.
     """
 
-    def __init__(self, plan: ScanPlan, partition: int, max_runs: int = MOST_RUNS) -> None:
+    def __init__(self, plan: ScanPlan, partition: int, max_runs: int = MAX_RUNS) -> None:
         self._fewest = plan.run_rows
         self._partition = partition
         self._seen = 0
         self._file_order = plan.file_order
         self._seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
-        self._longest = max(8 * FEWEST_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
+        self._longest = max(8 * MIN_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
         self.most = max(1, max_runs >> partition.bit_length())
-        if partition >= 2 * MOST_RUNS and self._random.random() * partition > 2 * MOST_RUNS:
+        if partition >= 2 * MAX_RUNS and self._random.random() * partition > 2 * MAX_RUNS:
             self.most = 0
         self._lots: list[float] = []
         self._time = plan.time_column
@@ -494,7 +494,7 @@ class RunStarts:
         # As many runs as could be kept, if the block were all rows
         step = max(self._fewest, rows // max(1, self.most))
         # A small window is one run
-        if rows < 2 * step and self._fewest > FEWEST_ROWS:
+        if rows < 2 * step and self._fewest > MIN_ROWS:
             step = rows
         starts = range(0)
         if self.most:

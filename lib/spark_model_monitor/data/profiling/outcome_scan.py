@@ -19,7 +19,7 @@ from spark_model_monitor.data.engine.engine_protocol import (
     StateRow,
     add_states_by_key,
 )
-from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
+from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.profiling.segment_scan import Cut, Segments
 from spark_model_monitor.errors import ScriptFailed
@@ -27,7 +27,7 @@ from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
-from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
     first_kinds: list[Doubles] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
     partition = 0
-    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
+    for block in split_into_blocks(batches, MAX_BLOCK_ROWS):
         if builder is None:
             partition = block.column(PARTITION)[0].as_py()
             builder = OutcomeBuilder(task.plan, partition)
@@ -117,7 +117,7 @@ def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
 
 def _compute_kinds(rows: OutcomeRows, plan: OutcomePlan) -> Doubles:
     """Values of outcomes that neighbours may share: the error, or the pair of label and prediction."""
-    first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MOST_RUNS)
+    first_rows: Any = rows.where(np.arange(len(rows.sources)) < ROWS_OF_A_WINDOW * MAX_RUNS)
     labels = first_rows.labels
     predictions = first_rows.predictions
     # Neighbours with similar errors say that rows aren't independent

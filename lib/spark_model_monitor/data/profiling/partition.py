@@ -50,8 +50,8 @@ Decode: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 """Makes rows from a batch of lines: the features as texts, the reason for refusing the row, and, if cells are counted,
 the number of cells under which to count it."""
 
-LEAST_BLOCK_ROWS = 2**13
-MOST_BLOCK_ROWS = MAX_BATCH_ROWS
+MIN_BLOCK_ROWS = 2**13
+MAX_BLOCK_ROWS = MAX_BATCH_ROWS
 BLOCK_BYTES = 2**27
 """Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
 cache and for a block of many columns to fit into memory."""
@@ -150,7 +150,7 @@ def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
     bytes_by_type = {ColumnType.VECTOR: BYTES_OF_VECTOR, **dict.fromkeys(TEXT_TYPES, BYTES_OF_TEXT)}
     row_bytes = sum(bytes_by_type.get(column.column_type, BYTES_OF_NUMBER) for column in columns)
     fitting = BLOCK_BYTES // max(1, row_bytes)
-    return min(MOST_BLOCK_ROWS, max(1, fitting // LEAST_BLOCK_ROWS) * LEAST_BLOCK_ROWS)
+    return min(MAX_BLOCK_ROWS, max(1, fitting // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS)
 
 
 def split_into_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, comp
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.row_counts import MOST_GROUPS, ROWS_OF_A_GROUP, RowGroups
+from spark_model_monitor.statistics.states.row_counts import MAX_GROUPS, ROWS_OF_A_GROUP, RowGroups
 
 
 class RowLocations:
@@ -30,7 +30,7 @@ class RowLocations:
         cells = block.cells(self._group)
         rows = np.flatnonzero(~are_missing(cells))
         lots = (hash_texts(cells.drop_null().cast(pa.string())) >> np.uint64(11)).astype(np.float64) / 2**53
-        sampled_lots = np.unique(lots)[:MOST_GROUPS]
+        sampled_lots = np.unique(lots)[:MAX_GROUPS]
         in_sample = np.flatnonzero(np.isin(lots, sampled_lots))
         # The rows of each group, in the order of the data
         order = in_sample[np.argsort(lots[in_sample], kind="stable")]

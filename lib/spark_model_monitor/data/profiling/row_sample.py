@@ -1,7 +1,7 @@
 """Samples rows as codes: the bins of chosen cells, and the location of the row. No cell's value leaves its executor,
 except for callers that request the rows themselves (`read_rows_with_ids`) or learn from them (`read_sampled_rows`).
 
-The sample is read after a finding, so for few columns, and at most `MOST_ROWS` rows are kept. The selection depends on
+The sample is read after a finding, so for few columns, and at most `MAX_ROWS` rows are kept. The selection depends on
 the rows' positions in their partitions, so both engines keep the same rows.
 """
 
@@ -32,7 +32,7 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.dataset import Dataset
 
-MOST_ROWS = 40_000
+MAX_ROWS = 40_000
 MISSING = 0  # the bin of cells without a value
 LONGEST = 120  # maximum characters of a record's metadata
 PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # the name in a custom attribute `name=value`
@@ -153,7 +153,7 @@ class BinRowSampler:
 
 def draw_row_sample(dataset: Dataset, columns: Sequence[RowMark], rows: int, time: int | None = None) -> RowSample:
     """A sample of the kept rows, in one pass. rows: number of kept rows. time: position of a column with times."""
-    sampler = HashedRowSampler(min(1.0, MOST_ROWS / max(rows, 1)))
+    sampler = HashedRowSampler(min(1.0, MAX_ROWS / max(rows, 1)))
     table = _read_chosen_rows(dataset, columns, sampler, {} if time is None else {"time": time})
     metadata = [json.loads(text) for text in table["said"].to_pylist()]
     files = table["file"].to_pylist()

@@ -20,7 +20,7 @@ from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
 from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
-from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, RuleCounts, measure_pair
+from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, RuleCounts, measure_pair
 from spark_model_monitor.value_class import value_class
 
 
@@ -308,7 +308,7 @@ class RulesGatherer:
         """The ids of the first offending rows, if rows have ids."""
         if self._rules.ids is None or not flags.false_count:
             return ()
-        first = pc.indices_nonzero(pc.invert(flags))[:MOST_IDS]
+        first = pc.indices_nonzero(pc.invert(flags))[:MAX_IDS]
         ids = block.cells(self._columns[self._rules.ids]).take(first)
         return tuple(str(row_id) for row_id in ids.to_pylist() if row_id is not None)
 

@@ -57,7 +57,7 @@ STATES_ON_THE_DRIVER = 4096
 """The number of features times partitions up to which the driver adds states: 4,096 KLL sketches are about 180 MB."""
 
 STATES_PER_FOLD = 1250
-MOST_FOLDS = 200
+MAX_FOLDS = 200
 """The number of features times partitions whose states one task adds, at most 56 MB of KLL sketches; and the maximum
 number of such tasks."""
 
@@ -228,7 +228,7 @@ def choose_frequency_limit(columns: int) -> int:
 
 def choose_folds(columns: int, partitions: int) -> int:
     """The number of tasks that add states; one task adds all states of a column."""
-    return max(1, min(MOST_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
+    return max(1, min(MAX_FOLDS, columns, -(-columns * partitions // STATES_PER_FOLD)))
 
 
 def split_columns(columns: int, groups: int) -> list[range]:

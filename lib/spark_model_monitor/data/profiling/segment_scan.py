@@ -38,11 +38,11 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.ages import DAY, HOUR
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import decode_texts
-from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
+from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 from spark_model_monitor.statistics.states.segments import (
     BY_HOUR,
+    MAX_SEGMENTS,
     MISSING,
-    MOST_SEGMENTS,
     O_CLOCK,
     Segmented,
     format_rest_label,
@@ -56,13 +56,13 @@ Counts = Integers  # shape (segments, kinds of cells or values)
 AND = " & "  # separates the values of a combination
 
 SKETCH_SIZE = 1024
-FEWEST_ITEMS = 128
+MIN_ITEMS = 128
 ITEMS_OF_ALL = 2**22
 """The size of a column's sketch in a segment, and the maximum items over all columns and segments: 32 MiB."""
 
-MOST_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
+MAX_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
 BUFFER_SIZE = 2  # of a sketch's buffer, in multiples of the sketch's size
-MOST_VALUES = 512  # values of a text column that are counted individually in a segment
+MAX_VALUES = 512  # values of a text column that are counted individually in a segment
 
 
 @value_class
@@ -155,9 +155,9 @@ class Segments:
         self._file_order = plan.file_order
         self._numbers = [_number_labels(cut) for cut in self.cuts]
         # Many segments have smaller sketches, so that all of them fit into memory
-        num_segments = sum(len(cut.labels) or MOST_SEGMENTS for cut in plan.cuts)
+        num_segments = sum(len(cut.labels) or MAX_SEGMENTS for cut in plan.cuts)
         max_items = ITEMS_OF_ALL // max(1, 3 * plan.all_columns * num_segments)
-        self.size = max(FEWEST_ITEMS, min(SKETCH_SIZE, max_items))
+        self.size = max(MIN_ITEMS, min(SKETCH_SIZE, max_items))
         self._run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * num_segments)
         self._partition = partition
         self.run_starts: dict[tuple[int, int], RunStarts] = {}  # by cut, and number of the segment
@@ -198,7 +198,7 @@ class Segments:
     ) -> None:
         """Add the runs among a segment's rows. ranks: of the block's rows, by file."""
         if segment not in self.run_starts:
-            self.run_starts[segment] = RunStarts(self._run_plan, self._partition, MOST_RUNS)
+            self.run_starts[segment] = RunStarts(self._run_plan, self._partition, MAX_RUNS)
         segment_ranks = None
         if ranks is not None:
             segment_ranks = ranks[segment_rows]
@@ -217,12 +217,12 @@ class Segments:
         counts = np.bincount(codes, minlength=len(labels))
         present_indices = np.flatnonzero(counts).tolist()
         # The largest get a segment of their own, if there are too many; equally large ones by name
-        if len(present_indices) > MOST_SEGMENTS:
+        if len(present_indices) > MAX_SEGMENTS:
             present_indices.sort(key=lambda index: (-counts[index], labels[index]))
         number_of_label = np.zeros(len(labels), np.uint8)
         for index in present_indices:
             label = labels[index]
-            if label not in numbers and not cut.labels and len(numbers) < MOST_SEGMENTS and label != cut.rest:
+            if label not in numbers and not cut.labels and len(numbers) < MAX_SEGMENTS and label != cut.rest:
                 numbers[label] = len(numbers) + 1
             number_of_label[index] = numbers.get(label, 0)
         return number_of_label[codes]
@@ -292,7 +292,7 @@ class SegmentsGatherer:
         self._column = column
         self._plan = plan
         self._segments = segments
-        self._keeps_runs = column in plan.run_columns and plan.run_rows == FEWEST_ROWS  # for a baseline
+        self._keeps_runs = column in plan.run_columns and plan.run_rows == MIN_ROWS  # for a baseline
         self._runs: dict[tuple[int, int], list[RowRun]] = {}
         self._values: dict[str, int] | None = {}  # columns of `_value_counts`; None if there are too many values
         # By cut: a row for each segment, and a column for each value, or type of cells
@@ -365,12 +365,12 @@ class SegmentsGatherer:
 
     def _index_texts(self, texts: Texts) -> Integers | None:
         """The columns of a block's distinct texts in the counts by value; None if there are too many."""
-        if self._values is None or texts.codes is None or len(texts.dictionary) > MOST_VALUES:
+        if self._values is None or texts.codes is None or len(texts.dictionary) > MAX_VALUES:
             self._values = None
             return None
         values = self._values
         indices = np.array([values.setdefault(text, len(values)) for text in decode_texts(texts.dictionary)], np.int64)
-        if len(values) > 4 * MOST_VALUES:
+        if len(values) > 4 * MAX_VALUES:
             self._values = None
         return indices
 
@@ -402,7 +402,7 @@ class SegmentsGatherer:
         if runs:
             yield rank_runs(keep_lowest_lots(runs, self._segments.run_starts[cut, number].most))
         if self._column.is_text:
-            frequencies_builder = FrequenciesBuilder(MOST_VALUES)
+            frequencies_builder = FrequenciesBuilder(MAX_VALUES)
             if self._values is None:
                 frequencies_builder.give_up()
                 frequencies_builder.skip(sum(counts) - counts[DataType.MISSING])

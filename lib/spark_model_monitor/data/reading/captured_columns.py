@@ -42,8 +42,8 @@ SampledRows: TypeAlias = Sequence[Mapping[str, Sequence[JsonObject]]]
 """The rows of the first records, by half."""
 
 SAMPLED_RECORDS = FORMAT_SAMPLE_FILES * FORMAT_SAMPLE_RECORDS
-MOST_POSITIONS = 64  # of an array whose elements are columns
-FEWEST_SHARE = 0.1
+MAX_POSITIONS = 64  # of an array whose elements are columns
+MIN_SHARE = 0.1
 """The least share of the first records that have a column: a key of fewer is a value of theirs, such as an address."""
 
 CLEARLY_BETTER = 0.6  # as a column that doesn't fit
@@ -176,7 +176,7 @@ def find_opened_arrays(samples: SampledRows, names: Collection[str]) -> frozense
     for path, value in _iterate_nested(samples):
         if not isinstance(value, JsonObject):
             lengths.setdefault(path, set()).add(len(value))
-    long_paths = [path for path, sizes in lengths.items() if len(sizes) > 1 or max(sizes) > MOST_POSITIONS]
+    long_paths = [path for path, sizes in lengths.items() if len(sizes) > 1 or max(sizes) > MAX_POSITIONS]
     # An array within one that stays a text is a part of that text
     sampled = {
         path
@@ -292,7 +292,7 @@ def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]
         value_counts.update({key for key, value in first_row if value is not None})
         widths[0 if any(keys) else len(keys)] += 1
     # A key of few records is a value of theirs
-    fewest = FEWEST_SHARE * len(records)
+    fewest = MIN_SHARE * len(records)
     shares = {name: value_counts[name] / len(records) for name, count in counts.items() if count >= fewest}
     # Records of another width are refused later
     [(width, _)] = widths.most_common(1) or [(0, 0)]

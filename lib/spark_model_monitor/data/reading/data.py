@@ -270,7 +270,7 @@ def _describe_type(data: object) -> str:
 GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
 
 LARGEST_BYTES = 10**9
-MOST_LOCAL_BYTES: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
+MAX_LOCAL_BYTES: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
 """The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
 start of the JVM included (benchmarks/README.md, "auto")."""
 
@@ -365,7 +365,7 @@ def find_reason_for_spark(
 
             with suppress(MonitorError):  # the reader reports it
                 dataset_format = parse_format(detect_format(LocalEngine(), path, window))
-    largest = MOST_LOCAL_BYTES.get(type(dataset_format), LARGEST_BYTES)
+    largest = MAX_LOCAL_BYTES.get(type(dataset_format), LARGEST_BYTES)
     if size_bytes > largest:
         return f"there are {size_bytes:,} bytes, more than {largest:,}"
     return None

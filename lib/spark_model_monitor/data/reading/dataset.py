@@ -19,7 +19,7 @@ from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, L
 from spark_model_monitor.data.reading.ledger import Coverage, Ledger, LongLine, TableVersion
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoded_rows import (
-    MOST_COLUMNS,
+    MAX_COLUMNS,
     Decoder,
     Decoding,
     Matching,
@@ -135,9 +135,9 @@ class Dataset:
     time_column: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.names) > MOST_COLUMNS:
+        if len(self.names) > MAX_COLUMNS:
             raise BadInput(
-                f"{self.listing.path or 'the data'}: has {len(self.names):,} columns, and at most {MOST_COLUMNS:,} are taken; "
+                f"{self.listing.path or 'the data'}: has {len(self.names):,} columns, and at most {MAX_COLUMNS:,} are taken; "
                 "give those that matter, or several data sets"
             )
 

@@ -442,7 +442,7 @@ def require_one_header(storage: Storage, files: Sequence[StoredFile], separator:
             raise BadInput(f"{file.path}: its header line {difference}; write all files with the same names of columns")
 
 
-MOST_LISTED_NAMES = 10  # names that a sentence lists; the rest are counted
+MAX_LISTED_NAMES = 10  # names that a sentence lists; the rest are counted
 
 
 def _describe_difference(written: Sequence[str], names: Sequence[str], first: StoredFile) -> str:
@@ -456,12 +456,12 @@ def _describe_difference(written: Sequence[str], names: Sequence[str], first: St
     differences = []
     if misspelt:
         differences.append(
-            f"writes {list_names(misspelt, MOST_LISTED_NAMES)} with other capitals or blanks than {first.path}"
+            f"writes {list_names(misspelt, MAX_LISTED_NAMES)} with other capitals or blanks than {first.path}"
         )
     if absent:
-        differences.append(f"lacks {list_names(absent, MOST_LISTED_NAMES)}, which {first.path} has")
+        differences.append(f"lacks {list_names(absent, MAX_LISTED_NAMES)}, which {first.path} has")
     if unknown:
-        differences.append(f"has names that {first.path} lacks, in position {list_names(unknown, MOST_LISTED_NAMES)}")
+        differences.append(f"has names that {first.path} lacks, in position {list_names(unknown, MAX_LISTED_NAMES)}")
     return ", and ".join(differences) or f"repeats names that {first.path} has once"
 
 

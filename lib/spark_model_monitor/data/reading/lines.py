@@ -136,7 +136,7 @@ PROBED_AT_LEAST = 64 * PROBE_BYTES
 DEFLATED_AT_MOST = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
 MEMBER_BEGINNING = b"\x1f\x8b\x08"  # begins each member of a gzip, of which a file may have several
 
-MOST_COMPRESSED = 2**31 - 1
+MAX_COMPRESSED = 2**31 - 1
 """Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
 Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
 
@@ -189,7 +189,7 @@ def _find_long_lines_of_file(engine: Engine, max_line_bytes: int, file: StoredFi
         for long_line in measure_long_lines(read_text_pieces(storage, file, max_line_bytes), max_line_bytes)
     ]
     for line in too_long:
-        if file.is_compressed and line.size_bytes > MOST_COMPRESSED:
+        if file.is_compressed and line.size_bytes > MAX_COMPRESSED:
             raise BadInput(
                 f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
                 "over that has more than 2 GiB; take the file away, or decompress it"

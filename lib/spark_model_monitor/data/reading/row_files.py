@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 ROW_GROUP_BYTES = 8 * 2**20
 """In-memory bytes of a row group: partitions are cut at row groups, and a partition of a file has 16 MiB or more."""
 
-MOST_FILE_BYTES = 256 * 2**20
+MAX_FILE_BYTES = 256 * 2**20
 """The maximum size of a table that is scanned without a file, by one process, in groups of neighbouring columns."""
 
-MOST_OF_DICTIONARY = 1.6
+MAX_OF_DICTIONARY = 1.6
 """The bytes of a value and its index of up to 18 bits in a dictionary of 1 MB, relative to the value's 32 bits."""
 
 ENOUGH_OF_COLUMNS = 1.1  # bytes of columns relative to those of a file
@@ -48,7 +48,7 @@ def choose_column_groups(table: pa.Table) -> int | None:
     """
     max_bytes = estimate_max_file_bytes(table)
     columns = table.num_columns
-    if max_bytes > MOST_FILE_BYTES:
+    if max_bytes > MAX_FILE_BYTES:
         return None
     # The number of groups for each size that the file may have
     step = FILE_BYTES_OF_A_GROUP
@@ -138,7 +138,7 @@ def estimate_max_file_bytes(table: pa.Table) -> float:
             size = 4 * table.num_rows
         else:
             size = column.nbytes
-        total_bytes += MOST_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
+        total_bytes += MAX_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
     return total_bytes
 
 

@@ -53,7 +53,7 @@ def have_names(names: Collection[str]) -> bool:
     return not all(map(GENERATED.fullmatch, names))
 
 
-MOST_COLUMNS = 20_000
+MAX_COLUMNS = 20_000
 """The maximum number of columns of a data set, and of members of JSON records: a thousand take some 50 MB of memory."""
 
 ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions

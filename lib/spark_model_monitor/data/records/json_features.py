@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
-from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
+from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
     JsonValue,
@@ -61,11 +61,11 @@ NAMES_AS_VALUES = (
 
 FEW_RECORDS = 3
 RARE_SHARE = 0.01
-MOST_RARE = 100
+MAX_RARE = 100
 """Members of at most so many records, and at most such a share of them, are rare. They are features, but if there are
-more than `MOST_RARE` rare members, their records are refused."""
+more than `MAX_RARE` rare members, their records are refused."""
 
-MOST_LAYOUTS = 1_000  # maximum number of distinguished layouts
+MAX_LAYOUTS = 1_000  # maximum number of distinguished layouts
 
 INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string()), ("without_objects", pa.string())])
 
@@ -160,7 +160,7 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
                 if reason:
                     continue
                 layout = _find_layout(value)
-                if layout not in layouts and len(layouts) >= MOST_LAYOUTS:
+                if layout not in layouts and len(layouts) >= MAX_LAYOUTS:
                     layout = ()
                 layouts.setdefault(layout, MemberValues()).take(value)
             layouts = _limit_layouts(layouts)
@@ -190,7 +190,7 @@ LARGEST_LONG = 2.0**63
 def _count_flat_members(records: pa.Table | None) -> MemberValues | None:
     """The members of flat records; None if records are nested, or a number may be an integer of more than 64 bits."""
     members: dict[str, MemberValues] = {}
-    if records is None or len(records.column_names) > MOST_COLUMNS:
+    if records is None or len(records.column_names) > MAX_COLUMNS:
         return None
     for name, cells in zip(records.column_names, records.columns, strict=True):
         if cells.type not in KINDS:
@@ -209,12 +209,12 @@ def _count_flat_members(records: pa.Table | None) -> MemberValues | None:
 
 def _limit_layouts(layouts: dict[Layout, MemberValues]) -> dict[Layout, MemberValues]:
     """The layouts, merged into one if they have many names. Raises BadInput for too many names."""
-    if sum(map(_count_names, layouts.values())) <= MOST_COLUMNS:
+    if sum(map(_count_names, layouts.values())) <= MAX_COLUMNS:
         return layouts
     # Layouts multiply names; without them, the same names count once
     everything = reduce(MemberValues.__add__, layouts.values())
-    if _count_names(everything) > MOST_COLUMNS:
-        raise BadInput(f"the records have more than {MOST_COLUMNS:,} different members; {NAMES_AS_VALUES}")
+    if _count_names(everything) > MAX_COLUMNS:
+        raise BadInput(f"the records have more than {MAX_COLUMNS:,} different members; {NAMES_AS_VALUES}")
     return {(): everything}
 
 
@@ -282,10 +282,10 @@ def choose_features(
     # Members of few records are mistakes, if there are very many of them
     rare_count = min(FEW_RECORDS, RARE_SHARE * root.objects)
     rare = {name for name, values in members.items() if values.count <= rare_count}
-    if len(rare) > MOST_RARE:
+    if len(rare) > MAX_RARE:
         members = {name: values for name, values in members.items() if name not in rare}
     features = {name: kind for name, kind in choose_kinds(members).items() if kind not in ({}, ({},))}
-    if not features and len(rare) > MOST_RARE:
+    if not features and len(rare) > MAX_RARE:
         raise BadInput(f"{where}: each of {len(rare):,} members is in few records; {NAMES_AS_VALUES}")
     if not features and faults:
         raise BadInput(f"{where}: no line is a JSON object; in the first, {faults[0]}")

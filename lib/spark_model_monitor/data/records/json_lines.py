@@ -27,7 +27,7 @@ from spark_model_monitor.data.records.arrays import (
     get_text_buffer,
     view_text_bytes,
 )
-from spark_model_monitor.data.records.decoded_rows import MOST_COLUMNS
+from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.value_class import value_class
 
@@ -79,13 +79,13 @@ DEEPEST = 100
 process, gets no line that opens more of them at all."""
 
 MEMBER_BYTES = len('"a":1')  # the fewest bytes of a member
-LONGEST_UNCOUNTED = MOST_COLUMNS * MEMBER_BYTES  # bytes of a record that can't have too many members
+LONGEST_UNCOUNTED = MAX_COLUMNS * MEMBER_BYTES  # bytes of a record that can't have too many members
 
 READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that are not JSON
 ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
 
 NAME = re.compile(rb'"([^"\\]*)"\s*:')
-MOST_CELLS = 20_000_000
+MAX_CELLS = 20_000_000
 """The maximum cells of a table, including absent members: lines with few absent members have fewer."""
 LONGEST_LINES = 16
 LINES_OF_ALL = 256
@@ -129,13 +129,13 @@ def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
     """Whether the lines have so many names, each in few lines, that a table would be too large. Examines the longest
     lines and a sample.
     """
-    if len(lines) * int(ends[-1] - ends[0]) < MOST_CELLS * MEMBER_BYTES:
+    if len(lines) * int(ends[-1] - ends[0]) < MAX_CELLS * MEMBER_BYTES:
         return False
     # Long lines have the most names
     longest = np.argsort(np.diff(ends))[-LONGEST_LINES:]
     line_indices = np.union1d(longest, np.linspace(0, len(lines) - 1, LINES_OF_ALL).astype(np.int64))
     sampled_lines = lines.take(pa.array(line_indices)).cast(pa.binary()).to_pylist()
-    return len({name for line in sampled_lines for name in NAME.findall(line)}) * len(lines) > MOST_CELLS
+    return len({name for line in sampled_lines for name in NAME.findall(line)}) * len(lines) > MAX_CELLS
 
 
 def find_many_names(lines: pa.Array) -> Flags:
@@ -145,7 +145,7 @@ def find_many_names(lines: pa.Array) -> Flags:
     flags = np.zeros(len(lines), np.bool_)
     for number in np.flatnonzero(np.diff(starts) > LONGEST_UNCOUNTED).tolist():
         line = letters[starts[number] : starts[number + 1]]
-        flags[number] = np.count_nonzero(line == COLON) > MOST_COLUMNS
+        flags[number] = np.count_nonzero(line == COLON) > MAX_COLUMNS
     return flags
 
 
@@ -185,7 +185,7 @@ def has_many_names(text: bytes | str) -> bool:
         return False
     if isinstance(text, bytes):
         text = text.decode("latin-1")  # a letter for each byte
-    if text.count(":") <= MOST_COLUMNS:
+    if text.count(":") <= MAX_COLUMNS:
         return False
     # Each path by its object's number and the name; the objects and arrays that are open
     paths: dict[tuple[int, str], int] = {}
@@ -194,7 +194,7 @@ def has_many_names(text: bytes | str) -> bool:
     for token in TOKEN.finditer(text):
         if token[2]:
             value_path = paths.setdefault((containers[-1], token[1]), len(paths) + 1)
-            if len(paths) > MOST_COLUMNS:
+            if len(paths) > MAX_COLUMNS:
                 return True
             continue
         if token[0] in "{[":

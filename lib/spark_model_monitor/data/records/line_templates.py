@@ -53,8 +53,8 @@ _NUMBER_MARK = "#"  # before the piece of a number, in a document of pieces
 CHUNK_BYTES = 2**21
 """Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
 
-FEWEST_BYTES = 2**13  # fewer bytes of lines are read faster one by one
-MOST_TEMPLATES = 8  # of the lines of a chunk
+MIN_BYTES = 2**13  # fewer bytes of lines are read faster one by one
+MAX_TEMPLATES = 8  # of the lines of a chunk
 
 
 class Member(Enum):
@@ -210,7 +210,7 @@ def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Positions, pa.Table]]:
     """The lines that fit each template, by number, and their members."""
     content = view_text_bytes(lines)
-    if len(content) < FEWEST_BYTES:
+    if len(content) < MIN_BYTES:
         return
     starts = compute_text_starts(lines)
     specials = find_backslashes_and_controls(lines)
@@ -222,8 +222,8 @@ def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Pos
     first_quotes = np.searchsorted(quotes, starts)
     quote_counts = np.diff(first_quotes)
     # The template of the first line that is left, for all that have as many quotes
-    for _ in range(MOST_TEMPLATES):
-        if (starts[line_numbers + 1] - starts[line_numbers]).sum() < FEWEST_BYTES:
+    for _ in range(MAX_TEMPLATES):
+        if (starts[line_numbers + 1] - starts[line_numbers]).sum() < MIN_BYTES:
             return
         first = line_numbers[0]
         template = build_template(content[starts[first] : starts[first + 1]].tobytes())

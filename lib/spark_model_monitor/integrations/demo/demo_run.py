@@ -58,7 +58,7 @@ from spark_model_monitor.statistics.states.outcomes import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 
-MOST_LISTED_FEATURES = 3
+MAX_LISTED_FEATURES = 3
 
 
 def describe_attributions(baseline: AttributionReport, current: AttributionReport) -> str:
@@ -66,7 +66,7 @@ def describe_attributions(baseline: AttributionReport, current: AttributionRepor
     # The demo's model has one output, the probability
     (_, now), *_ = current.values.items()
     (_, before), *_ = baseline.values.items()
-    largest = sorted(now, key=lambda name: -now[name])[:MOST_LISTED_FEATURES]
+    largest = sorted(now, key=lambda name: -now[name])[:MAX_LISTED_FEATURES]
     changes = ", ".join(
         f"{name} by {now[name]:.3f} (in the baseline by {before.get(name, 0.0):.3f})" for name in largest
     )

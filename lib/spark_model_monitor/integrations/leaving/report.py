@@ -31,7 +31,7 @@ _WORDS = {True: "alarm", False: "–", None: "no verdict"}
 _NOT_MADE = (
     "None of these calls was made. Make them once your own runs have been beside the service's for as long as you want."
 )
-_MOST_DIFFERENCES = 5  # of a window, on the page; the JSON has all
+_MAX_DIFFERENCES = 5  # of a window, on the page; the JSON has all
 
 
 @value_class
@@ -277,6 +277,6 @@ def _list_cells(window: WindowVerdicts) -> tuple[str, ...]:
 
 def _format_differences(differences: Sequence[Mapping[str, str]]) -> str:
     members = ("kind", "subject", "check", "text")
-    lines = [" ".join(filter(None, map(line.get, members))) for line in differences[:_MOST_DIFFERENCES]]
+    lines = [" ".join(filter(None, map(line.get, members))) for line in differences[:_MAX_DIFFERENCES]]
     further = len(differences) - len(lines)
     return "; ".join([*lines, *([f"{further} more"] if further else [])])

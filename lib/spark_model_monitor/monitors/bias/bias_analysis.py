@@ -34,7 +34,7 @@ from spark_model_monitor.statistics.states.contingency import (
     Key,
     number_keys,
 )
-from spark_model_monitor.statistics.states.segments import MISSING, MOST_SEGMENTS
+from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
@@ -215,7 +215,7 @@ class LabelTable:
             names: Mapping[Key, str] = dict(enumerate(segmentation.names))
             # A cut by value has as many segments as values; those with most rows are shown
             if not names:
-                largest = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MOST_SEGMENTS]
+                largest = sorted(cells, key=lambda key: (-sum(cells[key].values()), str(key)))[:MAX_SEGMENTS]
                 names = {key: MISSING if key is None else str(key) for key in sorted(largest, key=str)}
             for key, name in names.items():
                 yield segmentation.title, name, LabelTable.of(cells.get(key, {}), self.chosen, self.plan)

@@ -47,7 +47,7 @@ from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, cre
 # the service's SDK's names for the report and its files
 TITLE = "Analysis Report"
 NAME = "report"
-MOST_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
+MAX_CHARTS = 20  # charts on one page; beyond that, a facet with hundreds of values has tables only
 
 DRIFT_CHECK = "bias_drift_check"
 
@@ -144,11 +144,11 @@ def _draw_sections(analysis: BiasAnalysis, results: Sequence[CheckResult], verdi
     if cards := tuple(_draw_cards(analysis, results)):
         yield PageSection("Changed", (Cards(cards),), note="the largest first")
     # Up to four points a group: two rates of the group, two of the rest
-    shares = tuple(point for group in analysis.groups[: MOST_CHARTS // 4] for point in _group_rate_points(group))
+    shares = tuple(point for group in analysis.groups[: MAX_CHARTS // 4] for point in _group_rate_points(group))
     rates = PointChart("Share of positive labels and of positive predictions", shares, (0.0, 1.0))
     yield PageSection("Groups", (rates, _draw_sizes(analysis)))
     # Charts are heavy; groups beyond the limit have their table alone
-    charts = iter(range(MOST_CHARTS))
+    charts = iter(range(MAX_CHARTS))
     for stage, heading, about in STAGES:
         groups = [group for group in analysis.groups if getattr(group, stage) is not None]
         if not groups:

@@ -42,7 +42,7 @@ NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of me
 # The kind of a column, categories or a continuous number, is inferred from its values as in Clarify.
 
 
-LEAST_CONTINUOUS_SHARE = 0.05  # share of distinct values among those present from which an integer column is continuous
+MIN_CONTINUOUS_SHARE = 0.05  # share of distinct values among those present from which an integer column is continuous
 
 
 class PandasType(Enum):
@@ -104,7 +104,7 @@ def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind
         shares = (1.0, 1.0)
     elif len(column.values) <= 1 and are_integers:
         shares = _share_bounds(facts)
-    low, high = (ValueKind.CONTINUOUS if share >= LEAST_CONTINUOUS_SHARE else ValueKind.CATEGORICAL for share in shares)
+    low, high = (ValueKind.CONTINUOUS if share >= MIN_CONTINUOUS_SHARE else ValueKind.CATEGORICAL for share in shares)
     return low, high
 
 

@@ -34,7 +34,7 @@ NUMBERS_AT_ONCE = 4_000_000  # 32 MB
 
 STEP = 1.2  # ratio between neighbouring numbers of rows that count as one: a quarter of the precision of 64 blocks
 SMALLEST_ERROR = 1e-300  # the smallest error, instead of 0
-LEAST_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
+MIN_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
 
 PRIOR = 0.5
 """Rows added to each cell before resampling, as in Jeffreys' prior of a share: few rows prove no cell empty."""
@@ -254,7 +254,7 @@ def _compute_values(metric: RegistryEntry[Metric], counts: FacetCounts) -> Count
 
 def _percentile_interval(values: NDArray[np.float64]) -> Interval | None:
     defined = values[~np.isnan(values)]
-    if len(defined) < LEAST_DEFINED * len(values) or not len(values):
+    if len(defined) < MIN_DEFINED * len(values) or not len(values):
         return None
     tail = (1 - LEVEL) / 2
     # take existing values: infinities can't be interpolated

@@ -52,7 +52,7 @@ from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    FEWEST_WINDOWS,
+    MIN_WINDOWS,
     ScoreVariance,
     WindowSize,
     judge_change,
@@ -65,7 +65,7 @@ from spark_model_monitor.value_class import value_class
 
 PAIRS = "pairs"  # the kind of the state
 COLUMNS = ("name", "exact")  # how the columns of data and baseline are matched, if both have names
-NEW_COLUMN = f"the baseline lacks it, and fewer than {FEWEST_WINDOWS} quiet windows had it"
+NEW_COLUMN = f"the baseline lacks it, and fewer than {MIN_WINDOWS} quiet windows had it"
 LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that others had
 
 

@@ -30,27 +30,27 @@ from spark_model_monitor.statistics.drift.special_functions import chi_square_ab
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 
 # examined; kept; per column
-MOST_COLUMNS = 200
-MOST_PAIRS = 300
+MAX_COLUMNS = 200
+MAX_PAIRS = 300
 STRONGEST = 3
-FEWEST_ROWS = 200  # of the sample, and of those that a relation is about
+MIN_ROWS = 200  # of the sample, and of those that a relation is about
 WEAKEST = 0.15  # association that is kept
-LEAST_CHANGE = 0.1  # of an association, to be relevant
+MIN_CHANGE = 0.1  # of an association, to be relevant
 # of numbers; and the number of texts with a cell of their own
 CUTS = (0.25, 0.5, 0.75)
 TOP = 4
-MOST_KEYS = 64
-FEWEST_OF_KEY = 5
-MOST_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
+MAX_KEYS = 64
+MIN_OF_KEY = 5
+MAX_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
 TRIED = 12  # rows that distinguish most sums and products
-FEWEST_EXPECTED = 1.0  # rows of a pair of cells that are compared
+MIN_EXPECTED = 1.0  # rows of a pair of cells that are compared
 STRENGTH = "how strongly both go together, from 0 to 1"
 OPERATIONS = {"sum": np.add, "product": np.multiply}
 ROUNDED = {"sum": 0.0, "product": 0.0051}  # by how much a result may be rounded: products of prices, to cents
@@ -86,14 +86,14 @@ def with_relations(profile: Profile, runs: Sequence[RowRuns]) -> Profile:
     """The profile with the relations between its columns, from the runs of rows that a baseline's scan keeps."""
     columns, sizes = _sample_columns(profile, runs)
     rows = int(sizes.sum())
-    if rows < FEWEST_ROWS or len(columns) < 2:
+    if rows < MIN_ROWS or len(columns) < 2:
         return profile
     # Exact relations first; a copy of a column has the associations of its original
     exact = [*_find_keys(columns), *_find_numeric_relations([column for column in columns if column.numeric])]
-    relations = exact[:MOST_PAIRS]
+    relations = exact[:MAX_PAIRS]
     copies = {relation["columns"][1] for relation in relations if relation["kind"] == "equal" or "back" in relation}
     associations = _find_associations([column for column in columns if column.name not in copies], sizes)
-    relations += itertools.islice(associations, MOST_PAIRS - len(relations))
+    relations += itertools.islice(associations, MAX_PAIRS - len(relations))
     # Counted in the sample; a relation belongs to its first column, under its JSON
     values = {column.name: column.values for column in columns}
     counts_by_feature: dict[str, dict[str, tuple[int, ...]]] = {}
@@ -122,7 +122,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> tuple[list[_Co
     # Columns whose values differ at all
     columns: list[_Column] = []
     for feature, feature_runs, layout in zip(profile.features, runs_by_column, layouts, strict=False):
-        if layout == usual_layout and feature.num_present and len(columns) < MOST_COLUMNS:
+        if layout == usual_layout and feature.num_present and len(columns) < MAX_COLUMNS:
             values = _read_values(feature_runs, feature)
             if values is not None and len(np.unique(hash_values(values))) > 1:
                 columns.append(_Column(feature.name, values, why_always_new(feature) is None))
@@ -157,7 +157,7 @@ def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
         values, codes, counts = np.unique(hash_values(column.values), return_inverse=True, return_counts=True)
         if values[0] == 0:  # missing
             counts[0] = 0
-        if len(values) <= MOST_KEYS and 0 < counts.max() <= MOST_ALIKE * counts.sum():
+        if len(values) <= MAX_KEYS and 0 < counts.max() <= MAX_ALIKE * counts.sum():
             columns_of_few.append((column, values, codes))
     for first, second in itertools.combinations(columns_of_few, 2):
         names = [first[0].name, second[0].name]
@@ -185,9 +185,9 @@ def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn
         if (np.count_nonzero(table, axis=1) > 1).any():
             return []
     # Keys of enough rows, which have more than one value together
-    frequent_keys = np.flatnonzero(table.sum(axis=1) >= FEWEST_OF_KEY)
+    frequent_keys = np.flatnonzero(table.sum(axis=1) >= MIN_OF_KEY)
     frequent_rows = table[frequent_keys]
-    if frequent_rows.sum() < FEWEST_ROWS or np.count_nonzero(frequent_rows.sum(axis=0)) < 2:
+    if frequent_rows.sum() < MIN_ROWS or np.count_nonzero(frequent_rows.sum(axis=0)) < 2:
         return []
     return [[int(keys[key]), int(values[table[key].argmax()])] for key in frequent_keys]
 
@@ -205,7 +205,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
     shuffled_rows = np.random.default_rng(0).permutation(table.shape[1])
     for first, second in _list_possible_orders(table):
         has_both = ~np.isnan(table[first] + table[second])
-        if np.count_nonzero(has_both) < FEWEST_ROWS:
+        if np.count_nonzero(has_both) < MIN_ROWS:
             continue
         low = table[first][has_both]
         high = table[second][has_both]
@@ -217,7 +217,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
                 yield {"kind": "equal", "columns": [names[first], names[second]], "within": 0.0}
             continue
         broken = float(np.mean(table[first][shuffled_rows] > table[second]))
-        if broken >= LEAST_EFFECT:
+        if broken >= MIN_EFFECT:
             orders.append((broken, first, second))
 
     # Sums and products; a part of a sum is at most the sum, which is no order of its own
@@ -233,7 +233,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
 
     # The orders that unrelated columns would break most
     orders = [order for order in orders if frozenset(order[1:]) not in implied_orders and not copies & {*order[1:]}]
-    for _, first, second in sorted(orders, key=lambda order: -order[0])[: MOST_PAIRS // 3]:
+    for _, first, second in sorted(orders, key=lambda order: -order[0])[: MAX_PAIRS // 3]:
         yield {"kind": "order", "columns": [names[first], names[second]], "within": 0.0}
 
 
@@ -267,7 +267,7 @@ def _valid_relations(relation_type: Relation, values: Sequence[Values], rounded:
     for within in dict.fromkeys((1e-9 * scale, rounded)):
         relation = {**relation_type, "within": within}
         about, broken = count_relation(relation, values)
-        if about < FEWEST_ROWS or broken:
+        if about < MIN_ROWS or broken:
             continue
         for shuffled in (with_other_second, with_other_first):
             rows, wrong = count_relation(relation, shuffled)
@@ -364,7 +364,7 @@ def _choose_cells(values: Values) -> ColumnCells | None:
         return {"cuts": cuts.tolist()}
     texts, counts = np.unique(values[values > 0], return_counts=True)
     by_count = np.argsort(-counts, kind="stable")[:TOP]
-    is_frequent = counts[by_count] >= LEAST_EFFECT * len(values)
+    is_frequent = counts[by_count] >= MIN_EFFECT * len(values)
     top = np.sort(texts[by_count][is_frequent])
     if len(top):
         return {"values": [int(value) for value in top]}
@@ -434,7 +434,7 @@ def _estimate_overdispersion(tables: Table) -> float:
     has_variance = variance > 1e-9
     rows = tables.sum(axis=(1, 2))[has_variance]
     squares = (now - before)[has_variance] ** 2 / variance[has_variance] * rows
-    if has_variance.sum() >= FEWEST_WINDOWS:
+    if has_variance.sum() >= MIN_WINDOWS:
         return max(1.0, float(squares.mean()))
     return 0.0
 
@@ -442,9 +442,9 @@ def _estimate_overdispersion(tables: Table) -> float:
 def _compute_chi_square(table: Table, window: Table) -> tuple[float, int]:
     """Pearson's chi-square of a window, if its columns depend on each other as little as in `table`; degrees of freedom."""
     independent = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1.0)
-    ratios = np.divide(table, independent, out=np.ones_like(table), where=independent >= FEWEST_EXPECTED)
+    ratios = np.divide(table, independent, out=np.ones_like(table), where=independent >= MIN_EXPECTED)
     expected = np.outer(window.sum(axis=1), window.sum(axis=0)) / max(window.sum(), 1.0) * ratios
-    is_filled = (expected >= FEWEST_EXPECTED) & (table > 0)
+    is_filled = (expected >= MIN_EXPECTED) & (table > 0)
     square = float(((window - expected)[is_filled] ** 2 / expected[is_filled]).sum())
     rows, columns = (np.count_nonzero(is_filled.any(axis=axis)) for axis in (0, 1))
     return square, max((rows - 1) * (columns - 1), 1)
@@ -466,7 +466,7 @@ def _estimate_dispersion_of_tables(tables: Table) -> float:
     """The factor by which tables of runs of rows vary more than those of independent rows."""
     total = tables.sum(axis=0)
     tests = [_compute_chi_square(total, table) for table in tables]
-    if len(tests) < FEWEST_WINDOWS:
+    if len(tests) < MIN_WINDOWS:
         return 0.0
     return max(1.0, sum(square for square, _ in tests) / sum(free for _, free in tests))
 
@@ -597,8 +597,8 @@ def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfi
     level = family_level / tests
     decided_by = STUDENT if is_association else CHI_SQUARE
     finding = finding.but(decided_by=decided_by, statistic=statistic, p=p, level=level)
-    finding = finding.but(effect=change, least_effect=LEAST_CHANGE)
-    if p > level or change < LEAST_CHANGE:
+    finding = finding.but(effect=change, least_effect=MIN_CHANGE)
+    if p > level or change < MIN_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", observed, expected)
     return finding.but(status=CheckStatus.VIOLATED, description=description)
@@ -611,7 +611,7 @@ def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: Noi
     if calibration.rows_are_independent:
         return 1.0
     relation = compared.relation
-    if relation["runs"] < FEWEST_WINDOWS or not relation["phi"]:
+    if relation["runs"] < MIN_WINDOWS or not relation["phi"]:
         return None
     excess = max(0.0, float(relation["phi"]) - 1)
     return 1 + excess * max(1.0, rows / float(relation["rows"]))

@@ -34,7 +34,7 @@ from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import RegistryEntry, import_all
-from spark_model_monitor.statistics.verdicts.expected_row_count import LEAST_CHANGE, ExpectedFreshness, ExpectedRowCount
+from spark_model_monitor.statistics.verdicts.expected_row_count import MIN_CHANGE, ExpectedFreshness, ExpectedRowCount
 from spark_model_monitor.statistics.verdicts.seasonality import Season
 
 import_all(hints)
@@ -199,7 +199,7 @@ def _compare_row_count(rows: float, expected: ExpectedRowCount) -> Finding:
         p=expected.p_value(rows),
         statistic=change / expected.deviation,
         effect=change,
-        least_effect=LEAST_CHANGE,
+        least_effect=MIN_CHANGE,
         description=messages.unusual(rows, expected.rows),
     )
 

@@ -17,7 +17,7 @@ from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadConfiguration, NeedsSpark, make_no_group_column_error
 from spark_model_monitor.monitors.protocol import Judged, Scanned
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
-from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS
+from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.profiling.segment_scan import Cut
@@ -34,7 +34,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
         conditions = checks.predicates
 
     # A window may lack the columns that order or group the baseline's rows
-    is_baseline = measures.run_rows == FEWEST_ROWS
+    is_baseline = measures.run_rows == MIN_ROWS
     time = None
     if is_baseline or measures.time_column in dataset.names:
         time = measures.time_column

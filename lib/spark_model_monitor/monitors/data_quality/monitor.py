@@ -77,7 +77,7 @@ from spark_model_monitor.monitors.protocol import (
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
-from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, ROWS_OF_A_WINDOW
+from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, ROWS_OF_A_WINDOW
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _finite(number: float) -> float | None:
 # The data-quality monitor: what it measures, judges and suggests.
 
 
-MOST_FEATURES_WITH_SKETCHES = 300
+MAX_FEATURES_WITH_SKETCHES = 300
 """With more features, statistics.json leaves out the sketches unless requested: 200 of them are 42 MB of text (P19)."""
 
 
@@ -547,7 +547,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
         measures = replace(self.measures(), group_column=self.settings.group_column)
         if self.as_service:
             return measures
-        return replace(measures, run_rows=FEWEST_ROWS, segments=self.segments, finds_pairs=bool(self.pairs))
+        return replace(measures, run_rows=MIN_ROWS, segments=self.segments, finds_pairs=bool(self.pairs))
 
     def _plan_comparison(self, measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
         """With what the baseline has: its groups of rows, its segments, its relations between columns."""
@@ -590,7 +590,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
     def statistics(self, profile: Profile, metrics: Mapping[str, FeatureMetrics]) -> Statistics:
         with_sketches = self.with_sketches
         if with_sketches is None:
-            with_sketches = len(profile.features) <= MOST_FEATURES_WITH_SKETCHES
+            with_sketches = len(profile.features) <= MAX_FEATURES_WITH_SKETCHES
         statistics = create_statistics(
             profile, metrics, with_sketches=with_sketches, max_domain_size=self.max_domain_size
         )

@@ -13,7 +13,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, score_window
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS
 
 
@@ -21,7 +21,7 @@ def add_new_columns(
     baseline: QualityBaseline, windows: Sequence[Mapping[str, FeatureProfile]], monitor: DataQualityMonitor
 ) -> QualityBaseline:
     """The baseline with the new columns that all of enough windows have. windows: their states, by column."""
-    if len(windows) < FEWEST_WINDOWS or baseline.roles is None or baseline.profile is None:
+    if len(windows) < MIN_WINDOWS or baseline.roles is None or baseline.profile is None:
         return baseline
     names = [
         name for name in baseline.roles.list_new_columns(baseline.names) if all(name in window for window in windows)

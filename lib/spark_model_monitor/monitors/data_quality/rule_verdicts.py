@@ -23,11 +23,11 @@ from spark_model_monitor.monitors.data_quality.rule_conditions import compute_li
 from spark_model_monitor.monitors.data_quality.rule_table import Measurements
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.states.rule_counts import MOST_IDS, PairSums
+from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, PairSums
 from spark_model_monitor.value_class import value_class
 
 ANOMALY_LEVEL = 0.01  # of DetectAnomalies: how often a run like the earlier ones is an anomaly
-FEWEST_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
+MIN_RUNS = 3  # that DetectAnomalies learns from; with fewer, the spread of runs isn't known
 
 
 def judge_rule_set(rule_set: RuleSet, bound: Mapping[str, BoundRule], measured: Measurements) -> list[CheckResult]:
@@ -82,7 +82,7 @@ def _join_parts(rule: AnyRule, findings: Mapping[str, Finding]) -> Finding:
             reasons.append(f"{part.text}: {verdict.reason}")
             ids |= dict.fromkeys(verdict.ids or ())
     reason = "; ".join(reasons) or None
-    return Finding(status, reason=reason, metrics=metrics or None, ids=tuple(ids)[:MOST_IDS] or None)
+    return Finding(status, reason=reason, metrics=metrics or None, ids=tuple(ids)[:MAX_IDS] or None)
 
 
 def _judge_rule(bound: BoundRule, rule_set: RuleSet, measured: Measurements) -> Finding:
@@ -234,8 +234,10 @@ def _judge_anomaly(verdict: Finding, name: str, past: tuple[float, ...]) -> Find
     """Whether a metric is outside the prediction interval of earlier runs (Student's, of one more value). past: in runs
     without an alarm, since a change that nobody accepted is no example.
     """
-    if len(past) < FEWEST_RUNS:
-        reason = f"it compares with at least {FEWEST_RUNS} earlier runs without violations, and {len(past):,} have this metric"
+    if len(past) < MIN_RUNS:
+        reason = (
+            f"it compares with at least {MIN_RUNS} earlier runs without violations, and {len(past):,} have this metric"
+        )
         return verdict.unjudged(reason)
     assert verdict.observed is not None
     # A new run is expected near the mean of the earlier ones

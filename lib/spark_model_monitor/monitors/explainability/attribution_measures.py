@@ -36,7 +36,7 @@ BaselineRows: TypeAlias = "pd.DataFrame | Json"
 
 SAMPLED_ROWS = 10_000  # rows for computing baseline rows, and for partial dependence
 
-MOST_BASELINE_ROWS = 1_000
+MAX_BASELINE_ROWS = 1_000
 RESOLUTION = 15
 TOP_FEATURES = 10
 

@@ -39,7 +39,7 @@ from spark_model_monitor.monitors.explainability.attribution_results import (
 # the service's SDK's names for the report and its files
 TITLE = "Analysis Report"
 NAME = "report"
-MOST_FEATURES = 20  # features in a chart; the table has all of them
+MAX_FEATURES = 20  # features in a chart; the table has all of them
 
 HOW_TO_READ = (
     "No change larger than: that is where the interval of the change ends. A change counts if its whole interval lies beyond its "
@@ -151,7 +151,7 @@ def _draw_effects(
     output: OutputAnalysis, baseline_values: Mapping[str, float], changed: Collection[str], chosen: Sequence[str] = ()
 ) -> PointChart:
     """The chart of the chosen features; by default of those that move the output most."""
-    names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MOST_FEATURES]
+    names = chosen or sorted(output.values, key=lambda name: -abs(output.values[name]))[:MAX_FEATURES]
     points = []
     for name in names:
         value = output.values[name]

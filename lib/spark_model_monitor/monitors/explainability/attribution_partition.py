@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, StateRow
-from spark_model_monitor.data.profiling.partition import MOST_BLOCK_ROWS, split_into_blocks
+from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.decoded_rows import reject_records
@@ -32,14 +32,14 @@ from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import replace_keys_by_group
 from spark_model_monitor.statistics.states.hashing import chain_hashes, hash_texts
-from spark_model_monitor.statistics.states.row_counts import MOST_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs, count_widths
 from spark_model_monitor.statistics.user_choices import Algorithm
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.explainability.baseline_rows import Cell
 
-MOST_CATEGORIES = 100
+MAX_CATEGORIES = 100
 
 
 @value_class
@@ -69,7 +69,7 @@ def build_grid(cells: Cells, resolution: int) -> Grid:
     if is_number and len(values) and (len(values) > resolution or (values != np.rint(values)).any()):
         counts, edges = np.histogram(present, bins=resolution)
         return Grid(True, tuple((edges[:-1] + edges[1:]) / 2), tuple(counts / len(present)))
-    largest = np.sort(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES])
+    largest = np.sort(np.argsort(-counts, kind="stable")[:MAX_CATEGORIES])
     return Grid(
         False,
         tuple(values[largest].tolist()),
@@ -104,7 +104,7 @@ FEATURE = "f{}"
 KEY = "key"  # sort key for drawing rows
 LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in place of a state
 BLOCK_BYTES = 2**25  # of local values in a block
-MOST_IN_RUNS = 2**20  # values of rows that are kept per partition, to estimate how similar neighbours are
+MAX_IN_RUNS = 2**20  # values of rows that are kept per partition, to estimate how similar neighbours are
 
 PROBE_SCHEMA = pa.schema(
     [
@@ -178,9 +178,9 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     group_column = task.nothing.group_column
     # The first rows' amounts show how neighbours are alike
     first: list[NDArray[np.float64]] = []
-    most_amounts = min(ROWS_OF_A_WINDOW * MOST_RUNS, MOST_IN_RUNS // max(1, len(task.written) * len(outputs)))
+    most_amounts = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_IN_RUNS // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
-    for block in split_into_blocks(batches, max(1, min(MOST_BLOCK_ROWS, rows_at_once))):
+    for block in split_into_blocks(batches, max(1, min(MAX_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
         if builder is None:
             builder = AttributionsBuilder(replace(task.nothing, expected=kernel.expected))
@@ -228,7 +228,7 @@ def sample_partition(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one partition with the smallest keys, up to a limit; the same ones in every run."""
     smallest: pa.Table | None = None
-    for block in split_into_blocks(batches, MOST_BLOCK_ROWS):
+    for block in split_into_blocks(batches, MAX_BLOCK_ROWS):
         accepted_rows = drop_rejected(block, REASON if REASON in block.schema.names else None)
         columns = [simplify_type(accepted_rows.column(FEATURE.format(index))) for index in range(features)]
         numeric = [not pa.types.is_string(column.type) for column in columns]
@@ -324,7 +324,7 @@ class AnswerTask:
             else:
                 unanswered = []
             # So many are a fault of the model, not of records: asked again, it raises its error
-            if len(unanswered) > max(FEW_ROWS, len(accepted_indexes) * MOST_UNANSWERED):
+            if len(unanswered) > max(FEW_ROWS, len(accepted_indexes) * MAX_UNANSWERED):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
             bad = np.zeros(batch.num_rows, bool)
             bad[accepted_indexes[unanswered]] = True
@@ -348,7 +348,7 @@ class AnswerTask:
 
 # of a batch: for so few, or up to this share of it, the model is not at fault
 FEW_ROWS = 8
-MOST_UNANSWERED = 0.125
+MAX_UNANSWERED = 0.125
 
 
 def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:

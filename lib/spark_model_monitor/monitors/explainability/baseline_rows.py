@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration, needing
-from spark_model_monitor.monitors.explainability.attribution_measures import MOST_BASELINE_ROWS
+from spark_model_monitor.monitors.explainability.attribution_measures import MAX_BASELINE_ROWS
 from spark_model_monitor.monitors.predictors import Cells
 from spark_model_monitor.monitors.predictors.model_loading import convert_to_texts
 
@@ -27,7 +27,7 @@ Cell: TypeAlias = float | str | None
 Codes: TypeAlias = NDArray[np.int64]  # of texts, shape (rows, columns); or of clusters, shape (rows,)
 Numbers: TypeAlias = NDArray[np.float64]
 
-MOST_CLUSTERS = 12
+MAX_CLUSTERS = 12
 ROWS_OF_SILHOUETTE = 2_000
 ROUNDS = 100
 STARTS = 10
@@ -50,7 +50,7 @@ def cluster_baseline_rows(cells: Cells, numeric: Sequence[bool], clusters: int |
     codes = _encode_texts(cells[:, ~is_number])
     distinct = len(np.unique(np.hstack([points, codes]), axis=0))
     if clusters is None:
-        clusters = _choose_cluster_count(points, codes, min(MOST_CLUSTERS, distinct - 1), seed)
+        clusters = _choose_cluster_count(points, codes, min(MAX_CLUSTERS, distinct - 1), seed)
     cluster_of_row = _cluster_rows(points, codes, min(clusters, distinct), seed)
     return np.array(
         [_cluster_center(cells[cluster_of_row == cluster], is_number) for cluster in np.unique(cluster_of_row)],
@@ -249,10 +249,10 @@ def _extract_features(record: Json, features: str | None) -> Json:
 
 
 def _align_rows(rows: Sequence[Json], names: Sequence[str]) -> list[list[Cell]]:
-    if len(rows) > MOST_BASELINE_ROWS:
+    if len(rows) > MAX_BASELINE_ROWS:
         raise _baseline_error(
             f"has {len(rows):,} rows, and the model is called samples × rows times for each row of the data; give at most "
-            f"{MOST_BASELINE_ROWS:,}, or num_clusters"
+            f"{MAX_BASELINE_ROWS:,}, or num_clusters"
         )
     aligned_rows = []
     for row_index, row in enumerate(rows):

@@ -392,7 +392,7 @@ def sum_blocks(included: IncludedBlocks, sums: Numbers) -> Numbers:
 
 
 STEP = math.sqrt(2)  # between two sizes that are tried
-MOST_STEPS = 20  # beyond a thousand times as many rows nobody waits
+MAX_STEPS = 20  # beyond a thousand times as many rows nobody waits
 
 
 def compute_growth(baseline: Estimate, window: Estimate, worse: Side, level: float, change: float) -> float | None:
@@ -401,7 +401,7 @@ def compute_growth(baseline: Estimate, window: Estimate, worse: Side, level: flo
     Rows that are not there yet are assumed to vary as those of the window.
     """
     growth = 1.0
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         growth *= STEP
         n = round(window.n * growth)
         if isinstance(window, JackknifeEstimate):

@@ -37,7 +37,7 @@ Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by p
 _NEGATIVE_BY_POSITIVE: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
 ENOUGH_TO_TELL = 30  # rows in which labels and predictions must have something in common if they have the same classes
-_MOST_SHOWN = 10
+_MAX_SHOWN = 10
 _LONGEST_SHOWN = 40
 
 
@@ -144,7 +144,7 @@ def sort_classes(classes: tuple[str, ...]) -> list[int]:
 def format_labels(labels: Iterable[str]) -> str:
     """Labels for a sentence of a document: sorted, at most ten."""
     names = sorted(labels, key=_sort_key)
-    texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MOST_SHOWN]]
+    texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MAX_SHOWN]]
     hidden_names = len(names) - len(texts)
     return ", ".join(texts) + (f" and {hidden_names:,} more" if hidden_names else "")
 
@@ -239,7 +239,7 @@ def _sort_key(label: str) -> tuple[bool, float, str]:
 
 
 DRAWN_SHARE = 0.8  # share of the rows in a draw. Source: C11.12.
-_MOST_BALLS = 10**9  # limit of numpy's multivariate_hypergeometric
+_MAX_BALLS = 10**9  # limit of numpy's multivariate_hypergeometric
 
 
 def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
@@ -434,7 +434,7 @@ def scores_by_class(counts: ClassScores, classes: tuple[str, ...]) -> tuple[Scor
 def _draw_rows(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
     """The counts of a random 80 % of the rows, without replacement; above 10^9, each row is drawn independently."""
     total = int(counts.sum())
-    if total >= _MOST_BALLS:
+    if total >= _MAX_BALLS:
         return random.binomial(counts, DRAWN_SHARE)
     drawn = random.multivariate_hypergeometric(counts.ravel(), round(DRAWN_SHARE * total), method="marginals")
     return drawn.reshape(counts.shape)

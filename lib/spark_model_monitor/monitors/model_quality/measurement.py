@@ -134,7 +134,7 @@ INTERVAL = Tolerance(Rule.INTERVAL)
 
 
 DRAWS = 5  # draws for a standard deviation. Source: C11.12.
-FEWEST_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.
+MIN_ROWS = 200  # rows below which there is no standard deviation. Source: C5.1.
 SEED = 20  # of the draws, so that a repeated run writes the same bytes
 
 
@@ -257,7 +257,7 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
     metrics = {}
     draws = list[Evidence]()
     # `standard_deviation` of the service: of the metric in five draws of 80 % of the rows
-    if seed is not None and evidence.rows >= FEWEST_ROWS:
+    if seed is not None and evidence.rows >= MIN_ROWS:
         random = np.random.default_rng(seed)
         draws = [evidence.redrawn(random) for _ in range(DRAWS)]
     for metric in applicable_metrics(evidence):

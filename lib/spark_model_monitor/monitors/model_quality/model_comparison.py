@@ -32,11 +32,11 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST_ROWS = 100  # on either side; with fewer, no sum is nearly normal
-LEAST_OF_A_CLASS = 10  # rows of either class, for the same reason
+MIN_ROWS = 100  # on either side; with fewer, no sum is nearly normal
+MIN_OF_A_CLASS = 10  # rows of either class, for the same reason
 # of a non-numeric column; shown; chance of a false one among all
-MOST_VALUES = 20
-MOST_SEGMENTS = 10
+MAX_VALUES = 20
+MAX_SEGMENTS = 10
 SURELY = 0.01
 FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
@@ -263,14 +263,14 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
     if champion.plan.is_binary:
         rows_of_rarer_class = min(champion.few, challenger.few)
     else:
-        rows_of_rarer_class = LEAST_OF_A_CLASS
+        rows_of_rarer_class = MIN_OF_A_CLASS
     problem = None
     # Intervals rest on sums that are nearly normal, which takes rows of each class
-    if fewer < LEAST_ROWS:
-        problem = FEW_ROWS.format(rows=fewer, least=LEAST_ROWS)
-    if problem is None and rows_of_rarer_class < LEAST_OF_A_CLASS:
+    if fewer < MIN_ROWS:
+        problem = FEW_ROWS.format(rows=fewer, least=MIN_ROWS)
+    if problem is None and rows_of_rarer_class < MIN_OF_A_CLASS:
         if rows_of_rarer_class:
-            problem = FEW_OF_A_CLASS.format(rows=rows_of_rarer_class, least=LEAST_OF_A_CLASS)
+            problem = FEW_OF_A_CLASS.format(rows=rows_of_rarer_class, least=MIN_OF_A_CLASS)
         else:
             problem = ONE_CLASS
     return Comparison(differences, trial_rows, (first[0], second[0]), problem)
@@ -317,7 +317,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
     for name, values in inputs.items():
         numbers = pd.to_numeric(values, errors="coerce")
         # Numbers with few values are codes or counts, and stay as they are
-        is_cut = values.nunique() > MOST_VALUES and numbers.notna().sum() == values.notna().sum()
+        is_cut = values.nunique() > MAX_VALUES and numbers.notna().sum() == values.notna().sum()
         if is_cut:
             groups = pd.qcut(numbers, 4, duplicates="drop").astype("string")
         else:
@@ -326,7 +326,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
         for value, rows in groups.groupby(groups).indices.items():
             n = len(rows)
             other_rows = pairs - len(rows)
-            if min(n, other_rows) < LEAST_ROWS:
+            if min(n, other_rows) < MIN_ROWS:
                 continue
             inside = gaps[rows].sum()
             # Disagreement is yes or no for classes: an exact test of two shares
@@ -339,7 +339,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
                     p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
             looked.append((p, str(name), str(value), n, float(inside / n)))
     # Bonferroni's bound over all values that were looked at
-    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SURELY)[:MOST_SEGMENTS]
+    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SURELY)[:MAX_SEGMENTS]
     return tuple(
         Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
         for p, name, value, n, mean in clearest

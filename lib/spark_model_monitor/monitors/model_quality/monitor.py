@@ -60,7 +60,7 @@ from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
 from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
-from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import ScoredColumn, estimate_neighbour_design_effect
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_rows_per_name
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -194,7 +194,7 @@ class QualityJudgement(MetricJudgement):
         sentence = None
         if baseline is None:
             name = outcomes.plan.group_column
-            if name is not None and estimate_rows_per_name(outcomes.rows_by_block) <= MOST_DISPERSED:
+            if name is not None and estimate_rows_per_name(outcomes.rows_by_block) <= MAX_DISPERSED:
                 sentence = OWN_NAMES.format(name=name, how="as one")
         else:
             # Segments, limits and groups that are not the baseline's

@@ -445,7 +445,7 @@ def check_unseen_classes(
 
 MEAN_ERROR_CHECK = "mean_error_check"
 CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
-FEWEST_ERRORS = 30  # of the baseline and of the window, so that their means are nearly normal
+MIN_ERRORS = 30  # of the baseline and of the window, so that their means are nearly normal
 
 MEAN_ERROR_CHANGED = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"
 TOO_HIGH_OR_LOW = "says that predictions are {too} by {size} on average: it is {now}, it was {before}"
@@ -461,7 +461,7 @@ def is_mean_error_judged(baseline: ModelBaseline, window: Evidence) -> bool:
 
 
 def _has_enough(evidence: Evidence | None) -> bool:
-    return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= FEWEST_ERRORS
+    return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= MIN_ERRORS
 
 
 def judge_mean_error(

@@ -52,9 +52,9 @@ from spark_model_monitor.statistics.states.scores import ScoreCounts, calibratio
 
 PARTS_OF_A_CLASS = ("right", "labels", "predictions")
 """What is shown for each of many classes: its right rows, and those with it as a label and as a prediction."""
-MOST_CLASSES = 30  # in a confusion matrix that is shown; larger ones are unreadable
+MAX_CLASSES = 30  # in a confusion matrix that is shown; larger ones are unreadable
 METRICS_OF_SEGMENTS = 6  # in a table
-MOST_POINTS = 200  # of a curve; as many as its pixels can show
+MAX_POINTS = 200  # of a curve; as many as its pixels can show
 
 NUMBERS = ("value", "95 % interval", "threshold", "rows")
 READING = (
@@ -196,7 +196,7 @@ def create_confusion_tables(
     evidence: BinaryEvidence | MulticlassEvidence, title: str, *, hide_values: bool
 ) -> Iterator[PageTable]:
     """The confusion matrix as a table, unless there are too many classes."""
-    if len(evidence.classes) > MOST_CLASSES:
+    if len(evidence.classes) > MAX_CLASSES:
         return
     names = _list_class_names(evidence, hide_values=hide_values)
     counts = evidence.matrix.tolist()
@@ -249,7 +249,7 @@ def _draw_calibration(sums: BlockSums, calibration_error: str) -> CurveChart:
 
 
 def _draw_curve(title: str, x: Any, y: Any, axes: tuple[str, str], area: str) -> CurveChart:
-    indices = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(int))
+    indices = np.unique(np.linspace(0, len(x) - 1, MAX_POINTS).round().astype(int))
     points = tuple((float(x[index]), float(y[index])) for index in indices)
     return CurveChart(title, points, axes, f"{axes[1]} over {axes[0]}, area {area}", axes[1] == "recall")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above
-from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores, ScoreCounts
+from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class
 
 Numbers = NDArray[np.float64]
@@ -19,9 +19,9 @@ Numbers = NDArray[np.float64]
 GROUPS = 256
 """At most so many groups of about equal rows determine a calibration's error; more change it by less than 1 %."""
 
-FEWEST_ROWS = 100  # in a baseline, to calibrate its scores
+MIN_ROWS = 100  # in a baseline, to calibrate its scores
 TENTHS = 10  # groups in which scores are compared with their calibration
-LEAST_MEAN_DISTANCE = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
+MIN_MEAN_DISTANCE = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
 LEVEL = 0.001
 
 
@@ -143,8 +143,8 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     rows = (counts.negatives + counts.positives).astype(np.float64)
     total = float(rows.sum())
     hits = float(counts.positives.sum())
-    if not total or total < FEWEST_ROWS:
-        return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=FEWEST_ROWS) if total else NO_SCORES)
+    if not total or total < MIN_ROWS:
+        return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=MIN_ROWS) if total else NO_SCORES)
     # Scores in ten groups of about as many rows each
     middles = np.cumsum(rows) - rows / 2
     tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
@@ -163,7 +163,7 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     squared_deviations = (happened - sums[2]) ** 2
     statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))
-    if p < LEVEL and calibration_check.left > LEAST_MEAN_DISTANCE:
+    if p < LEVEL and calibration_check.left > MIN_MEAN_DISTANCE:
         return replace(calibration_check, problem=NO_PROBABILITIES.format(left=calibration_check.left, p=p))
     return calibration_check
 
@@ -175,9 +175,9 @@ def check_classes(counts: ClassScores) -> CalibrationCheck:
     pooled = sum(counts_by_class[1:], counts_by_class[0]) if counts_by_class else ScoreCounts()
     checked = check_calibration(pooled)
     if counts.overflowed:
-        return replace(checked, problem=TOO_MANY.format(most=MOST_SCORED))
-    if counts_by_class and rows < FEWEST_ROWS:
-        return replace(checked, problem=TOO_FEW.format(rows=rows, needed=FEWEST_ROWS))
+        return replace(checked, problem=TOO_MANY.format(most=MAX_SCORED))
+    if counts_by_class and rows < MIN_ROWS:
+        return replace(checked, problem=TOO_FEW.format(rows=rows, needed=MIN_ROWS))
     # A class against the rest needs rows of either
     if counts_by_class and sum(class_counts.positives.any() for class_counts in counts_by_class) < 2:
         return replace(checked, problem=ONE_CLASS)

@@ -17,12 +17,10 @@ from spark_model_monitor.monitors.model_quality.evidence import BinaryEvidence
 from spark_model_monitor.monitors.model_quality.metrics.ranking import area_under_roc
 from spark_model_monitor.statistics.states.scores import Counts
 
-FEWEST_ROWS = 30  # rows below which predictions fit a threshold by chance
+MIN_ROWS = 30  # rows below which predictions fit a threshold by chance
 NEARLY_NONE = 0.1  # share of the rows of the rarer prediction that a threshold may leave unexplained
-LEAST_UNEXPLAINED_SHARE = (
-    0.2  # share of the rows of the rarer prediction that no threshold of the score itself explains
-)
-FEWEST_PREDICTIONS = 9  # rows of the rarer prediction below which predictions don't show what the score is of
+MIN_UNEXPLAINED_SHARE = 0.2  # share of the rows of the rarer prediction that no threshold of the score itself explains
+MIN_PREDICTIONS = 9  # rows of the rarer prediction below which predictions don't show what the score is of
 REVERSED_AREA = 0.35  # area under the curve that no model has by weakness
 MANY_ERRORS = 5.0  # standard errors below .5 at which labels show clearly that the score is reversed
 
@@ -39,7 +37,7 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
     threshold that predicts none explains all others.
     """
     scores = evidence.scores
-    if scores is None or evidence.rows < FEWEST_ROWS:
+    if scores is None or evidence.rows < MIN_ROWS:
         return
     predicted = evidence.matrix[:, 1]
     rarer_rows = _rarer_rows(evidence)
@@ -47,7 +45,7 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
     backward = _fewest_unexplained_rows(scores.negatives[::-1], scores.positives[::-1], predicted)
     # What predictions that have nothing to do with the score leave unexplained by chance
     by_chance = 3 * math.sqrt(rarer_rows)
-    clear_difference = max(LEAST_UNEXPLAINED_SHARE * rarer_rows, by_chance, 1)
+    clear_difference = max(MIN_UNEXPLAINED_SHARE * rarer_rows, by_chance, 1)
     if backward <= NEARLY_NONE * rarer_rows and forward >= backward + clear_difference:
         raise BadInput(
             "score and prediction contradict each other in nearly all rows: where the positive class is predicted the score is "
@@ -61,7 +59,7 @@ def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: b
     has_predictions: whether the model's own predictions are known, which otherwise follow from the score.
     """
     scores = evidence.scores
-    if scores is None or (has_predictions and _rarer_rows(evidence) >= FEWEST_PREDICTIONS):
+    if scores is None or (has_predictions and _rarer_rows(evidence) >= MIN_PREDICTIONS):
         return
     negatives = float(scores.negatives.sum())
     positives = float(scores.positives.sum())

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.float64]
 
-FEWEST_ROWS = 100  # for training
-MOST_ROWS = 100_000  # more improve it little, and take time on the driver
-MOST_TEXTS = 200  # distinct texts of a feature; histograms have 255 bins
+MIN_ROWS = 100  # for training
+MAX_ROWS = 100_000  # more improve it little, and take time on the driver
+MAX_TEXTS = 200  # distinct texts of a feature; histograms have 255 bins
 SEED = 20
 NO_ERROR_MODEL = (
     "error_model is missing; the quality of predicted numbers is estimated by a model of their errors: have the baseline of "
@@ -93,10 +93,10 @@ class ErrorModel:
             if name not in rows.columns:
                 raise BadConfiguration(f"{option} is {name!r}, which is no column of the data")
         # The seed is fixed, so that the same rows give the same model
-        if len(rows) > MOST_ROWS:
-            rows = rows.sample(MOST_ROWS, random_state=SEED)
-        if len(rows) < FEWEST_ROWS:
-            raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {FEWEST_ROWS:,}")
+        if len(rows) > MAX_ROWS:
+            rows = rows.sample(MAX_ROWS, random_state=SEED)
+        if len(rows) < MIN_ROWS:
+            raise BadInput(f"the data has {len(rows):,} rows; to learn errors takes {MIN_ROWS:,}")
         columns = {str(name): pa.Array.from_pandas(rows[name]) for name in rows.columns if name != label}
         # The target: the absolute error of each prediction
         off = np.abs(_as_numbers(pa.Array.from_pandas(rows[label])) - _as_numbers(columns[prediction]))
@@ -226,7 +226,7 @@ def _order_frequent_texts(column: pa.Array, off: Numbers) -> tuple[str, ...]:
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False) + 1
     rows = np.bincount(codes)[1:]
     sums = np.bincount(codes, off)[1:]
-    most_frequent = np.argsort(-rows, kind="stable")[:MOST_TEXTS]
+    most_frequent = np.argsort(-rows, kind="stable")[:MAX_TEXTS]
     ordered = most_frequent[np.argsort(sums[most_frequent] / rows[most_frequent], kind="stable")]
     return tuple(encoded.dictionary.take(pa.array(ordered)).to_pylist())
 

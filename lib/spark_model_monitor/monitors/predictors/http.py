@@ -237,7 +237,7 @@ READ_SECONDS = 60.0
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20.0
 ROWS_AT_ONCE = 1000
-MOST_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
+MAX_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
 
 TRY_AGAIN = frozenset({408, 429, *range(500, 600)})
 TOO_LARGE = 413
@@ -310,7 +310,7 @@ class Endpoint:
         body = self._request.write_body(names, rows)
         answer = None
         # A body beyond the service's limit is halved without asking; one row can't be
-        if len(body) <= MOST_BYTES or len(rows) == 1:
+        if len(body) <= MAX_BYTES or len(rows) == 1:
             answer = self._ask(body)
         if answer is None:
             if len(rows) == 1:

@@ -141,7 +141,7 @@ import_all(spark_model_monitor.monitors.predictors)
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 2**32  # of a model's file, which is read whole
+MAX_BYTES = 2**32  # of a model's file, which is read whole
 LONGEST_MODEL_MESSAGE = 200  # characters of a model's own message to repeat
 
 _loaded: dict[tuple[object, ...], Predict] = {}
@@ -249,8 +249,8 @@ _tried: set[str] = set()  # digests of the files that could be loaded
 def _read_file(name: str, storage: Storage) -> bytes:
     # Its size first, as nothing ends a process that takes all memory with a sentence
     size = sum(file.size_bytes for file in storage.list_files(name))
-    if size > MOST_BYTES:
-        raise BadConfiguration(f"the model {name} has {size:,} bytes, and may have {MOST_BYTES:,}; save it again")
+    if size > MAX_BYTES:
+        raise BadConfiguration(f"the model {name} has {size:,} bytes, and may have {MAX_BYTES:,}; save it again")
     return storage.read(name)
 
 

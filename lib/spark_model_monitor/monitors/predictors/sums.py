@@ -24,14 +24,14 @@ Attributing: TypeAlias = Callable[[Numbers], Numbers]  # from rows to their valu
 Weighing: TypeAlias = Callable[[Indexes, HeldConditions], Numbers]
 """From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""
 
-MOST_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
+MAX_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
 AT_ONCE = 2**17  # conditions to process together: more would not stay in the cache, nor would their memory be reused
 LEAVES_TOGETHER = 256
 CONDITIONS_TOGETHER = 2**12
 """Leaves and conditions that share tables by the bins of cells: small tables stay in a core's cache."""
-MOST_COLUMNS = 64  # on the path to a leaf, one bit each; with more, coalitions are used
-MOST_BITS = 6
-MOST_ENTRIES = 2**21
+MAX_COLUMNS = 64  # on the path to a leaf, one bit each; with more, coalitions are used
+MAX_BITS = 6
+MAX_ENTRIES = 2**21
 """Limits of a leaf whose shares are looked up by what holds in a row, and of all leaves' tables: some 100 MB."""
 
 
@@ -101,7 +101,7 @@ class Leaves:
                     (tree.right[node], {**path, column: (max(low, threshold), high, missing and not goes_left)})
                 )
             # Then there is no sum, and the model is explained by coalitions as any other
-            if len(paths) * longest > MOST_CONDITIONS or longest > MOST_COLUMNS:
+            if len(paths) * longest > MAX_CONDITIONS or longest > MAX_COLUMNS:
                 return None
         if not paths:
             return None
@@ -117,7 +117,7 @@ class Leaves:
         """The function that attributes relative to the baseline rows."""
         width = self.low.shape[1]
         bins = self._bins(baseline)
-        looked_up = width <= MOST_BITS and len(self.low) << width <= MOST_ENTRIES
+        looked_up = width <= MAX_BITS and len(self.low) << width <= MAX_ENTRIES
         # What depends on baseline rows alone is computed once for all calls
         weighed_blocks = [(block, block.prepare_weighings(block.held(bins), looked_up)) for block in self._blocks]
         adds_baseline_rows = looked_up and len(baseline) > 1

@@ -20,9 +20,9 @@ from signal import Signals
 from spark_model_monitor.errors import BadConfiguration, MissingDependency, MonitorError
 from spark_model_monitor.stopping import run_to_its_end
 
-LEAST_MEMORY_BYTES = 2 * 2**30  # of addresses, of which the libraries take up to a third
+MIN_MEMORY_BYTES = 2 * 2**30  # of addresses, of which the libraries take up to a third
 MEMORY_FACTOR = 20  # times the file: parsed JSON takes up to ten times its text, and skops files are packed
-LEAST_SECONDS = 120.0  # of which importing the libraries takes a few, and ten on a busy machine
+MIN_SECONDS = 120.0  # of which importing the libraries takes a few, and ten on a busy machine
 BYTES_A_SECOND = 2**20
 
 PROGRAM = "from spark_model_monitor.monitors.predictors.trial import answer_trial; answer_trial()"
@@ -37,8 +37,8 @@ def require_loadable(name: str, content: bytes, load: Callable[[bytes], None]) -
 
     load: loads the content; a picklable function. A library that is missing here may be there where tasks run.
     """
-    memory_bytes = LEAST_MEMORY_BYTES + MEMORY_FACTOR * len(content)
-    seconds = LEAST_SECONDS + len(content) / BYTES_A_SECOND
+    memory_bytes = MIN_MEMORY_BYTES + MEMORY_FACTOR * len(content)
+    seconds = MIN_SECONDS + len(content) / BYTES_A_SECOND
     # The same modules must be found there, such as a user's own classes
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(

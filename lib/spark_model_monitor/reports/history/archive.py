@@ -34,8 +34,8 @@ PROFILE = "states/profile.parquet"
 VERSION = 1
 METADATA = b"model_monitor"
 
-MOST_ROWS = 10_000_000
-MOST_BYTES = 2**32
+MAX_ROWS = 10_000_000
+MAX_BYTES = 2**32
 """Limits of a file: a million features with ten states each, and four gigabytes."""
 
 LACKING = "lacking"
@@ -174,7 +174,7 @@ def read_archived_table(content: bytes, where: str, columns: Sequence[str] | Non
         num_rows = file.metadata.num_rows
         groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
         size = sum(group.total_byte_size for group in groups)
-        if num_rows > MOST_ROWS or not 0 <= size <= MOST_BYTES:
+        if num_rows > MAX_ROWS or not 0 <= size <= MAX_BYTES:
             raise BadState(f"{where}: announces {num_rows:,} rows of {size:,} bytes, which no states of ours have")
         table = file.read(columns, use_threads=False)
         table.validate(full=True)

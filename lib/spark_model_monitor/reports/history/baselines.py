@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOUR_LEVELS = 4
-MOST_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
+MAX_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
 
 DATA_QUALITY = DataQualityMonitor()
 
@@ -230,7 +230,7 @@ def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: 
         path = join(run.folder, LEDGER)
         files = json.loads(read_run_file(run, LEDGER))["files"]
     # A sum of 0 means that sizes are unknown, so there may be any amount of data
-    if not 0 < sum(file["size_bytes"] for file in files) <= MOST_BYTES:
+    if not 0 < sum(file["size_bytes"] for file in files) <= MAX_BYTES:
         raise BadInput(f"{path}: its files are not read again")
     dataset = read_again([file["path"] for file in files], read_by, names or None, spark)
     # Its outcomes may have other names than those of the window

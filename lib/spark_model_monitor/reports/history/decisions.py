@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "_decisions"
 
-MOST_NAMES = 10  # of features with a violation, in a sentence
+MAX_NAMES = 10  # of features with a violation, in a sentence
 
 
 def accept(
@@ -117,7 +117,7 @@ def accept(
             fault = f"{run_path}: run {published.run_id} has no violation"
             if violated:
                 known_names = sorted(name for name in names if name)
-                instead = f"its violations are of {', '.join(map(repr, known_names[:MOST_NAMES]))}"
+                instead = f"its violations are of {', '.join(map(repr, known_names[:MAX_NAMES]))}"
                 fault += f" of {wrong[0]!r}; {did_you_mean(wrong[0], known_names, instead)}"
             raise BadConfiguration(fault)
         _require_series(run_path, published)

@@ -411,7 +411,7 @@ def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Pr
                 yield _create_item(kind, path, hour, states, folder)
 
 
-MOST_AT_ONCE = 48
+MAX_AT_ONCE = 48
 """Hours of a schedule of which something is deleted in one pass: two days, so that years are gone after some days."""
 
 
@@ -433,7 +433,7 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
         if not expired:
             continue
         # The rest is left to the next pass
-        if num_expired == MOST_AT_ONCE:
+        if num_expired == MAX_AT_ONCE:
             return hour
         # No wait for whoever holds this window: the next pass comes back to it
         try:

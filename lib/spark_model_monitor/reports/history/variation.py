@@ -1,7 +1,7 @@
 """How the data has varied so far: `history.parquet` of the monitored windows.
 
 It has the raw statistics of each feature, one row per window and reference. The history of runs in hour folders is
-stored above them, like their alerts, the history of any other output path in it; it keeps the last `MOST_WINDOWS`. A
+stored above them, like their alerts, the history of any other output path in it; it keeps the last `MAX_WINDOWS`. A
 rerun replaces the rows of its window. Layout: docs/reference/formats.md.
 """
 
@@ -45,14 +45,14 @@ from spark_model_monitor.reports.history.archive import (
 )
 from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.seasonality import (
     CLOCK,
     CLOCK_DAY,
     CLOCK_WEEK,
     DAY,
     LOOKED_BACK,
-    MOST_WEEKS,
+    MAX_WEEKS,
     SCORES,
     WEEK,
     PastHours,
@@ -70,12 +70,12 @@ log = logging.getLogger(__name__)
 
 HISTORY = "history.parquet"
 
-MOST_WINDOWS = 336  # Source: D4.2
-MOST_EXAMPLES = 32
+MAX_WINDOWS = 336  # Source: D4.2
+MAX_EXAMPLES = 32
 """The first windows of a baseline that show how a feature varies; then that is settled. A change that lasts is thus not
 learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality control", phases I and II.
 """
-FEWEST_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
+MIN_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
 
 _HISTORY = pa.schema(
     [
@@ -202,7 +202,7 @@ class WindowHistory:
         windows: list[dict[str, FeatureProfile]] = []
         for window_entry in self.entries:
             # An accepted window is no alarm, and one whose states are gone is passed over
-            if len(windows) < FEWEST_WINDOWS and window_entry.baseline == baseline and not window_entry.alarmed:
+            if len(windows) < MIN_WINDOWS and window_entry.baseline == baseline and not window_entry.alarmed:
                 profile = self._read_profile(window_entry)
                 if profile is not None:
                     windows.append(profile.features(names))
@@ -272,7 +272,7 @@ class WindowHistory:
         hours_of_day = {back % DAY for back in windows if back <= lookback_minutes}
         are_daily = hours_of_day == {0}
         if are_daily:
-            lookback_minutes = MOST_WEEKS * WEEK * DAY
+            lookback_minutes = MAX_WEEKS * WEEK * DAY
         windows = {back: entry for back, entry in windows.items() if back <= lookback_minutes}
         # How far each feature was from the baseline in those windows
         past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
@@ -285,7 +285,7 @@ class WindowHistory:
             seasonal = {name: past for name, past in past_by_feature.items() if past.may_be_seasonal}
         new_names = set(names) - learnt
         seasons = dict.fromkeys(new_names, Season(is_new=True))
-        if not seasonal or (len(hours_of_day) < FEWEST_HOURS and not are_daily):
+        if not seasonal or (len(hours_of_day) < MIN_HOURS and not are_daily):
             return {}, seasons
         # How far they were from the references of the clock that earlier windows were compared with
         past_hours = {reference: self._read_past_hours(reference, baseline, windows) for reference in CLOCK}
@@ -361,7 +361,7 @@ class WindowHistory:
         for name, by_reference in minutes_back.items():
             for reference, minutes in by_reference.items():
                 parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())]
-                total = _add_profiles(parts[:MOST_SEASONS], reference)
+                total = _add_profiles(parts[:MAX_SEASONS], reference)
                 if total is not None:
                     sums.setdefault(reference, []).append(total)
         return sums
@@ -441,10 +441,10 @@ class WindowHistory:
         """The history of the last windows, and of the examples of their baseline, in order of time."""
         history = replace(self, table=self.table.sort_by([(name, "ascending") for name in ("time", "reference")]))
         windows = self.entries
-        if len(windows) <= MOST_WINDOWS:
+        if len(windows) <= MAX_WINDOWS:
             return history
         # Examples stay however old they are: without them normal variation would be forgotten
-        is_kept = history._match_any("window", [entry.window for entry in windows[-MOST_WINDOWS:]])
+        is_kept = history._match_any("window", [entry.window for entry in windows[-MAX_WINDOWS:]])
         may_be_example = history._match(baseline=windows[-1].baseline, reference=BASELINE) & ~history.is_alarmed
         is_kept[may_be_example] |= _are_examples(history.table.filter(may_be_example))
         return replace(history, table=history.table.filter(is_kept))
@@ -491,7 +491,7 @@ def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
     counts = np.bincount(features[order])
     ranks = np.arange(len(order)) - np.repeat(counts.cumsum() - counts, counts)
     is_first = np.zeros(len(table), bool)
-    is_first[order[ranks < MOST_EXAMPLES]] = True
+    is_first[order[ranks < MAX_EXAMPLES]] = True
     return is_first
 
 
@@ -550,7 +550,7 @@ def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None)
     return {CLOCK_DAY: tuple(WEEK * DAY * week for week in weeks), CLOCK_WEEK: free_days}
 
 
-MOST_SEASONS = 14  # Source: D4.3
+MAX_SEASONS = 14  # Source: D4.3
 SEARCHED_MULTIPLE = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
 
 
@@ -571,9 +571,9 @@ def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tu
     times = [*sorted(by_time), parse_moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
     # Missing windows are skipped; rounding may name one twice
-    seasons = range(1, MOST_SEASONS + 1)
+    seasons = range(1, MAX_SEASONS + 1)
     earlier_times = dict.fromkeys(times[-1] - season * count * step for season in seasons)
-    return [by_time[time_before] for time_before in earlier_times if time_before in by_time], MOST_SEASONS
+    return [by_time[time_before] for time_before in earlier_times if time_before in by_time], MAX_SEASONS
 
 
 def _add_states(

@@ -68,7 +68,7 @@ from spark_model_monitor.reports.outputs.run_files import Run, read_current_run,
 from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.statistics.drift import compare_categorical, compare_numeric
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.storage import is_there, join, read_file
 from spark_model_monitor.value_class import value_class
 
@@ -391,7 +391,7 @@ def _locate_change(comparison: Compared, change: Change) -> str:
     """The segment of a change, if both runs have segments."""
     before, after = (sample.find_feature(change.name) for sample in (comparison.before, comparison.after))
     # Below the least effect every segment's share is noise
-    if after is None or (change.distance or 0.0) < LEAST_EFFECT:
+    if after is None or (change.distance or 0.0) < MIN_EFFECT:
         return ""
     where, segment = describe_location(compute_contributions(before, after))
     located = CheckResult(check=DRIFT, status=CheckStatus.PASSED, where=where or None, segment=segment)

@@ -33,8 +33,8 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.value_class import value_class
 
 WINDOWS = 24  # in each line, and in the drawings over time
-MOST_CAUSES = 8
-MOST_LINES = 3_000  # models; the page says how many more there are
+MAX_CAUSES = 8
+MAX_LINES = 3_000  # models; the page says how many more there are
 LONGEST = 100  # length of a sentence in characters, so that a line stays low
 
 EXPLANATIONS = (
@@ -180,11 +180,11 @@ def create_fleet_page(
     # A model stands where its worst monitor does
     models = group_by(sorted(watched, key=_rank_monitor), lambda monitor: monitor.model or monitor.name)
     kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
-    lines = [_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MOST_LINES]]
+    lines = [_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MAX_LINES]]
     titles = (noun, *(KINDS.get(kind, "entry") for kind in kinds))
     titles += ("since", "what", f"last {WINDOWS} windows", "owner", "tags")
     # The worst are kept, so what is left out needs no action
-    left = len(models) - MOST_LINES
+    left = len(models) - MAX_LINES
     more = ""
     if left > 0:
         more = f"{format_noun_count(left, f'more {noun}')}, of which none is worse, are left out."
@@ -271,7 +271,7 @@ def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
         for window in monitor.windows[-2:-1]:
             before.update(tuple(dict.fromkeys(window.causes)))
     # Model quality and bias name no columns; then there is one bar for all
-    counts = now.most_common(MOST_CAUSES) or [("violations", len(bad))]
+    counts = now.most_common(MAX_CAUSES) or [("violations", len(bad))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
     return PointChart(

@@ -32,7 +32,7 @@ from spark_model_monitor.reports.history_page.past_run import (
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.value_class import value_class
 
-MOST_GAPS = 5_000  # the most windows to insert between runs for missing ones
+MAX_GAPS = 5_000  # the most windows to insert between runs for missing ones
 
 Window = tuple[datetime, datetime]
 
@@ -287,12 +287,12 @@ def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
     first = windows[0][0]
     steps = [(start - first) / rhythm for start, _ in windows]
     # Inserted windows have to meet all the others, and two runs a decade apart must not make a page of hours
-    if any(step != round(step) for step in steps) or steps[-1] >= MOST_GAPS:
+    if any(step != round(step) for step in steps) or steps[-1] >= MAX_GAPS:
         return list(windows)
     return [(first + index * rhythm, first + index * rhythm + length) for index in range(round(steps[-1]) + 1)]
 
 
-MOST_ROWS = 2_000
+MAX_ROWS = 2_000
 DETAILED_WINDOWS = 24  # the last windows, which have distributions of all features on the page
 BINS = 22
 NO_VALUE = 255
@@ -312,7 +312,7 @@ def create_feature_map(
         return ["No file names what was looked at."]
     # The rows that matter most are kept if the page has no room for all
     order = _sort_rows(series)
-    rows = order[:MOST_ROWS]
+    rows = order[:MAX_ROWS]
     drawn = np.where(series.is_metric[:, None], np.nan, series.of("distance"))[rows]
     # 0 to 250 for a distance from 0 to 1; 251 to 254 are unused
     quantised = np.rint(np.clip(np.nan_to_num(drawn), 0, 1) * 250)
@@ -346,8 +346,8 @@ def create_feature_map(
     }
     # The reader should know what isn't there, and how to get it
     notes = []
-    if len(order) > MOST_ROWS:
-        notes.append(f"{len(order) - MOST_ROWS:,} more features, which were violated less, stand in the tables.")
+    if len(order) > MAX_ROWS:
+        notes.append(f"{len(order) - MAX_ROWS:,} more features, which were violated less, stand in the tables.")
     if left_out:
         notes.append(
             f"Distributions of {left_out:,} windows of features are left out to keep the page small; --max-size lets them in, "

@@ -37,7 +37,7 @@ from spark_model_monitor.monitors.change_cards import FeatureLine, PageFeature, 
 from spark_model_monitor.monitors.data_quality.report.charts import create_overlay
 from spark_model_monitor.reports.history_page.history import History, Series, create_feature_map
 from spark_model_monitor.reports.history_page.over_time import (
-    MOST_TICKS,
+    MAX_TICKS,
     count_records,
     create_hours,
     create_tracks,
@@ -67,7 +67,7 @@ class PageContext:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-MOST_NAMED = 5  # names in a window's line
+MAX_NAMED = 5  # names in a window's line
 
 
 def create_history_page(
@@ -247,7 +247,7 @@ def _create_feature(
         now=format_number(run.number(column, name)),
         # One number if the share of missing values is the baseline's
         missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
-        trend=create_hours(series, row, (), MOST_TICKS),
+        trend=create_hours(series, row, (), MAX_TICKS),
         note=note,
     )
     return PageFeature(
@@ -338,10 +338,10 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
             continue
         names = [name for run in runs for name in run.violated]
         count = sum(run.violations for run in runs)
-        texts = [list_names(names, MOST_NAMED)] if names else []
+        texts = [list_names(names, MAX_NAMED)] if names else []
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
-            texts.append(f"may have changed: {list_names(unsure, MOST_NAMED)}")
+            texts.append(f"may have changed: {list_names(unsure, MAX_NAMED)}")
         # Names are cut to a few; the run's page has them all
         rows = records[index]
         # A window in which nothing was judged is not fine

@@ -29,13 +29,13 @@ from spark_model_monitor.reports.outputs.result_tables import SUMMARY
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS, PAGE
 from spark_model_monitor.storage import is_there, join, read_file
 
-MOST_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
+MAX_FIRST = 2  # metrics of each monitor that are drawn over time, before what changed
 # bars over time in a card and in a cell; with more windows, several share a bar
-MOST_BARS = 120
-MOST_TICKS = 40
+MAX_BARS = 120
+MAX_TICKS = 40
 
 
-def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int = MOST_BARS) -> Hours:
+def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int = MAX_BARS) -> Hours:
     """A feature's distances, or a metric's values, by window; the limit if it separates violated ones from others."""
     is_metric = series.is_metric[row]
     bad = series.is_violated[row]
@@ -157,7 +157,7 @@ def _list_metric_tracks(series: Series) -> list[Track]:
     has_threshold = ~np.isnan(series.of("threshold")).all(axis=1)
     rows = np.flatnonzero(series.is_metric & series.is_violated.any(axis=1) & has_threshold)
     most_violated_first = sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))
-    return [_create_metric_track(series, row) for row in most_violated_first[:MOST_FIRST]]
+    return [_create_metric_track(series, row) for row in most_violated_first[:MAX_FIRST]]
 
 
 def _create_metric_track(series: Series, row: int) -> Track:
@@ -211,7 +211,7 @@ def is_of_changes(series: Series) -> bool:
     return series.analysis_type == "MODEL_EXPLAINABILITY"
 
 
-MOST_WINDOWS = 24  # windows on a run's page, including its own
+MAX_WINDOWS = 24  # windows on a run's page, including its own
 HISTORY = "history.html"
 
 
@@ -228,9 +228,9 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
     end = parse_moment(described.window.end)
     length = end - start
     # Windows of one length up to this one, whether or not they ran
-    windows = [(start - position * length, end - position * length) for position in reversed(range(MOST_WINDOWS))]
+    windows = [(start - position * length, end - position * length) for position in reversed(range(MAX_WINDOWS))]
     # This run isn't published yet, so its summary is given; the others are read, one small file each
-    runs = {MOST_WINDOWS - 1: parse_summary(summary, output_path, output_path, described)}
+    runs = {MAX_WINDOWS - 1: parse_summary(summary, output_path, output_path, described)}
     for position, (began, _) in enumerate(windows[:-1]):
         path = join(top, f"{began + (hour - start):{HOUR_NAME}}", SUMMARY)
         try:

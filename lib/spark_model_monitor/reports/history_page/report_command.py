@@ -32,7 +32,7 @@ from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.storage import hold, is_there, join, resolve_path
 from spark_model_monitor.value_class import value_class
 
-MOST_BYTES = "5MB"
+MAX_BYTES = "5MB"
 OUTPUT = "history.html"
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
@@ -51,7 +51,7 @@ class HistoryRequest:
     last: int | None = None
     features: Sequence[str] = ()
     title: str | None = None
-    most_bytes: str = MOST_BYTES
+    most_bytes: str = MAX_BYTES
 
 
 def create_report(request: HistoryRequest) -> Report:
@@ -69,7 +69,7 @@ def report(
     last: int | None = None,
     features: Sequence[str] = (),
     title: str | None = None,
-    max_size: str = MOST_BYTES,
+    max_size: str = MAX_BYTES,
 ) -> Report:
     """Show the history of many runs as one page, in a notebook too.
 

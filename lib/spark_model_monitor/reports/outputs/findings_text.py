@@ -14,10 +14,10 @@ from spark_model_monitor.documents.page import Headline, Highlight, shorten_name
 from spark_model_monitor.documents.run_description import RunWindow
 from spark_model_monitor.reports.outputs.printable import printable
 
-MOST_LINES = 20
+MAX_LINES = 20
 WIDTH = 100
-LEAST_WIDTH = 40
-MOST_OF_CHANGE = 3  # lines
+MIN_WIDTH = 40
+MAX_OF_CHANGE = 3  # lines
 SIGNS = {Highlight.BAD: "✗", Highlight.GOOD: "✓", Highlight.UNSURE: "?", Highlight.NONE: "•"}
 COLOURS = {"✗": "31", "✓": "32", "?": "33"}  # red, green, yellow of a terminal
 
@@ -30,16 +30,16 @@ def write_findings(
     width: int | None = None,
     is_coloured: bool = False,
 ) -> str:
-    """At most `MOST_LINES` lines. width: of a terminal, to which the sentence is wrapped; None leaves it on one line."""
+    """At most `MAX_LINES` lines. width: of a terminal, to which the sentence is wrapped; None leaves it on one line."""
     # The sentence, and below a blank line each change in a few lines
     lines = [printable(f"{SIGNS[headline.mark]} {headline}")]
     if width is not None:
-        lines = textwrap.wrap(lines[0], max(width, LEAST_WIDTH), break_long_words=False, break_on_hyphens=False)
+        lines = textwrap.wrap(lines[0], max(width, MIN_WIDTH), break_long_words=False, break_on_hyphens=False)
     num_bold = len(lines)
     wrapper = textwrap.TextWrapper(
-        max(width or WIDTH, LEAST_WIDTH),
+        max(width or WIDTH, MIN_WIDTH),
         subsequent_indent="  ",
-        max_lines=MOST_OF_CHANGE,
+        max_lines=MAX_OF_CHANGE,
         placeholder=" …",
         break_on_hyphens=False,
     )
@@ -50,7 +50,7 @@ def write_findings(
     # As many changes as there is room for, and the number of the others
     for index, change_lines in enumerate(changes):
         is_last = index == len(changes) - 1
-        if len(lines) + len(change_lines) + (not is_last) > MOST_LINES:
+        if len(lines) + len(change_lines) + (not is_last) > MAX_LINES:
             lines.append(f"and {len(changes) - index:,} more")
             break
         lines += change_lines

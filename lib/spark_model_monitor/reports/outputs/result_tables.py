@@ -32,7 +32,7 @@ SUMMARY = "summary.parquet"
 CHECKS = "checks.parquet"
 VERSION = "1"
 FULL_SHARE = 65_535  # the encoding of a share of 1
-MOST_BYTES_OF_BINS = 2**26  # decompressed, as few bytes can expand to many; a wide data set has a megabyte
+MAX_BYTES_OF_BINS = 2**26  # decompressed, as few bytes can expand to many; a wide data set has a megabyte
 
 SMALL_BYTES = 2**19  # of a table in memory: a window of some dozen features has a third of that
 SMALL_LEVEL = 6  # of zstd: a sixth less than its first level, in 4 ms for the states of 20 features
@@ -154,7 +154,7 @@ def decode_bins(metadata: Mapping[bytes, bytes]) -> BinsByFeature:
 
 @lru_cache(16)  # runs of one baseline have the same bins: a month's page holds them once, a tenth of its memory
 def _decode_bins_text(encoded: bytes) -> BinsByFeature:
-    text = zlib.decompressobj().decompress(base64.b64decode(encoded), MOST_BYTES_OF_BINS)
+    text = zlib.decompressobj().decompress(base64.b64decode(encoded), MAX_BYTES_OF_BINS)
     bins: BinsByFeature = json.loads(text)
     for ends in bins.values():
         # Categories have names, numbers the two ends of their axis

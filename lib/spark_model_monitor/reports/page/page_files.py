@@ -27,8 +27,8 @@ from spark_model_monitor import __title__
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     LINES_SHOWN,
-    MOST_CARDS,
-    MOST_LINES,
+    MAX_CARDS,
+    MAX_LINES,
     Block,
     Cards,
     FeatureMap,
@@ -161,8 +161,8 @@ _TEMPLATES.globals |= {
     "format_number": format_number,
     "format_percent": format_percent,
     "shorten_name": shorten_name,
-    "most_cards": MOST_CARDS,
-    "most_lines": MOST_LINES,
+    "most_cards": MAX_CARDS,
+    "most_lines": MAX_LINES,
     "lines_shown": LINES_SHOWN,
     "long_word": LONG_WORD,
     "pairs": lambda columns, cells: zip(columns, cells, strict=True),

@@ -38,12 +38,12 @@ BAD_BACKGROUND = "#fdf3f2"
 
 # of a chart, in pixels of the page: letters before the axis, its least length, room to its right, and height of each line
 NAME_LETTERS = 34
-LEAST_AXIS = 210
+MIN_AXIS = 210
 NUMBERS = 60
 LINE = 26
 
-FEWEST_LETTERS = 7
-MOST_LETTERS = 44
+MIN_LETTERS = 7
+MAX_LETTERS = 44
 """Table columns share the width in proportion to the letters of their longest cells, within these limits."""
 
 
@@ -126,8 +126,8 @@ def _draw_chart(chart: PointChart) -> Drawing:
     # The axis is to the right of the longest name; a few lines are as high as a drawing, too
     longest = max((len(point.name) for point in chart.points), default=0)
     left = 14 + 6.4 * min(longest, NAME_LETTERS)
-    right = max(left + LEAST_AXIS, svg.WIDTH)
-    pitch = max(LINE, svg.LEAST_HEIGHT / max(1, len(chart.points)))
+    right = max(left + MIN_AXIS, svg.WIDTH)
+    pitch = max(LINE, svg.MIN_HEIGHT / max(1, len(chart.points)))
     height = pitch * len(chart.points)
     # In pixels of the page, scaled to points
     scale = WIDTH / (right + NUMBERS)
@@ -176,7 +176,7 @@ def _create_table(table: PageTable, styles: dict[str, ParagraphStyle]) -> Table:
         max(map(len, (column.title, *(str(line.cells[index]) for line in table.lines))))
         for index, column in enumerate(table.columns)
     )
-    shares = [min(max(letters, FEWEST_LETTERS), MOST_LETTERS) for letters in longest]
+    shares = [min(max(letters, MIN_LETTERS), MAX_LETTERS) for letters in longest]
     widths = [WIDTH * share / sum(shares) for share in shares]
     # (column, row) pairs; -1 is the last one, row 0 the header
     lines: list[Any] = [

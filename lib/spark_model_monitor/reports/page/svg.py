@@ -29,9 +29,9 @@ HOURS = 276, 30
 LONG_TIME = 8  # letters of a window's name beyond which fewer are shown
 TICKS = 120, 14
 BAR = 32  # height of a category with its name
-MOST_NAMED = 8  # categories in a chart; those with the largest change
+MAX_NAMED = 8  # categories in a chart; those with the largest change
 SQUARE_SIDE = 200  # side length of a curve's square
-LEAST_HEIGHT = 100  # minimum height of a chart of points
+MIN_HEIGHT = 100  # minimum height of a chart of points
 # of a page's chart of points: height of each value with its name, and units of its axis
 POINT = 36
 UNITS = 1000
@@ -43,8 +43,8 @@ FONT_SIZE = 12  # pixels of all text in drawings, which never scales
 # size of a drawing over time
 TRACK = 720
 HIGH = 36
-MOST_NUMBERS = 36  # up to this many windows, cells show a number
-MOST_TICKS = 8
+MAX_NUMBERS = 36  # up to this many windows, cells show a number
+MAX_TICKS = 8
 PHONE = 330  # pixels of a drawing over time on a phone
 
 
@@ -86,7 +86,7 @@ def list_categories(overlay: Overlay) -> list[tuple[str, float, float | None, st
     categories = []
     for row in rows:
         name, before, now = row
-        if row in shown_rows[:MOST_NAMED] and (before or now or name not in ("new", "others")):
+        if row in shown_rows[:MAX_NAMED] and (before or now or name not in ("new", "others")):
             shares = [before] if now is None else [before, now]
             categories.append((*row, " → ".join(map(format_percent, shares))))
     return categories
@@ -117,7 +117,7 @@ def draw_curve(points: Sequence[tuple[float, float]]) -> str:
 
 def compute_height(chart: PointChart) -> float:
     """The height of a page's chart of points."""
-    return round(max(POINT, LEAST_HEIGHT / max(1, len(chart.points))) * len(chart.points), 1)
+    return round(max(POINT, MIN_HEIGHT / max(1, len(chart.points))) * len(chart.points), 1)
 
 
 def compute_fraction(value: float, chart: PointChart) -> float:
@@ -270,7 +270,7 @@ def is_crowded(track: Track) -> bool:
     return len(track.values) * (2 + 8 * digits) > PHONE
 
 
-def choose_ticks(times: Sequence[str], most_ticks: int = MOST_TICKS) -> list[tuple[float, str]]:
+def choose_ticks(times: Sequence[str], most_ticks: int = MAX_TICKS) -> list[tuple[float, str]]:
     """Some of the windows' names, evenly spaced, without the day if all have the same; half as many if they are long.
     Each with the start position of its window, as a share of the width.
     """

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 SMTP_VARIABLES = tuple(f"MODEL_MONITOR_SMTP_{name}" for name in ("HOST", "SECURITY", "FROM", "USER", "PASSWORD"))
 WEBHOOK_SECRET = "MODEL_MONITOR_WEBHOOK_SECRET"  # the variable with the secret that signs the document
 
-AWS_MOST_ATTEMPTS = 5  # for one request, including the first; boto3's standard mode waits longer each time, up to 20 s
+AWS_MAX_ATTEMPTS = 5  # for one request, including the first; boto3's standard mode waits longer each time, up to 20 s
 
 NO_BOTO3 = "the sink {service} needs boto3; install it: pip install 'spark-model-monitor[s3]'"
 NO_REGION = "the sink {service} needs a region; set the variable AWS_DEFAULT_REGION, for example to eu-central-1"
@@ -49,7 +49,7 @@ def create_aws_client(service: str, region: str | None = None) -> BaseClient:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
-    retries = {"mode": "standard", "total_max_attempts": AWS_MOST_ATTEMPTS}
+    retries = {"mode": "standard", "total_max_attempts": AWS_MAX_ATTEMPTS}
     settings = Config(retries=retries, connect_timeout=10, read_timeout=20)
     try:
         # a session of its own: boto3's shared session would keep the first credentials that it found
@@ -176,7 +176,7 @@ def open_local_page(report: Report) -> Iterator[str | None]:
 
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # responses that may be temporary
-MOST_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them
+MAX_ATTEMPTS = 3  # of one delivery, including the first; with pauses of 1 s and 2 s between them
 
 
 class PassingFailure(SinkFailed):
@@ -201,7 +201,7 @@ def describe_unreachable(server: str, error: Exception) -> SinkFailed:
 
 
 def attempt(send: Callable[[], None], environment: Environment) -> None:
-    """Call `send`, and again after a pause while it raises PassingFailure, at most `MOST_ATTEMPTS` times in all.
+    """Call `send`, and again after a pause while it raises PassingFailure, at most `MAX_ATTEMPTS` times in all.
 
     Raises the last exception of `send`.
     """
@@ -215,7 +215,7 @@ def attempt(send: Callable[[], None], environment: Environment) -> None:
     # The library's own retries of HTTP (urllib3, requests) log the whole URL, whose path may be a secret.
     Retrying(
         retry=retry_if_exception_type(PassingFailure),
-        stop=stop_after_attempt(MOST_ATTEMPTS),
+        stop=stop_after_attempt(MAX_ATTEMPTS),
         wait=wait_exponential(multiplier=1),
         sleep=environment.pause,
         before_sleep=_log_retry,

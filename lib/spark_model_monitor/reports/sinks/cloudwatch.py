@@ -16,8 +16,8 @@ from spark_model_monitor.reports.sinks import Environment, register_sink, transl
 
 log = logging.getLogger(__name__)
 
-MOST_METRICS = 1_000
-MOST_BYTES = 1_000_000  # for one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
+MAX_METRICS = 1_000
+MAX_BYTES = 1_000_000  # for one request. Source: CloudWatch's quotas of PutMetricData: 1,000 metrics, 1 MB.
 LONGEST_NAME = 255  # characters of a metric's name or a namespace. Source: CloudWatch's API model.
 
 NUMBER_OF_VIOLATIONS = "total_number_of_violations"
@@ -84,10 +84,10 @@ def split_batches(metrics: Iterable[Mapping[str, Json]]) -> Iterator[list[Mappin
     size = 0
     for metric in metrics:
         # In a form-encoded request before compression, the longest format that CloudWatch accepts
-        beginning = f"&MetricData.member.{MOST_METRICS}."
+        beginning = f"&MetricData.member.{MAX_METRICS}."
         added = sum(len(f"{beginning}{key}={quote_plus(text)}") for key, text in _list_leaves(metric, ""))
         # A single metric that is too large is sent alone, and refused alone
-        if batch and (len(batch) == MOST_METRICS or size + added > MOST_BYTES):
+        if batch and (len(batch) == MAX_METRICS or size + added > MAX_BYTES):
             yield batch
             batch = []
             size = 0

@@ -140,8 +140,8 @@ class Placeholder:
 
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
-LEAST_SIZE = 2**10
-MOST_SIZE = 2**30
+MIN_SIZE = 2**10
+MAX_SIZE = 2**30
 """Limits of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
 
 YES = ("true", "yes", "1", "on", "enabled")
@@ -220,7 +220,7 @@ def _read_size(value: Any) -> Any:
     size_bytes = 0
     if match:
         size_bytes = int(match[1]) * UNITS[match[2].lower()]
-    if not LEAST_SIZE <= size_bytes <= MOST_SIZE:
+    if not MIN_SIZE <= size_bytes <= MAX_SIZE:
         raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
     return size_bytes
 

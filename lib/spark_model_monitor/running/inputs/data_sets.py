@@ -32,7 +32,7 @@ from spark_model_monitor.data.records.outcome_values import NO_RECORDS, FeatureR
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.explainability.attribution_results import AttributionBaseline
-from spark_model_monitor.monitors.predictors.error_model import MOST_ROWS as ERROR_ROWS
+from spark_model_monitor.monitors.predictors.error_model import MAX_ROWS as ERROR_ROWS
 from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL, ErrorModel
 from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.running.configuration.contract import JobConfig

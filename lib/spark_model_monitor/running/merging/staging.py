@@ -23,7 +23,7 @@ from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 
 SLICE_BYTES = 128 * 2**20
-MOST_SLICES = 60  # a large hour is sorted in slices by time, which are concatenated afterwards
+MAX_SLICES = 60  # a large hour is sorted in slices by time, which are concatenated afterwards
 
 NO_PARTS = Parts(("",), 1)
 
@@ -106,7 +106,7 @@ def plan_parts(captures: HourlySource, remembered: Collection[HourFolder]) -> Pa
     branches.update(hour.branch for hour in remembered)
     # Rounded up; an hour without bytes is one slice, too
     num_slices = max(1, math.ceil(captures.largest_hour_bytes / SLICE_BYTES))
-    return Parts(tuple(sorted(branches)) or ("",), min(MOST_SLICES, num_slices))
+    return Parts(tuple(sorted(branches)) or ("",), min(MAX_SLICES, num_slices))
 
 
 def stage(

@@ -75,9 +75,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEAST_SHARED_IDS = (
-    0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
-)
+MIN_SHARED_IDS = 0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
 UNEVEN = 0.001  # probability below which a split is not the planned one
 OF_CAPTURES = ("capture", "merged")
 
@@ -477,7 +475,7 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, lis
     common = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
     fewer = min(len(side_rows.frame) for side_rows in both_sides)
     # Between none and nearly all, nobody can tell which design it was, and a guess would be wrong
-    if trial.design is None and 0 < len(common) < LEAST_SHARED_IDS * fewer:
+    if trial.design is None and 0 < len(common) < MIN_SHARED_IDS * fewer:
         raise BadInput(
             f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
             "the same rows; write --design shadow or --design split"

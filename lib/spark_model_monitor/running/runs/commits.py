@@ -35,7 +35,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline
 from spark_model_monitor.reports.alerts import read_alerts
-from spark_model_monitor.reports.history.variation import MOST_WINDOWS, read_history
+from spark_model_monitor.reports.history.variation import MAX_WINDOWS, read_history
 from spark_model_monitor.reports.outputs.run_files import read_document, run_before
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.inputs import run_inputs
@@ -55,10 +55,10 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-LEAST_COMMITS = 9
+MIN_COMMITS = 9
 FEWEST = 16
 PART = 3
-MOST_COMMITS = 64
+MAX_COMMITS = 64
 """Number of commits in a baseline: with fewer than the least, the eight others can't show an outlier; all commits up to
 twice the fewest, above that a third, up to the most. Source: D4.2."""
 
@@ -67,8 +67,8 @@ STRAYING = ("missing", *SCORES_OF_VALUES)  # standard normal scores
 # a commit is late after twice the longest gap between commits, if this many gaps are known
 GAPS = 8
 LATE_GAP_MULTIPLE = 2
-MOST_LISTED_COMMITS = 5
-FEWEST_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
+MAX_LISTED_COMMITS = 5
+MIN_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
 NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
 EXCLUDED_OPTION = "exclude_features_attribute"
 OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
@@ -95,7 +95,7 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     if not isinstance(monitor, DataQualityMonitor):
         raise BadConfiguration(NO_TABLE)
     engine = job.engine
-    commits = list_commits(engine, name)[-MOST_WINDOWS:]
+    commits = list_commits(engine, name)[-MAX_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
     # Commits are windows of a history; those up to its last one are judged already
@@ -150,7 +150,7 @@ def _count_enough_commits(commits: Sequence[Commit]) -> int:
     """How many of the first commits form the baseline."""
     if len(commits) < 2 * FEWEST:
         return len(commits)
-    return min(MOST_COMMITS, max(FEWEST, len(commits) // PART))
+    return min(MAX_COMMITS, max(FEWEST, len(commits) // PART))
 
 
 def _baseline_path(config: JobConfig) -> str:
@@ -241,7 +241,7 @@ def _publish_learnt_baseline(
     for number, window in enumerate(windows):
         # Each commit is judged beside the others, never beside itself
         other_commits = None
-        if len(windows) >= LEAST_COMMITS:
+        if len(windows) >= MIN_COMMITS:
             other_commits = learnt_commits.build_baseline(number)
         end = window.config.end_time
         if other_commits is not None and end is not None:
@@ -269,9 +269,7 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
         means = [feature.moments.average for feature in features if feature.moments and feature.moments.count]
         rises = len(means) == len(features) and all(mean <= next_mean for mean, next_mean in pairwise(means))
         texts = {tuple(feature.exact_domain or ()) for feature in features}
-        if len(features) >= LEAST_COMMITS and (
-            (rises and means[0] < means[-1]) or (single and len(texts) >= FEWEST_VALUES)
-        ):
+        if len(features) >= MIN_COMMITS and ((rises and means[0] < means[-1]) or (single and len(texts) >= MIN_VALUES)):
             identifying.append(name)
     return identifying
 
@@ -434,15 +432,15 @@ def _format_exit_message(
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
     if not odd:
         learning = ""
-        if len(judged_windows) < LEAST_COMMITS and judged_windows[0][1].baseline is None:
-            learning = f"; verdicts begin with {LEAST_COMMITS}"
+        if len(judged_windows) < MIN_COMMITS and judged_windows[0][1].baseline is None:
+            learning = f"; verdicts begin with {MIN_COMMITS}"
         return f"Completed: {counted}{learning}.", status
-    return f"CompletedWithViolations: {counted}: {list_names(named_commits, MOST_LISTED_COMMITS)}.", status
+    return f"CompletedWithViolations: {counted}: {list_names(named_commits, MAX_LISTED_COMMITS)}.", status
 
 
 def _list_changed_features(findings: Findings) -> list[str]:
     """The features with violations, or the check if the violation has no feature."""
     violated = [check_result for check_result in findings.results if check_result.is_violated]
     return list(dict.fromkeys(check_result.feature or check_result.check for check_result in violated))[
-        :MOST_LISTED_COMMITS
+        :MAX_LISTED_COMMITS
     ]

@@ -313,7 +313,7 @@ def _uncollected() -> Iterator[None]:
             gc.set_threshold(*before)
 
 
-MOST_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
+MAX_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
 
 
 @value_class
@@ -377,7 +377,7 @@ class _Reading:
         return _describe(self.monitor, scanned, ledger, context), dataset
 
     def _scan_until_read(
-        self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MOST_SCANS
+        self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MAX_SCANS
     ) -> tuple[Scanned, Ledger, Dataset]:
         """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
         form in which it was read last. scans: how many are left.

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
-MOST_LISTED_COLUMNS = 10  # columns that are named; the rest are only counted
+MAX_LISTED_COLUMNS = 10  # columns that are named; the rest are only counted
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
@@ -67,7 +67,7 @@ def warn_of_nan_texts(profile: Profile) -> None:
     names = [name for name, count in cells.items() if count]
     if not names:
         return
-    named = list_names([*map(repr, names)], MOST_LISTED_COLUMNS)
+    named = list_names([*map(repr, names)], MAX_LISTED_COLUMNS)
     log.warning(
         "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
         "frame itself",

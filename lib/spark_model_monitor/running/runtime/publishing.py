@@ -43,8 +43,8 @@ from spark_model_monitor.reports.history.rule_metrics import mark_window_with_ru
 from spark_model_monitor.reports.history.variation import WindowEntry, read_history, write_history
 from spark_model_monitor.reports.notices import (
     DATA_HINT,
+    MAX_VIOLATIONS,
     MISSED,
-    MOST_VIOLATIONS,
     TRAFFIC_FELL,
     TRAFFIC_IS_BACK,
     AlertReport,
@@ -222,7 +222,7 @@ def run_postprocessor(path: str | None) -> None:
     log.info("ran %s of %s", HANDLER, path)
 
 
-MOST_CARRIED_ALARMS = 100  # alarms of a window that are passed on to the next one
+MAX_CARRIED_ALARMS = 100  # alarms of a window that are passed on to the next one
 
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
@@ -344,7 +344,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     name, time = identify_window(config) or (f"run {run.run_id}", now)
     window = config.find_window()
     began = format_moment(window.start if window is not None else time)
-    since = list(list_alarm_starts(findings.results, began).items())[:MOST_CARRIED_ALARMS]
+    since = list(list_alarm_starts(findings.results, began).items())[:MAX_CARRIED_ALARMS]
     violated = [check_result for check_result in findings.results if check_result.is_violation]
     return MonitoredWindow(
         window=name,
@@ -355,7 +355,7 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
         since=dict(since) or None,
         recurring=(bool(violated) and all(map(seasonal_drift.is_recurring, violated))) or None,
         outcome=None if config.replays_service else findings.outcome,
-        unsure=tuple(feature.name for feature in findings.unsure[:MOST_CARRIED_ALARMS]) or None,
+        unsure=tuple(feature.name for feature in findings.unsure[:MAX_CARRIED_ALARMS]) or None,
     )
 
 
@@ -388,7 +388,7 @@ def make_report(
     verdict = ReportedVerdict(
         violations=findings.count,
         worst=select_worst(violations, findings.results),
-        alarms=tuple(alarm.sentence() for alarm in alarms[:MOST_VIOLATIONS]),
+        alarms=tuple(alarm.sentence() for alarm in alarms[:MAX_VIOLATIONS]),
         alarm_count=len(alarms),
         said=findings.headline(),
         outcome=findings.outcome,

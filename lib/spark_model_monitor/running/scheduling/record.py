@@ -32,15 +32,15 @@ from spark_model_monitor.storage.lease import Lease
 
 log = logging.getLogger(__name__)
 
-MOST_EXECUTIONS = 1_000  # this many are kept, the latest
+MAX_EXECUTIONS = 1_000  # this many are kept, the latest
 # Of the runs, so many stay in the record when the others move to the file of earlier ones; twice as many are there before
 RECENT = 25
 EARLIER = f"earlier-{Executions.FILE_NAME}"
-MOST_ATTEMPTS = 3  # a run stopped this often is given up: it may be what crashes the machine
+MAX_ATTEMPTS = 3  # a run stopped this often is given up: it may be what crashes the machine
 RUNNING_STATUSES = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 YEARS = range(2000, 3000)  # of times in a record: hourly runs since the year 1 would be checked one by one
 
-GIVEN_UP = f"stopped {MOST_ATTEMPTS} times from outside, with its job, its caller or its machine; run it again by --retry-failed"
+GIVEN_UP = f"stopped {MAX_ATTEMPTS} times from outside, with its job, its caller or its machine; run it again by --retry-failed"
 
 SHARED_WAIT = timedelta(seconds=5)  # of several processes that come at once, one gets on within this time
 
@@ -170,7 +170,7 @@ class Record:
 
         message: what is known of the end, for as long as the run is due.
         """
-        if execution.attempts < MOST_ATTEMPTS:
+        if execution.attempts < MAX_ATTEMPTS:
             return self.put(execution, status=ExecutionStatus.PENDING, process=None, exit_message=message)
         # A run that kills its host each time would otherwise be started for ever
         # One write for both: a kill in between would hide it from the sinks
@@ -197,7 +197,7 @@ class Record:
         """Replace the record of a run by its present state, and write the file."""
         changed = execution.model_copy(update={**changes, "last_modified_time": format_moment(self._now())})
         # ISO times sort as texts; of very many runs only the latest are kept
-        ordered = sorted([*self._other_runs(execution), changed], key=lambda run: run.scheduled_time)[-MOST_EXECUTIONS:]
+        ordered = sorted([*self._other_runs(execution), changed], key=lambda run: run.scheduled_time)[-MAX_EXECUTIONS:]
         if len(ordered) > 2 * RECENT:
             ordered = self._move_earlier(ordered)
         self._change(executions=tuple(ordered))
@@ -217,7 +217,7 @@ class Record:
             log.warning("%s; it is %s now", error, _put_aside(self._earlier_path))
             earlier = ()
         # Written first: after a kill a run may stand in both, and that of the record counts
-        merged = _merge_runs(earlier, moved)[-MOST_EXECUTIONS:]
+        merged = _merge_runs(earlier, moved)[-MAX_EXECUTIONS:]
         content = Executions(since=self.executions.since, executions=tuple(merged))
         write_file(self._earlier_path, content.to_json().encode())
         # Those under way stay, as somebody will write how they end
@@ -239,7 +239,7 @@ class Record:
 
         Raises BadDocument if that can't be parsed.
         """
-        return _merge_runs(self._read_earlier(), self.executions.executions)[-MOST_EXECUTIONS:]
+        return _merge_runs(self._read_earlier(), self.executions.executions)[-MAX_EXECUTIONS:]
 
     def read_latest(self, count: int) -> list[Execution]:
         """So many latest runs, in the service's order of listing. Raises as `read_all`."""
@@ -372,7 +372,7 @@ def _is_alive(execution: Execution) -> bool:
 
 
 LISTED = 10
-MOST_LISTED = 100  # runs in one listing: by default, and at most. Source: C10d.
+MAX_LISTED = 100  # runs in one listing: by default, and at most. Source: C10d.
 
 LONGEST_MESSAGE = 60
 

@@ -18,7 +18,7 @@ from spark_model_monitor.reports.history.maintenance import PrunableKind, expire
 from spark_model_monitor.reports.outputs.run_files import CURRENT
 from spark_model_monitor.running.configuration.offsets import full_hour, read_offset
 from spark_model_monitor.running.runtime.status import NO_COMMIT, failed
-from spark_model_monitor.running.scheduling.record import MOST_EXECUTIONS, Record, scheduled_times
+from spark_model_monitor.running.scheduling.record import MAX_EXECUTIONS, Record, scheduled_times
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.value_class import value_class
 
@@ -44,9 +44,9 @@ class Retention:
         if not isinstance(keep.windows, int):
             return cls(None, _read_age(keep.windows, f"{where}.windows"), pages, states)
         # The record of runs, which counts them, has no more
-        if keep.windows > MOST_EXECUTIONS:
+        if keep.windows > MAX_EXECUTIONS:
             raise BadConfiguration(
-                f"{where}.windows is {keep.windows}; it has to be at most {MOST_EXECUTIONS}, or an age, such as '400 days'"
+                f"{where}.windows is {keep.windows}; it has to be at most {MAX_EXECUTIONS}, or an age, such as '400 days'"
             )
         return cls(keep.windows, None, pages, states)
 

@@ -41,7 +41,7 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-MOST_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
+MAX_WINDOWS = 720  # on the page of a schedule's runs: a month of hours
 OVERDUE_STATUS = 1  # the exit status of `--check` if runs are overdue
 
 
@@ -78,8 +78,8 @@ class Request:
     log_style: LogStyle = SUMMARY
 
     def __post_init__(self) -> None:
-        if not 1 <= self.most <= records.MOST_LISTED:
-            raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {records.MOST_LISTED}")
+        if not 1 <= self.most <= records.MAX_LISTED:
+            raise BadConfiguration(f"--max-results is {self.most}; it has to be from 1 to {records.MAX_LISTED}")
         if self.at_once < 1:
             raise BadConfiguration(f"--at-once is {self.at_once}; write how many jobs go on side by side, from 1 on")
         if self.alarms_per_month is not None:
@@ -346,7 +346,7 @@ def _write_history(plan: Plan) -> int:
     from spark_model_monitor.reports.history_page import report_command as reports
 
     try:
-        reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MOST_WINDOWS), None, StringIO())
+        reports.main(reports.HistoryRequest([plan.folder_of_runs()], last=MAX_WINDOWS), None, StringIO())
     except Exception as error:
         require_going_on()
         log.warning("%s: the history of runs: %s", plan.name, describe_failure(error).reason)

@@ -18,7 +18,7 @@ from spark_model_monitor.stopping import require_going_on
 T = TypeVar("T")
 R = TypeVar("R")
 
-MOST_THREADS = 64  # schedules handled at a time; most wait for a turn
+MAX_THREADS = 64  # schedules handled at a time; most wait for a turn
 TURN_SECONDS = 60.0  # a job that takes longer loses its turn: the next one starts beside it
 JOB_BYTES = 512 * 2**20  # memory that a job of a small model may take
 JOBS_A_CORE = 2  # a job of a small model waits for the disk and for its process as long as it computes
@@ -98,7 +98,7 @@ def map_in_threads(step: Callable[[T], R], arguments: Sequence[T], at_once: int)
     """
     if at_once == 1 or len(arguments) < 2:
         return [step(argument) for argument in arguments]
-    with ThreadPoolExecutor(min(MOST_THREADS, len(arguments)), "schedule") as pool:
+    with ThreadPoolExecutor(min(MAX_THREADS, len(arguments)), "schedule") as pool:
         # Threads don't inherit context variables, such as how storage opens paths
         futures = [pool.submit(copy_context().run, partial(step, argument)) for argument in arguments]
         try:

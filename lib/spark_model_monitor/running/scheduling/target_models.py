@@ -20,12 +20,12 @@ from spark_model_monitor.reports.history.baselines import list_hours_from_latest
 from spark_model_monitor.storage import storage_of
 from spark_model_monitor.value_class import value_class
 
-MOST_MODELS = 100  # of one variant of an endpoint: each has a job in every run
+MAX_MODELS = 100  # of one variant of an endpoint: each has a job in every run
 
 # read for the names: hours, files of each, bytes of each
-MOST_HOURS = 24
-MOST_FILES = 4
-MOST_BYTES = 2**18
+MAX_HOURS = 24
+MAX_FILES = 4
+MAX_BYTES = 2**18
 
 _RECORDS = Reading(INDEX_NAMES)
 _MEMBER = b"targetModel"
@@ -60,10 +60,10 @@ def read_called_models(top: str, *, was_split: bool) -> CalledModels:
     storage = storage_of(top)
     read_names = set[frozenset[bytes]]()
     try:
-        for hour in islice(list_hours_from_latest(top), MOST_HOURS):
-            for file in storage.list_files(f"{top}{hour}")[:MOST_FILES]:
+        for hour in islice(list_hours_from_latest(top), MAX_HOURS):
+            for file in storage.list_files(f"{top}{hour}")[:MAX_FILES]:
                 # The beginning of a file is enough: names repeat, and files may have gigabytes
-                _add_records(called, storage.read(file.path, MOST_BYTES), read_names)
+                _add_records(called, storage.read(file.path, MAX_BYTES), read_names)
             if not was_split and not called.names:
                 break
     except MonitorError:
@@ -152,16 +152,16 @@ class ModelSplit:
 def split_by_model(endpoint: str, captures: str, past: PastEntries) -> ModelSplit:
     """How the captures of an entry are split. endpoint: its name.
 
-    At most `MOST_MODELS` have entries, those first that had one before: no new name displaces one.
+    At most `MAX_MODELS` have entries, those first that had one before: no new name displaces one.
     """
     called = read_called_models(captures, was_split=endpoint in past.split)
     is_new = {name: model_entry_name(endpoint, name) not in past.names for name in called.names}
     # False sorts before True: models with an entry come before new ones
-    models = sorted(sorted(called.names, key=lambda name: (is_new[name], name))[:MOST_MODELS])
+    models = sorted(sorted(called.names, key=lambda name: (is_new[name], name))[:MAX_MODELS])
     notices = []
     if len(called.names) > len(models):
         notices.append(
-            f"captures name {len(called.names):,} models, and {MOST_MODELS} of them are monitored; write entries with "
+            f"captures name {len(called.names):,} models, and {MAX_MODELS} of them are monitored; write entries with "
             "target_model for those that matter"
         )
     if called.invalid_names:

@@ -178,7 +178,7 @@ def _are_executors_elsewhere(engine: Engine) -> bool:
     return is_connect(spark) or not spark.sparkContext._jsc.isLocal()
 
 
-MOST_SINGLE_COLUMNS = 50
+MAX_SINGLE_COLUMNS = 50
 """Up to this number of columns of one type, each is passed as a column; more go into one list (`ColumnPlan.listed`). A
 few are faster on their own: Spark interprets the code that cuts the texts of a list, at an extra 0.1 µs per cell."""
 
@@ -227,7 +227,7 @@ def plan_columns(
     # Few columns stay single, where a list would only add its own cost
     slots: dict[int, tuple[str, int]] = {}
     for listed, listed_positions in positions_by_list.items():
-        if len(listed_positions) > MOST_SINGLE_COLUMNS:
+        if len(listed_positions) > MAX_SINGLE_COLUMNS:
             slots |= {position: (listed, slot) for slot, position in enumerate(listed_positions)}
     plans = []
     for position, data_type in types.items():

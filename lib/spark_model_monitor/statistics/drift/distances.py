@@ -271,12 +271,12 @@ def _relative_entropy(p: Values, q: Values) -> float:
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
 
 
-LEAST_EXPECTED = 5.0  # a cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe.
+MIN_EXPECTED = 5.0  # a cell should expect so many. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe.
 
-LEAST_EXPECTED_OF_TWO = 10.0
+MIN_EXPECTED_OF_TWO = 10.0
 """… if there are only two cells. Source: Deequ's defaultAbsThresholdCochran, after Cochran 1952."""
 
-MOST_SMALL_CELLS = 0.2
+MAX_SMALL_CELLS = 0.2
 """Share of the cells that may expect less, if there are more than two. Source: Deequ's defaultPercThresholdYates."""
 
 
@@ -352,11 +352,11 @@ def _join_small_cells(cells: list[_Cell]) -> list[_Cell]:
     """The cells after joining, as Deequ's regroupCategories."""
     cells = sorted(cells)
     while len(cells) > 1:
-        least_expected = LEAST_EXPECTED_OF_TWO
+        least_expected = MIN_EXPECTED_OF_TWO
         allowed = 0
         if len(cells) > 2:
-            least_expected = LEAST_EXPECTED
-            allowed = int(MOST_SMALL_CELLS * len(cells))
+            least_expected = MIN_EXPECTED
+            allowed = int(MAX_SMALL_CELLS * len(cells))
         if bisect.bisect_left(cells, least_expected, key=lambda cell: cell.expected) <= allowed:
             break
         # The two that expect least become one, which keeps the place of the second

@@ -31,12 +31,12 @@ Levels: TypeAlias = Sequence[Values] | Sequence[Sequence[float]]  # finite items
 CategoryCounts: TypeAlias = Mapping[str, int]  # by value; null is not a value
 
 
-MOST_DECIMALS = 6  # of numbers; those that have more are on no grid
+MAX_DECIMALS = 6  # of numbers; those that have more are on no grid
 SINGLE = 0  # stands for the precision of 32 bits
 DIGITS_OF_SINGLE = 7  # that tell most 32-bit numbers from whole ones and decimals
-MOST_DIGITS = 15  # that any double has
-DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MOST_DIGITS + 1))  # C's %g and %e, and so on to doubles
-MOST_NUMBERS = 0.5  # of those with so many digits a tenth end in 0, and of few more
+MAX_DIGITS = 15  # that any double has
+DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MAX_DIGITS + 1))  # C's %g and %e, and so on to doubles
+MAX_NUMBERS = 0.5  # of those with so many digits a tenth end in 0, and of few more
 NO_CHANCE = 1e-9  # the probability that none of so many numbers has more digits; there are many columns and precisions
 LARGEST_ROUNDING = 1e-3  # relative
 SAMPLED = 32  # numbers that show whether all may have a precision
@@ -87,14 +87,14 @@ def compute_rank_scores(ranks: Values) -> dict[str, Values]:
 
 
 def count_decimals(values: Values) -> int:
-    """How many decimals the numbers have; `MOST_DECIMALS` if they have more."""
+    """How many decimals the numbers have; `MAX_DECIMALS` if they have more."""
     finite = values[np.isfinite(values)]
-    for decimals in range(MOST_DECIMALS):
+    for decimals in range(MAX_DECIMALS):
         with np.errstate(over="ignore"):
             scaled = finite * 10.0**decimals
         if _are_on_grid(scaled).all():
             return decimals
-    return MOST_DECIMALS
+    return MAX_DECIMALS
 
 
 def find_digits(values: Values, decimals: int) -> Flags:
@@ -199,7 +199,7 @@ class StepCdf:
         weights = self.counts.astype(float)
         counts = find_digits(self.values, decimals) @ weights
         rows = float(self.total)
-        if decimals < MOST_DECIMALS:
+        if decimals < MAX_DECIMALS:
             rows = float(weights @ _are_on_grid(self.values * 10.0**decimals))
         if is_exact:
             return counts, rows
@@ -345,13 +345,13 @@ def _has_lost_digits(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     Source: Fisher 1935, "The logic of inductive inference".
     """
     have_fewer = _find_rounded(coarse.values, (digits or DIGITS_OF_SINGLE) - 1)
-    has_all_digits = fine.decimals == MOST_DECIMALS or not _find_rounded(fine.values, MOST_DIGITS).all()
-    if have_fewer.sum() > MOST_NUMBERS * len(coarse.values) or not has_all_digits:
+    has_all_digits = fine.decimals == MAX_DECIMALS or not _find_rounded(fine.values, MAX_DIGITS).all()
+    if have_fewer.sum() > MAX_NUMBERS * len(coarse.values) or not has_all_digits:
         return False
     rounded = round_to_precision(fine.values, digits)
     is_coarse = rounded == fine.values
     p = chance_of_more(int(fine.counts[is_coarse].sum()), fine.total, coarse.total, coarse.total)
-    if np.isin(rounded[~is_coarse], round_to_precision(coarse.values, digits)).mean() <= MOST_NUMBERS:
+    if np.isin(rounded[~is_coarse], round_to_precision(coarse.values, digits)).mean() <= MAX_NUMBERS:
         num_coarse = len(coarse.values)
         p = max(p, chance_of_more(int(is_coarse.sum()), len(fine.values), num_coarse, num_coarse))
     return p <= NO_CHANCE

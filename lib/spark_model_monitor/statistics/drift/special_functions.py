@@ -19,8 +19,8 @@ _ODD_EXPONENTS = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
 _SMALL = 20.0  # below it, powers and gamma functions are multiplied directly
 # the range in which the sum of incomplete gamma functions has all digits
-_LEAST_A = 10.0
-_MOST_LOG = 1.0
+_MIN_A = 10.0
+_MAX_LOG = 1.0
 _OF_SINE = (
     *(-1 / 48, 1 / 2560, -61 / 7741440, 1261 / 7431782400, -79 / 20761804800),
     *(66643 / 761775532277760, -2.044523359411974e-12, 4.833351797967704e-14, -1.152434101767386e-15),
@@ -31,7 +31,7 @@ LARGE = 1000.0
 """Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
 
 REACH = 10
-LEAST_REACH = 40
+MIN_REACH = 40
 """A tail is summed over this many standard deviations and at least this many counts, for all digits of a double."""
 
 
@@ -194,7 +194,7 @@ def _compute_student_tail(a: float, log: float) -> float:
     # Raise a until the sum over gamma functions has all digits, or nothing is left to add
     total = 0.0
     term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _ratio(a) / a
-    while a < _LEAST_A or log > _MOST_LOG:
+    while a < _MIN_A or log > _MAX_LOG:
         total += term
         term *= x * (a + 0.5) / (a + 1)
         a += 1
@@ -246,7 +246,7 @@ def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
     if deviation > LARGE:  # continuity correction: half a count
         return normal_above((x - 0.5 - expected) / deviation)
     # Each term over the one before: (t - k) (m - k) / (k + 1) / (N - m - t + k + 1)
-    k = x + np.arange(min(t - x, m - x, int(REACH * deviation) + LEAST_REACH))
+    k = x + np.arange(min(t - x, m - x, int(REACH * deviation) + MIN_REACH))
     terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))
     # The first one, C(t, x) C(N - t, m - x) / C(N, m)
     first_term = _log_choose(t, x) + _log_choose(num_rows - t, m - x) - _log_choose(num_rows, m)

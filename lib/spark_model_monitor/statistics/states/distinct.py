@@ -227,7 +227,7 @@ def _round_half_up(estimate: float) -> int:
     return math.floor(estimate + 0.5)
 
 
-MOST_HASHES = 2048  # the most distinct hashes kept
+MAX_HASHES = 2048  # the most distinct hashes kept
 BITS = 53  # of a hash that count; a count of ours has no more
 LEVEL_OF_NONE = BITS + 1  # the level at which none is kept
 
@@ -244,8 +244,8 @@ class Repeats(State):
     """
 
     KIND = "repeats"
-    MOST_REPEATED = 0.5  # the share of distinct hashes that repeat, above which a builder gives up
-    BUFFERED = MOST_HASHES  # the number of hashes that a builder takes at once
+    MAX_REPEATED = 0.5  # the share of distinct hashes that repeat, above which a builder gives up
+    BUFFERED = MAX_HASHES  # the number of hashes that a builder takes at once
 
     level: int = 0
     hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
@@ -289,7 +289,7 @@ class Repeats(State):
     def _merge_counts(self: R, hashes: Integers, counts: Integers) -> R:
         distinct, sums = sum_counts(np.concatenate((self.hashes, hashes)), np.concatenate((self.counts, counts)))
         level = self.level
-        while len(distinct) > MOST_HASHES:  # ascending: those that stay come first
+        while len(distinct) > MAX_HASHES:  # ascending: those that stay come first
             level += 1
             distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
         return type(self)(level, distinct, sums[: len(distinct)])
@@ -298,7 +298,7 @@ class Repeats(State):
         is_ascending = self.hashes[1:] > self.hashes[:-1]
         # At the level of none every hash is rejected
         is_of_level = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
-        is_sample = len(self.hashes) <= MOST_HASHES
+        is_sample = len(self.hashes) <= MAX_HASHES
         return is_sample and bool(is_ascending.all() and np.all(is_of_level) and (self.counts > 0).all())
 
 
@@ -308,8 +308,8 @@ class RowRepeats(Repeats):
     """The repeats of whole rows, kept with the first feature."""
 
     KIND = "row_repeats"
-    MOST_REPEATED = 1.0  # rows of a few columns repeat by nature, and more often if a file comes twice
-    BUFFERED = 8 * MOST_HASHES
+    MAX_REPEATED = 1.0  # rows of a few columns repeat by nature, and more often if a file comes twice
+    BUFFERED = 8 * MAX_HASHES
 
 
 @register_state
@@ -372,7 +372,7 @@ class RepeatsBuilder:
                 self._state = self._state.add_values(hashes, counts)
         self._waiting = []
         self._waits = 0
-        if self._state.repeated > self._state_type.MOST_REPEATED * self._state.different:
+        if self._state.repeated > self._state_type.MAX_REPEATED * self._state.different:
             self.give_up()
 
 

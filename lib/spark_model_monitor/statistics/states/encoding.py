@@ -167,7 +167,7 @@ def unpack_texts(payload: bytes, numbers: int, texts: int) -> tuple[list[int], l
 # Most data has few decimals: as integers of four bytes such numbers take less than half the room of doubles, and a quarter once
 # compressed
 DECIMALS = "decimals"  # the parameter: how many decimal places integers stand for; without it the numbers are doubles
-MOST_DECIMALS = 6
+MAX_DECIMALS = 6
 INTEGER_BYTES = 4
 LARGEST_INTEGER = 2**31 - 1
 TRIED_FIRST = 16  # numbers, which rule out most numbers of decimals
@@ -175,7 +175,7 @@ TRIED_FIRST = 16  # numbers, which rule out most numbers of decimals
 
 def pack_numbers(numbers: Doubles) -> tuple[dict[str, int], bytes]:
     """The parameter and the bytes of finite numbers, from which `unpack_numbers` makes the very same numbers."""
-    for decimals in range(MOST_DECIMALS + 1):
+    for decimals in range(MAX_DECIMALS + 1):
         if _has_decimals(numbers[:TRIED_FIRST], decimals) and _has_decimals(numbers, decimals):
             integers = np.rint(numbers * 10.0**decimals).astype("<i4")
             # First the first byte of each, and so on: the last ones are nearly all alike
@@ -188,8 +188,8 @@ def unpack_numbers(parameters: Parameters, content: bytes) -> Doubles:
     decimals = parameters.get(DECIMALS)
     if decimals is None:
         return np.frombuffer(content, dtype="<f8").astype(np.float64, copy=False)
-    if type(decimals) is not int or not 0 <= decimals <= MOST_DECIMALS:
-        raise BadState(f"state bytes: {DECIMALS} is no number from 0 to {MOST_DECIMALS}")
+    if type(decimals) is not int or not 0 <= decimals <= MAX_DECIMALS:
+        raise BadState(f"state bytes: {DECIMALS} is no number from 0 to {MAX_DECIMALS}")
     planes = np.frombuffer(content, dtype=np.uint8).reshape(INTEGER_BYTES, -1)
     return np.ascontiguousarray(planes.T).view("<i4").ravel() / 10.0**decimals
 

@@ -41,7 +41,7 @@ Values: TypeAlias = Doubles  # shape (values,), finite
 SKETCH_SIZE = 2048  # k of the service's documents (G5)
 SHRINKING_FACTOR = 0.64  # c of the service's documents (G5)
 LARGEST_SKETCH = 2**16  # the limit for sketches that are read: each level allocates this many items in advance
-MOST_LEVELS = 54  # an item of the last level stands for more values than can exist
+MAX_LEVELS = 54  # an item of the last level stands for more values than can exist
 BUCKETS = 10  # of every distribution in statistics.json (C4.1)
 
 _NEGATIVE_ZERO_BITS = np.int64(-(2**63))
@@ -189,7 +189,7 @@ class KllSketch(State):
         return cls(tuple(items[start:end] for start, end in itertools.pairwise(ends)), compactions, offsets, k, c)
 
     def is_consistent(self) -> bool:
-        if len(self.levels) > MOST_LEVELS or self.count > LARGEST_COUNT or set(self.offsets) - {0, 1}:
+        if len(self.levels) > MAX_LEVELS or self.count > LARGEST_COUNT or set(self.offsets) - {0, 1}:
             return False
         return all(np.isfinite(level).all() for level in self.levels)
 

@@ -37,7 +37,7 @@ from spark_model_monitor.statistics.states.encoding import (
 )
 from spark_model_monitor.statistics.states.kll import KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.scores import (
-    MOST_SCORED,
+    MAX_SCORED,
     SCORE_LIMIT,
     ClassScores,
     ConfusionCounts,
@@ -463,7 +463,7 @@ class ClassScoresBuilder:
             is_same_class = np.array([label_key == key for label_key in keys], dtype=bool)
             builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
             builder.update(scores[is_class], is_same_class[label_indexes[rows[is_class]]])
-        if len(self._of_class) > MOST_SCORED:
+        if len(self._of_class) > MAX_SCORED:
             self._overflowed = True
             self._of_class = {}
 

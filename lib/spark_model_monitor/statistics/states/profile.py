@@ -32,7 +32,7 @@ from spark_model_monitor.value_class import value_class
 USUAL_NUMBERS = 0.98
 """The share of a text column's present cells that are numbers in a column of numbers, unless somebody wrote another one."""
 
-LEAST_NUMBERS = 0.5  # with fewer, a column is one of texts, whatever a type check allows
+MIN_NUMBERS = 0.5  # with fewer, a column is one of texts, whatever a type check allows
 NEVER = math.inf  # only if the service takes all cells for numbers
 
 
@@ -49,7 +49,7 @@ class RequiredNumbers:
     @classmethod
     def from_threshold(cls, threshold: float) -> RequiredNumbers:
         """For data without a baseline. threshold: of the type check; 1 is nobody's choice."""
-        return cls(otherwise=max(USUAL_NUMBERS if threshold == 1 else threshold, LEAST_NUMBERS))
+        return cls(otherwise=max(USUAL_NUMBERS if threshold == 1 else threshold, MIN_NUMBERS))
 
     def read(self, profile: Profile) -> Profile:
         """The profile with such columns read as numbers; the same object if there are none."""

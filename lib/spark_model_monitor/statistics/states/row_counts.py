@@ -195,18 +195,18 @@ def _count_values(values: pa.Array) -> dict[float, int]:
     return {row["values"]: row["counts"] for row in values.value_counts().to_pylist()}
 
 
-MOST_RUNS = 32  # of a data set. Source: D4.8.
-FEWEST_ROWS = 8  # of a run. Source: D4.8.
+MAX_RUNS = 32  # of a data set. Source: D4.8.
+MIN_ROWS = 8  # of a run. Source: D4.8.
 ROWS_OF_A_WINDOW = 128  # rows of a window's runs, which have to hold whole groups of rows. Source: D4.16.
 # groups kept, of those a column names, and rows kept of each. Source: D4.21.
-MOST_GROUPS = 128
+MAX_GROUPS = 128
 ROWS_OF_A_GROUP = 512
 
 # bits of a lot's fraction, in this order
 _OF_LOT = 16
 _OF_PARTITION = 12
 _OF_ROW = 18
-MOST_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot tells apart
+MAX_PLACES = 1 << _OF_PARTITION  # partitions, or pieces of files, that a lot tells apart
 
 
 def encode_lot(lot: float, partition: int, row: int) -> float:
@@ -214,7 +214,7 @@ def encode_lot(lot: float, partition: int, row: int) -> float:
 
     partition: of several files, the place of a piece of a file among all. row: its number there.
     """
-    position = (partition % MOST_PLACES << _OF_ROW) + min(row // FEWEST_ROWS, (1 << _OF_ROW) - 1)
+    position = (partition % MAX_PLACES << _OF_ROW) + min(row // MIN_ROWS, (1 << _OF_ROW) - 1)
     return (int(lot * (1 << _OF_LOT)) + position / (1 << (_OF_PARTITION + _OF_ROW))) / (1 << _OF_LOT)
 
 
@@ -238,10 +238,10 @@ class RowRun(NamedTuple):
 
     @property
     def first_row(self) -> int:
-        """The number of the row at which it begins, if partitions are in order and far apart; a multiple of `FEWEST_ROWS`
+        """The number of the row at which it begins, if partitions are in order and far apart; a multiple of `MIN_ROWS`
         unless the run is the first of a later block.
         """
-        return FEWEST_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
+        return MIN_ROWS * round(self.place * (1 << (_OF_PARTITION + _OF_ROW)))
 
     def join_rows(self, following: RowRun) -> RowRun:
         """The rows of both, up to the maximum; texts count as numbers if those of both do."""
@@ -266,7 +266,7 @@ class RowRun(NamedTuple):
 
 def build_first_runs(numbers: Doubles, partition: int = 0) -> RowRuns:
     """Runs of a partition's first rows, one number each; most from the first partitions, which may be the only ones."""
-    numbers = numbers[: ROWS_OF_A_WINDOW * (MOST_RUNS >> min(partition, 4))]
+    numbers = numbers[: ROWS_OF_A_WINDOW * (MAX_RUNS >> min(partition, 4))]
     parts = np.split(numbers, range(ROWS_OF_A_WINDOW, len(numbers), ROWS_OF_A_WINDOW))
     return RowRuns(
         tuple(RowRun(rank + partition / 2**31, len(part), part.tobytes()) for rank, part in enumerate(parts))
@@ -313,7 +313,7 @@ class RowRuns(State):
     def __add__(self, addend: RowRuns) -> RowRuns:
         """The runs of both with the smallest lots."""
         runs = sorted({*self.runs, *addend.runs}, key=lambda run: (run.lot, run.rows, run.numbers, run.hashes))
-        return RowRuns(tuple(runs[:MOST_RUNS]))
+        return RowRuns(tuple(runs[:MAX_RUNS]))
 
     def payload(self) -> tuple[Parameters, bytes]:
         """For each run: lot, rows, number of numbers, numbers, hashes; then for each run its present rows."""
@@ -352,4 +352,4 @@ class RowGroups(RowRuns):
         groups = {run.lot: run for run in self.runs}
         for run in addend.runs:
             groups[run.lot] = groups[run.lot].join_rows(run) if run.lot in groups else run
-        return RowGroups(tuple(groups[lot] for lot in sorted(groups)[:MOST_GROUPS]))
+        return RowGroups(tuple(groups[lot] for lot in sorted(groups)[:MAX_GROUPS]))

@@ -24,7 +24,7 @@ from spark_model_monitor.statistics.states.encoding import (
 )
 from spark_model_monitor.value_class import value_class
 
-MOST_IDS = 10  # ids of offending rows that are kept per condition
+MAX_IDS = 10  # ids of offending rows that are kept per condition
 
 
 class PairSums(NamedTuple):
@@ -121,7 +121,7 @@ class RuleCounts(State):
         return RuleCounts(
             tuple(map(add, self.offending, addend.offending)),
             tuple(map(add, self.judged, addend.judged)),
-            tuple((first + second)[:MOST_IDS] for first, second in zip(self.ids, addend.ids, strict=True)),
+            tuple((first + second)[:MAX_IDS] for first, second in zip(self.ids, addend.ids, strict=True)),
             tuple(first.merge(second) for first, second in zip(self.sums, addend.sums, strict=True)),
         )
 

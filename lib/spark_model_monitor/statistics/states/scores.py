@@ -248,7 +248,7 @@ def _count_by_index(index: Integers, counts: Counts | Flags, size: int) -> Count
     return np.bincount(index, counts, minlength=size).astype(np.int64)
 
 
-MOST_SCORED = 30
+MAX_SCORED = 30
 """The most classes that are counted against the rest; each takes up to 400 kB of a state."""
 
 
@@ -257,7 +257,7 @@ MOST_SCORED = 30
 class ClassScores(State):
     """One class against the rest: for each class, rows by its probability, positive if the row is in the class.
 
-    overflowed: whether there were more classes than MOST_SCORED; then nothing is known.
+    overflowed: whether there were more classes than MAX_SCORED; then nothing is known.
     """
 
     KIND = "class_scores"
@@ -275,7 +275,7 @@ class ClassScores(State):
     @classmethod
     def limited(cls, of_class: Mapping[str, ScoreCounts], *, overflowed: bool = False) -> ClassScores:
         """The scores of these classes; of none if there are too many."""
-        overflowed = overflowed or len(of_class) > MOST_SCORED
+        overflowed = overflowed or len(of_class) > MAX_SCORED
         return cls({} if overflowed else of_class, overflowed)
 
     def payload(self) -> tuple[Parameters, bytes]:
@@ -291,7 +291,7 @@ class ClassScores(State):
         return cls(counts, bool(parameters["overflowed"]))
 
     def is_consistent(self) -> bool:
-        class_limit = 0 if self.overflowed else MOST_SCORED
+        class_limit = 0 if self.overflowed else MAX_SCORED
         return len(self.of_class) <= class_limit and all(isinstance(name, str) for name in self.of_class)
 
 

@@ -11,7 +11,7 @@ from spark_model_monitor.statistics.states.profile import FeatureProfile, read_l
 from spark_model_monitor.statistics.states.row_counts import RowRuns
 from spark_model_monitor.value_class import value_class
 
-MOST_SEGMENTS = 50  # per cut; the rest form one more
+MAX_SEGMENTS = 50  # per cut; the rest form one more
 OTHER_ROWS = "(others)"
 MISSING = "(missing)"
 BY_HOUR = ":hour"  # after the name of a column of times
@@ -162,7 +162,7 @@ def _add_segments(
             remaining_states.append(state)
     # The largest segments stay, whatever the order of additions; the rest of them become one
     named = sorted(state_by_label.keys() - {rest_label}, key=lambda label: (-rows(state_by_label[label]), label))
-    remaining_states += [state_by_label.pop(label) for label in named[MOST_SEGMENTS:]]
+    remaining_states += [state_by_label.pop(label) for label in named[MAX_SEGMENTS:]]
     for state in remaining_states:
         state = as_rest(state, rest_label)
         state_by_label[rest_label] = state_by_label[rest_label] + state if rest_label in state_by_label else state

@@ -25,7 +25,7 @@ deviations is a gap of .4 s and a change of s² (8 would be .64 / .08)."""
 
 MARGIN = 1.5  # standard deviations below the estimate that surely are natural copies
 ONE_SIDED_90 = 1.28  # normal quantile
-MOST_BY_NATURE = 0.1  # of the rows may repeat by nature, if some of the baseline's may
+MAX_BY_NATURE = 0.1  # of the rows may repeat by nature, if some of the baseline's may
 LARGEST_RATIO = 5  # of natural copies in two samples, such as retries of 2 and 10 % of the requests
 
 
@@ -112,7 +112,7 @@ def estimate_surplus_rows(
         current=max(0.0, min(fraction_now, compute_fraction_of_copies(now))),
         baseline=min(fraction_before, compute_fraction_of_copies(before)),
         error=error,
-        most_by_nature=min(MOST_BY_NATURE, most_by_nature),
+        most_by_nature=min(MAX_BY_NATURE, most_by_nature),
         repeated=int((now > 1).sum()),
     )
 

@@ -15,13 +15,13 @@ from spark_model_monitor.value_class import value_class
 HOURS_OF_DAY = 24
 SECONDS_OF_HOUR = 3600
 WIDTHS = (1, HOURS_OF_DAY, 64 * HOURS_OF_DAY)
-"""Hours between the beginnings of bins: as few as leave no more than MOST_BINS with times, so that states add in any order."""
+"""Hours between the beginnings of bins: as few as leave no more than MAX_BINS with times, so that states add in any order."""
 
 BEFORE_1970 = (
     (date(1970, 1, 1) - date.min).days * HOURS_OF_DAY * SECONDS_OF_HOUR
 )  # since the year 1, which began on a Monday
-MOST_BINS = 2**14  # nearly two years of hours
-MOST_COUNTED = 2**20  # hours, with or without times
+MAX_BINS = 2**14  # nearly two years of hours
+MAX_COUNTED = 2**20  # hours, with or without times
 ROUND_TIMES = (HOURS_OF_DAY * SECONDS_OF_HOUR, SECONDS_OF_HOUR, 60, 1)
 """Seconds of which a round time is a multiple; the largest first."""
 
@@ -83,7 +83,7 @@ class TimeCounts(State):
     def _widen(self, width: int) -> TimeCounts:
         """The same in bins of the next width, as long as there are too many."""
         wider = next((wider for wider in WIDTHS if wider > width), None)
-        if len(self.starts) <= MOST_BINS or wider is None:
+        if len(self.starts) <= MAX_BINS or wider is None:
             return self
         starts, counts = _count_starts(self.starts // wider * wider, self.counts)
         return TimeCounts(wider, starts, counts, self.round_times, self.first, self.last)._widen(wider)
@@ -113,7 +113,7 @@ def _count_starts(starts: Integers, occurrences: Integers) -> tuple[Integers, In
         return starts, occurrences
     # Without sorting them, where they are near each other
     earliest = int(starts.min())
-    if int(starts.max()) - earliest < MOST_COUNTED:
+    if int(starts.max()) - earliest < MAX_COUNTED:
         sums = np.bincount(starts - earliest, occurrences)
         different = np.flatnonzero(sums) + earliest
         return different, sums[sums > 0].astype(np.int64)

@@ -19,10 +19,10 @@ from spark_model_monitor.statistics.states.hashing import PRIME_1, mix_bits
 from spark_model_monitor.value_class import value_class
 
 DIRECTIONS = 32
-MOST_COMPONENTS = 4096
+MAX_COMPONENTS = 4096
 # in place of a length: several lengths, or too long
-SEVERAL = MOST_COMPONENTS + 1
-TOO_LONG = MOST_COMPONENTS + 2
+SEVERAL = MAX_COMPONENTS + 1
+TOO_LONG = MAX_COMPONENTS + 2
 LARGEST = 1e100  # a vector with a larger element is left out: squares must not overflow
 # vectors taken together, numbers of neighbours whose means are compared
 BLOCK = 256
@@ -60,7 +60,7 @@ class VectorMoments(State):
         if not self.width or not addend.width:
             filled = self if self.width else addend
             return VectorMoments(filled.width, unfit, filled.moments, filled.together, filled.stretches)
-        if self.width != addend.width or self.width > MOST_COMPONENTS:
+        if self.width != addend.width or self.width > MAX_COMPONENTS:
             return VectorMoments(SEVERAL if self.width != addend.width else self.width, unfit)
         rows = self.moments[0]
         added_rows = addend.moments[0]
@@ -91,7 +91,7 @@ class VectorMoments(State):
         width = parameters["width"]
         unfit = parameters["unfit"]
         numbers = np.frombuffer(payload, "<f8").astype(np.float64)
-        if not 0 < width <= MOST_COMPONENTS:
+        if not 0 < width <= MAX_COMPONENTS:
             return cls(width, unfit, numbers)
         size = min(DIRECTIONS, width)
         ends = np.cumsum([1 + 4 * (width + size), size * size])
@@ -99,7 +99,7 @@ class VectorMoments(State):
         return cls(width, unfit, moments, products.reshape(size, size), stretches.reshape(len(STRETCHES), 1 + 2 * size))
 
     def is_consistent(self) -> bool:
-        if not 0 < self.width <= MOST_COMPONENTS:
+        if not 0 < self.width <= MAX_COMPONENTS:
             return not len(self.moments) and self.width <= TOO_LONG
         numbers = np.concatenate([self.moments, self.together.ravel(), self.stretches.ravel()])
         counts = [self.moments[0], *self.stretches[:, 0]]
@@ -154,11 +154,11 @@ class VectorMomentsBuilder:
         several = bool((lengths != width).any()) or self._moments.width not in (0, width)
         if several:
             new_width = SEVERAL
-        elif width > MOST_COMPONENTS:
+        elif width > MAX_COMPONENTS:
             new_width = TOO_LONG
         else:
             new_width = width
-        if not 0 < new_width <= MOST_COMPONENTS:
+        if not 0 < new_width <= MAX_COMPONENTS:
             self._moments = self._moments + VectorMoments(new_width)
             self._waiting = []
             return
@@ -185,7 +185,7 @@ class VectorMomentsBuilder:
         if self._waiting and len(remaining := np.concatenate(self._waiting)):
             self._take(remaining)
         self._waiting = []
-        is_empty = 0 < self._moments.width <= MOST_COMPONENTS and not self._moments.count
+        is_empty = 0 < self._moments.width <= MAX_COMPONENTS and not self._moments.count
         if is_empty:
             return VectorMoments(unfit=self._moments.unfit)
         return self._moments

@@ -23,8 +23,8 @@ import numpy as np
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_above
 from spark_model_monitor.statistics.verdicts.components import (
-    LEAST_EFFECT,
-    LEAST_RATIO,
+    MIN_EFFECT,
+    MIN_RATIO,
     Component,
     two_sided_p_value,
 )
@@ -39,16 +39,16 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 from spark_model_monitor.value_class import value_class
 
 SCORES = ("missing", *SCORES_OF_VALUES)
-FEWEST_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
+MIN_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation. Source: D4.2.
 
-MOST_DISPERSED = 1.3
+MAX_DISPERSED = 1.3
 """Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 scores."""
 
 LARGEST_GROWTH = 1.5  # a factor within which noise explains a difference of design effects
-FEWEST_ALIKE = 5  # groups that show how similar their variances are
+MIN_ALIKE = 5  # groups that show how similar their variances are
 CHANCE = 0.05  # the level at which what varies, comes late or lies together has to be beyond noise
 SURELY = 1e-3  # the level of the tests for outliers, for neighbours that are alike, and for a trend
-LEAST_PROBABILITY = 1e-200
+MIN_PROBABILITY = 1e-200
 ERROR_OF_GROUPS = 8 / 27
 """A ninth of the squared error, relative to it, of a design effect that one group shows: 8/3 (D4.16)."""
 CLEAR = 0.01  # a larger p-value of a count need not be exact
@@ -80,7 +80,7 @@ class ScoreVariance:
         if math.isinf(self.freedom):
             return p
         # As a normal score, of which the factor is known so well
-        return min(1.0, 2 * student_above(-normal_quantile(max(p, LEAST_PROBABILITY) / 2), self.freedom))
+        return min(1.0, 2 * student_above(-normal_quantile(max(p, MIN_PROBABILITY) / 2), self.freedom))
 
 
 INDEPENDENT_WINDOWS = ScoreVariance()
@@ -192,7 +192,7 @@ class PastWindows(dict[str, Values]):
         dispersion = measure_dispersion(self, 1.0)
         if dispersion is None:
             return math.nan
-        if dispersion.mean_ratio > MOST_DISPERSED:
+        if dispersion.mean_ratio > MAX_DISPERSED:
             return dispersion.mean_ratio
         return 1.0
 
@@ -211,7 +211,7 @@ class PastWindows(dict[str, Values]):
         all_rows = part_rows**2 / (part_rows - self["effective"])
         are_parts = (all_rows > reference_rows - part_rows) & (all_rows < reference_rows + 1)
         parts = int(are_parts.sum())
-        joined = max(FEWEST_WINDOWS, min(parts, round(reference_rows / rows)))
+        joined = max(MIN_WINDOWS, min(parts, round(reference_rows / rows)))
         if joined >= parts:
             return self
         # A mean over the rows of several parts, in whose scores the parts' are added
@@ -238,7 +238,7 @@ def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion |
     """How much each score varies. effective: the size of the next window; None if too few windows have a score."""
     # Shape (scores, windows)
     scores = np.array([past[name] for name in SCORES])
-    has_enough = np.isfinite(scores).sum(axis=1) >= FEWEST_WINDOWS
+    has_enough = np.isfinite(scores).sum(axis=1) >= MIN_WINDOWS
     names = tuple(compress(SCORES, has_enough))
     if not any(name in LEVELS for name in names):
         return None
@@ -248,7 +248,7 @@ def measure_dispersion(past: WindowStatistics, effective: float) -> Dispersion |
     squares = np.where(is_known, scores, 0.0) ** 2
     growth = np.maximum(1.0, effective / past["effective"])
     weights = growth**-2.0
-    if weights.sum() ** 2 < FEWEST_WINDOWS * (weights**2).sum():
+    if weights.sum() ** 2 < MIN_WINDOWS * (weights**2).sum():
         weights = np.ones(len(growth))
     # Pearson's dispersion of each score, its degrees of freedom, and by how much this window is larger
     loads = np.where(is_known, growth * weights, 0.0)
@@ -342,7 +342,7 @@ def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, 
         freedom *= (factor / (growth * ratio)) ** 2  # the estimate's error grows, too (Satterthwaite 1946)
     # Neighbours that are alike count as fewer windows, whose variance around their mean is too small
     deviations = scores - scores.mean()
-    correlation = float(deviations[1:] @ deviations[:-1]) / max(float(deviations @ deviations), LEAST_PROBABILITY)
+    correlation = float(deviations[1:] @ deviations[:-1]) / max(float(deviations @ deviations), MIN_PROBABILITY)
     if correlation * math.sqrt(windows) > -normal_quantile(SURELY):
         correlation = min(correlation + (1 + 3 * correlation) / windows, 1.0)  # Kendall 1954: its bias
         different = max(windows * (1 - correlation) / (1 + correlation), 2.0)
@@ -364,7 +364,7 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
     Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
     """
     is_usable = (freedoms >= 2) & (squares > 0)
-    if is_usable.sum() < FEWEST_ALIKE:
+    if is_usable.sum() < MIN_ALIKE:
         return 0.0, 1.0
     halves = freedoms[is_usable] / 2
     logs = (
@@ -380,14 +380,14 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
     effect = abs(change.difference)
     error = change.error
     score = change.score
-    least_effect = LEAST_EFFECT - error
+    least_effect = MIN_EFFECT - error
     direction = None
     statistic = score
     if change.counts is None:
         # A sketch's error adds to the variance of a mean of ranks
         effect *= change.effect_of_score
-        least_effect = LEAST_EFFECT - error * change.effect_of_score
-        score *= error / max(math.hypot(error, change.sketch_error), LEAST_PROBABILITY)
+        least_effect = MIN_EFFECT - error * change.effect_of_score
+        score *= error / max(math.hypot(error, change.sketch_error), MIN_PROBABILITY)
     else:
         effect = max(0.0, effect - change.sketch_error)
         before, n, now, m = change.counts
@@ -395,9 +395,9 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
         # A rare value has changed enough if its share has doubled, too
         half = 0.5 / min(n, m)
         shares = sorted((before / n + half, now / m + half))
-        by_ratio = shares[0] * (LEAST_RATIO - 1)
+        by_ratio = shares[0] * (MIN_RATIO - 1)
         if now / m < before / n:
-            by_ratio = shares[1] * (1 - 1 / LEAST_RATIO)
+            by_ratio = shares[1] * (1 - 1 / MIN_RATIO)
         least_effect = min(least_effect, by_ratio)
         if change.difference:
             score *= effect / abs(change.difference)
@@ -426,7 +426,7 @@ def judge_largest(change: StatisticChange, values: int, past: Values, rows_of_gr
     before, n, now, m = change.counts
     expected = max(before / n, float(np.max(past, initial=0.0)))
     effect = now / m - expected - change.sketch_error
-    least_effect = max(LEAST_EFFECT, (LEAST_RATIO - 1) * expected)
+    least_effect = max(MIN_EFFECT, (MIN_RATIO - 1) * expected)
     if effect < least_effect:
         return Component("largest", 1.0, max(0.0, effect))
     p = exact_tail(now, m, math.ceil(expected * n), n, rows_of_group)
@@ -442,7 +442,7 @@ def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Value
     seen_once, n: those rows of the reference, and all. unseen: the share of the window's rows. past: shares of past windows.
     """
     error = math.sqrt(unseen / rows)
-    if unseen + error < LEAST_EFFECT:
+    if unseen + error < MIN_EFFECT:
         return Component("unseen", 1.0, unseen)
     p = exact_tail(round(unseen * rows), int(rows), seen_once, n, rows_of_group)
     if len(past):
@@ -450,7 +450,7 @@ def judge_unseen(seen_once: int, n: int, unseen: float, rows: float, past: Value
         known_shares = 1 - np.minimum([unseen, *past], 1 - 0.5 / rows)
         losses = -np.log(known_shares)
         p = max(p, lomax_upper_tail(float(losses[0]), losses[1:], 1 / rows))
-    return Component("unseen", p, unseen, statistic=unseen * rows, least_effect=max(0.0, LEAST_EFFECT - error))
+    return Component("unseen", p, unseen, statistic=unseen * rows, least_effect=max(0.0, MIN_EFFECT - error))
 
 
 def lomax_upper_tail(value: float, past: Values, smallest_unit: float) -> float:

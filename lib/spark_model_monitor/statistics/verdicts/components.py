@@ -2,7 +2,7 @@
 
 Model: the rows of both samples are exchangeable, so a count in one of them is hypergeometric, given that in both.
 Statistic: a column is a list of means over rows (`window_statistics.py`), each of which is a `Component`. A change below
-`LEAST_EFFECT` has p = 1.
+`MIN_EFFECT` has p = 1.
 Assumptions: rows are independent; `between_window_variance.py` says what becomes of p where they aren't.
 Used by: `distribution/calibration.py` of data quality, which combines a column's tests (`multiple_testing.combine_p_values`).
 Source: D4.1.
@@ -46,8 +46,8 @@ def find_smallest_sufficient_number(maximum: int, is_enough: Callable[[int], boo
     return None
 
 
-LEAST_EFFECT = 0.02  # d: the smallest change of a share that is reported. Source: D4.1.
-LEAST_RATIO = 2.0  # r: … or the smallest ratio, for a rare value. Source: D4.1.
+MIN_EFFECT = 0.02  # d: the smallest change of a share that is reported. Source: D4.1.
+MIN_RATIO = 2.0  # r: … or the smallest ratio, for a rare value. Source: D4.1.
 NEARLY_ALL = 0.9  # of the values of a column, but for some of another kind
 
 

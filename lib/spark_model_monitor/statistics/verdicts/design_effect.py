@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
-from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MAX_DISPERSED
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
 from spark_model_monitor.value_class import value_class
 
@@ -41,8 +41,8 @@ ONE_IN_40 = 1.96  # standard deviations of a normal variable
 SIGNIFICANT = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
 MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
 # of rows, blocks of them, or single ones, that show how alike rows are; with fewer groups, each counts as a row
-FEWEST_GROUPS = 16
-FEWEST_FLAGGED_GROUPS = 3  # of flagged rows, from which these are scattered
+MIN_GROUPS = 16
+MIN_FLAGGED_GROUPS = 3  # of flagged rows, from which these are scattered
 # changes of level that are no dependence, and what both explain relative to one
 CHANGES = 2
 OF_TWO_CHANGES = 1.5
@@ -117,7 +117,7 @@ def _put_into_rows(scores: Values, is_present: Flags | None) -> Values:
 
 def estimate_column_design_effects(columns: Iterable[ScoredColumn], run_sizes: Sizes) -> list[DesignEffect]:
     """The design effect of each column: the largest of its answers. columns: all of the same runs of rows."""
-    if not len(run_sizes) or run_sizes.sum() < FEWEST_GROUPS:
+    if not len(run_sizes) or run_sizes.sum() < MIN_GROUPS:
         return [INDEPENDENT for _ in columns]
     effects: list[DesignEffect] = []
     following_columns = iter(columns)
@@ -149,7 +149,7 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
     z_by_size: list[Values] = []
     errors: list[float] = []  # of a ratio, relative to it
     for block_size in BLOCK_SIZES:
-        if block_size > max(SHORT_BLOCK, scores.shape[1] / FEWEST_GROUPS):
+        if block_size > max(SHORT_BLOCK, scores.shape[1] / MIN_GROUPS):
             break
         block_squares, expected, rows = _compute_squared_block_sums(sums, run_sizes, block_size)
         if not expected:
@@ -369,7 +369,7 @@ def limit_flag_design_effect(flags: Flags, run_sizes: Sizes, group_size: float) 
     near_rows = rows.searchsorted(rows + longest) - np.arange(len(rows))
     limit = float((2 * near_rows - 1).mean())
     # A few rows in one or two places may be one group, or what is left of one at the window's begin
-    if len(rows) < FEWEST_FLAGGED_GROUPS * limit:
+    if len(rows) < MIN_FLAGGED_GROUPS * limit:
         return math.inf
     return limit
 
@@ -381,7 +381,7 @@ def typical_design_effect(group_estimates: Sequence[float]) -> float:
 
 def add_margin_for_cut_groups(rows: float) -> float:
     """The design effect with its margin; 1 for one that independent rows have."""
-    if rows > MOST_DISPERSED:
+    if rows > MAX_DISPERSED:
         return MARGIN * rows
     return 1.0
 

@@ -21,16 +21,16 @@ import numpy as np
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    FEWEST_WINDOWS,
+    MIN_WINDOWS,
     SURELY,
     estimate_variance_prior,
     lomax_upper_tail,
 )
 from spark_model_monitor.value_class import value_class
 
-LEAST_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
+MIN_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
-LEAST_GAP = 0.1
+MIN_GAP = 0.1
 FINEST_GAP = 1e-4
 """Shares of a window's length: by how much the newest row must be older than usual, and a gap that counts as none."""
 
@@ -103,9 +103,9 @@ def _select_season(now: datetime, earlier: Earlier) -> Season | None:
     """
     times = [time for time, *_ in earlier]
     for season in _SEASONS:
-        if sum(season(time) == season(now) for time in times) >= FEWEST_WINDOWS:
+        if sum(season(time) == season(now) for time in times) >= MIN_WINDOWS:
             return season
-    covers_a_day = len(times) >= FEWEST_WINDOWS and max(times) - min(times) >= timedelta(days=1)
+    covers_a_day = len(times) >= MIN_WINDOWS and max(times) - min(times) >= timedelta(days=1)
     if covers_a_day:
         return lambda time: None
     return None
@@ -133,7 +133,7 @@ class ExpectedRowCount:
     def p_value(self, rows: float) -> float:
         """The two-sided p-value of this number of rows; 1 if the change is too small."""
         change = self.change_to(rows)
-        if change < LEAST_CHANGE:
+        if change < MIN_CHANGE:
             return 1.0
         return min(1.0, 2 * student_above(change / self.deviation, self.freedom))
 
@@ -166,7 +166,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
 
     # The trend is kept only if it is significant
     slope_error = math.sqrt(max(float(residuals @ residuals), 1e-12) / max(1, freedom) / max(sum_xx, 1e-12))
-    if freedom < FEWEST_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > SURELY:
+    if freedom < MIN_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > SURELY:
         slope = 0.0
         slope_error = 0.0
         residuals = y
@@ -199,7 +199,7 @@ class ExpectedFreshness:
     @property
     def least_delay(self) -> float:
         """The minutes by which a gap has to be longer than usual."""
-        return LEAST_GAP * self.length
+        return MIN_GAP * self.length
 
     @property
     def _finest(self) -> float:

@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
-from spark_model_monitor.statistics.states.row_counts import MOST_RUNS
+from spark_model_monitor.statistics.states.row_counts import MAX_RUNS
 from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE
 
 GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
 # parts in which values begin that rarely do in random order
-FEWEST_BEGINNINGS = 2
-FEWEST_LASTING = 2
+MIN_BEGINNINGS = 2
+MIN_LASTING = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
 
@@ -52,14 +52,14 @@ def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
         comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= CHANCE
         inner = np.arange(1, parts - 1)[:, None]
         is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
-        may_end = is_around.sum(axis=1).min() >= FEWEST_LASTING
+        may_end = is_around.sum(axis=1).min() >= MIN_LASTING
     # Rows sorted by the column begin late, too, but end as early
     if may_end:
         excess = late_begin
     else:
         excess = late_begin - max(early_end, 0.0)
     late_parts = np.unique(first[order.tails[first, parts_by_value] <= CHANCE])
-    if excess < GROWS or len(late_parts) < FEWEST_BEGINNINGS:
+    if excess < GROWS or len(late_parts) < MIN_BEGINNINGS:
         return None
     new_values = np.bincount(first, minlength=parts).astype(float)
     new_values[: parts // 2] = np.nan
@@ -79,7 +79,7 @@ class _RandomOrder(NamedTuple):
     variances: Values
 
 
-@lru_cache(MOST_RUNS)
+@lru_cache(MAX_RUNS)
 def _random_order(parts: int) -> _RandomOrder:
     # The ways to choose a value's parts among those from each one on, of all ways
     numbers = range(parts + 1)

@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    FEWEST_WINDOWS,
+    MIN_WINDOWS,
     PastWindows,
     ScoreVariance,
     WindowSize,
@@ -35,8 +35,8 @@ from spark_model_monitor.statistics.verdicts.window_statistics import (
 from spark_model_monitor.value_class import value_class
 
 HOURS_OF_WEEK = 7 * HOURS_OF_DAY
-MOST_BLOCKS = 32  # of a baseline's days
-LEAST_COVERED = 0.5  # of an hour, by which it is known
+MAX_BLOCKS = 32  # of a baseline's days
+MIN_COVERED = 0.5  # of an hour, by which it is known
 
 
 @value_class
@@ -113,7 +113,7 @@ def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
     # By block of days and hour of the period
     days = hours // HOURS_OF_DAY
     days -= days[0]
-    days_of_block = math.ceil((int(days[-1]) + 1) / MOST_BLOCKS)
+    days_of_block = math.ceil((int(days[-1]) + 1) / MAX_BLOCKS)
     blocks = days // days_of_block
     cells = blocks * period + hours % period
     size = (int(blocks[-1]) + 1) * period
@@ -127,8 +127,8 @@ def count_hours(stretch: Stretch, period: int) -> tuple[HourCounts, HourCounts]:
 def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
     """By hour of the day: of the baseline's times as many as the window covers their hours; and the window's that both cover."""
     # Of the hours that both sides cover, the one that the window covers most has all of the baseline's times
-    is_known = (before.covered >= LEAST_COVERED) & (now.covered > 0)
-    ratios = now.covered / np.maximum(before.covered, LEAST_COVERED)
+    is_known = (before.covered >= MIN_COVERED) & (now.covered > 0)
+    ratios = now.covered / np.maximum(before.covered, MIN_COVERED)
     weights = np.where(is_known, ratios, 0.0)
     largest = float(weights.max(initial=0.0))
     if not largest:
@@ -170,7 +170,7 @@ def judge_hours(changes: list[StatisticChange], past: WindowStatistics, now: Hou
     blocks = len(past["rows"])
     if blocks < 2:
         return []
-    if blocks >= FEWEST_WINDOWS:
+    if blocks >= MIN_WINDOWS:
         # Each of the window's days varies as the baseline's do
         days = max(1.0, float(now.covered.sum()) / HOURS_OF_DAY)
         rows_of_day = WindowSize(float(now.counts.sum()) / days)

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-from spark_model_monitor.statistics.verdicts.between_window_variance import MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED
 from spark_model_monitor.statistics.verdicts.design_effect import (
-    FEWEST_GROUPS,
     INDEPENDENT,
+    MIN_GROUPS,
     DesignEffect,
     ScoredColumn,
     ScoreMoments,
@@ -36,13 +36,13 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 )
 from spark_model_monitor.value_class import value_class
 
-MOST_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
+MAX_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
 LIKELIER = 1.0  # the least log-likelihood ratio of other names to the same names
 
-FEWEST_NAMES = 32  # values of equal frequency that are as diverse; a column with fewer names no groups
-FEWEST_ROWS_PER_NAME = 2  # in the baseline: keys of rows have one
-FEWEST_EXPECTED = 8  # names of the baseline in a window, to say that many are missing
-MOST_SHARED = 0.5  # of the names that independent rows would share with the baseline
+MIN_NAMES = 32  # values of equal frequency that are as diverse; a column with fewer names no groups
+MIN_ROWS_PER_NAME = 2  # in the baseline: keys of rows have one
+MIN_EXPECTED = 8  # names of the baseline in a window, to say that many are missing
+MAX_SHARED = 0.5  # of the names that independent rows would share with the baseline
 
 
 def estimate_block_design_effects(
@@ -56,7 +56,7 @@ def estimate_block_design_effects(
     """
     total = rows.sum() + alone
     filled_blocks = np.count_nonzero(rows) + alone
-    if filled_blocks < FEWEST_GROUPS:
+    if filled_blocks < MIN_GROUPS:
         return np.full(len(squares), max(1.0, total / max(filled_blocks, 1)))
     expected = squares * (1 - ((rows**2).sum() + alone) / total**2)
     observed = (sums**2).sum(axis=1) + alone_squares
@@ -72,7 +72,7 @@ def estimate_group_design_effect(values: NDArray[Any], sizes: NDArray[np.int64],
     Source: D4.21.
     """
     sizes = sizes[sizes > 0]
-    if len(sizes) < FEWEST_GROUPS:
+    if len(sizes) < MIN_GROUPS:
         return max(1.0, len(values) / max(len(sizes), 1))
     # Partitions come in any order; sums of floating-point numbers have to be the same
     groups = np.repeat(np.arange(len(sizes)), sizes)
@@ -82,7 +82,7 @@ def estimate_group_design_effect(values: NDArray[Any], sizes: NDArray[np.int64],
     else:
         column = ScoredColumn.from_texts(in_order)
     effect = group_design_effect(column, sizes).rows
-    if effect > MOST_DISPERSED:
+    if effect > MAX_DISPERSED:
         return effect
     return 1.0
 
@@ -138,7 +138,7 @@ class NameShares:
     def has_too_few(self, shared_names: float, rows: int) -> bool:
         """Whether so many rows, if independent, would share far more of the values. shared_names: those they share."""
         expected = self.expected_names(rows)
-        return expected >= FEWEST_EXPECTED and shared_names <= MOST_SHARED * expected
+        return expected >= MIN_EXPECTED and shared_names <= MAX_SHARED * expected
 
 
 def estimate_rows_per_name(rows_by_block: Values) -> float:
@@ -152,7 +152,7 @@ def has_one_row_per_name(rows_by_block: Values, baseline_rows_by_block: Values) 
     new. If names recur, as of users with one row per window, blocks have the same shares as before. Source: D4.21.
     """
     baseline_rows_per_name = estimate_rows_per_name(baseline_rows_by_block)
-    if estimate_rows_per_name(rows_by_block) > min(MOST_UNEVEN, baseline_rows_per_name / 2):
+    if estimate_rows_per_name(rows_by_block) > min(MAX_UNEVEN, baseline_rows_per_name / 2):
         return False
     # the counts that recurring names would have, relative to equal blocks
     baseline_shares = baseline_rows_by_block / baseline_rows_by_block.mean()

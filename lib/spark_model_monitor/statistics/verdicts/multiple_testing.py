@@ -18,7 +18,7 @@ from spark_model_monitor.statistics.drift.distances import CRITICAL_VALUE
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_quantile
 from spark_model_monitor.statistics.verdicts.components import (
     COLUMN_TESTS,
-    LEAST_EFFECT,
+    MIN_EFFECT,
     Component,
     Samples,
     fewest_beyond_chance,
@@ -131,7 +131,7 @@ def smallest_shift(
     freedom of that.
     """
     error = math.sqrt(phi / 12 / samples.effective + (samples.error / 4) ** 2)  # a uniform rank's variance is 1 / 12
-    least_effect = LEAST_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
+    least_effect = MIN_EFFECT / math.sqrt(2)  # the shift of the mean rank if normal values have the largest gap d
     reached = max(_critical_score(level, columns, freedom) * error, least_effect - error) + POWER * error
     if reached < 0.5:
         return math.sqrt(2) * normal_quantile(0.5 + reached)
@@ -143,7 +143,7 @@ def smallest_share(
 ) -> float:
     """The smallest detectable share above the baseline's `share`; 1 if none is. phi, freedom: as for a shift."""
     by_chance = math.sqrt(share * (1 - share) * phi / samples.effective)
-    least_effect = min(LEAST_EFFECT - by_chance, share)
+    least_effect = min(MIN_EFFECT - by_chance, share)
     critical_gap = max(_critical_score(level, columns, freedom) * by_chance, least_effect)
     critical_share = min(1.0, share + critical_gap)
     return min(1.0, _find_detectable_share(critical_share, samples.m, phi, share * (1 - share) / samples.n))

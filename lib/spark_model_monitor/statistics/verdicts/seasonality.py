@@ -34,8 +34,8 @@ WEEK = 7
 NEIGHBOURS = 60  # minutes between hours that are alike
 LOOKED_BACK = 14  # days
 # days with an alarm, and their share of days since the first one
-FEWEST_DAYS = 5
-MOST_OF_THEM = 0.7
+MIN_DAYS = 5
+MIN_SHARE = 0.7
 HOURS_DIFFER = 5.0
 WEEKDAYS_DIFFER = 25.0
 """Limits for the variance between hours, or weekdays, relative to that within them and of rows: beyond noise."""
@@ -46,9 +46,9 @@ CLOSER = 9.0
 CERTAIN = 18.0
 FEW = (0.05, 0.95)
 # the fewest groups with several units for leaving out ODD_GROUPS of them
-FEWEST_GROUPS = 6
+MIN_GROUPS = 6
 ODD_GROUPS = 2
-MOST_WEEKS = 3  # weeks of daily windows that show a weekday
+MAX_WEEKS = 3  # weeks of daily windows that show a weekday
 CHOSEN = 5.0  # the factor by which the others then have to differ more, because they are the least variable
 
 CLOCK_DAY = "clock:day"
@@ -127,7 +127,7 @@ class PastHours:
         """
         oldest = self.back.max()
         if oldest < WEEK * DAY:
-            return bool(self.alarmed.any() and self._is_far.mean() >= MOST_OF_THEM)
+            return bool(self.alarmed.any() and self._is_far.mean() >= MIN_SHARE)
         return bool(oldest < LOOKED_BACK * DAY and self._has_distinct_day(WEEK))
 
     def _has_distinct_day(self, days: int) -> bool:
@@ -138,10 +138,10 @@ class PastHours:
     def _is_recurring(self, cell: Flags) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
         days = self._days[cell & self.alarmed]
-        if len(days) < FEWEST_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
+        if len(days) < MIN_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
             return False
         since_then = np.count_nonzero(cell & (self._days <= days.max()))
-        return len(days) >= MOST_OF_THEM * since_then and self._has_distinct_median(cell & self.alarmed)
+        return len(days) >= MIN_SHARE * since_then and self._has_distinct_median(cell & self.alarmed)
 
     @cached_property
     def _hours_differ(self) -> bool:
@@ -153,7 +153,7 @@ class PastHours:
     def weekdays_differ(self) -> bool:
         """Whether days (24 hours up to now, mostly complete) resemble those a week before but not each other."""
         windows = np.bincount(self._days)[self._days]
-        is_complete = (self._days <= self.back.max() // DAY) & (windows >= MOST_OF_THEM * windows.max())
+        is_complete = (self._days <= self.back.max() // DAY) & (windows >= MIN_SHARE * windows.max())
         days = self._days[is_complete]
         return bool(np.any(_compute_variance_ratios(self.scores[is_complete], days % WEEK, days) > WEEKDAYS_DIFFER))
 
@@ -164,10 +164,10 @@ class PastHours:
     @cached_property
     def _by_weekday(self) -> Values:
         """The scores by week and weekday, from one day back on, NaN where missing. Of windows that all end at one hour."""
-        by_day = np.full((MOST_WEEKS * WEEK, len(SCORES)), np.nan)
+        by_day = np.full((MAX_WEEKS * WEEK, len(SCORES)), np.nan)
         is_recent = self._days <= len(by_day)
         by_day[self._days[is_recent] - 1] = self.scores[is_recent]
-        return by_day.reshape(MOST_WEEKS, WEEK, len(SCORES))
+        return by_day.reshape(MAX_WEEKS, WEEK, len(SCORES))
 
     @cached_property
     def _days_that_stand_out(self) -> tuple[Values, Values]:
@@ -216,7 +216,7 @@ class PastHours:
         # A day may be odd in two weeks by chance
         needed = 2
         if self.find_free_days() == (WEEK * DAY, LOOKED_BACK * DAY):
-            needed = MOST_WEEKS
+            needed = MAX_WEEKS
         return weeks if len(weeks) >= needed else ()
 
     @cached_property
@@ -248,9 +248,7 @@ class PastHours:
     def has_moved(self) -> bool:
         """Whether this hour was an alarm on every day of a week and stood out from the other hours."""
         week = (self.back % DAY == 0) & (self._days <= WEEK)
-        return (
-            np.count_nonzero(week) >= FEWEST_DAYS and bool(self.alarmed[week].all()) and self._has_distinct_median(week)
-        )
+        return np.count_nonzero(week) >= MIN_DAYS and bool(self.alarmed[week].all()) and self._has_distinct_median(week)
 
 
 def compare_with_hour(
@@ -392,7 +390,7 @@ def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
     in_a_row = 0
     for back in range(DAY, LOOKED_BACK * DAY + 1, DAY):
         in_a_row = in_a_row + 1 if back in alarmed_backs else 0
-        if num_examples and in_a_row >= FEWEST_DAYS:
+        if num_examples and in_a_row >= MIN_DAYS:
             return
         if back not in alarmed_backs:
             num_examples += 1
@@ -409,7 +407,7 @@ def _compute_variance_ratios(scores: Scores, groups: NDArray[np.int64], units: N
     group_of_unit[units] = groups
     weights = np.bincount(group_of_unit, sizes).astype(float)
     freedom = np.bincount(group_of_unit) - 1
-    is_week = np.count_nonzero(freedom > 0) >= FEWEST_GROUPS
+    is_week = np.count_nonzero(freedom > 0) >= MIN_GROUPS
     ratios = []
     for score in scores.T:
         # Means of units and of groups, and the variation of units within groups

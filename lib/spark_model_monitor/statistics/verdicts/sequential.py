@@ -26,7 +26,7 @@ TUNED = 0.0825
 """Rows of the mixture's prior relative to those planned; this minimises its boundary at the planned end."""
 
 # how far ahead, in multiples of the rows so far, and how finely `estimate_rows_to_significance` looks
-MOST_TIMES = 1000.0
+MAX_TIMES = 1000.0
 STEP = 1.02
 
 
@@ -57,7 +57,7 @@ def estimate_rows_to_significance(difference: float, error: float, rows: float, 
     difference: the distance of the estimate from the value it has to differ from. error: its standard error at `rows` rows.
     """
     look_rows = rows
-    while difference and look_rows <= MOST_TIMES * rows:
+    while difference and look_rows <= MAX_TIMES * rows:
         if difference > boundary(look_rows, planned) * error * math.sqrt(rows / look_rows):
             return math.ceil(look_rows)
         next_rows = look_rows * STEP

@@ -32,8 +32,8 @@ from spark_model_monitor.value_class import value_class
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
 WindowStatistics: TypeAlias = Mapping[str, Values]  # raw statistics by name, each of shape (windows,); NaN if undefined
 
-MOST_FREQUENT = 8  # values of a column whose shares are followed one by one
-VALUES = tuple(f"value{rank}" for rank in range(1, MOST_FREQUENT + 1))
+MAX_FREQUENT = 8  # values of a column whose shares are followed one by one
+VALUES = tuple(f"value{rank}" for rank in range(1, MAX_FREQUENT + 1))
 SIXTEENTHS = tuple(f"sixteenth{number}" for number in range(1, 17))
 TAILS = ("tail1", "tail2")
 TAIL = 1 / 64  # of the reference's values at either end
@@ -50,7 +50,7 @@ OF_FACTS = ("reach", "standstill")  # of a baseline's parts alone
 FIELDS = ("rows", "effective", "missing", *SCORES_OF_VALUES, "largest", "unseen", "beyond", "far", *OF_FACTS)
 """rows: a window's rows. effective: n m / (n + m). missing, location, spread, …: scores with the sign of the change.
 sixteenth1, …: between the reference's quantiles, of texts in the order of their hashes. tail1, tail2: below and above nearly
-all of its values. value1, …: its most frequent values, from LEAST_EFFECT of its rows on. even, round: numbers whose last digit,
+all of its values. value1, …: its most frequent values, from MIN_EFFECT of its rows on. even, round: numbers whose last digit,
 of those that the reference's numbers have, is even, or 0. largest: the largest share of one value. unseen: the share of texts
 that the reference lacks. beyond, far: of texts whose values grow
 in number, the new values, and among how many. Of numbers in parts: reach: how far the level of one half of them lies beyond

@@ -57,7 +57,7 @@ from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.states.profile import (
-    LEAST_NUMBERS,
+    MIN_NUMBERS,
     NEVER,
     USUAL_NUMBERS,
     RequiredNumbers,
@@ -66,7 +66,7 @@ from spark_model_monitor.statistics.states.profile import (
     read_bits_as_flags,
     read_flags_as_bits,
 )
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.expected_row_count import Earlier, RowCountHistory, convert_to_minutes
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK, CLOCK_DAY, Season
 from spark_model_monitor.statistics.verdicts.window_statistics import OF_FACTS
@@ -137,7 +137,7 @@ class QualityBaseline(StoredBaseline):
             if feature.inferred_type.is_numeric:
                 # A file whose threshold is lower than half asks for less
                 threshold = self.settings[feature.name].datatype_check_threshold
-                by_feature[feature.name] = min(threshold, LEAST_NUMBERS)
+                by_feature[feature.name] = min(threshold, MIN_NUMBERS)
         return RequiredNumbers(by_feature, USUAL_NUMBERS)
 
     def read(self, profile: Profile) -> Profile:
@@ -443,7 +443,7 @@ class BaselineFeature:
         hour stand for all hours.
         """
         past = self.baseline.get_variation(CLOCK_DAY if reference in CLOCK else reference).past.get(self.name)
-        if past is not None and len(past["rows"]) >= FEWEST_WINDOWS:
+        if past is not None and len(past["rows"]) >= MIN_WINDOWS:
             return past
         return None
 

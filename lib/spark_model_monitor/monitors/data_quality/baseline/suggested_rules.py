@@ -12,8 +12,8 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Profile
 
-FEWEST_ROWS = 100  # with fewer rows, nothing can be learnt about what never happens
-MOST_ORDERED = 20  # numeric columns whose orderings are tried
+MIN_ROWS = 100  # with fewer rows, nothing can be learnt about what never happens
+MAX_ORDERED = 20  # numeric columns whose orderings are tried
 NEARLY_ALL = 0.97  # the estimated share of distinct values from which a column is tried as a key
 
 
@@ -25,12 +25,12 @@ def suggest_candidates(profile: Profile, constraints: Constraints) -> Expectatio
         rules = list(_suggest_for_feature(feature, constraints))
         if rules:
             rules_by_feature[feature.name] = rules
-        if feature.is_numeric and feature.moments is not None and feature.moments.count >= FEWEST_ROWS:
+        if feature.is_numeric and feature.moments is not None and feature.moments.count >= MIN_ROWS:
             numbers.append(feature)
     # Pairs of columns of which one may be at most the other in each row
     orderings = [
         f"{_quote_name(low)} <= {_quote_name(high)}"
-        for low, high in permutations(numbers[:MOST_ORDERED], 2)
+        for low, high in permutations(numbers[:MAX_ORDERED], 2)
         if _may_be_ordered(low, high)
     ]
     return Expectations.model_validate({"features": rules_by_feature, "row_rules": orderings})
@@ -50,7 +50,7 @@ def select_met_rules(tried: Expectations, results: Sequence[CheckResult]) -> Exp
 
 
 def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> Iterator[dict[str, Json]]:
-    if feature.column_type in (ColumnType.VECTOR, ColumnType.NESTED) or feature.num_present < FEWEST_ROWS:
+    if feature.column_type in (ColumnType.VECTOR, ColumnType.NESTED) or feature.num_present < MIN_ROWS:
         return
     if not feature.num_missing:
         yield {"not_null": 1.0}

@@ -33,8 +33,8 @@ from spark_model_monitor.documents.check_results import (
 )
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
-    MOST_CANDIDATES,
-    MOST_VALUES,
+    MAX_CANDIDATES,
+    MAX_VALUES,
     QUARTILES,
     Candidate,
     CauseMembers,
@@ -69,7 +69,7 @@ log = logging.getLogger(__name__)
 
 NEW_VALUES = "categorical_values_check"
 CLIPPED = "clipped?"  # the end of a guess
-MOST_FEATURES = 6  # violated features that are examined, the largest alarms first
+MAX_FEATURES = 6  # violated features that are examined, the largest alarms first
 BINS = 20  # for a violated numeric feature, with equal shares on each side
 OTHER_ROWS = 0.2  # sum of the differences between bin shares: no two samples of one baseline differ so much
 
@@ -92,7 +92,7 @@ def list_candidates(
                 yield Candidate.from_cuts(name, position, cuts)
         elif before.categories and not feature.is_numeric and (domain := feature.exact_domain) is not None:
             values = {*domain, *before.categories}
-            if 1 < len(values) <= MOST_VALUES:
+            if 1 < len(values) <= MAX_VALUES:
                 yield Candidate.from_values(name, position, values)
 
 
@@ -171,7 +171,7 @@ def find_causes(
         # A few of them, since each is searched in every key
         all_bins = {name: _choose_bins(profile, baseline, name) for name in alarms}
         with_bins = ((name, bins) for name, bins in all_bins.items() if bins is not None)
-        looked_at = dict(itertools.islice(with_bins, MOST_FEATURES))
+        looked_at = dict(itertools.islice(with_bins, MAX_FEATURES))
         if looked_at:
             changes, column_changes, origins = _read_changes(looked_at, alarms, profile, baseline, dataset, time)
             level = baseline.monitoring.false_alarm_budget
@@ -215,7 +215,7 @@ def _read_changes(
 ) -> tuple[dict[str, BinnedChange], list[Key], list[Key]]:
     """The violated features in the sample, and the keys of its rows: columns, and origins."""
     numbers = {name: None for name in alarms if baseline.distributions[name].is_numeric}
-    candidates = list(itertools.islice(list_candidates(profile, baseline.distributions, numbers), MOST_CANDIDATES))
+    candidates = list(itertools.islice(list_candidates(profile, baseline.distributions, numbers), MAX_CANDIDATES))
     columns = [*looked_at.values(), *(candidate.binned for candidate in candidates)]
     position = None
     if time in dataset.names:
@@ -280,14 +280,14 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
     m = sum(counts_now.values()) or 1
     changes = {value: abs(counts.get(value, 0) / n - counts_now.get(value, 0) / m) for value in {*counts, *counts_now}}
     # So many new values, as of ids and times, are alike: together, and with no other, they are the bin of all others
-    are_alike = len(counts_now.keys() - counts.keys()) > MOST_VALUES
+    are_alike = len(counts_now.keys() - counts.keys()) > MAX_VALUES
     if are_alike:
         changes = {value: changes[value] for value in counts}
     by_change = sorted(changes, key=lambda value: (-changes[value], value))
     grouped: tuple[str, ...] = ()
     if are_alike:
-        grouped = tuple(by_change[MOST_VALUES:])
-    return BinnedColumn(position, values=tuple(sorted(by_change[:MOST_VALUES])), grouped=grouped)
+        grouped = tuple(by_change[MAX_VALUES:])
+    return BinnedColumn(position, values=tuple(sorted(by_change[:MAX_VALUES])), grouped=grouped)
 
 
 def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) -> Doubles:

@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
 from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ages import HOUR, Ages
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
 UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2.20462, 2.54, 4.184)
@@ -54,8 +54,8 @@ for _unit in PART_UNITS:
     CONVERSIONS[f"about {_unit:,.0f} times a usual one"] = (_unit, 0.0)
     CONVERSIONS[f"about 1/{_unit:,.0f} of a usual one"] = (1 / _unit, 0.0)
 
-LEAST_PART = 0.05  # of the values, in another unit
-FEWEST_OUTSIDE = 30  # numbers outside the baseline's range that show their unit
+MIN_PART = 0.05  # of the values, in another unit
+MIN_OUTSIDE = 30  # numbers outside the baseline's range that show their unit
 IN_SOME_ROWS = "about {share} of them are {name}: another unit in some rows?"
 
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
@@ -66,16 +66,16 @@ DRESSED_NUMBER = re.compile(r"[^\d\s]{0,4} ?[-+]?\d{1,3}([,' ]?\d{3})*(\.\d+)?\s
 FIRST_SECOND = 3e8  # of 1979; smaller numbers are not taken for times
 HOURS = (3600.0, 3.6e6, 3.6e9)  # in seconds, milli- and microseconds
 END_TOLERANCE = 0.2  # of an hour: tolerance for the ends of two samples besides their shift
-MOST_HOURS = 14  # of a time zone relative to another
+MAX_HOURS = 14  # of a time zone relative to another
 FEW_HOURS = 6  # with no more different ones, numbers up to 23 are not hours of the day
 
 CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
 EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
 EXPLAINED_BY_PART = 0.25  # likewise for a part of the values, since its size is fitted, too
 SWAPPED = 0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
-LEAST_MATCHING_SHARE = 0.75  # of the window's values that are the baseline's, times a factor
+MIN_MATCHING_SHARE = 0.75  # of the window's values that are the baseline's, times a factor
 # the share of one value that is held, beyond this multiple of the largest one before
-LEAST_HELD_SHARE = 0.1
+MIN_HELD_SHARE = 0.1
 HELD_TIMES = 2
 STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
 FEWEST = 20  # rows of a side
@@ -252,7 +252,7 @@ def filled(suspect: Suspect) -> str | None:
     texts = [text for text in suspect.texts if FILLING_TEXT.fullmatch(text.strip())]
     categories = suspect.before.categories or {}
     share = sum(suspect.texts[text] for text in texts if text not in categories) / max(suspect.now.rows, 1)
-    if texts and share >= LEAST_EFFECT:
+    if texts and share >= MIN_EFFECT:
         return f"{format_percent(share)} of the values are a text that is written for missing ones"
     numbers = suspect.numbers
     if numbers is None or len(numbers[0].values) <= 2:
@@ -261,7 +261,7 @@ def filled(suspect: Suspect) -> str | None:
         was, share_now = (_compute_value_share(number, value) for number in numbers)
         is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
         is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # no other sign
-        if share_now - was < LEAST_EFFECT or not (suspect.filled > 0.5 * (share_now - was) or (is_new and not was)):
+        if share_now - was < MIN_EFFECT or not (suspect.filled > 0.5 * (share_now - was) or (is_new and not was)):
             continue
         if not suspect.with_values:
             return "a value that is written for missing ones?"
@@ -293,7 +293,7 @@ def clock(suspect: Suspect) -> str | None:
             return f"the hours of the day are those of the baseline, {direction}: a shifted clock?"
         return None
     # Times: the move that leaves the smallest gap, or that of both ends
-    moves = [count * unit for unit in HOURS for count in range(-MOST_HOURS, MOST_HOURS + 1) if count]
+    moves = [count * unit for unit in HOURS for count in range(-MAX_HOURS, MAX_HOURS + 1) if count]
     _, move = min((_measure_gap(before.values + move, numbers), move) for move in moves)
     at_ends = np.array([now.values[end] - before.values[end] for end in (0, -1)])
     by_ends = [unit * round(float(at_ends.mean()) / unit) for unit in HOURS if np.ptp(at_ends) < END_TOLERANCE * unit]
@@ -315,9 +315,9 @@ def clock(suspect: Suspect) -> str | None:
 
 def _find_hours_older(before: Ages, now: Ages) -> int | None:
     """By how many whole hours the window's times are older than the baseline's, if that explains their ages."""
-    steps = [hours for hours in range(-MOST_HOURS, MOST_HOURS + 1) if hours]
+    steps = [hours for hours in range(-MAX_HOURS, MAX_HOURS + 1) if hours]
     gap, hours = min((before.compute_gap(hours * HOUR, now), hours) for hours in steps)
-    noise = _estimate_noise(before.total, now.total) + LEAST_EFFECT / 2
+    noise = _estimate_noise(before.total, now.total) + MIN_EFFECT / 2
     if gap <= min(noise, EXPLAINED * before.compute_gap(0.0, now)):
         return hours
     return None
@@ -381,7 +381,7 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
 
     conversion = _find_conversion(before, CONVERSIONS, fit_part)
     noise = _estimate_noise(before.total, now.total)
-    if conversion is None or largest <= noise or conversion.part < LEAST_PART:
+    if conversion is None or largest <= noise or conversion.part < MIN_PART:
         return None
     if conversion.gap > min(noise, EXPLAINED_BY_PART * largest):
         return None
@@ -401,14 +401,14 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
         return cdf.select((cdf.values < low) | (cdf.values > high))
 
     outside = choose_outside(now)
-    if outside.total < FEWEST_OUTSIDE or len(before.values) < FEW_HOURS:
+    if outside.total < MIN_OUTSIDE or len(before.values) < FEW_HOURS:
         return None
 
     # Both sides have numbers outside, the baseline as soon as it is converted
     def fit_outside(factor: float, offset: float) -> tuple[float, float]:
         """The gap to the numbers that such a conversion takes outside, and the part of the window that it is of then."""
         converted = choose_outside(StepCdf(factor * before.values + offset, before.cumulative))
-        if converted.total < FEWEST_OUTSIDE:
+        if converted.total < MIN_OUTSIDE:
             return math.inf, 0.0
         part = outside.total / now.total / (converted.total / before.total)
         return _measure_gap(converted.values, (converted, outside)), part
@@ -460,9 +460,9 @@ def clipped(suspect: Suspect, cdfs: Sides) -> str | None:
     high = float(now.values[-1])
     at_ends = [_compute_value_share(now, end) - _compute_value_share(before, end) for end in (low, high)]
     inside = [low > before.values[0], high < before.values[-1]]
-    if not any(share >= LEAST_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
+    if not any(share >= MIN_EFFECT / 2 and is_in for share, is_in in zip(at_ends, inside, strict=True)):
         return None
-    cuts = [share >= LEAST_EFFECT / 2 for share in at_ends]
+    cuts = [share >= MIN_EFFECT / 2 for share in at_ends]
     clipped_values = before.values
     if cuts[0]:
         clipped_values = np.maximum(clipped_values, low)
@@ -482,7 +482,7 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     value = float(cdfs[1].values[index])
     was, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
     largest_before = float(cdfs[0].counts.max() / cdfs[0].total)  # of the value with the most
-    if share_now < LEAST_HELD_SHARE + HELD_TIMES * largest_before or index in (0, len(cdfs[1].values) - 1):
+    if share_now < MIN_HELD_SHARE + HELD_TIMES * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
     value_in_words = "one value"
     if suspect.with_values:
@@ -608,7 +608,7 @@ def _estimate_noise(n: float, m: float) -> float:
 
 def _looks_like(values: Values, cdfs: Sides) -> bool:
     """Whether the window looks like the baseline with these values."""
-    return _measure_gap(values, cdfs) <= _estimate_noise(cdfs[0].total, cdfs[1].total) + LEAST_EFFECT / 2
+    return _measure_gap(values, cdfs) <= _estimate_noise(cdfs[0].total, cdfs[1].total) + MIN_EFFECT / 2
 
 
 def _explains(values: Values, cdfs: Sides, largest_left: float = EXPLAINED) -> bool:
@@ -619,7 +619,7 @@ def _explains(values: Values, cdfs: Sides, largest_left: float = EXPLAINED) -> b
 def _has_known_values(values: Values, now: Values) -> bool:
     """Whether nearly all of the window's values are in `values`, which are sorted and differ by more than rounding."""
     indices = np.minimum(values.searchsorted(now * (1 - 1e-5 * np.sign(now))), len(values) - 1)
-    return bool((np.abs(values[indices] - now) <= 2e-5 * np.abs(now)).mean() >= LEAST_MATCHING_SHARE)
+    return bool((np.abs(values[indices] - now) <= 2e-5 * np.abs(now)).mean() >= MIN_MATCHING_SHARE)
 
 
 def _compute_value_share(cdf: StepCdf, value: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spark_model_monitor.documents.check_results import CheckResult
-from spark_model_monitor.monitors.data_quality.distribution.column_values import FEWEST_PRESENT
+from spark_model_monitor.monitors.data_quality.distribution.column_values import MIN_PRESENT
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.hints.swapped_columns import FIT
 from spark_model_monitor.statistics.date_columns import recognise_dates
@@ -16,8 +16,8 @@ from spark_model_monitor.statistics.drift.distances import l_infinity_categorica
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, TextLengths
 
-MOST_COLUMNS = 100  # missing ones, and extra ones, that are compared with each other
-MOST_DIFFERENT = 0.5  # with more different texts than this share of the values, they are compared by their lengths
+MAX_COLUMNS = 100  # missing ones, and extra ones, that are compared with each other
+MAX_DIFFERENT = 0.5  # with more different texts than this share of the values, they are compared by their lengths
 
 
 def find_renamed_columns(check_results: Sequence[CheckResult], baseline: Profile, current: Profile) -> dict[str, str]:
@@ -54,7 +54,7 @@ def find_columns(check: str, check_results: Sequence[CheckResult], profile: Prof
         for check_result in check_results
         if check_result.check == check and check_result.is_violation
     }
-    return [feature for feature in profile.features if feature.name in names][:MOST_COLUMNS]
+    return [feature for feature in profile.features if feature.name in names][:MAX_COLUMNS]
 
 
 def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
@@ -64,7 +64,7 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
     """
     before = from_feature_profile(old)
     now = from_feature_profile(new)
-    if min(before.present, now.present) < FEWEST_PRESENT:
+    if min(before.present, now.present) < MIN_PRESENT:
         return 1.0
     if before.is_numeric != now.is_numeric or before.times != now.times:
         return 1.0
@@ -77,7 +77,7 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
         cdf_before = before.numbers.step_cdf()
         return l_infinity_numeric(cdf_before, now.numbers.step_cdf())
     if before.categories and now.categories:
-        most_texts = MOST_DIFFERENT * before.present
+        most_texts = MAX_DIFFERENT * before.present
         if len(before.categories) <= most_texts:
             return l_infinity_categorical(*category_cells(before.categories, now.categories))
     # Keys and free texts

@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.states import DataTypeCounts
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.value_class import value_class
 
-FEWEST_PRESENT = 30  # values of a column, on either side, below which it is ignored
+MIN_PRESENT = 30  # values of a column, on either side, below which it is ignored
 
 FEW_DISTINCT = 10
 """Numbers of fewer distinct values are a set, as categories are: a flag may change from mostly 0 to mostly 1."""
@@ -38,7 +38,7 @@ class ColumnValues:
     @classmethod
     def of(cls, distribution: FeatureDistribution) -> ColumnValues | None:
         """None for a column of unknown kind, or one with too few values."""
-        if distribution.present < FEWEST_PRESENT:
+        if distribution.present < MIN_PRESENT:
             return None
         if distribution.is_numeric:
             numbers = distribution.numbers

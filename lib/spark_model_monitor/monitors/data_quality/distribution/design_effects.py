@@ -27,11 +27,11 @@ from spark_model_monitor.statistics.drift.distributions import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.states.row_counts import FEWEST_ROWS, ROWS_OF_A_GROUP, read_values
-from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MOST_DISPERSED
+from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, ROWS_OF_A_GROUP, read_values
+from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MAX_DISPERSED
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.design_effect import (
-    FEWEST_GROUPS,
+    MIN_GROUPS,
     DesignEffect,
     ScoredColumn,
     Sizes,
@@ -45,15 +45,15 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
     typical_design_effect,
 )
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
-    FEWEST_NAMES,
-    FEWEST_ROWS_PER_NAME,
+    MIN_NAMES,
+    MIN_ROWS_PER_NAME,
     NameShares,
     estimate_group_design_effect,
     group_design_effect,
 )
 from spark_model_monitor.value_class import value_class
 
-FEWEST_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
+MIN_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
 CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
 
 
@@ -181,7 +181,7 @@ class SampledColumn:
         within = run[1:] == run[:-1]
         rises = np.count_nonzero((self.values[1:] > self.values[:-1]) & within)
         falls = np.count_nonzero((self.values[1:] < self.values[:-1]) & within)
-        if rises + falls >= FEWEST_STEPS:
+        if rises + falls >= MIN_STEPS:
             return min(rises, falls) / (rises + falls)
         return 0.5
 
@@ -197,7 +197,7 @@ def _sample_columns(profile: Profile, runs: Sequence[RowRuns]) -> Iterator[Sampl
         order, run_sizes = layouts[layout]
         in_order = [row_runs.runs[index] for index in order]
         values, _ = read_values(in_order, numeric=feature.is_numeric)
-        if len(values) < 2 * FEWEST_ROWS:
+        if len(values) < 2 * MIN_ROWS:
             continue
         column = SampledColumn(feature.name, values, feature.is_numeric, run_sizes)
         if len(values) < column.rows:
@@ -372,8 +372,8 @@ def _compute_name_shares(baseline: FeatureProfile) -> NameShares | None:
     if shares is None or not is_whole or why_always_new(baseline) is not None:
         return None
     names = len(shares.counted) + shares.uncounted_names
-    repeats = baseline.num_present >= FEWEST_ROWS_PER_NAME * names
-    if repeats and shares.diversity >= FEWEST_NAMES:
+    repeats = baseline.num_present >= MIN_ROWS_PER_NAME * names
+    if repeats and shares.diversity >= MIN_NAMES:
         return shares
     return None
 
@@ -434,7 +434,7 @@ def _explain_by_groups(
         # The column names groups, so the others' rows are as alike as they look, as if somebody had named it
         effects: dict[str, FeatureDesignEffect] = {}
         for (feature, member), estimate, is_dependent in zip(features, estimates, are_dependent, strict=True):
-            if is_dependent or estimate.rows > MOST_DISPERSED:
+            if is_dependent or estimate.rows > MAX_DISPERSED:
                 # The sample has a part of each group's rows
                 rows_as_one = 1 + (estimate.rows - 1) * max(1.0, window_rows / group.rows)
                 effect = effects.get(feature, INDEPENDENT_ROWS)
@@ -448,6 +448,6 @@ def _estimate_in_order(column: ScoredColumn, rows: NDArray[np.int64], group_of_r
     sizes = np.bincount(group_of_row[rows])
     sizes = sizes[sizes > 0]
     effect = group_design_effect(ScoredColumn(column.scores[:, rows], column.answers), sizes)
-    if len(sizes) < FEWEST_GROUPS and effect.rows > MOST_DISPERSED:
+    if len(sizes) < MIN_GROUPS and effect.rows > MAX_DISPERSED:
         return effect._replace(rows=len(rows) / len(sizes))  # each group counts as one row
     return effect

@@ -27,9 +27,9 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.window_statistics import (
-    MOST_FREQUENT,
+    MAX_FREQUENT,
     StatisticChange,
 )
 from spark_model_monitor.value_class import value_class
@@ -70,17 +70,17 @@ class FeatureDistribution:
 
     @cached_property
     def frequent_values(self) -> NDArray[Any]:
-        """The most frequent values, from LEAST_EFFECT of the present ones on, the most frequent first."""
+        """The most frequent values, from MIN_EFFECT of the present ones on, the most frequent first."""
         if self.numbers is not None:
             cdf = self.numbers.step_cdf()
-            is_frequent = cdf.counts >= LEAST_EFFECT * self.present
+            is_frequent = cdf.counts >= MIN_EFFECT * self.present
             values = cdf.values[is_frequent]
             order = np.argsort(-cdf.counts[is_frequent], kind="stable")
-            return values[order[:MOST_FREQUENT]]
+            return values[order[:MAX_FREQUENT]]
         categories = self.categories or {}
-        names = [name for name, count in categories.items() if count >= LEAST_EFFECT * self.present]
+        names = [name for name, count in categories.items() if count >= MIN_EFFECT * self.present]
         names.sort(key=lambda name: (-categories[name], name))
-        return np.array(names[:MOST_FREQUENT], object)
+        return np.array(names[:MAX_FREQUENT], object)
 
     @cached_property
     def changes_by_reference(self) -> dict[int, tuple[FeatureDistribution, Mapping[str, StatisticChange]]]:

@@ -27,7 +27,7 @@ from spark_model_monitor.statistics.states import Profile, RowRuns
 from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, PastWindows
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
 from spark_model_monitor.statistics.verdicts.facts import (
     find_standstills,
     measure_standstills,
@@ -65,10 +65,10 @@ VARIES_ALONG_ROWS = "its values go up and down along the rows, as by season"
 LARGEST_BETWEEN_PART_SHARE = (
     0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
 )
-MOST_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
+MAX_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
 
 LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
-FEWEST_NEW = 4  # parts or windows that show how many values are new
+MIN_NEW = 4  # parts or windows that show how many values are new
 OUTLIER = 7.0  # deviations of noise by which sorted rows neither rise nor fall: five of the difference of two parts
 FREQUENT = 5  # values of a text that show whether the rows are sorted by it
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
@@ -88,7 +88,7 @@ class Variation:
 
     def with_windows(self, windows: StatisticsByFeature) -> Variation:
         """The same with later windows. Enough of them replace parts that differ by their place."""
-        replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= FEWEST_WINDOWS}
+        replaced = {name for name in self.unfit if name in windows and len(windows[name]["rows"]) >= MIN_WINDOWS}
         parts = {name: raw for name, raw in self.past.items() if name not in replaced}
         return replace(self, past=merge_histories(parts, windows), replaced=self.replaced | replaced)
 
@@ -104,7 +104,7 @@ class Variation:
             return None
         raw = self.past[name]
         has_counts = ~np.isnan(raw["beyond"])
-        if has_counts.sum() < FEWEST_NEW:
+        if has_counts.sum() < MIN_NEW:
             return None
         return raw["beyond"][has_counts], raw["far"][has_counts]
 
@@ -124,7 +124,7 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
         in_order = sorted(row_runs.runs, key=lambda run: run.place)
         values, sizes = read_values(in_order, numeric=feature.is_numeric)
         has_values = sizes > 0
-        if np.count_nonzero(has_values) < FEWEST_WINDOWS:
+        if np.count_nonzero(has_values) < MIN_WINDOWS:
             continue
         distinct, index_of_row = unique_with_inverse(values)
         if not feature.is_numeric and len(distinct) > LARGEST_DOMAIN:
@@ -160,7 +160,7 @@ def _add_block_statistics(
         share, values = blocks.between_share(FREQUENT)
         if share > LARGEST_BETWEEN_PART_SHARE:
             unfit[name] = _find_reason_unfit(values, blocks.sizes, is_numeric=blocks.are_numbers)
-            if unfit[name] == LOOKS_SORTED and share > MOST_OF_LEVELS:
+            if unfit[name] == LOOKS_SORTED and share > MAX_OF_LEVELS:
                 return
     # Missing values belong to all rows of a part, the other statistics to those with a value
     missing: Values = rows - blocks.sizes

@@ -24,8 +24,8 @@ from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies, Profile
 from spark_model_monitor.value_class import value_class
 
-MOST_LISTED_NAMES = 5  # columns that a sentence names; the rest are counted
-FEWEST_VALUES = 5  # a column with fewer values gets no hint
+MAX_LISTED_NAMES = 5  # columns that a sentence names; the rest are counted
+MIN_VALUES = 5  # a column with fewer values gets no hint
 
 
 @value_class(slots=False)
@@ -47,7 +47,7 @@ class ObservedData:
             if (
                 is_text
                 and not self.is_text_in_baseline(feature)
-                and frequencies.total >= FEWEST_VALUES
+                and frequencies.total >= MIN_VALUES
                 and 2 * frequencies.dropped < frequencies.total
             ):
                 yield feature, frequencies.counts
@@ -87,11 +87,11 @@ def register_hint(name: str) -> Callable[[Rule], Rule]:
 
 def list_quoted(names: Iterable[str]) -> str:
     """Names of columns or files, the first few of them."""
-    return list_names([*map(repr, names)], MOST_LISTED_NAMES)
+    return list_names([*map(repr, names)], MAX_LISTED_NAMES)
 
 
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
     """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
     return list_names(
-        [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MOST_LISTED_NAMES
+        [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MAX_LISTED_NAMES
     )

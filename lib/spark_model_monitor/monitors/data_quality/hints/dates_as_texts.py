@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.hints import (
-    FEWEST_VALUES,
+    MIN_VALUES,
     HintSentences,
     ObservedData,
     list_columns,
@@ -49,7 +49,7 @@ def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, 
     for feature in observed.profile.features:
         has_same_type = observed.expected_types.get(feature.name) is InferredType(feature.inferred_type)
         # Fewer values show no form
-        if has_same_type or feature.num_present < FEWEST_VALUES:
+        if has_same_type or feature.num_present < MIN_VALUES:
             continue
         column = recognise_dates(feature)
         if column is not None:

@@ -14,9 +14,9 @@ from spark_model_monitor.monitors.data_quality.label_column import find_absent_c
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 NO_COUNTER = re.compile(r"-.*|[^.eE\n]*[.eE].*")  # a negative number or a fraction; others number columns, or are years
-FEWEST_NUMBERS = 3  # fewer numbers may be in order by chance
+MIN_NUMBERS = 3  # fewer numbers may be in order by chance
 
-MOST_CATEGORIES = 100
+MAX_CATEGORIES = 100
 """With more distinct values, or few rows for each, a text column's first value may be unique to that row."""
 ROWS_FOR_EACH = 5
 
@@ -52,7 +52,7 @@ def _may_be_value(cell: str, feature: FeatureProfile) -> bool:
         width = moments.maximum - moments.minimum
         return moments.minimum - width <= float(cell) <= moments.maximum + width
     domain = feature.exact_domain or {}
-    is_small = 0 < len(domain) <= MOST_CATEGORIES and feature.num_present >= ROWS_FOR_EACH * len(domain)
+    is_small = 0 < len(domain) <= MAX_CATEGORIES and feature.num_present >= ROWS_FOR_EACH * len(domain)
     return cell in domain or not is_small
 
 
@@ -62,7 +62,7 @@ def _rate_certainty(numbers: Sequence[str]) -> int:
         return 0
     in_order = sorted(map(float, numbers))
     is_sorted = [float(number) for number in numbers] in (in_order, in_order[::-1])
-    if is_sorted or len(numbers) < FEWEST_NUMBERS:
+    if is_sorted or len(numbers) < MIN_NUMBERS:
         return 1
     return 2
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 from spark_model_monitor.data.records.missing_values import is_missing_word
 from spark_model_monitor.monitors.data_quality.hints import (
-    FEWEST_VALUES,
+    MIN_VALUES,
     HintSentences,
     ObservedData,
     list_columns,
@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
 from spark_model_monitor.monitors.data_quality.hints.value_forms import NUMBER as NUMBER_WITH_COMMA
 from spark_model_monitor.statistics.spellings import INVISIBLE
 from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Frequencies
-from spark_model_monitor.statistics.states.profile import LEAST_NUMBERS
+from spark_model_monitor.statistics.states.profile import MIN_NUMBERS
 
 COMMAS = "commas for thousands"
 DECIMAL_COMMAS = "a decimal comma"
@@ -157,11 +157,11 @@ SUM_ERROR = 1e-9  # of a sum of doubles, relative
 INEXACT_SUM = 0.02  # of a sum somebody rounded, or made of other lines, too
 FAR_OUTSIDE = 5
 """Times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer."""
-FEWEST_LINES = 10  # of fewer numbers one may be the sum of the others by chance
-LEAST_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
-MOST_CLASSES = 20  # different values of a column that may be classes
-MOST_WORDS = 3  # different texts that stand for something among numbers
-MOST_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
+MIN_LINES = 10  # of fewer numbers one may be the sum of the others by chance
+MIN_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
+MAX_CLASSES = 20  # different values of a column that may be classes
+MAX_WORDS = 3  # different texts that stand for something among numbers
+MAX_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
 
 
 @register_hint("not_numbers")
@@ -209,7 +209,7 @@ def line_of_totals(data: ObservedData) -> HintSentences:
         highest = 1 + INEXACT_SUM
         # Where a line is called so, it may be of more or of fewer lines
         if columns_with_word:
-            lowest = LEAST_OF_SUM
+            lowest = MIN_OF_SUM
             highest = math.inf
         summed = [name for name, (ratio, is_far) in ratios.items() if is_far and lowest <= ratio <= highest]
     if not summed:
@@ -246,9 +246,9 @@ def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
     Few columns have the sum by chance: half of all numbers' sum is an extreme.
     """
     moments = feature.moments
-    if moments is None or moments.count < FEWEST_LINES or not math.isfinite(moments.m2):
+    if moments is None or moments.count < MIN_LINES or not math.isfinite(moments.m2):
         return 0.0, False
-    if feature.distinct is None or feature.distinct.estimate() < FEWEST_VALUES:
+    if feature.distinct is None or feature.distinct.estimate() < MIN_VALUES:
         return 0.0, False
     largest = max(moments.minimum, moments.maximum, key=abs)
     num_others = moments.count - 1
@@ -293,7 +293,7 @@ def _are_meant_so(form: str, feature: FeatureProfile, cells: Counter[str]) -> bo
     # Where all are limits, they are classes
     if form == LIMITS:
         counts = feature.frequencies
-        return cells[PLAIN] < FEWEST_VALUES and counts is not None and len(counts.counts) <= MOST_CLASSES
+        return cells[PLAIN] < MIN_VALUES and counts is not None and len(counts.counts) <= MAX_CLASSES
     return False
 
 
@@ -309,7 +309,7 @@ def _count_by_form(feature: FeatureProfile) -> Counter[str]:
     for text, count in feature.frequencies.counts.items():
         cells[_find_number_form(text)] += count
     # A column of texts may have a few that look so
-    if cells[TEXT] > (1 - MOST_NUMBERS) * cells.total():
+    if cells[TEXT] > (1 - MAX_NUMBERS) * cells.total():
         cells.clear()
     # Beside 12,5 the comma of 1,234 is a decimal one, too
     if cells[DECIMAL_COMMAS]:
@@ -386,9 +386,9 @@ def missing_in_words(data: ObservedData) -> HintSentences:
     for feature in data.profile.features:
         words_of_column = _count_missing_words(feature)
         num_words = sum(words_of_column.values())
-        if feature.num_numbers + num_words < MOST_NUMBERS * feature.num_present:
+        if feature.num_numbers + num_words < MAX_NUMBERS * feature.num_present:
             continue
-        if num_words >= FEWEST_VALUES and not data.is_text_in_baseline(feature):
+        if num_words >= MIN_VALUES and not data.is_text_in_baseline(feature):
             counts[feature.name] = num_words, feature.num_present
             words.update(words_of_column)
     if counts:
@@ -405,9 +405,9 @@ def _count_missing_words(feature: FeatureProfile) -> dict[str, int]:
     if not is_text or feature.frequencies is None:
         return {}
     # One number beside many such words may be a code; several are a column that is mostly missing
-    is_mostly_numbers = feature.num_numbers >= LEAST_NUMBERS * feature.num_present
+    is_mostly_numbers = feature.num_numbers >= MIN_NUMBERS * feature.num_present
     numbers = [text for text in feature.frequencies.counts if PLAIN_NUMBER.fullmatch(text)]
-    if not is_mostly_numbers and len(numbers) < FEWEST_VALUES:
+    if not is_mostly_numbers and len(numbers) < MIN_VALUES:
         return {}
     return {text: count for text, count in feature.frequencies.counts.items() if is_missing_word(text)}
 
@@ -424,7 +424,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
             continue
         if data.is_text_in_baseline(feature):
             continue
-        if feature.num_numbers < MOST_NUMBERS * feature.num_present and not _are_few_words(feature):
+        if feature.num_numbers < MAX_NUMBERS * feature.num_present and not _are_few_words(feature):
             continue
         # Texts that no other hint names
         num_words = sum(_count_missing_words(feature).values())
@@ -438,8 +438,8 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
 
 def _are_few_words(feature: FeatureProfile) -> bool:
     """Whether half of a column's cells are numbers of many values, and the others a few words, which no code is."""
-    if feature.frequencies is None or feature.num_numbers < LEAST_NUMBERS * feature.num_present:
+    if feature.frequencies is None or feature.num_numbers < MIN_NUMBERS * feature.num_present:
         return False
     texts = feature.frequencies.counts
     num_words = sum(not PLAIN_NUMBER.fullmatch(text) for text in texts)
-    return num_words <= MOST_WORDS and len(texts) > MOST_CLASSES
+    return num_words <= MAX_WORDS and len(texts) > MAX_CLASSES

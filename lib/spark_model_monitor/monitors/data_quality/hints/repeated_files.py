@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.monitors.data_quality.checks.facts.repeats import LEAST_COPIES, find_row_repeats, repeated_rows
+from spark_model_monitor.monitors.data_quality.checks.facts.repeats import MIN_COPIES, find_row_repeats, repeated_rows
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
@@ -24,7 +24,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     states = None
     if data.compared is not None:
         states = find_row_repeats(data.compared)
-    if data.compared is None or states is None or compute_fraction_of_copies(states[1].counts) < LEAST_COPIES:
+    if data.compared is None or states is None or compute_fraction_of_copies(states[1].counts) < MIN_COPIES:
         return
     evidence = repeated_rows(data.compared)
     if evidence is None or not evidence.is_large or evidence.p > NEARLY_CERTAIN:
@@ -32,7 +32,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     baseline, current = (state.counts for state in states)
     share = evidence.observed - evidence.expected
     error = 0.0
-    if compute_fraction_of_copies(baseline) < LEAST_COPIES:
+    if compute_fraction_of_copies(baseline) < MIN_COPIES:
         error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
     files = data.layout.find_files(share, error)
     # The violation says how many

@@ -17,9 +17,9 @@ MISFIT = 0.6
 
 FIT = 0.2  # the largest distance of a column from the other's baseline: a third of MISFIT
 
-FEWEST_SHIFTED = 3  # columns that fit a neighbour's baseline and not their own; two have changed places, or drifted
+MIN_SHIFTED = 3  # columns that fit a neighbour's baseline and not their own; two have changed places, or drifted
 MOSTLY_SHIFTED = 0.8  # of them, since others may have drifted
-MOST_MISFITS = 50  # more columns than that have not changed places in pairs
+MAX_MISFITS = 50  # more columns than that have not changed places in pairs
 
 
 @value_class
@@ -59,7 +59,7 @@ def swapped_columns(data: ObservedData) -> HintSentences:
     if not data.layout.by_position:
         return
     misfits = [column for column in _match_columns(data) if column.is_misfit]
-    if len(misfits) > MOST_MISFITS or find_shift(data)[1]:
+    if len(misfits) > MAX_MISFITS or find_shift(data)[1]:
         return
     pairs: list[tuple[float, MatchedColumn, MatchedColumn]] = []
     for first, second in combinations(misfits, 2):
@@ -103,7 +103,7 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
     """
     columns = {column.number: column for column in _match_columns(data)}
     moved = [column for column in columns.values() if column.own_gap > FIT]
-    if len(moved) < FEWEST_SHIFTED or not any(column.is_misfit for column in moved):
+    if len(moved) < MIN_SHIFTED or not any(column.is_misfit for column in moved):
         return "", [], []
     for direction, step in (("right", -1), ("left", 1)):
         compared = 0
@@ -117,7 +117,7 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
             if column.fits(neighbour):
                 names.append(column.name)
                 neighbours.append(neighbour.name)
-        if len(names) >= max(FEWEST_SHIFTED, MOSTLY_SHIFTED * compared):
+        if len(names) >= max(MIN_SHIFTED, MOSTLY_SHIFTED * compared):
             return direction, names, neighbours
     return "", [], []
 

@@ -8,7 +8,7 @@ from spark_model_monitor.documents.headline import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (
-    FEWEST_VALUES,
+    MIN_VALUES,
     HintSentences,
     ObservedData,
     list_columns,
@@ -16,7 +16,7 @@ from spark_model_monitor.monitors.data_quality.hints import (
     register_hint,
 )
 from spark_model_monitor.statistics.drift.special_functions import chance_of_more
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
@@ -34,7 +34,7 @@ def decimal_commas(data: ObservedData) -> HintSentences:
     counts_by_feature = {}
     for feature, counts in data.list_texts():
         with_comma = [value for value in counts if "," in value]
-        are_enough = sum(counts[value] for value in with_comma) >= FEWEST_VALUES
+        are_enough = sum(counts[value] for value in with_comma) >= MIN_VALUES
         if are_enough and all(map(NUMBER.fullmatch, counts)) and not all(map(THOUSANDS.fullmatch, with_comma)):
             counts_by_feature[feature.name] = feature.data_types.text, feature.num_present
     if counts_by_feature:
@@ -72,7 +72,7 @@ def whole_fractions(data: ObservedData) -> HintSentences:
         for feature in data.profile.features
         if feature.inferred_type == "Fractional"
         and data.expected_types.get(feature.name) is InferredType.INTEGRAL
-        and feature.data_types.fractional >= FEWEST_VALUES
+        and feature.data_types.fractional >= MIN_VALUES
         and has_whole_numbers(feature)
     }
     if counts:
@@ -115,7 +115,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
             continue
         gap = now.present / now.rows - before.present / before.rows
         p = chance_of_more(before.present, before.rows, now.present, now.rows)
-        if gap >= LEAST_EFFECT and p <= NEARLY_CERTAIN:
+        if gap >= MIN_EFFECT and p <= NEARLY_CERTAIN:
             missing_by_feature[feature.name] = (now.rows - now.present, now.rows)
     if missing_by_feature:
         finding = f"fewer values are missing than in the baseline: {list_columns(missing_by_feature)}"

@@ -34,7 +34,7 @@ from spark_model_monitor.monitors.data_quality.report.charts import draw_overlay
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 # of rows on a card, and letters of each
-MOST_IDS = 5
+MAX_IDS = 5
 LONGEST_ID = 40
 NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
 
@@ -144,7 +144,7 @@ def _write_hints(first: CheckResult, is_new_and_lacks_values: bool) -> Iterator[
 
 def _write_row_hints(first: CheckResult, kept_ids: Sequence[str], *, hide_values: bool) -> Iterator[str]:
     """The ids of some rows of a violated feature, and the command that prints all that were kept."""
-    ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MOST_IDS]
+    ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MAX_IDS]
     if ids and not hide_values:
         short_ids = [shorten_name(row_id, LONGEST_ID) for row_id in ids]
         noun = "rows"

@@ -23,18 +23,18 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.statistics.drift.distributions import Counts, Flags, Pooled, StepCdf, Values, category_cells
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
 SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
-MOST_OF_FLAG = 2  # distinct numbers
+MAX_OF_FLAG = 2  # distinct numbers
 SMALL_CHANGE_DEVIATIONS = 0.2  # the change of a mean, or of the standard deviation, that outliers make
 CLEAR = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
 COMPARABLE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
-MOST_CODES = 20  # distinct numbers that may be codes, as of categories
+MAX_CODES = 20  # distinct numbers that may be codes, as of categories
 EXPLAINED = 0.9  # of the largest gap of two distributions: the change of one value that explains it
 EXPLAINED_BY_CODE = 0.5  # likewise for codes, of which several may change
-FEWEST_OF_TAIL = 5  # numbers of both sides in a tail
+MIN_OF_TAIL = 5  # numbers of both sides in a tail
 DIGITS = 10  # of a value, which a reader may look for
 
 
@@ -177,7 +177,7 @@ def _describe_moved_numbers(
     denominator = name_denominator(before, now)
     name = format_number(float(pooled.values[clearest]), DIGITS)
     change_of_clearest = _describe_value(shares_before[clearest], shares_now[clearest], [name], denominator)
-    if len(pooled.values) <= MOST_OF_FLAG:
+    if len(pooled.values) <= MAX_OF_FLAG:
         return change_of_clearest
     # All numbers in another unit
     from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
@@ -188,7 +188,7 @@ def _describe_moved_numbers(
     # One value, as of a sensor that stopped, or written for missing ones
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
     is_alone = same_direction[-2] <= COMPARABLE * abs(gaps[clearest])
-    is_large = abs(gaps[clearest]) >= max(LEAST_EFFECT, EXPLAINED * pooled.gap)
+    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, EXPLAINED * pooled.gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
         return change_of_clearest
 
@@ -197,8 +197,8 @@ def _describe_moved_numbers(
         unusual = describe_unusual(before, current)
         if unusual is not None:
             return unusual
-    are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MOST_CODES
-    if are_codes and abs(gaps[clearest]) >= max(LEAST_EFFECT, EXPLAINED_BY_CODE * pooled.gap):
+    are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MAX_CODES
+    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, EXPLAINED_BY_CODE * pooled.gap):
         return change_of_clearest
     if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
         tail = _describe_tail(pooled, before, current, denominator)
@@ -261,7 +261,7 @@ def _describe_tail(
     shares_now = pooled.after[:-1] / num_now
     num_at_most = pooled.before[:-1] + pooled.after[:-1]
     shares = num_at_most / (num_before + num_now)
-    has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= FEWEST_OF_TAIL
+    has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= MIN_OF_TAIL
     # The clearest of them
     scores = has_enough * _score_gaps(shares_now - shares_before, shares, num_before, num_now)
     if not len(scores) or not scores.max():
@@ -408,7 +408,7 @@ def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
     if before.numbers is None or now.numbers is None:
         return False
     pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
-    return len(pooled.values) <= MOST_OF_FLAG
+    return len(pooled.values) <= MAX_OF_FLAG
 
 
 def find_deviation(values: StepCdf) -> float | None:

@@ -42,7 +42,7 @@ from spark_model_monitor.monitors.data_quality.report.moved_values import (
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 
-MOST_VALUES = 5
+MAX_VALUES = 5
 LONGEST = 60
 OTHER_FORMS = "share of dates that are not written as "  # the formula of date_form_check, before the forms
 SHARES_OF_ROWS = tuple(f"share of {rows} " for rows in ("dates", "times", "values", "texts", "vectors"))  # formulas
@@ -87,7 +87,7 @@ def with_words(
         # A few values, each shortened
         values = None
         if change.values and not hide_values:
-            values = tuple(map(_shorten_value, change.values[:MOST_VALUES]))
+            values = tuple(map(_shorten_value, change.values[:MAX_VALUES]))
         members: dict[str, Any] = {"change": text, "values": values}
         if violation.check == SEGMENT_DRIFT:
             members["where"] = f"only in {ONE_SEGMENT}{find_cut(features.get(name), violation.segment or '')}"

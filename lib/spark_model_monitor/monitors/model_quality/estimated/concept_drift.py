@@ -40,17 +40,17 @@ from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf
 from spark_model_monitor.statistics.states.outcomes import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
 from spark_model_monitor.statistics.verdicts.multiple_testing import POWER
 from spark_model_monitor.value_class import value_class
 
 METRIC = "label_given_score"
 DRAWS = 400  # of labels; enough for the covariance of the two sums that are tested
-FEWEST_UNCERTAIN = 25.0
+MIN_UNCERTAIN = 25.0
 """Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
 KOLMOGOROV_999 = 1.95  # quantile of Kolmogorov's distribution
-LEAST_MOVED_SHARE = 0.05  # the smallest gap between distributions of scores that is worth reporting
+MIN_MOVED_SHARE = 0.05  # the smallest gap between distributions of scores that is worth reporting
 NORMAL_95 = 1.96  # for intervals of 95 %
 
 CHANGED = "is another one: {seen}"
@@ -127,7 +127,7 @@ def measure_drift(
     # The degrees of freedom: rows of the smaller side whose label is uncertain, at most those of the draws
     uncertain = min(uncertain_rows(reference, counts) / groups for counts in (reference, window))
     freedom = min(uncertain, DRAWS - 2)
-    if freedom < FEWEST_UNCERTAIN:
+    if freedom < MIN_UNCERTAIN:
         return None
     random = np.random.default_rng(SEED)
     compacted = merge_neighbouring_scores(reference)
@@ -162,7 +162,7 @@ def measure_drift(
         flips = float(flip_sums @ inverse @ excess) * error * error
     # How few would be seen: beyond the critical value, and large enough to matter
     critical_value = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
-    smallest = max((critical_value + POWER) * error, LEAST_EFFECT + POWER * error)
+    smallest = max((critical_value + POWER) * error, MIN_EFFECT + POWER * error)
     return ConceptDrift(p, flips, float(excess[0] / rows.sum()), min(smallest, 1.0))
 
 
@@ -213,13 +213,13 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
             min(uncertain_rows(reference, counts) for counts in (reference, window)) for reference, window in pairs
         ]
         rows = max(uncertain, default=0.0) / groups
-        return finding.unjudged(TOO_SURE.format(rows=rows, needed=FEWEST_UNCERTAIN))
+        return finding.unjudged(TOO_SURE.format(rows=rows, needed=MIN_UNCERTAIN))
     metric, real, expected, interval = _compare_headline_metric(before, now)
     are_scores_moved = any(_have_scores_moved(reference, window) for reference, window in pairs)
     # What checks.json says of the test
     finding = finding.but(observed=real - expected, interval=interval, decided_by=HOTELLING, p=drift.p, level=level)
-    finding = finding.but(effect=drift.effect, least_effect=LEAST_EFFECT, smallest_change=drift.smallest)
-    if drift.p <= level and drift.effect >= LEAST_EFFECT:
+    finding = finding.but(effect=drift.effect, least_effect=MIN_EFFECT, smallest_change=drift.smallest)
+    if drift.p <= level and drift.effect >= MIN_EFFECT:
         is_binary = isinstance(now, BinaryEvidence)
         observation = _describe_observation(metric, real, expected, drift.shift, is_binary=is_binary)
         sentence = THE_WORLD.format(seen=observation)
@@ -314,4 +314,4 @@ def _have_scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
     )
     gap = l_infinity_numeric(cdf_before, cdf_now)
     critical_gap = KOLMOGOROV_999 * math.sqrt(1 / cdf_before.total + 1 / cdf_now.total)
-    return gap > max(critical_gap, LEAST_MOVED_SHARE)
+    return gap > max(critical_gap, MIN_MOVED_SHARE)

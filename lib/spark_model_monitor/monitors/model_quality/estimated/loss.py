@@ -24,11 +24,11 @@ BinIndexes = NDArray[np.int64]  # shape (rows,), the bin of each
 
 # per feature: for numbers with about equal rows, for texts the most frequent ones
 BINS = 10
-MOST_TEXTS = 20
+MAX_TEXTS = 20
 # of raking, and points on the path from known to later rows
 ROUNDS = 50
 STEPS = 24
-FEWEST_ROWS = 100
+MIN_ROWS = 100
 
 
 @value_class
@@ -114,8 +114,8 @@ def loss_by_feature(
     if not np.isfinite(losses).all():
         raise BadInput(f"{int((~np.isfinite(losses)).sum()):,} losses are no numbers; leave these rows out")
     for name_of_side, rows in (("known", len(known)), ("later", len(later))):
-        if rows < FEWEST_ROWS:
-            raise BadInput(f"there are {rows:,} {name_of_side} rows; to distinguish features takes {FEWEST_ROWS:,}")
+        if rows < MIN_ROWS:
+            raise BadInput(f"there are {rows:,} {name_of_side} rows; to distinguish features takes {MIN_ROWS:,}")
     # Weights that give the known rows the later rows' shares, feature by feature
     binned = [_bin_rows(known[name], later[name]) for name in names]
     exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
@@ -153,12 +153,12 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
         ]
         return bins[0].astype(np.int64), bins[1].astype(np.int64)
     # Rare texts share a bin, and missing ones have the last
-    frequent = known_column.astype("string").value_counts().index[:MOST_TEXTS]
+    frequent = known_column.astype("string").value_counts().index[:MAX_TEXTS]
     bins = []
     for column in (known_column, later):
         texts = column.astype("string")
         bin_of_text = frequent.get_indexer(texts)
-        bins.append(np.where(texts.isna(), MOST_TEXTS + 1, np.where(bin_of_text < 0, MOST_TEXTS, bin_of_text)))
+        bins.append(np.where(texts.isna(), MAX_TEXTS + 1, np.where(bin_of_text < 0, MAX_TEXTS, bin_of_text)))
     return bins[0].astype(np.int64), bins[1].astype(np.int64)
 
 

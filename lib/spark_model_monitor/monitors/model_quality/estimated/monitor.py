@@ -54,7 +54,7 @@ from spark_model_monitor.monitors.model_quality.quality_checks import (
 )
 from spark_model_monitor.monitors.model_quality.quality_page import PARTS_OF_A_CLASS, create_page
 from spark_model_monitor.monitors.model_quality.score_calibration import (
-    FEWEST_ROWS,
+    MIN_ROWS,
     CalibrationCheck,
     check_calibration,
     check_classes,
@@ -79,7 +79,7 @@ from spark_model_monitor.statistics.states.estimated import (
     EstimatedOutcomes,
 )
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, class_key
-from spark_model_monitor.statistics.states.scores import MOST_SCORED, ClassScores
+from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
@@ -92,7 +92,7 @@ IN_WORDS = {
     ProblemType.MULTICLASS_CLASSIFICATION: "problem of many classes",
     ProblemType.REGRESSION: "problem of numbers",
 }
-FEWEST_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
+MIN_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
 OF_ERRORS = frozenset({"mae", "mse", "rmse"})
 DIRECT = "model of errors"
 
@@ -271,7 +271,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             raise BadConfiguration(
                 "the baseline has no scores; make it anew with --probability-attribute, as the estimate rests on them"
                 if evidence.probabilities is None or self.plan.is_binary
-                else f"the baseline has no probabilities of all classes, or more than {MOST_SCORED} classes; make it anew where "
+                else f"the baseline has no probabilities of all classes, or more than {MAX_SCORED} classes; make it anew where "
                 "predictions and probabilities are arrays of all classes, or the probabilities an object by class"
             )
         return evidence
@@ -297,7 +297,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             )
         if scanned.outcomes.item_count and not scanned.outcomes.class_scores.of_class:
             raise BadInput(
-                f"the window has the probability of one class a row, or of more than {MOST_SCORED} classes; an estimate takes "
+                f"the window has the probability of one class a row, or of more than {MAX_SCORED} classes; an estimate takes "
                 "those of all: give arrays of labels and of probabilities, or an object by class"
             )
         scores = {
@@ -410,8 +410,8 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     regression_evidence = RegressionEvidence(window)
     checked = CalibrationCheck()
     named: dict[str, Measured] = {}
-    if tested_rows < FEWEST_ROWS:
-        checked = replace(checked, problem=FEWEST_ERRORS.format(rows=int(tested_rows), needed=FEWEST_ROWS))
+    if tested_rows < MIN_ROWS:
+        checked = replace(checked, problem=MIN_ERRORS.format(rows=int(tested_rows), needed=MIN_ROWS))
     elif rows:
         once_more = math.sqrt(1 + tested_rows / rows)  # the error of the known rows, and that of the window
         error = math.sqrt(float(worth.of(APART_2).sum())) / tested_rows

@@ -198,7 +198,7 @@ def find_accepted_features(check_results: Iterable[CheckResult]) -> list[str]:
 # days, or a day of its weeks, or whether none of them can be like it.
 
 
-LEAST_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
+MIN_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 ONE_WEEK = timedelta(weeks=1)
@@ -239,7 +239,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     usual_rows = float(np.mean([now.rows, *(rows for _, rows, _ in volume.earlier)]))
     traffic = min(1.0, now.rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
-    hour_rows = int(baseline.rows * part_of_cycle * traffic / LEAST_TRAFFIC)
+    hour_rows = int(baseline.rows * part_of_cycle * traffic / MIN_TRAFFIC)
     if _has_value_of_its_own(feature):
         return False
     # Whether no kind of row is more frequent in the window than in an hour, or on a day, with all such rows

@@ -23,7 +23,7 @@ from spark_model_monitor.documents.check_results import (
     SegmentPart,
 )
 from spark_model_monitor.documents.page import format_percent
-from spark_model_monitor.monitors.contributions import ALONE, LEAST_SHARE_OF_CHANGE
+from spark_model_monitor.monitors.contributions import ALONE, MIN_SHARE_OF_CHANGE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
@@ -102,11 +102,11 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
         mixed = sum(part.mix for part in cut_parts) / distance
         top_part = max(cut_parts, key=attrgetter("within"))
         share = top_part.within / distance
-        if mixed >= LEAST_SHARE_OF_CHANGE and mixed - LEAST_SHARE_OF_CHANGE > best_excess:
+        if mixed >= MIN_SHARE_OF_CHANGE and mixed - MIN_SHARE_OF_CHANGE > best_excess:
             best_part = max(cut_parts, key=attrgetter("mix"))
             best_share = mixed
-            best_excess = mixed - LEAST_SHARE_OF_CHANGE
-        elif share >= LEAST_SHARE_OF_CHANGE and share - top_part.rows > best_excess:
+            best_excess = mixed - MIN_SHARE_OF_CHANGE
+        elif share >= MIN_SHARE_OF_CHANGE and share - top_part.rows > best_excess:
             best_part = top_part
             best_share = share
             best_excess = share - top_part.rows

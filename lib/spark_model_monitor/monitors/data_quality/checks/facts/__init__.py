@@ -34,12 +34,12 @@ from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequenc
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import (
-    LEAST_EFFECT,
-    LEAST_RATIO,
+    MIN_EFFECT,
+    MIN_RATIO,
     find_smallest_sufficient_number,
 )
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
-from spark_model_monitor.statistics.verdicts.intra_class_correlation import FEWEST_NAMES
+from spark_model_monitor.statistics.verdicts.intra_class_correlation import MIN_NAMES
 from spark_model_monitor.value_class import value_class
 
 CollectEvidence = Callable[[FeatureComparison, FeatureProfile], "FactEvidence | None"]
@@ -76,8 +76,8 @@ def _select_facts(before: FeatureProfile) -> tuple[RegistryEntry[CollectEvidence
 # The evidence of a fact on one column and its baseline, and the verdict on it.
 
 
-LEAST_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
-FEWEST_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
+MIN_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
+MIN_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
 
 
 @dataclass(slots=True)
@@ -177,7 +177,7 @@ def compare_shares(
 
     tail = tail or compute_tail
     if least_effect is None:
-        least_effect = min(LEAST_EFFECT, LEAST_RATIO * (b + 0.5) / n - b / n)
+        least_effect = min(MIN_EFFECT, MIN_RATIO * (b + 0.5) / n - b / n)
     return FactEvidence(
         *(quantity, w / m, b / n, n, m, tail(w)),
         effect=w / m - b / n,
@@ -236,12 +236,12 @@ def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: f
         score = difference / error
     groups = min(baseline.count, current.count) / design_effect
     p = 1.0
-    if difference and groups >= FEWEST_OF_MEAN:
+    if difference and groups >= MIN_OF_MEAN:
         p = min(1.0, 2 * widened_tail(score, groups))
     return FactEvidence(
         *(quantity, current.mean, baseline.mean, baseline.count, current.count, p),
         effect=difference,
-        least_effect=LEAST_SHIFT * math.sqrt((baseline.variance + current.variance) / 2),
+        least_effect=MIN_SHIFT * math.sqrt((baseline.variance + current.variance) / 2),
         test=NORMAL,
         statistic=score,
     )
@@ -293,7 +293,7 @@ def estimate_rows_of_value(feature: FeatureComparison, before: FeatureProfile) -
     """
     current = feature.current
     shares = compute_value_shares(before)
-    if shares is None or shares.diversity < FEWEST_NAMES or current.distinct is None or not current.num_present:
+    if shares is None or shares.diversity < MIN_NAMES or current.distinct is None or not current.num_present:
         return 1.0
     rows = current.num_present
     observed = max(current.distinct.estimate(), 1)

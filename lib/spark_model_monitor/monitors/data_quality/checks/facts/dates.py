@@ -24,16 +24,16 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.statistics.date_columns import ISO_FORM, DateColumn
 from spark_model_monitor.statistics.date_forms import SENTINELS, read_dates
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS, MOST_DISPERSED
+from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
-LEAST_OF_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
+MIN_OF_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
 LARGE_SHARE = 0.25  # of a window
-FEWEST_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
+MIN_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
 BUSY_DAY = 3  # times as many rows as the baseline has for each date
-LEAST_MARGIN = 300  # days outside the baseline's and the window's, for a window of a year beside a baseline of a month
+MIN_MARGIN = 300  # days outside the baseline's and the window's, for a window of a year beside a baseline of a month
 LONG_AGO = 3653  # days before the newest date: a median that does not follow the windows
 PERIODS = (
     "the oldest quarter",
@@ -41,7 +41,7 @@ PERIODS = (
     "the third quarter",
     "the newest quarter",
 )  # of a baseline's dates
-LEAST_OF_PERIOD = 0.1  # of the dates
+MIN_OF_PERIOD = 0.1  # of the dates
 LARGEST_WINDOW = 730  # days after the baseline, of a window of which nobody says when it ends
 
 
@@ -98,7 +98,7 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     # A window of a year fits a baseline of a month
     first = baseline.days[0]
     last = baseline.days[-1]
-    margin = max(LEAST_MARGIN, 2 * (last - first))
+    margin = max(MIN_MARGIN, 2 * (last - first))
     if feature.has_independent_rows:
         margin = min(margin, LARGEST_WINDOW)
     window_end = last + max(0, LARGEST_WINDOW - margin)
@@ -141,7 +141,7 @@ def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
         changes.append(
-            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=LEAST_OF_PERIOD)
+            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_OF_PERIOD)
         )
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:
@@ -190,7 +190,7 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     if feature.dates is None:
         return None
     baseline, window = feature.dates
-    if not baseline.has_days or len(baseline.days) < FEWEST_DAYS:
+    if not baseline.has_days or len(baseline.days) < MIN_DAYS:
         return None
     n = baseline.values
     m = window.values
@@ -246,14 +246,14 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
     dispersions = []
     for name, value in zip(VALUES, feature.baseline.frequent_values.tolist(), strict=False):
         scores = past[name][~np.isnan(past[name])]
-        if len(scores) >= FEWEST_WINDOWS and is_of_kind(str(value)):
+        if len(scores) >= MIN_WINDOWS and is_of_kind(str(value)):
             dispersions.append(float((scores**2).mean()))
     if not dispersions:
         return feature.baseline_design_effect
     # The largest size that such a dispersion is compatible with; none beyond what chance allows
     size = 1.0
-    if max(dispersions) > MOST_DISPERSED:
-        size = max(dispersions) / LEAST_OF_DISPERSION
+    if max(dispersions) > MAX_DISPERSED:
+        size = max(dispersions) / MIN_OF_DISPERSION
     return size
 
 

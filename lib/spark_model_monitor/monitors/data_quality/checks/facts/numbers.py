@@ -21,7 +21,7 @@ from spark_model_monitor.statistics.drift.distributions import Flags, StepCdf, V
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Moments
 from spark_model_monitor.statistics.verdicts.facts import exact_tail, has_steep_end, steep_end_tail
 
-LEAST_DISTANCE = 0.05  # beyond the range, in its widths
+MIN_DISTANCE = 0.05  # beyond the range, in its widths
 HALVINGS = np.arange(40, -1, -1)  # of the range's width: the distances from an end at which its tail is looked at
 RARE_NUMBERS = 0.01  # of texts
 
@@ -76,7 +76,7 @@ def outside_range(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
     if feature.baseline_feature.has_own_drift_limit:
         return None
     # A window is further from the baseline's middle than its halves are
-    margin = width * max(LEAST_DISTANCE, 2 * feature.baseline_feature.largest_in_parts["reach"])
+    margin = width * max(MIN_DISTANCE, 2 * feature.baseline_feature.largest_in_parts["reach"])
     quantity = "share of numbers far outside of the range"
     return _judge_outside(quantity, feature, before, below=old.minimum - margin, above=old.maximum + margin)
 

@@ -28,23 +28,23 @@ from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, R
 from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
-    MOST_BY_NATURE,
+    MAX_BY_NATURE,
     compute_fraction_of_copies,
     estimate_surplus_rows,
 )
-from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, FEWEST_WINDOWS
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT, LEAST_RATIO
+from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MIN_WINDOWS
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO
 from spark_model_monitor.statistics.verdicts.facts import compute_standstill, exact_tail, standstill_tail
 
 LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
-MOST_REPEATED_SHARE = (
+MAX_REPEATED_SHARE = (
     0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
 )
 LARGEST_BY_CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 EULER = 0.5772  # the mean of the standard law of the largest of many
 SURPLUS = "share of surplus rows"
 ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
-LEAST_COPIES = 0.01  # the share of rows that are copies in a baseline of which some repeat by nature
+MIN_COPIES = 0.01  # the share of rows that are copies in a baseline of which some repeat by nature
 
 
 @register_fact("frequent_value_check", same_as=("baseline_drift_check", "range_check", "sign_check"))
@@ -82,7 +82,7 @@ def frequent_value(feature: FeatureComparison, before: FeatureProfile) -> FactEv
         feature.baseline_design_effect,
     )
     if evidence is not None:
-        evidence.least_effect = LEAST_EFFECT
+        evidence.least_effect = MIN_EFFECT
     return evidence
 
 
@@ -152,12 +152,12 @@ def standstill(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     if now:
         usual_length = longest * stretch.length / now
     p = 1.0
-    if share > LEAST_RATIO * share_before:
+    if share > MIN_RATIO * share_before:
         p = standstill_tail(now, m, longest, rows)
     return FactEvidence(
         *("rows for which one number stands still", float(stretch.length), usual_length, n, m, p),
         effect=stretch.length / m,
-        least_effect=LEAST_EFFECT,
+        least_effect=MIN_EFFECT,
         test=GEOMETRIC,
         statistic=now,
     )
@@ -172,7 +172,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     """
     largest = largest[~np.isnan(largest)]
     windows = len(largest)
-    if windows < FEWEST_WINDOWS:
+    if windows < MIN_WINDOWS:
         return None
     value = max(new.counts, key=new.counts.__getitem__)
     share = new.counts[value] / new.total
@@ -195,7 +195,7 @@ def compare_largest_shares(feature: FeatureComparison, largest: Values, new: Fre
     return FactEvidence(
         *("share of one text", share, expected, feature.baseline.present, new.total, p),
         effect=share - expected,
-        least_effect=LEAST_EFFECT,
+        least_effect=MIN_EFFECT,
         test=STUDENT,
         statistic=score,
         family=DRIFT,
@@ -255,7 +255,7 @@ def repeated_rows(comparison: WindowComparison) -> FactEvidence | None:
     quantity = ESTIMATED_SURPLUS
     observed = surplus.current
     baseline, current = states
-    if compute_fraction_of_copies(baseline.counts) < LEAST_COPIES:
+    if compute_fraction_of_copies(baseline.counts) < MIN_COPIES:
         # No row repeats by nature, so all kinds of the window's rows count, not only those that the baseline kept
         observed = compute_fraction_of_copies(current.counts)
         quantity = SURPLUS
@@ -315,8 +315,8 @@ def _compare_repeats(quantity: str, old: Repeats | None, new: Repeats | None) ->
         return None
     evidence.family = CONTENTS  # repeats are no values
     if old.repeated:
-        most_by_nature = min(MOST_BY_NATURE, LARGEST_RATIO * evidence.expected)
-        evidence.least_effect = max(most_by_nature, LEAST_RATIO * evidence.expected) - evidence.expected
+        most_by_nature = min(MAX_BY_NATURE, LARGEST_RATIO * evidence.expected)
+        evidence.least_effect = max(most_by_nature, MIN_RATIO * evidence.expected) - evidence.expected
     return evidence
 
 
@@ -336,7 +336,7 @@ def _resize_baseline(old: Repeats, size: float) -> tuple[int, int]:
         single = size * old.counts * (1 - size) ** (old.counts - 1)
         share = 1 - single.sum() / present.sum()
         different = round(repeated / max(share, repeated / different))
-    if size > LARGEST or old.repeated > MOST_REPEATED_SHARE * different:
+    if size > LARGEST or old.repeated > MAX_REPEATED_SHARE * different:
         return 0, 0
     return repeated, different
 
@@ -399,6 +399,6 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
     return FactEvidence(
         *("number of new values", float(num_new), expected_new, before.num_present, counts.total, p),
         effect=num_new - expected_new,
-        least_effect=(LEAST_RATIO - 1) * expected_new,
+        least_effect=(MIN_RATIO - 1) * expected_new,
         statistic=float(num_new),
     )

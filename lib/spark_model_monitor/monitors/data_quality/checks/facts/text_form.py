@@ -31,13 +31,13 @@ from spark_model_monitor.statistics.text_forms import (
     unify_mixed_parts,
     write_form,
 )
-from spark_model_monitor.statistics.verdicts.components import LEAST_EFFECT
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 
-FEWEST_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
+MIN_CODES = 100  # if their numbers were padded with zeros, some of so many would begin with one
 NUMBERS = re.compile(r"[0-9]+")
 LAST_NUMBER = re.compile(r"\A.*([09])[^09]*", re.DOTALL)
 LOST_ZERO = 0.5  # characters that the codes are shorter on average
-MOST_WORDS = 2  # of a code, on average
+MAX_WORDS = 2  # of a code, on average
 LONGEST_SHOWN = 24  # characters
 SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 """A fine form and a coarse one: each sees what is chance in the other."""
@@ -62,7 +62,7 @@ def text_form(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     if not comes_and_goes and why_always_new(before) != MOSTLY_SINGLE_VALUES:
         return None
     shapes = before.state(TextShapes)
-    if shapes is not None and shapes.words > MOST_WORDS * shapes.texts:  # free texts have checks of their own
+    if shapes is not None and shapes.words > MAX_WORDS * shapes.texts:  # free texts have checks of their own
         return None
     # Rows with each form, so many of which count as one; where values come and go, values with each form
     count_by_form = count_forms
@@ -102,7 +102,7 @@ def _compare_forms(
         quantity = f"{quantity} ({most_frequent})"
     by_chance = (count_singletons(counts_before), counts_before.total())
     current = (sum(unseen.values()), counts_now.total())
-    return compare_shares(quantity, by_chance, current, design_effect, least_effect=LEAST_EFFECT)
+    return compare_shares(quantity, by_chance, current, design_effect, least_effect=MIN_EFFECT)
 
 
 def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bool:
@@ -112,7 +112,7 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
     forms = count_forms(before)
     lengths_before = before.state(TextLengths)
     lengths_now = feature.current.state(TextLengths)
-    if before.is_numeric or sum(forms.values()) < FEWEST_CODES or lengths_before is None or lengths_now is None:
+    if before.is_numeric or sum(forms.values()) < MIN_CODES or lengths_before is None or lengths_now is None:
         return False
     are_numbered = all(LAST_NUMBER.sub(r"\1", form) == "9" for form in forms)
     forms_now = _ignore_padding(count_forms(feature.current))

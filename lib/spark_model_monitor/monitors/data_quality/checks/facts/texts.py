@@ -31,7 +31,7 @@ from spark_model_monitor.statistics.states import (
 )
 from spark_model_monitor.statistics.states.ends import LONG, SHARES
 
-FEWEST_WORDS = 10  # distinct ones
+MIN_WORDS = 10  # distinct ones
 CHECKS_OF_CODES = ("categorical_values_check", "code_length_check", "text_form_check")
 EQUIVALENT_CHECKS = (*CHECKS_OF_CODES, "text_length_check")
 """Checks that detect changes in a free text's content as well as the facts of letters and words do."""
@@ -127,7 +127,7 @@ def new_words(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     words_before = before.state(Words)
     words = feature.current.state(Words)
     shapes = _get_free_text_shapes(feature, before)
-    if words_before is None or words is None or words_before.different < FEWEST_WORDS or shapes is None:
+    if words_before is None or words is None or words_before.different < MIN_WORDS or shapes is None:
         return None
     # Of the words of a text, which count as one observation, each level of sampling keeps a half
     shapes_before, _ = shapes

@@ -51,12 +51,12 @@ DATE_CHECKS = (
     "time_unit_check",
 )
 ROUND_TIME_NAMES = ("midnight", "whole hours", "whole minutes", "whole seconds")
-LEAST_ROUNDED = 0.1  # of the times, to be relevant
+MIN_ROUNDED = 0.1  # of the times, to be relevant
 LONGEST_PAUSE = 7 * HOURS_OF_DAY  # hours without times
 LONGEST_SEASON = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
 MEAN_HOUR = "mean hour of the day"
 ONE_DAY = timedelta(days=1)
-LEAST_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
+MIN_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
 WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
@@ -180,7 +180,7 @@ def time_precision(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     for name, num_before, num_now in zip(ROUND_TIME_NAMES, old.round_times, new.round_times, strict=True):
         quantity = f"share of times at {name}"
         changes.append(
-            compare_shares(quantity, (num_before, old.total), (num_now, new.total), group, least_effect=LEAST_ROUNDED)
+            compare_shares(quantity, (num_before, old.total), (num_now, new.total), group, least_effect=MIN_ROUNDED)
         )
     return select_clearest(*changes)
 
@@ -277,7 +277,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     is_covered = new.covered > 0
     covered_share = float(old.counts[is_covered].sum() / old.counts.sum())
     is_window_known = volume is not None and volume.start is not None
-    if is_window_known or covered_share >= LEAST_OF_DAY:
+    if is_window_known or covered_share >= MIN_OF_DAY:
         return clearest
     if clearest is not None and clearest.p > CHANCE:
         clearest.reason = "nobody said from when to when the window is; name its --start-time and --end-time"
@@ -381,7 +381,7 @@ def _compare_with_one_day(before: FeatureProfile, day: float, now: Stretch) -> F
     first_seconds = _select_hours(stretch, day, day + DAY).starts * SECONDS_OF_HOUR
     end = min(stretch.end, float(first_seconds[-1] + SECONDS_OF_HOUR))
     span = end - max(stretch.begin, float(first_seconds[0]))
-    if now.end - now.begin < LEAST_OF_DAY * span or abs(now.begin - end) < span:
+    if now.end - now.begin < MIN_OF_DAY * span or abs(now.begin - end) < span:
         return None
     # The whole day is covered
     counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)

@@ -11,7 +11,7 @@ import numpy as np
 from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
-    FEWEST_OF_MEAN,
+    MIN_OF_MEAN,
     FactEvidence,
     Mean,
     compare_means,
@@ -25,21 +25,21 @@ from spark_model_monitor.statistics.drift.special_functions import chi_square_ab
 from spark_model_monitor.statistics.states import FeatureProfile, Moments, VectorCounts
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.vectors import (
-    MOST_COMPONENTS,
+    MAX_COMPONENTS,
     SEVERAL,
     STRETCHES,
     TOO_LONG,
     VectorMoments,
     directions,
 )
-from spark_model_monitor.statistics.verdicts.between_window_variance import FEWEST_WINDOWS
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 
-LEAST_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
-LEAST_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
+MIN_SHIFT = 0.1  # of a component, in standard deviations, to be relevant
+MIN_DISTANCE = 0.2  # of the mean vector, likewise, in the directions of its movement
 FLATTEST = 1e-9  # of the largest variance: directions that vary less are combinations of others
 WHY_NOT = {
     SEVERAL: "its vectors have several lengths",
-    TOO_LONG: f"its vectors have more than {MOST_COMPONENTS:,} components, which are not looked at one by one",
+    TOO_LONG: f"its vectors have more than {MAX_COMPONENTS:,} components, which are not looked at one by one",
 }
 
 
@@ -68,7 +68,7 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     new = feature.current.state(VectorMoments)
     if before.vectors is None or old is None or new is None:
         return None
-    if not (0 < old.width <= MOST_COMPONENTS and 0 < new.width <= MOST_COMPONENTS):
+    if not (0 < old.width <= MAX_COMPONENTS and 0 < new.width <= MAX_COMPONENTS):
         return None
     baseline = (old.unfit, old.unfit + old.count)
     current = (new.unfit, new.unfit + new.count)
@@ -120,7 +120,7 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Fac
 
 def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) -> FactEvidence | None:
     """The means of both sides; None if a side has few vectors, or vectors of another length."""
-    if old.width != new.width or min(old.count, new.count) < FEWEST_OF_MEAN:
+    if old.width != new.width or min(old.count, new.count) < MIN_OF_MEAN:
         return None
     design_effect = _design_effect(old)
     return _test_means(quantity, old, new, old.count / design_effect, new.count / design_effect)
@@ -137,7 +137,7 @@ def _design_effect(moments: VectorMoments | None) -> float:
     largest = 1.0
     for stretch, stretch_moments in zip(STRETCHES, moments.stretches, strict=True):
         count = stretch_moments[0]
-        if count < FEWEST_WINDOWS or not variance:
+        if count < MIN_WINDOWS or not variance:
             continue
         # The variance of the stretches' means, beside that of independent rows, less two standard errors
         ratio = float(stretch_moments[1 + size :].sum() / (count - 1) * stretch / variance)
@@ -183,7 +183,7 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
             FactEvidence(
                 *(name, float(new_mean[index]), float(old_mean[index]), old.count, new.count, p),
                 effect=abs(float(shifts[index])),
-                least_effect=LEAST_SHIFT * deviation,
+                least_effect=MIN_SHIFT * deviation,
                 test=NORMAL,
                 statistic=float(z[index]),
             )
@@ -194,7 +194,7 @@ def _test_means(quantity: str, old: VectorMoments, new: VectorMoments, n: float,
         FactEvidence(
             *(quantity, distance, 0.0, old.count, new.count, p),
             effect=distance,
-            least_effect=LEAST_DISTANCE,
+            least_effect=MIN_DISTANCE,
             test=HOTELLING,
             statistic=distance,
         )
