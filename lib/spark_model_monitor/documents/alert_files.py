@@ -35,12 +35,15 @@ class AlertStatus(Enum):
 class MonitoredWindow(Section):
     """One window that a run completed.
 
-    window: its identity: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended;
-    windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
-    recorded. notified: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
-    the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
-    earlier days. outcome: None if nothing was judged. unsure: the first features or metrics of which nobody can tell
-    whether they changed.
+    window: its identity: its times, its hour folder, or the run's id; a rerun has the same.
+    time: when it ended; windows are ordered by it.
+    violations: the number found.
+    records: the number kept; None for runs before it was recorded.
+    notified: sinks that have this run's numbers and must not get them twice.
+    since: by cause of an alarm, when the first of the consecutive windows with it began.
+    recurring: whether all alarms also came at the same hour of earlier days.
+    outcome: None if nothing was judged.
+    unsure: the first features or metrics of which nobody can tell whether they changed.
     """
 
     window: Name
@@ -74,8 +77,11 @@ class Notified(Section):
 
 
 class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring runs"):
-    """_alerts.json. windows: the most recent ones, in order of time. transitions: the oldest first. roles: of captured
-    columns, as the first window fixed them.
+    """_alerts.json.
+
+    windows: the most recent ones, in order of time.
+    transitions: the oldest first.
+    roles: of captured columns, as the first window fixed them.
     """
 
     version: Number = 0.0
@@ -116,9 +122,11 @@ MAX_ROWS = 0.5
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
     """_decisions/<time>-<run id>.json: a person looked at a run's alarms and accepted them.
 
-    window: its name in the history, None without one. features: the accepted ones; empty for all. alarms: the
-    violations at that time. unviolated: the other results of the same features, whose numbers are part of the accepted
-    change. by, why: who decided, and the reason, if given.
+    window: its name in the history, None without one.
+    features: the accepted ones; empty for all.
+    alarms: the violations at that time.
+    unviolated: the other results of the same features, whose numbers are part of the accepted change.
+    by, why: who decided, and the reason, if given.
     """
 
     version: Number = 1.0

@@ -151,8 +151,9 @@ class DistributionConstraints(Section):
 class ChangeThatMatters(Section):
     """The change that a window must be able to show, else nobody can tell whether a feature changed. Ours.
 
-    missing: points of missing values, as a share. standard_deviations: a shift of numbers. value: the share of the rows
-    that one value of a text or a flag gains.
+    missing: points of missing values, as a share.
+    standard_deviations: a shift of numbers.
+    value: the share of the rows that one value of a text or a flag gains.
     """
 
     missing: Share = 0.12
@@ -218,9 +219,12 @@ class StringConstraints(Section):
 
 
 class FeatureConstraints(Section):
-    """One feature. completeness: the minimum share of present values; None: not checked. Ours: role: None for an input.
+    """One feature.
+
+    completeness: the minimum share of present values; None: not checked.
+    role: None for an input. Ours.
     always_new: why later values are new by nature, as those of keys are: their domain is not judged, nor their drift by
-    default.
+        default. Ours.
     """
 
     name: Name

@@ -42,8 +42,9 @@ class OperandKind(Enum):
 class Operand:
     """What a condition compares with.
 
-    number: of a number, its formula: `("number", 3.0)`, `("+", formula, formula)`, `("call", name, formulas)`. text: of a
-    text. seconds: of a duration, and of a moment the seconds after now.
+    number: of a number, its formula: `("number", 3.0)`, `("+", formula, formula)`, `("call", name, formulas)`.
+    text: of a text.
+    seconds: of a duration, and of a moment the seconds after now.
     """
 
     kind: OperandKind
@@ -77,9 +78,13 @@ def count_runs(formula: Tree) -> int:
 
 @value_class
 class DataRule:
-    """One rule. parameters: columns, or what its type takes instead. where: the condition of its rows, parsed.
+    """One rule.
 
-    threshold: on the fraction of rows that meet it. labels: its own, those of the file, and its tags. line: where it begins.
+    parameters: columns, or what its type takes instead.
+    where: the condition of its rows, parsed.
+    threshold: on the fraction of rows that meet it.
+    labels: its own, those of the file, and its tags.
+    line: where it begins.
     text: as written, on one line.
     """
 
@@ -126,10 +131,14 @@ class SkippedRule:
 
 @value_class
 class RuleSet:
-    """The rules of a file. analyzers: what is only measured. skipped: what a run can't evaluate. digest: the sha256 of the file.
+    """The rules of a file.
 
-    past_metrics: by metric, its values in earlier runs, the newest last. past_alarms: for each of them the name of its window,
-    if that had violations that nobody accepted, else an empty text.
+    analyzers: what is only measured.
+    skipped: what a run can't evaluate.
+    digest: the sha256 of the file.
+    past_metrics: by metric, its values in earlier runs, the newest last.
+    past_alarms: for each of them the name of its window, if that had violations that nobody accepted, else an empty
+        text.
     """
 
     rules: tuple[AnyRule, ...]
@@ -174,8 +183,9 @@ _NUMBERS = frozenset({OperandKind.NUMBER})
 class RuleType:
     """What a type of rule takes.
 
-    minimum, maximum: how many parameters; None: any number. operands: kinds that its condition compares with; empty for a type
-    without a condition. has_where: whether its rows can be chosen.
+    minimum, maximum: how many parameters; None: any number.
+    operands: kinds that its condition compares with; empty for a type without a condition.
+    has_where: whether its rows can be chosen.
     """
 
     minimum: int = 1

@@ -98,8 +98,11 @@ KINDS = {
 
 @value_class(slots=False)
 class RunChanges:
-    """What the results of a run say together. results: of all checks. hints: about its data. are_violations_alone: whether
-    nobody knows what else was compared.
+    """What the results of a run say together.
+
+    results: of all checks.
+    hints: about its data.
+    are_violations_alone: whether nobody knows what else was compared.
     """
 
     results: Sequence[CheckResult]
@@ -200,8 +203,13 @@ def write_headline(
     *,
     are_violations_alone: bool = False,
 ) -> Headline:
-    """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
-    are_violations_alone: whether nobody knows what else was compared."""
+    """The headline of a run.
+
+    results: of all checks.
+    outputs: features that are model outputs.
+    hints: about its data.
+    are_violations_alone: whether nobody knows what else was compared.
+    """
     changes = RunChanges(results, hints, are_violations_alone)
     # What is said of the window as a whole, such as its number of rows
     alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]

@@ -79,8 +79,13 @@ WORST_OUTCOME_FIRST = (Outcome.CHANGED, Outcome.CANNOT_TELL, Outcome.UNCHANGED)
 
 
 class FeatureOutcome(Section):
-    """The outcome of a feature or a metric. name: as in histories. reason: why nobody can tell. advice: what to do.
-    possible_change: whether a change is seen, which may be chance. aspects: what was compared.
+    """The outcome of a feature or a metric.
+
+    name: as in histories.
+    reason: why nobody can tell.
+    advice: what to do.
+    possible_change: whether a change is seen, which may be chance.
+    aspects: what was compared.
     """
 
     name: Name

@@ -30,7 +30,10 @@ OF_BASELINE = "{}; later windows are checked against this."
 
 @value_class
 class Headline:
-    """The main result in words. next_step: the one thing to do now. detail: why, the consequences, and what is fine.
+    """The main result in words.
+
+    next_step: the one thing to do now.
+    detail: why, the consequences, and what is fine.
     other_ways: what else would help.
     """
 
@@ -55,8 +58,11 @@ class Headline:
 class Overlay:
     """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
 
-    current: empty for a baseline. words: the same in a sentence. ends: the axis labels at both ends, for numbers also
-    in the middle. names: the bars' categories, empty for numbers. beyond: what lies outside the baseline's range.
+    current: empty for a baseline.
+    words: the same in a sentence.
+    ends: the axis labels at both ends, for numbers also in the middle.
+    names: the bars' categories, empty for numbers.
+    beyond: what lies outside the baseline's range.
     """
 
     baseline: tuple[float, ...]
@@ -73,8 +79,12 @@ class Overlay:
 
 @value_class
 class Hours:
-    """A number for each window, as bars. values: None without a run. bad: which windows were violated. limit: drawn as
-    a line. times: the windows' labels.
+    """A number for each window, as bars.
+
+    values: None without a run.
+    bad: which windows were violated.
+    limit: drawn as a line.
+    times: the windows' labels.
     """
 
     values: tuple[float | None, ...]
@@ -122,8 +132,11 @@ class TableLine:
 
 @value_class
 class PageTable:
-    """A table. caption: a sentence about it, or empty. shades: the shades of its counts, from 0 to 1, as in a confusion
-    matrix. of_all: whether it can be searched by all its text, however few rows it has.
+    """A table.
+
+    caption: a sentence about it, or empty.
+    shades: the shades of its counts, from 0 to 1, as in a confusion matrix.
+    of_all: whether it can be searched by all its text, however few rows it has.
     """
 
     columns: tuple[TableColumn, ...]
@@ -148,7 +161,9 @@ class PageTable:
 class Point:
     """One value of a chart, a bar on its own line.
 
-    value: None if there is none. reference: the value it is compared with. interval: its ends.
+    value: None if there is none.
+    reference: the value it is compared with.
+    interval: its ends.
     """
 
     name: str
@@ -191,7 +206,10 @@ class PointChart:
 
 @value_class
 class CurveChart:
-    """A curve between 0 and 1 on both axes. words: what it shows in a sentence. diagonal: whether to draw it for comparison.
+    """A curve between 0 and 1 on both axes.
+
+    words: what it shows in a sentence.
+    diagonal: whether to draw it for comparison.
     has_ends: whether the axes' names also say what their ends are instead of 0 and 1.
     """
 
@@ -223,9 +241,14 @@ class CurveChart:
 
 @value_class
 class Track:
-    """A number over the windows of a page. values: None without a run. marks: the highlight of each cell; empty for a
-    line. low, high: ends of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: the
-    estimates from before the number was known, drawn dashed; empty without any.
+    """A number over the windows of a page.
+
+    values: None without a run.
+    marks: the highlight of each cell; empty for a line.
+    low, high: ends of its interval.
+    threshold: drawn as a line.
+    links: to the windows' own pages.
+    expected: the estimates from before the number was known, drawn dashed; empty without any.
     """
 
     title: str
@@ -269,8 +292,15 @@ Picture: TypeAlias = Overlay | PointChart | CurveChart
 
 @value_class
 class Card:
-    """One thing that changed. since: when it began. said: what it was and is. picture: of both. hints: possible
-    explanations. evidence: why it is not noise. more: its checks, behind a click. of: its name in histories, if not `name`.
+    """One thing that changed.
+
+    since: when it began.
+    said: what it was and is.
+    picture: of both.
+    hints: possible explanations.
+    evidence: why it is not noise.
+    more: its checks, behind a click.
+    of: its name in histories, if not `name`.
     """
 
     name: str
@@ -314,7 +344,12 @@ Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureM
 
 @value_class
 class PageSection:
-    """A part of the page. note: next to its heading. level: 2 (section) or 3 (subsection). folded: opens on click."""
+    """A part of the page.
+
+    note: next to its heading.
+    level: 2 (section) or 3 (subsection).
+    folded: opens on click.
+    """
 
     heading: str
     blocks: tuple[Block, ...]
@@ -325,9 +360,15 @@ class PageSection:
 
 @value_class
 class Page:
-    """A report. name: the stem of its files. facts: what it is about, as pairs of a word and a value. headline: the
-    main result. trail: model, monitor and window. links: to neighbouring pages, as pairs of a word and a relative path.
-    html_only: whether a run writes no notebook and no PDF of it. files: names of the run's files beside it.
+    """A report.
+
+    name: the stem of its files.
+    facts: what it is about, as pairs of a word and a value.
+    headline: the main result.
+    trail: model, monitor and window.
+    links: to neighbouring pages, as pairs of a word and a relative path.
+    html_only: whether a run writes no notebook and no PDF of it.
+    files: names of the run's files beside it.
     """
 
     name: str

@@ -66,8 +66,11 @@ CAUSES = "What the changed rows have in common, the clearest first."
 
 @value_class
 class FeatureLine:
-    """What a table has of a feature. before, now: its typical value. missing: the share of missing values. note: why it has
-    no verdict.
+    """What a table has of a feature.
+
+    before, now: its typical value.
+    missing: the share of missing values.
+    note: why it has no verdict.
     """
 
     type_name: str = ""
@@ -85,8 +88,13 @@ NO_LINE = FeatureLine()  # of a feature that has a card
 class PageFeature:
     """A feature or metric of a page.
 
-    name: as in histories. check_results: all of its own. shown_name: with its model, if there are several. picture: of both
-    sides. hints: for whoever looks for the cause. since, hours: of its card. was_violated: in an earlier window.
+    name: as in histories.
+    check_results: all of its own.
+    shown_name: with its model, if there are several.
+    picture: of both sides.
+    hints: for whoever looks for the cause.
+    since, hours: of its card.
+    was_violated: in an earlier window.
     """
 
     name: str

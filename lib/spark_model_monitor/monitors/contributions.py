@@ -37,9 +37,13 @@ LARGEST_EXPONENT = 600.0  # exp() of more is infinite, or nearly
 
 @value_class
 class Culprit:
-    """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
-    many standard errors they changed more than the others. p: adjusted. proportional: the share of the change that they
-    would have if it was the same everywhere.
+    """Parts of a key that contribute most of a change.
+
+    share: of the change.
+    rows: their share of the rows.
+    z: by how many standard errors they changed more than the others.
+    p: adjusted.
+    proportional: the share of the change that they would have if it was the same everywhere.
     """
 
     parts: Sequence[int]
@@ -57,10 +61,15 @@ class Culprit:
 
 @value_class
 class Key:
-    """A way to divide rows. codes: the part of each row. codes_before: of the baseline's rows; None if they have none.
+    """A way to divide rows.
 
-    labels: names of parts that are values of the data. describe: names other parts, in words. is_ordered: whether
-    neighbouring parts are named together. may_be_several: whether any parts are. columns: that divide the rows.
+    codes: the part of each row.
+    codes_before: of the baseline's rows; None if they have none.
+    labels: names of parts that are values of the data.
+    describe: names other parts, in words.
+    is_ordered: whether neighbouring parts are named together.
+    may_be_several: whether any parts are.
+    columns: that divide the rows.
     have_ranges: whether one of these is cut into ranges.
     """
 
@@ -82,8 +91,12 @@ class Key:
 
 @value_class
 class BinnedChange:
-    """A violated feature in the sample. bins: the bin of each row. bins_before: of the baseline's rows, if they were read.
-    shares_before: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests).
+    """A violated feature in the sample.
+
+    bins: the bin of each row.
+    bins_before: of the baseline's rows, if they were read.
+    shares_before: the baseline's share of each bin.
+    tests: which bins are tested together, shape (bins, tests).
     are_categories: whether bins are values without an order.
     """
 
@@ -217,9 +230,13 @@ def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
 
 @value_class(eq=False)
 class _Contributions:
-    """What each part of a key contributes to a change. hits, expected: rows in the bins of the clearest test, and the fraction
-    that is expected. baseline_rows: infinite where a part's own are too few. weights: the parts' shares of the rows. added,
-    added_to_clearest: to each test's gap, and to the clearest one's, `gap`. allowed: the gap that other rows may be left with.
+    """What each part of a key contributes to a change.
+
+    hits, expected: rows in the bins of the clearest test, and the fraction that is expected.
+    baseline_rows: infinite where a part's own are too few.
+    weights: the parts' shares of the rows.
+    added, added_to_clearest: to each test's gap, and to the clearest one's, `gap`.
+    allowed: the gap that other rows may be left with.
     proportional: of a change that is the same everywhere.
     """
 

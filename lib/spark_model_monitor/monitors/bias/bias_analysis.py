@@ -130,9 +130,12 @@ class BiasAnalysis:
 
 @value_class
 class Chosen:
-    """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet.
+    """The positive labels and the sensitive groups.
 
-    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones don't.
+    predicted: None without predictions.
+    groups: of each facet.
+    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones
+        don't.
     """
 
     positives: Choice

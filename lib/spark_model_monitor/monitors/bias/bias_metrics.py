@@ -70,7 +70,9 @@ class OutcomeCounts:
 class FlipTest:
     """The result of letting neighbours in group a classify rows of group d.
 
-    to_negative: predicted positive, but negative by the neighbours; to_positive: the reverse. tested: rows of group d.
+    to_negative: predicted positive, but negative by the neighbours.
+    to_positive: the reverse.
+    tested: rows of group d.
     neighbours, of: how many rows of group a were searched, out of how many.
     """
 
@@ -85,9 +87,11 @@ class FlipTest:
 class FacetCounts:
     """Rows by side, observed label, predicted label and subgroup.
 
-    cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last. has_groups:
-    whether there is a group variable. flips: the flip test; if None, no_flips says why. blocks: the same for all
-    subgroups together, by blocks of rows that belong together, last the rows known to be in none; None without blocks.
+    cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last.
+    has_groups: whether there is a group variable.
+    flips: the flip test; if None, no_flips says why.
+    blocks: the same for all subgroups together, by blocks of rows that belong together, last the rows known to be in
+        none; None without blocks.
     """
 
     cells: Counts

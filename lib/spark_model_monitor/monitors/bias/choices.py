@@ -137,8 +137,10 @@ MISSING_SHOWN = "nan"  # name of the entry of missing values for a facet without
 class Choice:
     """A choice of a column's values.
 
-    shown: as in analysis.json, `F,X` or `(40, 75]`. configured: the configured values, by which later runs are matched;
-    their interval may have another end. kind: the kind of the column. error: why nothing can be chosen, None if it can.
+    shown: as in analysis.json, `F,X` or `(40, 75]`.
+    configured: the configured values, by which later runs are matched; their interval may have another end.
+    kind: the kind of the column.
+    error: why nothing can be chosen, None if it can.
     reason_empty: why a scan found no row with the configured values; None if it found one, or did not look.
     """
 

@@ -83,7 +83,12 @@ class FlipGroup:
 
 @value_class
 class FlipRows:
-    """Rows as numbers. features: shape (rows, features). sensitive: shape (rows, groups). draw: in [0, 1)."""
+    """Rows as numbers.
+
+    features: shape (rows, features).
+    sensitive: shape (rows, groups).
+    draw: in [0, 1).
+    """
 
     features: NDArray[np.float64]
     positive: Flags
@@ -253,8 +258,10 @@ SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` th
 
 @value_class
 class SensitiveGroup:
-    """A group to test. sensitive: its rows. features: the columns that define neighbours.
+    """A group to test.
 
+    sensitive: its rows.
+    features: the columns that define neighbours.
     size, rest: number of rows in the group and outside it.
     """
 

@@ -42,10 +42,14 @@ NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard 
 
 @value_class
 class BiasBaseline(StoredBaseline):
-    """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
-    baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
-    likeness: by facet and metric, how many rows of the window count as one, estimated from neighbours. source: opens its
-    rows again; None if unknown. kinds: how its columns were treated, by name; empty if its counts are unavailable.
+    """What later data is compared with.
+
+    groups: those of its counts, none if unavailable.
+    copy: the constraints as the baseline's run wrote them; None if unknown.
+    group_column: column of the rows that belong together, as it was counted.
+    likeness: by facet and metric, how many rows of the window count as one, estimated from neighbours.
+    source: opens its rows again; None if unknown.
+    kinds: how its columns were treated, by name; empty if its counts are unavailable.
     """
 
     constraints: BiasReport
@@ -210,9 +214,11 @@ class ComparedGroup:
 class MetricNoise:
     """How far noise moves a metric.
 
-    interval: None if there is none, or if not requested. spread: of the window's value. of_baseline: the same for the
-    baseline's value, None if its counts, or those of its flip test, are unavailable. likeness: how many rows of the window
-    count as one. groups: of the smaller side, of window or baseline.
+    interval: None if there is none, or if not requested.
+    spread: of the window's value.
+    of_baseline: the same for the baseline's value, None if its counts, or those of its flip test, are unavailable.
+    likeness: how many rows of the window count as one.
+    groups: of the smaller side, of window or baseline.
     """
 
     interval: Interval | None = None
@@ -226,9 +232,10 @@ class MetricNoise:
 class MetricComparison:
     """A metric of one group.
 
-    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
-    is_requested: whether a person wrote this value into the baseline's file, or insists on it. tests: number of tests that
-    share the budget.
+    baseline: its value there; None if it was undefined.
+    in_baseline: whether the baseline has the group and metric.
+    is_requested: whether a person wrote this value into the baseline's file, or insists on it.
+    tests: number of tests that share the budget.
     reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
     is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
     window_rows: those that were measured; None if the window lacks the group.

@@ -122,8 +122,10 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 class Explained:
     """A model and the rows that its answers are compared with.
 
-    names, numeric: of the features. model: without its bytes, which are sent separately: content. baseline, samples,
-    seed, with_logit: as in `Kernel`. algorithm: how attributions are computed.
+    names, numeric: of the features.
+    model: without its bytes, which are sent separately: content.
+    baseline, samples, seed, with_logit: as in `Kernel`.
+    algorithm: how attributions are computed.
     """
 
     names: tuple[str, ...]
@@ -155,8 +157,11 @@ class Explained:
 class AttributionTask:
     """What to compute for a partition.
 
-    nothing: the attributions of no rows. written: indexes of the features whose attributions are kept. reasons: number
-    of reasons to refuse a row. with_local: also send local values to the driver. with_runs: also runs of first rows.
+    nothing: the attributions of no rows.
+    written: indexes of the features whose attributions are kept.
+    reasons: number of reasons to refuse a row.
+    with_local: also send local values to the driver.
+    with_runs: also runs of first rows.
     """
 
     explained: Explained

@@ -40,7 +40,9 @@ class Dependent:
 class OutputAnalysis:
     """The attributions for one output, by feature.
 
-    expected: the mean answer to the baseline rows. values: global values. errors: standard errors, None if unknown.
+    expected: the mean answer to the baseline rows.
+    values: global values.
+    errors: standard errors, None if unknown.
     means: of the signed values.
     """
 
@@ -190,9 +192,11 @@ LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
 class Tolerances:
     """How attributions are judged.
 
-    threshold: of the normalised discounted cumulative gain. min_rows: minimum rows for a verdict. with_changes: whether
-    each feature's attribution is judged by itself: violated if the interval of its change lies wholly beyond `relative`
-    of its baseline value and `absolute` of the sum of all. budget: the share of healthy runs that may violate any.
+    threshold: of the normalised discounted cumulative gain.
+    min_rows: minimum rows for a verdict.
+    with_changes: whether each feature's attribution is judged by itself: violated if the interval of its change lies
+        wholly beyond `relative` of its baseline value and `absolute` of the sum of all.
+    budget: the share of healthy runs that may violate any.
     """
 
     threshold: float = 0.9
@@ -210,7 +214,11 @@ class Tolerances:
 
 @value_class(slots=False)
 class OutputComparison:
-    """One output. state: of the window. place: the output's index in it. baseline: None if that lacks the output.
+    """One output.
+
+    state: of the window.
+    place: the output's index in it.
+    baseline: None if that lacks the output.
     neighbours: by feature, how many of them count as one; None if unknown.
     """
 

@@ -32,8 +32,11 @@ DRAWS_PER_COALITION = 4
 class Design:
     """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
 
-    masks: who takes part, shape (coalitions, players); neither all nor none. of_coalitions: shape (players, coalitions).
-    of_all: shape (players,). is_exact: whether it has all coalitions. is_singular: whether it can't tell players apart.
+    masks: who takes part, shape (coalitions, players); neither all nor none.
+    of_coalitions: shape (players, coalitions).
+    of_all: shape (players,).
+    is_exact: whether it has all coalitions.
+    is_singular: whether it can't tell players apart.
 
     With y a coalition's worth above nobody's and total everybody's, the values are of_coalitions @ y + of_all * total.
     """
@@ -206,8 +209,11 @@ class Attributed:
 class Kernel:
     """The means to explain rows.
 
-    predict: the model's answers to rows. baseline: rows that represent a feature's absence. samples, seed: of designs.
-    with_logit: whether to attribute log-odds. exactly: computes the values directly, if the model needs no coalitions.
+    predict: the model's answers to rows.
+    baseline: rows that represent a feature's absence.
+    samples, seed: of designs.
+    with_logit: whether to attribute log-odds.
+    exactly: computes the values directly, if the model needs no coalitions.
     """
 
     predict: Callable[[Cells], Answers]

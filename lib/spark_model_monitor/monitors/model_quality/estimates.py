@@ -114,7 +114,9 @@ class FractionEstimate:
     """A metric from 0 to 1.
 
     trials: number of independent trials that make a share as uncertain; for a plain share its denominator, else
-    value·(1 - value) / variance. units: as above; 0 for a plain share. blocks: that show how many rows count as one.
+        value·(1 - value) / variance.
+    units: as above; 0 for a plain share.
+    blocks: that show how many rows count as one.
     """
 
     value: float

@@ -256,9 +256,11 @@ def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
 class BinaryEvidence:
     """The evidence of two classes.
 
-    matrix: rows by label, then by prediction; fractions of rows if estimated. classes: the negative one, the positive
-    one. scores, probabilities: None without probabilities. as_service: compute the area under the ROC curve as the
-    service does. others: for each block with rows, the evidence of all other rows, if a column names groups.
+    matrix: rows by label, then by prediction; fractions of rows if estimated.
+    classes: the negative one, the positive one.
+    scores, probabilities: None without probabilities.
+    as_service: compute the area under the ROC curve as the service does.
+    others: for each block with rows, the evidence of all other rows, if a column names groups.
     """
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.BINARY_CLASSIFICATION
@@ -315,9 +317,11 @@ class BinaryEvidence:
 class MulticlassEvidence:
     """The evidence of many classes.
 
-    matrix: rows by label, then by prediction, in the order of `classes`. scores: of each class against the rest; None
-    unless rows have the probabilities of all. estimated: if estimated, for each class its right rows, labels and
-    predictions, shape (3, classes); the labels of `matrix` are then the predictions. others: as in `BinaryEvidence`.
+    matrix: rows by label, then by prediction, in the order of `classes`.
+    scores: of each class against the rest; None unless rows have the probabilities of all.
+    estimated: if estimated, for each class its right rows, labels and predictions, shape (3, classes); the labels of
+        `matrix` are then the predictions.
+    others: as in `BinaryEvidence`.
     """
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.MULTICLASS_CLASSIFICATION

@@ -140,8 +140,12 @@ SEED = 20  # of the draws, so that a repeated run writes the same bytes
 
 @value_class
 class Measured:
-    """One metric of a run. standard_deviation: None without one. ours: whether the service lacks this metric. likeness:
-    how many rows count as one, for rows in the groups that a column names."""
+    """One metric of a run.
+
+    standard_deviation: None without one.
+    ours: whether the service lacks this metric.
+    likeness: how many rows count as one, for rows in the groups that a column names.
+    """
 
     name: str
     estimate: Estimate
@@ -167,8 +171,11 @@ class Measured:
 
 @value_class
 class Measurement:
-    """All metrics of a run. evidence: what they were computed from. rows: their number. segments: measurements of its
-    rows by cut and segment.
+    """All metrics of a run.
+
+    evidence: what they were computed from.
+    rows: their number.
+    segments: measurements of its rows by cut and segment.
     """
 
     problem_type: ProblemType

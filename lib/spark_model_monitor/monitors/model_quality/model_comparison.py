@@ -49,8 +49,11 @@ Flags = NDArray[np.bool_]
 class Answers:
     """A model's answers, one per row, and the truth.
 
-    labels, predictions: numbers for regression, otherwise texts. scores: from 0 to 1. predictions, scores: may be None.
-    keys: a hash of each row's id. of_classes: for many classes, as `OutcomeBuilder` expects it.
+    labels, predictions: numbers for regression, otherwise texts.
+    scores: from 0 to 1.
+    predictions, scores: may be None.
+    keys: a hash of each row's id.
+    of_classes: for many classes, as `OutcomeBuilder` expects it.
     """
 
     plan: OutcomePlan
@@ -216,8 +219,12 @@ def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bo
 
 @value_class
 class Comparison:
-    """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
-    there is no verdict, whatever the numbers. wholes: the evidence of each side."""
+    """Two models, and their differences.
+
+    rows: of the trial; pairs, or the rows of both sides together.
+    problem: why there is no verdict, whatever the numbers.
+    wholes: the evidence of each side.
+    """
 
     differences: Mapping[str, MetricDifference]
     rows: int

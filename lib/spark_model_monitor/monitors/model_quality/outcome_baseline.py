@@ -42,8 +42,11 @@ WINDOWS_JUDGED = 8
 
 @value_class
 class GroupNames:
-    """How the rows of a baseline are named. column: of the rows that belong together; None without one. share: of its rows
-    with a name. rows_by_block: how many have one in each block.
+    """How the rows of a baseline are named.
+
+    column: of the rows that belong together; None without one.
+    share: of its rows with a name.
+    rows_by_block: how many have one in each block.
     """
 
     column: str | None = None
@@ -53,14 +56,19 @@ class GroupNames:
 
 @value_class
 class ModelBaseline(StoredBaseline):
-    """What later outcomes are compared with. measurement: of its states; None if unavailable, or if chance is not
-    allowed for. classes: of the baseline; None if unknown. rows: number in the baseline.
+    """What later outcomes are compared with.
 
-    suggested_limits: the metrics whose limit allows for chance; all others decide alone. reported: metrics as in
-    statistics.json, empty without one. groups: how many rows of the window count as one, estimated from neighbours.
-    segments: by cut and segment the measurement of the baseline's rows. likeness: the baseline's. names_of_groups: how its
-    rows are named. source: opens its rows again; None if unknown. earlier: the outcomes of the windows that are judged
-    together with the next one.
+    measurement: of its states; None if unavailable, or if chance is not allowed for.
+    classes: of the baseline; None if unknown.
+    rows: number in the baseline.
+    suggested_limits: the metrics whose limit allows for chance; all others decide alone.
+    reported: metrics as in statistics.json, empty without one.
+    groups: how many rows of the window count as one, estimated from neighbours.
+    segments: by cut and segment the measurement of the baseline's rows.
+    likeness: the baseline's.
+    names_of_groups: how its rows are named.
+    source: opens its rows again; None if unknown.
+    earlier: the outcomes of the windows that are judged together with the next one.
     """
 
     constraints: ModelQualityConstraints

@@ -136,8 +136,10 @@ def check_all(
     A metric is violated if it is beyond its threshold; beyond a suggested one, if the p-value of its test, one-sided toward
     the worse values, is at most the level of each test, too.
 
-    ledger: how the metrics share the budget, by default that of `plan_budget`. min_samples: rows needed to judge a metric.
-    as_service: judge by value alone. hide_values: name no class.
+    ledger: how the metrics share the budget, by default that of `plan_budget`.
+    min_samples: rows needed to judge a metric.
+    as_service: judge by value alone.
+    hide_values: name no class.
 
     Raises BadDocument if the constraints are for another type of problem.
     """

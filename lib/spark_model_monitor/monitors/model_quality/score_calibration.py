@@ -100,8 +100,10 @@ class CalibrationCheck:
     """How a baseline's scores compare with probabilities, in tenths of its rows; equal scores stay together.
 
     rows, scores, shares, expected: for each tenth its rows, its mean score, the share with the event, and the
-    calibrated probability. error: mean distance of score and share. left: of calibration and share. problem: why these
-    scores allow no estimates; None if they do.
+        calibrated probability.
+    error: mean distance of score and share.
+    left: of calibration and share.
+    problem: why these scores allow no estimates; None if they do.
     """
 
     rows: Numbers = field(default_factory=lambda: np.zeros(0))

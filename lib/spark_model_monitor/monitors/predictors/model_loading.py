@@ -278,8 +278,11 @@ def describe_error(error: BaseException) -> str:
 class Caller:
     """A loaded model as a function of cells.
 
-    names: of the columns. numeric: which of them are numbers. says_why: whether an error repeats the model's message,
-    which may contain values of rows. outputs: scores per row, known after the first call. rows: number of rows so far.
+    names: of the columns.
+    numeric: which of them are numbers.
+    says_why: whether an error repeats the model's message, which may contain values of rows.
+    outputs: scores per row, known after the first call.
+    rows: number of rows so far.
     """
 
     model: Model

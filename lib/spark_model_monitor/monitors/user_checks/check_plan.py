@@ -20,8 +20,11 @@ SECOND_SCAN_FLAG = "--set allow_second_scan=yes"
 class Analyzer:
     """One of Deequ's analyzers with its parameters; those that it does not have are None.
 
-    where: rows it looks at, a SQL condition. instance, expression: of Compliance. pattern: of PatternMatch, a Java regular
-    expression. quantile, relative_error: of ApproxQuantile. special: what else a Check asked for that states can't give.
+    where: rows it looks at, a SQL condition.
+    instance, expression: of Compliance.
+    pattern: of PatternMatch, a Java regular expression.
+    quantile, relative_error: of ApproxQuantile.
+    special: what else a Check asked for that states can't give.
     """
 
     name: str

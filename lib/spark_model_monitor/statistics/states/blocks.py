@@ -122,9 +122,12 @@ def _create_sums() -> Numbers:
 class RegressionSums(State):
     """Sums by block, each of shape (blocks,).
 
-    rows: of the block. absolute, squared: sums of |label - prediction| and of its square. label_mean: of the labels, 0 for no
-    rows. label_m2: sum of their squared deviations from it. absolute_label: sum of |label|. relative: sum of
-    |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
+    rows: of the block.
+    absolute, squared: sums of |label - prediction| and of its square.
+    label_mean: of the labels, 0 for no rows.
+    label_m2: sum of their squared deviations from it.
+    absolute_label: sum of |label|.
+    relative: sum of |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
     """
 
     KIND = "regression"

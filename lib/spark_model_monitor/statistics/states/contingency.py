@@ -97,12 +97,15 @@ class Segmentation:
 
 @value_class
 class ContingencyPlan:
-    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
-    group_column: the column that tells which rows belong together, None if unknown.
+    """What is counted.
 
+    prediction: None to count labels only.
+    group: the column of subgroups, None without one.
+    group_column: the column that tells which rows belong together, None if unknown.
     untyped_texts: whether texts in the data stand for the type they appear to have (CSV), not for texts (Parquet).
     with_flip_test: whether to search for neighbours, by all columns that are neither facet, label, prediction nor in
-    not_features. flip_rows: the most rows to search for neighbours.
+        not_features.
+    flip_rows: the most rows to search for neighbours.
     """
 
     facets: tuple[ValuedColumn, ...]
@@ -273,8 +276,10 @@ class Standing(IntFlag):
 class ColumnMetadata:
     """Facts about one column besides its keys.
 
-    kinds: how many cells there are of each kind. minimum, maximum: of its numbers, None if there are none. at_least, at_most:
-    bounds of the number of distinct present values, equal where they were counted; at_most is None if there is none.
+    kinds: how many cells there are of each kind.
+    minimum, maximum: of its numbers, None if there are none.
+    at_least, at_most: bounds of the number of distinct present values, equal where they were counted; at_most is None
+        if there is none.
     """
 
     kinds: Mapping[CellKind, int]
@@ -310,8 +315,9 @@ class ColumnMetadata:
 class Contingency(State):
     """The rows of one data set by kind.
 
-    tables: one for each facet, each counting every row once. facts: of the facets' columns, the label's and the
-    prediction's. plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
+    tables: one for each facet, each counting every row once.
+    facts: of the facets' columns, the label's and the prediction's.
+    plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
     """
 
     KIND = "contingency"

@@ -75,8 +75,11 @@ TOO_SURE = (
 
 @value_class
 class ConceptDrift:
-    """p: probability of labels this far from what the scores promise. flips: share of labels that seem flipped. shift:
-    excess of the share of positive labels over the promise. smallest: share of flips that is detected 9 times in 10.
+    """p: probability of labels this far from what the scores promise.
+
+    flips: share of labels that seem flipped.
+    shift: excess of the share of positive labels over the promise.
+    smallest: share of flips that is detected 9 times in 10.
     """
 
     p: float

@@ -98,8 +98,9 @@ def estimate_two_classes(
 ) -> Estimation:
     """Every metric of a window without labels, with the error that it will show once labels come.
 
-    predictions: rows by score and predicted class. reference: the baseline's, by score and label. costs: the worth of a
-    true positive, a false positive, …, by `tp`, `fp`, `tn` and `fn`.
+    predictions: rows by score and predicted class.
+    reference: the baseline's, by score and label.
+    costs: the worth of a true positive, a false positive, …, by `tp`, `fp`, `tn` and `fn`.
 
     Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The error
     comes from repeated draws: of the baseline's labels, with a new calibration each time, and of the window's.
