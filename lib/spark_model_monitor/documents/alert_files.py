@@ -160,9 +160,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         if check_result.is_violated:
             return True
         if not check_result.is_judged:
-            p_value = check_result.adjusted_p
-            if p_value is None:
-                p_value = check_result.p
+            p_value = check_result.decisive_p_value
             return p_value is not None and check_result.level is not None and p_value <= check_result.level
         # Whether values outside or the drift that they make are the alarm is chance
         subject = identify_subject(check_result)

@@ -134,6 +134,13 @@ class CheckDecision:
         return self.status is CheckStatus.VIOLATED
 
     @property
+    def decisive_p_value(self) -> float | None:
+        """The p-value that the level applies to: the adjusted one, where several columns are tested together."""
+        if self.adjusted_p is None:
+            return self.p
+        return self.adjusted_p
+
+    @property
     def is_unsure(self) -> bool:
         """Whether a change that matters may have gone unseen."""
         return self.status is CheckStatus.CANNOT_TELL

@@ -415,6 +415,20 @@ def _find_repeated_names(features: Json) -> Iterator[str]:
         first.setdefault(name, index)
 
 
+def is_suggested(
+    name: str, limit: float | None, suggestions: Collection[float], requested_limits: Collection[str]
+) -> bool:
+    """Whether a baseline suggested a limit, rather than a person: it is one of its suggestions, and nobody insists on it.
+
+    A suggested limit allows for noise, a requested one decides alone.
+
+    suggestions: what the baseline's statistics suggest.
+    requested_limits: of the document, the limits that a flag or a setting gave, and suggested values that a person insists
+        on; empty in the service's documents.
+    """
+    return name not in requested_limits and limit in suggestions
+
+
 Annotation: TypeAlias = Any
 """The annotation of a member: a type, or a form of `typing` with arguments."""
 

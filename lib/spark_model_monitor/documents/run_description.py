@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Strict
 
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.value_class import value_class
 

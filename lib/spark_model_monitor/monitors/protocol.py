@@ -396,7 +396,6 @@ def reject_rules(monitor: Monitor, rules: Expectations | RuleSet | None) -> None
 
 NO_VALUES = "no value is present in the current data"
 TOO_LARGE = "some values are too large to compute with"
-NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's own rule; the service has none
 
 
 @value_class(slots=False)
@@ -435,7 +434,7 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
 
     def mark_unmet(self, reason: str, change: str, sentence: str) -> Finding:
         """The same numbers, of a user's rule that isn't met. change: follows the name of what is judged."""
-        description = NOT_EXPECTED.format(sentence)
+        description = f"Expectation is not met: {sentence}"
         return self.but(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:

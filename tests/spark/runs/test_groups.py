@@ -19,7 +19,7 @@ from spark_model_monitor import (
     OutcomePlan,
     ProblemType,
 )
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 

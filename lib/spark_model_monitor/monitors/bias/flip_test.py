@@ -18,12 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency_scan import (
-    CountTask,
-    TypedCells,
-    classify_cells,
-    compute_keys,
-)
+from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
@@ -250,8 +245,6 @@ def _pack_lists(cells: NDArray[np.generic], missing: Flags | None = None) -> pa.
 log = logging.getLogger(__name__)
 
 NOT_NUMERIC = "FlipTest does not support non-numeric columns"
-MISSING_VALUES = "FlipTest does not support missing values"
-NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 
 SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
 
@@ -287,7 +280,7 @@ def flip_test(
     # Looked for on the driver, before two Spark jobs fail for lack of it
     if importlib.util.find_spec("sklearn") is None:
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
-        return NO_LIBRARY
+        return "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
     # Groups of different facets have different features; rows are packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
     sensitive = [group.sensitive for group in groups]
@@ -324,7 +317,7 @@ def flip_test(
         return NOT_NUMERIC
     neighbours = concat_rows([FlipRows.of(batch, len(groups)) for batch in batches])
     if np.isnan(neighbours.features).any():
-        return MISSING_VALUES
+        return "FlipTest does not support missing values"
     flip_tests = _count_tested_flips(prepared, tested, neighbours, groups)
     log.info(
         "tested %s rows for flips, %.1f s",

@@ -11,7 +11,7 @@ from spark_model_monitor.arguments import require_count, require_share
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
-from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.documents.document import is_suggested
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
 from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN, Choice
 from spark_model_monitor.monitors.bias.intervals import (

@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import isfinite
 
 from spark_model_monitor.documents.check_results import LABEL, CheckResult
-from spark_model_monitor.documents.headline import format_largest_unseen_change
 from spark_model_monitor.documents.page import (
     OF_BASELINE,
     Block,
@@ -28,7 +27,12 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
-from spark_model_monitor.monitors.change_cards import LARGEST_UNSEEN, PageFeature, create_card
+from spark_model_monitor.monitors.change_cards import (
+    LARGEST_UNSEEN,
+    PageFeature,
+    create_card,
+    format_largest_unseen_change,
+)
 from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,

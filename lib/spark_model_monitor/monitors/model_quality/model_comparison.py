@@ -38,9 +38,7 @@ MIN_OF_A_CLASS = 10  # rows of either class, for the same reason
 MAX_VALUES = 20
 MAX_SEGMENTS = 10
 SURELY = 0.01
-FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
-FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
 
 Flags = NDArray[np.bool_]
 
@@ -274,10 +272,12 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
     problem = None
     # Intervals rest on sums that are nearly normal, which takes rows of each class
     if fewer < MIN_ROWS:
-        problem = FEW_ROWS.format(rows=fewer, least=MIN_ROWS)
+        problem = f"{fewer:,} rows with labels are too few for an interval; it takes {MIN_ROWS:,}"
     if problem is None and rows_of_rarer_class < MIN_OF_A_CLASS:
         if rows_of_rarer_class:
-            problem = FEW_OF_A_CLASS.format(rows=rows_of_rarer_class, least=MIN_OF_A_CLASS)
+            problem = (
+                f"{rows_of_rarer_class:,} rows of one class are too few for an interval; it takes {MIN_OF_A_CLASS}"
+            )
         else:
             problem = ONE_CLASS
     return Comparison(differences, trial_rows, (first[0], second[0]), problem)

@@ -49,12 +49,7 @@ from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
 )
-from spark_model_monitor.monitors.protocol import (
-    Sample,
-    Scanned,
-    ScanRequest,
-    reject_rules,
-)
+from spark_model_monitor.monitors.protocol import Sample, Scanned, ScanRequest, reject_rules
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
@@ -68,15 +63,8 @@ from spark_model_monitor.value_class import value_class
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
-NOT_IN_GROUPS = (
-    "group_column: rows count by {name!r} here, and this data set was made without it; give `outcomes` a plan with "
-    "group_column={name!r}"
-)
 LOSS = "loss"  # the rows behind any metric are read again once: all metrics use the same answers
 PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # multiples of the baseline's RMSE, as limits for counting errors
-MISSES_NAMES = (
-    "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
-)
 OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
 LIMITS_ALONE = Hint(
     hint="limits_as_written",
@@ -208,7 +196,10 @@ class QualityJudgement(MetricJudgement):
                     hints.append(LIMITS_ALONE)
             if baseline.has_fewer_names(outcomes):
                 now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.names_of_groups.share))
-                sentence = MISSES_NAMES.format(name=baseline.group_column, now=now, before=baseline_percent)
+                sentence = (
+                    f"{baseline.group_column!r} names the group of {now} of the rows, in the baseline of "
+                    f"{baseline_percent}: rows count as there, or as fewer"
+                )
             elif baseline.misses_names(outcomes):
                 sentence = OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")
         rows_by_segment = {
@@ -354,7 +345,10 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             data = outcomes(dataset, measures)
         # A window prepared without the groups would pass as one of independent rows
         if measures.group_column not in (None, data.group_column):
-            raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))
+            raise BadConfiguration(
+                f"group_column: rows count by {measures.group_column!r} here, and this data set was made without it; "
+                f"give `outcomes` a plan with group_column={measures.group_column!r}"
+            )
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)

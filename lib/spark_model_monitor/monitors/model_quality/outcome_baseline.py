@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.document import is_suggested
 from spark_model_monitor.documents.model_quality import (
     Metric,
     MetricConstraint,
     ModelQualityConstraints,
     ModelQualityStatistics,
 )
-from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.errors import BadDocument, BadState
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, estimate_from_deviation
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence

@@ -13,7 +13,6 @@ import numpy as np
 from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, TrialDesign, TrialVerdict
 from spark_model_monitor.documents.change_description import format_limit
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
-from spark_model_monitor.documents.headline import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.documents.page import (
     OF_BASELINE,
     Block,
@@ -36,6 +35,7 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
+from spark_model_monitor.documents.run_changes import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (

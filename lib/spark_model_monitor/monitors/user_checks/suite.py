@@ -95,17 +95,15 @@ class SuiteResults:
         }
 
 
-NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: AnalysisBasedConstraint of Deequ 2.1.0
-
-
 def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
-    """fault: why there is no number."""
+    """The result of one constraint. fault: why there is no number."""
     failed = number is None or not check.assertion.holds(number)
     # A metric that failed fails its constraint, as in Deequ
     if number is None:
         message = fault
     else:
-        message = NOT_MET.format(value=format_java_double(number))
+        # Deequ's own text
+        message = f"Value: {format_java_double(number)} does not meet the constraint requirement!"
     if failed:
         status = ERROR if check.level is Level.ERROR else WARNING
     else:

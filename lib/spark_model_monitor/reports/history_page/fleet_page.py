@@ -9,7 +9,6 @@ from dataclasses import replace
 from enum import Enum
 from textwrap import TextWrapper
 
-from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
     Cell,
@@ -30,6 +29,7 @@ from spark_model_monitor.documents.page import (
     list_short_names,
     shorten_name,
 )
+from spark_model_monitor.documents.run_changes import KINDS
 from spark_model_monitor.value_class import value_class
 
 WINDOWS = 24  # in each line, and in the drawings over time

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.change_description import format_start, format_window
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
-from spark_model_monitor.documents.headline import KINDS, RunChanges
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
@@ -39,6 +38,7 @@ from spark_model_monitor.documents.page import (
     format_noun_count,
     list_names,
 )
+from spark_model_monitor.documents.run_changes import KINDS, RunChanges
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, parse_moment
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
