@@ -102,7 +102,7 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
 
 TWO_SIDED_95 = 1.96
 
-FARTHER = 0.25
+MAX_GROWTH = 0.25
 """Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
 OF_VALUES = "values"
@@ -115,8 +115,8 @@ CHECKS_OF_NEW_VALUES = (RANGE, "categorical_values_check")
 """The component of values that the baseline lacks, and the checks whose number says how many there are, of numbers and of
 texts. Which test decides is chance for them, too, as long as there are no more of these values than there were.
 """
-MAX_ROWS = 0.5
-"""Distance beyond which most rows changed, so that two windows have no few odd values to tell apart."""
+MOST_ROWS = 0.5
+"""The distance beyond which most rows changed, so that it doesn't matter which test of values found it."""
 
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
@@ -229,7 +229,7 @@ def _is_repeated(
         is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
         # Of most rows changed in both windows it doesn't matter
         smaller_distance = min(violation.distance or 0.0, accepted.distance or 0.0)
-        if violation.component != accepted.component and not (is_known or smaller_distance > MAX_ROWS):
+        if violation.component != accepted.component and not (is_known or smaller_distance > MOST_ROWS):
             return False
     return _is_at_most(violation, accepted)
 
@@ -298,7 +298,7 @@ def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
     reach_then = _estimate_own_reach(accepted, then, sign)
     # Neither interval nor share: later windows have other numbers of rows, so some room is needed
     if reach_then is None:
-        reach_then = FARTHER * abs(then - limit)
+        reach_then = MAX_GROWTH * abs(then - limit)
     reach_now = _estimate_own_reach(violation, now, -sign) or 0.0
     reach = math.hypot(reach_then, reach_now)
     farthest = then + sign * reach

@@ -123,11 +123,11 @@ class TableColumn:
 
 @value_class
 class TableLine:
-    """A row of a table, with a cell for each column. of: the name of its subject in histories, empty without one."""
+    """A row of a table, with a cell for each column. history_name: of its subject in histories, empty without one."""
 
     cells: tuple[Cell, ...]
     mark: Highlight = Highlight.NONE
-    of: str = ""
+    history_name: str = ""
 
 
 @value_class
@@ -136,14 +136,14 @@ class PageTable:
 
     caption: a sentence about it, or empty.
     shades: the shades of its counts, from 0 to 1, as in a confusion matrix.
-    of_all: whether it can be searched by all its text, however few rows it has.
+    is_searchable: whether it can be searched by all its text, however few rows it has.
     """
 
     columns: tuple[TableColumn, ...]
     lines: tuple[TableLine, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
-    of_all: bool = False
+    is_searchable: bool = False
 
     def drop_empty_columns(self) -> PageTable:
         """The table without its empty columns; without lines nobody knows which these are."""
@@ -295,16 +295,16 @@ class Card:
     """One thing that changed.
 
     since: when it began.
-    said: what it was and is.
+    change: what it was and is.
     picture: of both.
     hints: possible explanations.
     evidence: why it is not noise.
     more: its checks, behind a click.
-    of: its name in histories, if not `name`.
+    history_name: its name in histories, if not `name`.
     """
 
     name: str
-    said: str
+    change: str
     since: str = ""
     picture: Picture | None = None
     hints: tuple[str, ...] = ()
@@ -312,10 +312,10 @@ class Card:
     evidence: str = ""
     more: tuple[Block, ...] = ()
     mark: Highlight = Highlight.BAD
-    of: str = ""
+    history_name: str = ""
 
     def __str__(self) -> str:
-        return ". ".join(filter(None, (f"{self.name}: {self.said}", self.since, *self.hints, self.evidence)))
+        return ". ".join(filter(None, (f"{self.name}: {self.change}", self.since, *self.hints, self.evidence)))
 
 
 @value_class
@@ -396,21 +396,20 @@ class Page:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
         # A page without such blocks has no script at all, so it opens anywhere
-        long = (block.of_all or len(block.lines) > MAX_LINES for block in blocks if isinstance(block, PageTable))
+        long = (block.is_searchable or len(block.lines) > MAX_LINES for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
 MAX_LISTED_NAMES = 3
 MAX_CARDS = 12  # the number of open cards; the rest fold
-# a longer table folds after LINES_SHOWN rows and can be searched
-MAX_LINES = 50
+MAX_LINES = 50  # of a table without a search; a longer one folds after LINES_SHOWN rows
 LINES_SHOWN = 20
 
 WHERE_FOLDER_IS = "; FOLDER is the folder of this page."
 EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers" + WHERE_FOLDER_IS
 
 
-LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten
+MAX_PLAIN_NUMBER = 1e12  # from which a number is shown as a power of ten
 
 
 def format_number(value: float | None, digits: int = 4) -> str:
@@ -422,7 +421,7 @@ def format_number(value: float | None, digits: int = 4) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{digits}g}"
     # Rounded to few digits, large numbers come out as powers of ten, which few people read
-    if "e+" in text and abs(value) < LONGEST_NUMBER:
+    if "e+" in text and abs(value) < MAX_PLAIN_NUMBER:
         text = f"{float(f'{value:.{digits}g}'):,.0f}"
     # The minus sign, as wide as a plus in tables
     return text.replace("-", "−")

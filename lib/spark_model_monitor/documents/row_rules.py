@@ -18,7 +18,7 @@ Rules of files also have `("in", column, texts, numbers)`, `("match", column, pa
 `("length", column)` and `("time", column)`.
 """
 
-LONGEST = 2000  # characters of a rule, because its tree is walked recursively
+MAX_RULE_LENGTH = 2000  # characters; the tree of a longer rule may be too deep to be walked recursively
 
 NULL = "null"
 
@@ -55,8 +55,8 @@ class BadRule(ValueError):
 
 def parse_rule(text: str) -> Tree:
     """The tree of a rule. Raises BadRule."""
-    if len(text) > LONGEST:
-        raise BadRule(f"it has {len(text):,} characters; write at most {LONGEST:,}, or several rules")
+    if len(text) > MAX_RULE_LENGTH:
+        raise BadRule(f"it has {len(text):,} characters; write at most {MAX_RULE_LENGTH:,}, or several rules")
     names: list[str] = []
     tolerances: list[None] = []
 

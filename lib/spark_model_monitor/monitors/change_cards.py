@@ -236,7 +236,7 @@ def _create_table(
         name = feature.shown_name or feature.name
         trend = line.trend or "–"
         cells = (name, line.type_name, picture, line.before, line.now, unseen, line.missing, trend)
-        lines.append(TableLine(cells, mark, of=feature.name))
+        lines.append(TableLine(cells, mark, history_name=feature.name))
     # Whatever the page has nothing for is left out
     titles = (unit, "type", " and ".join(labels), "before", "now", unseen_title, "missing", "over time")
     table = build_table(titles, lines, numbers=("before", "now", "missing"), names=(unit,), caption=caption)
@@ -268,14 +268,14 @@ def create_card(feature: PageFeature, *twins: PageFeature) -> Card:
         hints.append("a model output: it follows its inputs")
     return Card(
         name=feature.shown_name or feature.name,
-        said=describe_change(first),
+        change=describe_change(first),
         since=feature.since or first.since or "",
         picture=feature.picture,
         hints=tuple(filter(None, (*hints, *feature.hints))),
         hours=feature.hours,
         evidence=describe_evidence(first),
         more=tuple(_list_evidence(first, feature.check_results)),
-        of=feature.name,
+        history_name=feature.name,
     )
 
 
@@ -290,13 +290,13 @@ def _create_unsure_cards(outcomes: Iterable[FeatureOutcome], features: Mapping[s
         advices.add(outcome.advice)
         yield Card(
             name=feature.shown_name or feature.name,
-            said=outcome.reason or "",
+            change=outcome.reason or "",
             picture=feature.picture,
             hints=tuple(hints),
             hours=feature.hours,
             more=tuple(_list_evidence(feature.check_results[0], feature.check_results)),
             mark=Highlight.UNSURE,
-            of=feature.name,
+            history_name=feature.name,
         )
 
 

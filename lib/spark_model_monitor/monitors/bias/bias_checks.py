@@ -75,8 +75,8 @@ def _judge_by_chance(
         score = None
     finding = finding.but(decided_by=STUDENT, statistic=score, p=p, level=metric.level)
     groups = ""
-    if round(metric.noise.likeness) > 1:
-        groups = IN_GROUPS.format(rows=metric.noise.likeness)
+    if round(metric.noise.design_effect) > 1:
+        groups = IN_GROUPS.format(rows=metric.noise.design_effect)
     if metric.noise.spread is None or metric.noise.interval is None:
         return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:

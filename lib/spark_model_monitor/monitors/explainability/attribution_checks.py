@@ -113,11 +113,11 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
         )
     min_rows = output.tolerances.min_rows
     _, rows = output.rows
-    if rows >= min_rows * output.likeness:
+    if rows >= min_rows * output.design_effect:
         return None
     note_on_groups = ""
-    if output.likeness > 1:
-        note_on_groups = f", which say as much as {rows / output.likeness:,.0f} by themselves"
+    if output.design_effect > 1:
+        note_on_groups = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
     reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
     return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
 

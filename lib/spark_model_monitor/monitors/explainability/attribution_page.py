@@ -190,7 +190,7 @@ def _create_table(
             highlight = Highlight.BAD
         cells = (name, format_percent(abs(value) / total), *sizes, limit, change)
         lines.append(TableLine(cells, highlight, f"{name} ({output.name})"))
-    # What all of these are added to
+    # The expected value, to which the attributions of a row are added
     caption = f"On average, rows of the baseline get {format_number(output.expected)}."
     numbers = ("share", "signed", "before", "now", "limit")
     titles = ("feature", *numbers, LARGEST_UNSEEN)

@@ -162,12 +162,12 @@ def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64])
 
 @value_class
 class AttributionBaseline(StoredBaseline):
-    """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
+    """What later data is compared with. design_effects: how many rows of the window count as one, by output and feature,
     estimated from neighbours; None if unknown."""
 
     constraints: AttributionReport
     state: Attributions | None = None
-    likeness: Numbers | None = None
+    design_effects: Numbers | None = None
 
     def drop_features(self, excluded: Collection[str]) -> AttributionBaseline:
         remaining_attributions = {
@@ -236,7 +236,7 @@ class OutputComparison:
         return (self.known.count if self.known else None), self.state.count
 
     @cached_property
-    def likeness(self) -> float:
+    def design_effect(self) -> float:
         """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
         if not self.state.group_column and self.neighbours is None:
             return 1.0
@@ -330,7 +330,7 @@ class OutputComparison:
         resampled_values = aggregate_values(state, output_index, weights)
         if resampled_values is None or self.neighbours is None:
             return resampled_values
-        # Blocks scatter too little if neighbours are alike, so their values are stretched
+        # The scatter of blocks is too small if neighbours are alike, so it is multiplied by the root of the design effect
         middle = resampled_values.mean(axis=0)
         widened: Numbers = middle + (resampled_values - middle) * self._widening_factors(state, output_index)
         return widened
@@ -354,6 +354,6 @@ def compare_outputs(
     for output_index, output in enumerate(analysis.outputs):
         values = baseline.constraints.values.get(output.name)
         neighbours = None
-        if baseline.likeness is not None:
-            neighbours = baseline.likeness[output_index]
+        if baseline.design_effects is not None:
+            neighbours = baseline.design_effects[output_index]
         yield OutputComparison(output, values, tolerances, state, output_index, baseline.state, neighbours)

@@ -19,7 +19,7 @@ from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisTy
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
-from spark_model_monitor.monitors.model_quality import quality_checks
+from spark_model_monitor.monitors.model_quality import mean_error, quality_checks
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -64,7 +64,16 @@ from spark_model_monitor.value_class import value_class
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
 LOSS = "loss"  # the rows behind any metric are read again once: all metrics use the same answers
-PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # multiples of the baseline's RMSE, as limits for counting errors
+ERROR_LIMITS = (
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    1.5,
+    2.0,
+    3.0,
+)  # multiples of the baseline's RMSE, as limits for counting errors
 OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
 LIMITS_ALONE = Hint(
     hint="limits_as_written",
@@ -91,7 +100,7 @@ class QualityJudgement(MetricJudgement):
         measurement = self.sample.metrics
         # Rows without names of groups look independent, so the baseline's design effect is applied
         if baseline.misses_names(self.sample.state):
-            measurement = apply_design_effects(measurement, baseline.likeness)
+            measurement = apply_design_effects(measurement, baseline.design_effects)
         ledger = self.window_ledger
         min_samples = monitor.min_samples
         hide = monitor.hide_values
@@ -114,14 +123,14 @@ class QualityJudgement(MetricJudgement):
             return False
         evidence = self.sample.metrics.evidence
         is_scored = concept_drift.can_be_judged(self.baseline.evidence, evidence)
-        return is_scored or quality_checks.is_mean_error_judged(self.baseline, evidence)
+        return is_scored or mean_error.is_mean_error_judged(self.baseline, evidence)
 
     def _judge_further(self, baseline: ModelBaseline, level: float) -> CheckResult:
         before = baseline.evidence
         now = self.sample.metrics.evidence
         if isinstance(before, RegressionEvidence):
             assert isinstance(now, RegressionEvidence)  # as `has_further_test` says
-            return quality_checks.judge_mean_error(before, now, level, baseline.groups)
+            return mean_error.judge_mean_error(before, now, level, baseline.groups)
         assert isinstance(before, concept_drift.Scored)  # as `has_further_test` says
         assert isinstance(now, concept_drift.Scored)
         groups = baseline.groups
@@ -138,7 +147,7 @@ class QualityJudgement(MetricJudgement):
         measurement = measure(build_evidence(total), seed=self.monitor.seed)
         # As for the window alone
         if baseline.misses_names(total):
-            measurement = apply_design_effects(measurement, baseline.likeness)
+            measurement = apply_design_effects(measurement, baseline.design_effects)
         level = self.monitor.false_alarm_budget - self.window_budget
         return quality_checks.judge_windows_together(measurement, baseline, level, len(self.earlier) + 1)
 
@@ -230,7 +239,7 @@ class QualityJudgement(MetricJudgement):
         evidence = baseline.evidence
         if isinstance(evidence, RegressionEvidence):
             rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
-            cuts = tuple(part * rmse for part in PARTS)
+            cuts = tuple(part * rmse for part in ERROR_LIMITS)
 
         def marked(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
             # Outcomes that the caller prepared have no data set whose rows could be read again

@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_
 from spark_model_monitor.monitors.model_quality.measurement import (
     CONSTRAINED,
     MEMBERS,
-    Likeness,
+    DesignEffects,
     Measurement,
     measure,
     measure_segments,
@@ -65,7 +65,7 @@ class ModelBaseline(StoredBaseline):
     reported: metrics as in statistics.json, empty without one.
     groups: how many rows of the window count as one, estimated from neighbours.
     segments: by cut and segment the measurement of the baseline's rows.
-    likeness: the baseline's.
+    design_effects: the baseline's.
     names_of_groups: how its rows are named.
     source: opens its rows again; None if unknown.
     earlier: the outcomes of the windows that are judged together with the next one.
@@ -79,7 +79,7 @@ class ModelBaseline(StoredBaseline):
     reported: Mapping[str, Metric] = field(default_factory=dict)
     groups: float = 1.0
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
-    likeness: Likeness = field(default_factory=Likeness)
+    design_effects: DesignEffects = field(default_factory=DesignEffects)
     names_of_groups: GroupNames = field(default_factory=GroupNames)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     earlier: tuple[Outcomes, ...] = field(default=(), repr=False, compare=False)
@@ -221,9 +221,9 @@ class ModelBaseline(StoredBaseline):
         baseline = replace(self, classes=classes or None, rows=outcomes.item_count)
         if not as_service:
             evidence = build_evidence(outcomes)
-            likeness = Likeness.of(evidence)
-            measurement = measure(evidence, seed=None, likeness=likeness)
-            baseline = replace(baseline, measurement=measurement, likeness=likeness)
+            design_effects = DesignEffects.of(evidence)
+            measurement = measure(evidence, seed=None, design_effects=design_effects)
+            baseline = replace(baseline, measurement=measurement, design_effects=design_effects)
         # Segments are judged only if constraints.json names them
         if self.constraints.segments:
             baseline = replace(baseline, segments=measure_segments(outcomes))

@@ -20,7 +20,6 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
-from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
@@ -31,10 +30,9 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     confidence_interval,
     smallest_change,
 )
-from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, format_labels
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
 from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
@@ -225,7 +223,7 @@ def _judge_segment(
         rows=before.rows,
         suggested_limits=frozenset(name for name in names if limits[name].threshold is not None),
         groups=whole_baseline.groups,
-        likeness=whole_baseline.likeness,
+        design_effects=whole_baseline.design_effects,
     )
     judge = _Judge(now, baseline, level, min_samples, as_service=False)
     for name in names:
@@ -291,7 +289,7 @@ class _Judge:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
         # With named groups the sample size is that of the estimate, which counts groups, not rows
-        has_group_estimate = name in self.baseline.likeness.rows and name in self.tested_estimates
+        has_group_estimate = name in self.baseline.design_effects.rows and name in self.tested_estimates
         finding = Finding(
             CheckStatus.PASSED,
             threshold=constraint.threshold,
@@ -375,7 +373,7 @@ class _Judge:
             change = abs(measured.value - baseline.value)
             beyond = BEYOND_THRESHOLD.format(value=measured.value, limit=finding.threshold)
             finding = finding.but(reason=f"{beyond}; {finding.reason}")
-        # So much worse that it matters, though it may be chance: not passed in silence
+        # A change for the worse that matters is reported, though it may be chance
         if is_change_seen:
             reason = finding.reason or f"of {counted} it is much worse than in the baseline, which may be chance"
         # Not worse, but a change that matters could have gone unseen
@@ -424,64 +422,3 @@ def check_unseen_classes(
 # If all predictions are off by a third of the errors' standard deviation, the mean squared error grows by a tenth, which is
 # within its noise for thousands of rows. The signed mean error shows it in a hundred. Model: errors of different rows are
 # independent, or as much alike as `groups` says, and their mean is normal. Source: D4.12.
-
-
-CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
-MIN_ERRORS = 30  # of the baseline and of the window, so that their means are nearly normal
-
-
-def is_mean_error_judged(baseline: ModelBaseline, window: Evidence) -> bool:
-    """Whether both sides have the distribution of their errors. Where a column names groups, how alike errors are within
-    one is unknown."""
-    if baseline.group_column is not None:
-        return False
-    return _has_enough(baseline.evidence) and _has_enough(window)
-
-
-def _has_enough(evidence: Evidence | None) -> bool:
-    return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= MIN_ERRORS
-
-
-def judge_mean_error(
-    baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float
-) -> CheckResult:
-    """The check of the mean error, which is violated if it moved away from 0 by more than chance allows.
-
-    groups: how many rows count as one.
-    """
-    # How far the mean moved, to either side, and how far it could have moved unseen
-    before = mean_error(baseline)
-    now = mean_error(window).reduce_to_groups(groups)
-    test = min((compare_estimates(before, now, direction) for direction in Side), key=attrgetter("p"))
-    p = min(1.0, 2 * test.p)
-    smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
-    low, high = (now.end(direction, 0.025) for direction in Side)
-    finding = Finding(
-        CheckStatus.PASSED,
-        threshold=before.value,
-        observed=now.value,
-        interval=None if low is None or high is None else (low, high),
-        n=before.n,
-        m=now.n,
-        smallest_change=smallest if math.isfinite(smallest) else None,
-        decided_by=test.name,
-        statistic=test.statistic,
-        p=p,
-        level=level,
-        effect=abs(now.value) - abs(before.value),
-        least_effect=0.0,
-    )
-    # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
-    spread = math.sqrt(before.unit_variance)
-    if p <= level and abs(now.value) > abs(before.value):
-        mean_now = format_number(now.value)
-        mean_before = format_number(before.value)
-        direction = "too high" if now.value > 0 else "too low"
-        size = format_number(abs(now.value))
-        change = f"says that predictions are {direction} by {size} on average: it is {mean_now}, it was {mean_before}"
-        description = f"Mean error is not the baseline's. Observed: {mean_now}, in the baseline: {mean_before}"
-        finding = finding.but(status=CheckStatus.VIOLATED, description=description, change=change)
-    elif smallest > CHANGE_THAT_MATTERS * spread:
-        reason = f"of {now.n:,} rows a change of the mean error by less than {smallest:.2g} may go unseen"
-        finding = finding.unsure(reason, LONGER_WINDOWS)
-    return finding.result("mean_error_check", metric="mean_error")

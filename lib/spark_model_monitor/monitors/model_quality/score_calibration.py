@@ -20,8 +20,10 @@ GROUPS = 256
 """At most so many groups of about equal rows determine a calibration's error; more change it by less than 1 %."""
 
 MIN_ROWS = 100  # in a baseline, to calibrate its scores
-TENTHS = 10  # groups in which scores are compared with their calibration
-MIN_MEAN_DISTANCE = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
+TENTHS = 10  # groups of rows in which scores are compared with their calibration
+MIN_MEAN_DISTANCE = (
+    0.02  # from their calibration, from which scores are no probabilities, if the test rejects them, too
+)
 LEVEL = 0.001
 
 

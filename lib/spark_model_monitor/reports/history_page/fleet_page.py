@@ -196,7 +196,7 @@ def create_fleet_page(
             PageSection("What changed", (_draw_common_causes(bad, noun),), note=f"{noun}s in which a column changed")
         )
     table = build_table(titles, lines, names=(noun,), caption=more).drop_empty_columns()
-    table = replace(table, of_all=True)
+    table = replace(table, is_searchable=True)
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     # Times of different schedules mix: a day's window and an hour's have their own columns
     times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]

@@ -165,10 +165,12 @@ def _add_context_to_section(
     for block in section.blocks:
         if isinstance(block, Cards):
             cards = (_add_context_to_card(card, described, hints) for card in block.cards)
-            block = replace(block, cards=tuple(replace(card, hours=hours.get(card.of or card.name)) for card in cards))
+            block = replace(
+                block, cards=tuple(replace(card, hours=hours.get(card.history_name or card.name)) for card in cards)
+            )
         # A table gets one more column with the small chart of each line's earlier windows
-        elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
-            lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
+        elif isinstance(block, PageTable) and any(line.history_name in hours for line in block.lines):
+            lines = (replace(line, cells=(*line.cells, hours.get(line.history_name, "–"))) for line in block.lines)
             count = max(len(hour.values) for hour in hours.values())
             block = replace(block, columns=(*block.columns, TableColumn(f"{count} windows")), lines=tuple(lines))
         blocks.append(block)

@@ -50,7 +50,7 @@ DRAWS = 400  # of labels; enough for the covariance of the two sums that are tes
 MIN_UNCERTAIN = 25.0
 """Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
 KOLMOGOROV_999 = 1.95  # quantile of Kolmogorov's distribution
-MIN_MOVED_SHARE = 0.05  # the smallest gap between distributions of scores that is worth reporting
+MIN_SCORE_GAP = 0.05  # between two distributions of scores; a smaller one is not reported
 NORMAL_95 = 1.96  # for intervals of 95 %
 
 
@@ -116,9 +116,9 @@ def measure_drift(
     random = np.random.default_rng(SEED)
     compacted = merge_neighbouring_scores(reference)
     calibration = Calibration.of(compacted)
-    # Labels are drawn with half a row of each label more, as a score that never missed isn't certainly right
+    # Half a row of each label is added before drawing: a score that was never wrong may still be wrong next time
     drawing_calibration = Calibration.of(compacted, prior=0.5)
-    # Draws are of pooled scores, which cost less and vary as much
+    # Scores are pooled before drawing, which costs less and gives the same variance
     cells = Cells.of(window)
     pooled_cells = cells.pooled()
     rows = pooled_cells.rows.sum(axis=0)
@@ -144,7 +144,7 @@ def measure_drift(
     if precision > 0:
         error = 1 / math.sqrt(precision)
         flips = float(flip_sums @ inverse @ excess) * error * error
-    # How few would be seen: beyond the critical value, and large enough to matter
+    # The smallest share of flipped labels that would be seen: beyond the critical value, and large enough to matter
     critical_value = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
     smallest = max((critical_value + POWER) * error, MIN_EFFECT + POWER * error)
     return ConceptDrift(p, flips, float(excess[0] / rows.sum()), min(smallest, 1.0))
@@ -277,7 +277,7 @@ def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, f
     # What the scores promise, and the metric of the labels
     expected = compute_expected_evidence(cells, reference, believed)
     estimated_value, real = (compute_metric_values(evidence)[metric] for evidence in (expected, now))
-    # How far both would lie apart by chance
+    # How far both metrics would lie apart by chance
     differences = simulate_differences(cells, reference, believed, {metric: estimated_value})[metric]
     differences = differences[np.isfinite(differences)]
     midpoint = real - estimated_value - float(differences.mean())
@@ -308,4 +308,4 @@ def _have_scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
     )
     gap = l_infinity_numeric(cdf_before, cdf_now)
     critical_gap = KOLMOGOROV_999 * math.sqrt(1 / cdf_before.total + 1 / cdf_now.total)
-    return gap > max(critical_gap, MIN_MOVED_SHARE)
+    return gap > max(critical_gap, MIN_SCORE_GAP)

@@ -354,7 +354,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         if baseline is not None:
             baseline = replace(baseline, segments={})  # estimates are for all rows only
         if baseline is not None and self.plan.is_regression:
-            # Others have no estimate
+            # Metrics of other names have no estimate
             baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
         return EstimateJudgement(self, sample, baseline)
 
@@ -426,7 +426,7 @@ def _estimate_classes(state: EstimatedOutcomes) -> Estimation:
     """The estimates for many classes: the baseline's and the window's."""
     predictions = state.predictions
     table = class_table(predictions.confusion, predictions.plan)
-    # Classes of either side, each once however it is spelled
+    # The classes of both sides; different spellings of one class count once
     keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
     classes = tuple(keys.values())
     predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}
