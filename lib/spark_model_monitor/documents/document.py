@@ -157,7 +157,7 @@ MARKS = {
 """Top-level members that identify a document -> what it is."""
 
 MAX_FAULTS = 20  # the number of faults that an error lists; the rest are counted
-_LONGEST_SHOWN = 60  # the longest text that an error repeats, in characters
+_MAX_SHOWN_LENGTH = 60  # characters; an error doesn't repeat a longer text
 _SCALARS = frozenset({float, int, str, bool})
 _AS_READ = "_as_read"
 
@@ -415,6 +415,20 @@ def _find_repeated_names(features: Json) -> Iterator[str]:
         first.setdefault(name, index)
 
 
+def is_suggested(
+    name: str, limit: float | None, suggestions: Collection[float], requested_limits: Collection[str]
+) -> bool:
+    """Whether a baseline suggested a limit, rather than a person: it is one of its suggestions, and nobody insists on it.
+
+    A suggested limit allows for noise, a requested one decides alone.
+
+    suggestions: what the baseline's statistics suggest.
+    requested_limits: of the document, the limits that a flag or a setting gave, and suggested values that a person insists
+        on; empty in the service's documents.
+    """
+    return name not in requested_limits and limit in suggestions
+
+
 Annotation: TypeAlias = Any
 """The annotation of a member: a type, or a form of `typing` with arguments."""
 
@@ -507,7 +521,7 @@ def _describe_value(value: Json, *, shown: bool) -> str:
     if isinstance(value, list):
         return f"a list of length {len(value)}"
     # Data and secrets stand in files, so errors repeat only short texts that may be shown
-    if isinstance(value, str) and not (shown and len(value) <= _LONGEST_SHOWN):
+    if isinstance(value, str) and not (shown and len(value) <= _MAX_SHOWN_LENGTH):
         return f"a text of length {len(value)}"
     if shown or value is None or isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)

@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Strict
 
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.value_class import value_class
 
@@ -41,10 +41,16 @@ class BaselineReference(Section):
 
 @value_class
 class RunContext:
-    """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
-    options for reading its data, which a later job may reuse. evaluation_time: when it ran, for documents that have
-    this time; by default the end of the window, so that a rerun writes the same bytes. data: the name of the data set; by
-    default that of its file, folder or table. sends_values: whether values of the data may leave for sinks and tables."""
+    """What the caller said about a run.
+
+    start, end: of its window.
+    report: whether it writes a page.
+    read_by: the job's options for reading its data, which a later job may reuse.
+    evaluation_time: when it ran, for documents that have this time; by default the end of the window, so that a rerun
+        writes the same bytes.
+    data: the name of the data set; by default that of its file, folder or table.
+    sends_values: whether values of the data may leave for sinks and tables.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
@@ -139,13 +145,21 @@ class RunDescription(
     foreign={"features": "a statistics.json or constraints.json"},
     nullable=OF_EVERY_RUN,
 ):
-    """run.json. model: its endpoint. settings: the thresholds and methods that judged the run, or that it suggests.
-    rows: rows of data, None if a merged run doesn't know. violations, outcome: None if nothing was judged. product: the
-    release that wrote it; run ids don't depend on it. read_by: the job's options for reading the data, given or
-    recognised. deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend
-    on it either. expectations: the sha256 that identifies the rules; None without rules. data: the name of the data set;
-    absent if it has none. baseline: None without one. outputs: why an output besides the run's files failed, by its
-    option, or `alerts`; added afterwards, None if all were written.
+    """run.json.
+
+    model: its endpoint.
+    settings: the thresholds and methods that judged the run, or that it suggests.
+    rows: rows of data, None if a merged run doesn't know.
+    violations, outcome: None if nothing was judged.
+    product: the release that wrote it; run ids don't depend on it.
+    read_by: the job's options for reading the data, given or recognised.
+    deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
+        either.
+    expectations: the sha256 that identifies the rules; None without rules.
+    data: the name of the data set; absent if it has none.
+    baseline: None without one.
+    outputs: why an output besides the run's files failed, by its option, or `alerts`; added afterwards, None if all
+        were written.
     """
 
     version: Count = 1

@@ -255,8 +255,12 @@ class LatencyStatistics(Section):
 
 
 class RequestStatistics(Document, file="requests.json", meant="requests.json of a run"):
-    """requests.json. requests: the captured ones; estimated_requests: all, estimated from the capture percentage.
-    success_share: of captured requests, with a status below 400. client_errors, server_errors: statuses 4xx, and 500+.
+    """requests.json.
+
+    requests: the captured ones.
+    estimated_requests: all, estimated from the capture percentage.
+    success_share: of captured requests, with a status below 400.
+    client_errors, server_errors: statuses 4xx, and 500+.
     """
 
     version: Number = 0.0

@@ -102,9 +102,10 @@ FILE_SHARE_TOLERANCE = 0.1
 class ColumnLayout:
     """How the columns of a data set got their names.
 
-    header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no names, so
-    that their columns match the baseline's only by position. newest: the time of the latest row, if known. matched_by,
-    foreign_keys, roles: as in `reading.dataset.Dataset`.
+    header: the names in the header line of CSV, by position; empty without one.
+    by_position: whether records have no names, so that their columns match the baseline's only by position.
+    newest: the time of the latest row, if known.
+    matched_by, foreign_keys, roles: as in `reading.dataset.Dataset`.
     file_sizes: bytes of the files that were read, by path; empty for data that doesn't come from files.
     """
 
@@ -187,8 +188,9 @@ class StoredBaseline(BaselineValues):
     ) -> LeftBehind | None:
         """What a window leaves for later ones; None if nothing.
 
-        violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
-        newest row at the end of the window, if known. unsure: features that could not be judged.
+        violated: features with a violation, overall or relative to one reference; None if unknown.
+        age: age of the newest row at the end of the window, if known.
+        unsure: features that could not be judged.
         possibly_changed: those of them of which a change is seen, which may be chance.
         """
         return None
@@ -196,10 +198,13 @@ class StoredBaseline(BaselineValues):
 
 @value_class
 class Sample(Generic[StateT, MetricsT]):
-    """The data of a window, or of a baseline, after the scan. metrics: of the state. layout: how its columns got their names.
+    """The data of a window, or of a baseline, after the scan.
 
-    runs: of neighbouring rows; empty if they were not asked for. rules: the outcome of the user's own rules; None without
-    them. checks: the results of the user's own Deequ checks; None without them.
+    metrics: of the state.
+    layout: how its columns got their names.
+    runs: of neighbouring rows; empty if they were not asked for.
+    rules: the outcome of the user's own rules; None without them.
+    checks: the results of the user's own Deequ checks; None without them.
     """
 
     state: StateT
@@ -280,8 +285,11 @@ class Judgement(ABC, Generic[BaselineT]):
 class ScanRequest(Generic[BaselineT]):
     """What a scan is wanted for.
 
-    dataset: the rows. baseline: what they will be compared with; None without one. rules: the user's own, besides those
-    of the baseline. window_end: the end of the window, if it is known. is_baseline: whether the scan makes a baseline.
+    dataset: the rows.
+    baseline: what they will be compared with; None without one.
+    rules: the user's own, besides those of the baseline.
+    window_end: the end of the window, if it is known.
+    is_baseline: whether the scan makes a baseline.
     """
 
     dataset: Dataset
@@ -388,7 +396,6 @@ def reject_rules(monitor: Monitor, rules: Expectations | RuleSet | None) -> None
 
 NO_VALUES = "no value is present in the current data"
 TOO_LARGE = "some values are too large to compute with"
-NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's own rule; the service has none
 
 
 @value_class(slots=False)
@@ -427,7 +434,7 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
 
     def mark_unmet(self, reason: str, change: str, sentence: str) -> Finding:
         """The same numbers, of a user's rule that isn't met. change: follows the name of what is judged."""
-        description = NOT_EXPECTED.format(sentence)
+        description = f"Expectation is not met: {sentence}"
         return self.but(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
@@ -522,10 +529,13 @@ class Judged:
 class Scanned:
     """The result of one scan: the state of the accepted rows, and the counts of all rows.
 
-    metrics: an engine's own metrics of the state, instead of the monitor's. checks: the results of the user's checks.
+    metrics: an engine's own metrics of the state, instead of the monitor's.
+    checks: the results of the user's checks.
     judged: the outcome of the user's rules. These are requested once enough rows are known to be accepted; None if
-    there are none. requests: the requests behind captured records; None if unknown. runs: runs of neighbouring rows of
-    every column, if requested. deequ: the version of Deequ that computed the metrics and results.
+        there are none.
+    requests: the requests behind captured records; None if unknown.
+    runs: runs of neighbouring rows of every column, if requested.
+    deequ: the version of Deequ that computed the metrics and results.
     """
 
     state: Any

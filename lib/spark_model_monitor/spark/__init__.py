@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.lazy import load_lazily
+from spark_model_monitor.plugins import load_lazily
 
 PLACES = {
     "spark_model_monitor.spark.engine.spark_tables": ["frame_of_table", "list_catalog_tables"],

@@ -47,14 +47,19 @@ ISO_FORM = "YYYY-MM-DD"  # in which Spark, pandas and Arrow write typed dates as
 
 @value_class
 class DateColumn:
-    """The dates of a column. values: number of values that were read.
+    """The dates of a column.
 
-    forms: the number of dates by form, without sentinels, the most frequent one first. is_ambiguous: whether day and month
-    of the first form may be in each other's place. sentinels: counts by day. days, counts: the different days of the
-    other dates, ascending. not_dates: number of values that are none. counts_of_texts: how often each different text of
-    these dates occurs, the most frequent one first. is_typed: whether the column's type is one of dates. tried_forms: the forms
-    that any of the texts can have, in the order in which they were tried. are_iso_days, are_in_utc: whether all of them are days
-    as ISO 8601 has them, or midnights; whether none has another zone than UTC.
+    values: number of values that were read.
+    forms: the number of dates by form, without sentinels, the most frequent one first.
+    is_ambiguous: whether day and month of the first form may be in each other's place.
+    sentinels: counts by day.
+    days, counts: the different days of the other dates, ascending.
+    not_dates: number of values that are none.
+    counts_of_texts: how often each different text of these dates occurs, the most frequent one first.
+    is_typed: whether the column's type is one of dates.
+    tried_forms: the forms that any of the texts can have, in the order in which they were tried.
+    are_iso_days, are_in_utc: whether all of them are days as ISO 8601 has them, or midnights; whether none has another
+        zone than UTC.
     """
 
     values: int = 0

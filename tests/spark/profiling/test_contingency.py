@@ -76,9 +76,9 @@ def test_spark_counts_what_python_counts(spark, facet, untyped):
 
     expected = counted(ROWS, plan)
     assert state.tables == tuple(map(dict, expected.tables))
-    assert [facts.kinds for facts in state.facts] == [dict(facts.kinds) for facts in expected.facts]
-    assert [(facts.minimum, facts.maximum) for facts in state.facts] == [
-        (facts.minimum, facts.maximum) for facts in expected.facts
+    assert [facts.kinds for facts in state.metadata] == [dict(facts.kinds) for facts in expected.metadata]
+    assert [(facts.minimum, facts.maximum) for facts in state.metadata] == [
+        (facts.minimum, facts.maximum) for facts in expected.metadata
     ]
     assert rows.kept == 120
 
@@ -108,8 +108,8 @@ def test_distinct_values_are_counted_only_where_they_decide(spark, count_spark_j
     settled, _ = scan_contingency(Dataset.of(make_frame(spark, rows, types)), plan)
     hanging, _ = scan_contingency(Dataset.of(make_frame(spark, wide, types)), plan)
 
-    assert [(facts.at_least, facts.at_most) for facts in settled.facts[:2]] == [(1, None), (1, None)]
-    assert [(facts.at_least, facts.at_most) for facts in hanging.facts[:2]] == [(2, 2), (1, None)]
+    assert [(facts.at_least, facts.at_most) for facts in settled.metadata[:2]] == [(1, None), (1, None)]
+    assert [(facts.at_least, facts.at_most) for facts in hanging.metadata[:2]] == [(2, 2), (1, None)]
 
 
 def test_other_types_are_categories_by_their_text(spark):

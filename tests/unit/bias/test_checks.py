@@ -17,17 +17,17 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
 from spark_model_monitor.statistics.states.contingency import (
     CellKind,
+    CellMatch,
     ColumnMetadata,
     Contingency,
     ContingencyPlan,
-    Standing,
     ValuedColumn,
 )
 
 PLAN = ContingencyPlan(
     (ValuedColumn("sex", ("F",)),), ValuedColumn("y", ("yes",)), ValuedColumn("p", ("yes",)), group="region"
 )
-IN = int(Standing.SAME_TEXT)
+IN = int(CellMatch.SAME_TEXT)
 OUT = 0
 
 

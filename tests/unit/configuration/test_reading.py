@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.data.reading.formats import CsvFormat, TableFormat
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig

@@ -11,8 +11,8 @@ import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import write_headline
+from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.page import MAX_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

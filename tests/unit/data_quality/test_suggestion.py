@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.baseline.documents import SUGGESTIONS, suggest_constraints
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 

@@ -7,7 +7,8 @@ import pytest
 
 from spark_model_monitor.documents.change_description import describe_change, describe_evidence
 from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, remove_values
-from spark_model_monitor.documents.constraints import Comparator, Constraints, Rows
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import Comparator, Rows
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_feature_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.data_quality.report.moved_values import are_unusual, find_clearest_value

@@ -32,6 +32,7 @@ from spark_model_monitor.statistics.states.contingency import (
     TRUTHS,
     Cell,
     CellKind,
+    CellMatch,
     ColumnMetadata,
     Contingency,
     ContingencyPlan,
@@ -39,7 +40,6 @@ from spark_model_monitor.statistics.states.contingency import (
     Key,
     Scalar,
     Segmentation,
-    Standing,
     ValuedColumn,
     make_exact,
     number_keys,
@@ -84,8 +84,8 @@ def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
 
 
 def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
-    """The counts as tables per facet; a column's kind is removed from its key and counted in its facts."""
-    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    """The counts as tables per facet; a column's kind is removed from its key and counted in its metadata."""
+    metadata = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
     # A cell's key ends with the segments and the block of its rows
     last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
@@ -93,7 +93,7 @@ def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) ->
         last_columns.append(BLOCK)
     for row in counted_rows:
         # The valued columns are the facets, then the label, then the prediction
-        keys = [fact.add_row(row) for fact in facts]
+        keys = [fact.add_row(row) for fact in metadata]
         label = keys[len(plan.facets)]
         prediction = None
         if plan.prediction:
@@ -103,11 +103,11 @@ def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) ->
         for table, key in zip(tables, keys, strict=False):
             cell = (key, label, prediction, row.get(GROUP), *last_keys)
             table[cell] += row[ROWS]
-    return Contingency(tuple(map(dict, tables)), tuple(fact.build_metadata() for fact in facts), plan.text)
+    return Contingency(tuple(map(dict, tables)), tuple(fact.build_metadata() for fact in metadata), plan.text)
 
 
 class _ColumnMetadataBuilder:
-    """Computes the facts of one column from the counted rows."""
+    """Computes the metadata of one column from the counted rows."""
 
     def __init__(self, column: ValuedColumn, index: int) -> None:
         self._column = column
@@ -130,7 +130,7 @@ class _ColumnMetadataBuilder:
         return text
 
     def add_row(self, row: Counted) -> Key:
-        """The row's key in this column; also adds its facts."""
+        """The row's key in this column; also adds its metadata."""
         # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
         kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
         self._kinds[kind] += row[ROWS]
@@ -215,14 +215,14 @@ def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
             return pa.nulls(len(cells), pa.string())
         return cells.text
     # A sum of flags: a cell can equal a value as text and as number
-    standing = np.zeros(len(cells), np.int64)
+    cell_match = np.zeros(len(cells), np.int64)
     if cells.may_be_text:
-        standing += Standing.SAME_TEXT * _match_texts(cells.text, column.texts)
+        cell_match += CellMatch.SAME_TEXT * _match_texts(cells.text, column.texts)
     if cells.number is not None:
-        standing += Standing.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
+        cell_match += CellMatch.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
         if column.threshold is not None:
-            standing += Standing.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
-    return pa.array(standing)
+            cell_match += CellMatch.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
+    return pa.array(cell_match)
 
 
 def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
@@ -331,11 +331,11 @@ STRAY_SHARE = 0.01
 INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
 
 
-def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
+def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[CellKind]:
     """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
     integers. Texts that may be separate groups don't count."""
-    counts = facts.kinds
-    rows = facts.present + facts.missing
+    counts = metadata.kinds
+    rows = metadata.present + metadata.missing
     present_kinds = {kind for kind, count in counts.items() if count}
     may_stay = {CellKind.MISSING}
     for common_kinds in (
@@ -375,8 +375,8 @@ def reject_strays(
 ) -> Partitions | None:
     """The rows, with records that have a stray cell refused; None if no record has. rows: with their lines, if any."""
     strays: dict[str, frozenset[CellKind]] = {}
-    for column, facts in zip(plan.valued, state.facts, strict=True):
-        if column.name in names and column.taken_as is None and (kinds := find_strays(column, facts)):
+    for column, metadata in zip(plan.valued, state.metadata, strict=True):
+        if column.name in names and column.taken_as is None and (kinds := find_strays(column, metadata)):
             strays[column.name] = strays.get(column.name, frozenset()) | kinds
     if not strays:
         return None
@@ -520,7 +520,7 @@ def select_first_runs(
     # The first rows by kind
     first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
     # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
-    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    metadata = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
         *(number_keys(table, FACET) for table in state.tables),
         *(number_keys(state.tables[0], position) for position in (LABEL, PREDICTION)),
@@ -530,7 +530,7 @@ def select_first_runs(
             [positions_of_keys.get(column_facts.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
             np.float64,
         )
-        for column_facts, positions_of_keys in zip(facts, positions, strict=False)
+        for column_facts, positions_of_keys in zip(metadata, positions, strict=False)
     )
     return tuple(map(build_first_runs, numbers))
 

@@ -130,9 +130,12 @@ class BiasAnalysis:
 
 @value_class
 class Chosen:
-    """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet.
+    """The positive labels and the sensitive groups.
 
-    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones don't.
+    predicted: None without predictions.
+    groups: of each facet.
+    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones
+        don't.
     """
 
     positives: Choice
@@ -252,10 +255,10 @@ def analyse_contingency(
 def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     """The positive labels and the sensitive groups, determined from all rows."""
     # Columns come in the order of facets, label, prediction
-    label, *prediction = state.facts[len(plan.facets) :]
+    label, *prediction = state.metadata[len(plan.facets) :]
     groups = tuple(
-        choose_groups_of_facet(facet, facts, _keys_at(table, FACET))
-        for facet, facts, table in zip(plan.facets, state.facts, state.tables, strict=False)
+        choose_groups_of_facet(facet, metadata, _keys_at(table, FACET))
+        for facet, metadata, table in zip(plan.facets, state.metadata, state.tables, strict=False)
     )
     positives = choose_positives(plan.label, label, _keys_at(state.tables[0], LABEL))
     predicted = None
@@ -264,7 +267,7 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     # Older counts have missing cells among those that are none of the configured values
     tells_unknown = tuple(
         sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
-        for table, column in zip(state.tables, state.facts, strict=False)
+        for table, column in zip(state.tables, state.metadata, strict=False)
     )
     return Chosen(positives, predicted, groups, tells_unknown)
 

@@ -36,8 +36,6 @@ from spark_model_monitor.statistics.user_choices import ValueKind
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.predictors import ModelSource
 
-ALL_METHODS_VALUE = "all"
-
 
 def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
     """The requested metrics; for a monitor's file, which has no `methods`, all that the data allows.
@@ -78,7 +76,7 @@ def _requested_metrics(
     part: str, requested: BiasMethods | None, known_names: tuple[str, ...] | None, faults: list[str]
 ) -> tuple[str, ...] | None:
     names = known_names or ()
-    if requested is None or requested.methods == (ALL_METHODS_VALUE,):
+    if requested is None or requested.methods == ("all",):
         return None if requested is None else names
     # The first unknown name is enough for the error, which lists all known ones
     unknown = [name for name in requested.methods if name not in names]

@@ -30,6 +30,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
     choose_groups,
     tests_flips,
 )
+from spark_model_monitor.monitors.bias.bias_baseline import BiasBaseline
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
 from spark_model_monitor.monitors.bias.bias_metrics import PRE_TRAINING
 from spark_model_monitor.monitors.bias.choices import (
@@ -39,7 +40,6 @@ from spark_model_monitor.monitors.bias.choices import (
     describe_unmatched,
 )
 from spark_model_monitor.monitors.bias.flip_test import Positive, RowsOfKeys, SensitiveGroup, flip_test
-from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
@@ -108,7 +108,7 @@ def _add_predictions(
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
-    """The counts that `plan` requests, with enough facts about each column to tell its kind. One or two Spark jobs.
+    """The counts that `plan` requests, with enough metadata about each column to tell its kind. One or two Spark jobs.
 
     Raises BadInput if there are too many kinds of rows.
     """
@@ -124,19 +124,19 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
     # Columns whose kind depends on how many distinct values there are, which the scan bounds only
     hanging = [
         position
-        for position, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
-        if depends_on_distinct_values(column, facts)
+        for position, (column, metadata) in enumerate(zip(plan.valued, state.metadata, strict=True))
+        if depends_on_distinct_values(column, metadata)
     ]
     if hanging:
         questions = [ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in hanging]
         counts = dict(zip(hanging, count_values(dataset, questions, rows.kept), strict=True))
-        facts = tuple(
-            replace(fact, at_least=counts[position].distinct, at_most=counts[position].distinct)
+        metadata = tuple(
+            replace(column, at_least=counts[position].distinct, at_most=counts[position].distinct)
             if position in counts
-            else fact
-            for position, fact in enumerate(state.facts)
+            else column
+            for position, column in enumerate(state.metadata)
         )
-        state = replace(state, facts=facts)
+        state = replace(state, metadata=metadata)
     return state, rows
 
 
@@ -148,10 +148,10 @@ def with_kinds_of_baseline(
     """
 
     columns = []
-    for column, facts in zip(plan.valued, state.facts, strict=True):
+    for column, metadata in zip(plan.valued, state.metadata, strict=True):
         kind = baseline_kinds.get(column.name)
-        is_comparable = facts.present and not find_strays(column, facts)
-        if kind is not None and is_comparable and choose_kind(column, facts) is not kind:
+        is_comparable = metadata.present and not find_strays(column, metadata)
+        if kind is not None and is_comparable and choose_kind(column, metadata) is not kind:
             log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
             column = replace(column, taken_as=kind)
         columns.append(column)
@@ -330,7 +330,7 @@ def find_causes(
         positive[True] = RowsOfKeys(plan.prediction, tuple(chosen.predicted.keys))
     outcomes = frozenset(rows_of_keys.column.name for rows_of_keys in positive.values())
 
-    def about(result: CheckResult) -> Iterator[Part]:
+    def list_parts(result: CheckResult) -> Iterator[Part]:
         facet = result.feature or ""
         value = (result.model_extra or {}).get(FACET_VALUE, "")
         of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
@@ -338,19 +338,23 @@ def find_causes(
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
     # Window and baseline are marked alike: rows of the part that have the outcome
-    def opened(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
+    def open_marked_rows(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
 
-        def marked(dataset: Dataset, rows: int) -> MarkedRows:
+        def mark_rows(dataset: Dataset, rows: int) -> MarkedRows:
             mark = Positive(CountTask(plan, dataset.names, None, None), tuple(rows_of_part), in_group)
             return MarkedRows(dataset, mark, rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
-        return marked(data, rows), marked(resources.enter_context(source()), rows)
+        return mark_rows(data, rows), mark_rows(resources.enter_context(source()), rows)
 
     # Each part of the data that a violation is about is searched once
-    parts = {part for result in select_violations(check_results) for part in about(result) if part[:2] in groups}
+    parts = {part for result in select_violations(check_results) for part in list_parts(result) if part[:2] in groups}
     return with_causes(
-        check_results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values
+        check_results,
+        {part: partial(open_marked_rows, part) for part in sorted(parts)},
+        list_parts,
+        level,
+        hide_values=hide_values,
     )

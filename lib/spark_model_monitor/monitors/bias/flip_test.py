@@ -18,12 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency_scan import (
-    CountTask,
-    TypedCells,
-    classify_cells,
-    compute_keys,
-)
+from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
@@ -83,7 +78,12 @@ class FlipGroup:
 
 @value_class
 class FlipRows:
-    """Rows as numbers. features: shape (rows, features). sensitive: shape (rows, groups). draw: in [0, 1)."""
+    """Rows as numbers.
+
+    features: shape (rows, features).
+    sensitive: shape (rows, groups).
+    draw: in [0, 1).
+    """
 
     features: NDArray[np.float64]
     positive: Flags
@@ -245,16 +245,16 @@ def _pack_lists(cells: NDArray[np.generic], missing: Flags | None = None) -> pa.
 log = logging.getLogger(__name__)
 
 NOT_NUMERIC = "FlipTest does not support non-numeric columns"
-MISSING_VALUES = "FlipTest does not support missing values"
-NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 
 SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
 
 
 @value_class
 class SensitiveGroup:
-    """A group to test. sensitive: its rows. features: the columns that define neighbours.
+    """A group to test.
 
+    sensitive: its rows.
+    features: the columns that define neighbours.
     size, rest: number of rows in the group and outside it.
     """
 
@@ -280,7 +280,7 @@ def flip_test(
     # Looked for on the driver, before two Spark jobs fail for lack of it
     if importlib.util.find_spec("sklearn") is None:
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
-        return NO_LIBRARY
+        return "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
     # Groups of different facets have different features; rows are packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
     sensitive = [group.sensitive for group in groups]
@@ -317,7 +317,7 @@ def flip_test(
         return NOT_NUMERIC
     neighbours = concat_rows([FlipRows.of(batch, len(groups)) for batch in batches])
     if np.isnan(neighbours.features).any():
-        return MISSING_VALUES
+        return "FlipTest does not support missing values"
     flip_tests = _count_tested_flips(prepared, tested, neighbours, groups)
     log.info(
         "tested %s rows for flips, %.1f s",

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from spark_model_monitor.arguments import require_count, require_share
-from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
-from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
-from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
+from spark_model_monitor.monitors.bias.bias_baseline import STAGES, BiasBaseline, Segment
 from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN, Choice
 from spark_model_monitor.monitors.bias.intervals import (
     LEVEL,
+    MIN_ERROR,
     RATIOS,
     ROOTS,
-    SMALLEST_ERROR,
     Interval,
     Spread,
     compute_intervals,
@@ -27,116 +26,14 @@ from spark_model_monitor.monitors.bias.intervals import (
     fewest_groups,
     to_even_scale,
 )
-from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.states.contingency import normalize_code, parse_number
+from spark_model_monitor.statistics.states.contingency import normalize_code
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 
-Segment = tuple[str, str]  # the cut, and the segment's name
-
 NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
-
-
-@value_class
-class BiasBaseline(StoredBaseline):
-    """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
-    baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
-    likeness: by facet and metric, how many rows of the window count as one, estimated from neighbours. source: opens its
-    rows again; None if unknown. kinds: how its columns were treated, by name; empty if its counts are unavailable.
-    """
-
-    constraints: BiasReport
-    groups: tuple[GroupAnalysis, ...] = ()
-    copy: BiasReport | None = None
-    group_column: str | None = None
-    likeness: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
-    kinds: Mapping[str, ValueKind] = field(default_factory=dict)
-
-    def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
-        return replace(self, source=source)
-
-    def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
-        remaining_constraints = {
-            f"{stage}_bias_metrics": part.model_copy(
-                update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
-            )
-            for stage in STAGES
-            if (part := getattr(self.constraints, f"{stage}_bias_metrics")) is not None
-        }
-        return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
-
-    def values(
-        self, report: BiasReport | None, stage: str, facet: str, choice: Choice, segment: Segment | None = None
-    ) -> Mapping[str, float | None]:
-        """The values of a group's metrics by name, None for an undefined one; empty if the report lacks the group or
-        the segment, or has a value for what is a threshold here. report: the constraints, or their copy.
-        """
-        kinds = {group.choice.kind for group in self.groups if group.key == (facet, choice.configured)}
-        # A value there and a threshold here name other rows by the same text
-        if kinds and choice.kind not in kinds:
-            return {}
-        group = None
-        part: BiasPart | None = getattr(report, f"{stage}_bias_metrics", None)
-        if part:
-            group = _find_same_group(part.facets.get(facet, ()), choice)
-        measured: GroupMetrics | SegmentMetrics | None = group
-        if group is not None and segment is not None:
-            matching_segments = (
-                segment_metrics
-                for segment_metrics in group.segments or ()
-                if (segment_metrics.segmentation, segment_metrics.segment) == segment
-            )
-            measured = next(matching_segments, None)
-        if measured is None:
-            return {}
-        return {metric.name: metric.value for metric in measured.metrics}
-
-    def requested_metrics(
-        self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
-    ) -> frozenset[str]:
-        """The metrics of a group whose limit a person wrote, or insists on. suggestions: the values of the baseline's
-        counts, and those of the copy; a limit of a metric that neither has is suggested.
-        """
-        requested = set()
-        for name, limit in limits.items():
-            values = [value for by_name in suggestions if (value := by_name.get(name)) is not None]
-            if limit is not None and not is_suggested(
-                name, limit, values or [limit], self.constraints.requested_limits or ()
-            ):
-                requested.add(name)
-        return frozenset(requested)
-
-
-def _find_same_group(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
-    """The group with the same configured values. For intervals the threshold counts: the other end moves with the data.
-
-    A number that is a single value here, because every value has many rows, doesn't match the interval above it.
-    Source: B5.2.
-    """
-    for group in groups:
-        if group.value_or_threshold in (choice.shown, choice.configured):
-            return group
-    threshold = None
-    if choice.kind is ValueKind.CONTINUOUS:
-        threshold = parse_number(normalize_code(choice.configured))
-    for group in groups:
-        if threshold is not None and threshold in map(parse_number, _interval_ends(group.value_or_threshold)):
-            return group
-        if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
-            return group  # the threshold was the maximum, so the interval is empty
-    return None
-
-
-def _interval_ends(text: str) -> tuple[str, ...]:
-    """Both ends of an interval such as `(1.5, 7]`; none of another text."""
-    if not (text.startswith("(") and text.endswith("]")):
-        return ()
-    low, _, high = text[1:-1].rpartition(", ")
-    return low, high
 
 
 def format_segment_label(cut: str, name: str) -> str:
@@ -146,9 +43,6 @@ def format_segment_label(cut: str, name: str) -> str:
         return name
     return f"{column}={name}"
 
-
-STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
-"""The parts of analysis.json in its order, with their names in CloudWatch."""
 
 STAGE = "stage"  # a member of a bias check's result, besides `FACET_VALUE` and the common ones
 
@@ -210,15 +104,17 @@ class ComparedGroup:
 class MetricNoise:
     """How far noise moves a metric.
 
-    interval: None if there is none, or if not requested. spread: of the window's value. of_baseline: the same for the
-    baseline's value, None if its counts, or those of its flip test, are unavailable. likeness: how many rows of the window
-    count as one. groups: of the smaller side, of window or baseline.
+    interval: None if there is none, or if not requested.
+    spread: of the window's value.
+    of_baseline: the same for the baseline's value, None if its counts, or those of its flip test, are unavailable.
+    design_effect: how many rows of the window count as one.
+    groups: of the smaller side, of window or baseline.
     """
 
     interval: Interval | None = None
     spread: Spread | None = None
     of_baseline: Spread | None = None
-    likeness: float = 1.0
+    design_effect: float = 1.0
     groups: float = math.inf
 
 
@@ -226,9 +122,10 @@ class MetricNoise:
 class MetricComparison:
     """A metric of one group.
 
-    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
-    is_requested: whether a person wrote this value into the baseline's file, or insists on it. tests: number of tests that
-    share the budget.
+    baseline: its value there; None if it was undefined.
+    in_baseline: whether the baseline has the group and metric.
+    is_requested: whether a person wrote this value into the baseline's file, or insists on it.
+    tests: number of tests that share the budget.
     reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
     is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
     window_rows: those that were measured; None if the window lacks the group.
@@ -288,10 +185,10 @@ class MetricComparison:
         ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
         # Both directions are measured on a scale on which errors are even; the farther one decides
         position = to_even_scale(name, value)
-        far = [(position - to_even_scale(name, highest)) / max(below, SMALLEST_ERROR) if highest > ends else math.inf]
+        distances = [(position - to_even_scale(name, highest)) / max(below, MIN_ERROR) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
-            far.append((to_even_scale(name, lowest) - position) / max(above, SMALLEST_ERROR))
-        return max(far) * NORMAL
+            distances.append((to_even_scale(name, lowest) - position) / max(above, MIN_ERROR))
+        return max(distances) * NORMAL
 
     @property
     def chance(self) -> float | None:
@@ -304,7 +201,7 @@ class MetricComparison:
     @property
     def freedom(self) -> int:
         """Degrees of freedom of Student's t: effective rows of the smaller side, or groups if fewer, less one."""
-        rows = min(self.group.rows) / self.noise.likeness
+        rows = min(self.group.rows) / self.noise.design_effect
         return int(max(min(rows, self.noise.groups) - 1, 1))
 
 
@@ -388,9 +285,9 @@ def compare_with_baseline(
         if segment is not None and not with_intervals:
             continue
         # How many rows count as one, in the window and in the baseline
-        neighbours = baseline.likeness.get(facet)
+        neighbours = baseline.design_effects.get(facet)
         past = before.get(rows_key)
-        likeness = dict[str, float]()
+        design_effects = dict[str, float]()
         if past is None:
             own_values = {}
         else:
@@ -401,10 +298,10 @@ def compare_with_baseline(
             # The baseline's rows show how many count as one if no row of the window has the name of a group
             if past is not None and blocks is not None and not blocks[:-1].any():
                 named_rows = past
-            likeness = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
+            design_effects = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
         # Intervals of the window's values, and how far noise moves both sides
-        intervals = compute_intervals(window_rows.counts, likeness)
-        spreads = estimate_spreads(window_rows.counts, likeness)
+        intervals = compute_intervals(window_rows.counts, design_effects)
+        spreads = estimate_spreads(window_rows.counts, design_effects)
         of_baseline: Mapping[str, Spread | None] = {}
         if past is not None:
             of_baseline = estimate_spreads(
@@ -431,7 +328,7 @@ def compare_with_baseline(
                     intervals.get(metric.name),
                     spreads.get(metric.name),
                     of_baseline.get(metric.name),
-                    likeness.get(metric.name, 1.0),
+                    design_effects.get(metric.name, 1.0),
                     groups,
                 )
                 reason_no_label = None

@@ -47,6 +47,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
     count_segment_rows,
     kinds_of_columns,
 )
+from spark_model_monitor.monitors.bias.bias_baseline import STAGES, BiasBaseline
 from spark_model_monitor.monitors.bias.bias_checks import CHECKS, drift
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.bias_metrics import EQUIVALENT_METRICS
@@ -54,8 +55,6 @@ from spark_model_monitor.monitors.bias.bias_page import DRIFT_CHECK, add_rates, 
 from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
 from spark_model_monitor.monitors.bias.metric_comparison import (
     STAGE,
-    STAGES,
-    BiasBaseline,
     MetricComparison,
     Tolerances,
     adopt_spellings,
@@ -139,8 +138,8 @@ def _flag_rows_with_keys(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
 ) -> NDArray[np.int64]:
     """For each row, whether its key is one of these. key_indexes: as in `build_first_runs`."""
-    among = np.array([key in keys for key in number_keys(cells, position)], np.int64)
-    return among[key_indexes.astype(np.int64)]
+    is_chosen = np.array([key in keys for key in number_keys(cells, position)], np.int64)
+    return is_chosen[key_indexes.astype(np.int64)]
 
 
 LARGEST_VALUE = 2.0**360
@@ -191,7 +190,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     if not runs:
         return baseline
     plan = ContingencyPlan.from_text(counts.plan)
-    likeness = {}
+    design_effects = {}
     columns = [read_values(run.runs, numeric=True) for run in runs]
     chosen = choose_groups(counts, plan)
     # Columns of the runs come in the order of the facets, then label and prediction
@@ -223,8 +222,8 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
             effect_by_metric |= {
                 name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in choice_effects.items()
             }
-        likeness[facet.name] = effect_by_metric
-    return replace(baseline, likeness=likeness)
+        design_effects[facet.name] = effect_by_metric
+    return replace(baseline, design_effects=design_effects)
 
 
 @value_class(slots=False)

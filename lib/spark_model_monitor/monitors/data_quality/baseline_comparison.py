@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import chain
 
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
-from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.documents.monitoring_settings import Rows
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import facts
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared

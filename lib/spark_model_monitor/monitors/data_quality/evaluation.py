@@ -14,10 +14,10 @@ from spark_model_monitor.documents.check_results import (
     Hint,
     compute_severity,
 )
-from spark_model_monitor.documents.constraints import MonitoringSettings
-from spark_model_monitor.documents.headline import RELATIONS, REQUEST, TIMES
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import CHECKS_OF_NEW_VALUES
 from spark_model_monitor.documents.page import format_percent
+from spark_model_monitor.documents.run_changes import RELATIONS, REQUEST, TIMES
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import (
     NEW_COLUMN,

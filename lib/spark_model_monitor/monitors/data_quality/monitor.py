@@ -22,7 +22,8 @@ from spark_model_monitor.documents.check_results import (
     Violations,
 )
 from spark_model_monitor.documents.column_roles import ColumnRoles
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Verdicts
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
@@ -367,10 +368,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         )
         if self.baseline is None or not is_wanted:
             return results
-        from spark_model_monitor.monitors.data_quality.causes.contributing_segments import (
-            Examples,
-            find_causes,
-        )
+        from spark_model_monitor.monitors.data_quality.causes.contributing_segments import Examples, find_causes
 
         examples = None
         if output_path is not None:

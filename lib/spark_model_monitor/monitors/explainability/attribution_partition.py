@@ -104,7 +104,7 @@ FEATURE = "f{}"
 KEY = "key"  # sort key for drawing rows
 LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in place of a state
 BLOCK_BYTES = 2**25  # of local values in a block
-MAX_IN_RUNS = 2**20  # values of rows that are kept per partition, to estimate how similar neighbours are
+MAX_RUN_VALUES = 2**20  # of first rows, kept per partition to estimate the design effect
 
 PROBE_SCHEMA = pa.schema(
     [
@@ -122,8 +122,10 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 class Explained:
     """A model and the rows that its answers are compared with.
 
-    names, numeric: of the features. model: without its bytes, which are sent separately: content. baseline, samples,
-    seed, with_logit: as in `Kernel`. algorithm: how attributions are computed.
+    names, numeric: of the features.
+    model: without its bytes, which are sent separately: content.
+    baseline, samples, seed, with_logit: as in `Kernel`.
+    algorithm: how attributions are computed.
     """
 
     names: tuple[str, ...]
@@ -155,8 +157,11 @@ class Explained:
 class AttributionTask:
     """What to compute for a partition.
 
-    nothing: the attributions of no rows. written: indexes of the features whose attributions are kept. reasons: number
-    of reasons to refuse a row. with_local: also send local values to the driver. with_runs: also runs of first rows.
+    nothing: the attributions of no rows.
+    written: indexes of the features whose attributions are kept.
+    reasons: number of reasons to refuse a row.
+    with_local: also send local values to the driver.
+    with_runs: also runs of first rows.
     """
 
     explained: Explained
@@ -178,7 +183,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     group_column = task.nothing.group_column
     # The first rows' amounts show how neighbours are alike
     first: list[NDArray[np.float64]] = []
-    most_amounts = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_IN_RUNS // max(1, len(task.written) * len(outputs)))
+    most_amounts = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_RUN_VALUES // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
     for block in split_into_blocks(batches, max(1, min(MAX_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
@@ -324,7 +329,7 @@ class AnswerTask:
             else:
                 unanswered = []
             # So many are a fault of the model, not of records: asked again, it raises its error
-            if len(unanswered) > max(FEW_ROWS, len(accepted_indexes) * MAX_UNANSWERED):
+            if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
             bad = np.zeros(batch.num_rows, bool)
             bad[accepted_indexes[unanswered]] = True
@@ -346,9 +351,8 @@ class AnswerTask:
         caller(self.explained.cells(rows, self.columns))
 
 
-# of a batch: for so few, or up to this share of it, the model is not at fault
-FEW_ROWS = 8
-MAX_UNANSWERED = 0.125
+MAX_REFUSED_ROWS = 8  # of a batch that the model can't answer, without it being at fault
+MAX_REFUSED_SHARE = 0.125  # likewise, of a large batch
 
 
 def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:

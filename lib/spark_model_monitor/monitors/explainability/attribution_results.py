@@ -40,7 +40,9 @@ class Dependent:
 class OutputAnalysis:
     """The attributions for one output, by feature.
 
-    expected: the mean answer to the baseline rows. values: global values. errors: standard errors, None if unknown.
+    expected: the mean answer to the baseline rows.
+    values: global values.
+    errors: standard errors, None if unknown.
     means: of the signed values.
     """
 
@@ -160,12 +162,12 @@ def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64])
 
 @value_class
 class AttributionBaseline(StoredBaseline):
-    """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
+    """What later data is compared with. design_effects: how many rows of the window count as one, by output and feature,
     estimated from neighbours; None if unknown."""
 
     constraints: AttributionReport
     state: Attributions | None = None
-    likeness: Numbers | None = None
+    design_effects: Numbers | None = None
 
     def drop_features(self, excluded: Collection[str]) -> AttributionBaseline:
         remaining_attributions = {
@@ -190,9 +192,11 @@ LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
 class Tolerances:
     """How attributions are judged.
 
-    threshold: of the normalised discounted cumulative gain. min_rows: minimum rows for a verdict. with_changes: whether
-    each feature's attribution is judged by itself: violated if the interval of its change lies wholly beyond `relative`
-    of its baseline value and `absolute` of the sum of all. budget: the share of healthy runs that may violate any.
+    threshold: of the normalised discounted cumulative gain.
+    min_rows: minimum rows for a verdict.
+    with_changes: whether each feature's attribution is judged by itself: violated if the interval of its change lies
+        wholly beyond `relative` of its baseline value and `absolute` of the sum of all.
+    budget: the share of healthy runs that may violate any.
     """
 
     threshold: float = 0.9
@@ -210,7 +214,11 @@ class Tolerances:
 
 @value_class(slots=False)
 class OutputComparison:
-    """One output. state: of the window. place: the output's index in it. baseline: None if that lacks the output.
+    """One output.
+
+    state: of the window.
+    place: the output's index in it.
+    baseline: None if that lacks the output.
     neighbours: by feature, how many of them count as one; None if unknown.
     """
 
@@ -228,7 +236,7 @@ class OutputComparison:
         return (self.known.count if self.known else None), self.state.count
 
     @cached_property
-    def likeness(self) -> float:
+    def design_effect(self) -> float:
         """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
         if not self.state.group_column and self.neighbours is None:
             return 1.0
@@ -322,7 +330,7 @@ class OutputComparison:
         resampled_values = aggregate_values(state, output_index, weights)
         if resampled_values is None or self.neighbours is None:
             return resampled_values
-        # Blocks scatter too little if neighbours are alike, so their values are stretched
+        # The scatter of blocks is too small if neighbours are alike, so it is multiplied by the root of the design effect
         middle = resampled_values.mean(axis=0)
         widened: Numbers = middle + (resampled_values - middle) * self._widening_factors(state, output_index)
         return widened
@@ -346,6 +354,6 @@ def compare_outputs(
     for output_index, output in enumerate(analysis.outputs):
         values = baseline.constraints.values.get(output.name)
         neighbours = None
-        if baseline.likeness is not None:
-            neighbours = baseline.likeness[output_index]
+        if baseline.design_effects is not None:
+            neighbours = baseline.design_effects[output_index]
         yield OutputComparison(output, values, tolerances, state, output_index, baseline.state, neighbours)

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARES_OF_SAMPLE = 8
+SAMPLE_FACTOR = 8
 """Rows that a partition returns, as a multiple of its share of the sample, so that uneven partitions balance out."""
 
 
@@ -184,7 +184,7 @@ class _Rows:
         kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
         features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
-        quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // (self.dataset.partitions_at_most or 1)))
+        quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_partition, len(features), quota, schema)
         sampled = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
         # A few stray texts don't make a column of numbers one of texts

@@ -32,8 +32,11 @@ DRAWS_PER_COALITION = 4
 class Design:
     """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
 
-    masks: who takes part, shape (coalitions, players); neither all nor none. of_coalitions: shape (players, coalitions).
-    of_all: shape (players,). is_exact: whether it has all coalitions. is_singular: whether it can't tell players apart.
+    masks: who takes part, shape (coalitions, players); neither all nor none.
+    of_coalitions: shape (players, coalitions).
+    of_all: shape (players,).
+    is_exact: whether it has all coalitions.
+    is_singular: whether it can't tell players apart.
 
     With y a coalition's worth above nobody's and total everybody's, the values are of_coalitions @ y + of_all * total.
     """
@@ -83,7 +86,7 @@ def _solve_least_squares(masks: Masks, weights: Numbers, *, is_exact: bool) -> D
     last = masks[:, -1:].astype(np.float64)
     differences = masks[:, :-1] - last
     weighted = differences.T * weights
-    # Eigenvalues show which directions too few coalitions leave open; these get no value
+    # Small eigenvalues belong to directions that too few coalitions determine; these get no value
     values, vectors = np.linalg.eigh(weighted @ differences)
     is_determined = values > 1e-12 * max(1.0, values.max(initial=0.0))
     solved = (vectors[:, is_determined] / values[is_determined]) @ (vectors[:, is_determined].T @ weighted)
@@ -191,7 +194,7 @@ class Designs:
 BUFFER_ROWS = 100_000
 BUFFER_BYTES = 64 * 2**20
 CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
-LARGEST_VALUE = 1e100  # larger answers and local values count as this, so that sums of their squares are finite
+MAX_VALUE = 1e100  # larger answers and local values count as this, so that sums of their squares are finite
 
 
 @value_class
@@ -206,8 +209,11 @@ class Attributed:
 class Kernel:
     """The means to explain rows.
 
-    predict: the model's answers to rows. baseline: rows that represent a feature's absence. samples, seed: of designs.
-    with_logit: whether to attribute log-odds. exactly: computes the values directly, if the model needs no coalitions.
+    predict: the model's answers to rows.
+    baseline: rows that represent a feature's absence.
+    samples, seed: of designs.
+    with_logit: whether to attribute log-odds.
+    exactly: computes the values directly, if the model needs no coalitions.
     """
 
     predict: Callable[[Cells], Answers]
@@ -372,7 +378,7 @@ class _Piece:
 
 
 def limit_values(values: Numbers) -> Numbers:
-    return values.clip(-LARGEST_VALUE, LARGEST_VALUE)
+    return values.clip(-MAX_VALUE, MAX_VALUE)
 
 
 def _find_differences(rows: Cells, other_row: Cells) -> NDArray[np.bool_]:

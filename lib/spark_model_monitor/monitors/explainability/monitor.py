@@ -98,8 +98,8 @@ def _with_design_effects(
     if estimate_neighbour_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
         return baseline
     # Shape (outputs × features, rows)
-    likeness = estimate_score_design_effects(np.array(amounts), sizes)
-    return replace(baseline, likeness=likeness.reshape(len(sample.state.outputs), -1))
+    design_effects = estimate_score_design_effects(np.array(amounts), sizes)
+    return replace(baseline, design_effects=design_effects.reshape(len(sample.state.outputs), -1))
 
 
 @value_class(slots=False)

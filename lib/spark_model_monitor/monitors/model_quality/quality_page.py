@@ -13,7 +13,6 @@ import numpy as np
 from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, TrialDesign, TrialVerdict
 from spark_model_monitor.documents.change_description import format_limit
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
-from spark_model_monitor.documents.headline import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.documents.page import (
     OF_BASELINE,
     Block,
@@ -36,6 +35,7 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
+from spark_model_monitor.documents.run_changes import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
@@ -95,7 +95,7 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     if shown := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
     # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
-    in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
+    in_groups = any(metric.design_effect > 1 for metric in measurement.metrics.values())
     reading = create_reading((*READING, OF_GROUPS) if in_groups else READING)
     headline = None
     if not results:
@@ -155,7 +155,7 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
     if measured:
         interval = confidence_interval(measured.estimate)
         rows = format_count(measured.estimate.n)
-        if measured.likeness > 1:
+        if measured.design_effect > 1:
             rows += f" of {format_count(measured.rows)}"
     return TableLine(
         (verdict, name, _format_value(measured), format_interval(interval), threshold, rows, remark), mark, name

@@ -142,7 +142,7 @@ import_all(spark_model_monitor.monitors.predictors)
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 2**32  # of a model's file, which is read whole
-LONGEST_MODEL_MESSAGE = 200  # characters of a model's own message to repeat
+MAX_MESSAGE_LENGTH = 200  # characters of a model's own message that an error repeats
 
 _loaded: dict[tuple[object, ...], Predict] = {}
 
@@ -268,7 +268,7 @@ def without_path(model: Model) -> Model:
 
 def describe_error(error: BaseException) -> str:
     """The class and the first words of an exception's message."""
-    words = " ".join(str(error).split())[:LONGEST_MODEL_MESSAGE]
+    words = " ".join(str(error).split())[:MAX_MESSAGE_LENGTH]
     if words:
         return f"{type(error).__name__}: {words}"
     return type(error).__name__
@@ -278,8 +278,11 @@ def describe_error(error: BaseException) -> str:
 class Caller:
     """A loaded model as a function of cells.
 
-    names: of the columns. numeric: which of them are numbers. says_why: whether an error repeats the model's message,
-    which may contain values of rows. outputs: scores per row, known after the first call. rows: number of rows so far.
+    names: of the columns.
+    numeric: which of them are numbers.
+    says_why: whether an error repeats the model's message, which may contain values of rows.
+    outputs: scores per row, known after the first call.
+    rows: number of rows so far.
     """
 
     model: Model

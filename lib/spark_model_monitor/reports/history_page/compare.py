@@ -13,10 +13,11 @@ from typing import Any, TextIO
 from spark_model_monitor.documents import json_text
 from spark_model_monitor.documents.change_description import describe_segment
 from spark_model_monitor.documents.check_results import DRIFT, CheckResult, CheckStatus, remove_values
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     Card,

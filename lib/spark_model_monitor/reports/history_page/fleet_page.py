@@ -9,7 +9,6 @@ from dataclasses import replace
 from enum import Enum
 from textwrap import TextWrapper
 
-from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
     Cell,
@@ -30,6 +29,7 @@ from spark_model_monitor.documents.page import (
     list_short_names,
     shorten_name,
 )
+from spark_model_monitor.documents.run_changes import KINDS
 from spark_model_monitor.value_class import value_class
 
 WINDOWS = 24  # in each line, and in the drawings over time
@@ -196,7 +196,7 @@ def create_fleet_page(
             PageSection("What changed", (_draw_common_causes(bad, noun),), note=f"{noun}s in which a column changed")
         )
     table = build_table(titles, lines, names=(noun,), caption=more).drop_empty_columns()
-    table = replace(table, of_all=True)
+    table = replace(table, is_searchable=True)
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     # Times of different schedules mix: a day's window and an hour's have their own columns
     times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]

@@ -11,7 +11,7 @@ import numpy as np
 
 from spark_model_monitor.documents.change_description import format_window
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults
-from spark_model_monitor.documents.headline import DEEQU_METRICS, KINDS, find_kind_of_change, write_headline
+from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.outcome import Outcome, group_by
 from spark_model_monitor.documents.page import (
     Headline,
@@ -32,6 +32,7 @@ from spark_model_monitor.documents.page import (
     format_percent,
     list_names,
 )
+from spark_model_monitor.documents.run_changes import DEEQU_METRICS, KINDS, find_kind_of_change
 from spark_model_monitor.documents.run_description import RunWindow, format_moment
 from spark_model_monitor.monitors.change_cards import FeatureLine, PageFeature, create_change_sections
 from spark_model_monitor.monitors.data_quality.report.charts import create_overlay

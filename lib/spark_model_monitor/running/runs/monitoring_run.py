@@ -520,7 +520,7 @@ def read_expectations(
             return Expectations.from_json(json.dumps(source), "expectations")
         path = os.fspath(source)
         if path.lower().endswith(".dqdl"):
-            from spark_model_monitor.documents.dqdl import parse_rule_set
+            from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 
             return parse_rule_set(read_file(path), path, skip_unsupported=skip_unsupported)
         # The name of a table may follow that of its contract

@@ -15,10 +15,10 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alarms import collect_alarms
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, remove_values
 from spark_model_monitor.documents.column_roles import ColumnRoles
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.outcome import (
     FeatureOutcome,
     Outcome,

@@ -36,11 +36,11 @@ from spark_model_monitor.statistics.states.contingency import (
     FALSEHOODS,
     TRUTHS,
     CellKind,
+    CellMatch,
     ContingencyPlan,
     Interval,
     Scalar,
     Segmentation,
-    Standing,
     ValuedColumn,
     make_exact,
     parse_number,
@@ -115,11 +115,11 @@ def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
         return cell.text
     # Each relation is one bit, so a sum of flags keeps them all
     flagged_relations = [
-        (cell.text.isin(list(column.texts)), Standing.SAME_TEXT) if cell.may_be_text else None,
-        (_is_configured_value(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
+        (cell.text.isin(list(column.texts)), CellMatch.SAME_TEXT) if cell.may_be_text else None,
+        (_is_configured_value(cell, column), CellMatch.SAME_NUMBER) if cell.number is not None else None,
     ]
     if cell.number is not None and column.threshold is not None:
-        flagged_relations.append((cell.number > F.lit(make_exact(column.threshold)), Standing.ABOVE))
+        flagged_relations.append((cell.number > F.lit(make_exact(column.threshold)), CellMatch.ABOVE))
     flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, flagged_relations))
     return reduce(lambda low, high: low + high, flags)
 

@@ -103,7 +103,7 @@ def read_catalog_table(
     return replace(Dataset.of(frame), version=version)
 
 
-MILLISECONDS_OF_AN_HOUR = 3_600_000
+MILLISECONDS_PER_HOUR = 3_600_000
 
 
 def fetch_log_rows(
@@ -125,8 +125,8 @@ def fetch_log_rows(
         if types[times[0]].startswith("timestamp"):
             row_ms = F.unix_millis(row_ms.cast("timestamp"))
         # An answer may come in the hour after its request
-        start = min(hours) * MILLISECONDS_OF_AN_HOUR
-        end = (max(hours) + 2) * MILLISECONDS_OF_AN_HOUR
+        start = min(hours) * MILLISECONDS_PER_HOUR
+        end = (max(hours) + 2) * MILLISECONDS_PER_HOUR
         frame = frame.where(row_ms.isNull() | ((row_ms >= start) & (row_ms < end)))
     rows = frame.select(*[column for column in frame.columns if column in columns])
     batches = collect_batches(rows)

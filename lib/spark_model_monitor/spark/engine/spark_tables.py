@@ -82,7 +82,7 @@ class _SparkTable:
     def read_newest(self) -> tuple[DataFrame, TableVersion | None]:
         """The newest version: a history may have thousands of others."""
         newest = self.list_history(" LIMIT 1")
-        # Nothing was written yet
+        # A table without commits
         if not newest:
             return self.spark.table(self.name), None
         return self.read(newest[0][0]), TableVersion(self.name, newest[0][0])
@@ -159,7 +159,7 @@ class _SparkParquetTable(_SparkTable):
         return self.read_appended(-1, version)
 
     def read_appended(self, start: int, version: int) -> DataFrame:
-        # Files that were written up to the one version, and after the other
+        # Files that were written after the first version, up to the second
         modified_ms = F.unix_millis(MODIFIED)
         is_between = (modified_ms > start) & (modified_ms <= version)
         # Spark skips the files of other versions by their times
@@ -240,7 +240,7 @@ def read_table_version(
         return spark.table(name), None
     if as_of is None and since is None:
         return table.read_newest()
-    # A version is named, or what followed one
+    # A named version, or the rows that were appended after one
     versions = table.versions
     if not versions:
         return spark.table(name), None
@@ -493,8 +493,8 @@ def _merge_schemas(files_by_schema: Mapping[pa.Schema, Sequence[StoredFile]]) ->
 
 
 FOOTER_BYTES = 64 * 1024  # contains all the column metadata of most Parquet files
-LARGE_BYTES = 64 * 2**20  # of a file that isn't read whole for its footer
-FOOTER_TASKS = 64
+LARGE_BYTES = 64 * 2**20  # a larger file isn't read by a task for its footer alone
+FOOTER_TASKS = 64  # at most, that read footers
 
 FOOTERS = "path string, length long, modified_ms long, schema binary"
 

@@ -39,10 +39,14 @@ SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute 
 class Attributions(State):
     """Sums of the local values of features for outputs.
 
-    baseline: the rows that they are relative to, as CSV. aggregation: how global values are computed. expected: the
-    outputs for the baseline rows. rows: of each block. sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block.
-    sketches: of the values, by output and feature. exact: rows for which all coalitions were tried. group_column: the
-    column whose groups are put whole into blocks; empty if rows are.
+    baseline: the rows that they are relative to, as CSV.
+    aggregation: how global values are computed.
+    expected: the outputs for the baseline rows.
+    rows: of each block.
+    sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block.
+    sketches: of the values, by output and feature.
+    exact: rows for which all coalitions were tried.
+    group_column: the column whose groups are put whole into blocks; empty if rows are.
     """
 
     KIND = "attributions"

@@ -97,12 +97,15 @@ class Segmentation:
 
 @value_class
 class ContingencyPlan:
-    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
-    group_column: the column that tells which rows belong together, None if unknown.
+    """What is counted.
 
+    prediction: None to count labels only.
+    group: the column of subgroups, None without one.
+    group_column: the column that tells which rows belong together, None if unknown.
     untyped_texts: whether texts in the data stand for the type they appear to have (CSV), not for texts (Parquet).
     with_flip_test: whether to search for neighbours, by all columns that are neither facet, label, prediction nor in
-    not_features. flip_rows: the most rows to search for neighbours.
+        not_features.
+    flip_rows: the most rows to search for neighbours.
     """
 
     facets: tuple[ValuedColumn, ...]
@@ -231,7 +234,7 @@ def _parse_segmentation(members: Parameters) -> Segmentation:
 
 
 Key: TypeAlias = int | str | None
-"""The key of a row in one column: a standing, a text, or None for a missing cell or an absent column."""
+"""The key of a row in one column: a `CellMatch`, a text, or None for a missing cell or an absent column."""
 
 Cell: TypeAlias = tuple[Key, ...]
 """The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations, or its text in those
@@ -260,7 +263,7 @@ class CellKind(IntEnum):
     OTHER = 6
 
 
-class Standing(IntFlag):
+class CellMatch(IntFlag):
     """How a cell stands to the configured values: whether it is one of them, as a text or as a number, and whether it is a
     number above the only one."""
 
@@ -273,8 +276,10 @@ class Standing(IntFlag):
 class ColumnMetadata:
     """Facts about one column besides its keys.
 
-    kinds: how many cells there are of each kind. minimum, maximum: of its numbers, None if there are none. at_least, at_most:
-    bounds of the number of distinct present values, equal where they were counted; at_most is None if there is none.
+    kinds: how many cells there are of each kind.
+    minimum, maximum: of its numbers, None if there are none.
+    at_least, at_most: bounds of the number of distinct present values, equal where they were counted; at_most is None
+        if there is none.
     """
 
     kinds: Mapping[CellKind, int]
@@ -292,8 +297,8 @@ class ColumnMetadata:
         return self.kinds.get(CellKind.MISSING, 0)
 
     def __add__(self, addend: ColumnMetadata) -> ColumnMetadata:
-        lows = [facts.minimum for facts in (self, addend) if facts.minimum is not None]
-        highs = [facts.maximum for facts in (self, addend) if facts.maximum is not None]
+        lows = [metadata.minimum for metadata in (self, addend) if metadata.minimum is not None]
+        highs = [metadata.maximum for metadata in (self, addend) if metadata.maximum is not None]
         # Without an upper bound on either side the sum has none
         bounded = self.at_most is not None and addend.at_most is not None
         return ColumnMetadata(
@@ -310,14 +315,15 @@ class ColumnMetadata:
 class Contingency(State):
     """The rows of one data set by kind.
 
-    tables: one for each facet, each counting every row once. facts: of the facets' columns, the label's and the
-    prediction's. plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
+    tables: one for each facet, each counting every row once.
+    metadata: of the facets' columns, the label's and the prediction's.
+    plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
     """
 
     KIND = "contingency"
 
     tables: tuple[Mapping[Cell, int], ...] = ()
-    facts: tuple[ColumnMetadata, ...] = ()
+    metadata: tuple[ColumnMetadata, ...] = ()
     plan: str = ""
 
     @property
@@ -335,17 +341,18 @@ class Contingency(State):
         plan = _merge_plans(self.plan, addend.plan)
         return Contingency(
             tuple(self.sum_of_counts(first, second) for first, second in zip(self.tables, addend.tables, strict=True)),
-            tuple(first + second for first, second in zip(self.facts, addend.facts, strict=True)),
+            tuple(first + second for first, second in zip(self.metadata, addend.metadata, strict=True)),
             plan,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Its tables and facts as JSON, cells in the order of their texts."""
+        """Its tables and metadata as JSON, cells in the order of their texts."""
         tables = [[[*cell, rows] for cell, rows in table.items()] for table in self.tables]
-        facts = [
-            [sorted(fact.kinds.items()), fact.minimum, fact.maximum, fact.at_least, fact.at_most] for fact in self.facts
+        metadata = [
+            [sorted(column.kinds.items()), column.minimum, column.maximum, column.at_least, column.at_most]
+            for column in self.metadata
         ]
-        content = {"tables": [sorted(table, key=json.dumps) for table in tables], "facts": facts}
+        content = {"tables": [sorted(table, key=json.dumps) for table in tables], "facts": metadata}
         payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         return {"plan": self.plan}, payload
 
@@ -353,20 +360,20 @@ class Contingency(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Contingency:
         content = json.loads(payload.decode("utf-8", "surrogatepass"))
         tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
-        facts = tuple(
+        metadata = tuple(
             ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *numbers)
             for kinds, *numbers in content["facts"]
         )
-        return cls(tables, facts, parameters["plan"])
+        return cls(tables, metadata, parameters["plan"])
 
     def is_consistent(self) -> bool:
         cells = [cell for table in self.tables for cell in table]
         if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
             return False
         counted = [count for table in self.tables for count in table.values()]
-        for facts in self.facts:
-            counted += [*facts.kinds.values(), facts.at_least, facts.at_most or 0]
-            numbers = [number for number in (facts.minimum, facts.maximum) if number is not None]
+        for metadata in self.metadata:
+            counted += [*metadata.kinds.values(), metadata.at_least, metadata.at_most or 0]
+            numbers = [number for number in (metadata.minimum, metadata.maximum) if number is not None]
             if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers):
                 return False
         return all(map(is_count, counted))
@@ -377,8 +384,8 @@ class Contingency(State):
         in_blocks = plan.group_column is not None
         cell_sizes = {len(cell) for table in self.tables for cell in table}
         planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
-        # Tables, facts and keys as many as the plan has; the last key of a row is its block
-        fits = (len(self.tables), len(self.facts)) == sizes and cell_sizes <= planned_sizes
+        # Tables, metadata and keys as many as the plan has; the last key of a row is its block
+        fits = (len(self.tables), len(self.metadata)) == sizes and cell_sizes <= planned_sizes
         if fits and in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
         else:

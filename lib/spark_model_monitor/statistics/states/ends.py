@@ -143,8 +143,10 @@ SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their s
 class TextShapes(State):
     """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
 
-    texts: those of up to 256 bytes. long: the others, about which nothing else is counted. letters, digits: shares of a
-    text's bytes, in thousandths; bytes of non-Latin alphabets are letters. words: separated by blanks.
+    texts: those of up to 256 bytes.
+    long: the others, about which nothing else is counted.
+    letters, digits: shares of a text's bytes, in thousandths; bytes of non-Latin alphabets are letters.
+    words: separated by blanks.
     """
 
     KIND = "text_shapes"

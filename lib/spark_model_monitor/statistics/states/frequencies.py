@@ -20,13 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
-from spark_model_monitor.statistics.states.encoding import (
-    Parameters,
-    State,
-    pack_texts,
-    register_state,
-    unpack_texts,
-)
+from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
 from spark_model_monitor.value_class import value_class
 
 LIMIT = 4096  # P15
@@ -50,9 +44,10 @@ _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 class Frequencies(State):
     """Counts by value.
 
-    counts: at most `limit` values. total: the number of values. bound: the largest error of a count, which is never too
-    large; a value not in `counts` occurred at most this often. The bound is at most total / (limit + 1), unless a
-    builder gave up counting.
+    counts: at most `limit` values.
+    total: the number of values.
+    bound: the largest error of a count, which is never too large; a value not in `counts` occurred at most this often.
+        The bound is at most total / (limit + 1), unless a builder gave up counting.
     """
 
     KIND = "frequencies"

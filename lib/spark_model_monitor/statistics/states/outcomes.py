@@ -169,11 +169,16 @@ class OutcomePlan:
 class Outcomes(State):
     """The states of one scan.
 
-    confusion: of classifications. regression: of regressions. scores: of binary problems with scores. probabilities: of
-    problems with scores. values: sum and number of each of the user's metrics, `name.sum` and `name.rows`. residuals: of
-    regressions, label less prediction. class_scores: of many classes, where rows have the probabilities of all. segments:
-    by cut and segment those of its rows. confusions, coarse_scores: of the rows of each block, of classifications whose
-    plan names groups. named: rows that have the name of a group.
+    confusion: of classifications.
+    regression: of regressions.
+    scores: of binary problems with scores.
+    probabilities: of problems with scores.
+    values: sum and number of each of the user's metrics, `name.sum` and `name.rows`.
+    residuals: of regressions, label less prediction.
+    class_scores: of many classes, where rows have the probabilities of all.
+    segments: by cut and segment those of its rows.
+    confusions, coarse_scores: of the rows of each block, of classifications whose plan names groups.
+    named: rows that have the name of a group.
     """
 
     KIND = "outcomes"

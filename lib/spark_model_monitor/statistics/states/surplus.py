@@ -31,10 +31,12 @@ LARGEST_RATIO = 5  # of natural copies in two samples, such as retries of 2 and 
 
 @value_class
 class SurplusRows:
-    """The fractions of surplus rows in a window and its baseline. excess: their difference.
+    """The fractions of surplus rows in a window and its baseline.
 
-    error: the standard deviation of their difference if rows are independent. most_by_nature: the largest fraction that a
-    window may have by nature, as the baseline shows it. repeated: how many kinds of rows the window has more than once.
+    excess: their difference.
+    error: the standard deviation of their difference if rows are independent.
+    most_by_nature: the largest fraction that a window may have by nature, as the baseline shows it.
+    repeated: how many kinds of rows the window has more than once.
     """
 
     current: float

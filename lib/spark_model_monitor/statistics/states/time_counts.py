@@ -33,8 +33,11 @@ NEARLY_ALL = 0.99  # of the times that are multiples
 class TimeCounts(State):
     """The number of times in each bin, and of those that are round.
 
-    width: hours from one bin to the next. starts: the beginnings of the bins that have times, ascending, in hours since the year
-    1. counts: of each. round_times: for each of ROUND_TIMES the number of its multiples. first, last: seconds since the year 1.
+    width: hours from one bin to the next.
+    starts: the beginnings of the bins that have times, ascending, in hours since the year 1.
+    counts: of each.
+    round_times: for each of ROUND_TIMES the number of its multiples.
+    first, last: seconds since the year 1.
     """
 
     KIND = "time_counts"

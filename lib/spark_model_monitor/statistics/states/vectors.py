@@ -34,10 +34,12 @@ STRETCHES = (32, 256, 2048)
 class VectorMoments(State):
     """The mean and the sum of squared deviations of several quantities of vectors of one length.
 
-    width: their length; 0 without vectors; SEVERAL or TOO_LONG if nothing else is known. unfit: vectors left out, with
-    missing, non-numeric or huge elements. moments: shape (1 + 2 Q,), rows, then means and squared deviations of Q
-    quantities: each component, its absolute value, each direction's absolute value, each direction. together: shape
-    (K, K), products of directions' deviations. stretches: shape (3, 1 + 2 K), likewise for means over neighbours.
+    width: their length; 0 without vectors; SEVERAL or TOO_LONG if nothing else is known.
+    unfit: vectors left out, with missing, non-numeric or huge elements.
+    moments: shape (1 + 2 Q,), rows, then means and squared deviations of Q quantities: each component, its absolute
+        value, each direction's absolute value, each direction.
+    together: shape (K, K), products of directions' deviations.
+    stretches: shape (3, 1 + 2 K), likewise for means over neighbours.
     """
 
     KIND = "vector_moments"

@@ -15,12 +15,11 @@ from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
     FeatureRole,
-    MonitoringConfig,
-    MonitoringSettings,
     NumConstraints,
     StringConstraints,
 )
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig, MonitoringSettings
 from spark_model_monitor.documents.statistics import (
     Categorical,
     CategoryBucket,

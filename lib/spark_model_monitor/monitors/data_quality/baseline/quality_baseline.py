@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spark_model_monitor.documents.column_roles import ColumnRoles
-from spark_model_monitor.documents.constraints import (
-    Constraints,
-    FeatureConstraints,
-    FeatureRole,
-    MonitoringConfig,
-    MonitoringSettings,
-)
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, FeatureRole
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import (
     COMPLETENESS,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
-from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
+from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters, Rows
 from spark_model_monitor.documents.outcome import ALTERNATIVE, IN_GROUPS
 from spark_model_monitor.documents.page import format_noun_count, format_percent
 from spark_model_monitor.monitors.data_quality import messages

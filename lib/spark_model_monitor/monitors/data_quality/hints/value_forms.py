@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from spark_model_monitor.documents.headline import FEWER_MISSING
+from spark_model_monitor.documents.run_changes import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (

@@ -11,17 +11,16 @@ from dataclasses import replace
 import numpy as np
 
 from spark_model_monitor.documents.check_results import DRIFT, PRESENCE, UPPER_LIMIT, CheckStatus
-from spark_model_monitor.documents.constraints import (
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.monitoring_settings import (
     PLAIN_DISTANCE,
     Comparator,
-    Constraints,
     DistributionConstraints,
-    FeatureConstraints,
     MonitoringConfig,
     MonitoringSettings,
     Switch,
 )
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality import messages

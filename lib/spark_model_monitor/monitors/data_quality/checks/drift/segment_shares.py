@@ -23,7 +23,7 @@ from spark_model_monitor.documents.check_results import (
     SegmentPart,
 )
 from spark_model_monitor.documents.page import format_percent
-from spark_model_monitor.monitors.contributions import ALONE, MIN_SHARE_OF_CHANGE
+from spark_model_monitor.monitors.contributions import MIN_SHARE_ALONE, MIN_SHARE_OF_CHANGE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
@@ -116,7 +116,7 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     percent = format_percent(min(best_share, 1.0))
     if best_part.mix > best_part.within:
         return f"{percent} of it as the shares of {best_part.cut} changed", None
-    where = "only" if best_share >= ALONE else "most of it"
+    where = "only" if best_share >= MIN_SHARE_ALONE else "most of it"
     amount = f"{percent} of the change in {format_percent(best_part.rows)} of the rows"
     return f"{where} in {ONE_SEGMENT}{best_part.cut}: {amount}", best_part.segment
 
