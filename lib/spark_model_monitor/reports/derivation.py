@@ -254,10 +254,9 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
     quantiles: dict[str, Sequence[float]] = {}
     if baseline.numbers and current.numbers:
         # The service counts repeated values once, which moves the gap
+        ties = Ties.SUMMED
         if result.ties == Ties.LOST.value:
             ties = Ties.LOST
-        else:
-            ties = Ties.SUMMED
         table = compare_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
         if method and table:
             distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
@@ -400,11 +399,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     if profile is None or drift is None:
         return explanation
     # A named baseline is used as it is, even if the run had another one
-    reference: BaselineReference | None
-    if baseline_path:
-        reference = baselines.to_run(baseline_path)
-    else:
-        reference = read_baseline_reference(run)
+    reference = baselines.to_run(baseline_path) if baseline_path else read_baseline_reference(run)
     if reference is not None:
         explanation = replace(explanation, baseline=_name_reference(reference))
     try:

@@ -277,15 +277,14 @@ def _delete_empty_hours(top: str) -> None:
 DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 
-def count_totals(items: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
+def count_totals(prunables: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
     """Number of files and bytes of each kind."""
-    return {
-        kind: (
-            sum(item.files for item in items if item.kind is kind),
-            sum(item.size_bytes for item in items if item.kind is kind),
-        )
-        for kind in PrunableKind
-    }
+    totals = {}
+    for kind in PrunableKind:
+        prunables_of_kind = [prunable for prunable in prunables if prunable.kind is kind]
+        files = sum(prunable.files for prunable in prunables_of_kind)
+        totals[kind] = files, sum(prunable.size_bytes for prunable in prunables_of_kind)
+    return totals
 
 
 def _find_hours(kind: PrunableKind, top: str) -> Iterator[Prunable]:
@@ -317,12 +316,9 @@ def _find_quarantines(top: str) -> Iterator[Prunable]:
             continue
         files = [*_list_unless_gone(storage_of(folder).list_files, folder)]
         hour = parse_hour_of_path(folder)
-        # Milliseconds; an empty quarantine dates from 1970 and can go
-        youngest = max((file.modified_ms for file in files), default=0) / 1000
-        if hour:
-            time = hour + HOUR
-        else:
-            time = datetime.fromtimestamp(youngest, timezone.utc)
+        # An empty quarantine dates from 1970, so it can be deleted
+        youngest_seconds = max((file.modified_ms for file in files), default=0) / 1000
+        time = hour + HOUR if hour else datetime.fromtimestamp(youngest_seconds, timezone.utc)
         yield _create_item(PrunableKind.QUARANTINE, folder, time, files, top)
 
 
@@ -374,11 +370,10 @@ def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
                 f"{schedule}: all {len(runs)} windows would go, the newest of {format_moment(newest)}; keep the newest by "
                 "--keep-windows 1, correct the time by --now, or write --all if the model is retired"
             )
-        # Whole windows beyond the number; of the others at most the pages
-        if trees.keep_windows is None:
+        # Whole windows beyond the number to keep; of the others at most the pages
+        keep_count = trees.keep_windows
+        if keep_count is None:
             keep_count = len(runs)
-        else:
-            keep_count = trees.keep_windows
         for hour, folder in latest_first[keep_count:]:
             yield from _find_in_run(PrunableKind.WINDOWS, folder, hour)
         for hour, folder in latest_first[:keep_count] if trees.pages else ():

@@ -303,9 +303,8 @@ def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
 
 
 def _make_ledger(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
-    if request.last is not None:
-        last = request.last
-    else:
+    last = request.last
+    if last is None:
         last = max((hour.hour for hour in staged.hours), default=0)
     return MergeLedger(
         staged,
