@@ -58,6 +58,7 @@ def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> N
     rules = with_past_metrics(rules, config)
     baseline = read_baseline(config, monitor, read_named)
     baseline = with_history(baseline, config, monitor)
+    output_path = config.output_path
     with read_source(engine, config, baseline) as data:
         checks = load_check_plan(config, data)
         findings = run_monitoring(
@@ -66,7 +67,7 @@ def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> N
             without_excluded_features(baseline, config),
             checks=checks,
             max_quarantined_share=config.max_quarantined_share,
-            output_path=config.output_path,
+            output_path=output_path,
             context=run_context(config),
             decisions=decisions_for(config),
             since=violated_since(config),
@@ -80,12 +81,12 @@ def one_window(job: Job, monitor: Monitor, read_named: ReadBaseline | None) -> N
     further_outputs.write(ALERTS, lambda: notify(findings, run, config))
     further_outputs.write(HISTORY, lambda: remember(findings, run, config, reference))
     further_outputs.write("results_table", lambda: write_results(findings, run, config))
-    further_outputs.write("publish_cloudwatch_metrics", lambda: write_metrics(findings, config))
+    further_outputs.write("publish_cloudwatch_metrics", lambda: write_metrics(findings.published, config))
     further_outputs.write("junit", lambda: write_junit(findings, config))
     is_shown: bool | None = False
     if job.shows_findings:
         is_shown = further_outputs.write("stdout", lambda: show_findings(findings, sys.stdout))
-    further_outputs.note(config.output_path)
+    further_outputs.note(output_path)
     run_postprocessor(config.post_analytics_processor_script)
     verdict = ""
     if not is_shown:  # otherwise it stands above

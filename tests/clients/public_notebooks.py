@@ -47,7 +47,7 @@ from tests.servers import HttpServer
 import spark_model_monitor.sagemaker as ours
 from spark_model_monitor.integrations.imports.notebook import apply_changes, find_changes, import_notebook
 from spark_model_monitor.reports.outputs.printable import format_table
-from spark_model_monitor.sagemaker.session import is_answered
+from spark_model_monitor.sagemaker.api_client import is_answered
 
 OFFERED = frozenset(ours.__all__)
 EXAMPLES = "aws/amazon-sagemaker-examples"

@@ -43,16 +43,21 @@ from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.storage import is_there, join
 from spark_model_monitor.value_class import value_class
 
-WIDTH = 120  # columns of the text
-MAX_CATEGORIES = 20  # categories shown one by one in a table, largest difference first; the others are summed
+WIDTH = 120  # characters of a line
+MAX_CATEGORIES = 20  # rows of a table of categories, the largest difference first; one more row sums the others
+MAX_LISTED_NAMES = 20  # names of features or metrics in an error: a data set may have thousands
 
 
 @value_class
 class Row:
     """One row of a table.
 
-    label: the category, or the range of numbers that is counted. up_to: the upper end of the range, inclusive; None for
-    categories. shares: for numbers the cumulative shares up to `up_to`, for categories the category's shares.
+    Attributes
+    ----------
+        label: The category, or the range of numbers that is counted.
+        up_to: The upper end of the range, inclusive; None for categories.
+        baseline, current: The number of values.
+        baseline_share, current_share: Of a category its share; of a range the cumulative share up to its end.
     """
 
     label: str
@@ -72,8 +77,12 @@ class Row:
 class Table:
     """Two distributions, row by row.
 
-    kind: `numbers` or `categories`. largest: the row with the largest gap, one of `rows`. n, m: number of values in the
-    baseline and in the current data, as the distance counts them.
+    Attributes
+    ----------
+        kind: `numbers` or `categories`.
+        rows: In order of the numbers, or of the gap.
+        largest: The row with the largest gap, one of `rows`.
+        n, m: Number of values in the baseline and in the current data, as the distance counts them.
     """
 
     kind: str
@@ -107,15 +116,15 @@ def compare_numbers(
         after = current.step_cdf()
     if not (before.total and after.total):
         return None
-    # Both step functions change at values of either side only, so the largest gap is at one of them
+    # The two step functions change only at values of one of the samples, so the largest gap is at such a value
     values = np.union1d(before.values, after.values)
     gaps = np.abs(before.shares_at(values) - after.shares_at(values))
     value_of_largest_gap = values[gaps.argmax()]
-    # Deciles for the reader, the value of the gap for the result, the last value to end at 100 %
+    # Rows end at the baseline's deciles, at the largest gap, and at the last value, where both shares are 100 %
     edges = np.unique(np.concatenate((compute_decile_edges(before), [value_of_largest_gap, values[-1]])))
     ends = edges.tolist()
     labels = [f"up to {ends[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(ends))]
-    # How many values are in each range, and which share is at most as large as its end
+    # The number of values in each range, and the cumulative share at its end
     counts = [np.diff(sample.ranks_at(edges), prepend=0).tolist() for sample in (before, after)]
     shares = [sample.shares_at(edges).tolist() for sample in (before, after)]
     rows = tuple(map(Row, labels, ends, *counts, *shares))
@@ -136,7 +145,7 @@ def compare_category_counts(baseline: CategoryCounts, current: CategoryCounts) -
     names = sorted(baseline.keys() | current.keys())
     rows = [create_row(name, baseline.get(name, 0), current.get(name, 0)) for name in names]
     rows.sort(key=lambda row: -row.gap)
-    # The rest is one line, so that both columns still add up to all values
+    # Further categories are one row, so that both columns add up to all values
     shown = rows[:MAX_CATEGORIES]
     further_rows = rows[MAX_CATEGORIES:]
     if further_rows:
@@ -153,9 +162,13 @@ class Underivable(Exception):
 class Derivation:
     """How a distance was computed.
 
-    method: as in constraints.json; None if the check compared nothing. computed: the distance recomputed from the two
-    distributions; None if there is none. correction: what is subtracted from the largest gap for noise, 0 if the method
-    subtracts nothing; None if the distance is not a gap. quantiles: for numbers, at `summary.QUANTILES`, by side.
+    Attributes
+    ----------
+        table: The two distributions.
+        method: As in constraints.json; None if the check compared nothing.
+        computed: The distance, recomputed from the two distributions; None if there is none.
+        correction: What the method subtracts from the largest gap for noise; None if the distance is not a gap.
+        quantiles: For numbers, at `QUANTILES`, by sample.
     """
 
     table: Table
@@ -185,9 +198,15 @@ class Derivation:
 class Explanation:
     """Everything known about one feature, or metric, of a run.
 
-    results: its checks. derivation: of its drift check; if None, no_derivation says why. types: number of cells of the
-    current data by apparent type; for a feature only. lacking: kinds of states that only some of the merged runs have.
-    run, baseline: their locations.
+    Attributes
+    ----------
+        name: Of the feature or metric.
+        run: The folder of the run.
+        results: Its checks.
+        derivation: Of its drift check; None without one, and then `no_derivation` says why.
+        types: For a feature: number of cells of the current data by apparent type.
+        lacking: Kinds of states that only some of the merged runs have.
+        baseline: The folder or file of the baseline.
     """
 
     name: str
@@ -221,7 +240,7 @@ class Explanation:
         """The explanation with categories by number, and without segments."""
         check_results = []
         for check_result in map(remove_described_values, self.results):
-            # What a mistake may be names categories, and this reason classes
+            # A likely mistake names categories, and the reason of this check names classes
             reason = HIDDEN if check_result.check == UNSEEN_CHECK else check_result.reason
             check_results.append(check_result.model_copy(update={"guess": None, "reason": reason}))
         derivation = self.derivation
@@ -245,7 +264,7 @@ class Explanation:
 
 def describe_derivation(result: CheckResult, baseline: FeatureDistribution, current: FeatureDistribution) -> Derivation:
     """How the drift check computed its number. Raises Underivable."""
-    # A distribution without values says why, in words for the reader
+    # A distribution without values has a reason, which is shown to the reader
     for sample, distribution in (("baseline", baseline), ("current data", current)):
         if distribution.reason:
             raise Underivable(f"{sample}: {distribution.reason}")
@@ -253,11 +272,10 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
     distance = None
     quantiles: dict[str, Sequence[float]] = {}
     if baseline.numbers and current.numbers:
-        # The service counts repeated values once, which moves the gap
+        # The service counts repeated values once, which changes the gap
+        ties = Ties.SUMMED
         if result.ties == Ties.LOST.value:
             ties = Ties.LOST
-        else:
-            ties = Ties.SUMMED
         table = compare_numbers(baseline.numbers, current.numbers, ties_lost=ties is Ties.LOST)
         if method and table:
             distance = compare_numeric(baseline.numbers, current.numbers, method=method, ties=ties).distance
@@ -267,7 +285,7 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
                 "baseline": baseline.numbers.step_cdf().quantiles(QUANTILES),
                 "current": current.numbers.step_cdf().quantiles(QUANTILES),
             }
-    # Without a method the table is shown, but no distance
+    # Without a method there is a table, but no distance
     elif baseline.categories and current.categories:
         table = compare_category_counts(baseline.categories, current.categories)
         if method and table:
@@ -289,9 +307,9 @@ def _compute_correction(method: str | None, table: Table) -> float | None:
 
 
 def _convert_row(row: Row) -> dict[str, Json]:
-    """The row without infinite ends of ranges, which JSON numbers can't express; the label shows them."""
+    """The row as a JSON object, with null for an infinite end of its range, which JSON can't express; the label shows it."""
+    # Rows of categories have no `up_to`
     members = {name: value for name, value in asdict(row).items() if value is not None}
-    # A feature may have infinite values, and the last range then has no end
     if math.isfinite(row.up_to or 0.0):
         return members
     return members | {"up_to": None}
@@ -330,7 +348,7 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
     else:
         columns = ("category", "baseline", "current", "p_baseline", "p_current", "gap", "")
         location = f"of {largest.label!r}"
-    # First what both look like, by quantiles
+    # The quantiles of both samples
     if derivation.quantiles:
         header = ("quantile", *(f"{share:.0%}" for share in QUANTILES))
         quantile_rows: list[Sequence[str | float]] = [
@@ -345,12 +363,12 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
         rows.append((row.label, *numbers, _format_remarks(row, table)))
     yield from format_table(columns, rows, width=WIDTH).splitlines()
     yield ""
-    # The arithmetic, with all digits, so that it can be checked by hand
+    # The calculation with all digits, so that it can be checked by hand
     yield f"largest gap {location}: |{largest.baseline_share!r} - {largest.current_share!r}| = {largest.gap!r}"
     if derivation.correction:
         yield f"less what chance does to so few: 1.8 * sqrt((n + m) / (n * m)) = {derivation.correction!r}"
         yield f"  n = {table.n:,} values of the baseline, m = {table.m:,} of the current data"
-    # A test of probabilities decides without a threshold; the distance is only shown then
+    # If a p-value decides, the distance is shown without a threshold
     if derivation.computed is not None and result.adjusted_p is not None:
         yield f"{derivation.method}: {derivation.computed!r}; the test decides, whatever the threshold"
     elif derivation.computed is not None and result.threshold is not None:
@@ -358,7 +376,7 @@ def _write_derivation(derivation: Derivation, result: CheckResult, *, reproduced
         if derivation.computed > result.threshold:
             position = "above"
         yield f"{derivation.method}: {derivation.computed!r}, {position} {result.threshold!r}"
-    # A wrong baseline is far more likely than a wrong program
+    # The usual reason for another distance is another baseline
     if reproduced is False:
         yield f"checks.json says {result.observed!r}: the baseline has been changed since, or another one was named"
 
@@ -383,15 +401,14 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     run, checks = read_published(run_path, CheckResults)
     results = tuple(check for check in checks.checks if name in (check.feature, check.metric))
     if not results:
-        # A data set may have thousands of features, so at most 20 are listed
         subjects = (check.feature or check.metric for check in checks.checks)
         names = [*filter(None, dict.fromkeys(subjects))]
-        hint = did_you_mean(name, names, f"it has {', '.join(names[:20]) or 'none'}", max_names=3)
+        hint = did_you_mean(name, names, f"it has {', '.join(names[:MAX_LISTED_NAMES]) or 'none'}", max_names=3)
         path = join(run.folder, CheckResults.FILE_NAME)
         raise BadInput(f"{path}: has no check of {name!r} among its {len(checks.checks)}; {hint}")
-    # States may be pruned, or be those of a metric; the checks are explained all the same
+    # A metric has no states of features, and states may be pruned; the checks are explained without them
     profile = _read_profile(name, run)
-    # Only of a run with states of features is statistics.json about features
+    # Only if the run has states of features, its statistics.json is about features
     if profile is not None and _has_numbers(name, read_document(run, Statistics)):
         profile = profile.read_as_numbers()
     lacking = tuple(sorted(profile.lacking)) if profile else ()
@@ -399,12 +416,8 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
     drift = explanation.drift
     if profile is None or drift is None:
         return explanation
-    # A named baseline is used as it is, even if the run had another one
-    reference: BaselineReference | None
-    if baseline_path:
-        reference = baselines.to_run(baseline_path)
-    else:
-        reference = read_baseline_reference(run)
+    # A baseline that the user names has priority over that of the run
+    reference = baselines.to_run(baseline_path) if baseline_path else read_baseline_reference(run)
     if reference is not None:
         explanation = replace(explanation, baseline=_name_reference(reference))
     try:
@@ -415,7 +428,7 @@ def explain(name: str, run_path: str, baseline_path: str | None = None) -> Expla
 
 
 def _has_numbers(name: str, statistics: Statistics | None) -> bool:
-    """Whether the run took a column for one of numbers, though some of its cells may be none."""
+    """Whether the run treated a column as numeric, even if some of its cells are no numbers."""
     return statistics is not None and any(
         feature.name == name and feature.inferred_type.is_numeric for feature in statistics.features
     )
@@ -432,7 +445,7 @@ def _read_baseline_distribution(
         distribution = baselines.read_file_baseline(
             reference.constraints or "", reference.statistics
         ).distributions.get(name)
-    # The run's states are read for this feature only
+    # Of the baseline's states only those of this feature are read
     elif is_there(join(reference.folder, PROFILE)):
         profile = _read_profile(name, Run(reference.run_id or "", reference.folder, {}))
         if profile is not None and as_numbers:
@@ -446,9 +459,9 @@ def _read_baseline_distribution(
 
 
 def _read_profile(name: str, run: Run) -> FeatureProfile | None:
-    """The feature's states of a run, wherever that is now; None if there are none."""
+    """The feature's states in a run, which may have moved; None if there are none."""
     content = read_kept_file(run, PROFILE)
-    # A model's quality has no features, and states may have been pruned
+    # States may have been pruned
     if content is None:
         return None
     stored = StoredProfile.read(content, join(run.folder, PROFILE))
@@ -461,7 +474,7 @@ def _count_types(profile: FeatureProfile | None) -> dict[str, int]:
     """The number of cells of the current data by apparent type, for types that occur."""
     if profile is None:
         return {}
-    # The names of types as Deequ and constraints.json have them
+    # Deequ's names of types, as in constraints.json
     types = profile.data_types
     counts = {
         "Integral": types.integral,

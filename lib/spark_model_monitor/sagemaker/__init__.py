@@ -13,6 +13,7 @@ from typing import Any
 
 from spark_model_monitor.sagemaker import clarify, dataset_format, model_monitor, processing, s3
 from spark_model_monitor.sagemaker.analyses import ModelConfig, PDPConfig, SHAPConfig
+from spark_model_monitor.sagemaker.api_client import client
 from spark_model_monitor.sagemaker.clarify import (
     BiasConfig,
     ClarifyBaseliningJob,
@@ -49,7 +50,7 @@ from spark_model_monitor.sagemaker.monitors import (
 from spark_model_monitor.sagemaker.processing import BaseliningJob, MonitoringExecution, ProcessingJob
 from spark_model_monitor.sagemaker.s3 import S3Downloader, S3Uploader
 from spark_model_monitor.sagemaker.sdk import UNAVAILABLE_CLASSES, get_from_sdk, is_installed
-from spark_model_monitor.sagemaker.session import LocalSession, client, get_execution_role
+from spark_model_monitor.sagemaker.session import LocalSession, get_execution_role
 from spark_model_monitor.storage.stand_in import has_stand_in
 
 globals().update(UNAVAILABLE_CLASSES)

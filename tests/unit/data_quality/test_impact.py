@@ -13,7 +13,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.explainability.attribution_measures import AttributionMeasures
 from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
-from spark_model_monitor.reports.history_page.compare import Compared, ComparedSide
+from spark_model_monitor.reports.history_page.compare import RunComparison
+from spark_model_monitor.reports.history_page.compared_side import ComparedSide
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
 DRAWS = 100
@@ -63,7 +64,7 @@ def test_a_large_drift_of_what_moves_nothing_ranks_below_a_smaller_one_that_move
         first["mail"] += collect_alarms(weighted.results)[0].results[0].feature == "used"
         assert [finding.status for finding in weighted.results] == [finding.status for finding in plain.results]
         runs = [_side(run) for run in (baseline, weighted.current)]
-        first["compare"] += Compared(*runs, stored_baseline.attributions).changes[0].name == "used"
+        first["compare"] += RunComparison(*runs, stored_baseline.attributions).changes[0].name == "used"
 
     assert min(first.values()) >= 95, first
 

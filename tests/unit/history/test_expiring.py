@@ -123,7 +123,7 @@ def test_what_a_failed_run_left_goes_and_files_of_others_stay(runs):
     ("kind", "name"), [(PrunableKind.WINDOWS, "_current.json"), (PrunableKind.PAGES, "report.html")]
 )
 def test_a_call_deletes_of_few_hours_and_the_next_one_goes_on(runs, monkeypatch, kind, name):
-    monkeypatch.setattr(maintenance, "MAX_AT_ONCE", 2)
+    monkeypatch.setattr(maintenance, "MAX_HOURS_AT_ONCE", 2)
 
     next_hour = expire(kind, str(runs), None, BEFORE)
     assert next_hour == make_hour(HOURS[2])

@@ -89,7 +89,7 @@ def test_a_feature_counts_as_it_is_beside_the_hour_that_is_its_own(tmp_path):
             statistics.append(("clock:day-1h", "age", RAW | {"rows": 10.0 * hour, "alarmed": hour == 3}))
         history = history.with_window(entry(hour), statistics)
 
-    past = history.select_statistics("clock:day", "b", instead={"age": "clock:day-1h"})
+    past = history.select_statistics("clock:day", "b", other_references={"age": "clock:day-1h"})
 
     assert sorted(rows(past)) == [0.0, 1.0, 20.0]
     assert sorted(past["plan"]["rows"]) == [0.0, 1.0, 2.0, 3.0]

@@ -84,7 +84,7 @@ def test_a_run_that_another_replaces_while_it_is_read_is_compared_by_its_own_fil
             put(folder, number_feature("a", [9.5, 9.5, 9.5]), in_place=True)
         return run
 
-    monkeypatch.setattr("spark_model_monitor.reports.history_page.compare.read_current_run", read_and_replace)
+    monkeypatch.setattr("spark_model_monitor.reports.history_page.compared_side.read_current_run", read_and_replace)
     assert compare(before, after).plain() == undisturbed
 
 

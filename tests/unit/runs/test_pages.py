@@ -223,21 +223,21 @@ def hours(request, tmp_path_factory):
 def test_a_card_shows_the_windows_before_with_the_limit_that_parts_the_violated_ones(hours):
     top, later, hour_findings = hours
     run_folder = str(top / f"2024/03/04/{20 + later}")
-    described = hour_findings._described(None)
+    described = hour_findings._describe_run(None)
     shown = read_neighbour_runs(run_folder, described, hour_findings.files()[SUMMARY])
 
     assert shown.hours["charge"].bad == (False, True, True)
     assert shown.hours["charge"].times == ("18:00", "19:00", "20:00")
     assert shown.hours["charge"].limit == pytest.approx(0.1)
     assert shown.hours["charge"].values[0] < 0.1 < min(shown.hours["charge"].values[1:])
-    [card] = hour_findings._page(described, shown).sections[1].blocks[0].cards
+    [card] = hour_findings._create_page(described, shown).sections[1].blocks[0].cards
     assert card.hours == shown.hours["charge"]
 
 
 def test_neighbours_have_links_where_they_are(hours):
     top, later, hour_findings = hours
     run_folder = str(top / f"2024/03/04/{19 + later}")
-    described = hour_findings._described(None).model_copy(
+    described = hour_findings._describe_run(None).model_copy(
         update={"window": RunContext(HOUR.start - timedelta(hours=1), HOUR.start).window}
     )
 
@@ -247,7 +247,7 @@ def test_neighbours_have_links_where_they_are(hours):
 
 
 def test_a_run_outside_of_an_hours_folder_has_no_windows_before_it(violated, tmp_path):
-    assert read_neighbour_runs(str(tmp_path), violated._described(None), b"") == NO_NEIGHBOUR_RUNS
+    assert read_neighbour_runs(str(tmp_path), violated._describe_run(None), b"") == NO_NEIGHBOUR_RUNS
 
 
 def test_a_violated_run_says_what_to_do_next_and_a_healthy_one_has_nothing_to_do(violated):

@@ -77,7 +77,7 @@ def import_notebook(options: Namespace) -> int:
     """Translate the import lines of a SageMaker SDK notebook for this package, and print what can't be translated."""
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.imports.notebook import import_notebook
-    from spark_model_monitor.sagemaker.session import is_answered
+    from spark_model_monitor.sagemaker.api_client import is_answered
 
     # Which names exist here is asked of the package, so that no list can be out of date
     import_notebook(options.notebook, options.output, frozenset(ours.__all__), sys.stdout, is_answered)
@@ -103,7 +103,7 @@ def leave(options: Namespace) -> int:
     import spark_model_monitor.sagemaker as ours
     from spark_model_monitor.integrations.leaving.leaving_command import LeaveRequest, leave
     from spark_model_monitor.running.runtime.logs import start_logging
-    from spark_model_monitor.sagemaker.session import is_answered
+    from spark_model_monitor.sagemaker.api_client import is_answered
 
     # A request has a member for each of the flags
     settings = {name: value for name, value in vars(options).items() if name in LeaveRequest.__annotations__}

@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.value_class import value_class
 
-Numbers: TypeAlias = NDArray[np.float64]  # one a customer; shape (rows,)
+Numbers: TypeAlias = Doubles  # one a customer; shape (rows,)
 LABEL = "churned"
 SCORE = "churn_probability"
 FEATURES = (
@@ -180,7 +181,7 @@ def draw_customers(rows: int, rng: np.random.Generator, *, missing_share: float)
     return customers
 
 
-def draw_labels(customers: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.int64]:
+def draw_labels(customers: pd.DataFrame, rng: np.random.Generator) -> Integers:
     """1 for the customers that leave, by `TRUTH`; shape (rows,)."""
     return (rng.random(len(customers)) < TRUTH.probability(customers)).astype(np.int64)
 
@@ -190,7 +191,7 @@ def score(customers: pd.DataFrame) -> Numbers:
     return MODEL.probability(customers).round(4)
 
 
-def decide(scores: Numbers) -> NDArray[np.int64]:
+def decide(scores: Numbers) -> Integers:
     """The model's predicted label: 1 where the score is above `DECISION_THRESHOLD`; shape (rows,)."""
     return (scores > DECISION_THRESHOLD).astype(np.int64)
 

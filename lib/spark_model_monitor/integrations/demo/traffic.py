@@ -18,6 +18,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, OutputFailed
 from spark_model_monitor.integrations.demo import churn
+from spark_model_monitor.statistics.array_types import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 ENDPOINT = "churn"
@@ -208,10 +209,10 @@ class _Hour:
 
     number: int
     start: datetime
-    milliseconds: NDArray[np.int64]  # since `start`, ascending
+    milliseconds: Integers  # since `start`, ascending
     sent: pd.DataFrame  # as the caller sent it, the fault included
     answered: pd.DataFrame  # prediction, probability
-    labels: NDArray[np.int64]
+    labels: Integers
     clients: NDArray[np.str_]
     event_ids: tuple[UUID, ...]
     inference_ids: tuple[UUID, ...]
@@ -246,7 +247,7 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         )
 
 
-def _with_fault(customers: pd.DataFrame, hit: NDArray[np.bool_], fault: Defect) -> pd.DataFrame:
+def _with_fault(customers: pd.DataFrame, hit: Flags, fault: Defect) -> pd.DataFrame:
     # A product of decimals has trailing digits (32.84 * 100 = 3284.0000000000005) that no caller would send.
     faulty = (customers[fault.feature] * fault.factor).round(2)
     sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(hit, customers[fault.feature])})

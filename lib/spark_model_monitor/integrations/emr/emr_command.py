@@ -19,7 +19,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.integrations.emr import endings
 from spark_model_monitor.integrations.emr.emr_runs import ServiceRun, UploadSet, build_request, get_jar, get_spark_line
-from spark_model_monitor.running.configuration.command_line import NAMING, PREVIOUS
+from spark_model_monitor.running.configuration.command_line import PATH_FLAGS, PREVIOUS
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
@@ -158,7 +158,7 @@ def _check_config(request: SubmitRequest) -> JobConfig:
 
 def _list_remarks(config: JobConfig) -> Iterator[str]:
     """Likely unintended effects of the job's options."""
-    for flag in NAMING:
+    for flag in PATH_FLAGS:
         path = getattr(config, flag.removeprefix("--").replace("-", "_")) or PREVIOUS
         # A remark and no error: a path may exist on every node of a cluster
         if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):

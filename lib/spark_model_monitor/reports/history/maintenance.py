@@ -74,29 +74,30 @@ def rebuild_history(folder: str) -> WindowHistory:
                 if reference is None or described is None:
                     raise BadInput("it does not say which baseline it was compared with")
                 # Runs share baselines; each is read and decoded once
-                if (run_id := reference.run_id or reference.constraints) not in baselines:
+                run_id = reference.run_id or reference.constraints
+                if run_id not in baselines:
                     if reference.folder is not None:
                         baselines[run_id] = read_run_baseline(reference.folder)
                     else:
                         baselines[run_id] = read_file_baseline(reference.constraints or "", reference.statistics)
-                # A window of its own, the hour of the folder, or none, as the run itself named it
+                # The run's own window, or the hour of its folder
                 name = time = ""
                 if described.window:
                     name = f"{described.window.start}/{described.window.end}"
                     time = described.window.end
                 elif hour_start := parse_hour_of_path(join(path, "")):
                     name = time = format_moment(hour_start)
-                # Relative, so that the tree can be moved
-                below = path.removeprefix(join(folder, ""))
-                entry = WindowEntry(time, name, run.run_id, below, str(run_id), bool(described.violations))
+                # A relative path, so that the tree can be moved
+                relative = path.removeprefix(join(folder, ""))
+                entry = WindowEntry(time, name, run.run_id, relative, str(run_id), bool(described.violations))
                 history = _add_run(history, entry, baselines[run_id], run)
-            # One window less is better than no history
+            # A run that can't be read costs its window, not the whole history
             except MonitorError as error:
                 log.warning("%s: is left out of the history: %s", path, error)
         # Writing an empty history would hide that the folder was the wrong one
         if not history.table.num_rows:
             raise BadInput(f"{folder}: has no monitoring run of data quality in hour folders below it")
-        # What people accepted isn't in the states, so it is applied again
+        # Accepted alarms aren't in the states, so decisions are applied again
         for decision in read_decisions(folder):
             history = history.with_accepted(decision.window or "", decision.features)
         write_history(history)
@@ -108,10 +109,10 @@ def _add_run(history: WindowHistory, entry: WindowEntry, baseline: Any, run: Run
     state = from_parquet(read_run_file(run, PROFILE), join(run.folder, PROFILE))
     extended_baseline: Any = history.extend_baseline(baseline, entry.time, entry.baseline)
     checks = read_document(run, CheckResults)
-    # Without results nothing was an alarm
+    # A run without results had no alarms
     if checks is None:
         return history.with_window(entry, extended_baseline.raw_statistics(state))
-    # Alarms and doubts are taken from the run: a later release might judge otherwise
+    # Outcomes are those of the run: this release might judge differently
     violated = find_lost_examples(checks.checks)
     unsure_features = find_unsure_features(checks.checks)
     unsure = {feature.name for feature in unsure_features}
@@ -146,16 +147,18 @@ class PrunableKind(Enum):
     WINDOWS = "windows"
 
 
-OF_HOURS = (PrunableKind.CAPTURES, PrunableKind.MERGED, PrunableKind.WINDOWS)  # folders `yyyy/mm/dd/hh`
+HOUR_FOLDER_KINDS = (PrunableKind.CAPTURES, PrunableKind.MERGED, PrunableKind.WINDOWS)  # whole folders `yyyy/mm/dd/hh`
 
-OF_A_RUN = (PrunableKind.PAGES, PrunableKind.STATES)
-"""Files, or folders of them, that the commit of a run names until they go."""
+RUN_FILE_KINDS = (PrunableKind.PAGES, PrunableKind.STATES)
+"""Files, or folders of files, that the commit of a run names until they are deleted."""
 
 
 @value_class
 class Prunable:
-    """A file or folder that can be pruned. time: the start of its age. output: the output path of the runs that
-    wrote it; None for captures."""
+    """A file or folder that can be pruned.
+
+    time: when its age begins. output: the output path of the runs that wrote it; None for captures.
+    """
 
     kind: PrunableKind
     path: str
@@ -167,10 +170,16 @@ class Prunable:
 
 @value_class
 class Trees:
-    """Where to look: folders of captures, output paths of merges, and output paths of runs or folders above them.
+    """What to prune, and where.
 
-    pages: whether to prune the pages of runs in hour folders. keep_windows: how many of each schedule's latest runs to
-    keep; the others are pruned with all their files. None: keep all. may_empty: whether a schedule may lose all its runs.
+    Attributes
+    ----------
+        captures: Folders of captures.
+        merged: Output paths of merges.
+        reports: Output paths of runs, or folders above them.
+        pages: Whether to prune the pages of runs in hour folders.
+        keep_windows: How many of each schedule's latest runs to keep; the others are pruned with all their files. None: all.
+        may_empty: Whether a schedule may lose all its runs.
     """
 
     captures: Sequence[str] = ()
@@ -196,7 +205,7 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
     if trees.pages or trees.keep_windows is not None:
         candidates += [candidate for path in trees.reports for candidate in _find_runs(trees, path, before)]
     old_items = [candidate for candidate in candidates if candidate.time <= before]
-    # What lies in a window that goes as a whole is not listed again
+    # Items inside a window that is pruned as a whole are not listed separately
     window_folders = tuple(
         join(candidate.path, "") for candidate in old_items if candidate.kind is PrunableKind.WINDOWS
     )
@@ -208,8 +217,7 @@ def find_prunable(trees: Trees, before: datetime) -> list[Prunable]:
 def prune(prunables: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None:
     """Delete what is listed, and the folders of days, months and years that become empty.
 
-    outputs: also finish, at and below these paths, a prune that was killed, even if it left nothing to do, and clean up
-    hour folders of runs that were stopped.
+    outputs: paths at and below which to finish a prune that was killed, and to clean up hour folders of stopped runs.
     Raises OutputHeld if a run holds an output for longer than the wait.
     """
     for output_path, group in groupby(prunables, attrgetter("output")):
@@ -220,19 +228,19 @@ def prune(prunables: Sequence[Prunable], *, outputs: Sequence[str] = ()) -> None
 
 
 def _prune_output(output_path: str | None, prunables: Sequence[Prunable], wait: timedelta = WAIT) -> None:
-    # Held, so that no run reads captures or writes a page meanwhile; captures have no output
+    # The output is held, so that no run reads or writes these files meanwhile; captures have no output
     with hold(output_path, wait) if output_path else nullcontext():
-        # A commit names no file that is gone, whenever this is killed
+        # First the commit, then the files: if this is killed in between, the commit names no deleted file
         if output_path:
-            files = [prunable.path for prunable in prunables if prunable.kind in OF_A_RUN]
-            # Whichever of the output's runs they belong to
+            files = [prunable.path for prunable in prunables if prunable.kind in RUN_FILE_KINDS]
+            # The names in the commit, without the folder of a run
             names = {_RUN_FOLDER.sub("", _name_below(output_path, path)) for path in files}
             remove_from_commit(names, output_path)
         for prunable in prunables:
             _delete(prunable)
     # Folders of windows become empty only after the lease in them is gone, too
     for prunable in prunables:
-        if prunable.kind in OF_HOURS:
+        if prunable.kind in HOUR_FOLDER_KINDS:
             _delete_if_empty(prunable.path)
 
 
@@ -243,16 +251,16 @@ def _name_below(hour_folder: str, path: str) -> str:
 
 
 def _finish_stopped_prunes(top: str) -> None:
-    """Briefly hold every held output, which cleans it up if its run is dead or left that to the next run there; an hour
-    folder may never see another run.
+    """Clean up outputs at and below a folder whose run or prune was killed. The next run would do this, but an hour folder may
+    never get another run.
     """
     if not is_there(top):
         return
     files = storage_of(top).walk(top, hidden=True)
-    # Leases and notes of commits are all that a killed process leaves
+    # A killed process leaves its lease, and a note of what it was publishing
     left = [file.path for file in files if file.name.startswith((PREFIX, f".{PREFIX}", UNFINISHED))]
     for folder in sorted({path.rpartition("/")[0].removesuffix(f"/{RUNS}") for path in left}):
-        # No wait: what is held by a living run isn't left over
+        # Taking the lease cleans up. Without a wait: an output that a living run holds needs no clean-up
         with suppress(OutputHeld), hold(folder, timedelta(0)):
             if HOUR_FOLDERS.match(folder):
                 forget_unfinished(folder)
@@ -268,7 +276,7 @@ def _delete_empty_hours(top: str) -> None:
         if not is_hour:
             _delete_empty_hours(folder)
         if is_hour or DATE_FOLDER.fullmatch(folder.rpartition("/")[2]):
-            # From the innermost on; the system deletes none that has a file, whatever a listing that failed would say
+            # The innermost first. rmdir refuses folders with files, so that no file is lost
             for inner, _, _ in os.walk(local_path(folder), topdown=False):
                 with suppress(OSError):
                     os.rmdir(inner)
@@ -277,20 +285,19 @@ def _delete_empty_hours(top: str) -> None:
 DATE_FOLDER = re.compile(r"\d{4}|\d{2}")  # a year, or a month or a day
 
 
-def count_totals(items: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
+def count_totals(prunables: Sequence[Prunable]) -> Mapping[PrunableKind, tuple[int, int]]:
     """Number of files and bytes of each kind."""
-    return {
-        kind: (
-            sum(item.files for item in items if item.kind is kind),
-            sum(item.size_bytes for item in items if item.kind is kind),
-        )
-        for kind in PrunableKind
-    }
+    totals = {}
+    for kind in PrunableKind:
+        prunables_of_kind = [prunable for prunable in prunables if prunable.kind is kind]
+        files = sum(prunable.files for prunable in prunables_of_kind)
+        totals[kind] = files, sum(prunable.size_bytes for prunable in prunables_of_kind)
+    return totals
 
 
 def _find_hours(kind: PrunableKind, top: str) -> Iterator[Prunable]:
     for folder, hour in _list_hour_folders(top):
-        # A wrong folder must not cost somebody's runs
+        # With a wrong folder somebody's runs would be deleted
         if is_there(join(folder, CURRENT)):
             raise BadConfiguration(
                 f"{folder}: is the output path of a run, not an hour of {kind.value}; name the folder above it by --reports"
@@ -317,12 +324,9 @@ def _find_quarantines(top: str) -> Iterator[Prunable]:
             continue
         files = [*_list_unless_gone(storage_of(folder).list_files, folder)]
         hour = parse_hour_of_path(folder)
-        # Milliseconds; an empty quarantine dates from 1970 and can go
-        youngest = max((file.modified_ms for file in files), default=0) / 1000
-        if hour:
-            time = hour + HOUR
-        else:
-            time = datetime.fromtimestamp(youngest, timezone.utc)
+        # An empty quarantine dates from 1970, so it can be deleted
+        youngest_seconds = max((file.modified_ms for file in files), default=0) / 1000
+        time = hour + HOUR if hour else datetime.fromtimestamp(youngest_seconds, timezone.utc)
         yield _create_item(PrunableKind.QUARANTINE, folder, time, files, top)
 
 
@@ -343,7 +347,7 @@ def _list_folders(top: str) -> Iterator[str]:
 
 
 def _list_unless_gone(look: Callable[[str], Iterable[Listed]], folder: str) -> Iterator[Listed]:
-    """What is found in a folder; nothing if another prune has deleted it in the meantime."""
+    """The items that `look` finds in a folder; none if another prune has deleted the folder meanwhile."""
     try:
         yield from look(folder)
     except BadInput:
@@ -368,17 +372,16 @@ def _find_runs(trees: Trees, top: str, before: datetime) -> Iterator[Prunable]:
     for schedule, runs in schedules.items():
         latest_first = sorted(runs, reverse=True)
         newest, _ = latest_first[0]
-        # As with a clock that is ahead
+        # A mistake, such as a clock that is ahead, must not delete all runs
         if trees.keep_windows == 0 and newest <= before and not trees.may_empty:
             raise BadConfiguration(
                 f"{schedule}: all {len(runs)} windows would go, the newest of {format_moment(newest)}; keep the newest by "
                 "--keep-windows 1, correct the time by --now, or write --all if the model is retired"
             )
-        # Whole windows beyond the number; of the others at most the pages
-        if trees.keep_windows is None:
+        # Whole windows beyond the number to keep; of the others at most the pages
+        keep_count = trees.keep_windows
+        if keep_count is None:
             keep_count = len(runs)
-        else:
-            keep_count = trees.keep_windows
         for hour, folder in latest_first[keep_count:]:
             yield from _find_in_run(PrunableKind.WINDOWS, folder, hour)
         for hour, folder in latest_first[:keep_count] if trees.pages else ():
@@ -393,7 +396,7 @@ def _has_run(folder: str) -> bool:
 
 
 def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Prunable]:
-    """What is of a kind in the hour folder of a run."""
+    """The items of one kind in the hour folder of a run: windows, pages or states."""
     files = [*_list_unless_gone(_list_run_files, folder)]
     if kind is PrunableKind.WINDOWS:
         yield _create_item(kind, folder, hour, files, folder)
@@ -411,16 +414,16 @@ def _find_in_run(kind: PrunableKind, folder: str, hour: datetime) -> Iterator[Pr
                 yield _create_item(kind, path, hour, states, folder)
 
 
-MAX_AT_ONCE = 48
-"""Hours of a schedule of which something is deleted in one pass: two days, so that years are gone after some days."""
+MAX_HOURS_AT_ONCE = 48
+"""Hours of a schedule that one pass empties. Two days an hour keep a pass short, and delete years within some days."""
 
 
 def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetime) -> datetime:
-    """Delete windows, pages or states of runs in the hour folders right below `top`, the oldest first, and of so many hours
-    that a pass does not take long.
+    """Delete windows, pages or states of runs in the hour folders right below `top`, the oldest first, of at most
+    `MAX_HOURS_AT_ONCE` hours.
 
     start: the first hour that may have some; None: the oldest. Returns the hour at which the next call goes on, at most
-    `before`. Raises as `prune`, except that it ends at a window that another process holds.
+    `before`. Raises as `prune`, but returns at a window that another process holds.
     """
     if not is_there(top):
         return before
@@ -433,9 +436,9 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
         if not expired:
             continue
         # The rest is left to the next pass
-        if num_expired == MAX_AT_ONCE:
+        if num_expired == MAX_HOURS_AT_ONCE:
             return hour
-        # No wait for whoever holds this window: the next pass comes back to it
+        # A window that another process holds is left to the next pass
         try:
             _prune_output(folder, expired, timedelta(0))
         except OutputHeld:
@@ -445,7 +448,7 @@ def expire(kind: PrunableKind, top: str, start: datetime | None, before: datetim
 
 
 def _has_only_remains(folder: str) -> bool:
-    """Whether an hour folder is empty, or has only what a run leaves that fails."""
+    """Whether an hour folder is empty, or has only files that a failed run leaves."""
     for file in _list_unless_gone(_list_run_files, folder):
         name = _name_below(folder, file.path)
         # A failed run leaves its message and maybe a quarantine
@@ -457,8 +460,8 @@ def _has_only_remains(folder: str) -> bool:
 def _list_hours_between(
     top: str, start: datetime | None, before: datetime, below: str = ""
 ) -> Iterator[tuple[str, datetime]]:
-    """The folders `yyyy/mm/dd/hh` right below `top` from an hour on and before another, in order; empty folders of days,
-    months and years before it are deleted.
+    """The folders `yyyy/mm/dd/hh` right below `top` from one hour up to another, in order. Empty folders of days, months and
+    years on the way are deleted.
     """
     first = f"{start:/%Y/%m/%d/%H}" if start else ""
     last = f"{before:/%Y/%m/%d/%H}"
@@ -500,18 +503,18 @@ def _delete(item: Prunable) -> None:
     if item.kind is not PrunableKind.WINDOWS:
         remove(item.path)
         return
-    # A prune that is killed leaves a note by which the next one finds the rest, and no commit that names what is gone
+    # If this is killed, the next prune finds the rest by this note
     run = run_before(item.path)
     if run is not None:
         note_unfinished(run, item.path)
-    # The lease goes with its context
+    # The lease is deleted when it is given back
     for file in _list_run_files(item.path):
         if not file.name.startswith(PREFIX):
             remove(file.path)
 
 
 def _delete_if_empty(hour: str) -> None:
-    """Delete the folder of an hour if it has no file, and those of its day, month and year that others don't fill."""
+    """Delete the folder of an hour if it has no file, and then those of its day, month and year."""
     folder = hour
     for _ in range(HOUR_LEVELS):
         if is_there(folder):

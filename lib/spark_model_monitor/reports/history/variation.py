@@ -1,15 +1,15 @@
 """How the data has varied so far: `history.parquet` of the monitored windows.
 
-It has the raw statistics of each feature, one row per window and reference. The history of runs in hour folders is
-stored above them, like their alerts, the history of any other output path in it; it keeps the last `MAX_WINDOWS`. A
-rerun replaces the rows of its window. Layout: docs/reference/formats.md.
+It has the raw statistics of each feature, one row per window and reference. For runs in hour folders it lies above these
+folders, like their alerts; for any other output path it lies in that path. It keeps the last `MAX_WINDOWS` windows. A
+rerun replaces the rows of its window. Layout: docs/reference/formats.md. Driver only.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from spark_model_monitor.documents.run_description import parse_moment
 from spark_model_monitor.errors import BadState
@@ -44,6 +43,7 @@ from spark_model_monitor.reports.history.archive import (
     split_by_feature,
 )
 from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
+from spark_model_monitor.statistics.array_types import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.seasonality import (
@@ -70,12 +70,16 @@ log = logging.getLogger(__name__)
 
 HISTORY = "history.parquet"
 
-MAX_WINDOWS = 336  # Source: D4.2
+MAX_WINDOWS = 336  # windows in the file: two weeks of hours. Source: D4.2
 MAX_EXAMPLES = 32
-"""The first windows of a baseline that show how a feature varies; then that is settled. A change that lasts is thus not
-learnt as normal. Source: D4.2; Montgomery 2013, "Statistical quality control", phases I and II.
+"""The first windows of a baseline, from which a feature's variation is learnt. Later windows are not learnt from, so that a
+lasting change doesn't become normal. Source: D4.2; Montgomery 2013, "Statistical quality control", phases I and II.
 """
-MIN_HOURS = 2  # hours of the day at which windows end, for a column to follow the clock
+MIN_HOURS_OF_DAY = (
+    2  # different hours of the day at which windows end; with fewer, columns can't follow the time of day
+)
+MAX_SEASONS = 14  # earlier windows of one season whose states are added: two weeks of days. Source: D4.3
+SEARCHED_MULTIPLE = 3  # times as many windows are searched for windows without an alarm. Source: D4.3
 
 _HISTORY = pa.schema(
     [
@@ -88,13 +92,21 @@ _HISTORY = pa.schema(
 )
 
 
-_REQUIRED_COLUMNS = (*_HISTORY.names[: _HISTORY.names.index(OUTCOME)], "feature", "rows")  # that are never null
+_REQUIRED_COLUMNS = (*_HISTORY.names[: _HISTORY.names.index(OUTCOME)], "feature", "rows")  # columns without nulls
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class WindowEntry:
-    """A monitored window. time: its end. folder: its run's, relative to the history's folder. baseline: the run id of
-    the baseline it was compared with, empty without one. alarmed: whether it had violations that nobody accepted.
+    """A monitored window.
+
+    Attributes
+    ----------
+        time: Its end.
+        window: Its name: start and end.
+        run_id: Of its run.
+        folder: The folder of its run, relative to the history's folder.
+        baseline: The run id of the baseline that it was compared with; empty without one.
+        alarmed: Whether it had violations that nobody accepted.
     """
 
     time: str
@@ -107,7 +119,10 @@ class WindowEntry:
 
 @value_class(slots=False)
 class WindowHistory:
-    """The windows so far. folder: its location."""
+    """The windows so far.
+
+    folder: the folder of the file. table: a row for each feature of a window and reference, with the columns of `_HISTORY`.
+    """
 
     folder: str
     table: pa.Table
@@ -115,7 +130,7 @@ class WindowHistory:
     @cached_property
     def entries(self) -> list[WindowEntry]:
         """Every window, ordered by time."""
-        # A window has a row for each feature and reference; it was an alarm if one of them was
+        # A window has a row for each feature and reference; it had an alarm if one of them had
         names = list(WindowEntry.__dataclass_fields__)
         if self.table.num_rows:
             table = self.table.group_by(names[:-1]).aggregate([("alarmed", "max")])
@@ -126,7 +141,7 @@ class WindowHistory:
 
     def select_before(self, time: str) -> WindowHistory:
         """The windows that ended before a time."""
-        # The usual case, the newest window, needs no copy of the table
+        # For the newest window, the usual case, the table isn't copied
         if not self.table.num_rows or pc.max(self.table["time"]).as_py() < time:
             return self
         return replace(self, table=self.table.filter(pc.less(self.table["time"], time)))
@@ -135,16 +150,16 @@ class WindowHistory:
         self,
         reference: str,
         baseline: str | None = None,
-        instead: Mapping[str, str] | None = None,
+        other_references: Mapping[str, str] | None = None,
     ) -> StatisticsByFeature:
-        """The raw statistics relative to a reference, of windows without an alarm, accepted or not; relative to the
-        baseline, of examples.
-        baseline: only windows compared with it. instead: features whose windows count relative to another reference, if
-        they have that.
+        """The raw statistics relative to a reference, of windows that had no alarm. Relative to the baseline: of examples.
+
+        baseline: its run id; only windows that were compared with it. other_references: by feature, the reference whose windows
+        replace those of `reference` where it has them.
         """
         is_selected = self._match(reference=reference, baseline=baseline)
-        # Feature by feature: where the other reference has a window, it replaces that of the hour
-        for name, other_reference in (instead or {}).items():
+        # Feature by feature: a window of the other reference replaces the same window of this one
+        for name, other_reference in (other_references or {}).items():
             is_feature = self._match(feature=name, baseline=baseline)
             is_other = is_feature & self._match(reference=other_reference)
             is_replaced = is_feature & self._match_any("window", self.table["window"].filter(is_other))
@@ -155,10 +170,10 @@ class WindowHistory:
         return split_by_feature(table)
 
     def rows(self, name: str = NUMBER_OF_ROWS) -> list[tuple[datetime, float, float]]:
-        """The end of each window, its rows and, for `NEWEST_ROW`, its age in minutes; without windows in which that was
-        an alarm.
+        """By window: its end, its number of rows and, if `name` is `NEWEST_ROW`, its age in minutes. Windows in which that was
+        an alarm are left out.
         """
-        # An accepted number of rows is one to expect, either way
+        # Accepted windows are included: their number of rows can be expected again
         table = self.table.filter(self._match(feature=name, reference=WINDOW) & ~self.is_alarmed)
         times = map(parse_moment, table["time"].to_pylist())
         ages = table["far"].fill_null(0.0).to_pylist()
@@ -167,13 +182,11 @@ class WindowHistory:
     def with_window(
         self, entry: WindowEntry, statistics: Iterable[tuple[str, str, Mapping[str, float]]]
     ) -> WindowHistory:
-        """The history with a window, replacing its earlier rows. statistics: reference, feature, its raw statistics, and
-        whether it was an alarm if that differs from the window.
+        """The history with a window, replacing its earlier rows. statistics: reference, feature, and its raw statistics with
+        whether it had an alarm, if that differs from the window.
         """
-        entry_members = {name: getattr(entry, name) for name in WindowEntry.__dataclass_fields__}
-        rows = [
-            {**entry_members, "reference": reference, "feature": name, **raw} for reference, name, raw in statistics
-        ]
+        members = asdict(entry)
+        rows = [{**members, "reference": reference, "feature": name, **raw} for reference, name, raw in statistics]
         # A window that runs again must not count twice
         table = self.table.filter(pc.not_equal(self.table["window"], entry.window))
         if rows:
@@ -186,7 +199,7 @@ class WindowHistory:
         names = [*features]
         if names:
             is_accepted = is_accepted & self._match_any("feature", names)
-        # An accepted change is no example: beside it, the opposite one would look usual. What nobody could tell is one
+        # Only windows without a change become examples: from an accepted change, the opposite one would be learnt as usual
         is_change = self.is_alarmed | _are_accepted(self.table)
         accepted_outcome = pc.if_else(is_change, ACCEPTED, UNCHANGED)
         outcome = pc.if_else(is_accepted, accepted_outcome, self.table[OUTCOME])
@@ -196,12 +209,10 @@ class WindowHistory:
         return replace(self, table=table)
 
     def read_first_windows(self, baseline: str, names: Collection[str]) -> list[dict[str, FeatureProfile]]:
-        """The states of columns in the first windows without an alarm that were compared with a baseline, as many as show how a
-        column varies.
-        """
+        """The states of columns in the first `MIN_WINDOWS` windows without an alarm that were compared with a baseline."""
         windows: list[dict[str, FeatureProfile]] = []
         for window_entry in self.entries:
-            # An accepted window is no alarm, and one whose states are gone is passed over
+            # An accepted window counts as one without an alarm; a window whose states are gone is skipped
             if len(windows) < MIN_WINDOWS and window_entry.baseline == baseline and not window_entry.alarmed:
                 profile = self._read_profile(window_entry)
                 if profile is not None:
@@ -209,11 +220,9 @@ class WindowHistory:
         return windows
 
     def extend_baseline(self, quality_baseline: QualityBaseline, time: str, baseline: str) -> QualityBaseline:
-        """What to compare the window that ends at `time` with: the baseline with the windows before it, and with
-        references made of their states.
-        """
+        """The baseline for the window that ends at `time`, extended by the windows before it. baseline: its run id."""
         earlier_history = self.select_before(time)
-        # States of the past, then numbers about the past, the clock's last
+        # The sums of states that the reference names ask for, and the statistics relative to them
         references = {}
         for reference, names in quality_baseline.wanted_references.items():
             profile = earlier_history.profile(reference, time, names)
@@ -226,22 +235,22 @@ class WindowHistory:
             hours, seasons = earlier_history.choose_seasons(baseline, time, quality_baseline.names)
         for name, lasting_values in earlier_history.find_lasting_values(baseline).items():
             seasons[name] = replace(seasons.get(name, Season()), lasting_values=lasting_values)
-        # Relative to this baseline only: distances from another one don't compare
+        # Only windows of this baseline: distances from different baselines can't be compared
         past[BASELINE] = earlier_history.select_statistics(BASELINE, baseline)
         moved_references = {name: season.like for name, season in seasons.items() if season.like != CLOCK_DAY}
-        past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, instead=moved_references)
+        past[CLOCK_DAY] = earlier_history.select_statistics(CLOCK_DAY, baseline, moved_references)
         return quality_baseline.with_history({**references, **hours}, past, seasons)
 
     def find_lasting_values(self, baseline: str) -> dict[str, tuple[str, float, float]]:
-        """The texts that had values which the baseline lacks, and were an alarm, in each window of the last week or more; with
-        what `Season` has of them.
+        """The text features that had an alarm and values which the baseline lacks in each window of the last week or longer.
+
+        By feature: since when, the number of rows with such values, and of all rows. A member of `Season`.
         """
         table = self.table.filter(self._match(reference=BASELINE, baseline=baseline))
         # Values that the baseline lacks, in windows that were an alarm
         is_new = pc.and_(table["alarmed"], pc.fill_null(pc.greater(table["unseen"], 0), False))
         table = table.append_column("is_new", is_new)
         is_last = pc.equal(table["time"], pc.max(table["time"]))
-        # Mostly none
         lasting_values = {}
         for name in table["feature"].filter(pc.and_(table["is_new"], is_last)).to_pylist():
             # The windows after the last one without such values
@@ -258,16 +267,18 @@ class WindowHistory:
     def choose_seasons(
         self, baseline: str, time: str, names: Collection[str] = ()
     ) -> tuple[dict[str, Profile], dict[str, Season]]:
-        """Features that may follow the clock, as they were at the hour of the window that ends at `time`: sums of their
-        states by reference, and what is known about each. names: of all features.
+        """What features that may be seasonal are compared with in the window that ends at `time`.
+
+        names: all features. Returns the sums of the states of earlier windows of the same season, by reference, and the season
+        of each feature.
         """
         ended = parse_moment(time)
-        # Entries by how many minutes before this window they ended
+        # Entries by the number of minutes from their end to the end of this window
         windows = {
             (ended - parse_moment(entry.time)) // timedelta(minutes=1): entry
             for entry in self.select_before(time).entries
         }
-        # All at one hour: one window a day, for which weekdays matter instead of hours
+        # If all windows end at the same hour of the day, there is one a day, and weekdays matter instead of hours
         lookback_minutes = LOOKED_BACK * DAY + 60
         hours_of_day = {back % DAY for back in windows if back <= lookback_minutes}
         are_daily = hours_of_day == {0}
@@ -276,7 +287,7 @@ class WindowHistory:
         windows = {back: entry for back, entry in windows.items() if back <= lookback_minutes}
         # How far each feature was from the baseline in those windows
         past_by_feature = self._read_past_hours(BASELINE, baseline, windows)
-        # Features of which enough days are known, and those that may follow the clock
+        # Features of which enough days are known, and features that may be seasonal
         if are_daily:
             learnt = {name for name, past in past_by_feature.items() if not past.is_new_weekday}
             seasonal = {name: past for name, past in past_by_feature.items() if past.weekdays_differ}
@@ -285,15 +296,15 @@ class WindowHistory:
             seasonal = {name: past for name, past in past_by_feature.items() if past.may_be_seasonal}
         new_names = set(names) - learnt
         seasons = dict.fromkeys(new_names, Season(is_new=True))
-        if not seasonal or (len(hours_of_day) < MIN_HOURS and not are_daily):
+        if not seasonal or (len(hours_of_day) < MIN_HOURS_OF_DAY and not are_daily):
             return {}, seasons
-        # How far they were from the references of the clock that earlier windows were compared with
+        # How far each feature was from the seasonal references in those windows
         past_hours = {reference: self._read_past_hours(reference, baseline, windows) for reference in CLOCK}
         if are_daily:
             weekdays = past_hours[CLOCK_DAY]
             minutes_back = {name: select_weekday_windows(past, weekdays.get(name)) for name, past in seasonal.items()}
             sums = self._add_windows(minutes_back, windows)
-            # Only features that have states of such days get a season
+            # Only features with states of such days get a season
             known_seasons = {}
             for name in [feature.name for feature in sums.get(CLOCK_DAY, ())]:
                 is_learnt = bool(seasonal[name].find_similar_weeks())
@@ -312,7 +323,7 @@ class WindowHistory:
         windows: Mapping[int, WindowEntry],
         ended: datetime,
     ) -> tuple[dict[str, list[FeatureProfile]], dict[str, Season]]:
-        """`clock` for several windows a day, of the same hour. past_hours: by reference and feature."""
+        """As `choose_seasons`, for several windows a day: the season is the hour. past_hours: by reference and feature."""
         minutes_back = {}
         like: dict[str, str] = {}
         unlike: dict[str, frozenset[str]] = {}
@@ -323,9 +334,11 @@ class WindowHistory:
             }
             like[name], unlike[name], reference_hours = compare_with_hour(past_by_reference, ended)
             weeks = past_hours[CLOCK_WEEK].get(name)
-            odd = () if weeks is None else weeks.alarmed_backs
-            selected = select_hour_windows(reference_hours, ended, windows, odd, weekly=past.weekdays_differ)
-            # References whose earlier windows were unlike the feature at this hour are left out for it
+            alarmed_minutes = () if weeks is None else weeks.alarmed_backs
+            selected = select_hour_windows(
+                reference_hours, ended, windows, alarmed_minutes, weekly=past.weekdays_differ
+            )
+            # A reference that the feature was unlike at this hour is left out
             minutes_back[name] = {
                 reference: minutes
                 for reference, minutes in selected.items()
@@ -346,8 +359,9 @@ class WindowHistory:
     def _add_windows(
         self, minutes_back: Mapping[str, Mapping[str, tuple[int, ...]]], windows: Mapping[int, WindowEntry]
     ) -> dict[str, list[FeatureProfile]]:
-        """The sums of features' states, by reference. backs: the windows of each feature and reference. windows: by minutes
-        back.
+        """The sums of features' states over windows, by reference.
+
+        minutes_back: by feature and reference, the windows to add, by their minutes before this window. windows: all of them.
         """
         # Each window's file is read once, however many features use it
         used: set[int] = set()
@@ -360,8 +374,8 @@ class WindowHistory:
         sums: dict[str, list[FeatureProfile]] = {}
         for name, by_reference in minutes_back.items():
             for reference, minutes in by_reference.items():
-                parts = [profiles[back][name] for back in minutes if name in profiles.get(back, ())]
-                total = _add_profiles(parts[:MAX_SEASONS], reference)
+                window_profiles = [profiles[back][name] for back in minutes if name in profiles.get(back, ())]
+                total = _add_profiles(window_profiles[:MAX_SEASONS], reference)
                 if total is not None:
                     sums.setdefault(reference, []).append(total)
         return sums
@@ -369,7 +383,7 @@ class WindowHistory:
     def _read_past_hours(
         self, reference: str, baseline: str, windows: Mapping[int, WindowEntry]
     ) -> dict[str, PastHours]:
-        """What windows left of each feature, compared with a reference. windows: by minutes back."""
+        """By feature: the distances of windows from a reference. windows: by minutes before this window."""
         # Rows of the table that have this reference, baseline and window
         back_by_window = {entry.window: back for back, entry in windows.items()}
         is_selected = self._match(reference=reference, baseline=baseline) & self._match_any("window", [*back_by_window])
@@ -377,7 +391,7 @@ class WindowHistory:
         back = np.array([back_by_window[window] for window in table["window"].to_pylist()], dtype=np.int64)
         alarmed = table["alarmed"].to_numpy()
         scores = np.nan_to_num(np.column_stack([table[name].to_numpy() for name in SCORES]))
-        # Sorted by feature, so each has a slice of every column
+        # The table is sorted by feature, so each feature is a slice of every column
         names, counts = np.unique(table["feature"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)
         past_hours = {}
         start = 0
@@ -388,38 +402,43 @@ class WindowHistory:
         return past_hours
 
     def profile(self, reference: str, time: str, features: Collection[str]) -> Profile | None:
-        """The sum of these features' states behind distributions, over the windows that a reference names for the window
-        ending at `time`; None if some are missing. A window with an alarm of a feature that nobody accepted is left out
-        for that feature: otherwise a repair would look like a change.
+        """The sums of these features' states over the windows that a reference names for the window that ends at `time`.
+
+        None if states are missing. A window is left out for a feature that had an alarm there which nobody accepted: otherwise a
+        repair would look like a change.
         """
         windows, count = _select_windows(reference, self.select_before(time).entries, time)
-        # Only references of several windows leave alarms out; `previous` is the last window, whatever it was
+        # References of several windows leave alarms out; `previous` alone is the last window, with or without an alarm
         alarmed_rows = self.table.filter(self.is_alarmed).select(["window", "feature"]).to_pylist()
         alarmed = {(row["window"], row["feature"]) for row in alarmed_rows if ":" in reference}
-        # Windows by feature, up to as many as the reference asks for
-        parts: dict[str, list[StoredProfile]] = {}
+        # The profiles to add, by feature: at most as many as the reference asks for
+        profiles_by_feature: dict[str, list[StoredProfile]] = {}
         rows = 0
         names: tuple[str, ...] = ()
         for entry in windows:
             stored = self._read_profile(entry)
-            # A sum without a window would look like a change of volume
+            # A sum that lacks a window would look like a change of volume
             if stored is None:
                 return None
             rows += stored.item_count
             names = names or stored.names
             for name in [name for name in stored.names if name in features]:
-                profiles = parts.setdefault(name, [])
+                profiles = profiles_by_feature.setdefault(name, [])
                 if len(profiles) < count and (entry.window, name) not in alarmed:
                     profiles.append(stored)
-            # Older windows would be read for nothing
-            if all(len(profiles) == count for profiles in parts.values()):
+            # Once all features have enough windows, older ones needn't be read
+            if all(len(profiles) == count for profiles in profiles_by_feature.values()):
                 break
-        # Seasons may be few at first; a number of windows before is meant literally
+        # `previous:8` needs all eight windows; a season may have fewer at first
         enough = count if reference.startswith("previous") else 1
-        parts = {name: profiles for name, profiles in parts.items() if len(profiles) >= enough and name in names}
-        # Sketches of numbers first: they say which features need their counts of texts
-        sums = _add_states(parts, OF_NUMBERS, reference)
-        texts = {name: profiles for name, profiles in parts.items() if name in sums and not sums[name].is_numeric}
+        complete = {
+            name: profiles
+            for name, profiles in profiles_by_feature.items()
+            if len(profiles) >= enough and name in names
+        }
+        # Sketches of numbers first: they show which features are texts, whose counts are larger
+        sums = _add_states(complete, OF_NUMBERS, reference)
+        texts = {name: profiles for name, profiles in complete.items() if name in sums and not sums[name].is_numeric}
         sums |= _add_states(texts, OF_DISTRIBUTIONS, reference)
         if sums:
             return Profile(rows, tuple(sums.values()))
@@ -428,7 +447,7 @@ class WindowHistory:
     def _read_profile(self, entry: WindowEntry) -> StoredProfile | None:
         """A window's states; None if they are gone."""
         path = join(self.folder, entry.folder, PROFILE)
-        # The history is a file that others may have written: no path out of its folder is read
+        # Somebody else may have written the history's file: a path that leads out of its folder is not read
         if not is_ours(entry.folder, NameKind.BELOW):
             return None
         content = read_if_there(path)
@@ -443,44 +462,45 @@ class WindowHistory:
         windows = self.entries
         if len(windows) <= MAX_WINDOWS:
             return history
-        # Examples stay however old they are: without them normal variation would be forgotten
+        # Examples are kept at any age: normal variation is learnt from them
         is_kept = history._match_any("window", [entry.window for entry in windows[-MAX_WINDOWS:]])
         may_be_example = history._match(baseline=windows[-1].baseline, reference=BASELINE) & ~history.is_alarmed
         is_kept[may_be_example] |= _are_examples(history.table.filter(may_be_example))
         return replace(history, table=history.table.filter(is_kept))
 
     @property
-    def is_alarmed(self) -> NDArray[np.bool_]:
+    def is_alarmed(self) -> Flags:
         """Which rows had an alarm that nobody accepted."""
-        is_alarmed: NDArray[np.bool_] = self.table["alarmed"].to_numpy()
+        is_alarmed: Flags = self.table["alarmed"].to_numpy()
         return is_alarmed
 
-    def _match(self, **values: str | None) -> NDArray[np.bool_]:
+    def _match(self, **values: str | None) -> Flags:
         """Which rows have these values, by column; None is any value."""
         masks = [
             pc.equal(self.table[column], value).to_numpy() for column, value in values.items() if value is not None
         ]
-        is_match: NDArray[np.bool_] = np.logical_and.reduce(masks)
+        is_match: Flags = np.logical_and.reduce(masks)
         return is_match
 
-    def _match_any(self, column: str, values: Sequence[str] | pa.ChunkedArray) -> NDArray[np.bool_]:
+    def _match_any(self, column: str, values: Sequence[str] | pa.ChunkedArray) -> Flags:
         """Which rows have one of these values in a column."""
         return np.array(pc.is_in(self.table[column], pa.array(values, pa.string())))
 
 
-def _are_accepted(table: pa.Table) -> NDArray[np.bool_]:
+def _are_accepted(table: pa.Table) -> Flags:
     """Which rows had an alarm that a person accepted."""
-    is_accepted: NDArray[np.bool_] = pc.equal(table[OUTCOME].fill_null(UNCHANGED), ACCEPTED).to_numpy()
+    is_accepted: Flags = pc.equal(table[OUTCOME].fill_null(UNCHANGED), ACCEPTED).to_numpy()
     return is_accepted
 
 
-def _are_examples(table: pa.Table) -> NDArray[np.bool_]:
-    """Which rows show how their feature varies: the first ones of each feature of which no change is seen. table: rows without
-    an alarm, relative to one baseline, in order of time.
+def _are_examples(table: pa.Table) -> Flags:
+    """Which rows are examples of how their feature varies: its first `MAX_EXAMPLES` rows without a visible change.
+
+    table: rows without an alarm, relative to one baseline, in order of time.
     """
     features = table["feature"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    # Where nobody can tell, a change is seen unless the window says that none is. Without the windows of which one is seen, the
-    # others of a feature would vary too little
+    # An uncertain row shows a possible change unless it says otherwise. If one does, none of the feature's uncertain rows is an
+    # example: those without a visible change alone would vary too little
     is_unsure = pc.equal(table[OUTCOME].fill_null(UNCHANGED), CANNOT_TELL).to_numpy()
     is_doubted = is_unsure & table[POSSIBLE_CHANGE].fill_null(True).to_numpy()
     is_doubted = is_unsure & np.isin(features, features[is_doubted])
@@ -501,7 +521,8 @@ def create_history(folder: str) -> WindowHistory:
 
 
 def read_history(output_path: str) -> WindowHistory:
-    """The history of the runs that `output_path` belongs to; a new one if it is absent, or damaged (with a warning)."""
+    """The history of the runs that `output_path` belongs to; an empty one if it is absent, or damaged (with a warning)."""
+    # The history lies beside the alerts
     folder = resolve_alerts_path(output_path).rpartition("/")[0] or "."
     path = join(folder, HISTORY)
     content = read_if_there(path)
@@ -519,7 +540,7 @@ def read_history(output_path: str) -> WindowHistory:
 def _decode_windows(content: bytes, path: str) -> pa.Table:
     table = read_table(content, path, _HISTORY, complete=_REQUIRED_COLUMNS)
     try:
-        # Checked once, so that no later step meets a text that is no time
+        # Times are checked here once, so that later steps can rely on them
         for time in table["time"].unique().to_pylist():
             parse_moment(time)
     except ValueError as error:
@@ -537,26 +558,24 @@ def write_history(history: WindowHistory) -> None:
 
 
 def select_weekday_windows(past: PastHours, weekday_distances: PastHours | None) -> dict[str, tuple[int, ...]]:
-    """The windows that a column whose weekdays differ is compared with, by reference, in minutes before this one, where all end
-    at one hour: the weekday in the weeks in which it is alike, or in the last two where it isn't known; and the days that a
-    holiday may be like, without windows unlike their weekday. past: the windows beside the baseline.
+    """The windows to compare a feature with whose weekdays differ, for one window a day; in minutes before this window.
+
+    `CLOCK_DAY`: this weekday in the weeks in which it was similar; if none is known, in the last two weeks. `CLOCK_WEEK`: days
+    off that a holiday may resemble, without those that had an alarm compared with their weekday. past: distances of earlier
+    windows from the baseline.
     """
-    odd = set()
+    alarmed_minutes = set()
     if weekday_distances is not None:
-        odd = weekday_distances.alarmed_backs
-    # Days off with an alarm are no example of a day off
+        alarmed_minutes = weekday_distances.alarmed_backs
     weeks = past.find_similar_weeks() or (1, 2)
-    free_days = tuple(back for back in past.find_free_days() if back not in odd)
+    free_days = tuple(back for back in past.find_free_days() if back not in alarmed_minutes)
     return {CLOCK_DAY: tuple(WEEK * DAY * week for week in weeks), CLOCK_WEEK: free_days}
 
 
-MAX_SEASONS = 14  # Source: D4.3
-SEARCHED_MULTIPLE = 3  # times as many windows are searched for windows without an alarm. Source: D4.3.
-
-
 def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tuple[list[WindowEntry], int]:
-    """The windows that a reference of the window that ends at `time` may use, the latest first, and the most that it
-    does use; none if there are too few. `previous` is the window before, even if it had an alarm.
+    """The windows that a reference may use for the window that ends at `time`, the latest first, and how many it uses at most.
+
+    No windows if there are too few. `previous` is the window before, even if it had an alarm.
     """
     kind, _, number = reference.partition(":")
     count = int(number or 1)
@@ -564,44 +583,44 @@ def _select_windows(reference: str, entries: list[WindowEntry], time: str) -> tu
     if kind == "previous":
         if len(entries) < count:
             return [], count
-        looked_at = SEARCHED_MULTIPLE * count if number else 1
-        return entries[::-1][:looked_at], count
-    # Seasons: the step is the shortest distance of two windows
+        num_searched = SEARCHED_MULTIPLE * count if number else 1
+        return entries[::-1][:num_searched], count
+    # A season is a number of steps, and a step is the shortest distance of two windows
     by_time = {parse_moment(entry.time): entry for entry in entries}
     times = [*sorted(by_time), parse_moment(time)]
     step = min((later - earlier for earlier, later in pairwise(times)), default=timedelta(0))
-    # Missing windows are skipped; rounding may name one twice
+    # Windows that don't exist are skipped, and a window that rounding names twice is used once
     seasons = range(1, MAX_SEASONS + 1)
     earlier_times = dict.fromkeys(times[-1] - season * count * step for season in seasons)
     return [by_time[time_before] for time_before in earlier_times if time_before in by_time], MAX_SEASONS
 
 
 def _add_states(
-    parts: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
+    profiles_by_feature: Mapping[str, list[StoredProfile]], kinds: Collection[str], reference: str
 ) -> dict[str, FeatureProfile]:
-    """The sum of the states of these kinds over the windows of each feature."""
-    # Each file is decoded once, for all features that need it; by identity, since a profile isn't hashable
+    """By feature: the sum of its states of these kinds over its windows."""
+    # Each file is decoded once, for all features that need it; keyed by identity, since a profile isn't hashable
     stored: dict[int, StoredProfile] = {}
     names_by_profile: dict[int, set[str]] = {}
-    for name, profiles in parts.items():
+    for name, profiles in profiles_by_feature.items():
         for profile in profiles:
             stored[id(profile)] = profile
             names_by_profile.setdefault(id(profile), set()).add(name)
     decoded = {key: profile.features(names_by_profile[key], kinds) for key, profile in stored.items()}
     sums = {}
-    for name, profiles in parts.items():
+    for name, profiles in profiles_by_feature.items():
         total = _add_profiles([decoded[id(profile)][name] for profile in profiles], reference)
         if total is not None:
             sums[name] = total
     return sums
 
 
-def _add_profiles(parts: list[FeatureProfile], reference: str) -> FeatureProfile | None:
-    """The sum of the windows' states; a state of another kind is left out with a warning."""
+def _add_profiles(profiles: list[FeatureProfile], reference: str) -> FeatureProfile | None:
+    """The sum of a feature's states over windows; a state of another kind is left out with a warning."""
     total: FeatureProfile | None = None
-    for part in parts:
+    for profile in profiles:
         try:
-            total = part if total is None else total + part
+            total = profile if total is None else total + profile
         except BadState as error:
             log.warning("%s: %s; the window is left out", reference, error)
     return total

@@ -29,6 +29,7 @@ from spark_model_monitor.reports.history_page.past_run import (
     read_run,
     show_end_of_path,
 )
+from spark_model_monitor.statistics.array_types import Bytes, Doubles, Flags, Integers
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.value_class import value_class
 
@@ -64,11 +65,11 @@ class Series:
         return tuple(dict.fromkeys(name for run in sorted(self.runs) for name in self.runs[run].names))
 
     @cached_property
-    def _columns(self) -> dict[str, NDArray[np.float64]]:
+    def _columns(self) -> dict[str, Doubles]:
         """COLUMNS and "status", each an array names × windows."""
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
-        columns: dict[str, NDArray[np.float64]] = {name: np.full(shape, np.nan) for name in COLUMNS}
+        columns: dict[str, Doubles] = {name: np.full(shape, np.nan) for name in COLUMNS}
         # NONE + 1 tells windows without a run from names without a check
         columns["status"] = np.full(shape, NONE + 1.0)
         for column, run in self.runs.items():
@@ -78,13 +79,13 @@ class Series:
             columns["status"][rows_of_run, column] = run.statuses
         return columns
 
-    def of(self, column: str) -> NDArray[np.float64]:
+    def of(self, column: str) -> Doubles:
         """A column of the runs, names × windows: NaN without a number; for "status" NONE + 1 without a run."""
         return self._columns[column]
 
     @cached_property
-    def is_violated(self) -> NDArray[np.bool_]:
-        is_violated: NDArray[np.bool_] = self.of("status") == VIOLATED
+    def is_violated(self) -> Flags:
+        is_violated: Flags = self.of("status") == VIOLATED
         return is_violated
 
     @property
@@ -94,7 +95,7 @@ class Series:
         return index, self.runs[index]
 
     @cached_property
-    def is_metric(self) -> NDArray[np.bool_]:
+    def is_metric(self) -> Flags:
         metrics = {
             name for run in self.runs.values() for name, yes in zip(run.names, run.is_metric, strict=True) if yes
         }
@@ -356,7 +357,7 @@ def create_feature_map(
     return [FeatureMap("Distance of each feature in each window", data), *notes]
 
 
-def _sort_rows(series: Series) -> NDArray[np.int64]:
+def _sort_rows(series: Series) -> Integers:
     """Rows: names violated now, then those violated in most windows, then those with the largest distance."""
     column, _ = series.last
     with np.errstate(all="ignore"):
@@ -364,11 +365,11 @@ def _sort_rows(series: Series) -> NDArray[np.int64]:
     features = np.flatnonzero(~series.is_metric)
     # lexsort takes the last key first
     keys = (-largest[features], -series.is_violated[features].sum(axis=1), ~series.is_violated[features, column])
-    ordered: NDArray[np.int64] = features[np.lexsort(keys)]
+    ordered: Integers = features[np.lexsort(keys)]
     return ordered
 
 
-def _pick_detailed_cells(series: Series, rows: NDArray[np.int64], most_bytes: int) -> tuple[list[tuple[int, int]], int]:
+def _pick_detailed_cells(series: Series, rows: Integers, most_bytes: int) -> tuple[list[tuple[int, int]], int]:
     """The cells (line of the map, window) whose distributions are on the page: the last windows of all features, then
     all windows of violated ones, as space permits; and the number of cells left out."""
     ran = sorted(series.runs)
@@ -383,8 +384,8 @@ def _pick_detailed_cells(series: Series, rows: NDArray[np.int64], most_bytes: in
 
 
 def _collect_cells(
-    series: Series, rows: NDArray[np.int64], cells: Sequence[tuple[int, int]]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    series: Series, rows: Integers, cells: Sequence[tuple[int, int]]
+) -> tuple[Bytes, NDArray[np.float32]]:
     """For each cell the shares, in units of 1/255, and mean, median and share of missing values."""
     # A feature may have fewer bins than BINS; the others stay 0
     shares = np.zeros((len(cells), BINS), np.uint8)
@@ -406,7 +407,7 @@ def _collect_cells(
     return shares, numbers
 
 
-def _scale_to_255(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _scale_to_255(shares: NDArray[np.float32]) -> Bytes:
     return np.rint(np.clip(np.nan_to_num(shares), 0, 1) * 255).astype(np.uint8)
 
 

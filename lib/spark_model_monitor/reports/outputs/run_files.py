@@ -4,9 +4,9 @@ An object store can't replace several files at once, so a run is named in `_curr
 that is the commit (P21). Our own readers start there (`read_current_run`). The run id is a hash of the files' content,
 without the release in run.json, so a rerun with the same result writes the same bytes to the same place.
 
-A run is published in place, as that of a window is: its files lie under the service's names and nowhere else; while it is
-replaced, and once it isn't current, they lie in `_runs/<run id>/`. Or it has that folder from the beginning, as a baseline
-has: its files never change there, and the service's names are copies, which users may edit.
+The run of a window is published in place: its files lie under the service's names only. While another run replaces it, and
+after that, they lie in `_runs/<run id>/`. The run of a baseline has that folder from the beginning: its files never change
+there, and the service's names are copies, which users may edit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ IN_PLACE = "."
 """The folder in the commit of a run whose files lie at the output path."""
 
 UNFINISHED = "_unfinished-"
-"""Prefix of a file at the output path: a commit in progress. It exists while a run is published, and after a kill."""
+"""Prefix of a note at the output path. It exists while a run is published, and is left over if that was killed."""
 
 DESCRIPTION = "run.json"
 LEDGER = "ledger.json"
@@ -54,7 +54,7 @@ VIOLATIONS = "constraint_violations.json"
 PAGE = "report.html"
 
 COPIED_LAST = (STATISTICS, CONSTRAINTS, VIOLATIONS)
-"""In this order: a reader that sees the violations also sees the documents that they are about."""
+"""Files that are written last, in this order: a reader that sees the violations also sees the documents that they refer to."""
 
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
@@ -63,19 +63,19 @@ _WORD = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 class NameKind(Enum):
     """Kinds of names; the value is a pattern of the names that we write."""
 
-    WORD = _WORD  # one folder or file: a version, a schedule, the id of a run
+    WORD = _WORD  # a single name: of a version, a schedule or a run
     FILE = rf"(?:(?:states|explanations_shap)/)?{_WORD}\.[A-Za-z0-9]+"
     """A file of a run, below its output path: `statistics.json`, `states/profile.parquet`, `explanations_shap/baseline.csv`."""
     FOLDER = rf"(?:{_WORD}/)?_runs/{_WORD}"
     """The folder of a run, below its output path or the folder of its version: `_runs/1f0c`, `7/_runs/1f0c`."""
     BELOW = r"[^\x00-\x1f\x7f]+"  # a relative path that a user chose
     BY_TIME = r"(?:%[-_0]?[aAbBcCdDeFfgGhHIjmMprRSTuUVwWxXyYzZ%]|[^%\x00-\x1f\x7f])+"
-    """One that strftime completes, such as the form of hour folders: letters of C, Python's `%f`, and a flag of GNU's."""
+    """A pattern for strftime, such as that of hour folders: C's directives, Python's `%f`, and GNU's padding flags."""
 
 
 def is_ours(name: json_text.Json, kind: NameKind) -> bool:
-    """Whether we may have written a name. No part of it is empty, `.` or `..`, so the path stays in its folder."""
-    # Names come from files that anybody may have written, and become paths
+    """Whether a name is one that we write. No component is empty, `.` or `..`, so the path stays in its folder."""
+    # Names are read from files that anybody may have written, and become paths
     if not isinstance(name, str) or {"", ".", ".."} & set(name.split("/")):
         return False
     return re.fullmatch(kind.value, name, re.ASCII) is not None
@@ -83,9 +83,10 @@ def is_ours(name: json_text.Json, kind: NameKind) -> bool:
 
 @value_class
 class Run:
-    """A published run: its id, the folder of its files, and their sha256 by name, none of one whose commit wasn't read.
+    """A published run.
 
-    before: the run that was current until this one was published.
+    run_id, folder: its id, and the folder of its files. digests: the sha256 of its files by name; empty if its commit wasn't
+    read. before: the run that was current until this one was published.
     """
 
     run_id: str
@@ -99,8 +100,8 @@ def publish(
 ) -> Run:
     """Publish the files of a run below `output_path`; files of the previous run that this one lacks are removed.
 
-    files: content by name relative to `output_path`. shown: what stands at the output path in place of some of them,
-    such as a page that also shows what is next to it; the run's id doesn't depend on it. in_place: keep one set of files.
+    files: content by name relative to `output_path`. shown: other content for some of them at the output path, such as a page
+    with links to neighbouring runs; the run's id doesn't depend on it. in_place: store the files once, at the output path.
     Raises OutputFailed if writing fails, OutputHeld if another run holds the output; readers then see the old run.
     """
     run = _create_run(files, output_path)
@@ -119,9 +120,10 @@ def publish(
 
 
 def add_to_description(members: Mapping[str, json_text.Json], output_path: str) -> None:
-    """Add members to run.json of the current run, a merge's to its ledger.json; of a run with its own folder to the copy.
+    """Add members to run.json of the current run, or to a merge's ledger.json. If the run has a folder of its own, only the
+    copy at the output path changes.
 
-    The run keeps its id, and a rerun its bytes. Does nothing without a run. Raises what `publish` raises.
+    The run keeps its id. Does nothing without a run. Raises as `publish`.
     """
     with hold(output_path):
         run = forget_unfinished(output_path)
@@ -130,7 +132,7 @@ def add_to_description(members: Mapping[str, json_text.Json], output_path: str) 
         name = DESCRIPTION
         if name not in run.digests:
             name = LEDGER
-        # As it was published: nobody's edits
+        # The file as it was published, without edits of users
         path = join(run.folder, name)
         content = json_text.dump({**json_text.load(read_file(path), path), **members}).encode()
         if run.folder != output_path:
@@ -142,8 +144,8 @@ def add_to_description(members: Mapping[str, json_text.Json], output_path: str) 
 
 
 def _read_changed(before: Run, run: Run) -> dict[str, bytes]:
-    """The files that would change in the folder of the current run if the same run were written there, as they are now: its
-    release may be another one.
+    """The current content of the files that would change if the same run were written again to its folder, because another
+    release made it.
     """
     changed = {}
     for name in before.digests.keys() & run.digests.keys():
@@ -156,9 +158,9 @@ def _read_changed(before: Run, run: Run) -> dict[str, bytes]:
 def _replace_run(
     before: Run | None, run: Run, files: Mapping[str, bytes], shown_files: Mapping[str, bytes], output_path: str
 ) -> Run | None:
-    """Write files of a run at a held output and make it the current one; returns the run before it.
+    """Write the files of a run to a held output and make it the current one; returns the run before it.
 
-    At each moment the files that `_current.json` names have the bytes that it names.
+    At every moment the files that `_current.json` names exist with the digests in it.
     """
     is_in_place = run.folder == output_path
     # A note says which run was being published when its process was killed
@@ -178,7 +180,7 @@ def _replace_run(
             for name in sorted(before.digests.keys() - run.digests.keys()):
                 remove(join(output_path, name))
     except BaseException:
-        # Makes room for smaller runs, and brings back the files of the run before
+        # Remove what was written, and restore the files of the run before
         if note is not None:
             with suppress(Exception):
                 if is_in_place:
@@ -187,7 +189,7 @@ def _replace_run(
                     remove(run.folder)
         raise
     set_current_run(run, output_path)
-    # Published now: what can't be removed is left to the next run
+    # The run is published now; what can't be removed is left to the next run
     try:
         if before is not None and is_in_place:
             remove(join(output_path, RUNS, run.run_id))
@@ -219,27 +221,27 @@ def forget_unfinished(output_path: str) -> Run | None:
 
 
 def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> Run | None:
-    """Undo what the runs of these notes began at a held output. Returns the current run."""
+    """Undo what stopped runs wrote to a held output. notes: of these runs, by path. Returns the current run."""
     current = run_before(output_path)
     if not notes:
         return current
     published = current or Run("", "", {})
     stopped_runs = [run for run in notes.values() if run]
-    # Folders that are incomplete: a run has none of its own while it is current in place
+    # Incomplete folders: of stopped runs, and of a run that is current in place, and so has no folder
     begun_ids = {run.run_id for run in stopped_runs if run.folder}
     if published.folder == output_path:
         begun_ids.add(published.run_id)
     for folder in {join(output_path, RUNS, run_id) for run_id in begun_ids} - {published.folder}:
         remove(folder)
-    # A file that no published run has may go
+    # Remove files that the published run doesn't have
     for run in stopped_runs:
         for name in run.digests:
             if name not in published.digests:
                 remove(join(output_path, name))
-    # A run in place has no second set of files
+    # A run in place has its files here already
     if published.folder == output_path:
         return current
-    # One that was moved, for a run in place, goes back there
+    # A run that was moved to make room for a run in place is moved back
     returns = current is not None and not all(run.folder for run in stopped_runs)
     for name, digest in published.digests.items():
         path = join(output_path, name)
@@ -258,7 +260,7 @@ def _restore_current_run(output_path: str, notes: Mapping[str, Run | None]) -> R
 
 def has_digest(path: str, digest: str) -> bool:
     """Whether a file is there with this sha256."""
-    with suppress(BadInput):  # it did not get that far, or the page was pruned
+    with suppress(BadInput):  # there is no such file
         return hashlib.sha256(read_file(path)).hexdigest() == digest
     return False
 
@@ -272,14 +274,14 @@ def set_current_run(run: Run, output_path: str) -> None:
 
 
 def note_unfinished(run: Run, output_path: str) -> str:
-    """Note that the files of a run at a held output are incomplete, being written or deleted; returns the note's path."""
+    """Write a note that the files of a run at a held output are being written or deleted; returns its path."""
     note = join(output_path, f"{UNFINISHED}{run.run_id}")
     write_file(note, _encode_commit(run, output_path))
     return note
 
 
 def remove_from_commit(names: Set[str], output_path: str) -> None:
-    """Name these files, and those in these folders, no longer in the commit of a held output; the run stays the same."""
+    """Remove files, and all files in folders, from the commit of a held output; the run keeps its id. names: of both."""
     run = run_before(output_path)
     if run is None:
         return
@@ -294,7 +296,7 @@ def find_unfinished(output_path: str) -> dict[str, Run | None]:
     files = [file for folder in folders for file in storage_of(folder).list_beginning(folder, UNFINISHED)]
     notes: dict[str, Run | None] = dict.fromkeys(file.path for file in files)
     for path in notes:
-        # A kill may leave a note without content; then nobody knows what it was about
+        # A process that is killed may leave a note without content
         with suppress(BadDocument):
             notes[path] = read_commit(read_file(path), path)
     return notes
@@ -321,10 +323,7 @@ def find_output_path(folder: str) -> str:
 
 
 def run_before(output_path: str) -> Run | None:
-    """The same for the code that publishes the next run: an invalid `_current.json` counts as none, with a warning.
-
-    Files that it names stay where they are.
-    """
+    """The current run, for code that publishes the next one: with a damaged `_current.json` there is none, and a warning."""
     try:
         return read_current_run(output_path)
     except BadDocument as error:
@@ -333,7 +332,7 @@ def run_before(output_path: str) -> Run | None:
 
 
 def resolve_file(output_path: str, name: str) -> str:
-    """The path to read a file from: its copy at the output path, which users may edit, or else the current run's."""
+    """The path to read a file from: its copy at the output path, which users may edit; without one, the current run's file."""
     copy = join(output_path, name)
     if is_there(copy):
         return copy
@@ -344,22 +343,22 @@ def resolve_file(output_path: str, name: str) -> str:
 
 
 def locate_run(run_id: str, folder: str) -> str:
-    """The folder where a run's files are now that were in `folder`, which may have moved since: it is named by its id."""
+    """The folder in which the files of a run are now. folder: where they were; another run may have replaced it since."""
     output_path = find_output_path(folder)
     current = run_before(output_path)
-    # Otherwise another one has replaced it
+    # The current run may be in place; any other run is in its own folder
     if current is not None and current.run_id == run_id:
         return current.folder
     return join(output_path, RUNS, run_id)
 
 
 def read_run_file(run: Run, name: str) -> bytes:
-    """A file of a run, wherever it is now. Raises BadInput if it can't be read."""
+    """A file of a run, which may have been moved. Raises BadInput if it can't be read."""
     path = join(run.folder, name)
     content = None
     with suppress(BadInput):
         content = read_file(path)
-    # Another run's, if that one was replaced since its commit was read; or edited by a person
+    # Other content is of a run that has replaced this one since its commit was read, or was edited by a person
     if content is None or hashlib.sha256(content).hexdigest() != run.digests.get(name):
         with suppress(BadInput):
             return read_file(join(locate_run(run.run_id, run.folder), name))
@@ -369,7 +368,7 @@ def read_run_file(run: Run, name: str) -> bytes:
 
 
 def read_kept_file(run: Run, name: str) -> bytes | None:
-    """The same; None if the run has no such file, or a person has deleted it."""
+    """A file of a run, as `read_run_file`; None if the run has no such file, or a person has deleted it."""
     if run.digests and name not in run.digests:
         return None
     try:
@@ -388,7 +387,7 @@ def read_document(run: Run, kind: type[D]) -> D | None:
 
 
 def read_recorded_options(run: Run | None) -> Mapping[str, str]:
-    """How a run has read its data, by option."""
+    """The options that say how a run has read its data, by name."""
     from spark_model_monitor.documents.run_description import RunDescription
 
     described = run and read_document(run, RunDescription)
@@ -411,8 +410,9 @@ def read_document_file(kind: type[D], path: str) -> D:
 
 
 def read_baseline_reference(run: Run) -> BaselineReference | None:
-    """The baseline that a run was compared with, where it is now; None if it names none. Raises BadDocument as `read_document`
-    does.
+    """The baseline that a run was compared with, with its current folder; None if it names none.
+
+    Raises BadDocument as `read_document`.
     """
     # Airflow's scheduler imports this module, and should load no numpy for it
     from spark_model_monitor.documents.run_description import RunDescription
@@ -439,14 +439,14 @@ def read_commit(content: bytes, path: str) -> Run:
     digests = members.get("sha256")
     # Names from a file become paths, so none may lead out of the output
     if not isinstance(digests, dict) or not all(isinstance(digest, str) for digest in digests.values()):
-        why = "sha256 is no object of texts"
+        reason = "sha256 is no object of texts"
     elif not is_ours(run_id, NameKind.WORD) or not (folder == IN_PLACE or is_ours(folder, NameKind.FOLDER)):
-        why = "run_id or folder is no name that a run has"
+        reason = "run_id or folder is no name that a run has"
     elif not all(is_ours(name, NameKind.FILE) for name in digests):
-        why = "a name in sha256 is no file of a run"
+        reason = "a name in sha256 is no file of a run"
     else:
         return Run(str(run_id), str(folder).removeprefix(IN_PLACE), digests)
-    raise BadDocument(f"{path}: is not the commit of a run ({why}); delete it and run the job again")
+    raise BadDocument(f"{path}: is not the commit of a run ({reason}); delete it and run the job again")
 
 
 def _encode_commit(run: Run, output_path: str) -> bytes:
@@ -463,13 +463,13 @@ def _compute_digests(files: Mapping[str, bytes]) -> dict[str, str]:
 
 def _create_run(files: Mapping[str, bytes], output_path: str) -> Run:
     digests = _compute_digests(files)
-    # The id depends on content, so the same run again is the same run
-    lasting = digests
-    if described := files.get(DESCRIPTION):
-        # The release is no content: an upgrade must not make new runs of old ones
-        members = {**json.loads(described), "product": ""}
+    # The id is a hash of the content, so a rerun with the same result has the same id
+    hashed_digests = digests
+    if description := files.get(DESCRIPTION):
+        # Without the releases of this package and of Deequ: an upgrade must not give old results a new id
+        members = {**json.loads(description), "product": ""}
         members.pop("deequ", None)
-        lasting = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}
-    summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(lasting.items()))
+        hashed_digests = digests | {DESCRIPTION: hashlib.sha256(json.dumps(members).encode()).hexdigest()}
+    summary = "".join(f"{name}\0{digest}\n" for name, digest in sorted(hashed_digests.items()))
     run_id = hashlib.sha256(summary.encode()).hexdigest()[:16]
     return Run(run_id, join(output_path, RUNS, run_id), digests)

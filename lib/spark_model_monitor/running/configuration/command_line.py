@@ -51,7 +51,8 @@ HELP_FLAGS = ("--help", "-h", "--help-all")
 PROCESSING_JOB_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/processingjobconfig.json")
 """Possible locations of the container's configuration; the second is a typo in the guide that is accepted as well."""
 
-_CHOOSING = ("analysis_type", "env_file", "container_root")  # they may choose another analysis, and thus another help
+_ANALYSIS_OPTIONS = ("analysis_type", "env_file", "container_root")  # options that can choose another analysis
+_CONTAINER_FILES = tuple(f"/{name}" for name in PROCESSING_JOB_FILES)
 
 
 def help_file(job: str, *, all_flags: bool) -> Path:
@@ -60,27 +61,26 @@ def help_file(job: str, *, all_flags: bool) -> Path:
 
 
 def read_stored_help(job: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
-    """The requested help; None if the job must produce it, as for another analysis than the default."""
-    # Help differs by analysis: stored is that of the default one, which needs no imports
-    chosen = any(word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _CHOOSING)
-    chosen |= any(f"{name}=" in word for word in arguments for name in _CHOOSING)
-    chosen |= any(
-        environment.get(variable) for name in _CHOOSING for variable in (name, f"MODEL_MONITOR_{name.upper()}")
+    """The requested help; None if the job has to make it, for instance for another analysis than the default."""
+    # Help differs by analysis. The stored one is for the default analysis, and is read without imports
+    is_for_another = any(
+        word.startswith(f"--{name.replace('_', '-')}") for word in arguments for name in _ANALYSIS_OPTIONS
+    )
+    is_for_another |= any(f"{name}=" in word for word in arguments for name in _ANALYSIS_OPTIONS)
+    is_for_another |= any(
+        environment.get(variable) for name in _ANALYSIS_OPTIONS for variable in (name, f"MODEL_MONITOR_{name.upper()}")
     )
     file = help_file(Path(job).name, all_flags="--help-all" in arguments)
-    # A path to a driver of the user's, or a container with a configuration: only the job knows
-    if chosen or job != Path(job).name or not file.is_file() or any(map(os.path.exists, _IN_CONTAINER)):
+    # For a job of the user, or a configured container, the stored help may be wrong
+    if is_for_another or job != Path(job).name or not file.is_file() or any(map(os.path.exists, _CONTAINER_FILES)):
         return None
     return file.read_text(encoding="utf-8")
-
-
-_IN_CONTAINER = tuple(f"/{name}" for name in PROCESSING_JOB_FILES)
 
 
 DATA = "--dataset-source"
 BASELINE = "--baseline"
 PREVIOUS = "previous"
-NAMING = (
+PATH_FLAGS = (
     DATA,
     BASELINE,
     "--analysis-config",
@@ -101,8 +101,8 @@ NAMING = (
 TABLE_LOGS = ("databricks", "vertex")
 """Formats of logs that are tables, which may be given by their names in a catalog."""
 
-OF_A_RUN = ("_current.json", "run.json", "statistics.json")
-OF_A_BASELINE = ("_current.json", "constraints.json", "analysis.json")
+RUN_MARKERS = ("_current.json", "run.json", "statistics.json")
+BASELINE_MARKERS = ("_current.json", "constraints.json", "analysis.json")
 
 
 def require_places(arguments: Sequence[str]) -> None:
@@ -118,9 +118,9 @@ def require_places(arguments: Sequence[str]) -> None:
 
 
 def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The flags that name paths, with the paths; a word at the beginning or after a value is the data."""
+    """The flags that name paths, with the paths. A word at the beginning or after a value is the path of the data."""
     words = iter(arguments)
-    # Whether a word without dashes would be the data, and not the value of the flag before it
+    # Whether a word without dashes would be the data, instead of the value of the flag before it
     is_free = True
     for word in words:
         flag, equals, value = word.partition("=")
@@ -128,7 +128,7 @@ def _list_named_paths(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             if is_free:
                 yield DATA, word
             is_free = True
-        elif flag in NAMING:
+        elif flag in PATH_FLAGS:
             yield flag, value if equals else next(words, "")
             is_free = True
         else:
@@ -140,17 +140,17 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
     # module:function is no path
     if (flag == "--checks" and not text.endswith(".json")) or (flag == "--model" and ":" in text):
         return
-    # Other file systems can't be looked at from here without Spark
+    # Only Spark opens other file systems
     if urlsplit(text).scheme not in ("", "file") or not text or (flag == BASELINE and text == PREVIOUS):
         return
-    # The table of a data contract
+    # Behind # stands the table of a data contract
     if flag == "--expectations":
         text = text.partition("#")[0]
     path = text
     if text.startswith("file:"):
         path = "/" + text.removeprefix("file:").lstrip("/")
     if not os.path.exists(path):
-        # The link is there, which would make "there is no file" puzzling
+        # For a broken link, "there is no file" would be puzzling
         if os.path.islink(path.rstrip("/")):
             yield f"{flag} is {text!r}, a link to {os.readlink(path.rstrip('/'))}, where there is no file or directory"
             return
@@ -164,9 +164,9 @@ def _find_path_errors(flag: str, text: str) -> Iterator[str]:
         if _is_baseline(os.path.dirname(path)):
             instead = f"the folder of that file, {os.path.dirname(path) or '.'}"
         yield f"{flag} is {text!r}, where there is no baseline; write {instead}"
-    elif flag == DATA and all(os.path.isfile(os.path.join(path, name)) for name in OF_A_RUN):
+    elif flag == DATA and all(os.path.isfile(os.path.join(path, name)) for name in RUN_MARKERS):
         yield f"{flag} is {text!r}, which holds the documents of a run; write the path of the data alone"
 
 
 def _is_baseline(path: str) -> bool:
-    return any(os.path.isfile(os.path.join(path, name)) for name in OF_A_BASELINE)
+    return any(os.path.isfile(os.path.join(path, name)) for name in BASELINE_MARKERS)

@@ -1,7 +1,7 @@
-"""The types of a job's options, and what else is declared with an option. Pure.
+"""The types of a job's options, and `Option`, the declaration of an option. Pure.
 
-Flags, variables and files all give text; each type here parses it or says what to write instead. `Option` is declared
-with each attribute of `contract.JobConfig`; the help text and the reading of sources are made from it.
+Flags, variables and files all give text; each type here parses it, or says what to write instead. `contract.JobConfig`
+declares an `Option` with each attribute; the help text and the reading of sources are made from these.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Halves(str, Enum):
 
 
 class ShownValues(str, Enum):
-    """Where values of the data may stand besides the run's own files: nowhere, on pages and terminals, or also in what
-    sinks get.
+    """Where values of the data are shown besides the run's own files: nowhere, on pages and terminals, or also in messages to
+    sinks.
     """
 
     HIDE = "hide"
@@ -70,7 +70,7 @@ class ShownValues(str, Enum):
 
 
 class ResultRows(str, Enum):
-    """What result tables have of a run: a row and its violations, or also every check and the summary."""
+    """Which rows of a run go to result tables: the run and its violations, or also every check and the summary."""
 
     VIOLATIONS = "violations"
     ALL = "all"
@@ -78,17 +78,24 @@ class ResultRows(str, Enum):
 
 @value_class
 class Option:
-    """What is declared with an option in addition to its type and default.
+    """The declaration of an option, in addition to its type and default.
 
-    placeholder: its value in --help ("DIRECTORY"), empty for a switch; by default that of the type. choices: the texts
-    that its sentence in --help lists. ours: its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use
-    their own name. jobs, analyses: who uses it, and also: further pairs of both; elsewhere it is accepted and has no
-    effect. opposite: the flag that turns a switch off. default: the default in words, where the value does not show it.
-    repeatable: all values of a repeated flag count, as if separated by commas. required_by: jobs that require it.
-    needs: options of which one must be set, or it has no effect.
-    presets: by job, the text that counts where none is given. free: whether a word without a flag is its value.
-    remembered: whether a baseline's run.json stores it, so that it need not be repeated for data compared with that
-    baseline. has_flag: whether it has a flag of its own.
+    Attributes
+    ----------
+        placeholder: Its value in --help ("DIRECTORY"); empty for a switch; by default that of the type.
+        choices: The values that its sentence in --help lists.
+        ours: Whether its variable is MODEL_MONITOR_<FLAG>; options of the service's contract use their own name.
+        jobs, analyses: Which jobs and analyses use it; for others it is accepted without effect.
+        opposite: The flag that turns a switch off.
+        default: The default in words, if the value doesn't show it.
+        repeatable: Whether all values of a repeated flag count, as if separated by commas.
+        required_by: Jobs that require it.
+        needs: Options of which one must be set; otherwise it has no effect.
+        presets: By job, the text that counts if none is set.
+        free: Whether an argument without a flag is its value.
+        remembered: Whether a baseline's run.json stores it for data that is compared with the baseline.
+        has_flag: Whether it has a flag of its own; the others are set by --set, files and variables.
+        also: Further pairs of a job and an analysis that use it.
     """
 
     placeholder: str = ""
@@ -116,7 +123,7 @@ class Option:
         return [analysis for analysis in AnalysisType if self.is_used_by(job, analysis)]
 
 
-PREFIX = "MODEL_MONITOR_"  # of the variables of our own options
+PREFIX = "MODEL_MONITOR_"  # what the variables of our own options begin with
 
 
 def flag_name(name: str) -> str:
@@ -140,9 +147,10 @@ class Placeholder:
 
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 SIZE = re.compile(r"([0-9]+) ?([kmg]?)(?:i?b)?", re.IGNORECASE)
-MIN_SIZE = 2**10
-MAX_SIZE = 2**30
-"""Limits of a record. Spark keeps a line in arrays of at most 2 GiB, which it doubles when they are full."""
+MIN_RECORD_BYTES = 2**10
+MAX_RECORD_BYTES = 2**30
+"""The range of --max-record-size. Spark holds a line in an array of at most 2 GiB that it doubles when it is full, so that a
+line may have half of it."""
 
 YES = ("true", "yes", "1", "on", "enabled")
 NO = ("false", "no", "0", "off", "disabled")
@@ -151,7 +159,7 @@ NO = ("false", "no", "0", "off", "disabled")
 def read_switch(value: Any) -> Any:
     """True or False for a text such as true, no, 1, Disabled."""
     text = str(value).strip().lower()
-    # Values from Python are right already; texts come from flags and variables
+    # Python callers pass a bool; flags and variables are texts
     if value is None or isinstance(value, bool):
         return value
     if text not in (*YES, *NO):
@@ -177,7 +185,7 @@ def _read_number(value: Any) -> Any:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    # float() also takes nan and inf, with which no comparison means anything
+    # float() also accepts nan and inf, which can't be compared with a threshold
     if not math.isfinite(number):
         raise ValueError(f"is {value!r}; it has to be a number, such as 0.1")
     return number
@@ -208,7 +216,7 @@ def _read_whole_number(value: Any) -> Any:
     return int(text)
 
 
-def _read_percentage(value: Any) -> Any:
+def _read_up_to_100(value: Any) -> Any:
     number = _read_whole_number(value)
     if number > 100:  # C10e
         raise ValueError(f"is {value!r}; it has to be a whole number from 1 to 100")
@@ -220,14 +228,14 @@ def _read_size(value: Any) -> Any:
     size_bytes = 0
     if match:
         size_bytes = int(match[1]) * UNITS[match[2].lower()]
-    if not MIN_SIZE <= size_bytes <= MAX_SIZE:
+    if not MIN_RECORD_BYTES <= size_bytes <= MAX_RECORD_BYTES:
         raise ValueError(f"is {value!r}; it has to be a size from 1kB to 1GB, such as 256MB")
     return size_bytes
 
 
 def require_enough_windows(period: int, info: ValidationInfo) -> int:
     """An evaluation period of at least the number of datapoints in it."""
-    # Only fields above this one are validated by now
+    # pydantic validates fields in their order: only those above this one are known here
     needed = info.data.get("datapoints_to_alert", 1)
     if period < needed:
         never = f"datapoints_to_alert {needed}: there could be no alert"
@@ -236,7 +244,7 @@ def require_enough_windows(period: int, info: ValidationInfo) -> int:
 
 
 def require_hidden_once(values: ShownValues | None, options: ValidationInfo) -> ShownValues | None:
-    """Where values are shown; not shown or sent where they are hidden by the other option."""
+    """Where values are shown. Raises ValueError if they are shown or sent although hide_values hides them."""
     if options.data.get("hide_values") and values not in (None, ShownValues.HIDE):
         raise ValueError(f"is {values.value!r}, and hide_values hides them; leave one of them out")
     return values
@@ -247,7 +255,7 @@ def require_connect_address(url: str | None, info: ValidationInfo) -> str | None
     if url is None:
         return None
     if not re.fullmatch(r"sc://[^/\s]+(/.*)?", url):
-        # Behind the first semicolon stand tokens, which don't belong in a log
+        # After the first semicolon there may be a token, which must not be logged
         raise ValueError(f"is {url.partition(';')[0]!r}; it has to be an address like sc://HOST:15002")
     if info.data.get("engine") == "local":
         raise ValueError("names a server, and engine is 'local'; leave one of them out")
@@ -262,7 +270,7 @@ def require_function_or_file(reference: str | None) -> str | None:
 
 
 def require_engine_of_table(target: str | None, info: ValidationInfo) -> str | None:
-    """Where results go as tables; a catalog's table requires an engine with a catalog."""
+    """Where results are written as tables; the name of a catalog's table requires an engine with a catalog."""
     if target is not None and is_of_catalog(target) and info.data.get("engine") == "local":
         raise ValueError(
             f"is {target!r}, a table of Spark's catalog; write --engine spark, or a path such as ./{target}"
@@ -271,7 +279,7 @@ def require_engine_of_table(target: str | None, info: ValidationInfo) -> str | N
 
 
 def require_compatible_matching(columns: str | None, info: ValidationInfo) -> str | None:
-    """How columns are matched; the service's behaviour, if requested, decides it."""
+    """How columns are matched. Raises ValueError for another way than the service's if its behaviour is requested."""
     if columns == "name" and info.data.get("compat") is Compatibility.SERVICE:
         raise ValueError("is 'name', and compat is 'service', which means exact; leave one of them out")
     return columns
@@ -285,7 +293,7 @@ def parse_text_by(read: Callable[[str], Any]) -> BeforeValidator:
             if isinstance(value, str):
                 return read(value)
             return value
-        # pydantic collects ValueErrors alone; others would hide the errors of further fields
+        # pydantic collects ValueErrors only; another exception would hide the errors of further fields
         except BadConfiguration as error:
             raise ValueError(str(error)) from error
 
@@ -311,19 +319,19 @@ _read_wait = partial(_read_span, timedelta(0), "a time to wait, such as PT10M, o
 
 def _read_thresholds(text: str) -> dict[str, float]:
     thresholds = {}
-    beginning = ""  # of a name with commas, as far as it was read
-    # A comma may part two thresholds, or belong to a name: a word without = continues a name
-    for word in formats.split_at_commas(text):
-        named, equals, number = formats.remove_quotes(f"{beginning}{word}".strip()).rpartition("=")
+    name_start = ""  # the text before a comma that belongs to a name
+    # A comma separates two thresholds, or belongs to a name: a piece without = is the beginning of a name
+    for piece in formats.split_at_commas(text):
+        name, equals, number = formats.remove_quotes(f"{name_start}{piece}".strip()).rpartition("=")
         if not equals:
-            beginning += f"{word},"
+            name_start += f"{piece},"
             continue
-        beginning = ""
+        name_start = ""
         try:
-            thresholds[named.strip()] = _read_number(number)
+            thresholds[name.strip()] = _read_number(number)
         except ValueError:
             raise ValueError(f"is {text!r}; {PAIRS_OF_THRESHOLDS}") from None
-    if beginning.strip(" ,"):
+    if name_start.strip(" ,"):
         raise ValueError(f"is {text!r}; {PAIRS_OF_THRESHOLDS}")
     return thresholds
 
@@ -334,13 +342,13 @@ PAIRS_OF_THRESHOLDS = "write FEATURE=NUMBER, such as plan=0.3, or *=0.3 for all 
 def _read_costs(text: str) -> dict[str, float]:
     pairs = [pair.partition("=") for pair in formats.split_names(text)]
     try:
-        worth_by_outcome = {name.strip().lower(): _read_number(number) for name, _, number in pairs}
+        value_by_outcome = {name.strip().lower(): _read_number(number) for name, _, number in pairs}
     except ValueError:
-        worth_by_outcome = {}
-    # Outcomes that aren't named are worth nothing, but a misspelt one is an error
-    if not worth_by_outcome or set(worth_by_outcome) - {"tp", "fp", "tn", "fn"}:
+        value_by_outcome = {}
+    # An outcome that isn't named has the value 0, but a misspelt one is an error
+    if not value_by_outcome or set(value_by_outcome) - {"tp", "fp", "tn", "fn"}:
         raise ValueError(f"is {text!r}; write what outcomes are worth, such as tp=40,fp=-5, of tp, fp, tn and fn")
-    return worth_by_outcome
+    return value_by_outcome
 
 
 def _read_script_path(path: str) -> str:
@@ -358,7 +366,7 @@ def _read_moment(text: str) -> datetime:
 
 def _read_version(value: Any, info: ValidationInfo) -> Any:
     data_format = info.data.get("dataset_format", formats.DELTA)
-    # Files have no versions: the option would be ignored without a word
+    # Files have no versions, and the option would be ignored silently
     if data_format != formats.DELTA and not isinstance(data_format, formats.TableFormat):
         raise ValueError("asks for a version, which tables have; write --dataset-format delta or table:NAME")
     time = parse_time(value.strip())
@@ -388,7 +396,7 @@ Duration = Annotated[timedelta, parse_text_by(_read_duration), Placeholder("DURA
 Period = Annotated[timedelta, parse_text_by(_read_period), Placeholder("DURATION")]
 Wait = Annotated[timedelta, parse_text_by(_read_wait), Placeholder("DURATION")]
 Size = Annotated[int, BeforeValidator(_read_size), Placeholder("SIZE")]
-UpTo100 = Annotated[int, BeforeValidator(_read_percentage), Placeholder("NUMBER")]
+UpTo100 = Annotated[int, BeforeValidator(_read_up_to_100), Placeholder("NUMBER")]
 ThresholdsByFeature = Annotated[Mapping[str, float], parse_text_by(_read_thresholds), Placeholder("THRESHOLDS")]
 Costs = Annotated[Mapping[str, float], parse_text_by(_read_costs), Placeholder("COSTS")]
 Destinations = Annotated[tuple[SinkDestination, ...], parse_text_by(read_destinations), Placeholder("SINK")]
@@ -399,34 +407,34 @@ DataFormat = Annotated[formats.DatasetFormat, parse_text_by(formats.parse_datase
 ToleranceRule = Annotated[Any, parse_text_by(_read_tolerance), Placeholder("TOLERANCE")]
 
 
-def choose_from(meant: Mapping[str, Any]) -> BeforeValidator:
-    """A validator that maps names to their meanings, ignoring case."""
-    return BeforeValidator(partial(read_name, meant))
+def choose_from(value_by_name: Mapping[str, Any]) -> BeforeValidator:
+    """A validator that maps names to values, ignoring case."""
+    return BeforeValidator(partial(read_name, value_by_name))
 
 
-def read_name(meant: Mapping[str, Any], value: Any) -> Any:
-    """The meaning of a name, ignoring case."""
-    if value is None or value in meant.values():
+def read_name(value_by_name: Mapping[str, Any], value: Any) -> Any:
+    """The value of a name, ignoring case."""
+    if value is None or value in value_by_name.values():
         return value
-    names = {name.lower(): name for name in meant}
+    names = {name.lower(): name for name in value_by_name}
     text = str(value).strip().lower()
     if text in names:
-        return meant[names[text]]
-    # The suggestion is spelt as the documentation has it
+        return value_by_name[names[text]]
+    # The suggestion is spelt as in the documentation
     near = did_you_mean(text, names, "", shown=names.__getitem__)
     hint = f"{near} " if near else ""
-    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(meant)}")
+    raise ValueError(f"is {value!r}; {hint}it is one of: {', '.join(value_by_name)}")
 
 
 def parse_threshold_by(setting: str, methods: Registry[Distance]) -> BeforeValidator:
-    """A threshold within the range of the distance that `setting` names, or of the first one of all."""
+    """A validator of thresholds: within the range of the distance that the option `setting` names, by default the first one."""
 
     def read(value: Any, info: ValidationInfo) -> Any:
         if value is None:
             return None
-        # The field of the method stands above, so that it is validated already
+        # The method's field stands above this one, so it is validated already
         method = methods.get(info.data.get(setting) or next(iter(methods)))
-        # Distances up to 1 take a share; others have no upper end
+        # Distances up to 1 are shares; the others have no upper limit
         if method.facts["range"][1] == 1:
             return _read_share(value)
         number = _read_number(value)
@@ -458,7 +466,7 @@ def _read_analysis_path(path: str) -> str:
         read_analysis_config(path)
     except BadInput as error:
         raise ValueError(f"is {path!r}, which can't be read ({error}); write the path of a local file") from None
-    # All faults of the document in one line, as this is one option's error
+    # All faults of the document in one line, because each option has one line of errors
     except BadDocument as error:
         raise ValueError(f"is {path!r}: {'; '.join(str(error).splitlines())}") from None
     return path
@@ -468,7 +476,7 @@ def _read_column_types(text: str) -> dict[str, ValueKind]:
     kind_by_column: dict[str, ValueKind] = {}
     kinds = {kind.value: kind for kind in ValueKind}
     for pair in formats.split_names(text):
-        # From the right: names of columns may have an equals sign in them
+        # Split at the last equals sign, because names of columns may have one
         name, equals, kind = pair.rpartition("=")
         if not equals or kind.strip().lower() not in kinds:
             raise ValueError(f"has {pair!r}; write COLUMN=categorical or COLUMN=continuous, several with commas")
@@ -489,11 +497,11 @@ def _read_ranges(text: str) -> dict[str, tuple[float, float]]:
         try:
             range_by_metric[name.strip()] = float(low), float(high)
         except ValueError:
-            written = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
-            raise ValueError(f"has {pair!r}; write {written}") from None
+            form = "METRIC=LOW:HIGH, such as DPL=-0.1:0.1, several with commas"
+            raise ValueError(f"has {pair!r}; write {form}") from None
         if name.strip() not in metric_names:
             raise ValueError(f"has {name.strip()!r}, which is no bias metric; they are {', '.join(metric_names)}")
-        # NaN is neither below nor above, so that every value would be in such a range
+        # No value is outside a range that ends with NaN
         low_end, high_end = range_by_metric[name.strip()]
         if math.isnan(low_end) or math.isnan(high_end) or low_end > high_end:
             raise ValueError(f"has {pair!r}, whose first number has to be the smaller one")

@@ -1,7 +1,7 @@
 """Reads a job's configuration: flags, environment and files, all errors at once. Driver only.
 
-For each option the text from the highest source counts, with the words that name its place in an error; a blank text
-counts as not given. `contract.py` parses the texts. For local data the format and the output are optional.
+For each option the text from the source with the highest priority counts; a blank text counts as not set. Errors say where
+a text stands. `contract.py` parses the texts. For local data the format and the output are optional.
 
 Source: C1.4 for the order: --env-file and the project file are ours and come right below the environment.
 """
@@ -35,7 +35,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
 from spark_model_monitor.reports.outputs.run_files import read_current_run, read_recorded_options
 from spark_model_monitor.reports.sinks import SMTP_VARIABLES, WEBHOOK_SECRET
-from spark_model_monitor.running.configuration.command_line import LOG_FLAGS, OF_A_BASELINE, PROCESSING_JOB_FILES
+from spark_model_monitor.running.configuration.command_line import BASELINE_MARKERS, LOG_FLAGS, PROCESSING_JOB_FILES
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig, is_without_input
 from spark_model_monitor.running.configuration.option_types import (
     PREFIX,
@@ -68,24 +68,28 @@ OTHER_VARIABLES = (
 
 
 @value_class
-class Given:
-    """A text and the words that name its place: "--output-path", "conf/a.env: output_path"."""
+class LocatedText:
+    """The text of an option, and its location as errors name it: "--output-path", "conf/a.env: output_path"."""
 
     text: str
-    place: str
+    location: str
 
 
 Texts: TypeAlias = Mapping[str, str]  # of variables or options, by name
-Layer: TypeAlias = dict[str, Given]  # what one source has, by option
-Faults: TypeAlias = dict[str, str | None]  # sentences, each with the option that it is about, None for no single one
+Layer: TypeAlias = dict[str, LocatedText]  # the options of one source, by name
+Faults: TypeAlias = dict[str, str | None]  # sentence -> the option that it is about, None if it is about several
 
 
 @value_class
 class Sources:
-    """The highest text of each option; errors of the sources themselves; names that are nearly ours.
+    """The texts of all options, and what is wrong with the sources themselves.
 
-    errors: text -> the option that it is about, None if it is not about a single one. chosen: sentences on values that
-    were inferred, not given, and on flags that are settings now.
+    Attributes
+    ----------
+        values: The text of each option from the source with the highest priority.
+        errors: Sentence -> the option that it is about, None if it is about several.
+        doubtful: Names that resemble our options but are unknown.
+        chosen: Sentences for the log on values that were inferred, and on flags that are settings now.
     """
 
     values: Layer
@@ -94,22 +98,22 @@ class Sources:
     chosen: tuple[str, ...] = ()
 
     def text(self, name: str) -> str | None:
-        """The text of an option, None if no source has it."""
+        """The text of an option; None if no source sets it."""
         if name in self.values:
             return self.values[name].text
         return None
 
 
 def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path | None = Path()) -> Sources:
-    """The options as given by flags, environment and files, errors included; nothing is decided.
+    """The texts of all options from flags, environment and files, with errors; no default is chosen yet.
 
-    env_file and container_root name further sources, and are read from those above these. project: the folder of the
-    project file; None: there is none.
+    env_file and container_root name further sources, so they are read from the sources with higher priority. project: the
+    folder of the project file; None if there is none.
     """
-    # By sentence: the option that it is about, whose further errors would only repeat it
+    # Sentences with the option that each is about: further errors of that option would only repeat it
     errors: Faults = {}
-    moved: list[str] = []
-    layers = [_read_flags(arguments, errors, moved), _read_variables(environment, "variable {}")]
+    setting_notes: list[str] = []
+    layers = [_read_flags(arguments, errors, setting_notes), _read_variables(environment, "variable {}")]
     doubtful = _find_doubtful_names(environment, "variable {}", only_prefixed=True)
 
     env_file = _take_highest(layers).get("env_file")
@@ -121,80 +125,82 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
     if project is not None:
         layers.append(_read_project(project, errors))
 
-    root = _take_highest(layers).get("container_root", Given("/", ""))
+    root = _take_highest(layers).get("container_root", LocatedText("/", ""))
     if not Path(root.text).is_dir():
-        errors[f"{root.place} is {root.text!r}, where there is no directory"] = "container_root"
-    # Lowest of all: what a processing job was created with
+        errors[f"{root.location} is {root.text!r}, where there is no directory"] = "container_root"
+    # The lowest priority: what a processing job was created with
     for relative in PROCESSING_JOB_FILES:
         path = Path(root.text) / relative
         layers.append(_read_variables(_read_processing_job(path, errors), f"{path}: Environment.{{}}"))
-    return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(moved))
+    return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(setting_notes))
 
 
 def _take_highest(layers: Sequence[Layer]) -> Layer:
+    # Layers are ordered by priority, and in a dictionary the last value of a name counts
     return {name: value_of_option for layer in reversed(layers) for name, value_of_option in layer.items()}
 
 
-def _read_flags(arguments: Sequence[str], errors: Faults, moved: list[str]) -> Layer:
-    """The flags of a command line: `--flag value` or `--flag=value`; of a repeated flag the last counts, or all do.
+def _read_flags(arguments: Sequence[str], errors: Faults, setting_notes: list[str]) -> Layer:
+    """The flags of a command line: `--flag value` or `--flag=value`. If a flag is repeated, the last one counts, or all do.
 
-    moved: gets a sentence for each flag that is a setting now; it counts all the same, as scripts have it.
+    setting_notes: gets a sentence for each flag that is a setting now; the flag still counts, since scripts have it.
     """
     flags = _list_flags()
-    free = next((name for name, option in OPTIONS.items() if option.free), "")
+    free_option = next((name for name, option in OPTIONS.items() if option.free), "")
     values_by_name: Layer = {}
-    words = list(arguments)
-    while words:
-        flag, equals, text = words.pop(0).partition("=")
-        # A single word without a flag is the data, wherever it stands
-        if free and free not in values_by_name and not flag.startswith("-"):
-            values_by_name[free] = Given(flag + equals + text, flag_name(free))
+    remaining = list(arguments)
+    while remaining:
+        flag, equals, text = remaining.pop(0).partition("=")
+        # A single argument without a flag is the path of the data, at any position
+        if free_option and free_option not in values_by_name and not flag.startswith("-"):
+            values_by_name[free_option] = LocatedText(flag + equals + text, flag_name(free_option))
             continue
-        # Read where logging starts
+        # The set-up of logging has read these already
         if flag in LOG_FLAGS:
             continue
-        # Options that any name sets, and those that only this sets
+        # --set sets any option, and is the only way to set those without a flag
         if flag == "--set":
-            setting = text if equals else "".join(words[:1])
-            del words[: not equals]
+            setting = text if equals else "".join(remaining[:1])
+            del remaining[: not equals]
             _read_setting(setting, values_by_name, errors)
             continue
         if flag not in flags:
             # Python's spelling with underscores is the most common mistake
-            written = flag.replace("_", "-")
-            near = [known_flag for known_flag in flags if known_flag.startswith(written)] or difflib.get_close_matches(
-                written, flags
-            )
-            errors[_unknown(flag, near)] = flags[near[0]][0] if near else None
-            if not equals and words and not words[0].startswith("--"):
-                words.pop(0)  # the flag's value: not a further error
+            hyphenated = flag.replace("_", "-")
+            near_flags = [
+                known_flag for known_flag in flags if known_flag.startswith(hyphenated)
+            ] or difflib.get_close_matches(hyphenated, flags)
+            errors[_describe_unknown_flag(flag, near_flags)] = flags[near_flags[0]][0] if near_flags else None
+            if not equals and remaining and not remaining[0].startswith("--"):
+                remaining.pop(0)  # the flag's value: not a further error
             continue
-        name, switched = flags[flag]
+        name, switch_text = flags[flag]
         if not OPTIONS[name].has_flag:
-            moved.append(_describe_setting(flag, name, "VALUE" if OPTIONS[name].placeholder else switched))
-        # A flag with a placeholder takes a value, and the others are switches
+            value = "VALUE" if OPTIONS[name].placeholder else switch_text
+            setting_notes.append(_describe_setting(flag, name, value))
+        # A flag with a placeholder takes a value; the others are switches
         if OPTIONS[name].placeholder:
             # A value that looks like a flag has to be written behind =
-            if not equals and (not words or words[0].startswith("--")):
+            if not equals and (not remaining or remaining[0].startswith("--")):
                 errors[f"{flag} has no value; write {flag} {OPTIONS[name].placeholder}"] = name
                 continue
-            text = text if equals else words.pop(0)
+            text = text if equals else remaining.pop(0)
         elif equals:
-            text = _resolve_switch(text, switched == "true")
+            text = _resolve_switch(text, switch_text == "true")
         else:
-            text = switched
-        # An empty value is as good as none: variables in scripts are often empty
+            text = switch_text
+        # An empty value means "not set": variables in scripts are often empty
         if text.strip():
-            before = ""
+            earlier_values = ""
             if OPTIONS[name].repeatable and name in values_by_name:
-                before = f"{values_by_name[name].text},"
-            values_by_name[name] = Given(before + text, flag)
+                earlier_values = f"{values_by_name[name].text},"
+            values_by_name[name] = LocatedText(earlier_values + text, flag)
     return values_by_name
 
 
 def _read_setting(setting: str, values_by_name: Layer, errors: Faults) -> None:
-    """Enters the option of `--set NAME=VALUE`."""
-    # Flags' spelling with hyphens is understood, too
+    """Adds the option of `--set NAME=VALUE` to `values_by_name`."""
+    # A name may be spelt with hyphens, like a flag
     written_name, equals, text = setting.partition("=")
     name = written_name.strip().replace("-", "_")
     if not equals:
@@ -203,7 +209,7 @@ def _read_setting(setting: str, values_by_name: Layer, errors: Faults) -> None:
         hint = did_you_mean(name, OPTIONS, "--help-all lists them", shown=str)
         errors[f"--set names {written_name!r}, which is no option; {hint}"] = None
     elif text.strip():
-        values_by_name[name] = Given(text, f"--set {name}")
+        values_by_name[name] = LocatedText(text, f"--set {name}")
 
 
 def _describe_setting(flag: str, name: str, value: str) -> str:
@@ -213,16 +219,18 @@ def _describe_setting(flag: str, name: str, value: str) -> str:
 
 
 PAGE_FLAGS = ("--html", "--pdf", "--page", "--ipynb")
-"""What people write to get a page."""
+"""Flags that people try in order to get a page; this job has none of them."""
 
 
-def _unknown(flag: str, near: Sequence[str]) -> str:
+def _describe_unknown_flag(flag: str, near_flags: Sequence[str]) -> str:
     if not flag.startswith("--"):
         return f"{flag!r} belongs to no flag; write --FLAG VALUE, quote values with blanks, and name the folder of several files"
-    # Other commands have such a flag, so that people expect it here
+    # Other commands have such a flag, so people expect it here
     if flag in PAGE_FLAGS:
         return f"{flag} is no flag of this job: report.html is written by default, and --no-report leaves it out"
-    return f"{flag} is no flag of this job; " + (f"did you mean {near[0]}?" if near else "--help lists the flags")
+    return f"{flag} is no flag of this job; " + (
+        f"did you mean {near_flags[0]}?" if near_flags else "--help lists the flags"
+    )
 
 
 def _read_variables(variables: Texts, location_template: str) -> Layer:
@@ -230,9 +238,9 @@ def _read_variables(variables: Texts, location_template: str) -> Layer:
     if not variables:
         return values_by_name
     for variable, (name, positive) in _list_variables().items():
-        # Containers set variables to empty texts, which means not at all
+        # Containers set unused variables to empty texts
         if (text := variables.get(variable, "")).strip():
-            values_by_name[name] = Given(
+            values_by_name[name] = LocatedText(
                 text if positive else _resolve_switch(text, positive), location_template.format(variable)
             )
     return values_by_name
@@ -240,55 +248,58 @@ def _read_variables(variables: Texts, location_template: str) -> Layer:
 
 @cache
 def _list_flags() -> Mapping[str, tuple[str, str]]:
-    """The option of each flag, and the text that it stands for without a value."""
+    """By flag: the option, and the text that the flag stands for without a value."""
     flags = {flag_name(name): (name, "true") for name in OPTIONS}
     return flags | {flag_name(option.opposite): (name, "false") for name, option in OPTIONS.items() if option.opposite}
 
 
 @cache
 def _list_variables() -> Mapping[str, tuple[str, bool]]:
-    """The option of each variable, and whether it means yes or is its opposite."""
+    """By variable: the option, and whether the variable has its name (True) or that of its opposite."""
     spellings = [(name, option, key) for name, option in OPTIONS.items() for key in (name, option.opposite) if key]
     return {variable_name(key, option): (name, key == name) for name, option, key in spellings}
 
 
 def _resolve_switch(text: str, positive: bool) -> str:
-    """The switch that `--progress=TEXT` or `--no-progress=TEXT` means; a text that is neither yes nor no is kept."""
+    """ "true" or "false" for `--progress=TEXT` or, if not positive, `--no-progress=TEXT`; another text is returned unchanged."""
     try:
         if read_switch(text) == positive:
             return "true"
         return "false"
     except ValueError:
-        # The validation of the option reports it, with its place
+        # The validation of the option reports the text, with its location
         return text
 
 
 def _find_doubtful_names(variables: Texts, location_template: str, *, only_prefixed: bool) -> list[str]:
-    """Names that nearly match ours: with our prefix, or (in a file of variables) a typo away."""
+    """Unknown names that are probably meant for us: with our prefix or, in a file of variables, similar to one of our names."""
     known_names = _list_variables().keys()
     doubtful_names = []
-    judged = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
-    for name in sorted(judged - known_names - set(OTHER_VARIABLES)):
-        # Near means 85 % of the letters, so that few names of other programs are suspected
-        near = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
-        if name.startswith(PREFIX) or near:
-            doubtful_names.append(location_template.format(name) + (f" (did you mean {near[0]}?)" if near else ""))
+    candidates = {name for name in variables if name.startswith(PREFIX) or not only_prefixed}
+    for name in sorted(candidates - known_names - set(OTHER_VARIABLES)):
+        # A similarity of 85 % catches typos, but few variables of other programs
+        nearest = difflib.get_close_matches(name, sorted(known_names), n=1, cutoff=0.85)
+        if name.startswith(PREFIX) or nearest:
+            hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+            doubtful_names.append(location_template.format(name) + hint)
     return doubtful_names
 
 
-def _read_env_file(env_file: Given, errors: Faults) -> dict[str, str]:
+def _read_env_file(env_file: LocatedText, errors: Faults) -> dict[str, str]:
     from dotenv.parser import parse_stream  # not loaded by a run without such a file
 
     try:
         # Editors of Windows begin a file with a byte order mark
         with open(env_file.text, encoding="utf-8-sig") as file:
-            return dict(_bindings(env_file.text, parse_stream(file), errors))
+            return dict(_read_bindings(env_file.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError):
             reason = error.strerror
         else:
             reason = "it is not UTF-8 text"
-        fault = f"{env_file.place} is {env_file.text!r}, which can't be read ({reason}); write the path of a local file"
+        fault = (
+            f"{env_file.location} is {env_file.text!r}, which can't be read ({reason}); write the path of a local file"
+        )
         errors[fault] = None
         return {}
 
@@ -299,12 +310,12 @@ def _read_project(folder: Path, errors: Faults) -> Layer:
     except BadConfiguration as error:
         errors.update(dict.fromkeys(str(error).splitlines()))
         return {}
-    return {name: Given(text, f"{file_name}: {name}") for name, text in texts.items() if text.strip()}
+    return {name: LocatedText(text, f"{file_name}: {name}") for name, text in texts.items() if text.strip()}
 
 
-def _bindings(path: str, bindings: Iterable[Binding], errors: Faults) -> Iterator[tuple[str, str]]:
+def _read_bindings(path: str, bindings: Iterable[Binding], errors: Faults) -> Iterator[tuple[str, str]]:
     for binding in bindings:
-        # A name alone, or an open quote: the parser reports neither by itself
+        # The parser raises no error for a name without a value, or for an open quote
         if binding.error or (binding.key is not None and binding.value is None):
             line = binding.original.line
             errors[f"{path}: line {line} is not NAME=VALUE; quote a value that has quotes or # in it"] = None
@@ -316,7 +327,7 @@ def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     """The `Environment` of the container's configuration file; empty if there is no such file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    # The usual case outside a container
+    # Outside a container there is no such file
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -334,32 +345,30 @@ def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     return {str(name): str(value) for name, value in variables.items()}
 
 
-FORMATS = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
-"""Formats by the `dataset_type` of a configuration (its name), used where `dataset_format` is not given."""
+FORMATS_BY_TYPE = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
+"""Formats by the name of an analysis configuration's `dataset_type`, used if `dataset_format` is not set."""
 
 
-WITHOUT_TYPE = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
-"""Default formats of monitors whose configuration has no dataset type."""
-
-ANALYSES = tuple(WITHOUT_TYPE)  # the analyses that have such a configuration
+DEFAULT_FORMATS = {"MODEL_BIAS": "merged", "MODEL_EXPLAINABILITY": "capture"}
+"""Formats of the data of the analyses that have an analysis configuration, if it has no dataset type."""
 
 BASELINE_FILES = ("baseline_constraints", "baseline_statistics")
 
-ENDINGS = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
-"""Endings of the default names of jobs' folders: orders-baseline, in the current folder."""
+FOLDER_SUFFIXES = {"baseline": "baseline", "monitor": "report", "merge": "merged", "backfill": "history"}
+"""By job: what the default name of its output folder ends with, such as orders-baseline for orders.csv."""
 
 
 def with_default_output(job: str, sources: Sources) -> Sources:
-    """The sources with an output path; an existing baseline isn't overwritten.
+    """The sources with an output path, chosen if none is set and the data is on this machine.
 
-    They are unchanged if one is given, or if the data is not on this machine.
+    An existing baseline isn't overwritten: that is an error of the sources.
     """
     path = _find_local_data(job, sources)
-    if path is None or job not in ENDINGS or "output_path" in sources.values:
+    if path is None or job not in FOLDER_SUFFIXES or "output_path" in sources.values:
         return sources
     # orders.csv gives orders-baseline in the working directory
-    output = f"{path.resolve().name.partition('.')[0] or 'data'}-{ENDINGS[job]}"
-    if job == "baseline" and any(Path(output, name).exists() for name in OF_A_BASELINE):
+    output = f"{path.resolve().name.partition('.')[0] or 'data'}-{FOLDER_SUFFIXES[job]}"
+    if job == "baseline" and any(Path(output, name).exists() for name in BASELINE_MARKERS):
         write = f"write --output-path {output} to replace that baseline, or another directory"
         error = f"{output} is there already; {write}"
         return replace(sources, errors={**sources.errors, error: "output_path"})
@@ -367,10 +376,10 @@ def with_default_output(job: str, sources: Sources) -> Sources:
 
 
 def with_recognised_format(job: str, sources: Sources) -> Sources:
-    """The sources with the format of the data; unchanged if it is given, or if the data is not on this machine.
+    """The sources with the format of the data, detected if it is not set and the data is on this machine.
 
-    Raises BadInput and NoData for files whose format can't be recognised; BadConfiguration for a database's password, or for
-    one without a query.
+    Raises BadInput or NoData for files whose format can't be recognised; BadConfiguration for a database without a query, or
+    with a password in its address.
     """
     source = sources.text("dataset_source") or ""
     if source.startswith(DATABASE):
@@ -389,29 +398,29 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
     implied = implied_options(sources.values, job, with_default=False)
     if path is None or job == "merge" or "dataset_format" in {*sources.values, *implied}:
         return sources
-    # An analysis that expects records still takes CSV, which can't be mistaken for them
+    # An analysis that expects records also accepts CSV, which can't be confused with them
     default = implied_options(sources.values, job).get("dataset_format")
     try:
-        word = detect_format(LocalEngine(), str(path), _find_window(job, sources))
+        detected = detect_format(LocalEngine(), str(path), _find_window(job, sources))
     except MonitorError as error:
-        # Reported when the data is read in the default format
+        # Reading the data in the default format reports the error
         if default is not None:
             return sources
         if not isinstance(error, BadConfiguration):
             raise
         return replace(sources, errors={**sources.errors, str(error): "dataset_format"})
-    if default is not None and not isinstance(parse_dataset_format(word), CsvFormat):
+    if default is not None and not isinstance(parse_dataset_format(detected), CsvFormat):
         return sources
     if default is not None:
-        sentence = f"format: {word}, detected from {path}, and not {default}"
-        return _choose_value(sources, "dataset_format", word, sentence)
-    # The baseline's format wins if it only says more than the files do, such as a separator
+        sentence = f"format: {detected}, detected from {path}, and not {default}"
+        return _choose_value(sources, "dataset_format", detected, sentence)
+    # The baseline's format has priority if it only adds details that files don't show, such as a header
     remembered = None
     if job == "monitor":
         remembered = _read_by_baseline(sources).get("dataset_format")
-    if remembered is not None and _is_detailed_form(remembered, word):
+    if remembered is not None and _is_detailed_form(remembered, detected):
         return _choose_value(sources, "dataset_format", remembered, f"format: {remembered}, as the baseline has it")
-    return _choose_value(sources, "dataset_format", word, f"format: {word}, detected from {path}")
+    return _choose_value(sources, "dataset_format", detected, f"format: {detected}, detected from {path}")
 
 
 def _find_window(job: str, sources: Sources) -> Window | None:
@@ -424,20 +433,20 @@ def _find_window(job: str, sources: Sources) -> Window | None:
     return None
 
 
-def _is_detailed_form(text: str, word: str) -> bool:
-    """Whether a given format is a more detailed form of the recognised one."""
+def _is_detailed_form(text: str, detected: str) -> bool:
+    """Whether a format is a more detailed form of the detected one."""
     dataset_format = parse_dataset_format(text)
-    recognised_format = parse_dataset_format(word)
-    # A reader of Spark with options, for the same kind of files
+    detected_format = parse_dataset_format(detected)
+    # A Spark reader with options, for the same type of files
     if isinstance(dataset_format, SparkFormat):
-        return dataset_format.reader == ("csv" if isinstance(recognised_format, CsvFormat) else word)
-    return type(dataset_format) is type(recognised_format) and getattr(dataset_format, "separator", None) == getattr(
-        recognised_format, "separator", None
+        return dataset_format.reader == ("csv" if isinstance(detected_format, CsvFormat) else detected)
+    return type(dataset_format) is type(detected_format) and getattr(dataset_format, "separator", None) == getattr(
+        detected_format, "separator", None
     )
 
 
 def _find_local_data(job: str, sources: Sources) -> Path | None:
-    """The path of the data; None if not given, or if it is not on this machine."""
+    """The path of the data; None if it is not set, or not on this machine."""
     # An analysis configuration may name the data instead of a flag
     path = implied_options(sources.values, job).get("dataset_source", sources.text("dataset_source"))
     if path is None or not is_local(path) or not local_path(path).exists():
@@ -446,41 +455,43 @@ def _find_local_data(job: str, sources: Sources) -> Path | None:
 
 
 def _choose_value(sources: Sources, name: str, text: str, sentence: str) -> Sources:
-    values = {**sources.values, name: Given(text, flag_name(name))}
+    """The sources with a value that was inferred. sentence: what the log says about it."""
+    # An inferred value is named like the flag that would set it
+    values = {**sources.values, name: LocatedText(text, flag_name(name))}
     return replace(sources, values=values, chosen=(*sources.chosen, sentence))
 
 
 def implied_options(values: Layer, job: str, *, with_default: bool = True) -> dict[str, str]:
-    """Options that an analysis configuration implies where they are not given: the location and the format of its data.
+    """Options that an analysis configuration implies if they are not set: the location and the format of its data.
 
-    Its `dataset_uri` overrides everything but a flag. A monitor's configuration does not give the format of its data:
-    it is merged records, or for attributions captured ones. with_default: also give this format.
+    Its `dataset_uri` overrides everything but a flag. A monitor's configuration doesn't name the format of its data: that is
+    merged records, or captured ones for attributions. with_default: whether to include this format.
     Source: B1 and B5.1.
     """
-    if "analysis_type" not in values or values["analysis_type"].text.upper() not in ANALYSES:
+    if "analysis_type" not in values or values["analysis_type"].text.upper() not in DEFAULT_FORMATS:
         return {}
     try:
         config = read_analysis_config(values["analysis_config"].text)
     except (KeyError, BadInput, BadDocument):  # reported when the option itself is read
         return {}
     implied = {}
-    # The baseline's configuration gives the format of its data by a MIME type
-    if config.dataset_type is not None and config.dataset_type.name in FORMATS:
-        implied["dataset_format"] = FORMATS[config.dataset_type.name]
+    # The baseline's configuration names the format of its data by a MIME type
+    if config.dataset_type is not None and config.dataset_type.name in FORMATS_BY_TYPE:
+        implied["dataset_format"] = FORMATS_BY_TYPE[config.dataset_type.name]
     elif config.dataset_type is None and job == "monitor" and with_default:
-        implied["dataset_format"] = WITHOUT_TYPE[values["analysis_type"].text.upper()]
+        implied["dataset_format"] = DEFAULT_FORMATS[values["analysis_type"].text.upper()]
     implied = {name: text for name, text in implied.items() if name not in values}
-    # The configuration's own location of the data is above variables, and below flags
+    # The configuration's location of the data has priority over variables, but not over flags
     source = values.get("dataset_source")
-    if config.dataset_uri is not None and not (source and source.place.startswith("--")):
+    if config.dataset_uri is not None and not (source and source.location.startswith("--")):
         implied["dataset_source"] = config.dataset_uri
     return implied
 
 
 def adopt_baseline_options(job: str, sources: Sources) -> Sources:
-    """The sources with the options by which a monitor's baseline was read, unless they set them or the service is replayed.
+    """The sources with the options that a monitor's baseline was read with, for those that they don't set themselves.
 
-    Of its format only what `with_recognised_format` leaves open is taken, such as whether there is a header.
+    Nothing is adopted if the service is replayed. `with_recognised_format` adopts what a format says beyond the files.
     """
     if job != "monitor":
         return sources
@@ -492,8 +503,8 @@ def adopt_baseline_options(job: str, sources: Sources) -> Sources:
         if name not in values:
             sources = _choose_value(sources, name, text, f"{name}: {text}, as the baseline has it")
         elif _split_list(values[name].text) != _split_list(text):
-            difference = f"{values[name].place} is {values[name].text}, but {text} for the baseline"
-            # What the user wrote holds, but the log says what it means
+            difference = f"{values[name].location} is {values[name].text}, but {text} for the baseline"
+            # The user's value has priority, but the log warns of what follows from it
             sentence = f"{difference}; what that changes is no drift"
             sources = replace(sources, chosen=(*sources.chosen, sentence))
     return sources
@@ -504,8 +515,8 @@ def _split_list(text: str) -> list[str]:
 
 
 def _read_by_baseline(sources: Sources) -> Texts:
-    """The options in run.json of the baseline; empty if there is none, or only Spark can open it."""
-    # The service had no such memory, so that a replay takes none
+    """The options that the baseline was read with, from its run.json; empty if there is none, or only Spark can open it."""
+    # The service doesn't remember options, so a replay of it doesn't either
     path = sources.text("baseline")
     replays_service = (sources.text("compat") or "").lower() == Compatibility.SERVICE.value
     if path is None or replays_service or not opens_here(path):
@@ -514,13 +525,12 @@ def _read_by_baseline(sources: Sources) -> Texts:
         read_by = read_recorded_options(read_current_run(path))
     except MonitorError:  # reported when the baseline itself is read
         return {}
-    # Options of another release may be gone
+    # A baseline of another release may have options that don't exist any more
     return {name: text for name, text in read_by.items() if name in OPTIONS and OPTIONS[name].remembered}
 
 
 def without_consequences(error: BadConfiguration) -> BadConfiguration:
-    """The same error; if no data is named, without the two lines on what would follow from it, the format and the
-    output path."""
+    """The same error; if no data is named, without the lines on the format and the output path, which follow from the data."""
     lines = str(error).splitlines()
     # One missing option would otherwise look like three
     if _format_missing("dataset_source") not in lines:
@@ -538,7 +548,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     reported = set(sources.errors.values())
     texts = {name: value_of_option.text for name, value_of_option in sources.values.items()}
     texts |= implied_options(sources.values, job)
-    # A job's presets give way to everything that was said; metrics are expected by a container's service, else nobody reads them
+    # Presets of a job have the lowest priority. Metrics are on in a container only: outside it nothing reads them
     presets = {name: option.presets[job] for name, option in OPTIONS.items() if job in option.presets}
     texts = {"publish_cloudwatch_metrics": str(in_container), **presets, **texts}
     # All errors of types and values at once
@@ -559,10 +569,10 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
         errors += _find_useless_flags(config, sources.values, texts)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
-    # What was given but isn't used is named in the log
+    # The log names what is set but not used
     overruled = BASELINE_FILES if config.baseline is not None else ()
     ignored = [
-        sources.values[name].place
+        sources.values[name].location
         for name, option in OPTIONS.items()
         if name in sources.values
         and (name in overruled or not option.is_used_by(job, config.analysis_type) or is_without_input(name, texts))
@@ -578,47 +588,47 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
 
 
 def _has_format_of_service(config: JobConfig, values: Layer) -> bool:
-    """Whether the format is the contract's JSON in a variable, as the service gives it, and nobody says how to read nested
-    JSON, which the service refuses (C11.18).
+    """Whether the format is the contract's JSON in a variable, as the service sets it, and no option says how to read nested
+    JSON. Such a job refuses nested JSON, like the service (C11.18).
     """
     data_format = values.get("dataset_format")
-    if config.flatten_json is not None or data_format is None or data_format.place.startswith("--"):
+    if config.flatten_json is not None or data_format is None or data_format.location.startswith("--"):
         return False
     return data_format.text.lstrip().startswith("{")
 
 
 def _find_useless_flags(config: JobConfig, values: Layer, texts: Texts) -> Iterator[str]:
-    """Errors: flags that no run of this job and kind uses, or none with these flags. A variable may be shared by jobs, and is
-    only ignored, as are the contract's options of other kinds.
+    """Errors: flags without an effect on this job and analysis. Variables and the contract's options of other analyses are only
+    ignored, because jobs may share them.
     """
     for name, value in values.items():
         option = OPTIONS[name]
-        if not value.place.startswith("--"):
+        if not value.location.startswith("--"):
             continue
         if option.is_used_by(config.job, config.analysis_type):
             if is_without_input(name, texts):
                 needed_flags = " or ".join(map(flag_name, option.needs))
-                yield f"{value.place} has no effect without {needed_flags}; write that, too, or leave it out"
+                yield f"{value.location} has no effect without {needed_flags}; write that, too, or leave it out"
             continue
         if not option.ours:
             continue
-        # Either another job has it, or another kind of this one
+        # The option belongs to another analysis of this job, or to another job
         users = option.list_analyses(config.job)
         if users:
             owner = f"--analysis-type {' or '.join(analysis.value for analysis in users)}"
         else:
             owner = " or ".join(option.jobs)
-        yield f"{value.place} is of {owner}, and has no effect here; leave it out"
+        yield f"{value.location} is of {owner}, and has no effect here; leave it out"
 
 
 def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
-    """Errors: a second baseline whose flag would be ignored, and a window that would overwrite its baseline."""
+    """Errors: two baselines, of which one would be ignored, or an output path that would overwrite the baseline."""
     if config.baseline is None or not OPTIONS["baseline"].is_used_by(config.job, config.analysis_type):
         return
-    location = values["baseline"].place
+    location = values["baseline"].location
     for name in BASELINE_FILES:
-        # A variable may be left from the container, and is only ignored
-        if name in values and values[name].place == flag_name(name):
+        # A variable may be set by the container, and is only ignored
+        if name in values and values[name].location == flag_name(name):
             yield f"{flag_name(name)} and {location} name two baselines; leave one of them out"
     if _resolve_path(config.baseline) == _resolve_path(config.output_path):
         yield (
@@ -634,8 +644,8 @@ def _resolve_path(path: str) -> str:
 
 
 def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str]]:
-    """How the data is read, by option; a table's name includes its location."""
-    # A table's format has the table's name in it, and a later run may be of another one
+    """The options that say how the data is read, with their texts."""
+    # The format of a table includes its name, and a later run may read another table
     is_table = isinstance(config.dataset_format, TableFormat)
     for name, option in OPTIONS.items():
         is_recorded = option.remembered or name in ADDRESS_OPTIONS.values()
@@ -645,7 +655,7 @@ def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str
 
 def _format_error(name: str, message: str, values: Layer) -> str:
     if name in values:
-        return f"{values[name].place} {message}"
+        return f"{values[name].location} {message}"
     return _format_missing(name)
 
 
@@ -655,7 +665,7 @@ def _format_missing(name: str) -> str:
 
 
 def _names_its_data(text: str) -> bool:
-    """Whether this `dataset_format` is of a kind that needs no path; False if it can't be read."""
+    """Whether this `dataset_format` names the data itself, so that no path is needed; False if it can't be parsed."""
     try:
         return isinstance(parse_dataset_format(text), (TableFormat, SparkFormat))
     except BadConfiguration:

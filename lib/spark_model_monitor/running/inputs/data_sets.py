@@ -142,10 +142,7 @@ def _read_outcomes(engine: Engine, config: JobConfig, plan: OutcomePlan, *, with
             )
         source = _list_captures(engine, config)
         reading = select_records(halves, read_options(config))
-        if plan.reads_features:
-            names = find_input_columns(engine, source, reading)
-        else:
-            names = ()
+        names = find_input_columns(engine, source, reading) if plan.reads_features else ()
         # Segments whose columns no record has are left out, and the request needn't be read
         has_none = not plan.segments or (plan.labels and not any(has_columns(cut, names) for cut in plan.segments))
         if has_none and plan.group_column is None:
@@ -222,9 +219,8 @@ def read_bias(engine: Engine, config: JobConfig, baseline: StoredBaseline | None
     """
     analysis = read_analysis_config(config.analysis_config or "")
     if has_records(config, analysis):
-        dataset = read_records(
-            engine, config, analysis, partial(_reading_of_analysis, config, analysis), (INPUT, *OUTPUT_INDEXES)
-        )
+        reading = partial(_reading_of_analysis, config, analysis)
+        dataset = read_records(engine, config, analysis, reading, (INPUT, *OUTPUT_INDEXES))
     elif isinstance(config.dataset_format, CsvFormat):
         dataset = read_joined_csv(engine, config, config.dataset_format, analysis)
     else:
@@ -268,11 +264,10 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
     has_names = 2 * len(set(first_line_cells) & set(analysis.headers)) > len(first_line_cells)  # most of the first line
     is_header = first_line_cells == list(analysis.headers) or (has_names and not config.replays_service)
     dataset = read_columns(engine, config.model_copy(update={"dataset_format": replace(csv_format, header=is_header)}))
+    # A header that lacks configured names can't be matched by position
+    absent: list[str] = []
     if is_header:
-        # A header that names other columns than the configuration can't be trusted by position
         absent = [name for name in analysis.headers if name not in first_line_cells]
-    else:
-        absent = []
     if absent:
         raise BadConfiguration(
             f"analysis_config.json: headers names {absent[0]!r}, which the header line of {first.path} lacks; write the names "
@@ -416,10 +411,9 @@ def _read_records(
             features=FeatureReading(path),
         )
 
-    if analysis.headers is None:
+    headers = analysis.headers
+    if headers is None:
         headers = _baseline_features(baseline)
-    else:
-        headers = analysis.headers
     # The configuration's headers may have the label, which captures lack
     if headers is not None and label is None:
         headers = tuple(name for name in headers if name not in (analysis.label, analysis.predicted_label))
@@ -427,9 +421,7 @@ def _read_records(
 
 
 def _baseline_features(baseline: StoredBaseline | None) -> tuple[str, ...] | None:
-    """The features of the baseline's columns, in their order."""
-    if isinstance(baseline, AttributionBaseline):
-        by_output = baseline.constraints.values
-    else:
-        by_output = {}
-    return next(map(tuple, by_output.values()), None)
+    """The features of the baseline's columns, in their order; None if the baseline has none."""
+    if not isinstance(baseline, AttributionBaseline):
+        return None
+    return next(map(tuple, baseline.constraints.values.values()), None)

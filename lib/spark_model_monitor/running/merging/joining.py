@@ -15,14 +15,13 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from spark_model_monitor.data.records.arrays import Flags, compute_text_starts, get_column, get_text_buffer
+from spark_model_monitor.data.records.arrays import compute_text_starts, get_column, get_text_buffer
 from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
 from spark_model_monitor.running.merging.sources import PART, SECONDS, LineKind, Parts
-from spark_model_monitor.statistics.array_types import Hashes
+from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class
 
@@ -47,8 +46,6 @@ LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string
 """The output rows: a text for a folder of `Parts`, and the columns to sort it by."""
 
 CHUNK_BYTES = 8 * 2**20
-
-Numbers = NDArray[np.int64]
 
 
 @value_class
@@ -89,7 +86,7 @@ class Join:
             yield from bucket.join_captures(pa.Table.from_batches(buffered))
         yield from bucket.format_counts()
 
-    def is_due(self, hours: Numbers) -> Flags:
+    def is_due(self, hours: Integers) -> Flags:
         """Whether captures of these hours without a label get the absent label: their period is over."""
         absent = self.absent
         if absent:
@@ -150,7 +147,7 @@ class JoinBucket:
                 yield from format_lines(captures, labels, flags, part)
 
     def _format_merged(
-        self, captures: pa.Table, labels: Numbers, flags: Flags, part: pa.Array
+        self, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array
     ) -> Iterator[pa.RecordBatch]:
         """Captures with their ground truth after the last member, ordered by time."""
         truths = self._labels.take_truths(labels)
@@ -164,7 +161,7 @@ class JoinBucket:
         yield from pa.table([part, *sort_columns.columns, present_texts], LINES).to_batches()
 
     def _format_remembered(
-        self, are_absent: bool, captures: pa.Table, labels: Numbers, flags: Flags, part: pa.Array
+        self, are_absent: bool, captures: pa.Table, labels: Integers, flags: Flags, part: pa.Array
     ) -> Iterator[pa.RecordBatch]:
         """What to remember about captures (`merge_rows.ID_SCHEMA`), in sort order."""
         absent = pa.scalar("true" if are_absent else None, pa.string())
@@ -288,7 +285,7 @@ class Labels:
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
         if period is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]
-        self.hashes: Numbers = hashes[is_last]
+        self.hashes: Integers = hashes[is_last]
         self._places = order[is_last]
         self._hours = hours[is_last]
         self._has_no_hour = has_no_hour[is_last]
@@ -299,25 +296,25 @@ class Labels:
         """Number of ids with a label."""
         return len(self._id_hashes)
 
-    def look_up_ids(self, ids: pa.StringArray) -> Numbers:
+    def look_up_ids(self, ids: pa.StringArray) -> Integers:
         """The numbers of ids; -1 for an id without a label."""
         if not len(self):
             return np.full(len(ids), -1)
         hashes = self._hashed(ids)
         by_hash = np.argsort(hashes)  # neighbours are then looked up in nearby memory
-        numbers: Numbers = np.empty(len(ids), np.int64)
+        numbers: Integers = np.empty(len(ids), np.int64)
         numbers[by_hash] = np.searchsorted(self._id_hashes, hashes[by_hash]).clip(max=len(self) - 1)
         # Another id may have the same hash: the text itself decides
         numbers[~np.asarray(pc.equal(ids, self._ids.take(pa.array(self._examples[numbers]))))] = -1
         return numbers
 
-    def take_truths(self, labels: Numbers) -> pa.StringArray:
+    def take_truths(self, labels: Integers) -> pa.StringArray:
         """The truths of labels, null for -1."""
         return self._texts.take(pa.array(np.append(self._places, 0)[labels], mask=labels < 0))
 
-    def match_labels(self, numbers: Numbers, hours: Numbers) -> Numbers:
+    def match_labels(self, numbers: Integers, hours: Integers) -> Integers:
         """The label of each capture, by its id's number and its hour: the last one near enough, -1 if there is none."""
-        matches: Numbers = np.full(len(numbers), -1)
+        matches: Integers = np.full(len(numbers), -1)
         for indices, labels in self.iterate_labels(numbers):
             is_near = self._has_no_hour[labels]
             if self._period is None:
@@ -329,7 +326,7 @@ class Labels:
             matches[indices[is_first]] = labels[is_first]
         return matches
 
-    def iterate_labels(self, numbers: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
+    def iterate_labels(self, numbers: Integers) -> Iterator[tuple[Integers, Integers]]:
         """The labels of ids by number, from the last label of each id to its first: the indexes of the ids that have
         another one, and the label. As many rounds as an id has hours with labels."""
         indices = np.flatnonzero(numbers >= 0)
@@ -342,12 +339,12 @@ class Labels:
             indices = indices[has_more]
             labels = labels[has_more]
 
-    def is_since(self, labels: Numbers, hour: int) -> Flags:
+    def is_since(self, labels: Integers, hour: int) -> Flags:
         """Whether labels are from this hour or a later one."""
         flags: Flags = self._has_no_hour[labels] | (self._hours[labels] >= hour)
         return flags
 
-    def take_hashes(self, labels: Numbers) -> pa.Int64Array:
+    def take_hashes(self, labels: Integers) -> pa.Int64Array:
         """The hashes of labels, null for -1."""
         return pa.array(self.hashes).take(pa.array(labels, mask=labels < 0))
 
@@ -370,7 +367,7 @@ class RememberedCaptures:
             self.seen |= np.asarray(pc.is_in(self._keys, _compose_keys(captures)))
 
 
-def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Numbers, Numbers]:
+def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Integers, Integers]:
     """The numbers of texts: the hash function that distinguishes them, the distinct hashes in order, the index of one
     text for each, and the numbers of all texts, which are ranks of their hashes."""
     hashed = hashed or hash_texts
@@ -395,7 +392,7 @@ def _hash_with_key(key: bytes, texts: pa.StringArray) -> Hashes:
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _account_labels(hashes: Numbers, inside: Flags, numbers: Numbers, ids: int) -> dict[str, NDArray[np.int64] | Flags]:
+def _account_labels(hashes: Integers, inside: Flags, numbers: Integers, ids: int) -> dict[str, Integers | Flags]:
     """The labels inside the run's hours by id, with the names of `LabelAccount`. All inputs are sorted by id."""
     hashes = hashes[inside]
     numbers_inside = numbers[inside]
@@ -424,8 +421,8 @@ def _filter_rows(rows: pa.Table, flags: Flags) -> pa.Table:
     return rows.filter(pa.array(flags))
 
 
-def _column(rows: pa.Table, name: str, default: int = 0) -> Numbers:
-    numbers: Numbers = get_column(rows, name).fill_null(default).to_numpy(zero_copy_only=False)
+def _column(rows: pa.Table, name: str, default: int = 0) -> Integers:
+    numbers: Integers = get_column(rows, name).fill_null(default).to_numpy(zero_copy_only=False)
     return numbers
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.ledger import NUMBER
-from spark_model_monitor.data.records.arrays import Flags, concat_rows, get_column, is_utf_8, is_writable, take_rows
+from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_utf_8, is_writable, take_rows
 from spark_model_monitor.data.records.decoding import format_json_value
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
@@ -31,6 +31,7 @@ from spark_model_monitor.data.records.refusals import ENCODINGS, NumberedText, R
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
+from spark_model_monitor.statistics.array_types import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 
@@ -67,11 +68,9 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     values, repair = _parse_values(text, repairing=repairing)
     if values is None:
         # Without repairs the line is refused; this only finds the reason to name
-        several = not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS
-        if several:
+        reason = Refusal.NOT_A_JSON_OBJECT
+        if not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS:
             reason = Refusal.SEVERAL_JSON_OBJECTS
-        else:
-            reason = Refusal.NOT_A_JSON_OBJECT
         return [Label(reason=reason, line=line)]
     # A line stands or falls as a whole: one bad record refuses its neighbours, too
     labels = [replace(_parse_label(value), repair=repair, line=line) for value in values]
@@ -269,7 +268,7 @@ class Period:
     first: int
     last: int
 
-    def holds(self, hours: NDArray[np.int64]) -> Flags:
+    def holds(self, hours: Integers) -> Flags:
         """Whether the run accounts for labels of these hours."""
         flags: Flags = (hours >= self.first) & (hours <= self.last)
         return flags
@@ -283,18 +282,18 @@ class LabelRows:
     the repairs. positions: within the line. contents: its own text, if it is refused as an element of a file's array.
     """
 
-    origins: NDArray[np.int64]
+    origins: Integers
     reasons: NDArray[np.int32]
     keys: pa.StringArray
     truths: pa.StringArray
     repairs: NDArray[np.int32]
-    positions: NDArray[np.int64]
+    positions: Integers
     contents: pa.StringArray
     lines: pa.BinaryArray
 
     @classmethod
     def decode_lines(
-        cls, lines: pa.StringArray, numbers: NDArray[np.int64], decode: Callable[[bytes], list[Label]]
+        cls, lines: pa.StringArray, numbers: Integers, decode: Callable[[bytes], list[Label]]
     ) -> LabelRows:
         texts = lines.take(pa.array(numbers)).cast(pa.binary()).to_pylist()  # text would have to be UTF-8
         labels_by_line = [decode(text) for text in texts]
@@ -310,7 +309,7 @@ class LabelRows:
             pa.array([label.line for label in labels], pa.binary()),
         )
 
-    def merge_plain_rows(self, plain: NDArray[np.int64], keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
+    def merge_plain_rows(self, plain: Integers, keys: pa.StringArray, truths: pa.StringArray) -> LabelRows:
         """These records and one plain record for each of these lines, in the order of all lines."""
         zeros = np.zeros(len(plain), np.int32)
         first = np.zeros(len(plain), np.int64)
@@ -381,9 +380,7 @@ class GroundTruth:
             rows = take_rows(rows, np.flatnonzero(rows.reasons))
             yield rows, self.places.uris.take(pa.array(ranks[rows.origins]))
 
-    def _read(
-        self, batches: Iterable[pa.RecordBatch]
-    ) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], NDArray[np.int64]]]:
+    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
         for batch in batches:
             listed, ranks = self.places.keep_listed(batch)
             # Files of one array are read by the other task of this scan
@@ -411,7 +408,7 @@ class GroundTruth:
         return parsed_rows.merge_plain_rows(np.flatnonzero(are_plain), keys.filter(plain), truths.filter(plain))
 
     def _find_array_files(
-        self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: NDArray[np.int64], last: int
+        self, lines: pa.StringArray, ranks: NDArray[np.int32], blocks: Integers, last: int
     ) -> NDArray[np.int32]:
         """The ranks of files whose first line begins with an array. last: the rank of the line before these."""
         is_first = (ranks != np.concatenate([[last], ranks[:-1]])) & (blocks == 0)

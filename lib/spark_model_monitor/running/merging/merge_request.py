@@ -18,7 +18,7 @@ from spark_model_monitor.running.merging.joining import AbsentLabel
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_ledger import MergeLedger
 from spark_model_monitor.running.merging.sources import HourFolder, Score, containing_hour, count_hours, hour_start
-from spark_model_monitor.running.runtime.publishing import write_published
+from spark_model_monitor.running.runtime.publishing import write_metrics
 from spark_model_monitor.value_class import value_class
 
 
@@ -157,7 +157,7 @@ def publish_coverage(ledger: MergeLedger, config: JobConfig) -> None:
         PublishedMetric("labels_read", ledger.labels.read, "Count"),
         PublishedMetric("labels_without_capture", ledger.labels_without_capture, "Count"),
     ]
-    write_published(metrics, config, config.metric_time or _first_hour(ledger))
+    write_metrics(metrics, config, config.metric_time or _first_hour(ledger))
 
 
 def _first_hour(ledger: MergeLedger) -> datetime:

@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.data.records.arrays import Flags, has_letters
+from spark_model_monitor.data.records.arrays import has_letters
 from spark_model_monitor.data.records.json_lines import parse_json_table
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
 from spark_model_monitor.running.merging.sources import FileLocations, HourFolder, HourlyFile, HourlySource
+from spark_model_monitor.statistics.array_types import Flags, Integers
 from spark_model_monitor.statistics.states.encoding import MALFORMED
 from spark_model_monitor.storage import StoredFile, join
 from spark_model_monitor.value_class import value_class
@@ -77,7 +78,7 @@ class Counts(Counter[tuple[Any, ...]]):
                 key = (name, *values)
                 self[key] += count
 
-    def add(self, name: str, counts: NDArray[np.int64], *numbers: NDArray[np.int64]) -> None:
+    def add(self, name: str, counts: Integers, *numbers: Integers) -> None:
         """Add counts by their numbers."""
         for *values, count in zip(*(column.tolist() for column in (*numbers, counts)), strict=True):
             key = (name, *values)

@@ -6,9 +6,9 @@
 
     merge(LocalEngine(), MergeRequest("captures/", "labels/", "merged/"))
 
-With `late_hours` ids are remembered between runs, and hours are merged again when new labels have come for them. The
-output of an hour depends only on the captures and labels that exist: after the last label it is the same, byte for
-byte, as the output of a single run with all labels.
+With `late_hours`, ids are stored between runs, and an hour is merged again when new labels arrive for it. The output of an
+hour depends only on the captures and labels that exist: after the last label it is the same, byte for byte, as the output
+of a single run with all labels.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-STAGING = "_staging"  # working folder of a run, below the output; removed at its end
+STAGING = "_staging"  # the folder below the output for the files of a run in progress; removed at its end
 
 
 @value_class
@@ -131,7 +131,7 @@ def merge(
             _publish(window, request, ledger, restated, staged)
             if pending is not None:
                 pending.remember({**remerged.ids, **staged.ids})
-                # A window without captures may be of a clock that is ahead
+                # A clock that is ahead gives a window without captures; ids must not be forgotten because of it
                 if captures.files:
                     pending.forget([hour for hour in pending.hours if request.is_over(hour)])
     return Merged(ledger, tuple(restated))
@@ -160,7 +160,7 @@ class _Hours:
         self.captures = captures
         self._hours = hours
         self._pending = pending
-        self.labels = self._labels()
+        self.labels = self._list_labels()
         self._parts = plan_parts(captures, pending.hours if pending else ())
         self._arrays: Collection[int] = ()
 
@@ -178,12 +178,12 @@ class _Hours:
 
     @property
     def join_inputs(self) -> list[JoinInput]:
-        """The captures, and the labels, line by line and from files that are a single array."""
-        join_inputs = [self._captures_input()] if self.captures.files else []
+        """The captures, and the labels: line by line, and whole files that are a JSON array."""
+        join_inputs = [self._create_capture_input()] if self.captures.files else []
         if self.labels.files:
             truth = GroundTruth(FileLocations.of(self.labels.files, ()), self.request.repairing, self._arrays)
             join_inputs.append(JoinInput(self.labels.lines(self.engine), truth))
-            # The same ground truth twice: by line without the files of an array, and these files whole
+            # Two inputs for ground truth: all other files by line, and files with an array as a whole
             if self._arrays:
                 files = self.labels.select_files(self._arrays).lines(self.engine, whole_files=True)
                 join_inputs.append(JoinInput(files, replace(truth, whole_files=True)))
@@ -192,29 +192,33 @@ class _Hours:
     def stage_hours(
         self, folder: str, *, before: Collection[HourFolder], earlier: Collection[HourFolder] = ()
     ) -> StagedHours:
-        """The hours, merged. before, earlier: remembered hours that are merged again, and hours that may have changed.
+        """The hours, merged into a working folder. before: remembered hours that are merged again. earlier: remembered hours
+        whose labels may have changed.
 
         One scan of the lines, and another one if a file of labels begins with an array.
         """
         request = self.request
         merging = Join(self._parts, request.period, request.absent, request.first or 0)
-        remembered = [*self._remembered(before, Role.BEFORE), *self._remembered(earlier, Role.EARLIER)]
+        remembered = [
+            *self._create_remembered_input(before, Role.BEFORE),
+            *self._create_remembered_input(earlier, Role.EARLIER),
+        ]
         if self._pending:
             pending_sources = [self._pending.source([*before, *earlier])]
         else:
             pending_sources = []
         fewest = count_partitions(self.labels, *pending_sources, size_bytes=LABEL_BYTES)
         files = (*self.captures.stored_files, *self.labels.stored_files)
-        # The size of Spark's partitions depends on the longest line, of which it holds several
+        # Spark holds several lines of a partition at once, so its partitions are smaller if lines are long
         self.engine.read_lines_by_size(sum(file.size_bytes for file in files), self._measure_longest_line())
         listings = self.captures.listing, self.labels.listing
         with naming_faulty_files(self.engine, *listings):
             staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
-            # Nobody knows which label files are arrays before their first line was read
+            # Only the scan shows which label files are arrays
             self._arrays = [rank for (rank,) in staged.counts.of(ARRAY_FILES)]
             if self._arrays:
                 staged = stage(self.engine, [*self.join_inputs, *remembered], merging, folder, self.partitions, fewest)
-            # Lines that are too long never reach a task; they are counted here
+            # Readers skip lines that are too long, so they are counted here
             for name, lines in ((REFUSED_CAPTURES, self.long_captures), (REFUSED_LABELS, self.long_labels)):
                 if lines:
                     staged.counts.update({(name, int(Refusal.TOO_LONG)): len(lines)})
@@ -224,8 +228,7 @@ class _Hours:
     @cached_property
     def long_captures(self) -> tuple[LongLine, ...]:
         """The captures that are too long to read."""
-        kind = self._kind if self.captures.files else None
-        if _is_document(kind):
+        if self.captures.files and _is_document(self._captured_format):
             return ()
         return self.captures.long_lines(self.engine)
 
@@ -234,13 +237,13 @@ class _Hours:
         return self.labels.long_lines(self.engine)
 
     @cached_property
-    def _kind(self) -> CaptureFormat | CsvFormat | JsonFormat:
+    def _captured_format(self) -> CaptureFormat | CsvFormat | JsonFormat:
         return self.request.dataset_format or detect_format(self.engine, self.captures)
 
-    def _labels(self) -> HourlySource:
+    def _list_labels(self) -> HourlySource:
         request = self.request
         storage = self.engine.storage(self.request.labels)
-        # Before the first label arrives there is no folder, which is fine where labels may be late
+        # If labels may be late, there may be no folder yet
         if request.late_hours is not None and not storage.exists(request.labels):
             return HourlySource(storage.resolved(request.labels), (), ())
         source = list_hours(self.engine, request.labels, request.label_hours(self._hours))
@@ -248,19 +251,19 @@ class _Hours:
             return source
         raise NoData(f"{NO_DATA}: {request.labels} has no file{_in_window(request)} that is neither hidden nor empty")
 
-    def _captures_input(self) -> JoinInput:
+    def _create_capture_input(self) -> JoinInput:
         """The captured lines, and the decoder for their format."""
-        captured_format = self._kind
+        captured_format = self._captured_format
         score = None
         if self.request.to_label:
             score = self.request.to_label.score
         encoding = CSV if isinstance(captured_format, CsvFormat) else JSON
         decoder = RequestDecoder(score) if isinstance(captured_format, CaptureFormat) else Outputs(encoding, score)
         locations = FileLocations.of(self.captures.files, self._parts.branches)
-        # Read from the first file, and dropped wherever it is repeated
+        # The first file's header; the same line is dropped in all files
         header = None
         if isinstance(captured_format, CsvFormat) and captured_format.header:
-            header = self._header()
+            header = self._read_header()
         lines = self.captures.lines(self.engine, whole_files=_is_document(captured_format))
         return JoinInput(lines, Captures(decoder, locations, self._hours, header))
 
@@ -271,11 +274,11 @@ class _Hours:
             return measure_longest_line(self.engine.storage(self.captures.path), files[0].file)
         return 0
 
-    def _header(self) -> str:
+    def _read_header(self) -> str:
         head = read_head(self.engine.storage(self.captures.path), self.captures.files[0].file)
         return find_first_line(head.decode("utf-8", "replace")) or ""
 
-    def _remembered(self, hours: Collection[HourFolder], role: Role) -> list[JoinInput]:
+    def _create_remembered_input(self, hours: Collection[HourFolder], role: Role) -> list[JoinInput]:
         source = None
         if self._pending:
             source = self._pending.source(hours)
@@ -286,26 +289,25 @@ class _Hours:
         ]
 
 
-def _is_document(kind: object) -> bool:
+def _is_document(captured_format: CaptureFormat | CsvFormat | JsonFormat) -> bool:
     """Whether each file is a single record."""
-    return isinstance(kind, JsonFormat) and not kind.lines
+    return isinstance(captured_format, JsonFormat) and not captured_format.lines
 
 
 @contextmanager
 def _staging(storage: Storage, output_path: str, run: str) -> Iterator[str]:
-    """A folder for the run's files. Deletes the folders of dead runs: no other run works at a held output."""
-    above = join(storage.resolved(output_path), STAGING)  # Spark may have a different working directory
-    storage.delete(above)
+    """A folder for the run's files. Other folders there are deleted: their runs are dead, since this run holds the output."""
+    staging_folder = join(storage.resolved(output_path), STAGING)  # Spark may have a different working directory
+    storage.delete(staging_folder)
     try:
-        yield join(above, run)
+        yield join(staging_folder, run)
     finally:
-        storage.delete(above)
+        storage.delete(staging_folder)
 
 
 def _make_ledger(request: MergeRequest, window: _Hours, staged: StagedHours) -> MergeLedger:
-    if request.last is not None:
-        last = request.last
-    else:
+    last = request.last
+    if last is None:
         last = max((hour.hour for hour in staged.hours), default=0)
     return MergeLedger(
         staged,
@@ -326,27 +328,31 @@ def _list_earlier_hours(request: MergeRequest, pending: Pending | None) -> list[
         return []
     window = range(request.first, request.last + 1)
     # A label may come before or after its capture, by as many hours as the request waits
-    reached = request.label_hours(window) or ()
-    return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in reached)
+    label_hours = request.label_hours(window) or ()
+    return sorted(hour for hour in pending.hours if hour.hour not in window and hour.hour in label_hours)
 
 
 def _merge_changed_hours(
     engine: Engine, request: MergeRequest, staged: StagedHours, pending: Pending | None, folder: str
 ) -> StagedHours:
     """The changed hours, merged from their captures and all labels that may belong to them."""
-    news = staged.counts_by_hour("news").keys()
-    if pending is None or not news:
+    changed_hours = staged.counts_by_hour("news").keys()
+    if pending is None or not changed_hours:
         return StagedHours(folder)
-    hours = {hour.hour for hour in news}
+    hours = {hour.hour for hour in changed_hours}
     remerged = _Hours(engine, request, _list_captures(engine, request, hours), hours, pending).stage_hours(
-        folder, before=news
+        folder, before=changed_hours
     )
-    # Captures are often deleted after some days: an hour must not shrink for that
-    had = remerged.counts_by_hour("remembered")
-    gone = {hour for hour in news if hour not in remerged.hours or remerged.hours[hour].captures < had[hour]}
-    for hour in sorted(gone):
+    # Captures are often deleted after some days; an hour must not lose records because of that
+    remembered_captures = remerged.counts_by_hour("remembered")
+    incomplete_hours = {
+        hour
+        for hour in changed_hours
+        if hour not in remerged.hours or remerged.hours[hour].captures < remembered_captures[hour]
+    }
+    for hour in sorted(incomplete_hours):
         log.warning("%s is left unchanged: captures that were merged into it are gone", hour.path)
-    return remerged.select_hours(news - gone)
+    return remerged.select_hours(changed_hours - incomplete_hours)
 
 
 def _list_restated_hours(pending: Pending | None, *merged: StagedHours) -> list[RestatedHour]:
@@ -361,7 +367,7 @@ def _list_restated_hours(pending: Pending | None, *merged: StagedHours) -> list[
 
 def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) -> None:
     quarantine = None
-    # Written before anything is raised, so that an error can name where the records are
+    # Refused records are written first, so that errors can say where they are
     if ledger.quarantined or ledger.labels.refused:
         long_lines = (*window.long_captures, *window.long_labels)
         quarantine = quarantine_records(
@@ -386,7 +392,7 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
             remedy = describe_remedy([reason.text for reason in reasons])
             if name == "captures" and Refusal.NOT_A_JSON_OBJECT in reasons:
                 remedy += ", have a batch transform append ids to its outputs (generate_inference_id=True)"
-            # Such as a table in CSV, of which a line of JSON isn't all that has to be written
+            # Labels that are no JSON at all, such as a CSV table, need the whole format explained
             elif Refusal.NOT_A_JSON_OBJECT in reasons:
                 remedy = describe_remedy([Refusal.NOT_GROUND_TRUTH.text])
             raise BadInput(
@@ -407,8 +413,7 @@ def _require_enough(request: MergeRequest, ledger: MergeLedger, window: _Hours) 
 
 
 def _compare_spellings(window: _Hours) -> str:
-    """Why no label has the id of a capture, by the first ids on both sides, and what to write."""
-    # Ids as they are written
+    """Why no label has the id of a capture, judged by the ids of the first files, and what to write."""
     label_lines = read_first_lines(window.engine, window.labels.stored_files[0])
     labels = [label.event_id for line in label_lines for label in parse_label_line(line)]
     capture_lines = read_first_lines(window.engine, window.captures.stored_files[0])
@@ -438,7 +443,7 @@ def _publish(
             choose_ids(window.engine, staged.waiting, request.to_label, window.partitions)
         )
     before = run_before(request.output_path)
-    # A rerun without news leaves the published run and its id as they are, unless an output of that one failed
+    # A rerun that changes nothing leaves the published run as it is, unless publishing it was interrupted
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     is_there = before and before.digests == digests and has_digest(join(request.output_path, LEDGER), digests[LEDGER])
     if not is_there or find_unfinished(request.output_path):
@@ -448,7 +453,7 @@ def _publish(
 def _format_restatement(
     engine: Engine, request: MergeRequest, restated: list[RestatedHour], first: int, last: int
 ) -> bytes:
-    """What this run restated; or what an earlier run for the same window did, if this one found no changes."""
+    """restatement.json of this run; if it found no changes, that of an earlier run for the same window."""
     storage = engine.storage(request.output_path)
     path = join(request.output_path, RESTATEMENT)
     if not restated and storage.exists(path):

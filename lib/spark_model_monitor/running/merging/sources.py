@@ -27,6 +27,7 @@ from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.data.records.decoding import CSV
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
+from spark_model_monitor.statistics.array_types import Integers
 from spark_model_monitor.storage import StoredFile, join
 from spark_model_monitor.value_class import value_class
 
@@ -141,12 +142,8 @@ class Score:
         return self._read_member(row)
 
     def _read_cell(self, cells: list[str]) -> str | None:
-        if self.attribute.isdecimal():
-            index = int(self.attribute)
-        else:
-            index = len(cells)
-        if index < len(cells):
-            return cells[index].strip(" ")
+        if self.attribute.isdecimal() and int(self.attribute) < len(cells):
+            return cells[int(self.attribute)].strip(" ")
         return None
 
     def _read_member(self, row: str) -> str | None:
@@ -158,10 +155,7 @@ class Score:
         except (ValueError, RecursionError):
             return None
         # A bare index is the position in an array, as for the job's other attributes
-        if self.attribute.isdecimal():
-            path = f"[{self.attribute}]"
-        else:
-            path = self.attribute
+        path = f"[{self.attribute}]" if self.attribute.isdecimal() else self.attribute
         for name, index in STEP.findall(path):
             value = _step_into(value, int(index) if index else name)
         if value is None or isinstance(value, str):
@@ -203,15 +197,11 @@ class Parts:
     branches: tuple[str, ...]
     slices: int
 
-    def numbers(
-        self, kind: LineKind, branches: NDArray[np.integer], hours: NDArray[np.int64], seconds: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def numbers(self, kind: LineKind, branches: NDArray[np.integer], hours: Integers, seconds: Integers) -> Integers:
         """The numbers of lines of a kind, shape (lines,). seconds: within the hour; times in neighbouring hours go to
         the first or the last slice."""
         slices = np.clip(seconds, 0, SECONDS - 1) * self.slices // SECONDS
-        numbers: NDArray[np.int64] = (
-            (hours * len(self.branches) + branches) * len(LineKind) + kind
-        ) * self.slices + slices
+        numbers: Integers = ((hours * len(self.branches) + branches) * len(LineKind) + kind) * self.slices + slices
         return numbers
 
     @property
@@ -379,7 +369,7 @@ class FileLocations:
     the hour is null for a file outside hour folders.
     """
 
-    keys: NDArray[np.int64]
+    keys: Integers
     ranks: NDArray[np.int32]
     uris: pa.StringArray
     branches: pa.Int32Array

@@ -1,9 +1,9 @@
 """The commits of a table as windows: each is scanned once, and compared with those before it.
 
-    told = monitor_commits(job, monitor)
+    message, status = monitor_commits(job, monitor)
 
-The first commits form the baseline. Each is compared with the sum of the others, from their states, without reading a
-row again; their differences show how much healthy commits vary. A commit that stands out isn't part of the baseline.
+The first commits form the baseline. Each of them is compared with the sum of the others by their states, so that no row is
+read again; the differences show how much healthy commits vary. A commit that stands out isn't part of the baseline.
 """
 
 from __future__ import annotations
@@ -55,28 +55,30 @@ from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
 
-MIN_COMMITS = 9
-FEWEST = 16
-PART = 3
-MAX_COMMITS = 64
-"""Number of commits in a baseline: with fewer than the least, the eight others can't show an outlier; all commits up to
-twice the fewest, above that a third, up to the most. Source: D4.2."""
+MIN_COMMITS = 9  # commits for a verdict: with fewer, the variation of the others can't show an outlier
+MIN_BASELINE_COMMITS = 16
+BASELINE_FRACTION = 3
+MAX_BASELINE_COMMITS = 64
+"""Number of commits in a baseline: all of a table with fewer than twice the minimum, otherwise a third of them, from the minimum
+to the maximum. Source: D4.2."""
 
-SET_ASIDE = 2  # number of other commits, the most distant for each feature, left out while looking for outliers
-STRAYING = ("missing", *SCORES_OF_VALUES)  # standard normal scores
-# a commit is late after twice the longest gap between commits, if this many gaps are known
-GAPS = 8
+NUM_LEFT_OUT = (
+    2  # most distant other commits that are left out of a feature's variation in the first search for outliers
+)
+DISTANCE_SCORES = ("missing", *SCORES_OF_VALUES)  # standard normal scores of a commit compared with the others
+# A commit is late after this multiple of the longest gap between commits, if at least so many gaps are known
+MIN_GAPS = 8
 LATE_GAP_MULTIPLE = 2
-MAX_LISTED_COMMITS = 5
-MIN_VALUES = 3  # of a column with a single value in each commit, and other values in other commits
+MAX_LISTED_COMMITS = 5  # commits, or features of a commit, that an exit message names
+MIN_DISTINCT_VALUES = 3  # over all commits, of a column that identifies commits by a single value in each
 NO_TABLE = "each_commit is for the data quality of a table with versions; write --dataset-format delta, or table:NAME"
 EXCLUDED_OPTION = "exclude_features_attribute"
-OWN_BASELINE = "_baseline"  # below the output of a table, whose history has windows only
+LEARNT_BASELINE = "_baseline"  # folder below the output of a table, for the baseline of its first commits
 
 
 @value_class
 class _Window:
-    """A scanned commit. config: the configuration of its run."""
+    """A scanned commit, with the configuration of its run."""
 
     commit: Commit
     config: JobConfig
@@ -98,19 +100,19 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
     commits = list_commits(engine, name)[-MAX_WINDOWS:]
     if not commits:
         raise NoData(f"{NO_DATA}: nothing was written to {name} yet")
-    # Commits are windows of a history; those up to its last one are judged already
-    above = join(config.output_path, "2000/01/01/00")
-    last = max((window.time for window in read_alerts(above).windows), default="")
+    # The table's alerts and history lie above the hour folders of its commits, whatever the hour; commits in them are judged
+    any_hour = join(config.output_path, "2000/01/01/00")
+    last = max((window.time for window in read_alerts(any_hour).windows), default="")
     judged_windows: list[tuple[_Window, Findings]] = []
     further_outputs = FurtherOutputs()
     learnt = _read_learnt_baseline(config)
     until = ""
     if learnt is not None and learnt.window is not None:
         until = learnt.window.end
-    # A young table learns its baseline from its first commits
-    is_young = len(read_history(above).entries) < FEWEST and format_moment(commits[-1].time) > last
+    # The baseline of a table with few commits is learnt again with each new commit
+    is_young = len(read_history(any_hour).entries) < MIN_BASELINE_COMMITS and format_moment(commits[-1].time) > last
     if config.baseline is None and (last < until or is_young):
-        # An interrupted run had published the baseline: the same commits are judged again, and no others
+        # If a run was interrupted after it published the baseline, the same commits are judged again
         if last < until:
             first = [commit for commit in commits if format_moment(commit.time) <= until]
         else:
@@ -120,18 +122,18 @@ def monitor_commits(job: Job, monitor: Monitor) -> tuple[str, int]:
             raise NoData(f"{NO_DATA}: no commit of {name} added rows")
         judged_windows += _publish_learnt_baseline(windows, config, monitor, further_outputs)
         last = format_moment(first[-1].time)
-    # Commits since the last run, each beside the baseline and the history up to it
+    # Commits since the last run, each compared with the baseline and the history up to it
     baseline: StoredBaseline | None = None
     learnt = _read_learnt_baseline(config)
-    named = ((learnt and learnt.read_by) or {}).get(EXCLUDED_OPTION, "")
-    left_out = split_names(named) or config.exclude_features_attribute
+    excluded_text = ((learnt and learnt.read_by) or {}).get(EXCLUDED_OPTION, "")
+    excluded = split_names(excluded_text) or config.exclude_features_attribute
     new = [commit for commit in commits if format_moment(commit.time) > last]
-    for window in _scan_commits(new, commits, engine, config.model_copy(update={EXCLUDED_OPTION: left_out}), monitor):
+    for window in _scan_commits(new, commits, engine, config.model_copy(update={EXCLUDED_OPTION: excluded}), monitor):
         # Read once, and only if there is a commit to judge
         baseline = baseline or run_inputs.read_baseline(window.config, monitor)
         compared = run_inputs.with_history(baseline, window.config, monitor)
         judged_windows.append((window, _judge_commit(window, compared, monitor, further_outputs)))
-    # Silence is only an error if it lasts much longer than this table's longest pause
+    # No new commit is an error only after a much longer pause than this table had before
     if not judged_windows:
         _require_fresh(commits, datetime.now(timezone.utc))
     return further_outputs.end(*_format_exit_message(judged_windows, commits, config))
@@ -148,13 +150,13 @@ def _table_name(config: JobConfig) -> str:
 
 def _count_enough_commits(commits: Sequence[Commit]) -> int:
     """How many of the first commits form the baseline."""
-    if len(commits) < 2 * FEWEST:
+    if len(commits) < 2 * MIN_BASELINE_COMMITS:
         return len(commits)
-    return min(MAX_COMMITS, max(FEWEST, len(commits) // PART))
+    return min(MAX_BASELINE_COMMITS, max(MIN_BASELINE_COMMITS, len(commits) // BASELINE_FRACTION))
 
 
 def _baseline_path(config: JobConfig) -> str:
-    return config.baseline or join(config.output_path, OWN_BASELINE)
+    return config.baseline or join(config.output_path, LEARNT_BASELINE)
 
 
 def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
@@ -168,24 +170,24 @@ def _read_learnt_baseline(config: JobConfig) -> RunDescription | None:
 
 
 def _scan_commits(
-    some: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
+    selected: Sequence[Commit], commits: Sequence[Commit], engine: Engine, config: JobConfig, monitor: Monitor
 ) -> Iterator[_Window]:
-    """The given commits that have rows. commits: all commits of the table. config: the job's."""
-    # A window lasts from the commit before up to its own; the very first one gets an hour
-    began = {after.version: before.time for before, after in pairwise(commits)}
-    for commit in some:
-        # Two commits of an hour have folders of their own
+    """The selected commits that have rows. commits: all commits of the table. config: the job's."""
+    # A window lasts from the previous commit to its own; the window of the first commit lasts an hour
+    start_by_version = {after.version: before.time for before, after in pairwise(commits)}
+    for commit in selected:
+        # The version is a part of the path, because two commits may have the same hour
         folder = f"{commit.time:%Y/%m/%d/%H}/v{commit.version}"
         commit_config = config.model_copy(
             update={
                 "as_of": commit.version,
                 "since": commit.since,
-                "start_time": began.get(commit.version, commit.time - timedelta(hours=1)),
+                "start_time": start_by_version.get(commit.version, commit.time - timedelta(hours=1)),
                 "end_time": commit.time,
                 "scheduled_time": None,
                 "baseline": _baseline_path(config),
                 "output_path": join(config.output_path, folder),
-                "sink": config.sink if commit is commits[-1] else (),  # nobody is notified of old commits
+                "sink": config.sink if commit is commits[-1] else (),  # no messages about old commits
             }
         )
         try:
@@ -193,9 +195,9 @@ def _scan_commits(
                 share = commit_config.max_quarantined_share
                 context = run_inputs.run_context(commit_config)
                 rows = run_baseline(data, monitor, max_quarantined_share=share, context=context)
-        # Deletions and compactions add no rows, and there is nothing to judge
-        except (NoData, NotRecorded) as nothing:
-            log.info("version %d: %s", commit.version, nothing)
+        # Deletions and compactions add no rows to judge
+        except (NoData, NotRecorded) as reason:
+            log.info("version %d: %s", commit.version, reason)
             continue
         yield _Window(commit, commit_config, rows)
 
@@ -228,18 +230,17 @@ def _publish_learnt_baseline(
     context = replace(windows[-1].rows.context, start=windows[0].config.start_time)
     if names := _find_identifying_columns([window.rows.state for window in windows]):
         log.info("%s: another value in each commit, so left out", ", ".join(names))
-        left_out = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
-        context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: left_out})
+        excluded = ",".join(map(add_quotes, [*config.exclude_features_attribute, *names]))
+        context = replace(context, read_by={**(context.read_by or {}), EXCLUDED_OPTION: excluded})
         windows = [replace(window, rows=_drop_features(window.rows, names)) for window in windows]
-    # A broken load among the first commits must not become the norm
-    learnt_commits = _select_alike_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
-    # The sum of the commits that are alike is the baseline
+    # The baseline is the sum of the commits without outliers, such as a broken load
+    learnt_commits = _select_similar_commits({number: window.rows for number, window in enumerate(windows)}, monitor)
     accepted = sum(windows[commit].rows.ledger.kept for commit in learnt_commits.commits)
     total = learnt_commits.total
     baseline = Baseline(monitor, total, monitor.metrics(total), Ledger((), accepted, accepted), context=context)
     baseline.write(_baseline_path(config))
     for number, window in enumerate(windows):
-        # Each commit is judged beside the others, never beside itself
+        # Each commit is compared with the others, without itself
         other_commits = None
         if len(windows) >= MIN_COMMITS:
             other_commits = learnt_commits.build_baseline(number)
@@ -251,8 +252,8 @@ def _publish_learnt_baseline(
 
 
 def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
-    """The columns that identify commits, as partitions, keys and times do: each commit has a single value, or a mean
-    that is never below the mean of the commit before.
+    """The columns that identify commits, such as partitions, keys and times: each commit has a single value, or a mean that is
+    never below the mean of the commit before.
     """
     by_name = [profile.by_name for profile in profiles]
     identifying = []
@@ -269,40 +270,43 @@ def _find_identifying_columns(profiles: Sequence[Profile]) -> list[str]:
         means = [feature.moments.average for feature in features if feature.moments and feature.moments.count]
         rises = len(means) == len(features) and all(mean <= next_mean for mean, next_mean in pairwise(means))
         texts = {tuple(feature.exact_domain or ()) for feature in features}
-        if len(features) >= MIN_COMMITS and ((rises and means[0] < means[-1]) or (single and len(texts) >= MIN_VALUES)):
+        identifies = (rises and means[0] < means[-1]) or (single and len(texts) >= MIN_DISTINCT_VALUES)
+        if identifies and len(features) >= MIN_COMMITS:
             identifying.append(name)
     return identifying
 
 
 def _drop_features(rows: Baseline, names: Sequence[str]) -> Baseline:
     kept_indexes = [index for index, feature in enumerate(rows.state.features) if feature.name not in names]
-    features, runs = (
-        tuple(members[index] for index in kept_indexes) if members else ()
-        for members in (rows.state.features, rows.runs)
-    )
+    features = tuple(rows.state.features[index] for index in kept_indexes)
+    runs = tuple(rows.runs[index] for index in kept_indexes if rows.runs)
     return replace(rows, state=replace(rows.state, features=features), runs=runs)
 
 
-def _select_alike_commits(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _BaselineCommits:
-    """The commits that don't stand out: first compared with the others without the most distant ones, since one outlier
-    hides another, then again with all that remain, so that no healthy commit is lost.
+def _select_similar_commits(commits: Mapping[int, Baseline], monitor: DataQualityMonitor) -> _BaselineCommits:
+    """The commits without outliers, in two rounds.
+
+    In the first one each commit is compared with the others without the most distant ones, because one outlier can hide
+    another. In the second one the suspects are compared with all that remain, so that no healthy commit is lost.
     """
-    fitting = _BaselineCommits(_select_most_common_schema(commits), monitor)
-    suspects = [commit for commit in fitting.commits if fitting.has_odd(commit, aside=SET_ASIDE)]
-    left = {number: each for number, each in fitting.commits.items() if number not in suspects}
-    # If most stand out, they differ from each other, and none of them is the odd one
-    if len(left) < len(suspects):
-        return fitting
-    once_more = _BaselineCommits(left, monitor)
-    back = {suspect: commits[suspect] for suspect in suspects if not once_more.has_odd(suspect, rows=commits[suspect])}
-    if back:
-        return _BaselineCommits(dict(sorted({**left, **back}.items())), monitor)
-    return once_more
+    candidates = _BaselineCommits(_select_most_common_schema(commits), monitor)
+    suspects = [number for number in candidates.commits if candidates.is_outlier(number, num_left_out=NUM_LEFT_OUT)]
+    remaining = {number: commit for number, commit in candidates.commits.items() if number not in suspects}
+    # If most commits stand out, they all differ from each other, and none of them is an outlier
+    if len(remaining) < len(suspects):
+        return candidates
+    without_suspects = _BaselineCommits(remaining, monitor)
+    healthy = {
+        number: commits[number] for number in suspects if not without_suspects.is_outlier(number, rows=commits[number])
+    }
+    if healthy:
+        return _BaselineCommits(dict(sorted({**remaining, **healthy}.items())), monitor)
+    return without_suspects
 
 
 def _select_most_common_schema(commits: Mapping[int, Baseline]) -> dict[int, Baseline]:
-    """The commits with the columns that most commits have; of schemas as common, the older one's. A new schema in a few
-    commits is a change for people to look at, however new it is."""
+    """The commits with the schema that most commits have; of equally common schemas, the older one. A new schema in a few
+    commits is a change that is reported, even if all later commits have it."""
     schemas: list[dict[int, Baseline]] = []
     for index, commit in commits.items():
         for schema in schemas:
@@ -324,7 +328,7 @@ def _can_be_added(profile: Profile, next_profile: Profile) -> bool:
 
 @value_class(slots=False)
 class _BaselineCommits:
-    """Commits that are compared with each other, by position."""
+    """Commits that are compared with each other, by number."""
 
     commits: Mapping[int, Baseline]
     monitor: DataQualityMonitor
@@ -349,22 +353,22 @@ class _BaselineCommits:
         return baselines
 
     @cached_property
-    def raw(self) -> Mapping[int, StatisticsByFeature]:
-        """The raw statistics of each commit compared with the others."""
+    def statistics(self) -> Mapping[int, StatisticsByFeature]:
+        """The statistics of each commit compared with the others."""
         statistics_by_commit = {
             number: baseline.raw_statistics(self.commits[number].state) for number, baseline in self.others.items()
         }
         return {
             number: {
-                name: PastWindows({key: np.array([raw.get(key, np.nan)], float) for key in FIELDS})
-                for table_side, name, raw in raw_statistics
-                if table_side == BASELINE
+                name: PastWindows({key: np.array([values.get(key, np.nan)], float) for key in FIELDS})
+                for reference, name, values in statistics
+                if reference == BASELINE
             }
-            for number, raw_statistics in statistics_by_commit.items()
+            for number, statistics in statistics_by_commit.items()
         }
 
-    def build_baseline(self, number: int, aside: int = 0) -> QualityBaseline | None:
-        """The others as a baseline, with their variation; None if there are none. aside: how many of the most distant
+    def build_baseline(self, number: int, num_left_out: int = 0) -> QualityBaseline | None:
+        """The others as a baseline, with their variation; None if there are none. num_left_out: how many of the most distant
         ones are left out of the variation, by feature.
         """
         if number in self.commits:
@@ -373,17 +377,15 @@ class _BaselineCommits:
             baseline = self._make_baseline(self.total)
         if baseline is None:
             return None
-        # A commit's own statistics would make it look usual
-        past: StatisticsByFeature = reduce(
-            merge_histories, (raw for other_number, raw in self.raw.items() if other_number != number), {}
-        )
-        return baseline.with_history(
-            {}, {BASELINE: {name: _drop_most_distant(raw, aside) for name, raw in past.items()}}
-        )
+        # Without the commit itself, whose statistics would make it look usual
+        other_statistics = (past for other_number, past in self.statistics.items() if other_number != number)
+        past: StatisticsByFeature = reduce(merge_histories, other_statistics, {})
+        past = {name: _drop_most_distant(windows, num_left_out) for name, windows in past.items()}
+        return baseline.with_history({}, {BASELINE: past})
 
-    def has_odd(self, number: int, *, aside: int = 0, rows: Baseline | None = None) -> bool:
-        """Whether this commit, or another one's rows, violates the constraints that the others suggest."""
-        baseline = self.build_baseline(number, aside)
+    def is_outlier(self, number: int, *, num_left_out: int = 0, rows: Baseline | None = None) -> bool:
+        """Whether this commit violates the constraints that the others suggest. rows: of a commit that isn't among them."""
+        baseline = self.build_baseline(number, num_left_out)
         rows = rows or self.commits[number]
         if baseline is None:
             return False
@@ -395,19 +397,19 @@ class _BaselineCommits:
         return self.monitor.stored_baseline(constraints, None, profile, constraints)
 
 
-def _drop_most_distant(raw: PastWindows, aside: int) -> PastWindows:
-    """Raw statistics without this many of the most distant windows."""
-    if not aside:
-        return raw
-    # shape (statistics, windows); a missing score counts as 0, not distant
-    scores = np.abs(np.array([raw[name] for name in STRAYING]))
-    furthest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[: -aside or None]
-    return PastWindows({name: values[np.sort(furthest)] for name, values in raw.items()})
+def _drop_most_distant(windows: PastWindows, count: int) -> PastWindows:
+    """The statistics of windows without this many of the most distant ones."""
+    if not count:
+        return windows
+    # Shape (statistics, windows); a missing score counts as 0
+    scores = np.abs(np.array([windows[name] for name in DISTANCE_SCORES]))
+    nearest = np.argsort(np.nan_to_num(scores).max(axis=0), kind="stable")[:-count]
+    return PastWindows({name: values[np.sort(nearest)] for name, values in windows.items()})
 
 
 def _require_fresh(commits: Sequence[Commit], now: datetime) -> None:
     gaps = [after.time - before.time for before, after in pairwise(commits)]
-    if len(gaps) >= GAPS and now - commits[-1].time > LATE_GAP_MULTIPLE * max(gaps):
+    if len(gaps) >= MIN_GAPS and now - commits[-1].time > LATE_GAP_MULTIPLE * max(gaps):
         raise NoData(
             f"{NO_DATA}: no commit has come since {format_moment(commits[-1].time)}; the longest gap before was {max(gaps)}"
         )
@@ -419,23 +421,23 @@ def _format_exit_message(
     if not judged_windows:
         return f"{NO_COMMIT} version {commits[-1].version}.", ExitStatus.COMPLETED
     # The message is one line of a table: it names the first few commits, and counts the others
-    odd = [(window.commit, findings) for window, findings in judged_windows if findings.count]
+    violated = [(window.commit, findings) for window, findings in judged_windows if findings.count]
     named_commits = [
-        f"{format_moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in odd
+        f"{format_moment(commit.time)} ({', '.join(_list_changed_features(findings))})" for commit, findings in violated
     ]
-    counted = f"{len(judged_windows)} commit{'s' if len(judged_windows) > 1 else ''}, {len(odd)} with violations"
+    counts = f"{len(judged_windows)} commit{'s' if len(judged_windows) > 1 else ''}, {len(violated)} with violations"
     outcomes = [findings.outcome for _, findings in judged_windows]
     unsure = outcomes.count(Outcome.CANNOT_TELL)
     if unsure:
-        counted += f", {unsure} that can't tell"
+        counts += f", {unsure} that can't tell"
     # The worst commit decides the status of the whole run
     status = exit_status(find_worst_outcome(outcomes), config.fails_on)
-    if not odd:
+    if not violated:
         learning = ""
         if len(judged_windows) < MIN_COMMITS and judged_windows[0][1].baseline is None:
             learning = f"; verdicts begin with {MIN_COMMITS}"
-        return f"Completed: {counted}{learning}.", status
-    return f"CompletedWithViolations: {counted}: {list_names(named_commits, MAX_LISTED_COMMITS)}.", status
+        return f"Completed: {counts}{learning}.", status
+    return f"CompletedWithViolations: {counts}: {list_names(named_commits, MAX_LISTED_COMMITS)}.", status
 
 
 def _list_changed_features(findings: Findings) -> list[str]:

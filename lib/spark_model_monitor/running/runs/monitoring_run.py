@@ -60,6 +60,12 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+MAX_SCANS = 4  # of one data set; each may reveal further records to refuse
+GC_THRESHOLD = 200_000
+"""New objects after which Python searches for unreachable cycles. A run creates hundreds of objects per column and keeps them, so
+the searches of the default, 700, find nothing and take a fifth of its time.
+"""
+
 
 def run_baseline(
     data: Data,
@@ -250,7 +256,7 @@ def run_monitoring(
         window_end=times.end if times else None,
         output_path=output_path,
     )
-    # Scanned already: there are no rows left, in which causes could be looked for
+    # A scanned baseline has no rows left in which causes could be looked for
     if isinstance(data, Baseline):
         return comparison.judge(replace(data, layout=ColumnLayout(newest=data.ledger.newest)))
     reading = _Reading(
@@ -297,30 +303,11 @@ class _Source:
         return type(None), ()
 
 
-YOUNG = 200_000  # objects: a run makes hundreds per column, which stay; a search for cycles takes a fifth of it
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Makes garbage collection rare in this context; keeps a limit of the user's that is higher, or 0 for never."""
-    before = gc.get_threshold()
-    if 0 < before[0] < YOUNG:
-        gc.set_threshold(YOUNG, *before[1:])
-    try:
-        yield
-    finally:
-        if gc.get_threshold()[0] == YOUNG:
-            gc.set_threshold(*before)
-
-
-MAX_SCANS = 4  # of one data set: the refusals found by one scan may reveal more
-
-
 @value_class
 class _Reading:
-    """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, and describe.
+    """How a run reads its data: the arguments that `run_baseline` and `run_monitoring` share, where they are described.
 
-    baseline: what the data is compared with; it names columns without names.
+    baseline: what the data is compared with; its columns give their names to columns without names.
     """
 
     data: Data
@@ -357,21 +344,22 @@ class _Reading:
         if self.baseline is not None:
             options = replace(options, names=self.baseline.names or None, values=self.baseline)
         dataset = read_with_options(self.data, self.dataset_format, options, spark=self.spark, engine=engine)
-        with nullcontext() if dataset is self.data else dataset, _uncollected():
+        with nullcontext() if dataset is self.data else dataset, _rare_garbage_collection():
             return use(dataset)
 
     def scan(self, dataset: Dataset, measures: Any) -> tuple[Baseline, Dataset]:
-        """The profiled data set, and the data set in the form in which its records had to be read."""
-        checks = _plan_checks(self.checks, dataset) if isinstance(self.checks, str) else self.checks
+        """The profile of a data set, and the data set in the form in which it was finally read."""
+        checks = self.checks
+        if isinstance(checks, str):
+            from spark_model_monitor.monitors.user_checks.check_loading import load_planned_checks
+
+            checks = load_planned_checks(checks, dataset)
         scanned, ledger, dataset = self._scan_until_read(dataset, measures, checks)
         if dataset.is_frame and isinstance(scanned.state, Profile):
             warn_of_nan_texts(scanned.state)
         context = self.context
         if context is None:
-            if self.window is None:
-                context = NO_CONTEXT
-            else:
-                context = RunContext(self.window.start, self.window.end)
+            context = RunContext(self.window.start, self.window.end) if self.window else NO_CONTEXT
         if context.data is None and dataset.listing.path:
             context = replace(context, data=name_of_place(dataset.listing.path))
         return _describe(self.monitor, scanned, ledger, context), dataset
@@ -379,10 +367,11 @@ class _Reading:
     def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MAX_SCANS
     ) -> tuple[Scanned, Ledger, Dataset]:
-        """The scan of a data set, the ledger of its records, of which enough were accepted, and the data set in the
-        form in which it was read last. scans: how many are left.
+        """The last scan of a data set, the ledger of its records, and the data set in the form in which it was read then.
+
+        scans: how many are left. Raises BadInput or NoData if too few records were accepted.
         """
-        # Errors of a reader name no file; this finds the one that they are about
+        # Errors of a reader don't name the file that they are about
         with naming_faulty_files(dataset.engine, dataset.listing):
             scanned = self.monitor.scan(measures, dataset, checks)
         require_unchanged(dataset.engine, dataset.listing, may_grow=not dataset.by_columns)
@@ -396,7 +385,7 @@ class _Reading:
             )
             return self._scan_until_read(with_other_columns, measures, None, scans)
         dataset.require_one_layout(scanned.rows)
-        # A scan shows which records are unusable, and the next one leaves them out
+        # A scan shows which records the monitor can't use, and the next scan leaves them out
         usable = None
         if scans > 1:
             usable = self.monitor.reject_unusable(scanned, dataset, self.baseline)
@@ -416,12 +405,94 @@ class _Reading:
         return scanned, ledger, dataset
 
 
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Makes garbage collection rare in this context; a higher threshold of the user, or 0 for never, is kept."""
+    thresholds = gc.get_threshold()
+    if 0 < thresholds[0] < GC_THRESHOLD:
+        gc.set_threshold(GC_THRESHOLD, *thresholds[1:])
+    try:
+        yield
+    finally:
+        if gc.get_threshold()[0] == GC_THRESHOLD:
+            gc.set_threshold(*thresholds)
+
+
+def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
+    """The result of a scan as a baseline, with everything computed from it."""
+    # An engine's own metrics, such as Deequ's, replace the monitor's
+    metrics = scanned.metrics() if scanned.metrics else monitor.metrics(scanned.state)
+    checks = scanned.checks() if scanned.checks else None
+    rule_results = scanned.judged() if scanned.judged else None
+    return Baseline(
+        monitor,
+        scanned.state,
+        metrics,
+        ledger,
+        checks,
+        requests=scanned.requests,
+        context=context,
+        runs=scanned.runs,
+        deequ=scanned.deequ,
+        judged=rule_results,
+    )
+
+
+def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str:
+    """Writes the refused records; returns where they are and what is wrong with the first one, as a part of a sentence.
+
+    The text is empty if there are none, or if the records aren't lines.
+    """
+    if ledger.quarantined and dataset.has_lines:
+        folder = write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
+        storage = dataset.engine.storage(folder)
+        first = describe_first_rejected(storage, folder, separator=dataset.separator, width=len(dataset.names))
+        return f"; they are in {folder}{first}"
+    clear_quarantine(dataset.engine, output_path)
+    return ""
+
+
+def _require_enough(ledger: Ledger, max_quarantined_share: float, where: str) -> None:
+    """Raises BadInput or ScriptFailed if too many records were refused, NoData if none was accepted.
+
+    where: the location of the refused records, as a part of a sentence.
+    """
+    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
+    if ledger.quarantined_share > max_quarantined_share:
+        sentence = (
+            f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
+            f"{max_quarantined_share}{where}; {describe_remedy(ledger.refused)}, or allow more with --max-quarantined-share"
+        )
+        # A failing script has an exit status of its own, because its author has to act
+        if Refusal.SCRIPT_ERROR.text in ledger.refused:
+            raise errors.ScriptFailed(f"{errors.SCRIPT_FAILED} {sentence}")
+        raise errors.BadInput(sentence)
+    for reason, count in ledger.not_in_log.items():
+        log.warning("left out %s of %s records of the log: %s", f"{count:,}", f"{ledger.read:,}", reason)
+    if ledger.quarantined:
+        log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
+    # Checked last: if many were refused, that is the reason to report
+    if not ledger.kept:
+        in_file = ""
+        if len(ledger.files) == 1:
+            in_file = f" in {ledger.files[0].path}"
+        outside = ""
+        if ledger.outside_window:
+            outside = f"; {ledger.outside_window:,} lie outside the window"
+        raise errors.NoData(f"{errors.NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")
+
+
 @value_class
 class _Comparison:
     """The comparison of a window with its baseline, from the scan to the findings.
 
-    rules: the user's own. decisions: alarms that somebody accepted. violated_since: what was violated in the previous
-    window, and since when. window_start, window_end: None if they are unknown. output_path: as in `run_monitoring`.
+    Attributes
+    ----------
+        rules: The user's own rules.
+        decisions: Alarms that somebody accepted.
+        violated_since: What was violated in the previous window, and since when.
+        window_start, window_end: None if they are unknown.
+        output_path: As in `run_monitoring`.
     """
 
     monitor: Monitor
@@ -437,14 +508,14 @@ class _Comparison:
         names = None
         if self.baseline is not None:
             names = self.baseline.names
-            # A partition is no column of a window that is one of them, nor of a baseline that was
+            # Partition folders give a column to the whole table only: to neither a window nor a baseline that is one partition
             folders = dataset.listing.partition_names & ({*names} ^ {*dataset.names})
             if folders and not self.monitor.exact_columns:
                 log.info("not compared, as folders' names on one side alone: %s", ", ".join(sorted(folders)))
                 dataset = dataset.select_features([name for name in dataset.names if name not in folders])
-                run = replace(self, baseline=self.baseline.drop_features(folders))
-                return run.scan_and_judge(reading, dataset)
-        # Columns take the baseline's order and names; what is left over is judged as missing or extra
+                comparison = replace(self, baseline=self.baseline.drop_features(folders))
+                return comparison.scan_and_judge(reading, dataset)
+        # Columns get the baseline's order and names; the others are judged as missing or extra
         if names is None:
             matched = dataset
         else:
@@ -455,16 +526,20 @@ class _Comparison:
         return self.judge(replace(current, layout=layout), as_read)
 
     def judge(self, current: Baseline, as_read: Dataset | None = None) -> Findings:
-        """as_read: the window's rows, in the form in which they had to be read; None if they aren't there any more."""
+        """The findings for a scanned window. as_read: its rows, in the form in which they were read; None if they are gone."""
         matched_by = current.ledger.matched_by
         if self.baseline is not None and matched_by:
             records = f"{current.ledger.kept:,}"
             log.info("%s records: columns matched with the baseline's by %s", records, matched_by.value)
         judgement = self.monitor.judge(current.sample(), self.baseline)
-        # What people accepted comes before the sentences, which name the alarms that are left
-        accepted = self._accept_decisions(judgement.results)
+        # Accepted alarms are taken out first, because sentences name the alarms that are left
+        accepted = judgement.results
+        if self.decisions:
+            from spark_model_monitor.documents.alert_files import apply_decisions
+
+            accepted = apply_decisions(accepted, self.decisions)
         worded = group_into_alarms(judgement.write_sentences(accepted), self.violated_since)
-        # Causes are looked for in the window's rows, which are there only right after its scan
+        # Causes are looked for in the window's rows, which can be read only now
         check_results = worded
         if as_read is not None:
             check_results = judgement.find_causes(worded, as_read, self.output_path)
@@ -483,13 +558,6 @@ class _Comparison:
             unnamed=unnamed,
         )
 
-    def _accept_decisions(self, check_results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
-        if not self.decisions:
-            return check_results
-        from spark_model_monitor.documents.alert_files import apply_decisions
-
-        return apply_decisions(check_results, self.decisions)
-
     def _collect_ended_alarms(self, check_results: tuple[CheckResult, ...]) -> Iterable[Hint]:
         if not self.violated_since:
             return ()
@@ -504,8 +572,9 @@ class _Comparison:
 def read_expectations(
     source: str | Mapping[str, Any] | Expectations | RuleSet | None, *, skip_unsupported: bool = False
 ) -> Expectations | RuleSet | None:
-    """The rules from a file, in DQDL or of a data contract if its name ends so, or a value. skip_unsupported: whether rules that
-    can't be evaluated are skipped.
+    """The user's rules, from a file (its name decides between our format, DQDL and a data contract) or from a value.
+
+    skip_unsupported: skip rules that can't be evaluated.
 
     Raises BadConfiguration for an unreadable file, or for invalid rules.
     """
@@ -515,7 +584,7 @@ def read_expectations(
     from spark_model_monitor.documents.rules_file import Expectations, parse_expectations
 
     try:
-        # A mapping goes through the same reader as a file, so that its errors read alike
+        # A mapping is parsed like a file, so that errors read the same
         if isinstance(source, Mapping):
             return Expectations.from_json(json.dumps(source), "expectations")
         path = os.fspath(source)
@@ -542,72 +611,6 @@ def _read_layout(dataset: Dataset, ledger: Ledger) -> ColumnLayout:
     return ColumnLayout(dataset.header, by_position, matched_by, ledger.newest, sizes, roles=dataset.roles)
 
 
-def _plan_checks(checks: str, dataset: Dataset) -> CheckPlan:
-    from spark_model_monitor.monitors.user_checks.check_loading import load_planned_checks
-
-    return load_planned_checks(checks, dataset)
-
-
-def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
-    """The result of a scan as a baseline, with everything computed from it."""
-    if scanned.metrics:
-        metrics = scanned.metrics()
-    else:
-        metrics = monitor.metrics(scanned.state)
-    checks = scanned.checks() if scanned.checks else None
-    rule_results = scanned.judged() if scanned.judged else None
-    return Baseline(
-        monitor,
-        scanned.state,
-        metrics,
-        ledger,
-        checks,
-        requests=scanned.requests,
-        context=context,
-        runs=scanned.runs,
-        deequ=scanned.deequ,
-        judged=rule_results,
-    )
-
-
 def _log_hints(hints: Iterable[Hint]) -> None:
     for hint in hints:
         log.warning("%s", hint.description)
-
-
-def _quarantine(dataset: Dataset, ledger: Ledger, output_path: str) -> str:
-    """Where the refused records are, and what is wrong with the first; empty if there are none, or if they are no lines."""
-    if ledger.quarantined and dataset.has_lines:
-        folder = write_quarantine(dataset, output_path, only_long_lines=set(ledger.refused) == {Refusal.TOO_LONG.text})
-        storage = dataset.engine.storage(folder)
-        first = describe_first_rejected(storage, folder, separator=dataset.separator, width=len(dataset.names))
-        return f"; they are in {folder}{first}"
-    clear_quarantine(dataset.engine, output_path)
-    return ""
-
-
-def _require_enough(ledger: Ledger, max_quarantined_share: float, where: str) -> None:
-    """A run rests on the accepted records, and is valid only if few were refused. where: these are, as a part of a sentence."""
-    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in ledger.refused.items())
-    if ledger.quarantined_share > max_quarantined_share:
-        sentence = (
-            f"{ledger.quarantined:,} of {ledger.read:,} records were refused ({reasons}), more than the allowed share of "
-            f"{max_quarantined_share}{where}; {describe_remedy(ledger.refused)}, or allow more with --max-quarantined-share"
-        )
-        # A script that fails has an exit status of its own, since its author has to act
-        if Refusal.SCRIPT_ERROR.text in ledger.refused:
-            raise errors.ScriptFailed(f"{errors.SCRIPT_FAILED} {sentence}")
-        raise errors.BadInput(sentence)
-    for reason, count in ledger.not_in_log.items():
-        log.warning("left out %s of %s records of the log: %s", f"{count:,}", f"{ledger.read:,}", reason)
-    if ledger.quarantined:
-        log.warning("refused %s of %s records (%s)%s", f"{ledger.quarantined:,}", f"{ledger.read:,}", reasons, where)
-    # Last: if many were refused, that is the reason to name
-    if not ledger.kept:
-        in_file = ""
-        if len(ledger.files) == 1:
-            in_file = f" in {ledger.files[0].path}"
-        outside = ""
-        if ledger.outside_window:
-            outside = f"; {ledger.outside_window:,} lie outside the window"
-        raise errors.NoData(f"{errors.NO_DATA}: no record is left of {ledger.read:,}{in_file}{outside}")

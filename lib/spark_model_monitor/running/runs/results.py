@@ -130,12 +130,12 @@ class Baseline(AsTables):
         return None
 
     def sample(self) -> Sample:
-        """What a monitor judges."""
+        """The input of a monitor's judgement."""
         return Sample(self.state, self.metrics, self.layout, self.runs, self.judged, self.checks)
 
     @cached_property
     def judgement(self) -> Judgement:
-        """What the monitor says of the data alone, without a baseline."""
+        """The monitor's judgement of the data without a baseline."""
         return self.monitor.judge(self.sample(), None)
 
     @property
@@ -144,16 +144,16 @@ class Baseline(AsTables):
         return self.judgement.hints
 
     def stored_for(self, monitor: Monitor) -> StoredBaseline:
-        """What a monitor knows about this baseline for comparing later data."""
+        """The baseline in the form with which a monitor compares later data."""
         if monitor == self.monitor:
             return self._stored
-        return self._store_for(monitor)
+        return self._create_stored(monitor)
 
     @cached_property
     def _stored(self) -> StoredBaseline:
-        return self._store_for(self.monitor)
+        return self._create_stored(self.monitor)
 
-    def _store_for(self, monitor: Monitor) -> StoredBaseline:
+    def _create_stored(self, monitor: Monitor) -> StoredBaseline:
         stored: StoredBaseline = monitor.stored_baseline(self.constraints, None, self.state, self.constraints)
         if self.variation is not None:
             stored = stored.with_parts(self.variation)
@@ -203,17 +203,17 @@ class Baseline(AsTables):
 
         return Report(self._create_page(self.described("baseline", self.constraints)))
 
-    def _create_page(self, described: RunDescription) -> Page:
+    def _create_page(self, description: RunDescription) -> Page:
         page = self.judgement.page(())
-        return create_run_page(page, described, self.ledger, hints=self.hints)
+        return create_run_page(page, description, self.ledger, hints=self.hints)
 
     def files(self) -> Files:
         """Every file of the run by its name below the output path."""
         files = {**self.files_of_data(), **self.tables(), **self.judgement.files}
         if self.context.report:
-            # The identity of a run doesn't depend on who evaluated its metrics
-            described = self.described("baseline", self.constraints).model_copy(update={"deequ": None})
-            files |= render_page(self._create_page(described), files)
+            # The run's id is a hash of its files, and must not depend on whether Deequ evaluated the metrics
+            description = self.described("baseline", self.constraints).model_copy(update={"deequ": None})
+            files |= render_page(self._create_page(description), files)
         return files
 
     def tables(self, *, hide_values: bool = False) -> Files:
@@ -221,7 +221,7 @@ class Baseline(AsTables):
         return encode_summary(self.judgement.summary(hide_values=hide_values))
 
     def files_of_data(self) -> Files:
-        """The same files without what a monitor says of the data."""
+        """The files that describe the data, without a monitor's judgement."""
         files = {document.FILE_NAME: document.to_json().encode() for document in self.documents}
         files[LEDGER] = _format_json(self.ledger.to_json_dict())
         suggested = getattr(self, "constraints", None)  # an estimate has no constraints
@@ -243,7 +243,7 @@ class Baseline(AsTables):
         baseline_run_id: str | None = None,
         outcome: Outcome | None = None,
     ) -> RunDescription:
-        """run.json of a job with this data. constraints: those that the run was compared with, or that it suggests."""
+        """run.json of a job with this data. constraints: the ones that the data was compared with, or that it suggests."""
         return RunDescription(
             job=job,
             analysis_type=self.monitor.ANALYSIS_TYPE.value,
@@ -286,7 +286,7 @@ class Baseline(AsTables):
         """
         files = self.files()
         with opened_by(spark or _find_session()):
-            # The page that people open may differ from the hashed one: it also names who evaluated metrics
+            # The page that people open also names Deequ's version, which the hashed one doesn't
             shown = {}
             if self.context.report and self.deequ is not None:
                 shown = render_page(self.report().page, files)
@@ -347,7 +347,7 @@ class Findings(AsTables):
     @cached_property
     def without_values(self) -> Findings:
         """The same findings without any value of the data: for the log, the exit message, and whatever is sent."""
-        # Without a wording of their own, values are cut out of the first one
+        # Results without sentences of their own lose the members that have values
         unnamed = self.unnamed
         if unnamed is None:
             unnamed = tuple(map(remove_values, self.results))
@@ -359,7 +359,7 @@ class Findings(AsTables):
 
     @property
     def sendable(self) -> Findings:
-        """The findings as sinks, JUnit files and result tables get them; `RunContext.sends_values` lets values out."""
+        """The findings for sinks, JUnit files and result tables; with values of the data only if `RunContext.sends_values`."""
         if self.current.context.sends_values:
             return self
         return self.without_values
@@ -400,7 +400,7 @@ class Findings(AsTables):
 
     @property
     def unsure(self) -> tuple[FeatureOutcome, ...]:
-        """The features or metrics of which nobody can tell whether they changed, with the reason and what to do."""
+        """The features or metrics for which the data can't tell whether they changed, with the reason and what to do."""
         return find_unsure_features(self.results)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -421,29 +421,29 @@ class Findings(AsTables):
         Parameters
         ----------
         cannot_tell : bool, default False
-            Whether to raise it also if nobody can tell whether something changed.
+            Whether to raise it also if the data can't tell whether something changed.
 
         Raises
         ------
         ViolationsFound
-            If there are any. The text has one line per alarm, then one per feature that nobody can tell about. It names values of
-            the data; that of `Findings.without_values` doesn't, for logs that are kept.
+            If there are any. The text has one line per alarm, then one per feature for which the data can't tell. It names values
+            of the data; the text of `Findings.without_values` doesn't, for logs that are stored.
         """
         lines = [f"  {alarm.sentence()}" for alarm in collect_alarms(self.results)]
         if cannot_tell:
             for feature in self.unsure:
                 lines.append(f"  cannot tell: {feature.name}, {feature.reason}; to find out: {feature.advice}")
         if self.count or (cannot_tell and lines):
-            raise ViolationsFound("\n".join([f"{self._counted()}:", *lines]))
+            raise ViolationsFound("\n".join([f"{self._format_counts()}:", *lines]))
 
     def __repr__(self) -> str:
-        return f"<Findings: {self._counted()}>"
+        return f"<Findings: {self._format_counts()}>"
 
-    def _counted(self) -> str:
-        counted = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
+    def _format_counts(self) -> str:
+        counts = f"{self.current.ledger.kept:,} records, {self.count:,} violation{'' if self.count == 1 else 's'}"
         if self.outcome is Outcome.CANNOT_TELL:
-            return f"{counted}, cannot tell"
-        return counted
+            return f"{counts}, cannot tell"
+        return counts
 
     def __str__(self) -> str:
         """The sentence of the page, and each change, in at most 20 lines."""
@@ -465,7 +465,7 @@ class Findings(AsTables):
         return write_findings(self.headline(), self.results, window, width=width, is_coloured=is_coloured)
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._counted()}</p>" + self.report().part
+        return f"<p>{self._format_counts()}</p>" + self.report().part
 
     @property
     def body_dict(self) -> dict[str, Json]:
@@ -477,22 +477,25 @@ class Findings(AsTables):
         """The run as a page for people: `.html`, `.save(path)`; a notebook shows it."""
         from spark_model_monitor.reports.page.page_files import Report
 
-        return Report(self._page(self._described(None), NO_NEIGHBOUR_RUNS))
+        return Report(self._create_page(self._describe_run(None), NO_NEIGHBOUR_RUNS))
 
-    def _described(self, baseline: BaselineReference | None) -> RunDescription:
+    def _describe_run(self, baseline: BaselineReference | None) -> RunDescription:
         run_id = baseline.run_id if baseline is not None else None
-        described = self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
-        return described.model_copy(update={"baseline": baseline})
+        description = self.current.described("monitor", self.constraints, self.count, run_id, self.outcome)
+        return description.model_copy(update={"baseline": baseline})
 
-    def _page(self, described: RunDescription, context: Around, baseline: BaselineReference | None = None) -> Page:
-        page, headline = self._own_page
+    def _create_page(
+        self, description: RunDescription, neighbours: Around, baseline: BaselineReference | None = None
+    ) -> Page:
+        page, headline = self._judgement_page
         ledger = self.current.ledger
         return create_run_page(
-            page, described, ledger, self.results, self.hints, headline, self.budget, context, baseline
+            page, description, ledger, self.results, self.hints, headline, self.budget, neighbours, baseline
         )
 
     @cached_property
-    def _own_page(self) -> tuple[Page, Headline]:
+    def _judgement_page(self) -> tuple[Page, Headline]:
+        """What all pages of the run show, with or without neighbours; computing it is the costly part."""
         names_no_values = self.unnamed is self.results
         return self.judgement.page(self.results, hide_values=names_no_values), self.headline()
 
@@ -508,7 +511,7 @@ class Findings(AsTables):
     def files(self, *, omit_empty: bool = False, baseline: BaselineReference | None = None) -> Files:
         """Every file of the run by its name relative to the output path.
 
-        omit_empty: leave out the file of violations if there are none. baseline: its location, to be recorded.
+        omit_empty: leave out the file of violations if there are none. baseline: the location to record.
         """
         checks = CheckResults(
             outcome=self.outcome,
@@ -517,17 +520,17 @@ class Findings(AsTables):
             checks=self.results,
             hints=self.hints or None,
         )
-        described = self._described(baseline)
+        description = self._describe_run(baseline)
         files = {**self.current.files_of_data(), CheckResults.FILE_NAME: checks.to_json().encode()}
-        files[described.FILE_NAME] = described.to_json().encode()
+        files[description.FILE_NAME] = description.to_json().encode()
         files |= self.tables()
         files |= self.judgement.files
-        # The service leaves out the file of violations where there are none
+        # The service writes no file of violations if there are none
         if self.count or not omit_empty:
             files[self.violations.FILE_NAME] = self.sendable.violations.to_json().encode()
         if self.current.context.report:
-            # The identity of a run doesn't depend on who evaluated its metrics
-            page = self._page(described.model_copy(update={"deequ": None}), NO_NEIGHBOUR_RUNS, baseline)
+            # The run's id is a hash of its files, and must not depend on whether Deequ evaluated the metrics
+            page = self._create_page(description.model_copy(update={"deequ": None}), NO_NEIGHBOUR_RUNS, baseline)
             files |= render_page(page, files)
         return files
 
@@ -574,26 +577,26 @@ class Findings(AsTables):
         """
         # The files of the run, which are the same wherever it is published
         path = os.fspath(output_path).rstrip("/")
-        described = self._described(baseline)
+        description = self._describe_run(baseline)
         files = self.files(omit_empty=omit_empty, baseline=baseline)
         with opened_by(spark or _find_session()):
             shown = {}
             if self.current.context.report:
-                context = _read_surroundings(path, described, files[SUMMARY])
-                # Links to neighbouring windows and their charts change with time, so that they have no digest
-                if context != NO_NEIGHBOUR_RUNS or described.deequ:
-                    shown = render_page(self._page(described, context, baseline), files)
-                # Neither has the folder, which commands on the page name
+                neighbours = _read_neighbours(path, description, files[SUMMARY])
+                # Links to neighbouring windows and their charts change with time, so they are not part of the digest
+                if neighbours != NO_NEIGHBOUR_RUNS or description.deequ:
+                    shown = render_page(self._create_page(description, neighbours, baseline), files)
+                # Nor is the folder, which the commands on the page name
                 html = shown.get(PAGE, files[PAGE]).decode()
                 shown[PAGE] = name_folders(html, path, baseline).encode()
-            # The history of other paths names each run's own folder
+            # Only in hour folders do files of a window stay at one path, which the history then names
             in_place = HOUR_FOLDERS.match(path) is not None
             return publish(files, path, shown=shown, in_place=in_place)
 
 
 def _find_session() -> SparkSession | None:
-    """The session that opens paths: that of `opened_by`, or the running one. None in a job that reads without Spark: it holds
-    its output by the storage of this process.
+    """The session that opens paths: the one of `opened_by`, or the running one. None in a job that reads without Spark, which
+    opens them by the storage of this process.
     """
     if is_opened_here():
         return None
@@ -601,23 +604,23 @@ def _find_session() -> SparkSession | None:
 
 
 def _format_json(document: Mapping[str, Json]) -> bytes:
-    """Indented JSON with each item of a list on one line: a ledger may have ten thousand files."""
-    # A list is cut into lines, any other member is one
-    members = ",\n".join(f"  {json.dumps(name)}: {_member_name(value)}" for name, value in document.items())
+    """Indented JSON with each item of a list on one line: a ledger may list ten thousand files."""
+    members = ",\n".join(f"  {json.dumps(name)}: {_format_member(value)}" for name, value in document.items())
     return f"{{\n{members}\n}}\n".encode()
 
 
-def _member_name(value: Json) -> str:
+def _format_member(value: Json) -> str:
+    # Only a list gets several lines, one for each item
     if isinstance(value, list) and value:
         items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
         return f"[\n    {items}\n  ]"
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
 
 
-def _read_surroundings(path: str, described: RunDescription, summary: bytes) -> Around:
+def _read_neighbours(path: str, description: RunDescription, summary: bytes) -> Around:
     # Only windows have neighbours in time
-    if described.window is None:
+    if description.window is None:
         return NO_NEIGHBOUR_RUNS
     from spark_model_monitor.reports.history_page.over_time import read_neighbour_runs
 
-    return read_neighbour_runs(path, described, summary)
+    return read_neighbour_runs(path, description, summary)

@@ -145,7 +145,7 @@ class Job:
             _jobs_with_traces.append(self.name)
         # Of several sources one wins: --verbose says which
         for name, value_of_option in sources.values.items():
-            log.debug("%s is set by %s", name, value_of_option.place)
+            log.debug("%s is set by %s", name, value_of_option.location)
         for sentence in sources.chosen:
             log.info("%s", sentence)
         self._during_session.enter_context(enable_progress(config.progress))

@@ -85,16 +85,11 @@ IN_A_CONTAINER = "opt/ml/output/metrics/cloudwatch"
 ELSEWHERE = "metrics"
 
 
-def write_metrics(findings: Findings, config: JobConfig) -> None:
-    """Write the metrics, if `publish_cloudwatch_metrics` is Enabled.
+def write_metrics(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime | None = None) -> None:
+    """Write metrics for CloudWatch, if `publish_cloudwatch_metrics` is Enabled. time: their timestamp, if not the window's.
 
     Raises OutputFailed if they can't be written.
     """
-    write_published(findings.published, config)
-
-
-def write_published(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime | None = None) -> None:
-    """The same for given metrics, and a time if it is another one than the window's."""
     if not config.publish_cloudwatch_metrics:
         return
     in_container = is_container(config.container_root)

@@ -252,7 +252,7 @@ class Plan:
             raise BadConfiguration.gathered(list(sources.errors))
         # Only what the file and the entry say: this process's own environment isn't the job's
         prefixes = (f"{path}: ", "variable ")
-        options = {name: text.text for name, text in sources.values.items() if text.place.startswith(prefixes)}
+        options = {name: text.text for name, text in sources.values.items() if text.location.startswith(prefixes)}
         # Ours has priority, as over the container's variables, which an imported file has
         if options.get("baseline"):
             options = {name: text for name, text in options.items() if name not in BASELINE_FILES}
