@@ -38,6 +38,7 @@ from spark_model_monitor.statistics.states import (
     Ends,
     FrequenciesBuilder,
     KllBuilder,
+    Moments,
     MomentsBuilder,
     RepeatsBuilder,
     RowRepeats,
@@ -184,15 +185,19 @@ class NumberGatherer:
     def states(self) -> Iterator[State]:
         """The states of all rows so far, without the registers of distinct values."""
         moments = self._moments.state()
-        if self.column.column_type is ColumnType.INTEGRAL:
-            yield DataTypeCounts(missing=moments.absent, integral=moments.present)
-        else:
-            yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
+        yield count_number_types(self.column, moments)
         yield from (moments, self._ends, self._sketch.state())
         if self._repeats is not None:
             yield self._repeats.state()
         if self._frequencies is not None:
             yield self._frequencies.state()
+
+
+def count_number_types(column: ColumnPlan, moments: Moments) -> DataTypeCounts:
+    """The types of the cells of a numeric column."""
+    if column.column_type is ColumnType.INTEGRAL:
+        return DataTypeCounts(missing=moments.absent, integral=moments.present)
+    return DataTypeCounts(missing=moments.absent, fractional=moments.present)
 
 
 class TextGatherer:

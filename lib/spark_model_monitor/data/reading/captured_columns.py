@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoded_rows import have_names

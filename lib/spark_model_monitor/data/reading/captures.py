@@ -25,8 +25,8 @@ from spark_model_monitor.data.reading.captured_columns import (
     sample_rows,
 )
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.ledger import read_coverages
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import (

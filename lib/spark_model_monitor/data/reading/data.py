@@ -209,14 +209,8 @@ def read_with_options(
         size_bytes = rows.nbytes if isinstance(rows, pa.Table) else 0
         return read_arrow(choose_engine(engine, spark, size_bytes=size_bytes), rows)
     if is_path:
-        data_format = None
-        if dataset_format is not None:
-            data_format = parse_format(dataset_format)
-        path = _normalize_paths(data)
         with following_links(follow_links):
-            return _read_files(
-                choose_engine(engine, spark, path, data_format, window=window), path, data_format, options
-            )
+            return _read_files(engine, spark, cast("Paths", data), dataset_format, options)
     raise TypeError(
         f"the data is of type {_describe_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, "
         "anything else that has __arrow_c_stream__, or the path of files"
@@ -231,33 +225,37 @@ def read_again(
     Raises BadInput if they can't be read so.
     """
     options = ReadOptions.recorded(read_by, None if names is None else tuple(names))
-    dataset_format = read_by.get("dataset_format")
-    data_format = None
-    if dataset_format is not None:
-        data_format = parse_format(dataset_format)
+    dataset = _read_files("auto", spark, path, read_by.get("dataset_format"), options)
     # The same columns, in the order of the files
-    files = _normalize_paths(path)
-    dataset = _read_files(choose_engine("auto", spark, files, data_format, window=None), files, data_format, options)
     if names is None or not set(names) < set(dataset.names):
         return dataset
     return dataset.select_features([name for name in dataset.names if name in names])
 
 
-def _normalize_paths(data: Any) -> PathOrPaths:
-    if isinstance(data, (list, tuple)):
-        return tuple(map(os.fspath, data))
-    path: str = os.fspath(data)
-    return path
-
-
 def _read_files(
-    engine: Engine, path: PathOrPaths, dataset_format: DatasetFormat | None, options: ReadOptions
+    engine_name: str,
+    spark: SparkSession | None,
+    paths: Paths,
+    dataset_format: str | DatasetFormat | None,
+    options: ReadOptions,
 ) -> Dataset:
     from spark_model_monitor.data.reading.paths import (
         read_files,  # imports all readers, which in-memory rows don't need
     )
 
-    return read_files(engine, path, dataset_format, options)
+    data_format = None
+    if dataset_format is not None:
+        data_format = parse_format(dataset_format)
+    path = _normalize_paths(paths)
+    engine = choose_engine(engine_name, spark, path, data_format, window=options.window)
+    return read_files(engine, path, data_format, options)
+
+
+def _normalize_paths(paths: Any) -> PathOrPaths:
+    if isinstance(paths, (list, tuple)):
+        return tuple(map(os.fspath, paths))
+    path: str = os.fspath(paths)
+    return path
 
 
 def _describe_type(data: object) -> str:
@@ -361,7 +359,7 @@ def find_reason_for_spark(
                 return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
         if dataset_format is None and size_bytes > LARGEST_BYTES:
-            from spark_model_monitor.data.reading.headers import detect_format
+            from spark_model_monitor.data.reading.format_detection import detect_format
 
             with suppress(MonitorError):  # the reader reports it
                 dataset_format = parse_format(detect_format(LocalEngine(), path, window))

@@ -264,10 +264,8 @@ def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
     if len(reading.names) == decoded.cells:
         return reading.names
     if len(decoded.keys) == decoded.cells:
-        keys = decoded.keys
-    else:
-        keys = ()
-    return keys or tuple(f"_c{position:05d}" for position in range(decoded.cells))
+        return decoded.keys
+    return tuple(f"_c{position:05d}" for position in range(decoded.cells))
 
 
 log = logging.getLogger(__name__)

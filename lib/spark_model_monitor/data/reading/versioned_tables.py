@@ -431,10 +431,9 @@ def _load_table_at(path: str) -> Table:
     if not path.endswith(".metadata.json"):
         storage = storage_of(path)
         folder = join(path, "metadata")
+        paths = []
         if storage.exists(folder):
             paths = [file.path for file in storage.list_files(folder)]
-        else:
-            paths = []
         numbered = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
         if not numbered:
             raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")

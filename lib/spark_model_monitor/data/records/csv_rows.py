@@ -259,7 +259,7 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
     present = [text for text in texts if text]
     if not present or len(set(present)) < len(present):
         return False
-    if any(_is_number(cell) for cell in header):
+    if any(map(is_number, header)):
         return False
     if any(is_missing_word(text) for text in present):
         return False
@@ -278,11 +278,10 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
 def _are_numbers(cells: Iterable[str | None]) -> bool:
     """Whether most cells that aren't blank are numbers."""
     present = [cell for cell in cells if cell and cell.strip()]
-    num_numbers = sum(_is_number(cell) for cell in present)
+    num_numbers = sum(map(is_number, present))
     return 2 * num_numbers > len(present)
 
 
-def _is_number(cell: str | None) -> bool:
-    if cell is None:
-        return False
-    return re.fullmatch(NUMBER_CELL, cell) is not None
+def is_number(cell: str | None) -> bool:
+    """Whether a cell is a number, with a decimal point if it has a fraction."""
+    return re.fullmatch(NUMBER_CELL, cell or "") is not None

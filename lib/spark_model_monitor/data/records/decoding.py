@@ -432,23 +432,24 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
 def _open_rows(item: JsonValue) -> list[JsonValue]:
     """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
     members are columns; else the row itself."""
-    if isinstance(item, JsonObject):
-        members = dict(item)
-        if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= MEMBERS_OF_SELDON:
-            return [item]  # a flat object, as most are
-        if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= MEMBERS_OF_SELDON:
-            return _read_text_rows(members[TEXT_MEMBER])
-        try:
-            rows = extract_protocol_rows(item)
-        except ValuesElsewhere as error:
-            raise RecordRefused(error.reason) from None
-        except ValueError:
-            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-        if rows is not None and rows and all(isinstance(row, JsonObject) for row in rows):
-            return [inner_row for row in rows for inner_row in _open_rows(row)]
-        if rows is not None:
-            return _make_nameless_rows(rows)
-    if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
+    if not isinstance(item, JsonObject):
+        return [item]
+    members = dict(item)
+    if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= MEMBERS_OF_SELDON:
+        return [item]  # a flat object, as most are
+    if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= MEMBERS_OF_SELDON:
+        return _read_text_rows(members[TEXT_MEMBER])
+    try:
+        rows = extract_protocol_rows(item)
+    except ValuesElsewhere as error:
+        raise RecordRefused(error.reason) from None
+    except ValueError:
+        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
+    if rows and all(isinstance(row, JsonObject) for row in rows):
+        return [inner_row for row in rows for inner_row in _open_rows(row)]
+    if rows is not None:
+        return _make_nameless_rows(rows)
+    if not item or not all(type(value) is list and value for _, value in item):
         return [item]
     # Several members: columns, if they are equally long and flat
     if len(item) > 1:
@@ -789,10 +790,7 @@ def _merge_duplicates(entries: Iterable[tuple[str, str | None]]) -> Entries:
 def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
     # Rows of different widths are refused, whatever is required
     width = widths[0] if len(set(widths)) == 1 else 0
-    required_width = reading.columns
-    if required_width is None:
-        required_width = width
-    if any(width != required_width for width in widths) or width == 0:
+    if width == 0 or reading.columns not in (None, width):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
     # A key that is no feature has no cell
     if len(rows[0]) < width:

@@ -370,14 +370,12 @@ def decode_document_features(document: JsonValue, reading: FeatureReading) -> li
 
     Raises RecordRefused if there are none, or if their number is wrong.
     """
-    if reading.path is None:
-        features = document
-    else:
+    features = document
+    if reading.path is not None:
         features = find_value(reading.path, document)
+    rows = [features]
     if isinstance(features, list) and _are_rows(features):
         rows = features
-    else:
-        rows = [features]
     if not all(isinstance(row, (list, Mapping)) for row in rows):
         is_absent = features is None and reading.path is not None
         raise RecordRefused(Refusal.NO_PAYLOAD if is_absent else Refusal.PAYLOAD_NOT_JSON)
@@ -406,10 +404,9 @@ def _check_widths(rows: list[Row], reading: FeatureReading) -> list[Row]:
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
     # The first row decides, if nothing else does
-    if reading.columns is None:
+    columns = reading.columns
+    if columns is None:
         columns = len(rows[0])
-    else:
-        columns = reading.columns
     if any(len(row) != columns for row in rows):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     return rows

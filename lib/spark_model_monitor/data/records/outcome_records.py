@@ -211,18 +211,12 @@ def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outc
     Columns are texts or numbers; prediction and probability may be lists of all classes, or texts that look like lists.
     """
     # What isn't requested is null
-    nothing = pa.nulls(block.num_rows, pa.string())
+    labels = predictions = probabilities = pa.nulls(block.num_rows, pa.string())
     if reading.with_label:
         labels = block.column(LABEL)
-    else:
-        labels = nothing
-    if reading.prediction is None:
-        predictions = nothing
-    else:
+    if reading.prediction is not None:
         predictions = block.column(PREDICTION)
-    if reading.probability is None:
-        probabilities = nothing
-    else:
+    if reading.probability is not None:
         probabilities = block.column(PROBABILITY)
     reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
     # Lists of all classes: the most probable one is the prediction

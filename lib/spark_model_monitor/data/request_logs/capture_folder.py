@@ -16,9 +16,14 @@ from uuid import uuid4
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.file_heads import (
+    FORMAT_SAMPLE_FILES,
+    measure_longest_line,
+    read_head,
+    split_pieces,
+)
 from spark_model_monitor.data.reading.formats import TableFormat
 from spark_model_monitor.data.reading.frames import read_arrow
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, measure_longest_line, read_head, read_lines
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import PIECE_BYTES, find_long_lines, read_text_pieces
 from spark_model_monitor.data.reading.listing import (
@@ -289,7 +294,7 @@ def _has_captures(storage: Storage, folder: str) -> bool:
         return False
     for file in storage.list_files(folder):
         pieces = read_text_pieces(storage, file, PIECE_BYTES)
-        lines = read_lines(pieces, MAX_RECORD_BYTES)
+        lines = split_pieces(pieces, MAX_RECORD_BYTES)
         if any(line.startswith(CAPTURE_BEGINNING) for line in lines):
             return True
     return False

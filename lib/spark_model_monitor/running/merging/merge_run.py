@@ -21,8 +21,13 @@ from functools import cached_property
 from hashlib import sha256
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.file_heads import (
+    find_first_line,
+    measure_longest_line,
+    read_first_lines,
+    read_head,
+)
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, find_request_log
-from spark_model_monitor.data.reading.headers import find_first_line, measure_longest_line, read_first_lines, read_head
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
 from spark_model_monitor.data.records.decoding import CSV, JSON
