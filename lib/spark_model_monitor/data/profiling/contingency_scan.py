@@ -436,8 +436,7 @@ def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
     numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
     # `true` is no 1: a boolean equals configured booleans only
     boolean = cells.kind == CellKind.BOOLEAN
-    is_value: Flags = (boolean & truths) | (~boolean & numbers)
-    return is_value
+    return np.asarray((boolean & truths) | (~boolean & numbers))
 
 
 def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
@@ -459,8 +458,7 @@ def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
 
 
 def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
-    are_listed: Flags = pc.is_in(texts, pa.array(listed, pa.string())).to_numpy(zero_copy_only=False)
-    return are_listed
+    return np.asarray(pc.is_in(texts, pa.array(listed, pa.string())))
 
 
 log = logging.getLogger(__name__)

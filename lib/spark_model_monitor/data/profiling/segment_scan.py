@@ -17,13 +17,8 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.age_scan import parse_seconds
-from spark_model_monitor.data.profiling.gathering import (
-    RunStarts,
-    count_number_types,
-    extract_runs,
-    keep_lowest_lots,
-    rank_runs,
-)
+from spark_model_monitor.data.profiling.gathering import count_number_types
+from spark_model_monitor.data.profiling.row_runs import RunStarts, extract_runs, keep_lowest_lots, rank_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing, drop_nulls
 from spark_model_monitor.errors import BadConfiguration

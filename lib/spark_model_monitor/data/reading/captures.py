@@ -37,12 +37,12 @@ from spark_model_monitor.data.reading.listing import (
     require_within,
 )
 from spark_model_monitor.data.reading.scripts import Script, process_lines
-from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
+from spark_model_monitor.data.records import CSV, ENDPOINT_INDEXES, INPUT, JSON
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, choose_matching, have_names
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path

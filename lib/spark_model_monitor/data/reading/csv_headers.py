@@ -167,8 +167,9 @@ def is_header_line(first: Sequence[str], second: Sequence[str | None]) -> bool:
     if any(is_number(below) and not is_number(above) for above, below in zip(first, second, strict=False)):
         return True
     numbers = [cell.strip() for cell in first if is_number(cell)]
-    counts = [int(number) for number in numbers if number.isdigit()]
-    return len(counts) == len(numbers) != 1 and all(count < next_count for count, next_count in pairwise(counts))
+    if len(numbers) == 1 or not all(map(str.isdigit, numbers)):
+        return False
+    return all(int(number) < int(next_number) for number, next_number in pairwise(numbers))
 
 
 def select_whole_lines(head: bytes) -> list[str]:

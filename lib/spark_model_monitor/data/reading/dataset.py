@@ -339,7 +339,7 @@ class Dataset:
         # Two encodings in one record: the service fails on any, we on most
         mismatched = _count_rejected(rows, Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
-            from spark_model_monitor.data.records.decoding import describe_mismatch
+            from spark_model_monitor.data.records.captured_payloads import describe_mismatch
 
             if not self.one_encoding:
                 log.warning("requests and answers have different encodings; --set allow_mixed_encodings=yes reads both")

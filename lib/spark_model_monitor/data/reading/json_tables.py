@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from spark_model_monitor.data.reading.file_heads import split_lines
+from spark_model_monitor.data.records.json_lines import skip_blanks
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.storage import StoredFile
 from spark_model_monitor.value_class import value_class
@@ -115,19 +116,19 @@ def _has_list_for_each_column(members: Sequence[_JsonMember]) -> bool:
 def _read_members(text: str) -> Iterator[_JsonMember]:
     """The members of the object with which a text begins, as far as the text goes."""
     decoder = json.JSONDecoder()
-    position = _skip_blanks(text, 0)
+    position = skip_blanks(text, 0)
     # Each member begins with `{` or a comma
     while text[position : position + 1] in ("{", ","):
         try:
-            name, position = decoder.raw_decode(text, _skip_blanks(text, position + 1))
+            name, position = decoder.raw_decode(text, skip_blanks(text, position + 1))
         except (ValueError, RecursionError):
             return
-        start = _skip_blanks(text, _skip_blanks(text, position) + 1)  # behind the colon
+        start = skip_blanks(text, skip_blanks(text, position) + 1)  # behind the colon
         first_letter = text[start : start + 1]
         member = _JsonMember(str(name), start, first_letter == "[", first_letter == "{")
         if member.is_array:
             with suppress(ValueError, RecursionError):
-                first, _ = decoder.raw_decode(text, _skip_blanks(text, start + 1))
+                first, _ = decoder.raw_decode(text, skip_blanks(text, start + 1))
                 member = replace(member, first=first)
         try:
             value, position = decoder.raw_decode(text, start)
@@ -135,10 +136,4 @@ def _read_members(text: str) -> Iterator[_JsonMember]:
             yield replace(member, size=None)
             return
         yield replace(member, size=len(value) if member.is_array else 0)
-        position = _skip_blanks(text, position)
-
-
-def _skip_blanks(text: str, position: int) -> int:
-    while text[position : position + 1].isspace():
-        position += 1
-    return position
+        position = skip_blanks(text, position)

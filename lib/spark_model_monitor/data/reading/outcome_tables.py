@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -54,9 +53,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_model_monitor.monitors.predictors.error_model import ErrorModel
-
-
-log = logging.getLogger(__name__)
 
 
 # Names of these columns if no header names them

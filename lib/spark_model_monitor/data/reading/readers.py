@@ -81,10 +81,8 @@ def read_dataset(
             return replace(dataset, long_lines=find_long_lines(engine, listing.files))
         dataset = _read_format(engine, listing, dataset_format, options)
     if dataset.has_lines:
-        long_lines = find_long_lines(engine, listing.files)
-    else:
-        long_lines = ()
-    return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
+        dataset = replace(dataset, long_lines=find_long_lines(engine, listing.files))
+    return replace(dataset, listing=listing, partitions_at_most=at_most)
 
 
 def _read_format(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:

@@ -268,10 +268,9 @@ class _DeltaTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        if is_local(self.path):
-            path = str(local_path(self.path).absolute())
-        else:
-            path = self.path
+        path = self.path
+        if is_local(path):
+            path = str(local_path(path).absolute())
         try:
             return DeltaTable(path, version=version)
         except (DeltaError, OSError, ValueError) as fault:

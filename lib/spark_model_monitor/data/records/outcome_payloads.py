@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
-from spark_model_monitor.data.records.csv_rows import Row, split_row
-from spark_model_monitor.data.records.decoding import (
-    BASE64,
-    CSV,
-    JSON,
+from spark_model_monitor.data.records import BASE64, CSV, JSON
+from spark_model_monitor.data.records.captured_payloads import (
     EncodedText,
-    RecordRefused,
     format_json_value,
     format_optional_value,
     is_base64,
-    split_csv_rows,
 )
+from spark_model_monitor.data.records.csv_rows import Row, split_csv_rows, split_row
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names, parse_literal
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.statistics.states.outcomes import is_positive
 from spark_model_monitor.value_class import value_class
 
@@ -215,9 +211,7 @@ def _parse_literal(text: str) -> JsonValue:
 
 def parse_index(address: str | None) -> int | None:
     """The index in an address; None if the address is a name or a path."""
-    matched = None
-    if address is not None:
-        matched = INDEX.fullmatch(address.strip())
+    matched = INDEX.fullmatch((address or "").strip())
     if matched is None:
         return None
     return int(matched[1])
@@ -390,14 +384,13 @@ def _are_rows(rows: list[JsonValue]) -> bool:
 
 def _format_cells(row: list[JsonValue] | JsonMembers, names: tuple[str, ...]) -> Row:
     """The cells of a row: by name if it has some of the names."""
-    if isinstance(row, list):
-        values = row
-    else:
-        values = list(row.values())
-    # Names win over positions; a missing member is a missing value
-    if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
-        values = [row.get(name) for name in names]
-    return tuple(format_optional_value(value) for value in values)
+    values: Iterable[JsonValue] = row
+    if isinstance(row, Mapping):
+        # Names win over positions; a missing member is a missing value
+        values = row.values()
+        if not row.keys().isdisjoint(names):
+            values = [row.get(name) for name in names]
+    return tuple(map(format_optional_value, values))
 
 
 def _check_widths(rows: list[Row], reading: FeatureReading) -> list[Row]:
