@@ -199,10 +199,9 @@ class CaptureWriter:
         if options.with_metadata:
             latency_seconds = self._clock.seconds() - exchange.started_seconds
             metadata = request_metadata(latency_seconds, status, options.sampling_percentage)
+        halves = {}
         if has_data:
             halves = build_halves(request, response, options)
-        else:
-            halves = {}
         self._offer(Line(exchange.arrived, format_record(exchange, halves, metadata)), has_data=has_data)
 
     def _offer(self, line: Line, *, has_data: bool) -> None:

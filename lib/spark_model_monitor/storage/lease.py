@@ -279,10 +279,7 @@ class Lease:
         pause: float = RENEWED_SECONDS
         while not self._over.wait(pause) and not self._is_lost:
             try:
-                if self.renew():
-                    pause = RENEWED_SECONDS
-                else:
-                    pause = RETRIED_SECONDS
+                pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
             # A store that fails for a moment must not end the thread, and with it the lease
             except Exception as error:
                 log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)

@@ -156,11 +156,10 @@ class S3Storage(Storage):
                 objects = [
                     {"Key": listed_object["Key"]} for listed_object in page.get("Contents", ()) if listed_object["Key"]
                 ]
-                some = {"Objects": objects, "Quiet": True}
-                if objects:
-                    answer = _client().delete_objects(Bucket=split_path(path)["Bucket"], Delete=some)
-                else:
-                    answer = {}
+                if not objects:
+                    continue
+                request = {"Objects": objects, "Quiet": True}
+                answer = _client().delete_objects(Bucket=split_path(path)["Bucket"], Delete=request)
                 if answer.get("Errors"):
                     raise OSError(f"Error Code: {answer['Errors'][0]['Code']}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -46,10 +48,7 @@ def convert_decimals(cells: pa.Array) -> pa.Array:
 
 def convert_to_doubles(cells: pa.Array) -> NDArray[np.float64]:
     """Numbers as doubles, NaN if missing; integers above 2^53 are rounded to the nearest double."""
-    if cells.type == pa.float64():
-        doubles = cells
-    else:
-        doubles = cells.cast(pa.float64(), safe=False)
+    doubles = cells.cast(pa.float64(), safe=False)
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 
@@ -207,13 +206,8 @@ def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | N
     if types.is_floating(first) or types.is_floating(second):
         return pa.float64()
     if types.is_integer(first) and types.is_integer(second):
-        return max(first, second, key=_bit_width)
+        return max(first, second, key=attrgetter("bit_width"))
     return _find_common_decimal(first, second)
-
-
-def _bit_width(data_type: pa.DataType) -> int:
-    width: int = data_type.bit_width
-    return width
 
 
 def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:

@@ -311,18 +311,19 @@ class CountTask:
 
 def sum_rows(rows: pa.Table) -> pa.Table:
     """The number of rows of each kind, and the extremes of their numbers."""
-    # Columns are named by kind and number; the kind says how they add
-    extremes = {name: name.rstrip("0123456789") for name in rows.column_names}
-    added = {
-        name: {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}[kind]
-        for name, kind in extremes.items()
-        if kind in (ROWS, MINIMUM.format(""), MAXIMUM.format(""))
-    }
-    keys = [name for name in rows.column_names if name not in added]
-    sums = rows.group_by(keys).aggregate(list(added.items()))
-    return sums.select([*keys, *(f"{name}_{aggregation}" for name, aggregation in added.items())]).rename_columns(
-        [*keys, *added]
-    )
+    # Columns have a number behind what they hold, which says how to aggregate them; the others are keys
+    aggregations = {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}
+    keys = []
+    aggregated = {}
+    for name in rows.column_names:
+        aggregation = aggregations.get(name.rstrip("0123456789"))
+        if aggregation is None:
+            keys.append(name)
+        else:
+            aggregated[name] = aggregation
+    sums = rows.group_by(keys).aggregate(list(aggregated.items()))
+    columns = [*keys, *(f"{name}_{aggregation}" for name, aggregation in aggregated.items())]
+    return sums.select(columns).rename_columns([*keys, *aggregated])
 
 
 STRAY_SHARE = 0.01
@@ -435,22 +436,19 @@ def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
     numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
     # `true` is no 1: a boolean equals configured booleans only
     boolean = cells.kind == CellKind.BOOLEAN
-    is_value: Flags = (boolean & truths) | (~boolean & numbers)
-    return is_value
+    return np.asarray((boolean & truths) | (~boolean & numbers))
 
 
 def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
     if isinstance(member, Interval):
         if cells.number is None:
             return np.zeros(len(cells), bool)
+        above = cells.number > member.low
         if member.with_low:
             above = cells.number >= member.low
-        else:
-            above = cells.number > member.low
+        below = cells.number < member.high
         if member.with_high:
             below = cells.number <= member.high
-        else:
-            below = cells.number < member.high
         return above & below & cells.has_number
     same = _match_texts(cells.text, [str(member)])
     number = parse_number(member)
@@ -460,8 +458,7 @@ def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
 
 
 def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
-    are_listed: Flags = pc.is_in(texts, pa.array(listed, pa.string())).to_numpy(zero_copy_only=False)
-    return are_listed
+    return np.asarray(pc.is_in(texts, pa.array(listed, pa.string())))
 
 
 log = logging.getLogger(__name__)

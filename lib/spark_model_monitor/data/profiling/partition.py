@@ -22,8 +22,8 @@ from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, StateRow
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
-from spark_model_monitor.data.profiling.file_order import select_file_columns
-from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, build_gatherers
+from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, build_gatherers
+from spark_model_monitor.data.profiling.row_runs import RowRunsGatherer, RunStarts
 from spark_model_monitor.data.profiling.scan_plan import (
     CELLS,
     FEATURE_OF_ROWS,
@@ -41,6 +41,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
     make_keys,
 )
 from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.data.records.locations import select_file_columns
 from spark_model_monitor.statistics.array_types import Hashes
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
@@ -199,9 +200,8 @@ def _read_rows(
     """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
     newest time of kept rows.
     """
-    if decode is None:
-        rows = batch
-    else:
+    rows = batch
+    if decode is not None:
         rows = _decode_lines(batch, decode, row_plan)
     if row_plan.metadata is None:
         return rows

@@ -242,10 +242,8 @@ def _read_chosen_rows(
     if dataset.reason in dataset.table.columns:
         reason = dataset.reason
     # Only the needed columns are read
-    inputs = [name for column in columns for name in column.inputs] + [
-        f"c{position}" for position in metadata_columns.values()
-    ]
-    names = [*inputs]
+    names = [name for column in columns for name in column.inputs]
+    names += [f"c{position}" for position in metadata_columns.values()]
     if reason:
         names.append(reason)
     if has_files:
@@ -345,7 +343,7 @@ def _read_metadata(line: str) -> dict[str, str]:
             else:
                 metadata["customAttributes"] = attribute
     for half in ("endpointInput", "endpointOutput"):
-        metadata |= {f"content type of {half}": _get_members(data, half).get("observedContentType")}
+        metadata[f"content type of {half}"] = _get_members(data, half).get("observedContentType")
     metadata |= {"time": event.get("inferenceTime"), "version": record.get("eventVersion"), "id": event.get("eventId")}
     return {name: value[:LONGEST] for name, value in metadata.items() if isinstance(value, str)}
 
@@ -362,12 +360,13 @@ def read_rows_with_ids(
 ) -> list[tuple[str, tuple[str | None, ...]]]:
     """The existing ids, in row order, with their rows' cells. One pass. For users who may read the data."""
     features = [f"c{position}" for position in range(len(dataset.names))]
-    further_names = ([dataset.reason] if dataset.reason else []) + (
-        [LINE] if id_column is None and dataset.has_lines else []
-    )
     schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])
     task = partial(_select_rows_with_ids, frozenset(ids), id_column, dataset.reason, schema)
-    names = [*features, *further_names]
+    names = [*features]
+    if dataset.reason:
+        names.append(dataset.reason)
+    if id_column is None and dataset.has_lines:
+        names.append(LINE)
     batches = dataset.table.selected(names, names).numbered().mapped(task, schema).batches()
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row[PARTITION])
     return [(row["id"], tuple(row[name] for name in features)) for row in rows]

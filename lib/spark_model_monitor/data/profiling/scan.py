@@ -129,16 +129,13 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
         sums.setdefault(feature, []).append(state)
 
     # The states of the rows themselves
-    row_states = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
+    row_states: dict[type, Any] = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
     rows = row_states.get(RowCounts, RowCounts.zero(reasons=requested.rows.reasons, predicates=len(source.predicates)))
     requests = row_states.get(Requests)
     rules = requested.rows.rules
     rule_counts = None
     if rules is not None:
         rule_counts = row_states.get(RuleCounts, RuleCounts.zero(len(rules.conditions), len(rules.numbers)))
-    assert isinstance(rows, RowCounts)
-    assert isinstance(requests, (Requests, type(None)))
-    assert isinstance(rule_counts, (RuleCounts, type(None)))
 
     # The states of the features, less their runs of rows, which are no part of a profile
     columns = [column for plan in plans for column in plan.columns]

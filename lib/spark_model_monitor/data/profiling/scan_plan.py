@@ -318,17 +318,18 @@ class Block:
         """The indices of the rows in the order of a column, missing values last; computed once for all columns. Rows that come in
         this order but for some that are late keep the order in which they came.
         """
-        if time not in self._made:
+
+        def sort_rows() -> Integers:
             cells = self.cells(time)
             if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
                 cells = pa.array(numbers)
             indices = pc.array_sort_indices(cells).to_numpy().astype(np.int64)
             in_order = np.arange(len(indices))
             if len(indices) > 1 and np.corrcoef(indices, in_order)[0, 1] > LATE_ROWS_APART:
-                indices = in_order
-            self._made[time] = indices
-        order: Integers = self._made[time]
-        return order
+                return in_order
+            return np.asarray(indices)
+
+        return self.compute_once(time, sort_rows)
 
     def rank_by_file(self, order: FileOrder | None) -> Integers | None:
         """The rank of each row in the order of the files; None if it isn't known of which file a row is. Computed once."""

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.age_scan import parse_seconds
-from spark_model_monitor.data.profiling.gathering import RunStarts, extract_runs, keep_lowest_lots, rank_runs
+from spark_model_monitor.data.profiling.gathering import count_number_types
+from spark_model_monitor.data.profiling.row_runs import RunStarts, extract_runs, keep_lowest_lots, rank_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing, drop_nulls
 from spark_model_monitor.errors import BadConfiguration
@@ -541,8 +542,6 @@ class _SegmentStates:
         if column.is_text:
             yield DataTypeCounts.from_counts(counts)
             moments = moments + Moments(nan=sum(counts) - missing - moments.nan - moments.present)
-        elif column.column_type is ColumnType.INTEGRAL:
-            yield DataTypeCounts(missing=moments.absent, integral=moments.present)
         else:
-            yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
+            yield count_number_types(column, moments)
         yield from (moments, self.sketch.state())

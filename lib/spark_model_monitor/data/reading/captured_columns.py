@@ -15,19 +15,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records import CSV, INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records.captured_payloads import Path, number_elements, open_members
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.data.records.decoding import (
-    CSV,
-    Path,
-    Reading,
-    list_cells,
-    number_elements,
-    open_members,
-    read_rows,
-)
+from spark_model_monitor.data.records.decoding import Reading, list_cells, read_rows
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names

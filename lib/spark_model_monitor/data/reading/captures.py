@@ -25,8 +25,8 @@ from spark_model_monitor.data.reading.captured_columns import (
     sample_rows,
 )
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.ledger import read_coverages
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import (
@@ -37,12 +37,12 @@ from spark_model_monitor.data.reading.listing import (
     require_within,
 )
 from spark_model_monitor.data.reading.scripts import Script, process_lines
-from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
+from spark_model_monitor.data.records import CSV, ENDPOINT_INDEXES, INPUT, JSON
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, choose_matching, have_names
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path

@@ -219,10 +219,8 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
     whole_files = refused.keys() - {(row[FILE], row[LINE]) for row in rejected_lines}
     rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
     if also is not None:
-        further_lines = [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
-    else:
-        further_lines = []
-    for row in sorted([*rejected_lines, *further_lines], key=lambda row: (row[FILE], row[NUMBER])):
+        rejected_lines += [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
+    for row in sorted(rejected_lines, key=lambda row: (row[FILE], row[NUMBER])):
         # The first header line of a file is no refused record
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
@@ -398,10 +396,9 @@ def _format_long_line(line: LongLine) -> Record:
 
 
 def _format_record(row: Record) -> Record:
+    content = {"line_base64": row["line_base64"]}
     if row["line_base64"] is None:
         content = {"line": row["line"]}
-    else:
-        content = {"line_base64": row["line_base64"]}
     return {
         "reason": Refusal(row[REASON]).text,
         "file": row[FILE],

@@ -123,7 +123,7 @@ class CsvLines:
         return 0
 
     def _get_written_names(self) -> list[str]:
-        """The names in the header line; empty for columns that are named by position (`headers.read_names`)."""
+        """The names in the header line; empty for columns that are named by position (`csv_headers.read_names`)."""
         return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
 
 

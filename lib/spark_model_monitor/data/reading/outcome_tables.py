@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -21,8 +20,8 @@ from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS,
 from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DatasetFormat
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
@@ -54,9 +53,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_model_monitor.monitors.predictors.error_model import ErrorModel
-
-
-log = logging.getLogger(__name__)
 
 
 # Names of these columns if no header names them
@@ -94,9 +90,8 @@ def read_labelled(
         source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
     # Times of files are only needed for a window
-    if reading.records.window is None:
-        files = NO_FILES
-    else:
+    files = NO_FILES
+    if reading.records.window is not None:
         files = lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
@@ -204,9 +199,8 @@ class OutcomeMark:
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
         """The bin of each row; missing for refused rows."""
-        if self.columns is None:
-            block = rows
-        else:
+        block = rows
+        if self.columns is not None:
             block = next(_convert_columns(dict(self.columns), self.schema, [rows]))
         outcomes = self.decoder(block)
         accepted = outcomes.where(outcomes.kept)

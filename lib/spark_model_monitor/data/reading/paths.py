@@ -21,7 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.csv_headers import read_first_cells
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.file_heads import find_nonblank_file
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
     DELTA,
@@ -36,11 +39,6 @@ from spark_model_monitor.data.reading.formats import (
     TableFormat,
     find_request_log,
     parse_format,
-)
-from spark_model_monitor.data.reading.headers import (
-    detect_format,
-    find_first_with_line,
-    read_first_cells,
 )
 from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths
 from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table, set_for_width
@@ -279,7 +277,7 @@ def _find_appended_columns(
 ) -> dict[str, str]:
     """The names of the columns with inference id and time."""
     if isinstance(dataset_format, CsvFormat):
-        first, head = find_first_with_line(engine.storage(listing.path), listing.files)
+        first, head = find_nonblank_file(engine.storage(listing.path), listing.files)
         # Without names, their content tells them: an id, then a time
         cells = [cell.strip() for cell in read_first_cells(first, head, dataset_format.separator)]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):

@@ -120,8 +120,7 @@ def _measure_written_bytes(table: pa.Table, enough: int, group: int, **options: 
                 if sink.tell() >= enough:
                     return enough
                 file.write_table(table.slice(start, group), group)
-        written: int = sink.tell()
-        return written
+        return int(sink.tell())
 
 
 def estimate_max_file_bytes(table: pa.Table) -> float:
@@ -134,17 +133,15 @@ def estimate_max_file_bytes(table: pa.Table) -> float:
             return math.inf
         # Smaller integers are stored as 32 bits, texts have their extremes in the statistics
         is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
+        size = column.nbytes
         if pa.types.is_integer(kind) and kind.bit_width < 32:
             size = 4 * table.num_rows
-        else:
-            size = column.nbytes
         total_bytes += MAX_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
     return total_bytes
 
 
 def _choose_group_rows(table: pa.Table) -> int:
-    rows: int = max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
-    return rows
+    return int(max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes)))
 
 
 def write(rows: Rows, path: Path) -> None:

@@ -21,10 +21,11 @@ from spark_model_monitor import stopping
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from spark_model_monitor.data.records.decoded_rows import Decoded
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, open_record
+from spark_model_monitor.data.records.decoding import Reading, decode, open_record
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
@@ -130,13 +131,12 @@ def run_on_record(handler: Handler, record: str | InferenceRecord, script: Scrip
 
 
 def _check_answer(answer: object) -> list[ScriptResult]:
+    rows = []
     # A table, empty or not, is not a row, and has no truth value
     if isinstance(answer, list):
         rows = answer
     elif hasattr(answer, "shape") or answer:
         rows = [answer]
-    else:
-        rows = []
     # No row: the script dropped the record
     if not rows:
         return [ScriptResult(None, DROPPED)]
@@ -264,10 +264,8 @@ def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
     if len(reading.names) == decoded.cells:
         return reading.names
     if len(decoded.keys) == decoded.cells:
-        keys = decoded.keys
-    else:
-        keys = ()
-    return keys or tuple(f"_c{position:05d}" for position in range(decoded.cells))
+        return decoded.keys
+    return tuple(f"_c{position:05d}" for position in range(decoded.cells))
 
 
 log = logging.getLogger(__name__)
@@ -302,10 +300,9 @@ def read_script(path: str, engine: Engine) -> Script:
         require_going_on()
         if isinstance(fault, SystemExit) and not is_raised_by_script(fault, script):
             raise  # the host process is told to end
+        problem = describe_problem(fault, script)
         if isinstance(fault, ValueError) and not fault.__cause__:
             problem = str(fault)
-        else:
-            problem = describe_problem(fault, script)
         raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
     return script
 

@@ -268,10 +268,9 @@ class _DeltaTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        if is_local(self.path):
-            path = str(local_path(self.path).absolute())
-        else:
-            path = self.path
+        path = self.path
+        if is_local(path):
+            path = str(local_path(path).absolute())
         try:
             return DeltaTable(path, version=version)
         except (DeltaError, OSError, ValueError) as fault:
@@ -431,10 +430,9 @@ def _load_table_at(path: str) -> Table:
     if not path.endswith(".metadata.json"):
         storage = storage_of(path)
         folder = join(path, "metadata")
+        paths = []
         if storage.exists(folder):
             paths = [file.path for file in storage.list_files(folder)]
-        else:
-            paths = []
         numbered = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
         if not numbered:
             raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")

@@ -18,23 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records import REQUEST_METADATA
+from spark_model_monitor.data.records import BASE64, CSV, GROUND_TRUTH, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import (
     Flags,
     get_column,
     get_text_buffer,
     has_letters,
 )
-from spark_model_monitor.data.records.decoding import (
-    BASE64,
-    CSV,
-    GROUND_TRUTH,
-    WITHOUT_MODEL,
-    EncodedText,
-    Reading,
-    normalize_model_name,
-    open_base64,
-)
+from spark_model_monitor.data.records.captured_payloads import EncodedText, open_base64
+from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, normalize_model_name
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import parse_json
 from spark_model_monitor.data.records.line_templates import parse_table

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records import INDEX_NAMES
+from spark_model_monitor.data.records import CSV, INDEX_NAMES, JSON
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, has_letters, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
-from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parse_rows
+from spark_model_monitor.data.records.csv_rows import BEGINNINGS_OF_LISTS, NUMBER_CELL, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
-from spark_model_monitor.data.records.decoding import BEGINNINGS_OF_LISTS, CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values

@@ -139,23 +139,18 @@ def reject_records(
 
     cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
     """
-    nothing = np.zeros(batch.num_rows, np.int32)
+    reasons = np.zeros(batch.num_rows, np.int32)
     if REASON in batch.schema.names:
         reasons = batch.column(REASON).to_numpy(zero_copy_only=False)
-    else:
-        reasons = nothing
-    cell_counts = None
+    is_first = np.ones(len(reasons), bool)
     if cells is not None:
         cell_counts = batch.column(cells).to_numpy(zero_copy_only=False)
-    if cell_counts is None:
-        is_first = np.ones(len(reasons), bool)
-    else:
         is_first = (cell_counts > 0) | (reasons > 0)
     # A bad row refuses all rows of its record, of which one is left
     record = np.cumsum(is_first)
     refused = np.isin(record, record[bad & (reasons == 0)])
     changed_columns = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
-    if cells is not None and cell_counts is not None:
+    if cells is not None:
         changed_columns[cells] = pa.array(np.where(refused, 0, cell_counts).astype(np.int32))
     columns = [changed_columns[name] if name in changed_columns else batch.column(name) for name in schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))

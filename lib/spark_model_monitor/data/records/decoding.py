@@ -9,52 +9,44 @@ Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from itertools import chain
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-from spark_model_monitor.data.records import INDEX_NAMES, INPUT, REQUEST_LOG, REQUEST_METADATA
+from spark_model_monitor.data.records import BASE64, CSV, ENCODINGS, INPUT, JSON, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
-from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_header, split_row
+from spark_model_monitor.data.records.captured_payloads import (
+    EncodedText,
+    Path,
+    format_json_value,
+    format_optional_value,
+    get_object,
+    is_base64,
+    number_elements,
+    open_members,
+    open_rows,
+    parse_json_rows,
+    parse_line,
+    read_halves,
+)
+from spark_model_monitor.data.records.csv_rows import (
+    RFC_4180_ESCAPE,
+    Row,
+    is_header,
+    read_printed_list,
+    split_csv_rows,
+    split_row,
+)
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
-from spark_model_monitor.data.records.json_lines import (
-    JsonMembers,
-    JsonObject,
-    JsonValue,
-    has_many_names,
-    is_deep,
-    is_deep_value,
-    parse_json,
-)
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.serving_protocols import (
-    BYTES_MEMBER,
-    TEXT_MEMBER,
-    ValuesElsewhere,
-    extract_protocol_rows,
-    read_binary_tensors,
-)
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled, parse_hour_of_path, parse_time
 from spark_model_monitor.value_class import value_class
-
-CSV = "CSV"
-JSON = "JSON"
-BASE64 = "BASE64"
-
-ENCODING_MISMATCH = (
-    "Encoding mismatch: Encoding is {first} for endpointInput, but Encoding is {second} for endpointOutput. "
-    "We currently only support the same type of input and output encoding at the moment."
-)
-"""The service's text (C1.6)."""
-
-GROUND_TRUTH = "groundTruthData"  # the member of a merged record with the observed label
 
 WITHOUT_MODEL = "-"  # stands for the `targetModel` of records that name no model
 LONGEST_MODEL_NAME = 1024  # Source: botocore's model of sagemaker-runtime, `TargetModelHeader`
@@ -64,17 +56,8 @@ COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", INPUT)
 
 Row_ = TypeVar("Row_")
 
-Path: TypeAlias = tuple[str, ...]  # names of members, each within the one before
 
 Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
-
-
-@value_class
-class EncodedText:
-    """One half of a captured record, undecoded. encoding: CSV, JSON or BASE64 in capitals, None without one."""
-
-    data: str
-    encoding: str | None
 
 
 @value_class
@@ -123,15 +106,6 @@ class Reading:
     def ordered_halves(self) -> tuple[str, ...]:
         """The halves in the order of their columns."""
         return tuple(half for half in COLUMN_ORDER if half in self.halves)
-
-
-class RecordRefused(Exception):
-    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
-
-    def __init__(self, reason: Refusal, cells: int = 0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.cells = cells
 
 
 def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
@@ -204,7 +178,7 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
     if paths:
         rows = [inner_row for row in rows for inner_row in open_members(row, paths)]
     if reading.are_numbered:
-        return [row for numbered_row in rows for row in _open_rows(_drop_number(numbered_row))]
+        return [row for numbered_row in rows for row in open_rows(_drop_number(numbered_row))]
     return rows
 
 
@@ -214,25 +188,6 @@ def _drop_number(row: JsonObject) -> JsonObject:
     if len(cells) == 1 and isinstance(cells[0][1], JsonObject):
         return cells[0][1]
     return JsonObject(cells)
-
-
-def open_members(row: JsonObject, paths: Sequence[Path]) -> list[JsonObject]:
-    """The rows in these members of an object, of which several are columns; the object itself if it lacks one."""
-    names = [path[-1] for path in paths]
-    columns = [find_value(row, path) for path in paths]
-    if not columns or not all(type(column) is list for column in columns):
-        return [row]
-    if len(columns) > 1:
-        return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    rows: list[JsonObject] = _open_rows(JsonObject([(names[0], columns[0])]))
-    return rows
-
-
-def find_value(value: JsonValue, path: Path) -> JsonValue:
-    """The member of an object at a path; None if it has none."""
-    for name in path:
-        value = dict(value).get(name) if isinstance(value, JsonObject) else None
-    return value
 
 
 def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
@@ -264,226 +219,7 @@ def get_log_reason(document: JsonValue) -> Refusal | None:
     return Refusal(int(request_log["reason"]))
 
 
-def parse_line(line: bytes) -> JsonValue:
-    """The JSON value of a line; of duplicate members, the last one counts."""
-    if has_many_names(line):
-        raise RecordRefused(Refusal.TOO_MANY_NAMES)
-    try:
-        return parse_json(line.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
-
-
-def read_halves(
-    document: JsonValue, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
-) -> dict[str, EncodedText]:
-    """The members of `captureData` with these names that contain data."""
-    captured = _get_object(document, "captureData")
-    if captured is None:
-        raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    named_halves = ((name, read_half(captured, name, opens_base64=opens_base64)) for name in names)
-    return {name: half for name, half in named_halves if half is not None}
-
-
-def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedText | None:
-    """A half of a record, None without data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
-    members = _get_object(document, name) or {}
-    data = members.get("data")
-    encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
-    if data is None:
-        return None
-    if isinstance(data, (dict, list)) and is_deep_value(data):
-        raise RecordRefused(Refusal.TOO_DEEP)
-    half = EncodedText(format_json_value(data), None if encoding is None else format_json_value(encoding).upper())
-    if opens_base64 and half.encoding == BASE64:
-        return open_base64(half, members.get("observedContentType"))
-    return half
-
-
-def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
-    """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13), nor JSON with tensors behind it."""
-    # `text/csv; charset=utf-8` is CSV
-    media_type = str(content_type).partition(";")[0].upper()
-    encoding = next((text_encoding for text_encoding in (CSV, JSON) if text_encoding in media_type), None)
-    try:
-        content = _decode_base64(half.data)
-        tensors = read_binary_tensors(content)
-        if tensors is None and encoding is not None:
-            return EncodedText(content.decode(), encoding)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return half
-    return half if tensors is None else EncodedText(tensors, JSON)
-
-
-def _get_object(document: JsonValue, name: str) -> JsonMembers | None:
-    if not isinstance(document, dict):
-        raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    member = document.get(name)
-    if not isinstance(member, (dict, type(None))):
-        raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    return member
-
-
-def format_json_value(value: JsonValue) -> str:
-    """A JSON value as the text of a cell: a text unchanged, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    if type(value) is int or (type(value) is float and math.isfinite(value)):
-        return repr(value)  # same as json.dumps, in a tenth of the time
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def format_optional_value(value: JsonValue) -> str | None:
-    """A JSON value as the text of a cell; None for null."""
-    if value is None:
-        return None
-    return format_json_value(value)
-
-
-def describe_mismatch(line: str) -> str:
-    """The service's sentence for a record whose halves have different encodings."""
-    document = parse_line(line.encode())
-    # As written, or as opened: one of both differs
-    for opens_base64 in (False, True):
-        halves = read_halves(document, opens_base64=opens_base64)
-        first, second = (half and half.encoding for half in map(halves.get, (INPUT, "endpointOutput")))
-        if first != second:
-            break
-    return ENCODING_MISMATCH.format(first=first, second=second)
-
-
-def split_csv_rows(data: str) -> list[str]:
-    """The rows of a CSV payload: split at line ends outside quotes."""
-    text = data.rstrip("\r\n")
-    if not text:
-        return []
-    # Quotes are rare, and a search for them is quick
-    if '"' not in text:
-        return [row.removesuffix("\r") for row in text.split("\n")]
-    # Every second piece between quotes is quoted
-    pieces = text.split('"')
-    pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
-    return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
-
-
-BEGINNINGS_OF_LISTS = ("[", "(", "array(", "np.array(", "tensor(")
-_INNERMOST_LIST = re.compile(r"\[([^\[\]()]*)\]|\(([^\[\]()]*,[^\[\]()]*)\)")
-_NUMBER_OF_NUMPY = re.compile(r"np\.(?:float|int)\d+\(([^()]*)\)")
-_AROUND_LISTS = re.compile(r"(?:(?:np\.)?array|tensor|,\s*dtype=[\w.]+|[\[\](),\s])*")
-_PRINTED_NUMBER = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)")
-_BETWEEN_NUMBERS = re.compile(r"\s*,\s*|\s+")
-
-
-def read_printed_list(data: str) -> list[str] | None:
-    """The rows of CSV in a list of numbers as Python, numpy or PyTorch print it, such as `[0.1, 0.9]`; None for other texts."""
-    if not data.startswith(BEGINNINGS_OF_LISTS):
-        return None
-    data = _NUMBER_OF_NUMPY.sub(r"\1", data)
-    if not _AROUND_LISTS.fullmatch(_INNERMOST_LIST.sub("", data)):
-        return None
-    # A list in each row
-    rows = []
-    for match in _INNERMOST_LIST.finditer(data):
-        cells = _BETWEEN_NUMBERS.split((match[1] or match[2] or "").strip(" ,\r\n\t"))
-        if not all(map(_PRINTED_NUMBER.fullmatch, cells)):
-            return None
-        rows.append(",".join(cells))
-    return rows or None
-
-
-def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> list[JsonObject]:
-    """The rows of a JSON payload: an object, an array of objects, or one object per line.
-
-    with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object
-    whose only member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` per
-    line; an object with several equally long arrays is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
-    """
-    if has_many_names(data):
-        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
-    # Objects on lines of their own are read as one array
-    text = data
-    is_array = LEADING_BRACKET.match(data) is not None
-    if not is_array:
-        text = f"[{BETWEEN_LINES.sub('},{', data)}]"
-    try:
-        objects = json.loads(text, object_pairs_hook=JsonObject)
-    except ValueError:
-        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-    except RecursionError:
-        raise RecordRefused(Refusal.TOO_DEEP) from None
-    if is_deep(text, objects):
-        raise RecordRefused(Refusal.TOO_DEEP)
-    # A handler may return JSON as a text
-    if with_arrays and not is_array and len(objects) == 1 and isinstance(objects[0], str):
-        if not objects[0].lstrip().startswith(("{", "[")):
-            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
-        return parse_json_rows(objects[0], with_arrays=with_arrays, opens_members=opens_members)
-    # A list of numbers is a row, a list of such lists is several
-    if with_arrays and is_array and objects and not any(isinstance(record, JsonObject) for record in objects):
-        objects = _make_nameless_rows(objects)
-    # Protocols of model servers wrap rows in objects
-    if opens_members and type(objects) is list:
-        objects = [row for record in objects for row in _open_rows(record)]
-    if type(objects) is not list or not all(isinstance(record, JsonObject) for record in objects):
-        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
-    return objects
-
-
-def _open_rows(item: JsonValue) -> list[JsonValue]:
-    """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
-    members are columns; else the row itself."""
-    if isinstance(item, JsonObject):
-        members = dict(item)
-        if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= MEMBERS_OF_SELDON:
-            return [item]  # a flat object, as most are
-        if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= MEMBERS_OF_SELDON:
-            return _read_text_rows(members[TEXT_MEMBER])
-        try:
-            rows = extract_protocol_rows(item)
-        except ValuesElsewhere as error:
-            raise RecordRefused(error.reason) from None
-        except ValueError:
-            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-        if rows is not None and rows and all(isinstance(row, JsonObject) for row in rows):
-            return [inner_row for row in rows for inner_row in _open_rows(row)]
-        if rows is not None:
-            return _make_nameless_rows(rows)
-    if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
-        return [item]
-    # Several members: columns, if they are equally long and flat
-    if len(item) > 1:
-        names = [name for name, _ in item]
-        columns = [value for _, value in item]
-        if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for cell in chain.from_iterable(columns)):
-            return [item]
-        return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    # One member alone: its array has the rows
-    [(_, values)] = item
-    if all(isinstance(value, JsonObject) for value in values):
-        return [row for value in values for row in _open_rows(value)]
-    return _make_nameless_rows(values)
-
-
-MEMBERS_OF_SELDON = {BYTES_MEMBER, TEXT_MEMBER, "meta", "status"}
-
-
-def _read_text_rows(text: str) -> list[JsonValue]:
-    """The rows of a text in JSON, or in CSV."""
-    if text.lstrip().startswith(("{", "[")):
-        return [*parse_json_rows(text, with_arrays=True, opens_members=True)]
-    return _make_nameless_rows([[*split_row(row, RFC_4180_ESCAPE)] for row in split_csv_rows(text)])
-
-
-def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
-    """An array of arrays as one row each, any other array as one row."""
-    if not all(type(value) is list for value in values):
-        values = [values]
-    return [JsonObject(("", value) for value in row) for row in values]
-
-
 PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
-LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
-BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
 
 
 def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
@@ -519,13 +255,6 @@ def drop_tensor_name(cells: Entries) -> Entries:
     return [("", value) for _, value in cells]
 
 
-def number_elements(value: JsonValue) -> JsonValue:
-    """An array as an object whose names are the positions; any other value as it is."""
-    if type(value) is not list:
-        return value
-    return JsonObject((str(position), inner) for position, inner in enumerate(value))
-
-
 def _convert_to_dicts(value: JsonValue) -> JsonValue:
     """A JSON value with its objects converted to dicts."""
     if isinstance(value, JsonObject):
@@ -539,7 +268,7 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
     if reading.window is None and reading.sample is None and reading.target_model is None:
         return
     # The first condition that a record doesn't meet says why it is left out
-    metadata = _get_object(document, "eventMetadata") or {}
+    metadata = get_object(document, "eventMetadata") or {}
     if reading.target_model is not None and normalize_model_name(metadata.get("targetModel")) != reading.target_model:
         raise RecordRefused(Refusal.SAMPLED_OUT)
     if reading.window is not None:
@@ -581,7 +310,7 @@ def _require_data(document: JsonValue, halves: Mapping[str, EncodedText]) -> Non
 def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:
     # Of several faults, the first is named
     encodings = [half.encoding for half in present]
-    if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
+    if not {*encodings} <= {*ENCODINGS}:
         raise RecordRefused(Refusal.UNKNOWN_ENCODING)
     if any(half.encoding == BASE64 and not is_base64(half.data) for half in present):
         raise RecordRefused(Refusal.BAD_BASE64)
@@ -592,18 +321,6 @@ def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None
         raise RecordRefused(Refusal.ENCODING_MISMATCH)
     if reading.encoding is not None and encodings[0] != reading.encoding:
         raise RecordRefused(Refusal.ANOTHER_ENCODING)
-
-
-def is_base64(data: str) -> bool:
-    try:
-        _decode_base64(data)
-    except ValueError:
-        return False
-    return True
-
-
-def _decode_base64(data: str) -> bytes:
-    return base64.b64decode("".join(data.split()), validate=True)
 
 
 def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
@@ -789,10 +506,7 @@ def _merge_duplicates(entries: Iterable[tuple[str, str | None]]) -> Entries:
 def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
     # Rows of different widths are refused, whatever is required
     width = widths[0] if len(set(widths)) == 1 else 0
-    required_width = reading.columns
-    if required_width is None:
-        required_width = width
-    if any(width != required_width for width in widths) or width == 0:
+    if width == 0 or reading.columns not in (None, width):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
     # A key that is no feature has no cell
     if len(rows[0]) < width:

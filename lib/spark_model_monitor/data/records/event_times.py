@@ -25,11 +25,10 @@ def extract_times(lines: pa.Array) -> pa.StringArray:
 def find_newest_time(texts: pa.Array) -> int:
     """The newest time in microseconds since 1970; 0 if there is none, or if the last text by alphabet is no time."""
     texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones, times sort like their texts
+    candidates = [pc.max(texts).as_py() or ""]
     if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
-        times = [time for time in map(parse_time, texts.unique().to_pylist()) if time is not None]
-    else:
-        last = pc.max(texts).as_py()
-        times = [time for time in [last and parse_time(last)] if time]
+        candidates = texts.unique().to_pylist()
+    times = [time for time in map(parse_time, candidates) if time is not None]
     if times:
         return max(0, count_microseconds(max(times)))
     return 0

@@ -474,10 +474,8 @@ def _convert_to_double(value: float) -> float:
 
 def _format_value(value: JsonValue) -> str:
     """A number or boolean as Spark writes it into a feature that also has texts."""
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, int):
-        return str(value)
+        return str(value).lower()
     return format_java_double(value)
 
 

@@ -244,10 +244,10 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
 
     Raises ValueError, also behind the first elements, if the text is not JSON.
     """
-    start = _skip_blanks(text, 0)
+    start = skip_blanks(text, 0)
     is_array = text.startswith("[", start)
     if is_array:
-        start = _skip_blanks(text, start + 1)
+        start = skip_blanks(text, start + 1)
     is_open = not (is_array and text.startswith("]", start))
     end = start
     # The second decoder, which is slower, is for integers that are too long for the first
@@ -258,16 +258,17 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
     while is_open:
         record = _parse_record(text, start, decoders)
         yield record
-        end = _skip_blanks(text, start + len(record.text))
+        end = skip_blanks(text, start + len(record.text))
         is_open = is_array and text.startswith(",", end)
-        start = _skip_blanks(text, end + 1)
+        start = skip_blanks(text, end + 1)
     if is_array and not text.startswith("]", end):
         raise json.JSONDecodeError("Expecting ',' delimiter", text, end)
-    if _skip_blanks(text, end + is_array) < len(text):
+    if skip_blanks(text, end + is_array) < len(text):
         raise json.JSONDecodeError("Extra data", text, end)
 
 
-def _skip_blanks(text: str, position: int) -> int:
+def skip_blanks(text: str, position: int) -> int:
+    """The position behind the blanks that begin there, if any."""
     return BLANKS.match(text, position).end()  # type: ignore[union-attr]
 
 

@@ -50,7 +50,7 @@ class FilesByKey:
         keys = np.array(compute_file_keys(paths), np.int64)
         order = np.argsort(keys, kind="stable")
         # The hour is in the last folders; whole paths would take much memory
-        path_ends = [_cut_path(paths[index]) for index in order.tolist()]
+        path_ends = ["/".join(paths[index].rsplit("/", KEY_FOLDERS)[-KEY_FOLDERS:]) for index in order.tolist()]
         return cls(keys[order], pa.array([*path_ends, ""], pa.string()))
 
     def get_paths(self, lines: pa.RecordBatch) -> pa.Array:
@@ -63,12 +63,6 @@ class FilesByKey:
         return pa.DictionaryArray.from_arrays(path_indices, self.paths)
 
 
-def _cut_path(path: str) -> str:
-    """The last names of a path."""
-    names = path.rsplit("/", KEY_FOLDERS)
-    return "/".join(names[-KEY_FOLDERS:])
-
-
 def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
     """The index of each line's FILE_KEY in sorted keys, and whether it is there at all."""
     file_keys = lines.column(FILE_KEY).to_numpy()
@@ -78,6 +72,22 @@ def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[N
     is_known = np.zeros(len(file_keys), np.bool_)
     is_known[has_index] = keys[indices[has_index]] == file_keys[has_index]
     return indices, is_known
+
+
+def select_file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+    """FILE_KEY and BLOCK_START of rows, 0 for files that are read at once; none if their files are unknown."""
+    names = batch.schema.names
+    if FILE_KEY in names:
+        file_keys = batch.column(FILE_KEY)
+    elif FILE in names:
+        file_keys = pa.array(hash_texts(batch.column(FILE)).view(np.int64))
+    else:
+        return {}
+    if BLOCK_START in names:
+        block_starts = batch.column(BLOCK_START)
+    else:
+        block_starts = pa.array(np.zeros(batch.num_rows, np.int64))
+    return {FILE_KEY: file_keys, BLOCK_START: block_starts}
 
 
 def compute_file_keys(paths: Sequence[str]) -> list[int]:

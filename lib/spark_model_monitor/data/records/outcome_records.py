@@ -12,19 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records import GROUND_TRUTH, INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
 from spark_model_monitor.data.records.captured_lines import split_halves
+from spark_model_monitor.data.records.captured_payloads import read_half
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
 from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
-from spark_model_monitor.data.records.decoding import (
-    GROUND_TRUTH,
-    RecordRefused,
-    decode_record,
-    decode_value,
-    read_half,
-)
+from spark_model_monitor.data.records.decoding import decode_record, decode_value
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.outcome_payloads import (
@@ -45,7 +40,7 @@ from spark_model_monitor.data.records.outcome_values import (
     Reasons,
     judge_outcomes,
 )
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
 from spark_model_monitor.statistics.states.outcomes import THRESHOLD
 from spark_model_monitor.value_class import value_class
 
@@ -173,9 +168,8 @@ def _decode_plain_rows(
         feature_cells = parse_rows(requested_halves[0], reading.columns, escape=reading.records.escape)
         fit = feature_cells.widths == reading.columns
         features = feature_cells.columns
-    if truth is None:
-        label = nulls
-    else:
+    label = nulls
+    if truth is not None:
         label = extract_cells(truth, parse_index(reading.label) or 0)
     prediction, probability = (
         nulls if address is None else extract_cells(output, parse_index(address))
@@ -211,18 +205,12 @@ def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> Outc
     Columns are texts or numbers; prediction and probability may be lists of all classes, or texts that look like lists.
     """
     # What isn't requested is null
-    nothing = pa.nulls(block.num_rows, pa.string())
+    labels = predictions = probabilities = pa.nulls(block.num_rows, pa.string())
     if reading.with_label:
         labels = block.column(LABEL)
-    else:
-        labels = nothing
-    if reading.prediction is None:
-        predictions = nothing
-    else:
+    if reading.prediction is not None:
         predictions = block.column(PREDICTION)
-    if reading.probability is None:
-        probabilities = nothing
-    else:
+    if reading.probability is not None:
         probabilities = block.column(PROBABILITY)
     reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
     # Lists of all classes: the most probable one is the prediction

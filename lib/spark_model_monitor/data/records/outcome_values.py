@@ -114,14 +114,12 @@ class OutcomeRows:
     @property
     def kept(self) -> NDArray[np.bool_]:
         """The rows that are not refused."""
-        is_accepted: NDArray[np.bool_] = self.reasons == 0
-        return is_accepted
+        return np.asarray(self.reasons == 0)
 
     @property
     def is_first(self) -> NDArray[np.bool_]:
         """The first row of each record."""
-        first: NDArray[np.bool_] = np.diff(self.sources, prepend=-1) != 0
-        return first
+        return np.asarray(np.diff(self.sources, prepend=-1) != 0)
 
     def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
         """The rows selected by `mask`."""

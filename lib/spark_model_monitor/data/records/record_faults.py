@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from spark_model_monitor.data.records import ENCODINGS
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
-from spark_model_monitor.data.records.refusals import ENCODINGS, Refusal
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import explain_syntax_fault, is_cut_off
 
 NOT_IN_ONE_LINE = "the object doesn't end in this line; is it cut off?"

@@ -15,8 +15,6 @@ from spark_model_monitor.data.records.arrays import concat_rows
 
 MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
 
-ENCODINGS = ("CSV", "JSON", "BASE64")
-
 REASON = "__reason"
 
 CELLS = "__cells"
@@ -110,6 +108,15 @@ class Refusal(NumberedText):
     def is_fault(self) -> bool:
         """Whether the record itself is bad; other records are left out on purpose and not quarantined."""
         return self not in NOT_QUARANTINED
+
+
+class RecordRefused(Exception):
+    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
+
+    def __init__(self, reason: Refusal, cells: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cells = cells
 
 
 NOT_IN_LOG = (Refusal.WAITING, Refusal.PAYLOAD_ELSEWHERE, Refusal.PAYLOAD_TOO_LARGE)

@@ -22,35 +22,36 @@ from spark_model_monitor.data.records.refusals import Refusal
 
 MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data", "examples", "jsonData")
 
-SETTINGS = frozenset(
-    {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
-    | {
-        "modelName",
-        "modelVersion",
-        "deployedModelId",
-        "model",
-        "modelDisplayName",
-        "modelVersionId",
-        "model_version_id",
-    }
-    | {"GlobalParameters", "method", "client_request_id", "databricks_output", "explanations", "status"}
-)
+SETTINGS = {
+    "signature_name",
+    "parameters",
+    "params",
+    "id",
+    "model_name",
+    "model_version",
+    "model_version_id",
+    "metadata",
+    "meta",
+    "modelName",
+    "modelVersion",
+    "deployedModelId",
+    "model",
+    "modelDisplayName",
+    "modelVersionId",
+    "GlobalParameters",
+    "method",
+    "client_request_id",
+    "databricks_output",
+    "explanations",
+    "status",
+}
 """Members beside the rows, about the request or the model: they are no features."""
 
-NESTED_PAYLOADS = (
-    "dataframe_split",
-    "inputs",
-    "input",
-    "input_data",
-    "data",
-    "jsonData",
-)  # members that may be a payload themselves
+# Members that may be a payload themselves
+NESTED_PAYLOADS = ("dataframe_split", "inputs", "input", "input_data", "data", "jsonData")
 
-MEMBERS_OF_ROWS_ALONE = {
-    "instances",
-    "dataframe_records",
-    "dataframe_split",
-}  # what is beside them without rows is about the request
+# Whatever has no rows beside one of these is about the request
+MEMBERS_OF_ROWS_ALONE = {"instances", "dataframe_records", "dataframe_split"}
 
 BYTES_MEMBER = "binData"  # of Seldon
 TEXT_MEMBER = "strData"  # of Seldon
@@ -282,10 +283,9 @@ def _are_tensors(values: JsonValue) -> bool:
     if type(values) is not list or not values:
         return False
     for value in values:
-        if isinstance(value, JsonObject):
-            members = dict(value)
-        else:
-            members = {}
+        if not isinstance(value, JsonObject):
+            return False
+        members = dict(value)
         if not isinstance(members.get("name"), str) or "shape" not in members:
             return False
         if "datatype" in members and _read_values(members) is None:

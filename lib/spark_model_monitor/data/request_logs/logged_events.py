@@ -15,7 +15,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from spark_model_monitor.data.records.decoding import BASE64, CSV, JSON
+from spark_model_monitor.data.records import BASE64, CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import convert_microseconds, count_microseconds, parse_time
 from spark_model_monitor.registry import Registry
@@ -233,6 +233,7 @@ def make_half_event(
     role: EventRole, key: str | None, time: int | None, payload: LoggedPayload | None, left_out: Refusal | None = None
 ) -> LoggedEvent:
     """The event of a request, or of an answer."""
+    event = LoggedEvent(role, key, time, left_out=left_out)
     if role is EventRole.REQUEST:
-        return LoggedEvent(role, key, time, request=payload, left_out=left_out)
-    return LoggedEvent(role, key, time, answer=payload, left_out=left_out)
+        return event._replace(request=payload)
+    return event._replace(answer=payload)

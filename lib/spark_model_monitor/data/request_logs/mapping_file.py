@@ -15,8 +15,11 @@ import json
 from collections.abc import Mapping
 from functools import partial
 
-from spark_model_monitor.data.records.decoding import JSON, RecordRefused, drop_tensor_name, parse_json_rows
+from spark_model_monitor.data.records import JSON
+from spark_model_monitor.data.records.captured_payloads import parse_json_rows
+from spark_model_monitor.data.records.decoding import drop_tensor_name
 from spark_model_monitor.data.records.outcome_payloads import compile_path
+from spark_model_monitor.data.records.refusals import RecordRefused
 from spark_model_monitor.data.request_logs.logged_events import (
     Document,
     EventRole,

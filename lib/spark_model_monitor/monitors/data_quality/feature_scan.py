@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.engine_protocol import Partitions
-from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.scan import RowSource, Scan, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
@@ -50,7 +49,9 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     if conditions:
         lines = None
     file_order = None
-    if measures.run_rows and dataset.tells_files:
+    if measures.run_rows and dataset.files and dataset.tells_files:
+        from spark_model_monitor.data.profiling.file_order import FileOrder
+
         file_order = FileOrder.from_files(dataset.files)
     rows = dataset.table
     if lines:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import (
     ADDRESS_OPTIONS,
     DATABASE,
@@ -29,7 +30,6 @@ from spark_model_monitor.data.reading.formats import (
     parse_dataset_format,
     split_names,
 )
-from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.listing import following_links
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean

@@ -22,11 +22,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.file_heads import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
-from spark_model_monitor.data.records import REQUEST_METADATA
+from spark_model_monitor.data.records import CSV, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_writable, select_rows, take_rows
-from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
+from spark_model_monitor.data.records.captured_payloads import format_optional_value
+from spark_model_monitor.data.records.decoding import get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.line_templates import parse_table

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.ledger import NUMBER
+from spark_model_monitor.data.records import ENCODINGS
 from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_utf_8, is_writable, take_rows
-from spark_model_monitor.data.records.decoding import format_json_value
+from spark_model_monitor.data.records.captured_payloads import format_json_value
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
     JsonRecord,
@@ -27,7 +28,7 @@ from spark_model_monitor.data.records.json_lines import (
 )
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import ENCODINGS, NumberedText, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations

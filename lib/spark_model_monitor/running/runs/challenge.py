@@ -28,8 +28,8 @@ from spark_model_monitor.data.engine.local_engine import LocalEngine, LocalParti
 from spark_model_monitor.data.reading.captures import list_captures, select_records
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
