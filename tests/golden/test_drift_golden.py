@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spark_model_monitor.documents.check_results import CheckStatus
+from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_by_threshold
 from spark_model_monitor.statistics.drift import (
     NumericDistribution,
-    Status,
     Ties,
     compare_categorical,
     compare_numeric,
     distance,
-    judge,
 )
 from spark_model_monitor.statistics.drift.distances import (
     wasserstein,
@@ -187,12 +187,12 @@ def churn(golden) -> tuple[list[NumericDistribution], list[NumericDistribution]]
 def test_no_feature_of_churn_drifts_with_the_services_distance(churn):
     """The real run reported 60 violations, none of drift (G16)."""
     verdicts = [
-        judge(compare_numeric(*distributions, ties=Ties.LOST), 0.1, baseline_rows=2333, current_rows=1977)
+        judge_by_threshold(compare_numeric(*distributions, ties=Ties.LOST), 0.1, 2333, 1977)
         for distributions in zip(*churn, strict=True)
     ]
 
     assert len(verdicts) == 70
-    assert {verdict.status for verdict in verdicts} == {Status.PASSED}
+    assert {verdict.status for verdict in verdicts} == {CheckStatus.PASSED}
 
 
 def test_labels_against_scores_of_churn_are_far_apart_only_if_all_values_count(churn):

@@ -368,7 +368,7 @@ class WindowComparison:
     @property
     def missing(self) -> tuple[str, ...]:
         """The columns of constraints.json that the current data lacks, and the first window's that no record has."""
-        missing = (_names(self.constraints.features) - _names(self.current.features)).elements()
+        missing = (_count_names(self.constraints.features) - _count_names(self.current.features)).elements()
         return (*missing, *self._find_lost_columns())
 
     @property
@@ -376,7 +376,7 @@ class WindowComparison:
         """The columns of the current data that constraints.json and the first window lack; for a repeated name, all but the
         first. One without a name and without a value is none: a spreadsheet ends each line with commas.
         """
-        extra = (_names(self.current.features) - _names(self.constraints.features)).elements()
+        extra = (_count_names(self.current.features) - _count_names(self.constraints.features)).elements()
         left_out = {*self.new_columns}
         if have_names(self.baseline.names) and not self.exact_classes:
             without_value = {feature.name for feature in self.current.features if not feature.num_present}
@@ -484,5 +484,5 @@ def _read_version(text: str) -> tuple[str, list[int]]:
     return re.sub(r"\d+", "0", text), [int(digits) for digits in re.findall(r"\d+", text)]
 
 
-def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
+def _count_names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
     return Counter(feature.name for feature in features)

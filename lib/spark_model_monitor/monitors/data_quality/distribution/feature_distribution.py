@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
-from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times
+from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons, name_of_times
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import Values, align_precision
 from spark_model_monitor.statistics.states import (
@@ -96,7 +96,7 @@ class FeatureDistribution:
     @property
     def num_seen_once(self) -> int:
         """The number of texts that one row has. Source: Good 1953, "The population frequencies of species"."""
-        return sum(count == 1 for count in (self.categories or {}).values())
+        return count_singletons(self.categories or {})
 
     @property
     def num_values(self) -> int:

@@ -154,9 +154,9 @@ def group_column(data: ObservedData) -> HintSentences:
 
     Source: D4.23.
     """
-    if data.compared is None or data.compared.design_effects is None:
-        return
-    name = data.compared.design_effects.group_column
+    name = None
+    if data.compared is not None:
+        name = data.compared.design_effects.group_column
     if name is None:
         return
     reason = f"rows with the same {name!r} are alike and lie scattered over the window"
