@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
-from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
@@ -73,7 +72,6 @@ LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that
 class ComparedRelation:
     """A relation between columns on both sides. relation: as `Pairs` has it. before, now: the counts that it needs."""
 
-    check: str
     relation: Mapping[str, Any]
     before: tuple[int, ...]
     now: tuple[int, ...]
@@ -209,7 +207,7 @@ class FeatureComparison:
         """The finite numbers of both sides in the precision in which they are compared; None if a side has none."""
         if self.baseline.numbers is None or self.now.numbers is None:
             return None
-        return self.baseline.numbers.step_cdf().drop_infinite(), self.now.numbers.step_cdf().drop_infinite()
+        return self.baseline.numbers.cdf.drop_infinite(), self.now.numbers.cdf.drop_infinite()
 
     @property
     def are_texts(self) -> bool:
@@ -429,10 +427,7 @@ class WindowComparison:
                 relation: dict[str, Any] = json.loads(text)
                 current = relations_now.counts.get(text, ())
                 if compared.issuperset(relation["columns"]) and any(current):
-                    association_check, relation_check = BETWEEN_COLUMNS
-                    # Counts of cells show an association; any other relation is one that each row meets
-                    check = association_check if "cells" in relation else relation_check
-                    yield ComparedRelation(check, relation, counts, current)
+                    yield ComparedRelation(relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
         current = self.current.by_name

@@ -425,13 +425,15 @@ def judge_relations(
         unfit = comparison.baseline.get_variation().unfit
     judged: list[_JudgedRelation] = []
     for compared in comparison.pairs:
-        columns = compared.relation["columns"]
-        if compared.check == RELATION:
-            finding = _judge_relation(compared, calibration)
-        else:
+        # Counts of cells show an association; any other relation is one that each row meets
+        if "cells" in compared.relation:
+            check = ASSOCIATION
             finding = _judge_cells(compared, calibration, unfit)
-        is_loose = "cells" in compared.relation or compared.relation["kind"] == "order"
-        judged.append(_JudgedRelation(compared.check, columns, finding, is_loose))
+        else:
+            check = RELATION
+            finding = _judge_relation(compared, calibration)
+        is_loose = check == ASSOCIATION or compared.relation["kind"] == "order"
+        judged.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
     # Columns of one exact relation change together
     linked: dict[str, set[str]] = {}
     for exact in judged:

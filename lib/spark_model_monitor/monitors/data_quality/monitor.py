@@ -204,7 +204,7 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
         sd = _get_finite(moments.standard_deviation)
         row = replace(row, mean=mean, sd=sd, min=moments.minimum, max=moments.maximum)
     if distribution.numbers is not None:
-        cdf = distribution.numbers.step_cdf()
+        cdf = distribution.numbers.cdf
         if cdf.total:
             row = replace(row, quantiles=cdf.quantiles(QUANTILES))
     if bins is not None:

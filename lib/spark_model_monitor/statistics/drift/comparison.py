@@ -176,7 +176,7 @@ def distance(
 def _build_decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
     from spark_model_monitor.statistics.drift.histograms import count_decile_cells
 
-    return count_decile_cells(baseline.step_cdf(), current.step_cdf())
+    return count_decile_cells(baseline.cdf, current.cdf)
 
 
 def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
@@ -186,7 +186,7 @@ def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistri
 
 
 _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], Samples]] = {
-    "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
+    "step_cdf": lambda baseline, current: (baseline.cdf, current.cdf),
     "deciles": _build_decile_cells,
     "histogram": _build_histogram_cells,
 }

@@ -39,7 +39,7 @@ class Histogram:
     @classmethod
     def from_numbers(cls, numbers: NumericDistribution) -> Histogram:
         """The ten buckets of statistics.json, plus a point for each infinity that occurs."""
-        sketch = numbers.sketch()
+        sketch = numbers.sketch
         buckets: list[HistogramBin] = []
         if sketch.count:
             low = numbers.minimum

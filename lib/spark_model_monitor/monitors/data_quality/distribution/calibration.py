@@ -281,8 +281,8 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     if baseline.numbers is not None and current.numbers is not None:
         column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
         # A flag written as numbers, of whose share a change is spoken
-        before = baseline.numbers.step_cdf()
-        after = current.numbers.step_cdf()
+        before = baseline.numbers.cdf
+        after = current.numbers.cdf
         if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
             column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
         column.distance = l_infinity_numeric(before, after)

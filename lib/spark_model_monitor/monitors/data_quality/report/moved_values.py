@@ -175,8 +175,8 @@ def _describe_moved_numbers(
     """The first of these that explains the change: another unit, one value, numbers outside the range, a tail, a moment."""
     assert before.numbers is not None
     assert now.numbers is not None
-    cdf_before = before.numbers.step_cdf()
-    cdf_now = now.numbers.step_cdf()
+    cdf_before = before.numbers.cdf
+    cdf_now = now.numbers.cdf
     pooled = cdf_now.pool_with(cdf_before)
     shares_before, shares_now, clearest = _compare_shares(pooled)
     gaps = shares_now - shares_before
@@ -386,13 +386,13 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
 def are_unusual(before: NumericDistribution, now: NumericDistribution) -> bool:
     """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
     low, high = before.ends
-    cdf = now.step_cdf()
+    cdf = now.cdf
     is_inside = (cdf.values >= low) & (cdf.values <= high)
     if not is_inside.any() or not math.isfinite(high - low):
         return False
     # If all finite numbers together are as before, the few outside explain nothing
-    explains_nothing = np.isfinite(cdf.values).all() and not _has_moved(before.step_cdf(), cdf)
-    return not (explains_nothing or _has_moved(before.step_cdf(), cdf.select(is_inside)))
+    explains_nothing = np.isfinite(cdf.values).all() and not _has_moved(before.cdf, cdf)
+    return not (explains_nothing or _has_moved(before.cdf, cdf.select(is_inside)))
 
 
 def find_deviation(values: StepCdf) -> float | None:

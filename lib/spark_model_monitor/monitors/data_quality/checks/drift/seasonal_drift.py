@@ -257,8 +257,8 @@ def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
     now = feature.now
     counts = [(baseline.rows - baseline.present, now.rows - now.present), *_count_frequent_values(feature)]
     if baseline.numbers is not None and now.numbers is not None:
-        before = baseline.numbers.step_cdf()
-        after = now.numbers.step_cdf()
+        before = baseline.numbers.cdf
+        after = now.numbers.cdf
         cuts = np.array(after.quantiles(EIGHTHS))
         ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
         counts += [(int(high[0] - low[0]), int(high[1] - low[1])) for low, high in combinations(ranks, 2)]
