@@ -212,8 +212,8 @@ def gap(baseline: Column, window: Column) -> float:
     if baseline.numbers is None or window.numbers is None:
         before, after = category_cells(baseline.categories, window.categories)
         return float(np.abs(before / before.sum() - after / after.sum()).max())
-    b = baseline.numbers.step_cdf()
-    w = window.numbers.step_cdf()
+    b = baseline.numbers.cdf
+    w = window.numbers.cdf
     values = np.union1d(b.values, w.values)
     return float(np.abs(b.shares_at(values) - w.shares_at(values)).max())
 

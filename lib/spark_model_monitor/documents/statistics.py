@@ -318,7 +318,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
 def _compute_quartiles(distribution: Distribution | None) -> Sequence[float | None]:
     # The sketch's own quantiles, as the document has no others; a sketch without values has none
     if distribution and distribution.kll and distribution.kll.sketch:
-        cdf = NumericDistribution(distribution.kll.sketch.data).step_cdf()
+        cdf = NumericDistribution(distribution.kll.sketch.data).cdf
         if cdf.total:
             return cdf.quantiles(tuple(QUARTILES.values()))
     return [None] * len(QUARTILES)

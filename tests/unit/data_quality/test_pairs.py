@@ -12,8 +12,8 @@ from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.monitors.data_quality.column_relations import (
     CUTS,
     _choose_cells,
+    _compute_chi_square,
     _fit_to_margins,
-    _measure_change,
 )
 from spark_model_monitor.statistics.states.pairs import Pairs
 
@@ -273,10 +273,10 @@ def test_other_shares_of_rows_alone_are_no_other_association():
     window = np.array([[300.0, 200.0], [100.0, 400.0]]) * [[1.0], [3.0]]
 
     [[a, b], [c, d]] = _fit_to_margins(table, window.sum(axis=1), window.sum(axis=0))
-    now, before, _ = _measure_change(table, window)
+    square, _ = _compute_chi_square(1_000 * table, window)
 
     assert a * d / (b * c) == pytest.approx((30.5 * 40.5) / (20.5 * 10.5), rel=1e-3)  # half a row more in each cell
-    assert float(now) == pytest.approx(float(before), abs=0.02)
+    assert float(square) == pytest.approx(0, abs=0.01)
 
 
 def test_rows_with_values_that_the_baseline_lacks_say_nothing_of_an_association():
@@ -284,9 +284,10 @@ def test_rows_with_values_that_the_baseline_lacks_say_nothing_of_an_association(
     window = np.array([[280.0, 70.0, 0.0], [70.0, 280.0, 0.0], [150.0, 150.0, 0.0]])
 
     for rows in (window, window.T):
-        now, before, _ = _measure_change(table, rows)
+        square, free = _compute_chi_square(table, rows)
 
-        assert float(now) == pytest.approx(float(before), abs=0.01)
+        assert float(square) == pytest.approx(0, abs=0.01)
+        assert free == 1
 
 
 @pytest.mark.parametrize("rows", [1, 9, 300])

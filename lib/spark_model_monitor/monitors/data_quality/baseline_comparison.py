@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
-from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import (
@@ -74,7 +73,6 @@ LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that
 class ComparedRelation:
     """A relation between columns on both sides. relation: as `Pairs` has it. before, now: the counts that it needs."""
 
-    check: str
     relation: Mapping[str, Any]
     before: tuple[int, ...]
     now: tuple[int, ...]
@@ -210,7 +208,7 @@ class FeatureComparison:
         """The finite numbers of both sides in the precision in which they are compared; None if a side has none."""
         if self.baseline.numbers is None or self.now.numbers is None:
             return None
-        return self.baseline.numbers.step_cdf().drop_infinite(), self.now.numbers.step_cdf().drop_infinite()
+        return self.baseline.numbers.cdf.drop_infinite(), self.now.numbers.cdf.drop_infinite()
 
     @property
     def are_texts(self) -> bool:
@@ -369,7 +367,7 @@ class WindowComparison:
     @property
     def missing(self) -> tuple[str, ...]:
         """The columns of constraints.json that the current data lacks, and the first window's that no record has."""
-        missing = (_names(self.constraints.features) - _names(self.current.features)).elements()
+        missing = (_count_names(self.constraints.features) - _count_names(self.current.features)).elements()
         return (*missing, *self._find_lost_columns())
 
     @property
@@ -377,7 +375,7 @@ class WindowComparison:
         """The columns of the current data that constraints.json and the first window lack; for a repeated name, all but the
         first. One without a name and without a value is none: a spreadsheet ends each line with commas.
         """
-        extra = (_names(self.current.features) - _names(self.constraints.features)).elements()
+        extra = (_count_names(self.current.features) - _count_names(self.constraints.features)).elements()
         left_out = {*self.new_columns}
         if have_names(self.baseline.names) and not self.exact_classes:
             without_value = {feature.name for feature in self.current.features if not feature.num_present}
@@ -430,10 +428,7 @@ class WindowComparison:
                 relation: dict[str, Any] = json.loads(text)
                 current = relations_now.counts.get(text, ())
                 if compared.issuperset(relation["columns"]) and any(current):
-                    association_check, relation_check = BETWEEN_COLUMNS
-                    # Counts of cells show an association; any other relation is one that each row meets
-                    check = association_check if "cells" in relation else relation_check
-                    yield ComparedRelation(check, relation, counts, current)
+                    yield ComparedRelation(relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
         current = self.current.by_name
@@ -485,5 +480,5 @@ def _read_version(text: str) -> tuple[str, list[int]]:
     return re.sub(r"\d+", "0", text), [int(digits) for digits in re.findall(r"\d+", text)]
 
 
-def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
+def _count_names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
     return Counter(feature.name for feature in features)

@@ -50,12 +50,13 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
     sizes = compute_window_sizes(requests)
-    tests_by_reference = {}
+    columns = {}
     for key, request in requests.items():
         column = compute_column_tests(request, sizes.get(key))
         if column is not None:
-            tests_by_reference[key] = column
-    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence, sizes)
+            columns[key] = column
+    adjust_columns(columns.values())
+    return NoiseCalibration(share_budget(comparison, evidence), columns, evidence, sizes)
 
 
 def _request_references(

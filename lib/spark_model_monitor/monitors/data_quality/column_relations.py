@@ -16,17 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
-from spark_model_monitor.documents.check_results import CHI_SQUARE, STUDENT, CheckResult, CheckStatus
+from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
 from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
@@ -227,7 +226,9 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
             continue
         columns_of_relation = (first, second, third)
         relation_type = {"kind": kind, "columns": [names[index] for index in columns_of_relation]}
-        for relation in _valid_relations(relation_type, [table[index] for index in columns_of_relation], ROUNDED[kind]):
+        for relation in _select_valid_relations(
+            relation_type, [table[index] for index in columns_of_relation], ROUNDED[kind]
+        ):
             implied_orders |= {frozenset((first, third)), frozenset((second, third))}
             yield relation
 
@@ -257,7 +258,7 @@ def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
             yield kind, first, second + first + 1, third
 
 
-def _valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
+def _select_valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
     """A sum or product that holds in all rows, but not with another column of them, or with a constant."""
     first, second, goal = values
     scale = float(np.nanmedian(np.abs(goal)))
@@ -305,19 +306,12 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
         shape = (len(sizes), widths[first], widths[second])
         cell_index = (run_of_row * shape[1] + codes[first]) * shape[2] + codes[second]
         tables = np.bincount(cell_index, minlength=int(np.prod(shape))).astype(float).reshape(shape)
-        if is_strong:
-            kind = "association"
-            phi = _estimate_overdispersion(tables)
-        else:
-            kind = "independence"
-            phi = _estimate_dispersion_of_tables(tables)
         yield {
-            "kind": kind,
+            "kind": "association" if is_strong else "independence",
             "columns": [names[first], names[second]],
             "cells": [cells[first], cells[second]],
-            "phi": round(phi, 3),
+            "phi": round(_estimate_overdispersion(tables), 3),
             "rows": round(float(sizes.mean()), 3),
-            "runs": len(sizes),
         }
 
 
@@ -374,24 +368,6 @@ def _choose_cells(values: Values) -> ColumnCells | None:
 # Verdicts on a window.
 
 
-def _score_cells(table: Table) -> tuple[float, Table, Table]:
-    """The strength of a table's association of rows and columns, from 0 to 1, and the scores that show it best.
-
-    Source: the first canonical correlation of a table, Fisher 1940, "The precision of discriminant functions".
-    """
-    total = table.sum()
-    rows = table.sum(axis=1)
-    columns = table.sum(axis=0)
-    # Standardized residuals of independence; an empty row or column has none
-    row_totals = np.where(rows > 0, rows, np.inf)
-    column_totals = np.where(columns > 0, columns, np.inf)
-    residuals = (table - np.outer(rows, columns) / max(total, 1)) / np.sqrt(np.outer(row_totals, column_totals))
-    left, strength, right = np.linalg.svd(residuals)
-    row_scores = left[:, 0] * np.sqrt(total / row_totals)
-    column_scores = right[0] * np.sqrt(total / column_totals)
-    return float(strength[0]), row_scores, column_scores
-
-
 def _fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
     """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
     fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
@@ -404,56 +380,22 @@ def _fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
     return fitted
 
 
-def _measure_change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
-    """The strength of association in windows, its expected strength if they were associated as in `table`, and the
-    variance of the score of a row there. windows: shape (…, rows, columns).
+def _compute_chi_square(table: Table, windows: Table) -> tuple[Table, NDArray[np.int64]]:
+    """Pearson's chi-square of each window, if its columns go together as those of `table` do; and its degrees of freedom.
+    windows: shape (…, rows, columns).
     """
-    _, row_scores, column_scores = _score_cells(table)
-    scores = np.outer(row_scores, column_scores)
-    # ColumnCells in rows or columns that the baseline lacks say nothing of an association
+    # Rows or columns that the baseline lacks say nothing of an association
     windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
-    sizes = np.maximum(windows.sum(axis=(-1, -2)), 1.0)
     expected = _fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
-    strength_now = (windows * scores).sum(axis=(-1, -2)) / sizes
-    strength_expected = (expected * scores).sum(axis=(-1, -2)) / sizes
-    # Scores less what rows and columns alone explain, since the margins are given
-    residuals = np.broadcast_to(scores, windows.shape).copy()
-    for _ in range(10):
-        for axis in (-1, -2):
-            weights = expected.sum(axis=axis)
-            sums = (expected * residuals).sum(axis=axis)
-            means = np.divide(sums, weights, out=np.zeros_like(weights), where=weights > 0)
-            residuals -= np.expand_dims(means, axis)
-    return strength_now, strength_expected, (expected * residuals**2).sum(axis=(-1, -2)) / sizes
-
-
-def _estimate_overdispersion(tables: Table) -> float:
-    """The factor by which runs of rows vary more than independent rows. tables: of each run."""
-    now, before, variance = _measure_change(tables.sum(axis=0), tables)
-    # Each run's squared deviation in standard errors of independent rows; runs of one value have none
-    has_variance = variance > 1e-9
-    rows = tables.sum(axis=(1, 2))[has_variance]
-    squares = (now - before)[has_variance] ** 2 / variance[has_variance] * rows
-    if has_variance.sum() >= MIN_WINDOWS:
-        return max(1.0, float(squares.mean()))
-    return 0.0
-
-
-def _compute_chi_square(table: Table, window: Table) -> tuple[float, int]:
-    """Pearson's chi-square of a window, if its columns depend on each other as little as in `table`; degrees of freedom."""
-    independent = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1.0)
-    ratios = np.divide(table, independent, out=np.ones_like(table), where=independent >= MIN_EXPECTED)
-    expected = np.outer(window.sum(axis=1), window.sum(axis=0)) / max(window.sum(), 1.0) * ratios
-    is_filled = (expected >= MIN_EXPECTED) & (table > 0)
-    square = float(((window - expected)[is_filled] ** 2 / expected[is_filled]).sum())
-    rows, columns = (np.count_nonzero(is_filled.any(axis=axis)) for axis in (0, 1))
-    return square, max((rows - 1) * (columns - 1), 1)
+    squares = ((windows - expected) ** 2 / np.maximum(expected, MIN_EXPECTED)).sum(axis=(-1, -2))
+    rows, columns = (np.count_nonzero(windows.any(axis=axis), axis=-1) for axis in (-1, -2))
+    return squares, np.maximum((rows - 1) * (columns - 1), 1)
 
 
 def _measure_strength(table: Table) -> float:
     """Cramér's V, less what noise contributes to it."""
     square, free = _compute_chi_square(np.outer(table.sum(axis=1), table.sum(axis=0)), table)
-    return _scale_to_strength(square - free, table)
+    return _scale_to_strength(float(square - free), table)
 
 
 def _scale_to_strength(square: float, table: Table) -> float:
@@ -462,13 +404,12 @@ def _scale_to_strength(square: float, table: Table) -> float:
     return min(1.0, math.sqrt(max(square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
 
 
-def _estimate_dispersion_of_tables(tables: Table) -> float:
-    """The factor by which tables of runs of rows vary more than those of independent rows."""
-    total = tables.sum(axis=0)
-    tests = [_compute_chi_square(total, table) for table in tables]
-    if len(tests) < MIN_WINDOWS:
+def _estimate_overdispersion(tables: Table) -> float:
+    """The factor by which tables of runs of rows vary more than those of independent rows; 0 if too few runs show it."""
+    if len(tables) < MIN_WINDOWS:
         return 0.0
-    return max(1.0, sum(square for square, _ in tests) / sum(free for _, free in tests))
+    squares, free = _compute_chi_square(tables.sum(axis=0), tables)
+    return max(1.0, float(squares.sum() / free.sum()))
 
 
 def judge_relations(
@@ -479,19 +420,20 @@ def judge_relations(
     violated: features that other checks already report.
     """
     # Parts of a sorted column don't show how its associations vary
-    history = comparison.baseline.history.get(BASELINE)
     unfit: Mapping[str, str] = {}
-    if history is not None and not calibration.rows_are_independent:
-        unfit = history.unfit
+    if not calibration.rows_are_independent:
+        unfit = comparison.baseline.get_variation().unfit
     judged: list[_JudgedRelation] = []
     for compared in comparison.pairs:
-        columns = compared.relation["columns"]
-        if compared.check == RELATION:
-            finding = _judge_relation(compared, calibration)
-        else:
+        # Counts of cells show an association; any other relation is one that each row meets
+        if "cells" in compared.relation:
+            check = ASSOCIATION
             finding = _judge_cells(compared, calibration, unfit)
-        is_loose = "cells" in compared.relation or compared.relation["kind"] == "order"
-        judged.append(_JudgedRelation(compared.check, columns, finding, is_loose))
+        else:
+            check = RELATION
+            finding = _judge_relation(compared, calibration)
+        is_loose = check == ASSOCIATION or compared.relation["kind"] == "order"
+        judged.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
     # Columns of one exact relation change together
     linked: dict[str, set[str]] = {}
     for exact in judged:
@@ -558,46 +500,33 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
 def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
     """Whether two columns go together as before: violated if they do so differently by more than chance.
 
-    An association by a test of the score's mean, with as many degrees of freedom as runs show; columns that have little to do
-    with each other by Pearson's test of the window's table. Source: Rao and Scott 1981, for tables of rows in groups.
+    Source: Rao and Scott 1981, for tables of rows in groups.
     """
     # The rows by pairs of cells, in the baseline and in the window
     shape = [count_cells(cells) for cells in compared.relation["cells"]]
     table, window = (np.array(counts, float).reshape(shape) for counts in (compared.before, compared.now))
     n = int(table.sum())
     m = int(window.sum())
-    is_association = compared.relation["kind"] == "association"
-    variance = 1.0
-    if is_association:
-        observed, expected, variance = map(float, _measure_change(table, window))
-    else:
-        observed = _measure_strength(window)
-        expected = _measure_strength(table)
+    expected = _measure_strength(table)
+    observed = _measure_strength(window)
     finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
     # Why there is no verdict
     phi = _find_overdispersion(compared, m, calibration)
     reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]
     if phi is None:
         reasons.append(NO_HISTORY)
-    if variance < 1e-9:
-        reasons.append("one of them hardly varies in this window")
     if phi is None or reasons:
         return finding.unjudged(reasons[0])
-    # The test, and how much the strength changed
-    if is_association:
-        change = abs(observed - expected)
-        statistic = change / math.sqrt(phi * variance * (1 / m + 1 / n))
-        p = min(1.0, 2 * student_above(statistic, max(compared.relation["runs"] - 1, 1)))
-    else:
-        statistic, free = _compute_chi_square(table, window)
-        statistic *= n / (n + m)
-        change = _scale_to_strength(statistic - free, window)
-        p = chi_square_above(statistic / phi, free)
+    # The test, and the strength of what is other than before
+    square, free = _compute_chi_square(table, window)
+    statistic = float(square) * n / (n + m)
+    change = _scale_to_strength(statistic - int(free), window)
+    p = chi_square_above(statistic / phi, int(free))
     family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
     level = family_level / tests
-    decided_by = STUDENT if is_association else CHI_SQUARE
-    finding = finding.but(decided_by=decided_by, statistic=statistic, p=p, level=level)
-    finding = finding.but(effect=change, least_effect=MIN_CHANGE)
+    finding = finding.but(
+        decided_by=CHI_SQUARE, statistic=statistic, p=p, level=level, effect=change, least_effect=MIN_CHANGE
+    )
     if p > level or change < MIN_CHANGE:
         return finding
     description = messages.changed("How strongly both go together", observed, expected)
@@ -611,7 +540,7 @@ def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: Noi
     if calibration.rows_are_independent:
         return 1.0
     relation = compared.relation
-    if relation["runs"] < MIN_WINDOWS or not relation["phi"]:
+    if not relation["phi"]:
         return None
     excess = max(0.0, float(relation["phi"]) - 1)
     return 1 + excess * max(1.0, rows / float(relation["rows"]))

@@ -127,13 +127,13 @@ def published_metrics(
                 emit_by_feature[constraints_of_feature.name] = config.emit_metrics.is_on
     for feature in profile.features:
         if emit_by_feature.get(feature.name, by_default):
-            yield from _feature_metrics(feature, distances)
+            yield from _list_feature_metrics(feature, distances)
     if by_default:
         violated = sum(check_result.is_violated for check_result in results)
         yield PublishedMetric("total_number_of_violations", violated, unit="Count")
 
 
-def _feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
+def _list_feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
     name = feature.name
     types = feature.data_types
     moments = feature.moments
@@ -201,11 +201,11 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
         row = replace(row, distinct=min(round(feature.distinct.estimate()), feature.num_present))
     moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count > 0:
-        mean = _finite(moments.average)
-        sd = _finite(moments.standard_deviation)
+        mean = _get_finite(moments.average)
+        sd = _get_finite(moments.standard_deviation)
         row = replace(row, mean=mean, sd=sd, min=moments.minimum, max=moments.maximum)
     if distribution.numbers is not None:
-        cdf = distribution.numbers.step_cdf()
+        cdf = distribution.numbers.cdf
         if cdf.total:
             row = replace(row, quantiles=cdf.quantiles(QUANTILES))
     if bins is not None:
@@ -225,7 +225,7 @@ def _list_bin_names(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
     return (f"value {position}" for position in range(1, len(names) + 1))
 
 
-def _finite(number: float) -> float | None:
+def _get_finite(number: float) -> float | None:
     if math.isfinite(number):
         return number
     return None

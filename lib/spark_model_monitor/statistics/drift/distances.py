@@ -162,7 +162,7 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
     """
     p, q = _normalize_counts(baseline, current)
     middle = (p + q) / 2
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
+    divergence = (_compute_relative_entropy(p, middle) + _compute_relative_entropy(q, middle)) / 2
     return min(max(divergence, 0.0), 1.0)
 
 
@@ -266,7 +266,7 @@ def _remove_noise(gap: float, n: float, m: float) -> float:
     return max(0.0, gap - CRITICAL_VALUE * math.sqrt((n + m) / (n * m)))
 
 
-def _relative_entropy(p: Values, q: Values) -> float:
+def _compute_relative_entropy(p: Values, q: Values) -> float:
     filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
 

@@ -258,17 +258,17 @@ class NumericDistribution:
     @property
     def total(self) -> int:
         """Number of values, infinite ones included."""
-        return self.step_cdf().total
+        return self.cdf.total
 
     @property
     def error(self) -> float:
         """The error bound of the sketch's shares; see `KllSketch.error`."""
-        return self.sketch().error
+        return self.sketch.error
 
     @property
     def ends(self) -> tuple[float, float]:
         """The smallest and the largest value, which the sketch may have dropped. There must be values."""
-        low, high = self.step_cdf().values[[0, -1]].tolist()
+        low, high = self.cdf.values[[0, -1]].tolist()
         return (
             low if self.minimum is None else min(low, self.minimum),
             high if self.maximum is None else max(high, self.maximum),
@@ -283,13 +283,10 @@ class NumericDistribution:
         measured = moments.minimum, moments.maximum, moments.standard_deviation
         return cls(sketch.levels, *infinite, *measured, sketch)
 
-    def step_cdf(self) -> StepCdf:
-        """The sketch with the weights of equal items added up, and infinities at its ends."""
-        return self._step_cdf
-
     @cached_property
-    def _step_cdf(self) -> StepCdf:
-        values, cumulative = self.sketch().step_cdf()
+    def cdf(self) -> StepCdf:
+        """The sketch with the weights of equal items added up, and infinities at its ends."""
+        values, cumulative = self.sketch.step_cdf()
         if self.negative_infinite or self.positive_infinite:
             weights = np.diff(cumulative, prepend=0)
             counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
@@ -300,9 +297,10 @@ class NumericDistribution:
 
     def round_to(self, digits: int) -> NumericDistribution:
         """The same numbers in another precision."""
-        levels = tuple(round_to_precision(level, digits) for level in self.sketch().levels)
-        return replace(self, levels=levels, known=replace(self.sketch(), levels=levels))
+        levels = tuple(round_to_precision(level, digits) for level in self.sketch.levels)
+        return replace(self, levels=levels, known=replace(self.sketch, levels=levels))
 
+    @cached_property
     def sketch(self) -> KllSketch:
         if self.known is not None:
             return self.known
@@ -317,7 +315,7 @@ def align_precision(
     of digits beside numbers that have no fixed number of decimals. Whole numbers stay, as ids may have more digits.
     """
     distributions = (before, now)
-    cdfs = [distribution.step_cdf().drop_infinite() for distribution in distributions]
+    cdfs = [distribution.cdf.drop_infinite() for distribution in distributions]
     # Most numbers have all digits of a double
     has_precision = any(cdf.precisions or cdf.are_singles for cdf in cdfs)
     if not has_precision or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):

@@ -114,7 +114,7 @@ def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
     if x >= a:
         return 1 - chi_square_above(statistic, degrees_of_freedom)
     # Each term from the one before
-    term = total = _poisson(a, x)
+    term = total = _compute_poisson_term(a, x)
     while term > total * _NOTHING:  # DLMF 8.11.4
         a += 1
         term *= x / a
@@ -135,7 +135,7 @@ def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
     total = 0.0
     if degrees_of_freedom % 2:
         total = math.erfc(math.sqrt(x))
-    term = _poisson(a, x) * a / x
+    term = _compute_poisson_term(a, x) * a / x
     while a >= 1 and term > total * _NOTHING:  # DLMF 8.8.2: down to the parameter 1/2, or 0
         total += term
         a -= 1
@@ -161,7 +161,7 @@ def kolmogorov_above(value: float) -> float:
     return 2 * math.fsum((first, -second, third, -fourth))
 
 
-def _poisson(a: float, x: float) -> float:
+def _compute_poisson_term(a: float, x: float) -> float:
     """x^a · e^-x / Γ(a + 1), without a difference of large logarithms. Source: Loader 2000, "Fast and accurate computation"."""
     if not 0 < x < math.inf:
         return 0.0 * x
@@ -193,7 +193,7 @@ def _compute_student_tail(a: float, log: float) -> float:
     x = math.exp(-log)
     # Raise a until the sum over gamma functions has all digits, or nothing is left to add
     total = 0.0
-    term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _ratio(a) / a
+    term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _compute_gamma_ratio(a) / a
     while a < _MIN_A or log > _MAX_LOG:
         total += term
         term *= x * (a + 0.5) / (a + 1)
@@ -217,10 +217,10 @@ def _compute_student_tail(a: float, log: float) -> float:
         series += (more := coefficient * gamma * scale)
         if abs(more) <= series * _NOTHING:
             break
-    return (total + series / math.sqrt(t) * _ratio(a)) / 2 / _ROOT_OF_PI
+    return (total + series / math.sqrt(t) * _compute_gamma_ratio(a)) / 2 / _ROOT_OF_PI
 
 
-def _ratio(a: float) -> float:
+def _compute_gamma_ratio(a: float) -> float:
     """Γ(a + 1/2) / Γ(a)."""
     if a < 100:
         return math.gamma(a + 0.5) / math.gamma(a)
@@ -249,10 +249,10 @@ def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
     k = x + np.arange(min(t - x, m - x, int(REACH * deviation) + MIN_REACH))
     terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))
     # The first one, C(t, x) C(N - t, m - x) / C(N, m)
-    first_term = _log_choose(t, x) + _log_choose(num_rows - t, m - x) - _log_choose(num_rows, m)
+    first_term = _compute_log_choose(t, x) + _compute_log_choose(num_rows - t, m - x) - _compute_log_choose(num_rows, m)
     return min(1.0, math.exp(first_term) * (1 + float(terms.sum())))
 
 
-def _log_choose(n: int, k: int) -> float:
+def _compute_log_choose(n: int, k: int) -> float:
     """The logarithm of C(n, k)."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -102,13 +102,13 @@ def compare_numbers(
     before: NumericDistribution, now: NumericDistribution, frequent: Values
 ) -> tuple[StatisticChange, ...]:
     """The changes of a numeric column. Neither side is empty. frequent: the reference's most frequent values."""
-    pooled = now.step_cdf().pool_with(before.step_cdf())
+    pooled = now.cdf.pool_with(before.cdf)
     counts = np.diff(np.array([pooled.before, pooled.after]), prepend=0).astype(float)
     changes = compare_values(pooled.values, counts, frequent, before.error + now.error)
     # Digits have no order, so a sketch shows those of as many values as it keeps
-    decimals = before.step_cdf().decimals
-    counts_before, n = before.step_cdf().count_digits(decimals, is_exact=not before.error)
-    counts_now, m = now.step_cdf().count_digits(decimals, is_exact=not now.error)
+    decimals = before.cdf.decimals
+    counts_before, n = before.cdf.count_digits(decimals, is_exact=not before.error)
+    counts_now, m = now.cdf.count_digits(decimals, is_exact=not now.error)
     if not m:  # all have more decimals
         return tuple(changes)
     return (*changes, *_compare_shares(DIGITS, np.array([counts_before, counts_now]), (n, m)))

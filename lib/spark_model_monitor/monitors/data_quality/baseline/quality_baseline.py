@@ -154,7 +154,7 @@ class QualityBaseline(StoredBaseline):
         if feature.is_numeric and are_flags(before.categories or ()):
             return read_bits_as_flags(feature)
         # Numbers stay, texts become what they stand for
-        has_bits = before.numbers is not None and are_bits(before.numbers.step_cdf().values)
+        has_bits = before.numbers is not None and are_bits(before.numbers.cdf.values)
         if has_bits and not feature.is_numeric:
             return read_flags_as_bits(feature)
         return feature

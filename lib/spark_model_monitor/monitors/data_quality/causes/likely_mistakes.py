@@ -583,7 +583,7 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
 def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
     if before.numbers is None or now.numbers is None:
         return None
-    cdfs = before.numbers.step_cdf().drop_infinite(), now.numbers.step_cdf().drop_infinite()
+    cdfs = before.numbers.cdf.drop_infinite(), now.numbers.cdf.drop_infinite()
     usable = min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < LARGEST
     if not usable:
         return None

@@ -6,7 +6,7 @@ The verdict is violated, passed, or, if a change that matters may have gone unse
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -151,15 +151,15 @@ class NoiseCalibration:
         passed = finding.but(status=CheckStatus.PASSED, description=None)
         if exact_tail(current_lacking, window_rows, lacking, rows) <= level / tests:  # for independent rows
             if group_advice is not None:
-                reason = f"{current_lacking:,} of {finding.m:,} values don't meet the limit; {GROUPED}"
+                reason = f"{current_lacking:,} of {window_rows:,} values don't meet the limit; {GROUPED}"
                 return passed.unsure(reason, group_advice)
             return passed.but(reason="earlier windows or parts of the baseline vary as much")
         # How many it would take tells a user what the limit is worth
-        fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
+        fewest = fewest_beyond_chance(lacking, rows, window_rows, level / tests)
         enough = "so few can't show it"
         if fewest is not None:
             enough = f"{fewest:,} that lack it would not be"
-        return passed.but(reason=f"with {format_noun_count(finding.m or 0, 'value')} this may be chance; {enough}")
+        return passed.but(reason=f"with {format_noun_count(window_rows, 'value')} this may be chance; {enough}")
 
 
 @value_class
@@ -281,8 +281,8 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
     if baseline.numbers is not None and current.numbers is not None:
         column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
         # A flag written as numbers, of whose share a change is spoken
-        before = baseline.numbers.step_cdf()
-        after = current.numbers.step_cdf()
+        before = baseline.numbers.cdf
+        after = current.numbers.cdf
         if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
             column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
         column.distance = l_infinity_numeric(before, after)
@@ -292,19 +292,18 @@ def _create_column(request: ColumnRequest) -> ColumnDrift | None:
         column.share = float(counts[0].max() / counts[0].sum())
         # As many values are new by chance as occur once in the baseline (Good 1953)
         new_by_nature = baseline.num_seen_once / baseline.present
-        column.unseen = float(counts[1][counts[0] == 0].sum() / current.present) - new_by_nature
+        column.unseen = count_unseen(current, baseline) / current.present - new_by_nature
     else:
         return None
     return column
 
 
-def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:
-    """The columns with their p-values adjusted within each family."""
-    for family in {column.request.family for column in columns.values()}:
-        members = [column for column in columns.values() if column.request.family == family]
+def adjust_columns(columns: Collection[ColumnDrift]) -> None:
+    """Adjust the columns' p-values within each family."""
+    for family in {column.request.family for column in columns}:
+        members = [column for column in columns if column.request.family == family]
         for column, p in zip(members, adjust_p_values([column.p for column in members]), strict=True):
             column.adjusted_p = p
-    return dict(columns)
 
 
 # The verdict on one column's drift: violated; "cannot tell" if a change that matters may have gone unseen, or if a column
@@ -335,7 +334,7 @@ def judge_drift(
         column = replace(column, windows=0, phi=column.groups)
     # What this window can show, in numbers and in words
     smallest = smallest_change(threshold, column, calibration)
-    members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
+    members: dict[str, Any] = {"distance": column.distance}
     if math.isfinite(smallest):
         words = f"{100 * smallest:.2g} % of the records"
         if column.share is None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
-from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times
+from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons, name_of_times
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import Values, align_precision
 from spark_model_monitor.statistics.states import (
@@ -64,7 +64,7 @@ class FeatureDistribution:
     def count_values(self, values: NDArray[Any]) -> Values:
         """How often each of these values occurs."""
         if self.numbers is not None:
-            return self.numbers.step_cdf().counts_at(values)
+            return self.numbers.cdf.counts_at(values)
         categories = self.categories or {}
         return np.array([categories.get(value, 0) for value in values], float)
 
@@ -72,7 +72,7 @@ class FeatureDistribution:
     def frequent_values(self) -> NDArray[Any]:
         """The most frequent values, from MIN_EFFECT of the present ones on, the most frequent first."""
         if self.numbers is not None:
-            cdf = self.numbers.step_cdf()
+            cdf = self.numbers.cdf
             is_frequent = cdf.counts >= MIN_EFFECT * self.present
             values = cdf.values[is_frequent]
             order = np.argsort(-cdf.counts[is_frequent], kind="stable")
@@ -90,13 +90,13 @@ class FeatureDistribution:
     def list_values(self) -> NDArray[np.generic]:
         """The different values, as far as a sketch keeps them."""
         if self.numbers is not None:
-            return self.numbers.step_cdf().values
+            return self.numbers.cdf.values
         return np.array([*(self.categories or ())], object)
 
     @property
     def num_seen_once(self) -> int:
         """The number of texts that one row has. Source: Good 1953, "The population frequencies of species"."""
-        return sum(count == 1 for count in (self.categories or {}).values())
+        return count_singletons(self.categories or {})
 
     @property
     def num_values(self) -> int:

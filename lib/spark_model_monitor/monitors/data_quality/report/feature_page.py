@@ -168,7 +168,7 @@ def _describe_findable_change(
         if before is not None and before.numbers is not None:
             from spark_model_monitor.monitors.data_quality.report.moved_values import find_deviation
 
-            deviation = find_deviation(before.numbers.step_cdf())
+            deviation = find_deviation(before.numbers.cdf)
         if deviation is not None:
             words = f"of its mean by {format_number(size * deviation, 2)} ({words})"
         else:
@@ -249,7 +249,7 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
 def _format_median(distribution: FeatureDistribution | None) -> str:
     cdf = None
     if distribution and distribution.numbers:
-        cdf = distribution.numbers.step_cdf()
+        cdf = distribution.numbers.cdf
     if cdf is None or not cdf.total:
         return format_number(None)
     # Quartiles, which outliers don't move

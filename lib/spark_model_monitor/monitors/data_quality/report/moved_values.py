@@ -18,9 +18,15 @@ from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VAL
 from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts import count_beyond
-from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.statistics.drift.distributions import Counts, Flags, Pooled, StepCdf, Values, category_cells
+from spark_model_monitor.statistics.drift.distributions import (
+    Counts,
+    NumericDistribution,
+    Pooled,
+    StepCdf,
+    Values,
+    category_cells,
+)
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
@@ -98,7 +104,7 @@ def _describe_moved_categories(
 
     # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
     is_new = counts_before == 0
-    new_share = float(shares_now[is_new].sum()) - count_singletons(categories_before) / counts_before.sum()
+    new_share = float(shares_now[is_new].sum()) - before.num_seen_once / counts_before.sum()
     is_about_new = drift.component == "unseen" and is_new.sum() > 1
     if is_about_new or new_share >= SEVERAL * abs(shares_now - shares_before).max():
         new_values = [names[new] for new in np.flatnonzero(is_new)]
@@ -169,8 +175,8 @@ def _describe_moved_numbers(
     """The first of these that explains the change: another unit, one value, numbers outside the range, a tail, a moment."""
     assert before.numbers is not None
     assert now.numbers is not None
-    cdf_before = before.numbers.step_cdf()
-    cdf_now = now.numbers.step_cdf()
+    cdf_before = before.numbers.cdf
+    cdf_now = now.numbers.cdf
     pooled = cdf_now.pool_with(cdf_before)
     shares_before, shares_now, clearest = _compare_shares(pooled)
     gaps = shares_now - shares_before
@@ -193,7 +199,7 @@ def _describe_moved_numbers(
         return change_of_clearest
 
     # Numbers outside the baseline's range, which many tests see
-    if current is not None and are_unusual(drift, before, now):
+    if current is not None and are_unusual(before.numbers, now.numbers):
         unusual = describe_unusual(before, current)
         if unusual is not None:
             return unusual
@@ -241,13 +247,12 @@ def _compare_shares(pooled: Pooled) -> tuple[Values, Values, int]:
 
 def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
     """Whether mean or standard deviation of the finite numbers changed by more than a few outliers make."""
-    moments = []
-    for cdf in (cdf_before.drop_infinite(), cdf_now.drop_infinite()):
-        if not cdf.total:
-            return False
-        moments.append(cdf.compute_mean_and_deviation())
-    smallest_change = SMALL_CHANGE_DEVIATIONS * moments[0][1]
-    return any(abs(after - before) > smallest_change for before, after in zip(*moments, strict=True))
+    cdfs = cdf_before.drop_infinite(), cdf_now.drop_infinite()
+    if not all(cdf.total for cdf in cdfs):
+        return False
+    moments, moments_now = (cdf.compute_mean_and_deviation() for cdf in cdfs)
+    smallest_change = SMALL_CHANGE_DEVIATIONS * moments[1]
+    return any(abs(after - before) > smallest_change for before, after in zip(moments, moments_now, strict=True))
 
 
 def _describe_tail(
@@ -378,37 +383,16 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
     return ValueChange(f"{words} the baseline's range{ends}", (), ends)
 
 
-def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
+def are_unusual(before: NumericDistribution, now: NumericDistribution) -> bool:
     """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
-    if before.numbers is None or now.numbers is None or _is_flag(before, now):
-        return False
-    if drift.component == "unseen":
-        return True
-    # The numbers inside the range, beside all finite ones
-    low, high = before.numbers.ends
-    cdf = now.numbers.step_cdf()
+    low, high = before.ends
+    cdf = now.cdf
     is_inside = (cdf.values >= low) & (cdf.values <= high)
-    cdf_before = before.numbers.step_cdf().drop_infinite()
-    if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
+    if not is_inside.any() or not math.isfinite(high - low):
         return False
-    mean_before, deviation_before = cdf_before.compute_mean_and_deviation()
-
-    def is_alike(chosen: Flags) -> bool:
-        mean, deviation = cdf.select(chosen).compute_mean_and_deviation()
-        is_near = abs(mean - mean_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
-        return is_near and abs(deviation - deviation_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
-
     # If all finite numbers together are as before, the few outside explain nothing
-    is_finite = np.isfinite(cdf.values)
-    return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
-
-
-def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
-    """Whether both sides together have so few different numbers."""
-    if before.numbers is None or now.numbers is None:
-        return False
-    pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
-    return len(pooled.values) <= MAX_OF_FLAG
+    explains_nothing = np.isfinite(cdf.values).all() and not _has_moved(before.cdf, cdf)
+    return not (explains_nothing or _has_moved(before.cdf, cdf.select(is_inside)))
 
 
 def find_deviation(values: StepCdf) -> float | None:

@@ -106,21 +106,20 @@ def _judge_comparator(
     distance = comparator.distance
     threshold = comparator.threshold
     current = feature.now
-    # A distance of one kind only
-    are_numbers = bool(current.numbers or (baseline is not None and baseline.numbers))
-    takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
-    if baseline is not None:
-        feature = replace(feature, baseline=baseline, against=comparator.against)
-    reason = find_reason_not_judged(feature)
-    if baseline is None and feature.settings.perform_comparison:
-        reason = f"there are no earlier windows for {comparator.against}"
-    elif reason is None and not are_numbers and not DISTANCES.get(distance).facts["categorical"]:
-        reason = "the distance takes numbers only"
     if not feature.settings.perform_comparison:
-        return withhold_drift(feature, threshold, reason or "")
+        return withhold_drift(feature, threshold, find_reason_not_judged(feature) or "")
+    # A distance of one kind only
+    kinds = DISTANCES.get(distance).facts
+    reason: str | None = f"there are no earlier windows for {comparator.against}"
+    are_numbers = current.numbers is not None
+    if baseline is not None:
+        are_numbers = are_numbers or baseline.numbers is not None
+        reason = find_reason_not_judged(replace(feature, baseline=baseline, against=comparator.against))
+        if reason is None and not (are_numbers or kinds["categorical"]):
+            reason = "the distance takes numbers only"
     if baseline is None or reason is not None:
         return Finding.not_judged(threshold, reason)
-    if are_numbers and not takes_numbers:
+    if are_numbers and not kinds["numeric"]:
         return Finding(
             CheckStatus.PASSED,
             threshold=threshold,
@@ -130,11 +129,11 @@ def _judge_comparator(
             limit=threshold,
         )
     compared = compare_distributions(baseline, current, distance, distance)
-    finding = judge_by_threshold(compared, threshold, baseline, current)
+    finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows)
     if not finding.is_violated or distance not in _TFDV or finding.observed is None:
         return finding
     value = None
-    if not takes_numbers:
+    if not kinds["numeric"]:
         value = _find_most_different(distance, baseline, current)
     title = _TFDV[distance][1]
     text = messages.comparator_high(title, finding.observed, threshold, value, reference=comparator.against)

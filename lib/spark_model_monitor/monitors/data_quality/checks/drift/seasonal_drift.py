@@ -12,7 +12,6 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.distribution.calibration import doubt_missing_values
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
 from spark_model_monitor.monitors.data_quality.families import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
@@ -258,8 +257,8 @@ def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
     now = feature.now
     counts = [(baseline.rows - baseline.present, now.rows - now.present), *_count_frequent_values(feature)]
     if baseline.numbers is not None and now.numbers is not None:
-        before = baseline.numbers.step_cdf()
-        after = now.numbers.step_cdf()
+        before = baseline.numbers.cdf
+        after = now.numbers.cdf
         cuts = np.array(after.quantiles(EIGHTHS))
         ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
         counts += [(int(high[0] - low[0]), int(high[1] - low[1])) for low, high in combinations(ranks, 2)]
@@ -286,7 +285,6 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
     for rows_before, rows_now in _count_frequent_values(feature):
         if not rows_before and rows_now >= LARGE_SHARE * now.rows:
             return True
-    new_rows = sum((now.categories or {})[value] for value in find_new_values(now, baseline))
     # As many as the baseline has once come by chance
-    p = chance_of_more(baseline.num_seen_once, baseline.rows, new_rows, now.rows)
+    p = chance_of_more(baseline.num_seen_once, baseline.rows, int(count_unseen(now, baseline)), now.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget

@@ -149,7 +149,7 @@ def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | 
     numbers = from_feature_profile(before).numbers
     numbers_now = from_feature_profile(now).numbers
     if numbers is not None and numbers_now is not None:
-        pooled = numbers_now.step_cdf().pool_with(numbers.step_cdf())
+        pooled = numbers_now.cdf.pool_with(numbers.cdf)
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
         value = float(pooled.values[int(gaps.argmax())])
         return partial(_count_up_to, value)
@@ -168,7 +168,7 @@ def _count_up_to(value: float, feature: FeatureProfile) -> tuple[float, float]:
     numbers = from_feature_profile(feature).numbers
     if numbers is None:
         return 0, 0
-    return float(numbers.step_cdf().ranks_at(np.array([value]))[0]), feature.num_numbers
+    return float(numbers.cdf.ranks_at(np.array([value]))[0]), feature.num_numbers
 
 
 def _count_category(category: str, feature: FeatureProfile) -> tuple[float, float]:
