@@ -104,7 +104,7 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
     """The options as given by flags, environment and files, errors included; nothing is decided.
 
     env_file and container_root name further sources, and are read from those above these. project: the folder of the
-    project file; None: there is none.
+    project file; None: neither that nor a container's files count.
     """
     # By sentence: the option that it is about, whose further errors would only repeat it
     errors: Faults = {}
@@ -118,9 +118,10 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
-    if project is not None:
-        layers.append(_read_project(project, errors))
+    if project is None:
+        return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(moved))
 
+    layers.append(_read_project(project, errors))
     root = _take_highest(layers).get("container_root", Given("/", ""))
     if not Path(root.text).is_dir():
         errors[f"{root.place} is {root.text!r}, where there is no directory"] = "container_root"
@@ -227,11 +228,10 @@ def _unknown(flag: str, near: Sequence[str]) -> str:
 
 def _read_variables(variables: Texts, location_template: str) -> Layer:
     values_by_name: Layer = {}
-    if not variables:
-        return values_by_name
     for variable, (name, positive) in _list_variables().items():
         # Containers set variables to empty texts, which means not at all
-        if (text := variables.get(variable, "")).strip():
+        text = variables.get(variable)
+        if text and text.strip():
             values_by_name[name] = Given(
                 text if positive else _resolve_switch(text, positive), location_template.format(variable)
             )
