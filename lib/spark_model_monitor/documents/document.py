@@ -14,7 +14,6 @@ from typing import (
     Annotated,
     Any,
     ClassVar,
-    NamedTuple,
     TypeAlias,
     TypeVar,
     get_args,
@@ -162,7 +161,8 @@ _SCALARS = frozenset({float, int, str, bool})
 _AS_READ = "_as_read"
 
 
-class _AsRead(NamedTuple):
+@value_class
+class _AsRead:
     """What a file had: its members in order, the values of those read as None, and integers in place of doubles."""
 
     order: tuple[str, ...]
@@ -335,46 +335,38 @@ def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
 
 def _record_source(value_read: Any, source: Json) -> None:
     """Record in each section what its file had. source: what it was made of; if abbreviated, the set fields count."""
+    # A list, or an object without declared members: what lies in it
+    if isinstance(value_read, (tuple, list)):
+        if not set(map(type, value_read)) <= _SCALARS:
+            for item, value in zip(value_read, source if isinstance(source, list) else [source], strict=False):
+                _record_source(item, value)
+    elif isinstance(value_read, dict):
+        if isinstance(source, dict):
+            for name, value in source.items():
+                _record_source(value_read.get(name), value)
+                if type(value) is int and type(value_read.get(name)) is float:
+                    value_read[name] = value
     # A section: which members the file stated, what stood where None was read, and integers that became doubles
-    if isinstance(value_read, Section):
+    elif isinstance(value_read, Section):
         members = value_read._members()
-        if isinstance(source, Mapping):
+        if isinstance(source, dict):
             stated = source
         else:
             stated = dict.fromkeys(value_read.model_fields_set)
         nulls = {}
-        ints = {}
+        ints: dict[str, Any] = {}
         for name, value in stated.items():
             member = members.get(name)
             if member is None:
                 nulls[name] = value
-                continue
-            if type(value) in (int, list) and _has_integers(value, member):
-                ints[name] = tuple(value) if type(value) is list else value
             # Nothing lies within scalars, of which a record of runs has thousands
-            if type(member) not in _SCALARS:
+            elif type(member) not in _SCALARS:
+                if type(value) is list and float in map(type, member) and int in map(type, value):
+                    ints[name] = tuple(value)
                 _record_source(member, value)
+            elif type(member) is float and type(value) is int:
+                ints[name] = value
         object.__setattr__(value_read, _AS_READ, _AsRead(tuple(stated), nulls, ints))
-    # An object without declared members, or a list: what lies in it
-    elif isinstance(value_read, dict) and isinstance(source, Mapping):
-        for name, value in source.items():
-            _record_source(value_read.get(name), value)
-            if type(value) is int and type(value_read.get(name)) is float:
-                value_read[name] = value
-    elif isinstance(value_read, tuple | list) and not set(map(type, value_read)) <= _SCALARS:
-        for item, value in zip(value_read, source if isinstance(source, list) else [source], strict=False):
-            _record_source(item, value)
-
-
-def _has_integers(source: Json, value_read: Any) -> bool:
-    if type(value_read) is float:
-        return type(source) is int
-    return (
-        type(value_read) is tuple
-        and type(source) is list
-        and float in map(type, value_read)
-        and int in map(type, source)
-    )
 
 
 class Single(tuple[Any, ...]):

@@ -12,7 +12,7 @@ from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, cast
-from urllib.parse import urlparse
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from spark_model_monitor.registry import Registry, import_all
@@ -202,7 +202,7 @@ def open_without_spark(path: str) -> Storage | None:
     imported on first use.
     """
     # The schemes of other storages are known once their modules are imported
-    scheme = urlparse(path).scheme
+    scheme = urlsplit(path).scheme
     if scheme not in ("", "file"):
         import_all(import_module("spark_model_monitor.storage"))
     for storage in STORAGES.values():

@@ -108,7 +108,7 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
     """The texts of all options from flags, environment and files, with errors; no default is chosen yet.
 
     env_file and container_root name further sources, so they are read from the sources with higher priority. project: the
-    folder of the project file; None if there is none.
+    folder of the project file; None if neither it nor a container's files count.
     """
     # Sentences with the option that each is about: further errors of that option would only repeat it
     errors: Faults = {}
@@ -122,9 +122,10 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
-    if project is not None:
-        layers.append(_read_project(project, errors))
+    if project is None:
+        return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(setting_notes))
 
+    layers.append(_read_project(project, errors))
     root = _take_highest(layers).get("container_root", LocatedText("/", ""))
     if not Path(root.text).is_dir():
         errors[f"{root.location} is {root.text!r}, where there is no directory"] = "container_root"
@@ -235,11 +236,10 @@ def _describe_unknown_flag(flag: str, near_flags: Sequence[str]) -> str:
 
 def _read_variables(variables: Texts, location_template: str) -> Layer:
     values_by_name: Layer = {}
-    if not variables:
-        return values_by_name
     for variable, (name, positive) in _list_variables().items():
         # Containers set unused variables to empty texts
-        if (text := variables.get(variable, "")).strip():
+        text = variables.get(variable)
+        if text and text.strip():
             values_by_name[name] = LocatedText(
                 text if positive else _resolve_switch(text, positive), location_template.format(variable)
             )
