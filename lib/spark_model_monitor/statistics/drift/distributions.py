@@ -183,6 +183,8 @@ class StepCdf:
     def precisions(self) -> frozenset[int]:
         """Those of `DIGITS_OF_PRECISIONS` that all its values have; a few of these settle it for most columns."""
         sampled_values = self.values[:: max(1, len(self.values) // SAMPLED)]
+        if any(float(f"{value:.{MAX_DIGITS - 1}e}") != value for value in sampled_values.tolist()):
+            return frozenset()
         candidates = [digits for digits in DIGITS_OF_PRECISIONS if _find_rounded(sampled_values, digits).all()]
         return frozenset(digits for digits in candidates if _find_rounded(self.values, digits).all())
 
