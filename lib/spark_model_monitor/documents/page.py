@@ -405,8 +405,7 @@ MAX_CARDS = 12  # the number of open cards; the rest fold
 MAX_LINES = 50  # of a table without a search; a longer one folds after LINES_SHOWN rows
 LINES_SHOWN = 20
 
-WHERE_FOLDER_IS = "; FOLDER is the folder of this page."
-EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers" + WHERE_FOLDER_IS
+EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers."
 
 
 MAX_PLAIN_NUMBER = 1e12  # from which a number is shown as a power of ten

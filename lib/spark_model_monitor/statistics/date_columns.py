@@ -16,7 +16,7 @@ from itertools import islice
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Integers
+from spark_model_monitor.statistics.array_types import Integers, create_empty_integers
 from spark_model_monitor.statistics.date_forms import SENTINELS, DateReading, read_dates, swap_day_and_month
 from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature
@@ -66,10 +66,10 @@ class DateColumn:
     forms: Mapping[str, int] = field(default_factory=dict)
     is_ambiguous: bool = False
     sentinels: Mapping[str, int] = field(default_factory=dict)
-    days: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    days: Integers = field(default_factory=create_empty_integers)
+    counts: Integers = field(default_factory=create_empty_integers)
     not_dates: int = 0
-    counts_of_texts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    counts_of_texts: Integers = field(default_factory=create_empty_integers)
     is_typed: bool = False
     tried_forms: tuple[str, ...] = ()
     are_iso_days: bool = False

@@ -65,7 +65,13 @@ def test_the_tables_of_a_baseline_and_of_findings_name_alike():
     assert set(baseline.to_pandas().reset_index()["feature"]) < set(checked["feature"])  # the others are of all columns
 
 
-@pytest.mark.parametrize("run", [run_baseline, lambda data, monitor: run_monitoring(data, monitor, None)])
+def run_beside_baseline(data, monitor):
+    return run_monitoring(data, monitor, run_baseline(data, DataQualityMonitor(), engine="local"))
+
+
+@pytest.mark.parametrize(
+    "run", [run_baseline, run_beside_baseline, lambda data, monitor: run_monitoring(data, monitor, None)]
+)
 def test_a_monitor_that_is_a_class_is_reported_as_such(run):
     with pytest.raises(TypeError, match=r"the monitor is a class; write DataQualityMonitor\(…\)"):
         run(pd.DataFrame({"a": [1]}), DataQualityMonitor)

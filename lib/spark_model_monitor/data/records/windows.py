@@ -59,7 +59,7 @@ class Window:
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise BadConfiguration(
-                f"the window {self.start} to {self.end} has no time zone; write 2026-01-31T22:00:00Z"
+                f"the window {self.start} to {self.end} has no time zone; write datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
             )
         if not self.start < self.end:
             raise BadConfiguration(

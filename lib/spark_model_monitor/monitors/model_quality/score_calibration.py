@@ -10,6 +10,7 @@ from dataclasses import field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import create_empty_doubles
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above
 from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class
@@ -108,10 +109,10 @@ class CalibrationCheck:
     problem: why these scores allow no estimates; None if they do.
     """
 
-    rows: Numbers = field(default_factory=lambda: np.zeros(0))
-    scores: Numbers = field(default_factory=lambda: np.zeros(0))
-    shares: Numbers = field(default_factory=lambda: np.zeros(0))
-    expected: Numbers = field(default_factory=lambda: np.zeros(0))
+    rows: Numbers = field(default_factory=create_empty_doubles)
+    scores: Numbers = field(default_factory=create_empty_doubles)
+    shares: Numbers = field(default_factory=create_empty_doubles)
+    expected: Numbers = field(default_factory=create_empty_doubles)
     problem: str | None = None
 
     @property

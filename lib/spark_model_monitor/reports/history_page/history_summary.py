@@ -104,10 +104,12 @@ def create_history_page(
     change_sections = create_change_sections(groups, ("baseline", "last window"))
     changed = [feature for features in groups.values() for feature in features if feature.violations]
     if changed:
-        # The command wants the feature, quoted for a shell
+        # The command wants the feature and a path, quoted for a shell
         name = quote(min(changed, key=attrgetter("rank")).name)
-        folder = _find_latest_run(history).place
-        explain_hint = f"spark-model-monitor explain {name} --run {folder} derives its numbers."
+        folder = quote(_find_latest_run(history).place.removeprefix("…/"))
+        explain_hint = (
+            f"In the folder that has {folder}, spark-model-monitor explain {name} --run {folder} derives its numbers."
+        )
         next_step = f"Open the last run (top right), which has its checks. {explain_hint}"
         change_sections.insert(1, PageSection("What to do next", (next_step,)))
     sections += change_sections

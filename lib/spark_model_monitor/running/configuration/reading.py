@@ -48,6 +48,7 @@ from spark_model_monitor.running.configuration.option_types import (
 )
 from spark_model_monitor.running.configuration.project_file import PYPROJECT, TABLE, YAML_FILES, read_project_file
 from spark_model_monitor.storage import is_local, local_path, opens_here
+from spark_model_monitor.storage.file_system import is_hidden
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -293,10 +294,7 @@ def _read_env_file(env_file: LocatedText, errors: Faults) -> dict[str, str]:
         with open(env_file.text, encoding="utf-8-sig") as file:
             return dict(_read_bindings(env_file.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError):
-            reason = error.strerror
-        else:
-            reason = "it is not UTF-8 text"
+        reason = getattr(error, "strerror", "it is not UTF-8 text")
         fault = (
             f"{env_file.location} is {env_file.text!r}, which can't be read ({reason}); write the path of a local file"
         )
@@ -566,6 +564,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     # Faults between options can be found only if each of them is valid
     if config is not None:
         errors += _find_baseline_faults(config, sources.values)
+        errors += _find_output_faults(config, sources.values)
         errors += _find_useless_flags(config, sources.values, texts)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
@@ -637,10 +636,22 @@ def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
         )
 
 
-def _resolve_path(path: str) -> str:
+def _find_output_faults(config: JobConfig, values: Layer) -> Iterator[str]:
+    """Errors: an output in the data, where later runs would read it, and a merge would replace the captures."""
+    output_folder = _resolve_path(config.output_path)
+    for source in filter(None, (config.dataset_source, config.ground_truth_source)):
+        data = _resolve_path(source)
+        if output_folder.is_relative_to(data) and not any(map(is_hidden, output_folder.relative_to(data).parts)):
+            yield (
+                f"{values['output_path'].place} is {config.output_path!r}, which lies in the data, where other runs would "
+                f"read it; write a path outside of {source!r}"
+            )
+
+
+def _resolve_path(path: str) -> Path:
     if is_local(path):
-        return str(local_path(path).resolve())
-    return path.rstrip("/")
+        return local_path(path).resolve()
+    return Path(path)
 
 
 def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str]]:

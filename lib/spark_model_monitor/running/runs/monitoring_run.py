@@ -137,6 +137,7 @@ def run_baseline(
     >>> baseline.to_pandas()["num_missing"].to_dict()
     {'age': 1, 'cabin': 2}
     """
+    _require_instance(monitor)
     reading = _Reading(
         data, monitor, dataset_format, window, spark, engine, checks, max_quarantined_share, output_path, context
     )
@@ -240,6 +241,7 @@ def run_monitoring(
     >>> [violation.feature_name for violation in findings.violations.violations]
     ['country']
     """
+    _require_instance(monitor)
     stored = baseline.stored_for(monitor) if isinstance(baseline, Baseline) else baseline
     if stored is not None and not hasattr(stored, "names"):
         raise TypeError(
@@ -273,6 +275,11 @@ def run_monitoring(
         stored,
     )
     return reading.run(partial(comparison.scan_and_judge, reading))
+
+
+def _require_instance(monitor: Monitor) -> None:
+    if isinstance(monitor, type):
+        raise TypeError(f"the monitor is a class; write {monitor.__name__}(…)")
 
 
 class _Source:
@@ -321,10 +328,6 @@ class _Reading:
     output_path: str | None
     context: RunContext | None
     baseline: StoredBaseline | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.monitor, type):
-            raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
 
     def run(self, use: Callable[[Dataset], Result]) -> Result:
         """The result of `use` for the data set; on Spark if that turns out to be needed and no engine was requested."""

@@ -22,7 +22,6 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
-    WHERE_FOLDER_IS,
     Around,
     Block,
     Card,
@@ -194,7 +193,7 @@ def name_folders(html: str, folder: str, baseline: BaselineReference | None) -> 
     named = IN_COMMANDS.sub(lambda _: own_name, html)
     named = named.replace(BOTH_IN_COMMANDS, f"compare {baseline_name} {own_name}")
     where = OF_NAMED_FOLDER if is_local(folder) else OF_ADDRESS
-    return named.replace(OF_FOLDER, where.format(own_name)).replace(WHERE_FOLDER_IS, ".")
+    return named.replace(OF_FOLDER, where.format(own_name))
 
 
 def _shorten_path(path: str) -> str:

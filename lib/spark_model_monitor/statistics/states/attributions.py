@@ -10,7 +10,7 @@ from dataclasses import field, replace
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics.array_types import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Keys,
@@ -55,7 +55,7 @@ class Attributions(State):
     outputs: tuple[str, ...] = ()
     aggregation: str = ""
     baseline: str = ""
-    expected: Numbers = field(default_factory=lambda: np.zeros(0))
+    expected: Numbers = field(default_factory=create_empty_doubles)
     rows: Numbers = field(default_factory=lambda: np.zeros(BLOCKS))
     sums: Numbers = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
     sketches: tuple[KllSketch, ...] = ()

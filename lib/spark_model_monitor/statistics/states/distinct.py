@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Bytes, Doubles, Hashes, Integers
+from spark_model_monitor.statistics.array_types import Bytes, Doubles, Hashes, Integers, create_empty_integers
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 from spark_model_monitor.value_class import value_class
 
@@ -248,8 +248,8 @@ class Repeats(State):
     BUFFERED = MAX_HASHES  # the number of hashes that a builder takes at once
 
     level: int = 0
-    hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    hashes: Integers = field(default_factory=create_empty_integers)
+    counts: Integers = field(default_factory=create_empty_integers)
 
     def add_values(self: R, hashes: Hashes, counts: Integers | None = None) -> R:
         """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""

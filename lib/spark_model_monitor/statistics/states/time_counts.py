@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles, Integers
+from spark_model_monitor.statistics.array_types import Doubles, Integers, create_empty_integers
 from spark_model_monitor.statistics.states.distinct import sum_counts
 from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
 from spark_model_monitor.value_class import value_class
@@ -43,8 +43,8 @@ class TimeCounts(State):
     KIND = "time_counts"
 
     width: int = WIDTHS[0]
-    starts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    starts: Integers = field(default_factory=create_empty_integers)
+    counts: Integers = field(default_factory=create_empty_integers)
     round_times: tuple[int, ...] = (0,) * len(ROUND_TIMES)
     first: int = LARGEST_COUNT
     last: int = 0

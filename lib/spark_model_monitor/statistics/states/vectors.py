@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics.array_types import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import PRIME_1, mix_bits
 from spark_model_monitor.value_class import value_class
@@ -46,7 +46,7 @@ class VectorMoments(State):
 
     width: int = 0
     unfit: int = 0
-    moments: Doubles = field(default_factory=lambda: np.zeros(0))
+    moments: Doubles = field(default_factory=create_empty_doubles)
     together: Doubles = field(default_factory=lambda: np.zeros((0, 0)))
     stretches: Doubles = field(default_factory=lambda: np.zeros((len(STRETCHES), 0)))
 
