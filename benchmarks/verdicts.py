@@ -40,7 +40,7 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import estimate_block_variation
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor

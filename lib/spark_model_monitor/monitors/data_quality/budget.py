@@ -15,9 +15,9 @@ from spark_model_monitor.monitors.data_quality.checks import facts
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import find_row_repeats
-from spark_model_monitor.monitors.data_quality.distribution.calibration import (
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import (
     ColumnRequest,
-    NoiseCalibration,
     adjust_columns,
     compute_column_tests,
     compute_window_sizes,

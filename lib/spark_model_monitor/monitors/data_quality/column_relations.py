@@ -1,4 +1,4 @@
-"""Relations between columns: detected in a sample of a baseline's rows, and judged in every window. Pure.
+"""Relations between columns, detected in a sample of a baseline's rows; `relation_verdicts.py` judges them in every window. Pure.
 
 Source: D4.17.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -16,46 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
-from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult, CheckStatus
-from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
-from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
-from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
-from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
-from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above
+from spark_model_monitor.monitors.data_quality.relation_verdicts import estimate_overdispersion
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
-from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
-ASSOCIATION, RELATION = BETWEEN_COLUMNS
-
-# examined; kept; per column
-MAX_COLUMNS = 200
-MAX_PAIRS = 300
-STRONGEST = 3
+MAX_COLUMNS = 200  # that are examined: every pair of them is
+MAX_PAIRS = 300  # relations that a baseline keeps
+STRONGEST_PER_COLUMN = 3  # associations that each column keeps, if they are strong
+MIN_STRENGTH = 0.15  # Cramér's V of a strong association
 MIN_ROWS = 200  # of the sample, and of those that a relation is about
-WEAKEST = 0.15  # association that is kept
-MIN_CHANGE = 0.1  # of an association, to be relevant
-# of numbers; and the number of texts with a cell of their own
-CUTS = (0.25, 0.5, 0.75)
-TOP = 4
-MAX_KEYS = 64
-MIN_OF_KEY = 5
-MAX_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
-TRIED = 12  # rows that distinguish most sums and products
-MIN_EXPECTED = 1.0  # rows of a pair of cells that are compared
-STRENGTH = "how strongly both go together, from 0 to 1"
+QUARTILES = (0.25, 0.5, 0.75)  # between the cells of numbers
+MAX_FREQUENT_TEXTS = 4  # texts with a cell of their own
+MAX_KEYS = 64  # different values of a column that may determine another one
+MIN_ROWS_OF_KEY = 5  # of a value, before it is known what it determines
+MAX_SHARE_OF_ONE_VALUE = 0.95  # a column that has one value in more rows determines nothing
+TRIED_ROWS = 12  # that rule out most sums and products
 OPERATIONS = {"sum": np.add, "product": np.multiply}
 ROUNDED = {"sum": 0.0, "product": 0.0051}  # by how much a result may be rounded: products of prices, to cents
-
-SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
-SIGNS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
 
 Relation: TypeAlias = dict[str, Any]
@@ -63,9 +43,6 @@ Relation: TypeAlias = dict[str, Any]
 ColumnCells: TypeAlias = dict[str, list[float]]
 """The cells of a column: `cuts` between numbers, or `values`, the hashes of texts."""
 Table: TypeAlias = NDArray[np.float64]
-
-
-# Relations in a baseline.
 
 
 @value_class(eq=False)
@@ -156,7 +133,7 @@ def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
         values, codes, counts = np.unique(hash_values(column.values), return_inverse=True, return_counts=True)
         if values[0] == 0:  # missing
             counts[0] = 0
-        if len(values) <= MAX_KEYS and 0 < counts.max() <= MAX_ALIKE * counts.sum():
+        if len(values) <= MAX_KEYS and 0 < counts.max() <= MAX_SHARE_OF_ONE_VALUE * counts.sum():
             columns_of_few.append((column, values, codes))
     for first, second in itertools.combinations(columns_of_few, 2):
         names = [first[0].name, second[0].name]
@@ -176,7 +153,7 @@ def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn
     _, keys, key_codes = key_column
     _, values, value_codes = value_column
     # Shape (keys, values): rows with each pair, missing ones left out. The first rows usually show that nothing is determined
-    for rows in (slice(TRIED**2), slice(None)):
+    for rows in (slice(TRIED_ROWS**2), slice(None)):
         pair_codes = key_codes[rows] * len(values) + value_codes[rows]
         table = np.bincount(pair_codes, minlength=len(keys) * len(values)).reshape(len(keys), -1)
         table[:, values == 0] = 0
@@ -184,7 +161,7 @@ def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn
         if (np.count_nonzero(table, axis=1) > 1).any():
             return []
     # Keys of enough rows, which have more than one value together
-    frequent_keys = np.flatnonzero(table.sum(axis=1) >= MIN_OF_KEY)
+    frequent_keys = np.flatnonzero(table.sum(axis=1) >= MIN_ROWS_OF_KEY)
     frequent_rows = table[frequent_keys]
     if frequent_rows.sum() < MIN_ROWS or np.count_nonzero(frequent_rows.sum(axis=0)) < 2:
         return []
@@ -240,7 +217,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
 
 def _list_possible_orders(table: Table) -> list[list[int]]:
     """The pairs of columns of which the first is never above the second in the first rows, which rule out most of them."""
-    first_rows = table[:, : TRIED**2]
+    first_rows = table[:, : TRIED_ROWS**2]
     is_possible = ~(first_rows[:, None] > first_rows).any(axis=2)
     pairs: list[list[int]] = np.argwhere(is_possible & ~np.eye(len(table), dtype=bool)).tolist()
     return pairs
@@ -248,7 +225,7 @@ def _list_possible_orders(table: Table) -> list[list[int]]:
 
 def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
     """The columns of which the third is a sum, or a product, of the first two in the few rows that have most values."""
-    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED]]
+    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED_ROWS]]
     for (kind, operation), first in itertools.product(OPERATIONS.items(), range(len(table) - 1)):
         # Shape (second columns, third columns, rows)
         results_of_operation = operation(tried[first], tried[first + 1 :])[:, None]
@@ -298,8 +275,8 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
     run_of_row = np.repeat(np.arange(len(sizes)), sizes)
     pairs = np.stack(np.triu_indices(len(cells), 1), axis=1)
     for first, second in pairs[np.argsort(-strengths[tuple(pairs.T)], kind="stable")].tolist():
-        is_strong = strengths[first, second] >= WEAKEST
-        if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST:
+        is_strong = strengths[first, second] >= MIN_STRENGTH
+        if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST_PER_COLUMN:
             continue
         num_pairs[[first, second]] += 1
         # A table for each run, which show how much more the association varies than by chance
@@ -310,7 +287,7 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
             "kind": "association" if is_strong else "independence",
             "columns": [names[first], names[second]],
             "cells": [cells[first], cells[second]],
-            "phi": round(_estimate_overdispersion(tables), 3),
+            "phi": round(estimate_overdispersion(tables), 3),
             "rows": round(float(sizes.mean()), 3),
         }
 
@@ -348,199 +325,18 @@ def _choose_cells(values: Values) -> ColumnCells | None:
             return None
         # A cell for each of a few numbers
         lowest = different[0]
-        if len(different) <= len(CUTS) + 1:
+        if len(different) <= len(QUARTILES) + 1:
             return {"cuts": different[1:].tolist()}
-        quartiles = np.quantile(numbers, CUTS, method="higher")
+        quartiles = np.quantile(numbers, QUARTILES, method="higher")
         cuts = np.unique(quartiles[quartiles > lowest])
         # Where most numbers are the lowest one, the others are halved
         if len(cuts) <= 1:
             cuts = np.unique(np.quantile(numbers[numbers > lowest], (0.0, 0.5), method="higher"))
         return {"cuts": cuts.tolist()}
     texts, counts = np.unique(values[values > 0], return_counts=True)
-    by_count = np.argsort(-counts, kind="stable")[:TOP]
+    by_count = np.argsort(-counts, kind="stable")[:MAX_FREQUENT_TEXTS]
     is_frequent = counts[by_count] >= MIN_EFFECT * len(values)
     top = np.sort(texts[by_count][is_frequent])
     if len(top):
         return {"values": [int(value) for value in top]}
     return None
-
-
-# Verdicts on a window.
-
-
-def _fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
-    """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
-    fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
-    fitted = np.broadcast_to(fitted, (*rows.shape, columns.shape[-1])).copy()
-    # Iterative proportional fitting
-    for _ in range(20):
-        for axis, goal in ((-1, rows), (-2, columns)):
-            sums = fitted.sum(axis=axis)
-            fitted *= np.expand_dims(np.divide(goal, sums, out=np.zeros_like(sums), where=sums > 0), axis)
-    return fitted
-
-
-def _compute_chi_square(table: Table, windows: Table) -> tuple[Table, NDArray[np.int64]]:
-    """Pearson's chi-square of each window, if its columns go together as those of `table` do; and its degrees of freedom.
-    windows: shape (…, rows, columns).
-    """
-    # Rows or columns that the baseline lacks say nothing of an association
-    windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
-    expected = _fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
-    squares = ((windows - expected) ** 2 / np.maximum(expected, MIN_EXPECTED)).sum(axis=(-1, -2))
-    rows, columns = (np.count_nonzero(windows.any(axis=axis), axis=-1) for axis in (-1, -2))
-    return squares, np.maximum((rows - 1) * (columns - 1), 1)
-
-
-def _measure_strength(table: Table) -> float:
-    """Cramér's V, less what noise contributes to it."""
-    square, free = _compute_chi_square(np.outer(table.sum(axis=1), table.sum(axis=0)), table)
-    return _scale_to_strength(float(square - free), table)
-
-
-def _scale_to_strength(square: float, table: Table) -> float:
-    """Cramér's V of a chi-square: 1 if each column tells the other."""
-    cells = min(np.count_nonzero(table.any(axis=0)), np.count_nonzero(table.any(axis=1)))
-    return min(1.0, math.sqrt(max(square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
-
-
-def _estimate_overdispersion(tables: Table) -> float:
-    """The factor by which tables of runs of rows vary more than those of independent rows; 0 if too few runs show it."""
-    if len(tables) < MIN_WINDOWS:
-        return 0.0
-    squares, free = _compute_chi_square(tables.sum(axis=0), tables)
-    return max(1.0, float(squares.sum() / free.sum()))
-
-
-def judge_relations(
-    comparison: WindowComparison, calibration: NoiseCalibration, violated: frozenset[str]
-) -> Iterator[CheckResult]:
-    """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
-
-    violated: features that other checks already report.
-    """
-    # Parts of a sorted column don't show how its associations vary
-    unfit: Mapping[str, str] = {}
-    if not calibration.rows_are_independent:
-        unfit = comparison.baseline.get_variation().unfit
-    judged: list[_JudgedRelation] = []
-    for compared in comparison.pairs:
-        # Counts of cells show an association; any other relation is one that each row meets
-        if "cells" in compared.relation:
-            check = ASSOCIATION
-            finding = _judge_cells(compared, calibration, unfit)
-        else:
-            check = RELATION
-            finding = _judge_relation(compared, calibration)
-        is_loose = check == ASSOCIATION or compared.relation["kind"] == "order"
-        judged.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
-    # Columns of one exact relation change together
-    linked: dict[str, set[str]] = {}
-    for exact in judged:
-        if not exact.is_loose:
-            for name in exact.columns:
-                linked.setdefault(name, set()).update(exact.columns)
-    # What reported a change of each column
-    reported_by = {name: name for name in violated}
-    for judged_relation in sorted(judged, key=_JudgedRelation.rank):
-        finding = judged_relation.finding
-        if finding.is_violated:
-            reporters = [
-                reported_by[name] for name in judged_relation.list_changing_columns(linked) if name in reported_by
-            ]
-            fewest = 1 if judged_relation.is_loose else 2
-            if violated & {*reporters} or len(reporters) >= fewest:
-                finding = finding.leave_to(reporters[0])
-            else:
-                reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
-        yield finding.result(judged_relation.check, feature=judged_relation.name)
-
-
-@value_class
-class _JudgedRelation:
-    """A relation's check, columns and finding. is_loose: whether it is no exact one, but an order or an association."""
-
-    check: str
-    columns: Sequence[str]
-    finding: Finding
-    is_loose: bool
-
-    @property
-    def name(self) -> str:
-        return messages.join_names(self.columns)
-
-    def rank(self) -> tuple[bool, float]:
-        """Exact relations first, then the least likely one."""
-        if self.finding.p is None:
-            return self.is_loose, math.inf
-        return self.is_loose, self.finding.p
-
-    def list_changing_columns(self, linked: Mapping[str, set[str]]) -> list[str]:
-        """Its columns; of a loose relation, also those of exact ones. linked: the columns of these, by column."""
-        if not self.is_loose:
-            return [*self.columns]
-        return [linked_name for name in self.columns for linked_name in linked.get(name, (name,))]
-
-
-def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
-    # b of n rows of the baseline break it, w of m rows of the window
-    n, b = compared.before
-    m, w = compared.now
-    evidence = compare_shares("share of rows that break it", (b, n), (w, m))
-    if evidence is None:
-        return Finding.not_judged(None, "no row is about it")
-    evidence.family = COLUMN_PAIRS
-    finding = evidence.judge(calibration)
-    statement = SIGNS[compared.relation["kind"]].format(*compared.relation["columns"])
-    if finding.is_violated:
-        return finding.but(change=statement)
-    return finding.but(change=None)
-
-
-def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
-    """Whether two columns go together as before: violated if they do so differently by more than chance.
-
-    Source: Rao and Scott 1981, for tables of rows in groups.
-    """
-    # The rows by pairs of cells, in the baseline and in the window
-    shape = [count_cells(cells) for cells in compared.relation["cells"]]
-    table, window = (np.array(counts, float).reshape(shape) for counts in (compared.before, compared.now))
-    n = int(table.sum())
-    m = int(window.sum())
-    expected = _measure_strength(table)
-    observed = _measure_strength(window)
-    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
-    # Why there is no verdict
-    phi = _find_overdispersion(compared, m, calibration)
-    reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]
-    if phi is None:
-        reasons.append(NO_HISTORY)
-    if phi is None or reasons:
-        return finding.unjudged(reasons[0])
-    # The test, and the strength of what is other than before
-    square, free = _compute_chi_square(table, window)
-    statistic = float(square) * n / (n + m)
-    change = _scale_to_strength(statistic - int(free), window)
-    p = chi_square_above(statistic / phi, int(free))
-    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
-    level = family_level / tests
-    finding = finding.but(
-        decided_by=CHI_SQUARE, statistic=statistic, p=p, level=level, effect=change, least_effect=MIN_CHANGE
-    )
-    if p > level or change < MIN_CHANGE:
-        return finding
-    description = messages.changed("How strongly both go together", observed, expected)
-    return finding.but(status=CheckStatus.VIOLATED, description=description)
-
-
-def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:
-    """By what factor the window varies more than independent rows, as runs of the baseline's rows do; the excess grows with its
-    rows. None if too few runs show it.
-    """
-    if calibration.rows_are_independent:
-        return 1.0
-    relation = compared.relation
-    if not relation["phi"]:
-        return None
-    excess = max(0.0, float(relation["phi"]) - 1)
-    return 1 + excess * max(1.0, rows / float(relation["rows"]))

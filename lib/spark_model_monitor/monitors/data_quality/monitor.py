@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
-LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
+MAX_METRIC_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
 
 
 def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str]) -> Measures:
@@ -165,7 +165,7 @@ def _list_feature_metrics(feature: FeatureProfile, distances: Mapping[str, float
 
 def _is_taken(number: float) -> bool:
     """Whether CloudWatch accepts the number."""
-    return math.isfinite(number) and abs(number) <= LARGEST_VALUE
+    return math.isfinite(number) and abs(number) <= MAX_METRIC_VALUE
 
 
 # The rows that describe a data-quality run: every feature, in the bins of its baseline.

@@ -643,7 +643,7 @@ def _find_output_faults(config: JobConfig, values: Layer) -> Iterator[str]:
         data = _resolve_path(source)
         if output_folder.is_relative_to(data) and not any(map(is_hidden, output_folder.relative_to(data).parts)):
             yield (
-                f"{values['output_path'].place} is {config.output_path!r}, which lies in the data, where other runs would "
+                f"{values['output_path'].location} is {config.output_path!r}, which lies in the data, where other runs would "
                 f"read it; write a path outside of {source!r}"
             )
 

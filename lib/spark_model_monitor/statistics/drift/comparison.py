@@ -19,6 +19,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     StepCdf,
     category_cells,
 )
+from spark_model_monitor.statistics.drift.histograms import Histogram, count_decile_cells, count_histogram_cells
 from spark_model_monitor.value_class import value_class
 
 Samples: TypeAlias = tuple[StepCdf, StepCdf] | tuple[Counts, Counts]
@@ -173,22 +174,12 @@ def distance(
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 
-def _build_decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
-    from spark_model_monitor.statistics.drift.histograms import count_decile_cells
-
-    return count_decile_cells(baseline.cdf, current.cdf)
-
-
-def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
-    from spark_model_monitor.statistics.drift.histograms import Histogram, count_histogram_cells
-
-    return count_histogram_cells(*map(Histogram.from_numbers, (baseline, current)))
-
-
 _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], Samples]] = {
     "step_cdf": lambda baseline, current: (baseline.cdf, current.cdf),
-    "deciles": _build_decile_cells,
-    "histogram": _build_histogram_cells,
+    "deciles": lambda baseline, current: count_decile_cells(baseline.cdf, current.cdf),
+    "histogram": lambda baseline, current: count_histogram_cells(
+        Histogram.from_numbers(baseline), Histogram.from_numbers(current)
+    ),
 }
 
 

@@ -10,8 +10,7 @@ import bisect
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -67,7 +66,7 @@ def register_distance(
 CRITICAL_VALUE = 1.8
 """c of the robust distance; a level of 0.003. Source: Distance.scala of Deequ 2.1.0, after Knuth, TAOCP 2, 3.3.1."""
 
-SMALLEST_DEVIATION = 0.001
+MIN_DEVIATION = 0.001
 """A baseline that hardly varies is taken to vary so much. Source: Evidently's normed Wasserstein distance."""
 
 _ROBUST = "max(0, {distance} - 1.8 * sqrt((n + m) / (n * m)))"
@@ -254,7 +253,7 @@ def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
     # In the unit of the baseline's deviation, which makes one limit fit all features
     moved = wasserstein(baseline, current)
     with np.errstate(over="ignore"):
-        return min(moved / max(baseline.deviation, SMALLEST_DEVIATION), sys.float_info.max)
+        return min(moved / max(baseline.deviation, MIN_DEVIATION), sys.float_info.max)
 
 
 def _normalize_counts(baseline: Counts, current: Counts) -> tuple[Values, Values]:
@@ -289,11 +288,7 @@ class ChiSquareTest:
     degrees_of_freedom: int
 
 
-_NOT_COMPUTABLE = ChiSquareTest(math.nan, math.nan, 0)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Cell:
+class _Cell(NamedTuple):
     """A category, or several joined, ordered by what it expects and then by its place."""
 
     expected: float
@@ -323,7 +318,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
         ]
     )
     if len(cells) < 2:
-        return _NOT_COMPUTABLE
+        return ChiSquareTest(math.nan, math.nan, 0)
     statistic = sum((cell.observed - cell.expected) ** 2 / cell.expected for cell in cells)
     freedom = len(cells) - 1
     # 1 - cdf as in MLlib, which is 0 below 1e-16; the survival function would go on.

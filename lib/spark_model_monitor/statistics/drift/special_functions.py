@@ -14,24 +14,24 @@ import numpy as np
 _NORMAL = NormalDist()
 _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
-_NOTHING = 1e-17  # a term this small relative to its sum changes nothing
+_NEGLIGIBLE = 1e-17  # a term this small relative to its sum changes nothing
 _ODD_EXPONENTS = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
 _SMALL = 20.0  # below it, powers and gamma functions are multiplied directly
 # the range in which the sum of incomplete gamma functions has all digits
 _MIN_A = 10.0
 _MAX_LOG = 1.0
-_OF_SINE = (
+_SINH_COEFFICIENTS = (
     *(-1 / 48, 1 / 2560, -61 / 7741440, 1261 / 7431782400, -79 / 20761804800),
     *(66643 / 761775532277760, -2.044523359411974e-12, 4.833351797967704e-14, -1.152434101767386e-15),
 )
 """The coefficients of (sinh(τ/2) / (τ/2))^(-1/2) in powers of τ², from the first on."""
 
-LARGE = 1000.0
+MAX_EXACT_DEVIATION = 1000.0
 """Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
 
-REACH = 10
-MIN_REACH = 40
+TAIL_DEVIATIONS = 10
+MIN_TAIL_COUNTS = 40
 """A tail is summed over this many standard deviations and at least this many counts, for all digits of a double."""
 
 
@@ -115,7 +115,7 @@ def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
         return 1 - chi_square_above(statistic, degrees_of_freedom)
     # Each term from the one before
     term = total = _compute_poisson_term(a, x)
-    while term > total * _NOTHING:  # DLMF 8.11.4
+    while term > total * _NEGLIGIBLE:  # DLMF 8.11.4
         a += 1
         term *= x / a
         total += term
@@ -136,7 +136,7 @@ def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
     if degrees_of_freedom % 2:
         total = math.erfc(math.sqrt(x))
     term = _compute_poisson_term(a, x) * a / x
-    while a >= 1 and term > total * _NOTHING:  # DLMF 8.8.2: down to the parameter 1/2, or 0
+    while a >= 1 and term > total * _NEGLIGIBLE:  # DLMF 8.8.2: down to the parameter 1/2, or 0
         total += term
         a -= 1
         term *= a / x
@@ -198,7 +198,7 @@ def _compute_student_tail(a: float, log: float) -> float:
         total += term
         term *= x * (a + 0.5) / (a + 1)
         a += 1
-        if term <= total * _NOTHING:
+        if term <= total * _NEGLIGIBLE:
             return total / 2 / _ROOT_OF_PI
     # The incomplete gamma functions of 1/2, 5/2, …, each from the one before
     t = a - 0.25
@@ -208,14 +208,14 @@ def _compute_student_tail(a: float, log: float) -> float:
     power = math.sqrt(u) * math.exp(-u)
     series = gamma
     scale = 1.0
-    for coefficient in _OF_SINE:
+    for coefficient in _SINH_COEFFICIENTS:
         for _ in range(2):
             gamma = s * gamma + power
             s = s + 1
             power = power * u
         scale /= t * t
         series += (more := coefficient * gamma * scale)
-        if abs(more) <= series * _NOTHING:
+        if abs(more) <= series * _NEGLIGIBLE:
             break
     return (total + series / math.sqrt(t) * _compute_gamma_ratio(a)) / 2 / _ROOT_OF_PI
 
@@ -243,10 +243,10 @@ def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
     if x <= expected:
         return 1.0
     deviation = math.sqrt(expected * (1 - m / num_rows) * (num_rows - t) / max(num_rows - 1, 1))
-    if deviation > LARGE:  # continuity correction: half a count
+    if deviation > MAX_EXACT_DEVIATION:  # continuity correction: half a count
         return normal_above((x - 0.5 - expected) / deviation)
     # Each term over the one before: (t - k) (m - k) / (k + 1) / (N - m - t + k + 1)
-    k = x + np.arange(min(t - x, m - x, int(REACH * deviation) + MIN_REACH))
+    k = x + np.arange(min(t - x, m - x, int(TAIL_DEVIATIONS * deviation) + MIN_TAIL_COUNTS))
     terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))
     # The first one, C(t, x) C(N - t, m - x) / C(N, m)
     first_term = _compute_log_choose(t, x) + _compute_log_choose(num_rows - t, m - x) - _compute_log_choose(num_rows, m)

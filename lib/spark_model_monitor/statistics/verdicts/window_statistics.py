@@ -26,7 +26,6 @@ from spark_model_monitor.statistics.drift.distributions import (
     compute_rank_scores,
 )
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile
-from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.value_class import value_class
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
@@ -92,10 +91,6 @@ class StatisticChange:
     def has_rows(self) -> bool:
         """Whether a share has any rows on either side."""
         return self.counts is None or bool(self.counts[0] or self.counts[2])
-
-    @property
-    def effect_of_score(self) -> float:
-        return COLUMN_TESTS[self.test].effect_of_score
 
 
 def compare_numbers(

@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Seaso
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
 ARRAY_OF_OBJECTS = re.compile(r"\s{0,9}\[\s{0,9}\{")
-NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
+MAX_CHANCE = 1e-6  # the probability of so few missing values without a change
 
 
 @register_hint("decimal_commas")
@@ -177,7 +177,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
             continue
         gap = now.present / now.rows - before.present / before.rows
         p = chance_of_more(before.present, before.rows, now.present, now.rows)
-        if gap >= MIN_EFFECT and p <= NEARLY_CERTAIN:
+        if gap >= MIN_EFFECT and p <= MAX_CHANCE:
             missing_by_feature[feature.name] = (now.rows - now.present, now.rows)
     if missing_by_feature:
         finding = f"fewer values are missing than in the baseline: {list_columns(missing_by_feature)}"

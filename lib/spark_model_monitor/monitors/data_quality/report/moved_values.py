@@ -32,16 +32,16 @@ from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
-SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
-MAX_OF_FLAG = 2  # distinct numbers
+MIN_NEW_VALUES_RATIO = 2  # times the largest change of one value, which new values together need to be said instead
+MAX_FLAG_VALUES = 2  # distinct numbers
 SMALL_CHANGE_DEVIATIONS = 0.2  # the change of a mean, or of the standard deviation, that outliers make
-CLEAR = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
-COMPARABLE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
+MIN_CLEAR_SHARE = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
+MIN_COMPARABLE_SHARE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
 MAX_CODES = 20  # distinct numbers that may be codes, as of categories
-EXPLAINED = 0.9  # of the largest gap of two distributions: the change of one value that explains it
-EXPLAINED_BY_CODE = 0.5  # likewise for codes, of which several may change
-MIN_OF_TAIL = 5  # numbers of both sides in a tail
-DIGITS = 10  # of a value, which a reader may look for
+MIN_EXPLAINED_SHARE = 0.9  # of the largest gap of two distributions: the change of one value that explains it
+MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # likewise for codes, of which several may change
+MIN_TAIL_NUMBERS = 5  # numbers of both sides in a tail
+VALUE_DIGITS = 10  # of a value, which a reader may look for
 
 
 @value_class
@@ -106,7 +106,7 @@ def _describe_moved_categories(
     is_new = counts_before == 0
     new_share = float(shares_now[is_new].sum()) - before.num_seen_once / counts_before.sum()
     is_about_new = drift.component == "unseen" and is_new.sum() > 1
-    if is_about_new or new_share >= SEVERAL * abs(shares_now - shares_before).max():
+    if is_about_new or new_share >= MIN_NEW_VALUES_RATIO * abs(shares_now - shares_before).max():
         new_values = [names[new] for new in np.flatnonzero(is_new)]
         is_listed = len(categories_now) <= max_domain_size
         return _describe_new_values(shares_now[is_new], new_values, is_listed)
@@ -134,9 +134,9 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
     gaps = np.round(now / num_now - before / num_before, 9)
     scores = _score_gaps(gaps, (before + now) / (num_before + num_now), num_before, num_now)
     # The largest change of the clear ones, unless new values come first
-    is_clear = scores >= CLEAR * scores.max()
+    is_clear = scores >= MIN_CLEAR_SHARE * scores.max()
     sizes = np.where(is_clear, np.abs(gaps), -1.0)
-    is_new = is_clear & (before == 0) & (sizes >= COMPARABLE * sizes.max())
+    is_new = is_clear & (before == 0) & (sizes >= MIN_COMPARABLE_SHARE * sizes.max())
     # The last key counts most
     return int(np.lexsort((gaps, sizes, is_new))[-1])
 
@@ -181,9 +181,9 @@ def _describe_moved_numbers(
     shares_before, shares_now, clearest = _compare_shares(pooled)
     gaps = shares_now - shares_before
     denominator = name_denominator(before, now)
-    name = format_number(float(pooled.values[clearest]), DIGITS)
+    name = format_number(float(pooled.values[clearest]), VALUE_DIGITS)
     change_of_clearest = _describe_value(shares_before[clearest], shares_now[clearest], [name], denominator)
-    if len(pooled.values) <= MAX_OF_FLAG:
+    if len(pooled.values) <= MAX_FLAG_VALUES:
         return change_of_clearest
     # All numbers in another unit
     from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
@@ -193,8 +193,8 @@ def _describe_moved_numbers(
 
     # One value, as of a sensor that stopped, or written for missing ones
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
-    is_alone = same_direction[-2] <= COMPARABLE * abs(gaps[clearest])
-    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, EXPLAINED * pooled.gap)
+    is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * abs(gaps[clearest])
+    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_EXPLAINED_SHARE * pooled.gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
         return change_of_clearest
 
@@ -204,7 +204,7 @@ def _describe_moved_numbers(
         if unusual is not None:
             return unusual
     are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MAX_CODES
-    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, EXPLAINED_BY_CODE * pooled.gap):
+    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_SHARE_EXPLAINED_BY_CODE * pooled.gap):
         return change_of_clearest
     if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
         tail = _describe_tail(pooled, before, current, denominator)
@@ -266,7 +266,7 @@ def _describe_tail(
     shares_now = pooled.after[:-1] / num_now
     num_at_most = pooled.before[:-1] + pooled.after[:-1]
     shares = num_at_most / (num_before + num_now)
-    has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= MIN_OF_TAIL
+    has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= MIN_TAIL_NUMBERS
     # The clearest of them
     scores = has_enough * _score_gaps(shares_now - shares_before, shares, num_before, num_now)
     if not len(scores) or not scores.max():
@@ -287,10 +287,10 @@ def _describe_tail(
     if is_now > was:
         more = "more"
     tail = "low"
-    ends = f" below {format_number(bound, DIGITS)}"
+    ends = f" below {format_number(bound, VALUE_DIGITS)}"
     if is_high:
         tail = "high"
-        ends = f" above {format_number(bound, DIGITS)}"
+        ends = f" above {format_number(bound, VALUE_DIGITS)}"
     shares_in_words = f"{format_percent(is_now)} of the {denominator}{ends}, {format_percent(was)} before"
     return ValueChange(f"has {more} {tail} values: {shares_in_words}", (), ends)
 
@@ -330,7 +330,7 @@ def _describe_moments(
         locations.append("mean")
     named = [change for change in changes if change[1] in locations]
     _, name, was, is_now = largest
-    if named and named[0][0] >= COMPARABLE * largest[0]:
+    if named and named[0][0] >= MIN_COMPARABLE_SHARE * largest[0]:
         _, name, was, is_now = named[0]
     # In words; the size of a spread's change is not told in standard deviations
     numbers = f"{name} {format_number(was)} → {format_number(is_now)}"

@@ -17,7 +17,8 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type, explain_own_limit
 from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
-from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, NAME_TIME, judge_drift
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_TIME, judge_drift
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_WINDOWS
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     find_direction,

@@ -27,6 +27,7 @@ from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
+    NOISE_METHODS,
     compare_distributions,
     find_reason_not_judged,
     judge_by_threshold,
@@ -61,7 +62,7 @@ def find_unfit_comparators(constraints: Constraints, *, as_service: bool) -> Ite
         kind = "categorical"
         if feature.inferred_type.is_numeric:
             kind = "numeric"
-        if not feature.inferred_type.is_numeric and feature.inferred_type is not InferredType.STRING:
+        elif feature.inferred_type is not InferredType.STRING:
             continue
         for comparator in constraints.settings_for(feature.name).comparators or ():
             distance = comparator.distance
@@ -164,7 +165,6 @@ SHARES = {
 
 DRIFT_LIMITS = ("comparison_threshold", "categorical_comparison_threshold")
 ALL_FEATURES = "*"
-LESS_NOISE = ("Robust", "LInfinity")  # methods that take off the plain distance what noise explains
 
 
 def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
@@ -248,9 +248,9 @@ def _create_drift_members(settings: MonitoringSettings, limit: float) -> dict[st
     feature that the baseline's suggestion left out is compared.
     """
     members: dict[str, Json] = dict.fromkeys(DRIFT_LIMITS, limit)
-    if settings.comparison_method in LESS_NOISE:
+    if settings.comparison_method in NOISE_METHODS:
         members["comparison_method"] = PLAIN_DISTANCE
-    if settings.categorical_drift_method in LESS_NOISE:
+    if settings.categorical_drift_method in NOISE_METHODS:
         members["categorical_drift_method"] = PLAIN_DISTANCE
     if settings.left_out is not None:
         members["perform_comparison"] = Switch.ENABLED

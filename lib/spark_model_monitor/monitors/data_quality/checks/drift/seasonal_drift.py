@@ -197,11 +197,11 @@ def find_accepted_features(check_results: Iterable[CheckResult]) -> list[str]:
 # days, or a day of its weeks, or whether none of them can be like it.
 
 
-MIN_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
+TRAFFIC_MARGIN = 1.5  # times fewer rows than windows of such a size usually have
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 ONE_WEEK = timedelta(weeks=1)
-LARGE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
+MIN_NEW_VALUE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
 EIGHTHS = [number / 8 for number in range(1, 8)]
 
 
@@ -238,7 +238,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     usual_rows = float(np.mean([now.rows, *(rows for _, rows, _ in volume.earlier)]))
     traffic = min(1.0, now.rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
-    hour_rows = int(baseline.rows * part_of_cycle * traffic / MIN_TRAFFIC)
+    hour_rows = int(baseline.rows * part_of_cycle * traffic / TRAFFIC_MARGIN)
     if _has_value_of_its_own(feature):
         return False
     # Whether no kind of row is more frequent in the window than in an hour, or on a day, with all such rows
@@ -283,7 +283,7 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
     if why_not_compared(baseline, now):
         return False
     for rows_before, rows_now in _count_frequent_values(feature):
-        if not rows_before and rows_now >= LARGE_SHARE * now.rows:
+        if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * now.rows:
             return True
     # As many as the baseline has once come by chance
     p = chance_of_more(baseline.num_seen_once, baseline.rows, int(count_unseen(now, baseline)), now.rows)
