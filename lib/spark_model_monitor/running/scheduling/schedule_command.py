@@ -130,7 +130,7 @@ def run_due(
         ]
         text, status = notify_and_write_page(watched, request.page, fleet, now(), surroundings)
         statuses.append(status)
-        if not is_quiet or any(monitor.said for monitor in watched):
+        if not is_quiet or any(monitor.sentence for monitor in watched):
             out.write(text)
     # The first failure is the status, though all schedules were run
     return next(filter(None, statuses), ExitStatus.COMPLETED)
