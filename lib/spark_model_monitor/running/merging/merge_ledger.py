@@ -214,7 +214,7 @@ def quarantine_records(
     dataset = Dataset(
         reduce(_concat, lines),
         (),
-        Listing(captures.path, (), (*captures.places, *labels.places), request_log=captures.request_log),
+        Listing(captures.path, (), (*captures.read_paths, *labels.read_paths), request_log=captures.request_log),
         refusable=True,
         long_lines=tuple(sorted(long_lines)),
     )

@@ -185,19 +185,19 @@ class Pending:
 class Remembered:
     """The task that turns lines of remembered hours into rows of `merge_rows.SCHEMA`. role: EARLIER or BEFORE."""
 
-    places: FileLocations
+    locations: FileLocations
     role: Role
 
     inputs = (LINE, FILE_KEY)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            lines, ranks = self.places.keep_listed(batch)
+            lines, ranks = self.locations.keep_listed(batch)
             remembered = _parse_ids(lines.column(LINE))
             columns = {
                 KEY: remembered.column("id"),
-                "branch": self.places.branches.take(ranks),
-                "hour": self.places.hours.take(ranks),
+                "branch": self.locations.branches.take(ranks),
+                "hour": self.locations.hours.take(ranks),
                 "label": remembered.column("label"),
                 "absent": remembered.column("absent"),
             }
