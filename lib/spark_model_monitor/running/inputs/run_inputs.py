@@ -264,7 +264,8 @@ def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline 
     baseline = _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
     if config.replays_service:
         return baseline
-    return _leave_out_label(baseline, config.label).with_roles(read_alerts(config.output_path).roles)
+    roles = read_alerts(config.output_path).roles
+    return _leave_out_label(baseline, config.label).with_roles(roles)
 
 
 def _leave_out_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline:
