@@ -38,7 +38,12 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.schedule import ExecutionStatus
 from spark_model_monitor.integrations.demo.traffic import Traffic
-from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
+from spark_model_monitor.reports.history_page.fleet_page import (
+    FleetMonitor,
+    MonitorState,
+    WindowOutcome,
+    create_fleet_page,
+)
 from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.running.runtime.status import COMPLETED, ExitStatus
 from spark_model_monitor.running.scheduling.fleet import read_fleet
@@ -352,10 +357,10 @@ def write_schedules(folder: Path, models: int, last: datetime, cron: str) -> Non
 
 def page() -> None:
     causes = tuple(f"a_feature_of_a_usual_name_{number}" for number in range(5))
-    seen_windows = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", hour, causes) for hour in range(24))
+    seen_windows = tuple(WindowOutcome(f"2024-03-04T{hour:02}:00:00Z", hour, causes) for hour in range(24))
     kinds = ("DATA_QUALITY", "MODEL_QUALITY", "MODEL_BIAS", "MODEL_EXPLAINABILITY")
     models = [
-        Watched(
+        FleetMonitor(
             *(
                 f"model-{number}",
                 MonitorState.IN_ALERT if number % 3 == 0 else MonitorState.OK,

@@ -31,7 +31,12 @@ from spark_model_monitor.monitors.model_quality.quality_page import create_page 
 from spark_model_monitor.monitors.protocol import Judgement, Sample, StoredBaseline
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import create_comparison_page as page_of_comparison
-from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
+from spark_model_monitor.reports.history_page.fleet_page import (
+    FleetMonitor,
+    MonitorState,
+    WindowOutcome,
+    create_fleet_page,
+)
 from spark_model_monitor.reports.page.page_files import render_html
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 
@@ -93,20 +98,20 @@ def make_change(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame, later
 
 
-def make_windows(state: MonitorState) -> Iterator[SeenWindow]:
+def make_windows(state: MonitorState) -> Iterator[WindowOutcome]:
     """A day of windows; of a model in alert the last six have violations."""
     for hour in range(24):
         is_bad = hour >= 18 and state is MonitorState.IN_ALERT
         causes = ("income", "a_long_name_" * 9) if is_bad else ()
-        yield SeenWindow(f"2024-03-04T{hour:02}:00:00Z", 3 if is_bad else 0, causes)
+        yield WindowOutcome(f"2024-03-04T{hour:02}:00:00Z", 3 if is_bad else 0, causes)
 
 
-def make_model(name: str, number: int, state: MonitorState) -> Watched:
+def make_model(name: str, number: int, state: MonitorState) -> FleetMonitor:
     kind = "MODEL_BIAS" if number % 2 else "DATA_QUALITY"
     owner = f"owner-{number % 3}"
     windows = tuple(make_windows(state))
     page = f"reports/{number}/report.html"
-    model = Watched(name, state, kind, name, owner, ("eu", "cards"), windows=windows, page=page)
+    model = FleetMonitor(name, state, kind, name, owner, ("eu", "cards"), windows=windows, page=page)
     if state is MonitorState.IN_ALERT:
         return replace(model, since="2024-03-04T18:00:00Z")
     if state is MonitorState.FAILED:
@@ -114,7 +119,7 @@ def make_model(name: str, number: int, state: MonitorState) -> Watched:
     return model
 
 
-def make_fleet(models: int, in_alert: int = 0, failed: int = 0, name: str = "m{}") -> list[Watched]:
+def make_fleet(models: int, in_alert: int = 0, failed: int = 0, name: str = "m{}") -> list[FleetMonitor]:
     """A fleet of which some models are in alert, and some could not be checked."""
     states = [MonitorState.IN_ALERT] * in_alert
     states += [MonitorState.FAILED] * failed

@@ -160,7 +160,7 @@ def expected_labels(source: Source, tally: Tally, *, repairing: bool) -> tuple[d
         expected_truths = reference.ground_truth(line, repairing=repairing)
         tally.unclaimed += expected_truths == UNCLAIMED
         if expected_truths == UNCLAIMED:
-            alone = GroundTruth(source.places, repairing=repairing)._decoded(make_column([line]))
+            alone = GroundTruth(source.places, repairing=repairing)._decode(make_column([line]))
             texts = zip(alone.reasons.tolist(), alone.keys.to_pylist(), alone.truths.to_pylist(), strict=True)
             expected_truths = [
                 (key, *json.loads(truth).values()) for reason, key, truth in texts if not reason

@@ -1,4 +1,4 @@
-"""The result of a job, from the files that it left: its message and documents as XCom, and a task with violations."""
+"""The result of a job as XCom, from its message and documents, and what happens to a task whose job found violations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def open_stored_files(path: str, aws_conn_id: str | None) -> StoredFiles:
         )
     if scheme in ("", "file"):
         return LocalFiles()
-    # By the hook of the connection, which also knows a role to assume; other stores by fsspec
+    # S3 by Airflow's connection, which may have a role to assume; other stores by fsspec
     if scheme in S3_SCHEMES:
         return S3Files(aws_conn_id)
     return ObjectStorageFiles(path)
@@ -71,7 +71,7 @@ class S3Files:
         try:
             content: bytes = self._client().get_object(**split_path(path))["Body"].read()
         except ClientError as error:
-            # Only an absent file is no file; a refusal has to be seen
+            # Other errors, such as a missing permission, are raised
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
                 return None
             raise
@@ -93,7 +93,7 @@ class ObjectStorageFiles:
     def __init__(self, path: str) -> None:
         from airflow.sdk import ObjectStoragePath
 
-        # Asked before the job starts: without its provider the store would fail when the job has ended
+        # Tried before the job starts: without its provider, the store would fail when the job has ended
         try:
             ObjectStoragePath(path).exists()
         except ValueError as error:
@@ -120,20 +120,25 @@ class ObjectStorageFiles:
 StoredFiles: TypeAlias = LocalFiles | S3Files | ObjectStorageFiles
 
 Callback = Callable[[Any], Any]
-"""Receives Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
+"""Is called with Airflow's context, plus `monitoring`, the outcome; any Airflow notifier is one."""
 
 
-Entries = tuple[Mapping[str, Json], ...]
-"""Entries of a document, as in its file."""
+DocumentItems = tuple[Mapping[str, Json], ...]
+"""Items of a document, as in its file."""
 
 
 class OnViolations(str, Enum):
     """What happens to a task whose job found violations.
 
-    FAIL: the task fails, without a retry, since the same data has the same violations; the job ends with status 4 as
-    with `--fail-on-violations`. FAIL_IF_UNSURE: likewise, and also if nobody can tell whether something changed (status
-    5, as with `--fail-on cannot-tell`). SKIP_DOWNSTREAM: it succeeds, and its direct downstream tasks are skipped. CALLBACK:
-    the callback is called, then it succeeds.
+    Attributes
+    ----------
+        SUCCEED: It succeeds.
+        FAIL: It fails without a retry, because the same data has the same violations. The job ends with status 4, as with
+            `--fail-on-violations`.
+        FAIL_IF_UNSURE: As FAIL, and also if the data can't tell whether something changed (status 5, as with
+            `--fail-on cannot-tell`).
+        SKIP_DOWNSTREAM: It succeeds, and its direct downstream tasks are skipped.
+        CALLBACK: The callback is called, then it succeeds.
 
     Examples
     --------
@@ -159,7 +164,7 @@ class OnViolations(str, Enum):
         except ValueError:
             names = ", ".join(member.value for member in cls)
             raise BadConfiguration(f"on_violations is {text!r}; it is one of: {names}") from None
-        # Found when the DAG is read, not at the first violation months later
+        # Checked when the DAG is read, instead of at the first violation months later
         if choice is cls.CALLBACK and callback is None:
             raise BadConfiguration("on_violations is 'callback', and there is none; write callback=notify_the_team")
         if choice is not cls.CALLBACK and callback is not None:
@@ -169,9 +174,9 @@ class OnViolations(str, Enum):
         return choice
 
 
-MAX_LISTED = 100  # violations that the XCom lists; all of them are in the document
+MAX_LISTED = 100  # violations, or features that may have changed, in an XCom, which is a column of Airflow's database
 
-_HOUR_LEVELS = 4
+_HOUR_LEVELS = 4  # levels of folders in yyyy/mm/dd/hh
 _COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (\d+) violations\.")
 
 
@@ -179,28 +184,35 @@ _COUNT = re.compile(r"CompletedWithViolations: Job completed successfully with (
 class JobEnd:
     """A run that completed.
 
-    status: Completed or CompletedWithViolations, as in the service. message: the job's own. violations: their number;
-    violated: the first of them without their texts. paths: of the documents by name, where they never change, and
-    `output`, the job's output path. window: start and end. alert: OK, CannotTell or InAlert, by
-    `datapoints_to_alert`; None for a job that compares nothing. outcome: changed, cannot tell or unchanged; None if
-    nothing was judged. unsure: the features or metrics of which nobody can tell, with the reason and what to do.
+    Attributes
+    ----------
+        status: Completed or CompletedWithViolations, as in the service.
+        message: The job's exit message.
+        violations: Number of violations.
+        violated: The first violations without their texts.
+        paths: Of the documents by name, in the run's folder, and `output`, the job's output path.
+        run_id: None for a job that publishes no run.
+        window: Start and end.
+        alert: OK, CannotTell or InAlert, by `datapoints_to_alert`; None for a job that compares nothing.
+        outcome: changed, cannot tell or unchanged; None if nothing was judged.
+        unsure: The features or metrics that may have changed, with the reason and what to do.
     """
 
     status: str
     message: str
     violations: int
-    violated: Entries
+    violated: DocumentItems
     paths: Mapping[str, str]
     run_id: str | None = None
     window: Mapping[str, str] | None = None
     alert: str | None = None
     outcome: str | None = None
-    unsure: Entries = ()
+    unsure: DocumentItems = ()
 
     def as_xcom(self) -> dict[str, Json]:
         """The members as in JSON."""
         members = asdict(self)
-        # Lists, as JSON has no tuples
+        # JSON has lists instead of tuples
         members["violated"] = list(self.violated)
         members["unsure"] = list(self.unsure)
         return members
@@ -222,7 +234,7 @@ def read_outcome(
     exit_status: of the job, None if unknown. compares: whether it is a monitoring job.
     """
     content = files.read(join(output_path, MESSAGE))
-    # The message was deleted before the start, so none means that the job wrote none
+    # The message of an earlier run was deleted before the start
     if content is None:
         reason = "the job left no message, so it never started or was killed; see its log"
         return RunFailure(reason, exit_status or ExitStatus.FAILED)
@@ -231,7 +243,7 @@ def read_outcome(
     # Any other message is an error's own sentence
     if violation_count is None and not is_completed(message):
         return RunFailure(message.removeprefix("Error: "), exit_status or parse_exit_status(message))
-    # A monitor publishes its files by a commit; a merge has none, and its files no folder of a run
+    # The files of a baseline or a monitor are in the folder of a run; a merge has no run
     run = _read_published_run(files, output_path)
     folder = output_path
     documents: list[str] = []
@@ -239,8 +251,8 @@ def read_outcome(
         folder = join(output_path, run.folder)
         documents = sorted(name for name in run.digests if "/" not in name)
     outcome: str | None = None
-    unsure: Entries = ()
-    # Only monitoring runs have an outcome to tell
+    unsure: DocumentItems = ()
+    # Only monitoring runs have an outcome
     if compares:
         outcome, unsure = _read_verdict(files, folder)
     return JobEnd(
@@ -257,8 +269,8 @@ def read_outcome(
     )
 
 
-def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]:
-    """The outcome of a monitoring run, and of which features or metrics nobody can tell, from checks.json."""
+def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, DocumentItems]:
+    """The outcome of a monitoring run, and the features or metrics that may have changed, from checks.json."""
     path = join(folder, CheckResults.FILE_NAME)
     content = files.read(path)
     if content is None:
@@ -268,7 +280,6 @@ def _read_verdict(files: StoredFiles, folder: str) -> tuple[str | None, Entries]
     outcome = None
     if checks.outcome is not None:
         outcome = checks.outcome.value
-    # XCom is a column of Airflow's database, so the list has an end
     return outcome, tuple(unsure[:MAX_LISTED])
 
 
@@ -280,12 +291,11 @@ def _read_published_run(files: StoredFiles, output_path: str) -> Run | None:
     return read_commit(content, join(output_path, CURRENT))
 
 
-def _list_violations(files: StoredFiles, folder: str) -> Entries:
-    """The subject of each violation; all members but its text, whatever their names in the monitor."""
-    # The service's way leaves no file where nothing is violated
+def _list_violations(files: StoredFiles, folder: str) -> DocumentItems:
+    """The first violations, without their texts, which may be long and may have values of the data."""
+    # Without violations there may be no file
     content = files.read(join(folder, VIOLATIONS))
     violations = json.loads(content or b"{}").get("violations", [])
-    # Without the descriptions, which may be long and may repeat values
     return tuple(
         {name: text for name, text in violation.items() if name != "description"}
         for violation in violations[:MAX_LISTED]
@@ -295,7 +305,7 @@ def _list_violations(files: StoredFiles, folder: str) -> Entries:
 def _read_alert(files: StoredFiles, output_path: str) -> str | None:
     """The alert of this run's series; it is stored above the hour folders (docs/reference/alerts.md)."""
     top = output_path.rstrip("/")
-    # Below hour folders the output path is that of a single run
+    # The output path of a run in an hour folder ends with the hour
     if parse_hour_of_path(join(top, MESSAGE)) is not None:
         top = top.rsplit("/", _HOUR_LEVELS)[0]
     path = join(top, Alerts.FILE_NAME)

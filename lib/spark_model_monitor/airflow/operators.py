@@ -1,4 +1,4 @@
-"""The three jobs as tasks: each starts its job in a place, waits for it, and returns its result, with links."""
+"""The three jobs as tasks: each starts its job at a location, waits for it, and returns its result, with links."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class DocumentLink(BaseOperatorLink):
-    """A link called `label` to the document `file` of the run; empty if the run has none."""
+    """A link called `label` to the document `file` of the run; empty if the run doesn't have it."""
 
     def __init__(self, label: str, file: str) -> None:
         self._label = label
@@ -53,9 +53,9 @@ class DocumentLink(BaseOperatorLink):
         return f"_link_{self._file}"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """The link, made where the task ran, when it has ended; Airflow stores it."""
+        """The link. Airflow calls this in the task's process when the task has ended, and stores the result."""
         path = None
-        # A failed task has no outcome and so no link
+        # A failed task has no outcome, and so no link
         if operator.outcome:
             path = operator.outcome.paths.get(self._file)
         if path is None:
@@ -76,7 +76,7 @@ def browser_address(path: str, output_path: str, served_at: str | None = None) -
     output_path: files below it are served at the address `served_at`, if there is one. Otherwise, objects are in S3's
     console, and a local file has its path.
     """
-    # A page served by a web server shows; S3's console only offers a download
+    # A web server shows a page, while S3's console only downloads it
     if served_at is not None:
         return f"{served_at.rstrip('/')}/{quote(path.removeprefix(output_path).lstrip('/'))}"
     parts = urlsplit(path)
@@ -90,29 +90,29 @@ def browser_address(path: str, output_path: str, served_at: str | None = None) -
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAME = 200  # EMR and EMR Serverless accept 256 characters
+MAX_NAME_LENGTH = 200  # characters of a run's name; EMR and EMR Serverless accept 256
 
-NOT_FOR_A_RETRY = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
-"""Statuses of errors that persist until a person fixes them."""
+PERMANENT_FAILURES = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
+"""Exit statuses of errors that a retry can't fix."""
 
 
 class JobOperator(BaseOperator, SkipMixin):
-    """A job as a task.
+    """A job as a task. Its XCom is a `JobEnd`.
 
-    where: the place. dataset_source, output_path, flags: as the job has them (docs/jobs.md), each a template; flags by the
-    option's name with underscores. documents_url: address at which `output_path` is served, for the links. skip_without_data:
-    whether a window without records skips the task instead of failing it.
+    where: the location of the job. dataset_source, output_path, flags: options of the job (docs/jobs.md), each a template; flags
+    by the option's name with underscores. documents_url: address at which `output_path` is served, for the links.
+    skip_without_data: whether a window without records skips the task instead of failing it.
 
-    Gives an `JobEnd` as XCom. Raises BadConfiguration, when the DAG is read, for flags that the task says itself or no job has.
+    Raises BadConfiguration, when the DAG is read, for unknown flags, and for flags that the task sets itself.
     """
 
     JOB: ClassVar[str]
     COMPARES: ClassVar[bool] = False
-    SAYS: ClassVar[tuple[str, ...]] = ("dataset_source", "output_path")
+    ARGUMENT_OPTIONS: ClassVar[tuple[str, ...]] = ("dataset_source", "output_path")
     """Options that arguments of the operator set, by the same names."""
 
-    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {"env_file": "flags=, since the file lies on another machine"}
-    """Options that `flags` can't have either, with their replacement."""
+    REPLACED_OPTIONS: ClassVar[Mapping[str, str]] = {"env_file": "flags=, since the file lies on another machine"}
+    """Further options that `flags` can't have, with what to use instead."""
 
     template_fields: Sequence[str] = ("dataset_source", "output_path", "flags", "documents_url")
     ui_color = "#e8f1f8"
@@ -137,7 +137,7 @@ class JobOperator(BaseOperator, SkipMixin):
         self.skip_without_data = skip_without_data
         self.outcome: JobEnd | None = None
         self._running: places.Running | None = None
-        # Flags may be another task's output, known only when this one runs
+        # Flags may be the output of another task, which is known only when this one runs
         if isinstance(flags, Mapping):
             places.require_free(flags, self._list_taken_options())
 
@@ -148,7 +148,7 @@ class JobOperator(BaseOperator, SkipMixin):
         if requested, AirflowException for any other failure.
         """
         try:
-            # Again, since they may have come from another task
+            # Checked again: the flags may be the output of another task
             places.require_free(self.flags, self._list_taken_options())
             window = self.window(context)
             call = places.JobCall(
@@ -158,13 +158,13 @@ class JobOperator(BaseOperator, SkipMixin):
             files = open_stored_files(call.output_path, location.aws_conn_id)
             status = self._run(location, call, files)
             outcome = read_outcome(files, call.output_path, status, window=window, compares=self.COMPARES)
-        # A retry would find the same configuration; other errors may pass
+        # A retry would fail again with the same configuration, while other errors may be temporary
         except BadConfiguration as error:
             raise AirflowFailException(f"Error: {error}") from error
         except MonitorError as error:
             raise AirflowException(f"Error: {error}") from error
         if isinstance(outcome, RunFailure):
-            raise self._refusal(outcome)
+            raise self._create_exception(outcome)
         self.outcome = outcome
         log.info("%s", outcome.message)
         return self.settle(outcome, context)
@@ -174,8 +174,8 @@ class JobOperator(BaseOperator, SkipMixin):
         return None
 
     def own_flags(self, window: Window | None) -> dict[str, places.FlagValue]:
-        """The flags that the task itself sets."""
-        return {name: getattr(self, name) for name in self.SAYS}
+        """The flags that the task sets itself."""
+        return {name: getattr(self, name) for name in self.ARGUMENT_OPTIONS}
 
     def settle(self, outcome: JobEnd, context: Context) -> dict[str, Json] | None:
         """Decide the task's state; returns its XCom."""
@@ -187,7 +187,7 @@ class JobOperator(BaseOperator, SkipMixin):
             self._running.stop()
 
     def _list_taken_options(self) -> dict[str, str]:
-        return {**{name: f"{name}=" for name in self.SAYS}, **self.SAID_OTHERWISE}
+        return {**{name: f"{name}=" for name in self.ARGUMENT_OPTIONS}, **self.REPLACED_OPTIONS}
 
     def _run(self, location: places.Location, call: places.JobCall, files: StoredFiles) -> int | None:
         self._running = location.find(call)
@@ -202,11 +202,11 @@ class JobOperator(BaseOperator, SkipMixin):
             self._running.stop()
             raise
 
-    def _refusal(self, failure: RunFailure) -> Exception:
-        # A quiet hour is usual for some endpoints, and should not turn a DAG red
+    def _create_exception(self, failure: RunFailure) -> Exception:
+        # Some endpoints have hours without traffic, which are no failure
         if failure.exit_status == ExitStatus.NO_DATA and self.skip_without_data:
             kind: type[Exception] = AirflowSkipException
-        elif failure.exit_status in NOT_FOR_A_RETRY:
+        elif failure.exit_status in PERMANENT_FAILURES:
             kind = AirflowFailException
         else:
             kind = AirflowException
@@ -214,7 +214,7 @@ class JobOperator(BaseOperator, SkipMixin):
 
 
 class BaselineOperator(JobOperator):
-    """The baselining job: a data set -> what later data should be like. dataset_format, analysis_type: as the job has them.
+    """The baselining job: a data set -> constraints on later data. dataset_format, analysis_type: options of the job.
 
     Examples
     --------
@@ -225,7 +225,7 @@ class BaselineOperator(JobOperator):
     """
 
     JOB = "baseline"
-    SAYS = (*JobOperator.SAYS, "dataset_format", "analysis_type")
+    ARGUMENT_OPTIONS = (*JobOperator.ARGUMENT_OPTIONS, "dataset_format", "analysis_type")
     template_fields = (*JobOperator.template_fields, "dataset_format", "analysis_type")
     operator_extra_links = (STATISTICS, CONSTRAINTS, REPORT)
 
@@ -242,8 +242,8 @@ class WindowedOperator(JobOperator):
     Airflow's plain cron schedules. Raises BadConfiguration, when the DAG is read, for values that are not times.
     """
 
-    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
-        **JobOperator.SAID_OTHERWISE,
+    REPLACED_OPTIONS: ClassVar[Mapping[str, str]] = {
+        **JobOperator.REPLACED_OPTIONS,
         **dict.fromkeys(
             ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset"), "lag= and length="
         ),
@@ -251,7 +251,7 @@ class WindowedOperator(JobOperator):
 
     def __init__(self, *, lag: timedelta = timedelta(0), length: timedelta = places.AN_HOUR, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # Checked when the DAG is read, where the error shows in Airflow's list of broken DAGs
+        # Checked when the DAG is read, so that Airflow lists it as broken
         for name, duration in (("lag", lag), ("length", length)):
             if not isinstance(duration, timedelta) or (name == "length" and duration <= timedelta(0)):
                 above = " above 0" if name == "length" else ""
@@ -282,7 +282,7 @@ class MergeOperator(WindowedOperator):
     """
 
     JOB = "merge"
-    SAYS = (*WindowedOperator.SAYS, "ground_truth_source")
+    ARGUMENT_OPTIONS = (*WindowedOperator.ARGUMENT_OPTIONS, "ground_truth_source")
     template_fields = (*WindowedOperator.template_fields, "ground_truth_source")
 
     def __init__(self, *, ground_truth_source: str, **kwargs: Any) -> None:
@@ -306,9 +306,9 @@ class MonitorOperator(WindowedOperator):
 
     JOB = "monitor"
     COMPARES = True
-    SAYS = (*WindowedOperator.SAYS, "dataset_format", "analysis_type", "baseline")
-    SAID_OTHERWISE: ClassVar[Mapping[str, str]] = {
-        **WindowedOperator.SAID_OTHERWISE,
+    ARGUMENT_OPTIONS = (*WindowedOperator.ARGUMENT_OPTIONS, "dataset_format", "analysis_type", "baseline")
+    REPLACED_OPTIONS: ClassVar[Mapping[str, str]] = {
+        **WindowedOperator.REPLACED_OPTIONS,
         "fail_on_violations": "on_violations=",
         "fail_on": "on_violations=",
         "omit_empty_violations": "on_violations=, whose result has the number",
@@ -349,22 +349,22 @@ class MonitorOperator(WindowedOperator):
 
     def settle(self, outcome: JobEnd, context: Context) -> dict[str, Json] | None:
         is_unsure = outcome.outcome == Outcome.CANNOT_TELL.value
-        # The outcome goes out by hand, since a failed task's return value is dropped
+        # Pushed here, because Airflow drops the return value of a failed task
         if is_unsure and self.on_violations is OnViolations.FAIL_IF_UNSURE:
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
             raise AirflowFailException(outcome.message)
         if outcome.violations == 0:
             return outcome.as_xcom()
-        # After the callback the task succeeds; the callback may raise if it shall not
+        # After the callback the task succeeds, unless the callback raises an exception
         if self.on_violations is OnViolations.CALLBACK and self.callback is not None:
             self.callback({**context, "monitoring": outcome})
         elif self.on_violations is not OnViolations.SUCCEED:
-            # these two end in an exception, which discards the XCom
+            # Pushed here, because the exceptions that follow discard the return value
             context["ti"].xcom_push(key="return_value", value=outcome.as_xcom())
             if self.on_violations in (OnViolations.FAIL, OnViolations.FAIL_IF_UNSURE):
                 raise AirflowFailException(f"{outcome.violations} violations: {outcome.message}")
-            # SKIP: the tasks behind are for sound data only
-            skip_behind(self, context)
+            # SKIP_DOWNSTREAM
+            skip_downstream(self, context)
             return None
         return outcome.as_xcom()
 
@@ -374,21 +374,21 @@ class MonitorOperator(WindowedOperator):
         return join(self.output_path, places.get_scheduled_time(window, self.lag).strftime(self.output_folder))
 
 
-def skip_behind(operator: SkipMixin, context: Context) -> None:
+def skip_downstream(operator: SkipMixin, context: Context) -> None:
     """Skip the tasks directly downstream of the running one."""
-    behind = context["task"].get_direct_relatives(upstream=False)
-    operator.skip(context["ti"], [task for task in behind if not task.is_teardown])
+    downstream = context["task"].get_direct_relatives(upstream=False)
+    operator.skip(context["ti"], [task for task in downstream if not task.is_teardown])
 
 
 def get_run_name(context: Context) -> str:
     """The name of a task's run at the job's location: the same in every attempt, and in no other run."""
     ti = context["ti"]
-    # -1 is Airflow's map index of a task that is not mapped
-    parts = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]
-    # Other characters are not allowed in a name at every location of a job
-    name = re.sub(r"[^A-Za-z0-9._/#-]", "-", "/".join(parts))
-    if len(name) <= LONGEST_NAME:
+    # A task that is not mapped has the map index -1
+    ids = [ti.dag_id, ti.task_id, ti.run_id, *([] if ti.map_index in (None, -1) else [str(ti.map_index)])]
+    # Not every location allows other characters in names
+    name = re.sub(r"[^A-Za-z0-9._/#-]", "-", "/".join(ids))
+    if len(name) <= MAX_NAME_LENGTH:
         return name
-    # Cut names of two runs may begin alike; the hash keeps them apart
+    # Shortened names of two runs may be equal, so a hash is added
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"
+    return f"{name[: MAX_NAME_LENGTH - len(digest) - 1]}-{digest}"

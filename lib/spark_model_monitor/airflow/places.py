@@ -49,14 +49,14 @@ def get_run_window(context: Context, *, length: timedelta = AN_HOUR, lag: timede
     end = context.get("data_interval_end")
     # A manual run or one by an asset has an empty interval, or none
     if start is None or end is None or not start < end:
-        # Down to the full hour: captures lie in folders by the hour
+        # Rounded down to the hour, because captures are in folders by the hour
         end = _to_utc(end or _get_run_time(context)).replace(minute=0, second=0, microsecond=0)
         start = end - length
     return Window(_to_utc(start) - lag, _to_utc(end) - lag)
 
 
 def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetime:
-    """The time that names a window's run in folders: the end of its interval.
+    """The scheduled time of a window's run, by which folders are named: the end of its interval.
 
     Source: C1.5, where the folder of a report is the hour at which its run was scheduled.
     """
@@ -65,7 +65,7 @@ def get_scheduled_time(window: Window, lag: timedelta = timedelta(0)) -> datetim
 
 def _get_run_time(context: Context) -> datetime:
     run = context.get("dag_run")
-    # Airflow 3 has runs without a logical date, which have a time to run after
+    # In Airflow 3 a run without a logical date has `run_after`
     time = context.get("logical_date") or getattr(run, "run_after", None)
     if time is None:
         raise BadConfiguration("the DAG run has neither a data interval nor a time; trigger it with a logical date")
@@ -74,7 +74,7 @@ def _get_run_time(context: Context) -> datetime:
 
 
 def _to_utc(time: datetime) -> datetime:
-    """A plain datetime: Airflow's own are pendulum's, whose sums differ when the clocks change."""
+    """A plain datetime in UTC. Airflow's are pendulum's, with another arithmetic around daylight saving changes."""
     return datetime.fromtimestamp(time.timestamp(), tz=timezone.utc)
 
 
@@ -87,8 +87,8 @@ def open_aws_client(service: str, aws_conn_id: str | None) -> BaseClient:
 
 Texts: TypeAlias = Mapping[str, str]  # of options or variables, by name
 SECRETS = {"sink": "MODEL_MONITOR_SINK"}
-"""Options whose text may hold a secret, with the variables that say the same: everybody on a machine sees the arguments of its
-programs. Where the job's environment can be set they go that way."""
+"""Options whose text may be a secret, with their variables. If the job's environment can be set, they are passed by it, because
+everybody on a machine sees the arguments of its programs."""
 
 FlagValue: TypeAlias = "str | float | PurePath | datetime | timedelta | Mapping[str, Json] | Iterable[FlagValue] | None"
 Flags: TypeAlias = Mapping[str, FlagValue]  # by the option's name
@@ -97,8 +97,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def format_flags(flags: Flags) -> dict[str, str]:
-    """Each option's text: numbers and paths as they are, True as true, lists with commas, times and durations in ISO 8601,
-    mappings as JSON. None and blank texts are left out: they mean that the option is not given.
+    """The text of each option: numbers and paths unchanged, True as true, lists with commas, times and durations in ISO 8601,
+    mappings as JSON. None and blank texts are left out: the option is not set.
     """
     texts = {name: _format_value(value) for name, value in flags.items() if value is not None}
     return {name: text for name, text in texts.items() if text.strip()}
@@ -116,17 +116,17 @@ def split_secrets(texts: Texts) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def require_free(flags: Flags, taken: Texts) -> None:
-    """Check that `flags` are options of the jobs, and set nothing that the task itself sets.
+    """Check that `flags` are options of the jobs which the task doesn't set itself.
 
     taken: option -> the operator's argument that sets it. Raises BadConfiguration with a line for each invalid flag.
     """
     errors = []
     for name in flags:
-        # `--start-time` and `start-time` are the usual slips
+        # The usual mistakes are `--start-time` and `start-time`
         if _NAME.fullmatch(str(name)) is None:
             likely = str(name).lstrip("-").replace("-", "_")
             errors.append(f"flags has {name!r}; write the option as docs/jobs.md has it, with underscores: {likely!r}")
-        # Given twice, one of the two would win without a word
+        # An option that is set twice is an error: one of the two would be ignored silently
         elif name in taken:
             errors.append(f"flags has {name!r}, which the task says by {taken[name]}; write that instead")
         elif name not in option_names():
@@ -137,7 +137,7 @@ def require_free(flags: Flags, taken: Texts) -> None:
 
 
 def _format_value(value: FlagValue) -> str:
-    # In lower case, as the jobs read it; str() would write True
+    # str() would write True
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -160,7 +160,7 @@ def format_moment(time: datetime) -> str:
 class JobCall:
     """One run of a job.
 
-    name: of the task's run, the same in every attempt of it, and of no other run. flags: the texts of its options.
+    name: of the task's run: the same in all of its attempts, and unique otherwise. flags: the texts of its options.
     """
 
     job: str
@@ -182,7 +182,7 @@ class Running(Protocol):
     """A job that was started."""
 
     def wait(self) -> int | None:
-        """Its exit status when it has ended, None if unknown in this place; its log lines go to the task's log."""
+        """The exit status when it has ended; None if the location doesn't report it. Its log lines go to the task's log."""
 
     def stop(self) -> None:
         """End it, if it has not ended."""
@@ -190,16 +190,16 @@ class Running(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Location(ABC):
-    """Every text in a place may be a template, since clusters are often created by an earlier task.
+    """Where a job runs. All texts may be templates, because clusters are often created by an earlier task.
 
-    spark_options: words for spark-submit, `("--executor-memory", "4g")`. aws_conn_id: Airflow's connection for results on S3.
+    spark_options: arguments of spark-submit, `("--executor-memory", "4g")`. aws_conn_id: Airflow's connection for results on S3.
     """
 
     spark_options: tuple[str, ...] = ()
     aws_conn_id: str | None = "aws_default"
 
     def fill_templates(self, render: Callable[[Any], Any]) -> Location:
-        """The place with its templates filled in."""
+        """The location with its templates filled in."""
         return replace(self, **{field.name: render(getattr(self, field.name)) for field in fields(self) if field.init})
 
     def find(self, call: JobCall) -> Running | None:
@@ -212,11 +212,11 @@ class Location(ABC):
     def begin(self, call: JobCall) -> Running:
         """Start the job.
 
-        Raises BadConfiguration for an invalid configuration, another MonitorError if the place refuses it.
+        Raises BadConfiguration for an invalid configuration, another MonitorError if the location refuses it.
         """
 
 
-STOPPING_SECONDS = 60  # how long a job may take to leave its message and to stop Spark
+STOPPING_SECONDS = 60  # time for a job to write its message and to stop Spark, before it is killed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +238,7 @@ class LocalSpark(Location):
     environment: Texts = field(default_factory=dict, repr=False)
 
     def begin(self, call: JobCall) -> LocalProcess:
-        # Secrets go by the environment, since a process's arguments are open to all users of the machine
+        # Secrets are passed by the environment: all users of the machine see the arguments of a process
         plain, secret = split_secrets(call.flags)
         words = ["--master", self.master, "--name", call.name, *self.spark_options, call.job, *flag_words(plain)]
         command = [self.python, "-m", "spark_model_monitor.spark.launch.submission", *words]
@@ -273,7 +273,7 @@ class LocalProcess:
     def wait(self) -> int:
         """Its exit status, 128 + N if signal N ended it, as in a shell."""
         assert self._process.stdout is not None
-        # Line by line, so that Airflow shows the log while the job runs
+        # Logged line by line, so that Airflow shows the log while the job runs
         for line in self._process.stdout:
             self.lines.append(line.rstrip())
             log.info("%s", line.rstrip())
@@ -282,17 +282,16 @@ class LocalProcess:
     def stop(self) -> None:
         if self._process.poll() is not None:
             return
-        # The whole group: spark-submit's JVM and its Python workers would otherwise stay
+        # The whole process group, with spark-submit's JVM and its Python workers
         os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(STOPPING_SECONDS)
-        # The job had its time to leave a message and remove its drafts
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
-SIZED_AS_ON = "yarn"  # memory beside the executors' heap is set as for YARN; other clusters ignore the setting
+SIZING_MASTER = "yarn"  # executors' memory is sized as on YARN; other clusters ignore YARN's setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,7 +333,7 @@ class SparkConnection(Location):
         driver = layout.job_file(call.job, layout.root)
         plain, secret = split_secrets(call.flags)
         remarks: list[str] = []
-        settings = {**own_settings(layout, self.columns, SIZED_AS_ON, self.conf, remarks), **self.conf}
+        settings = {**own_settings(layout, self.columns, SIZING_MASTER, self.conf, remarks), **self.conf}
         if self.python:
             python = {"PYSPARK_PYTHON": self.python, "PYSPARK_DRIVER_PYTHON": self.python}
         else:

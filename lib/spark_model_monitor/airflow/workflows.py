@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, SkipMixin, TaskGroup
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from spark_model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_behind
+from spark_model_monitor.airflow.operators import MergeOperator, MonitorOperator, skip_downstream
 from spark_model_monitor.airflow.places import Flags, FlagValue, LocalProcess, Location, format_moment, get_run_window
 from spark_model_monitor.data.records.windows import format_duration, parse_time
 from spark_model_monitor.documents.json_text import Json
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Model quality reads the model's predictions; bias also reads the features. Source: C2
 MERGED_OUTPUT = {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
 MERGED_BOTH = {"sagemakerMergeJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
-"""Model quality reads the model's answers, bias reads the features as well. Source: C2."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitorTask:
     """One monitor of the group.
 
-    task_id: its task's, and the folder of its reports. reads_merged: whether it looks at merged records, not at captures.
-    flags: as the job has them. options: further arguments of `MonitorOperator`, such as on_violations, pool or retries.
+    task_id: of its task, and the name of the folder of its reports. reads_merged: whether it reads merged records instead of
+    captures. flags: options of the job. options: further arguments of `MonitorOperator`, such as on_violations or retries.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class MonitorTask:
 
 
 def data_quality(*, baseline: str | None, flags: Flags | None = None, **options: Any) -> MonitorTask:
-    """Data quality of what was captured. Other data than captures takes a `MonitorOperator` of its own.
+    """Data quality of captures. For other data use a `MonitorOperator`.
 
     Raises BadConfiguration for another format.
 
@@ -127,11 +127,11 @@ def hourly_monitoring(
     group_id: str = "hourly_monitoring",
     **options: Any,
 ) -> TaskGroup:
-    """The tasks of one window: `merge` and behind it the monitors of merged records, beside them those of captures.
+    """The tasks of one window: `merge` with the monitors of merged records downstream, and the monitors of captures.
 
-    output_path: below it lie `merged` and the reports, a folder for each monitor. monitors: any number of them; there is a
-    merge if one reads merged records. lag: how long the labels of a window are waited for; what reads merged records looks at the
-    window that lies so much before the run's interval. options: further arguments of every task.
+    output_path: the folder above `merged` and the reports, a folder for each monitor. monitors: there is a merge if one of them
+    reads merged records. lag: how long to wait for the labels of a window; the merge and its monitors read the window that
+    precedes the run's interval by it. options: further arguments of every task.
 
     Raises BadConfiguration for monitors without a merge that they need, or two of one name.
 
@@ -150,7 +150,7 @@ def hourly_monitoring(
     _require_sound(monitor_tasks, ground_truth)
     merged = join(output_path, "merged")
     with TaskGroup(group_id) as group:
-        # No merge without a monitor that reads its records, even if labels are named
+        # Without a monitor of merged records no merge is needed, even if labels are named
         merging = None
         if ground_truth is not None and any(monitor.reads_merged for monitor in monitor_tasks):
             merging = MergeOperator(
@@ -206,20 +206,28 @@ IN_ALERT = "InAlert"
 LET_THROUGH = "let_through"
 """Key of the XCom with the time at which this task let its downstream tasks run; later runs read it."""
 
-CHALLENGED = ("verdict", "reason", "metric", "rows", "planned_rows", "rows_to_tell", "unfair")  # of challenge.json
+CHALLENGE_MEMBERS = (
+    "verdict",
+    "reason",
+    "metric",
+    "rows",
+    "planned_rows",
+    "rows_to_tell",
+    "unfair",
+)  # of challenge.json
 
 _PROMOTED = re.compile(r": version (?P<version>\S+) counts, run (?P<run_id>\S+)$")
 
 
 class AlertGateOperator(BaseOperator, SkipMixin):
-    """Lets the tasks right behind it run if there is an alert, and none was let through within the cool-down; else skips them.
+    """Runs its direct downstream tasks if there is an alert, unless they ran within the cool-down; otherwise skips them.
 
-    alert: `OK`, `CannotTell` or `InAlert`, a template such as `{{ ti.xcom_pull('monitor')['alert'] }}`; how many of how many
-    windows an alert takes is `datapoints_to_alert` and `evaluation_period` of the monitoring job. cool_down: by the times of the
-    DAG runs, not by the clock, so that a backfill decides as the runs would have then. What was let through counts whatever came
-    of it: a retraining that failed is not tried again every hour.
+    alert: `OK`, `CannotTell` or `InAlert`, a template such as `{{ ti.xcom_pull('monitor')['alert'] }}`; the monitoring job's
+    `datapoints_to_alert` and `evaluation_period` decide when there is an alert. cool_down: counted in the times of the DAG runs,
+    so that a backfill decides as the runs would have decided then. It also begins if the downstream tasks fail: a retraining
+    that failed is not repeated every hour.
 
-    Gives whether it let through.
+    The XCom is whether the tasks run.
 
     Examples
     --------
@@ -240,22 +248,22 @@ class AlertGateOperator(BaseOperator, SkipMixin):
 
     def execute(self, context: Context) -> bool | None:
         now = get_run_window(context).end
-        # Across runs of the DAG: the last one that let through may be days ago
+        # From earlier DAG runs, too: the last time may be days ago
         before = context["ti"].xcom_pull(task_ids=self.task_id, key=LET_THROUGH, include_prior_dates=True)
-        reason = reason_to_stop(self.alert, now, before, self.cool_down)
+        reason = find_reason_to_stop(self.alert, now, before, self.cool_down)
         if reason is None:
             context["ti"].xcom_push(key=LET_THROUGH, value=format_moment(now))
             return True
         log.info("nothing is let through: %s", reason)
-        skip_behind(self, context)
+        skip_downstream(self, context)
         return False
 
 
-def reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: timedelta) -> str | None:
-    """Why no task is let through; None if they are. before: time of the last run that let them through, or None."""
+def find_reason_to_stop(alert: str, now: datetime, before: str | None, cool_down: timedelta) -> str | None:
+    """Why the downstream tasks are skipped; None if they run. before: the time at which they ran last, or None."""
     if alert != IN_ALERT:
         return f"the alert is {alert}"
-    # The cool-down counts in data time, so that a rerun of old hours behaves as they did
+    # Counted in the time of the data, so that a rerun of old hours decides the same
     last = None if before is None else parse_time(before)
     if last is not None and now - last < cool_down:
         return f"the last time was {before}, and the cool-down is {format_duration(cool_down)}"
@@ -284,7 +292,7 @@ class CommandOperator(BaseOperator):
             raise AirflowFailException(f"Error: {error}") from error
         status = self._running.wait()
         lines = self._running.lines or ["it said nothing"]
-        # The last line is the error's sentence
+        # The last line of a failed command is the error's sentence
         if status == ExitStatus.BAD_CONFIGURATION:
             raise AirflowFailException(lines[-1])
         return status, lines
@@ -296,13 +304,13 @@ class CommandOperator(BaseOperator):
 
 
 class ChallengeOperator(CommandOperator, SkipMixin):
-    """Whether a challenger answers better than the champion, by `spark-model-monitor challenge`; the tasks right behind it,
-    such as `PromoteOperator`, run for the verdict `promote` alone and are skipped for others.
+    """Whether a challenger is better than the champion, by `spark-model-monitor challenge`. Its direct downstream tasks, such as
+    `PromoteOperator`, run only for the verdict `promote`; otherwise they are skipped.
 
-    champion, challenger: captures of variants, or tables. output_path: where challenge.json and challenge.html go, one for each
-    trial. flags: as the command has them, with underscores.
+    champion, challenger: captures of variants, or tables. output_path: the folder of challenge.json and challenge.html, another
+    one for each trial. flags: options of the command, with underscores.
 
-    Gives verdict, reason, metric, rows, planned_rows, rows_to_tell and unfair.
+    The XCom has verdict, reason, metric, rows, planned_rows, rows_to_tell and unfair.
 
     Examples
     --------
@@ -327,14 +335,14 @@ class ChallengeOperator(CommandOperator, SkipMixin):
         status, lines = self.run_command(["challenge", self.champion, self.challenger, "--json", *flags])
         if status:
             raise AirflowException(f"the comparison failed: {lines[-1]} (exit status {status})")
-        # The log may precede the document, whose brace begins a line of its own
+        # The log precedes the JSON document, which begins with a line of its own
         document = json.loads("\n".join(lines[lines.index("{") :]))
-        outcome = {name: document[name] for name in CHALLENGED}
+        outcome = {name: document[name] for name in CHALLENGE_MEMBERS}
         if outcome["verdict"] != "promote":
             log.info("nothing is promoted: %s, %s", outcome["verdict"], outcome["reason"])
-            # a skip is an exception, which discards the XCom
+            # Pushed here, because a skip is an exception, which discards the return value
             context["ti"].xcom_push(key="return_value", value=outcome)
-            skip_behind(self, context)
+            skip_downstream(self, context)
         return outcome
 
 

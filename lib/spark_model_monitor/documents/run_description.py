@@ -145,21 +145,27 @@ class RunDescription(
     foreign={"features": "a statistics.json or constraints.json"},
     nullable=OF_EVERY_RUN,
 ):
-    """run.json.
+    """run.json: which run it is, what it was compared with, and how it ended.
 
-    model: its endpoint.
-    settings: the thresholds and methods that judged the run, or that it suggests.
-    rows: rows of data, None if a merged run doesn't know.
-    violations, outcome: None if nothing was judged.
-    product: the release that wrote it; run ids don't depend on it.
-    read_by: the job's options for reading the data, given or recognised.
-    deequ: the version of Deequ that evaluated the states, None if their own formulas did; run ids don't depend on it
-        either.
-    expectations: the sha256 that identifies the rules; None without rules.
-    data: the name of the data set; absent if it has none.
-    baseline: None without one.
-    outputs: why an output besides the run's files failed, by its option, or `alerts`; added afterwards, None if all
-        were written.
+    Attributes
+    ----------
+        version: Of the document's layout.
+        job: baseline, monitor or merge-states.
+        analysis_type: Which monitor it is.
+        window: None for data without times.
+        model: The name of its endpoint.
+        schedule: The name of its schedule.
+        baseline_run_id: None without a baseline, or if that was no run of ours.
+        product: The release that wrote it; run ids don't depend on it.
+        settings: The thresholds and methods that judged the run, or that it suggests.
+        rows: Rows of data; None if a merged run doesn't know.
+        violations, outcome: None if nothing was judged.
+        read_by: The job's options for reading the data, set or recognised.
+        deequ: The version of Deequ that evaluated the states; None if their own formulas did. Run ids don't depend on it.
+        expectations: The sha256 that identifies the user's rules; None without rules.
+        data: The name of the data set; None if it has none.
+        baseline: The location of the baseline.
+        outputs: Why an output besides the run's files failed, by its option, or `alerts`; added afterwards. None if none did.
     """
 
     version: Count = 1

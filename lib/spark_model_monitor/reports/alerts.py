@@ -1,9 +1,9 @@
 """Alerts: where `--sink` sends them, when each sink is due, and the history of windows that decides.
 
-There is an alert if n of the last m monitored windows had violations; without one, a last window that can't tell whether
-something changed has a state of its own. The history of runs in
-hour folders (`…/yyyy/mm/dd/hh`) is stored above them, the history of any other output path in it. A rerun replaces the
-entry of its window, so it changes nothing. A failed delivery to one sink doesn't keep the report from the others.
+There is an alert if n of the last m monitored windows had violations. Without one, there is a state of its own if the last
+window can't tell whether something changed. For runs in hour folders (`…/yyyy/mm/dd/hh`) the history is stored above these
+folders; for any other output path it is stored in that path. A rerun replaces its window. If one sink fails, the others still
+get the report.
 """
 
 from __future__ import annotations
@@ -81,12 +81,12 @@ def read_destinations(text: str) -> tuple[SinkDestination, ...]:
 
     Raises ValueError for the first invalid one, with what to write instead.
     """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    return tuple(dict.fromkeys(_read(part, position) for position, part in enumerate(parts, start=1)))
+    texts = [destination.strip() for destination in text.split(",") if destination.strip()]
+    return tuple(dict.fromkeys(_read_destination(text, position) for position, text in enumerate(texts, start=1)))
 
 
-def _read(text: str, position: int) -> SinkDestination:
-    """One destination. Errors don't repeat invalid text: it may be a URL with a secret in it, or part of one."""
+def _read_destination(text: str, position: int) -> SinkDestination:
+    """One destination. Errors don't repeat invalid text, which may be a URL with a secret."""
     name, _, target = text.partition(":")
     if name in CHAT_SERVICES:
         raise ValueError(f"names no sink at place {position}; apprise has {name}: write apprise:{name}://…")
@@ -116,7 +116,7 @@ def deliver(report: Report, destinations: Iterable[SinkDestination], environment
         try:
             send = partial(destination.sink, report, destination.target, environment)
             run_within(environment.whole_seconds, send)
-        # Before the other errors: a sink that hangs must not hold up the rest, nor the run
+        # A sink that hangs must not hold up the others, nor the run
         except TimeoutError:
             late = f"its server had not answered after {environment.whole_seconds:g} s"
             failures.append(f"the sink {destination.name} was not notified: {late}")
@@ -131,11 +131,11 @@ def deliver(report: Report, destinations: Iterable[SinkDestination], environment
     return Delivery(tuple(reached), tuple(failures))
 
 
-MAX_WINDOWS = 100  # the largest EvaluationPeriod. Source: C10e.
-
-MAX_TRANSITIONS = 100
-
-MAX_MISSED = 24  # changes that could not be sent to a sink, kept until it is reachable
+MAX_WINDOWS = 100  # windows in the history: the largest EvaluationPeriod. Source: C10e
+MAX_TRANSITIONS = 100  # changes of the alert in the history
+MAX_MISSED_CHANGES = 24  # changes that a sink missed, which it gets when it is reachable again
+MIN_WINDOWS = 3  # earlier windows with a number of records, for an expected number
+_HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
 
 
 @value_class
@@ -152,15 +152,13 @@ class AlertRule:
         """How many of the last windows had violations: new ones, or alarms that continue."""
         are_violated: list[bool] = []
         for window in windows:
-            # An alarm that people know of prolongs an alert but doesn't begin one
+            # A recurring alarm continues an alert, but doesn't begin one
             continues = bool(are_violated) and are_violated[-1]
             are_violated.append(window.violations > 0 and (continues or not window.recurring))
         return sum(are_violated[-self.evaluation_period :])
 
     def status(self, windows: Sequence[MonitoredWindow]) -> AlertStatus:
-        """Whether there is an alert, even if there are fewer windows than the evaluation period; if there is none,
-        whether the last window could tell.
-        """
+        """The alert's status, also if there are fewer windows than the evaluation period."""
         if self.violated(windows) >= self.datapoints_to_alert:
             return AlertStatus.IN_ALERT
         if windows and windows[-1].outcome is Outcome.CANNOT_TELL:
@@ -169,13 +167,13 @@ class AlertRule:
 
 
 def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -> Alerts:
-    """The alerts after a window was monitored, the first time or again; remembers which sinks have its numbers."""
-    # The same run again: sinks that have its numbers must not add them twice
+    """The alerts after a window was monitored, for the first time or again."""
+    # If the same run is repeated, sinks that have its numbers already must not get them twice
     before = next((window for window in alerts.windows if window.window == monitored.window), None)
     if before is not None and before.run_id == monitored.run_id:
         monitored = monitored.model_copy(update={"notified": before.notified})
     other_windows = [window for window in alerts.windows if window.window != monitored.window]
-    # By the windows' time, since a catch-up runs old windows after new ones
+    # Sorted by the windows' time, because a catch-up runs old windows after new ones
     windows = tuple(sorted([*other_windows, monitored], key=lambda window: window.time)[-MAX_WINDOWS:])
     status = rule.status(windows)
     transitions = alerts.transitions
@@ -188,15 +186,15 @@ def record_window(alerts: Alerts, monitored: MonitoredWindow, rule: AlertRule) -
 
 
 def is_due(to: SinkDestination, alerts: Alerts, window: MonitoredWindow, traffic: AlertStatus, *, every: bool) -> bool:
-    """Whether a destination gets a report of the window, which `alerts` already contains. every: what `every` says.
+    """Whether a destination gets a report of the window, which `alerts` already contains. every: the option `every`.
 
-    Series of numbers are due in every run, but not twice for the same run if they add up. A message is due if the last
-    one to this destination had a different status of the alert, or of the traffic (OK if none was sent); or if one has
-    failed since: an alert that has come and gone is reported too.
+    Series of numbers are due in every run, but not twice for the same run if numbers that are sent twice count twice. A message
+    is due if the last message to this destination had another status of the alert or of the traffic (OK if there was none), or
+    if a message has failed since: an alert that has begun and ended meanwhile is also reported.
     """
     if to.every_run:
         return not (to.adds_up and _has_numbers(alerts, window.window, to.key))
-    # A window that is caught up later isn't the one to report missed changes with
+    # Missed changes are reported with the newest window, and not with an old one that is caught up
     is_newest = window.time == max(window.time for window in alerts.windows)
     is_news = alerts.find_last_status(to.key) is not alerts.status or (is_newest and bool(alerts.find_missed(to.key)))
     return every or is_news or has_traffic_changed(to, alerts, traffic)
@@ -215,13 +213,13 @@ def record_delivery(
     missed: Sequence[SinkDestination] = (),
 ) -> Alerts:
     """The alerts after `reached` got the report of the window, and `missed` did not."""
-    now = [Notified(sink=to.key, status=alerts.status) for to in reached if not to.every_run]
-    turned = [f"{to.key}:traffic" for to in reached if has_traffic_changed(to, alerts, traffic)]
-    now += [Notified(sink=sink, status=traffic) for sink in turned]
-    now += [_record_missed(alerts, window, to.key) for to in missed if not to.every_run]
-    names = {notified.sink for notified in now}
+    updates = [Notified(sink=to.key, status=alerts.status) for to in reached if not to.every_run]
+    traffic_sinks = [f"{to.key}:traffic" for to in reached if has_traffic_changed(to, alerts, traffic)]
+    updates += [Notified(sink=sink, status=traffic) for sink in traffic_sinks]
+    updates += [_record_missed(alerts, window, to.key) for to in missed if not to.every_run]
+    names = {notified.sink for notified in updates}
     other_sinks = [notified for notified in alerts.notifications if notified.sink not in names]
-    # What adds up must not be sent again in a repeated run, whose file then is the same
+    # The window records which sinks have its numbers, so that a repeated run doesn't send them again
     with_numbers = [to.key for to in reached if to.adds_up]
     windows = []
     for recorded in alerts.windows:
@@ -229,7 +227,7 @@ def record_delivery(
             notified_sinks = dict.fromkeys((*recorded.notified, *with_numbers))
             recorded = recorded.model_copy(update={"notified": tuple(notified_sinks)})
         windows.append(recorded)
-    return alerts.model_copy(update={"notifications": (*other_sinks, *now), "windows": tuple(windows)})
+    return alerts.model_copy(update={"notifications": (*other_sinks, *updates), "windows": tuple(windows)})
 
 
 def _record_missed(alerts: Alerts, window: MonitoredWindow, sink: str) -> Notified:
@@ -238,9 +236,9 @@ def _record_missed(alerts: Alerts, window: MonitoredWindow, sink: str) -> Notifi
     # A repeated run of the window replaces what it missed
     before = [transition for transition in alerts.find_missed(sink) if transition.window != window.window]
     in_order = sorted([*before, missed], key=lambda transition: transition.time)
-    # Of several windows with one status only the first was a change
+    # Consecutive windows with the same status are one change, in the first of them
     changes = [next(transitions) for _, transitions in groupby(in_order, key=lambda transition: transition.status)]
-    return Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MAX_MISSED:]))
+    return Notified(sink=sink, status=alerts.find_last_status(sink), missed=tuple(changes[-MAX_MISSED_CHANGES:]))
 
 
 def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
@@ -248,7 +246,7 @@ def _has_numbers(alerts: Alerts, name: str, sink: str) -> bool:
 
 
 def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextManager[Lease]:
-    """Inside this context no other run changes the alerts; required for reading them and writing them back changed.
+    """A context in which no other run changes the alerts. Needed by code that reads, changes and writes them.
 
     Raises as `lease.holding`.
     """
@@ -259,8 +257,7 @@ def open_alerts(output_path: str, wait: timedelta = WAIT) -> AbstractContextMana
 def read_alerts(output_path: str) -> Alerts:
     """The alerts of the runs that `output_path` belongs to; empty if no run was monitored there.
 
-    An invalid file is left aside with a warning, and a new history begins.
-    Raises BadInput if it can't be read.
+    If the file is damaged, there is a warning, and a new history begins. Raises BadInput if it can't be read.
     """
     path = resolve_alerts_path(output_path)
     if not is_there(path):
@@ -287,29 +284,24 @@ def resolve_alerts_path(output_path: str) -> str:
     return join(hours["top"] if hours else output_path, Alerts.FILE_NAME)
 
 
-MIN_WINDOWS = 3  # how many earlier windows must be known before anything is called usual
-_HOUR = slice(11, 13)  # of 2026-01-31T22:00:00Z
-
-
 def estimate_usual_records(earlier: Sequence[MonitoredWindow], time: str) -> float | None:
     """The median number of records of the earlier windows that ended at the same hour of the day as `time`.
 
-    Of all earlier windows if there are fewer than `MIN_WINDOWS` at that hour; None if all are fewer, too.
+    If fewer than `MIN_WINDOWS` ended at that hour, the median of all earlier windows; None if these are too few, too.
     """
     counted = [(window.time[_HOUR], window.records) for window in earlier if window.records is not None]
     at_that_hour = [records for hour, records in counted if hour == time[_HOUR]]
-    # Traffic follows the clock, so the same hour says more than the whole day
+    # Traffic depends on the hour of the day
     for record_counts in (at_that_hour, [records for _, records in counted]):
         if len(record_counts) >= MIN_WINDOWS:
             return float(median(record_counts))
     return None
 
 
-def judge_traffic(monitored: MonitoredWindow, usual_count: float | None, least_share: float | None) -> AlertStatus:
-    """InAlert if the window has less than this share of the usual records; OK if that or the share is unknown."""
-    if monitored.records is None or usual_count is None or least_share is None:
+def judge_traffic(monitored: MonitoredWindow, usual_count: float | None, min_share: float | None) -> AlertStatus:
+    """InAlert if the window has less than this share of the usual number of records; OK if one of the three is unknown."""
+    if monitored.records is None or usual_count is None or min_share is None:
         return AlertStatus.OK
-    # A share, not a number: endpoints differ by orders of magnitude
-    if monitored.records < least_share * usual_count:
+    if monitored.records < min_share * usual_count:
         return AlertStatus.IN_ALERT
     return AlertStatus.OK

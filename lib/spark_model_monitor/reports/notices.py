@@ -41,8 +41,8 @@ COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"  # the service's name for 
 class AlertReport:
     """The state of the alert after the run.
 
-    changed: whether this run changed it. violated: how many of the last `evaluation_period` windows had violations;
-    an alert needs `datapoints_to_alert`.
+    status: OK, CannotTell or InAlert. changed: whether this run changed it. violated: how many of the last `evaluation_period`
+    windows had violations; an alert needs `datapoints_to_alert`.
     """
 
     status: AlertStatus
@@ -54,7 +54,7 @@ class AlertReport:
 
 @value_class
 class Notice:
-    """A message about the monitoring itself. kind: one of the words above. text: the sentence that people read."""
+    """A message about the monitoring itself. kind: one of the constants above. text: the sentence that people read."""
 
     kind: str
     text: str
@@ -62,10 +62,14 @@ class Notice:
 
 @value_class
 class ReportedRun:
-    """The run of a report; without a `run_id` there was none, and only notices about a schedule are reported.
+    """The run of a report; without a `run_id` there was none, and the report has only notices about a schedule.
 
-    analysis_type: which monitor. endpoint, schedule: None outside one. data: the name of the data set. start, end: the
-    window; None if the whole source was read.
+    Attributes
+    ----------
+        analysis_type: Which monitor it is.
+        endpoint, schedule: None if there is none.
+        data: The name of the data set.
+        start, end: The window; None if the whole source was read.
     """
 
     analysis_type: str
@@ -84,19 +88,24 @@ class ReportedRun:
 
 @value_class
 class ReportedVerdict:
-    """What a run says of its window.
+    """The verdict of a run on its window.
 
-    violations: their number. worst: at most `MAX_VIOLATIONS` of them as in constraint_violations.json, the worst first.
-    alarms: at most `MAX_VIOLATIONS` as text, the largest first. alarm_count: number of all alarms. said: the sentence of
-    the run's page. outcome: of the run, None if nothing was judged. unsure: the features or metrics of which nobody can
-    tell whether they changed.
+    Attributes
+    ----------
+        violations: Number of violations.
+        worst: At most `MAX_VIOLATIONS` of them as in constraint_violations.json, the worst first.
+        alarms: At most `MAX_VIOLATIONS` as text, the largest first.
+        alarm_count: Number of all alarms.
+        headline: The sentence of the run's page.
+        outcome: None if nothing was judged.
+        unsure: The features or metrics that may have changed.
     """
 
     violations: int = 0
     worst: tuple[Mapping[str, Json], ...] = ()
     alarms: tuple[str, ...] = ()
     alarm_count: int = 0
-    said: Headline | None = None
+    headline: Headline | None = None
     outcome: Outcome | None = None
     unsure: tuple[FeatureOutcome, ...] = ()
 
@@ -125,11 +134,16 @@ NO_VERDICT = ReportedVerdict()  # of a report without a run
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What sinks send of a monitoring run, or of a schedule without runs.
+    """What sinks send about a monitoring run, or about a schedule without a run.
 
-    time: of the report. notices: messages besides the alert. namespace: the last part of the service's own namespace for
-    its metrics; None if there is none. metrics: as CloudWatch's objects (C9.1). paths: full paths of the run's files, by
-    kind. page: renders the page without values of the data, for sinks that send it; None if the run's own may be sent.
+    Attributes
+    ----------
+        time: Of the report.
+        namespace: The last component of the service's namespace for its metrics; None if there is none.
+        paths: Full paths of the run's files, by kind.
+        metrics: As CloudWatch's objects (C9.1).
+        notices: Messages besides the alert.
+        page: Renders the page without values of the data, for sinks that send it; None if the run's page may be sent.
     """
 
     run: ReportedRun
@@ -155,7 +169,7 @@ class Report:
         parts = (
             *(run.analysis_type, run.endpoint, run.schedule, window, run.run_id, self.alert.status.value),
             *(notice.kind for notice in self.notices),
-            # Without a run nothing else differs between two notices of one kind
+            # Without a run, two notices of one kind differ in their time only
             *(() if self.is_of_a_run else (self.time.isoformat(),)),
         )
         return sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:32]
@@ -169,7 +183,7 @@ def select_worst(
     `documents.check_results.compute_severity` says how bad; a monitor without an outcome for each violation keeps their order.
     """
     violated = [outcome for outcome in outcomes if outcome.is_violated]
-    # Without one outcome for each violation nothing says which belong together
+    # Outcomes and violations can be matched only if there are as many of both
     if len(violated) != len(violations):
         return tuple(violations[:MAX_VIOLATIONS])
     order = sorted(range(len(violations)), key=lambda index: -compute_severity(violated[index]))
@@ -201,17 +215,17 @@ def write_headline(report: Report) -> str:
     """One line: the state of the alert, its model, the number of violations, and the notices."""
     verdict = report.verdict
     run = report.run
-    noted = "; ".join(notice.text for notice in report.notices)
-    # Only notices: there is no verdict that could lead the line
+    notices = "; ".join(notice.text for notice in report.notices)
+    # Without a run there are only notices
     if not report.is_of_a_run:
-        return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_name_owner(report)}, {noted}")
+        return printable(f"{', '.join(notice.kind for notice in report.notices)}: {_name_owner(report)}, {notices}")
     violation_count = format_noun_count(verdict.violations, "violation")
     line = f"{report.alert.status.value}: {_name_owner(report)}, {violation_count}"
     if run.start and run.end:
         line += f" from {format_moment(run.start)} to {format_moment(run.end)}"
-    if verdict.said is not None:
-        line += f": {verdict.said.text}"
-    return printable(f"{line}; {noted}" if noted else line)
+    if verdict.headline is not None:
+        line += f": {verdict.headline.text}"
+    return printable(f"{line}; {notices}" if notices else line)
 
 
 def write_text(report: Report) -> str:
@@ -221,23 +235,23 @@ def write_text(report: Report) -> str:
     if not report.is_of_a_run:
         return "\n".join([write_headline(report), "", *path_lines]) + "\n"
     alert = report.alert
-    turned = "as before"
+    change = "as before"
     if alert.changed:
-        turned = "changed by this run"
+        change = "changed by this run"
     lines = [
         write_headline(report),
-        f"The alert is {alert.status.value}, {turned}: {alert.violated} of the last {alert.evaluation_period} windows had "
+        f"The alert is {alert.status.value}, {change}: {alert.violated} of the last {alert.evaluation_period} windows had "
         f"violations, {alert.datapoints_to_alert} make an alert.",
         "",
-        # The page's own sentence, so that mail and page say the same
-        *([printable(str(verdict.said)), ""] if verdict.said is not None else []),
+        # The sentence of the page, so that mail and page say the same
+        *([printable(str(verdict.headline)), ""] if verdict.headline is not None else []),
         *(f"- {printable(alarm)}" for alarm in verdict.alarms),
     ]
     if verdict.alarm_count > len(verdict.alarms):
         lines.append(f"and {verdict.alarm_count - len(verdict.alarms):,} more")
     # Why, below what happened
-    if verdict.said is not None and verdict.said.detail:
-        lines += ["", printable(verdict.said.detail)]
+    if verdict.headline is not None and verdict.headline.detail:
+        lines += ["", printable(verdict.headline.detail)]
     lines += ["", *path_lines, f"run: {report.run.run_id}"]
     return "\n".join(lines) + "\n"
 
@@ -246,8 +260,8 @@ def create_document(report: Report) -> dict[str, Json]:
     """The report as a JSON object; docs/reference/alerts.md describes its members. Chat servers show `text`."""
     verdict = report.verdict
     run = report.run
-    sentence = verdict.said or Headline("")
-    # The first features or metrics of which nobody can tell
+    sentence = verdict.headline or Headline("")
+    # The first features or metrics that may have changed
     first_unsure = [
         {"name": feature.name, "reason": feature.reason, "advice": feature.advice}
         for feature in verdict.unsure[:MAX_VIOLATIONS]
@@ -256,7 +270,7 @@ def create_document(report: Report) -> dict[str, Json]:
         "version": VERSION,
         # The only member that chat servers show, so it has to make sense alone
         "text": write_headline(report)
-        + (f"; the largest: {printable(verdict.largest)}" if verdict.largest and not verdict.said else ""),
+        + (f"; the largest: {printable(verdict.largest)}" if verdict.largest and not verdict.headline else ""),
         "headline": sentence.text or None,
         "next_step": sentence.next_step or None,
         "analysis_type": run.analysis_type,

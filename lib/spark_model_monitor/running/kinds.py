@@ -1,7 +1,7 @@
-"""The kinds of monitoring, one record each: its monitor, how a configuration makes one, and the reader of its data.
+"""The kinds of monitoring: for each, its monitor class, the monitor of a configuration, and the reader of its data.
 
-A new kind is a package of `monitors/` with a class that fits the protocol, and a record here. A run needs one of them:
-the modules of a kind are imported on first use.
+A new kind is a package of `monitors/` with a class that fits the protocol, and a record here. The modules of a kind are
+imported on first use, because a run needs only one.
 """
 
 from __future__ import annotations
@@ -32,15 +32,19 @@ log = logging.getLogger(__name__)
 class MonitoringKind:
     """One kind of monitoring.
 
-    monitor_class: its monitor, `module:class` of `monitors/`. monitor: makes the one of a job's configuration. reader:
-    `module:function` of `inputs/`, which reads the configured data set in the form that this kind needs. of_state: the
-    monitor that makes documents from a sum of states, by the class and the output path of the first of its runs.
+    Attributes
+    ----------
+        monitor_class: Its monitor, `package:class` of `monitors/`.
+        create: The monitor of a job's configuration.
+        reader: `module:function` of `inputs/`, which reads the configured data set in the form that this kind needs.
+        create_for_state: The monitor that makes documents from a sum of states: from the class, the output path of the first
+            run, and the sum.
     """
 
     monitor_class: str
-    monitor: Callable[[JobConfig], Monitor]
+    create: Callable[[JobConfig], Monitor]
     reader: str
-    of_state: Callable[[Any, str, Any], Monitor] = lambda monitor, *_: monitor()
+    create_for_state: Callable[[Any, str, Any], Monitor] = lambda monitor, *_: monitor()
 
     @property
     def type(self) -> Any:
@@ -56,7 +60,7 @@ class MonitoringKind:
         return dataset
 
 
-LIMITS_AND_METHODS = (
+DATA_QUALITY_OPTIONS = (
     "datatype_check_threshold",
     "domain_content_threshold",
     "comparison_threshold",
@@ -64,18 +68,18 @@ LIMITS_AND_METHODS = (
     "categorical_comparison_threshold",
     "categorical_drift_method",
 )
-"""Settings of data quality that a flag sets; without the flag, they are the suggested ones."""
+"""Options that are settings of data quality; if one is not set, the default of `MonitoringSettings` counts."""
 
 
-def _data_quality(config: JobConfig) -> Monitor:
+def _create_data_quality(config: JobConfig) -> Monitor:
     """Types, completeness, domains and distributions of the features."""
     from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 
-    # None without the flag: the settings' own default counts then
-    flags = {name: getattr(config, name) for name in LIMITS_AND_METHODS}
+    # An option that is not set is None
+    options = {name: getattr(config, name) for name in DATA_QUALITY_OPTIONS}
     return DataQualityMonitor(
         settings=MonitoringSettings(
-            **{name: value for name, value in flags.items() if value is not None},
+            **{name: value for name, value in options.items() if value is not None},
             verdicts=Verdicts.NONE if config.replays_service else Verdicts.CALIBRATED,
             false_alarm_budget=config.false_alarm_budget,
             rows=config.rows,
@@ -97,8 +101,8 @@ def _data_quality(config: JobConfig) -> Monitor:
     )
 
 
-def _model_quality(config: JobConfig) -> Monitor:
-    """How good predictions are, once it is known what really happened."""
+def _create_model_quality(config: JobConfig) -> Monitor:
+    """How good predictions are, by their labels."""
     from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
     from spark_model_monitor.running.inputs.job_measures import outcome_plan
 
@@ -113,12 +117,12 @@ def _model_quality(config: JobConfig) -> Monitor:
     )
 
 
-def _estimated_quality(config: JobConfig) -> Monitor:
-    """How good predictions are likely to be, before it is known what really happened."""
+def _create_estimated_quality(config: JobConfig) -> Monitor:
+    """How good predictions are likely to be, before there are labels."""
     from spark_model_monitor.monitors.model_quality.estimated.monitor import EstimatedQualityMonitor
     from spark_model_monitor.running.inputs.job_measures import outcome_plan
 
-    # Nothing could be compared with the service's verdict
+    # The service has no such monitor whose numbers could be replayed
     if config.replays_service:
         raise BadConfiguration("the service has no ESTIMATED_QUALITY; leave out --compat service")
     return EstimatedQualityMonitor(
@@ -130,8 +134,8 @@ def _estimated_quality(config: JobConfig) -> Monitor:
     )
 
 
-def _bias(config: JobConfig) -> Monitor:
-    """How a model, and the data it learns from, treat a sensitive group beside the rest."""
+def _create_bias(config: JobConfig) -> Monitor:
+    """How a model, and the data it learns from, treat a sensitive group compared with the rest."""
     from spark_model_monitor.monitors.bias.monitor import BiasMonitor
     from spark_model_monitor.running.inputs.job_measures import bias_measures, bias_tolerances
 
@@ -140,54 +144,57 @@ def _bias(config: JobConfig) -> Monitor:
     )
 
 
-def _explainability(config: JobConfig) -> Monitor:
-    """Which features move a model's answers, and whether that changes."""
+def _create_explainability(config: JobConfig) -> Monitor:
+    """Which features influence a model's predictions, and whether that changes."""
     from spark_model_monitor.monitors.explainability.monitor import ExplainabilityMonitor
     from spark_model_monitor.running.inputs.job_measures import attribution_measures, attribution_tolerances
 
     return ExplainabilityMonitor(attribution_measures(config), attribution_tolerances(config))
 
 
-def _data_quality_monitor_of_state(monitor: Any, path: str, profile: Any) -> Monitor:
+def _create_data_quality_for_state(monitor_class: Any, path: str, profile: Any) -> Monitor:
     from spark_model_monitor.reports.history import baselines
 
     constraints = baselines.read_run_baseline(path).constraints
-    # Which features are predictions is in the constraints alone, and not in a state
-    named = tuple(feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION)
-    data_quality_monitor: Monitor = monitor(settings=constraints.monitoring, predictions=named)
-    return data_quality_monitor
+    # Only the constraints say which features are predictions
+    predictions = tuple(feature.name for feature in constraints.features if feature.role is FeatureRole.PREDICTION)
+    monitor: Monitor = monitor_class(settings=constraints.monitoring, predictions=predictions)
+    return monitor
 
 
 KINDS = {
     AnalysisType.DATA_QUALITY: MonitoringKind(
-        "data_quality:DataQualityMonitor", _data_quality, "features:read_features", _data_quality_monitor_of_state
+        "data_quality:DataQualityMonitor",
+        _create_data_quality,
+        "features:read_features",
+        _create_data_quality_for_state,
     ),
     AnalysisType.MODEL_QUALITY: MonitoringKind(
         "model_quality:ModelQualityMonitor",
-        _model_quality,
+        _create_model_quality,
         "data_sets:read_outcomes",
-        of_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
+        create_for_state=lambda monitor, _, outcomes: monitor(outcomes.plan),
     ),
-    AnalysisType.MODEL_BIAS: MonitoringKind("bias:BiasMonitor", _bias, "data_sets:read_bias"),
+    AnalysisType.MODEL_BIAS: MonitoringKind("bias:BiasMonitor", _create_bias, "data_sets:read_bias"),
     AnalysisType.MODEL_EXPLAINABILITY: MonitoringKind(
         "explainability:ExplainabilityMonitor",
-        _explainability,
+        _create_explainability,
         "data_sets:read_explained",
     ),
     AnalysisType.ESTIMATED_QUALITY: MonitoringKind(
         "model_quality.estimated:EstimatedQualityMonitor",
-        _estimated_quality,
+        _create_estimated_quality,
         "data_sets:read_predictions",
-        of_state=lambda monitor, _, state: monitor(state.predictions.plan),
+        create_for_state=lambda monitor, _, state: monitor(state.predictions.plan),
     ),
 }
 
 
 def monitor_of_state(path: str, state: State) -> Monitor:
     """The monitor that makes documents from a sum of states. path: the output of the first of its runs."""
-    # The exact class: states of kinds may inherit from one another
+    # The exact class, because one kind's state may inherit from another's
     kind = next(kind for kind in KINDS.values() if kind.type.STATE is type(state))
-    return kind.of_state(kind.type, path, state)
+    return kind.create_for_state(kind.type, path, state)
 
 
 def monitor_types() -> Iterator[Any]:
@@ -200,7 +207,7 @@ def monitor_for(config: JobConfig) -> Monitor:
 
     Raises BadConfiguration if there is none for its `analysis_type`.
     """
-    return KINDS[config.analysis_type].monitor(config)
+    return KINDS[config.analysis_type].create(config)
 
 
 def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | None = None) -> Dataset:
@@ -214,7 +221,7 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
     started = time.monotonic()
     warn_of_unused_options(config)
     dataset = KINDS[config.analysis_type].read(engine, config, baseline)
-    # On Spark, opening very many small files needs other settings
+    # Spark opens very many small files faster with other settings
     engine.implementation(before_many_files)(engine, len(dataset.files))
     size = sum(file.size_bytes for file in dataset.files)
     log.info(
@@ -228,4 +235,4 @@ def read_source(engine: Engine, config: JobConfig, baseline: StoredBaseline | No
 
 
 def before_many_files(engine: Engine, files: int) -> None:
-    """Prepares an engine for opening this many files; by default nothing."""
+    """Prepares an engine for opening this many files. The default does nothing; Spark has its own implementation."""

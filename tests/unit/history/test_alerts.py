@@ -7,7 +7,7 @@ import pytest
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.reports.alerts import (
-    MAX_MISSED,
+    MAX_MISSED_CHANGES,
     AlertRule,
     is_due,
     read_alerts,
@@ -175,14 +175,14 @@ def test_an_alert_that_came_and_went_while_a_sink_failed_is_due_until_it_is_repo
 
 
 def test_what_a_sink_missed_is_kept_once_a_change_and_not_for_ever():
-    alerts = after([2, 0] * MAX_MISSED)
+    alerts = after([2, 0] * MAX_MISSED_CHANGES)
     for window in (*alerts.windows, alerts.windows[-1]):
         status = IN_ALERT if window.violations else "OK"
         at_the_time = alerts.model_copy(update={"status": AlertStatus(status)})
         alerts = record_delivery(at_the_time, window, AlertStatus.OK, [], [FIRST])
 
     assert [missed.window for missed in alerts.find_missed(FIRST.key)] == [
-        window.window for window in alerts.windows[-MAX_MISSED:]
+        window.window for window in alerts.windows[-MAX_MISSED_CHANGES:]
     ]
 
 

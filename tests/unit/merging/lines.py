@@ -54,8 +54,8 @@ def truth_rows(root: Path, **options) -> list[pa.RecordBatch]:
     arrays = [rank for (rank,) in counts_in(batches).of(ARRAY_FILES)]
     if not arrays:
         return batches
-    batches = list(GroundTruth(task.places, apart=arrays, **options)(read_batches(root)))
-    whole_task = GroundTruth(task.places, whole_files=True, **options)
+    batches = list(GroundTruth(task.locations, array_files=arrays, **options)(read_batches(root)))
+    whole_task = GroundTruth(task.locations, whole_files=True, **options)
     return [
         *batches,
         *whole_task(batch for rank, batch in enumerate(read_batches(root, whole_files=True)) if rank in arrays),

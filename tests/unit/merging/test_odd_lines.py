@@ -62,7 +62,7 @@ def locations(tmp_path_factory):
 def test_ground_truth(locations, repairing, whole_files, lines):
     if whole_files:
         lines = [b"[" + b",\n".join(lines) + b"]"]
-    decoded = GroundTruth(locations, repairing=repairing, whole_files=whole_files)._decoded(make_array(lines))
+    decoded = GroundTruth(locations, repairing=repairing, whole_files=whole_files)._decode(make_array(lines))
 
     assert set(decoded.origins.tolist()) == set(range(len(lines)))
     assert np.isin(decoded.reasons, FORESEEN).all()

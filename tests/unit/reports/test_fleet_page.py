@@ -7,9 +7,9 @@ import pytest
 from spark_model_monitor.documents.page import Link
 from spark_model_monitor.reports.history_page.fleet_page import (
     MAX_LINES,
+    FleetMonitor,
     MonitorState,
-    SeenWindow,
-    Watched,
+    WindowOutcome,
     create_fleet_page,
     group_by_cause,
 )
@@ -18,7 +18,7 @@ from spark_model_monitor.reports.page.page_files import render_html
 
 def windows(*violations, causes=()):
     return tuple(
-        SeenWindow(f"2024-03-04T{hour:02}:00:00Z", bad, causes if bad else ()) for hour, bad in enumerate(violations)
+        WindowOutcome(f"2024-03-04T{hour:02}:00:00Z", bad, causes if bad else ()) for hour, bad in enumerate(violations)
     )
 
 
@@ -29,12 +29,14 @@ def read_table_lines(page):
 
 def test_the_worst_stand_first_and_of_those_the_oldest():
     watched = [
-        Watched("fine", MonitorState.OK, "DATA_QUALITY", windows=windows(0, 0)),
-        Watched("young", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T05:00:00Z", windows=windows(0, 1)),
-        Watched("unread", MonitorState.FAILED, "DATA_QUALITY", fault="no such path"),
-        Watched("old", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T01:00:00Z", windows=windows(1, 1)),
-        Watched("unsure", MonitorState.UNSURE, "DATA_QUALITY", since="2024-03-04T05:00:00Z"),
-        Watched("new", MonitorState.WAITING, "DATA_QUALITY"),
+        FleetMonitor("fine", MonitorState.OK, "DATA_QUALITY", windows=windows(0, 0)),
+        FleetMonitor(
+            "young", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T05:00:00Z", windows=windows(0, 1)
+        ),
+        FleetMonitor("unread", MonitorState.FAILED, "DATA_QUALITY", fault="no such path"),
+        FleetMonitor("old", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T01:00:00Z", windows=windows(1, 1)),
+        FleetMonitor("unsure", MonitorState.UNSURE, "DATA_QUALITY", since="2024-03-04T05:00:00Z"),
+        FleetMonitor("new", MonitorState.WAITING, "DATA_QUALITY"),
     ]
 
     page = create_fleet_page(watched, "shop")
@@ -44,10 +46,10 @@ def test_the_worst_stand_first_and_of_those_the_oldest():
 
 def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
     watched = [
-        Watched(
+        FleetMonitor(
             "a-data", MonitorState.OK, "DATA_QUALITY", "a", "anna", ("eu",), windows=windows(0), page="r/a/report.html"
         ),
-        Watched(
+        FleetMonitor(
             "a-bias",
             MonitorState.IN_ALERT,
             "MODEL_BIAS",
@@ -57,7 +59,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
             windows=windows(1, causes=("DPL",)),
             page="r/b.html",
         ),
-        Watched("b", MonitorState.OK, "DATA_QUALITY", "b", windows=windows(0)),
+        FleetMonitor("b", MonitorState.OK, "DATA_QUALITY", "b", windows=windows(0)),
     ]
     first, second = read_table_lines(create_fleet_page(watched, "shop"))
 
@@ -79,7 +81,7 @@ def test_monitors_of_a_model_are_cells_of_its_line_that_lead_to_their_pages():
 def test_the_headline_counts_models(states, headline):
     since = "2024-03-04T18:00:00Z"
     watched = [
-        Watched(
+        FleetMonitor(
             f"m{number}",
             MonitorState[state],
             since=since if state == "IN_ALERT" else "",
@@ -93,7 +95,10 @@ def test_the_headline_counts_models(states, headline):
 
 def test_the_headline_says_which_began_first():
     alert = {"state": MonitorState.IN_ALERT, "windows": windows(1, causes=("a",))}
-    watched = [Watched("a", since="2024-03-04T19:00:00Z", **alert), Watched("b", since="2024-03-04T18:00:00Z", **alert)]
+    watched = [
+        FleetMonitor("a", since="2024-03-04T19:00:00Z", **alert),
+        FleetMonitor("b", since="2024-03-04T18:00:00Z", **alert),
+    ]
 
     assert (
         create_fleet_page(watched, "shop").headline.text
@@ -105,21 +110,23 @@ def test_what_most_have_in_common_is_one_cause():
     """Three share a column, and two of them another; the fourth reads the fifth's source; the sixth stands alone."""
     alert = {"state": MonitorState.IN_ALERT, "since": "2024-03-04T18:00:00Z"}
     watched = [
-        Watched("a", windows=windows(1, causes=("income", "age")), **alert),
-        Watched("b", windows=windows(1, causes=("income", "age")), **alert),
-        Watched("c", windows=windows(1, causes=("plan", "income")), **alert),
-        Watched("d", windows=windows(1, causes=("x",)), source="lake/orders", **alert),
-        Watched("e", windows=windows(1, causes=("y",)), source="lake/orders", **alert),
-        Watched("f", windows=windows(1, causes=("income",)), state=MonitorState.IN_ALERT, since="2024-03-04T19:00:00Z"),
+        FleetMonitor("a", windows=windows(1, causes=("income", "age")), **alert),
+        FleetMonitor("b", windows=windows(1, causes=("income", "age")), **alert),
+        FleetMonitor("c", windows=windows(1, causes=("plan", "income")), **alert),
+        FleetMonitor("d", windows=windows(1, causes=("x",)), source="lake/orders", **alert),
+        FleetMonitor("e", windows=windows(1, causes=("y",)), source="lake/orders", **alert),
+        FleetMonitor(
+            "f", windows=windows(1, causes=("income",)), state=MonitorState.IN_ALERT, since="2024-03-04T19:00:00Z"
+        ),
     ]
 
-    assert ["".join(model.name for model in cause.of) for cause in group_by_cause(watched)] == ["abc", "de", "f"]
+    assert ["".join(model.name for model in cause.monitors) for cause in group_by_cause(watched)] == ["abc", "de", "f"]
 
 
 def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
     causes = tuple(f"a_feature_of_a_usual_name_{number}" for number in range(5))
     watched = [
-        Watched(
+        FleetMonitor(
             f"model-{number}",
             MonitorState.IN_ALERT if number % 3 == 0 else MonitorState.OK,
             kind,
@@ -141,7 +148,7 @@ def test_a_thousand_models_are_below_five_megabytes_and_ask_for_nothing():
 
 
 def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
-    watched = [Watched(f"m{number:05}", MonitorState.OK, "DATA_QUALITY") for number in range(10_000)]
+    watched = [FleetMonitor(f"m{number:05}", MonitorState.OK, "DATA_QUALITY") for number in range(10_000)]
     page = create_fleet_page(watched, "shop")
     [table] = next(section.blocks for section in page.sections if section.heading == "All models")
 
@@ -152,7 +159,7 @@ def test_ten_thousand_entries_are_said_to_be_more_than_are_shown():
 
 def test_tables_are_called_tables_and_not_models():
     page = create_fleet_page(
-        [Watched(name, MonitorState.OK, "DATA_QUALITY", name) for name in ("sales.orders", "sales.items")],
+        [FleetMonitor(name, MonitorState.OK, "DATA_QUALITY", name) for name in ("sales.orders", "sales.items")],
         "sales.*",
         noun="table",
     )
@@ -170,7 +177,7 @@ def test_a_long_sentence_is_cut_between_words_and_a_time_never_in_its_middle():
         [table] = next(
             section.blocks
             for section in create_fleet_page(
-                [Watched("orders", MonitorState.OK, "DATA_QUALITY", "orders", note=note)], "all"
+                [FleetMonitor("orders", MonitorState.OK, "DATA_QUALITY", "orders", note=note)], "all"
             ).sections
             if section.heading == "All models"
         )

@@ -39,7 +39,12 @@ from spark_model_monitor.monitors.model_quality.quality_checks import check_all
 from spark_model_monitor.monitors.model_quality.quality_page import create_page as create_quality_page
 from spark_model_monitor.reports.history_page.compare import compare
 from spark_model_monitor.reports.history_page.compare import create_comparison_page as page_of_comparison
-from spark_model_monitor.reports.history_page.fleet_page import MonitorState, SeenWindow, Watched, create_fleet_page
+from spark_model_monitor.reports.history_page.fleet_page import (
+    FleetMonitor,
+    MonitorState,
+    WindowOutcome,
+    create_fleet_page,
+)
 
 ROWS = 3_000
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
@@ -236,16 +241,17 @@ def test_a_comparison_says_what_the_run_says(day, hour):
 @pytest.mark.parametrize("counts", [(0, 0), (1, 0), (2, 1)])
 def test_a_page_of_a_fleet_denies_nothing(counts):
     in_alert, failed = counts
-    calm = tuple(SeenWindow(f"2024-03-04T{hour:02}:00:00Z", 0, ()) for hour in range(4))
-    bad = (*calm[:2], SeenWindow("2024-03-04T02:00:00Z", 1, ()), SeenWindow("2024-03-04T03:00:00Z", 1, ()))
+    calm = tuple(WindowOutcome(f"2024-03-04T{hour:02}:00:00Z", 0, ()) for hour in range(4))
+    bad = (*calm[:2], WindowOutcome("2024-03-04T02:00:00Z", 1, ()), WindowOutcome("2024-03-04T03:00:00Z", 1, ()))
     watched = [
-        Watched(f"bad {index}", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T02:00:00Z", windows=bad)
+        FleetMonitor(f"bad {index}", MonitorState.IN_ALERT, "DATA_QUALITY", since="2024-03-04T02:00:00Z", windows=bad)
         for index in range(in_alert)
     ]
     watched += [
-        Watched(f"failed {index}", MonitorState.FAILED, "DATA_QUALITY", fault="no such path") for index in range(failed)
+        FleetMonitor(f"failed {index}", MonitorState.FAILED, "DATA_QUALITY", fault="no such path")
+        for index in range(failed)
     ]
-    watched += [Watched(f"calm {index}", MonitorState.OK, "DATA_QUALITY", windows=calm) for index in range(3)]
+    watched += [FleetMonitor(f"calm {index}", MonitorState.OK, "DATA_QUALITY", windows=calm) for index in range(3)]
 
     assert [
         problem for problem in find_contradictions(create_fleet_page(watched, "shop")) if "marked" not in problem

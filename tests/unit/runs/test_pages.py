@@ -96,7 +96,7 @@ def test_every_place_that_tells_of_a_run_says_the_same_sentence(violated):
 
     assert sentence == "1 of 1 feature changed: charge is about 201 times what it was (mean 49.5 → 9,950)."
     assert violated.report().page.headline.text == sentence
-    verdict = ReportedVerdict(violations=1, said=violated.headline())
+    verdict = ReportedVerdict(violations=1, headline=violated.headline())
     run = ReportedRun("DATA_QUALITY", "r1")
     report = Report(run, HOUR.end, AlertReport(AlertStatus.IN_ALERT, changed=True), verdict)
     assert write_headline(report).endswith(sentence)

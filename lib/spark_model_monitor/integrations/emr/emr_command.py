@@ -23,7 +23,7 @@ from spark_model_monitor.running.configuration.command_line import PATH_FLAGS, P
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.encryption import upload_arguments
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
-from spark_model_monitor.running.inputs.run_inputs import unused_window
+from spark_model_monitor.running.inputs.run_inputs import describe_unused_window
 from spark_model_monitor.running.product_layout import Layout, cache_directory
 from spark_model_monitor.running.runtime.logs import start_logging
 from spark_model_monitor.running.runtime.status import ExitStatus
@@ -163,7 +163,7 @@ def _list_remarks(config: JobConfig) -> Iterator[str]:
         # A remark and no error: a path may exist on every node of a cluster
         if path != PREVIOUS and urlsplit(path).scheme in ("", "file"):
             yield f"{flag} is {path!r}, which is looked for on the cluster, not on this machine; write s3://…, or put it there"
-    if window_remark := unused_window(config):
+    if window_remark := describe_unused_window(config):
         yield window_remark
 
 

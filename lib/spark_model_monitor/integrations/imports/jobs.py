@@ -25,9 +25,9 @@ _COMPAT = variable_name("compat", OPTIONS["compat"])
 
 
 def format_env_file(title: str, variables: Texts, missing: Texts) -> str:
-    """The file's text. missing: variables to be filled in, each with where its value may be found."""
+    """The text of an env file. missing: variables for the user to fill in, each with where to find its value."""
     lines = [f"# {title}", *(f"{name}={_quote(value)}" for name, value in variables.items())]
-    # As comments: an empty value would count as given, and the job would say something else
+    # Missing variables are comments
     for name, where in missing.items():
         lines += ["", f"# To fill in; {where}", f"# {name}="]
     compat_remark = "# Alarms as the service had them, to the digit; remove the # for as long as you want that."
@@ -35,7 +35,7 @@ def format_env_file(title: str, variables: Texts, missing: Texts) -> str:
 
 
 def _quote(value: str) -> str:
-    """In single quotes, in which neither # nor $ is special."""
+    """The value in single quotes, in which # and $ are no special characters."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
@@ -54,9 +54,15 @@ _TRANSFORM_OUTPUT = "batchTransformOutput"
 
 @value_class
 class JobVariables:
-    """One job's variables. missing: variables that the description lacks, each with where its value may be found.
+    """The variables of one job.
 
-    unused: entries of the description's Environment that none of our jobs reads. output_folder: as in `ScheduledJob`.
+    Attributes
+    ----------
+        job: Its name.
+        variables: Texts by name.
+        missing: Variables that the description lacks, each with where to find its value.
+        unused: Variables of the description's Environment that our jobs don't read.
+        output_folder: As in `ScheduledJob`.
     """
 
     job: str
@@ -76,7 +82,7 @@ def build_jobs(
     """The jobs of one run of a schedule, in order.
 
     captures: the prefix of the endpoints' captures, None if unknown. window: of a run, relative to its scheduled time;
-    None if unknown. merge_folders: of other schedules, whose merges can't write to the same.
+    None if unknown. merge_folders: of other schedules; merges of different schedules can't write to the same folder.
     Source: C1.1, C1.2, C1.3, C1.5, C2, C3.2.
     """
     # Variables that a merge and a monitoring job share
@@ -91,7 +97,7 @@ def build_jobs(
         results_folder = f"{source.endpoint}/{schedule}"
     else:
         results_folder = schedule
-    # Where the data is read: results of a batch transform, or an endpoint's captures
+    # The data: results of a batch transform, or captures of an endpoint
     missing: dict[str, str] = {}
     if source.transform_prefix:
         data_path = f"{source.transform_prefix.rstrip('/')}/output"
@@ -138,7 +144,7 @@ def build_jobs(
         "dataset_source": merged,
         "dataset_format": json.dumps({"sagemakerMergeJson": {"captureIndexNames": halves}}),
     }
-    # What is missing of the captures is missing of the merge, not of the monitoring job
+    # The merge reads the captures, so it is the merge that misses them
     missing_of_merge = {name: missing.pop(name) for name in ("dataset_source",) if name in missing}
     if not definition.ground_truth:
         missing_of_merge["ground_truth_source"] = "the prefix of the ground truth; the description does not name it"
@@ -149,7 +155,7 @@ def build_jobs(
 
 
 def _get_outputs_folder(captures: str) -> str:
-    """Where a transform whose captures are there may have its outputs: the bucket, or the parent of a folder."""
+    """The folder that may contain a transform's outputs, by the prefix of its captures: the bucket, or the parent folder."""
     scheme, separator, path = captures.partition("://")
     # On an object store a manifest may name any key of the bucket
     if separator and scheme != "file":
@@ -159,7 +165,7 @@ def _get_outputs_folder(captures: str) -> str:
 
 def _build_job(texts: Texts, missing: Texts, definition: Definition) -> JobVariables:
     option_variables = {variable_name(option, OPTIONS[option]) for option in OPTIONS}
-    # What the definition says by its members wins over a variable of the same name
+    # Members of the definition have priority over variables of the same name
     environment = {key: text for key, text in definition.environment.items() if key not in texts}
     # Sorted, so that a second import writes the same files
     unused = tuple(sorted(environment.keys() - option_variables))
@@ -217,11 +223,11 @@ def get_window(schedule: ScheduleDescription, definition: Definition) -> Schedul
     Source: C6.2b, C10b, C10c.
     """
     recurrence = get_recurrence(schedule)
-    # The service looks at the period since the last run; for a single run at the last hour
+    # Without offsets the service monitors the period since the last run; for a single run, the last hour
     before = f"-PT{recurrence.every_hours if recurrence else 1}H"
     start = schedule.analysis_start or definition.source.start_offset or before
     end = schedule.analysis_end or definition.source.end_offset or AT_ITS_END
-    # Read for the errors only: a wrong offset should fail now and not at the first run
+    # Read only to check them, so that a wrong offset fails now and not at the first run
     read_offset(start, f"the start offset of {schedule.name}")
     read_offset(end, f"the end offset of {schedule.name}")
     return ScheduledWindow(start_offset=start, end_offset=end)
@@ -236,7 +242,7 @@ def get_recurrence(schedule: ScheduleDescription) -> Recurrence | None:
 
 OPERATORS = {"merge": "MergeOperator", "monitor": "MonitorOperator"}
 
-SAID_BY_ARGUMENTS = {
+OPERATOR_ARGUMENTS = {
     "merge": ("dataset_source", "ground_truth_source", "output_path"),
     "monitor": ("analysis_type", "dataset_source", "dataset_format", "output_path"),
 }
@@ -245,7 +251,7 @@ SAID_BY_ARGUMENTS = {
 WINDOW = ("start_time_offset", "end_time_offset")  # set by length and lag
 
 GRACE = timedelta(minutes=5)
-"""Added to the longest run time, for a job that hangs before its own clock starts or while it ends."""
+"""Added to the job's own time limit before Airflow kills its task, so that the job can report why it ended."""
 
 MINUTE = "10"  # of the hour, at which runs begin: captures arrive late. Source: C10b, 0 to 20 minutes after it.
 
@@ -346,7 +352,7 @@ def _read_offsets(window: ScheduledWindow | None) -> tuple[timedelta, timedelta]
 
 def _describe_task(job: JobVariables, longest_seconds: int | None) -> Mapping[str, Json]:
     texts = _map_by_option(job.variables)
-    arguments = SAID_BY_ARGUMENTS[job.job]
+    arguments = OPERATOR_ARGUMENTS[job.job]
     # Told to the job as well, which then stops by itself and leaves a message
     if longest_seconds is not None:
         texts["max_runtime"] = f"PT{longest_seconds}S"

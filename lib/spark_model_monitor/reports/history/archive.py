@@ -1,5 +1,5 @@
-"""The Parquet files that a run leaves for later runs: its state, by kind, below `states/`; how a baseline's parts vary;
-and the requests behind its records, with their document and their sum over runs.
+"""The Parquet files that a run leaves for later runs: its states, how the blocks of a baseline vary, and the requests behind its
+records, with their document and their sum over runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ METADATA = b"model_monitor"
 
 MAX_ROWS = 10_000_000
 MAX_BYTES = 2**32
-"""Limits of a file: a million features with ten states each, and four gigabytes."""
+"""Limits of a file that is read: a million features with ten states each, and four gigabytes."""
 
 LACKING = "lacking"
 SCHEMA = pa.schema(
@@ -71,7 +71,7 @@ def to_parquet(state: State) -> bytes:
             for feature_state in feature.states.values()
         ]
         header = {"version": VERSION, "item_count": state.item_count, "header": dict(sorted(state.header.items()))}
-        # Left out where nothing is lacking, which is nearly always
+        # Left out if nothing is lacking, as usual
         if lacking := {
             str(index): sorted(feature.lacking) for index, feature in enumerate(state.features) if feature.lacking
         }:
@@ -98,7 +98,7 @@ def from_parquet(content: bytes, where: str) -> State:
 
 @value_class
 class StoredProfile:
-    """A profile in a file, which decodes only the requested features. names: of all its features, in their order."""
+    """A profile in a file, of which only requested features are decoded. names: of all its features, in their order."""
 
     item_count: int
     names: tuple[str, ...]
@@ -131,7 +131,7 @@ class StoredProfile:
             if not rows:
                 return {}
             profile = _decode_profile(pa.concat_tables(rows).to_pylist(), self._header, self._where)
-            # Reversed, so that of equal names the first one is left
+            # Reversed, because the last of equal names stays in a dictionary, and the first one is wanted
             return {feature.name: feature for feature in reversed(profile.features)}
 
 
@@ -156,21 +156,21 @@ def _read(content: bytes, where: str) -> tuple[pa.Table, dict[str, Any]]:
             f"{where}: has version {version!r} of the states' layout, which another release wrote; this one reads version "
             f"{VERSION}"
         )
-    # Types are compared here, since decoding bytes of another type fails far from the file's name
+    # Decoding a column of another type would fail later, without the file's name in the error
     if any(field.name in SCHEMA.names and field.type != SCHEMA.field(field.name).type for field in table.schema):
         raise BadState(f"{where}: has other columns than a file of states; restore it or scan the data again")
     return table, header
 
 
 def read_archived_table(content: bytes, where: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of one of our Parquet files, whoever wrote it. columns: the columns to read, if present; None: all.
+    """The rows of a Parquet file of ours, which somebody else may have written. columns: those to read, if present; None: all.
 
-    Raises BadState if it can't be read, or announces more than any of our files has.
+    Raises BadState if it can't be read, or if its metadata names more rows or bytes than our files have.
     """
     try:
         # pq.read_table first loads pyarrow.dataset and pandas; exiting while Arrow's threads start aborts the process.
         file = pq.ParquetFile(pa.BufferReader(content))
-        # Announced sizes are checked before reading: a few bytes can announce any number of rows
+        # The sizes in the metadata are checked before reading: a small file can expand to any number of rows
         num_rows = file.metadata.num_rows
         groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
         size = sum(group.total_byte_size for group in groups)
@@ -184,48 +184,47 @@ def read_archived_table(content: bytes, where: str, columns: Sequence[str] | Non
 
 
 def _decode_profile(rows: list[dict[str, Any]], header: Mapping[str, Any], where: str) -> Profile:
-    # A row for each state; position tells columns with the same name from each other
+    # A row for each state; columns with the same name differ in their position
     blobs: dict[tuple[int, str, str], list[bytes]] = {}
     for row in rows:
         key = (row["position"], row["feature"], row["column_type"])
         blobs.setdefault(key, []).append(row["state"])
-    noted = header.get(LACKING, {})
+    lacking = header.get(LACKING, {})
     features = tuple(
-        FeatureProfile.decoded(name, ColumnType(column_type), states, noted.get(str(position), ()))
+        FeatureProfile.decoded(name, ColumnType(column_type), states, lacking.get(str(position), ()))
         for (position, name, column_type), states in sorted(blobs.items())
     )
-    # A state of a later release is no error: the others say the same as before
+    # States that only a later release knows are skipped with a warning
     unread = {row["kind"] for row in rows}.difference(*(feature.states for feature in features))
     if unread:
         log.warning("%s: a later release wrote %s, which this one leaves out", where, ", ".join(sorted(unread)))
     profile = Profile(header["item_count"], features, header["header"])
-    # States that contradict each other would give verdicts about no data that exists
+    # From states that contradict each other verdicts would be wrong
     if error := find_contradiction(profile):
         raise BadState(f"{where}: {error}; restore the file or scan the data again")
     return profile
 
 
-# How a baseline varies: `parts.parquet`, the raw statistics of its parts, each compared with the others. Layout:
-# docs/reference/formats.md.
+# How a baseline varies: the raw statistics of its blocks, each compared with the others. Layout: docs/reference/formats.md.
 
 
 PARTS = "parts.parquet"
 
-OF_FEATURE = [("feature", pa.string()), *((name, pa.float32()) for name in FIELDS)]
-"""A feature's raw statistics as columns."""
+STATISTICS_COLUMNS = [("feature", pa.string()), *((name, pa.float32()) for name in FIELDS)]
+"""The columns of a feature's raw statistics."""
 
-_PARTS = pa.schema(OF_FEATURE)
+_PARTS = pa.schema(STATISTICS_COLUMNS)
 
 
 def encode_parts(variation: Variation) -> dict[str, bytes]:
     """parts.parquet by name."""
     rows = {name: [] for name in _PARTS.names}  # type: dict[str, list[object]]
-    for feature, raw in variation.past.items():
-        rows["feature"] += [feature] * len(raw["rows"])
+    for feature, statistics in variation.past.items():
+        rows["feature"] += [feature] * len(statistics["rows"])
         for name in FIELDS:
-            rows[name] += raw[name].tolist()
+            rows[name] += statistics[name].tolist()
     metadata = {"unfit": json.dumps(dict(variation.unfit))}
-    # Absent if not, as in files of releases that didn't know parts by time
+    # Absent if the blocks aren't by time, as in files of earlier releases
     if variation.are_by_time:
         metadata["by_time"] = "true"
     return {PARTS: encode_parts_table(pa.Table.from_pydict(rows, schema=_PARTS.with_metadata(metadata)))}
@@ -250,12 +249,12 @@ def split_by_feature(table: pa.Table) -> StatisticsByFeature:
     encoded = table["feature"].combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    # One sort by feature, then slices: a filter for each would go through the table thousands of times
+    # One sort by feature, then slices: filtering by each of thousands of features would be slow
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))[:-1]
     statistics = np.array([table[name].to_numpy() for name in FIELDS], np.float64)[:, order]
-    # Without rows there is no feature, but one part
+    # Not strict: without rows there are no features, but np.split still gives one array
     by_feature = zip(encoded.dictionary.to_pylist(), np.split(statistics, ends, axis=1), strict=False)
     return {feature: PastWindows(dict(zip(FIELDS, windows, strict=True))) for feature, windows in by_feature}
 
@@ -266,7 +265,7 @@ def encode_parts_table(table: pa.Table) -> bytes:
 
 
 def read_table(content: bytes, where: str, schema: pa.Schema, complete: Collection[str] = ()) -> pa.Table:
-    """The columns of a schema, from a file. complete: columns without nulls. Raises BadState if that isn't so."""
+    """The columns of a schema, from a file. complete: columns without nulls. Raises BadState if a column is missing or wrong."""
     table = read_archived_table(content, where, schema.names)
     column_names = table.column_names  # a new list at each access
     lacking = [name for name in schema.names if name not in column_names]
@@ -294,11 +293,11 @@ FIRST_SERVER_ERROR = 500
 
 def request_statistics(requests: Requests) -> RequestStatistics:
     """The document for a state of at least one request."""
-    server_errors = _from(requests, FIRST_SERVER_ERROR)
-    errors = _from(requests, FIRST_CLIENT_ERROR)
+    server_errors = _count_statuses(requests, FIRST_SERVER_ERROR)
+    errors = _count_statuses(requests, FIRST_CLIENT_ERROR)
     latencies = requests.latencies
     moments = requests.moments
-    # Shares are of all requests, so a status below 400 that nobody expects counts as a success
+    # All statuses below 400 count as success
     return RequestStatistics(
         requests=requests.count,
         estimated_requests=requests.estimated,
@@ -330,7 +329,8 @@ def create_request_metrics(statistics: RequestStatistics) -> tuple[PublishedMetr
     return tuple(PublishedMetric(name, value, unit) for name, value, unit in numbers if value is not None)
 
 
-def _from(requests: Requests, first: int) -> int:
+def _count_statuses(requests: Requests, first: int) -> int:
+    """The number of requests with this HTTP status or a higher one."""
     return sum(count for status, count in requests.statuses.items() if status >= first)
 
 

@@ -1,4 +1,4 @@
-"""Baselines from files: a run's output path, or the two documents that the service's jobs keep; and their locations."""
+"""Baselines from files: from a run's output path, or from the two documents of the service's jobs; and references to them."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HOUR_LEVELS = 4
-MAX_BYTES = 2**30  # of a baseline's files that are read again for a window with alarms
+HOUR_LEVELS = 4  # levels of folders in yyyy/mm/dd/hh
+MAX_REREAD_BYTES = 2**30  # size of a baseline's files, up to which they are read again for a window with alarms
 
 DATA_QUALITY = DataQualityMonitor()
 
@@ -111,7 +111,7 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
     """
     run = read_current_run(path)
     if run is None:
-        # a folder from the service, or a copy of one: documents only
+        # A folder of the service, or a copy of one, has documents only
         constraints = join(path, monitor.CONSTRAINTS.FILE_NAME)
         if not is_there(constraints):
             raise BadInput(
@@ -123,14 +123,14 @@ def read_run_baseline(path: str, monitor: Monitor = DATA_QUALITY) -> Any:
 
 
 def read_file_baseline(constraints_path: str, statistics_path: str | None, monitor: Monitor = DATA_QUALITY) -> Any:
-    """The baseline from a file of constraints, one of statistics, and the state next to the latter if there is one. A kind
-    without statistics has its state next to the constraints.
+    """The baseline from a file of constraints, a file of statistics, and the state beside the latter, if there is one. For a
+    monitor without statistics the state is beside the constraints.
 
     Raises BadInput if a file can't be read, BadDocument if it isn't such a document.
     """
     constraints = read_document_file(monitor.CONSTRAINTS, constraints_path)
     constraints_folder = constraints_path.rpartition("/")[0] or "."
-    # What was suggested shows which limits a person has edited
+    # The suggested constraints show which limits a person has edited
     run = run_before(constraints_folder)
     suggested = None
     if run is not None:
@@ -138,7 +138,7 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
 
     statistics: Document | None = None
     folder = constraints_folder
-    # States stand next to the statistics, wherever the constraints were moved
+    # States are beside the statistics; constraints may have been moved
     if monitor.STATISTICS is not None:
         if statistics_path is None and monitor.FINDS_STATISTICS:
             statistics_path = _find_statistics(constraints_folder, monitor)
@@ -153,7 +153,7 @@ def read_file_baseline(constraints_path: str, statistics_path: str | None, monit
     if content is not None:
         state = from_parquet(content, path)
     baseline = monitor.stored_baseline(constraints, statistics, state, suggested)
-    # Parts belong to the run's data; lone constraints may be of any
+    # The blocks of the run's data; constraints without statistics may be of other data
     if run is not None and statistics is not None:
         return _add_parts(baseline, run)
     return baseline
@@ -167,7 +167,7 @@ def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) ->
     run = run_before(output_path)
     if run is not None:
         return _read_published(output_path, run, monitor, edits=False)
-    # A first run in an hour's folder follows that of the hour before
+    # The first run of an hour folder has the latest earlier hour before it
     earlier = find_earlier_hour(output_path)
     if earlier:
         return read_run_baseline(earlier, monitor)
@@ -175,7 +175,7 @@ def read_previous_baseline(output_path: str, monitor: Monitor = DATA_QUALITY) ->
 
 
 def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> Any:
-    """edits: whether to use constraints edited at `path` after the run was published; users tune thresholds there."""
+    """The baseline from a published run. edits: whether to use constraints that users edited at `path` since."""
     name = monitor.CONSTRAINTS.FILE_NAME
     run, suggested = _read_suggestion(run, path, monitor)
     if suggested is None:
@@ -185,7 +185,7 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
             f"{path}: run {run.run_id} has no {name}, its analysis_type is {analysis}; write --analysis-type {analysis}, or name "
             "another baseline"
         )
-    # Only constraints can be edited: statistics and states stay the run's own
+    # Only edited constraints count; statistics and states are those of the run
     edited = find_edited_file(name, path, run) if edits else None
     constraints = suggested
     if edited:
@@ -197,13 +197,13 @@ def _read_published(path: str, run: Run, monitor: Monitor, *, edits: bool) -> An
 
 
 def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Document | None]:
-    """The run published at `path`, with the constraints as it wrote them. The copies at `path` are its files if they were
-    moved there without `_runs/`.
+    """The run published at `path`, with the constraints as it wrote them. If the files were moved without `_runs/`, the copies
+    at `path` are used.
     """
     try:
         return run, read_document(run, monitor.CONSTRAINTS)
     except BadInput:
-        # The run's folder is there, so the file is missing for another reason
+        # If the run's folder exists, the file is missing for another reason
         if is_there(run.folder):
             raise
     log.info("%s: its files were moved there without %s", path, RUNS)
@@ -213,7 +213,7 @@ def _read_suggestion(run: Run, path: str, monitor: Monitor) -> tuple[Run, Docume
 
 def _read_roles(run: Run) -> ColumnRoles | None:
     """The roles of captured columns that a run fixes: its own captures have every column and no label."""
-    # A run says how it has read its data
+    # run.json has the format in which the run read its data
     dataset_format = read_recorded_options(run).get("dataset_format")
     if dataset_format is not None and isinstance(parse_dataset_format(dataset_format), CaptureFormat):
         return ColumnRoles()
@@ -230,10 +230,10 @@ def _read_rows_again(run: Run, names: tuple[str, ...], monitor: Monitor, spark: 
         path = join(run.folder, LEDGER)
         files = json.loads(read_run_file(run, LEDGER))["files"]
     # A sum of 0 means that sizes are unknown, so there may be any amount of data
-    if not 0 < sum(file["size_bytes"] for file in files) <= MAX_BYTES:
+    if not 0 < sum(file["size_bytes"] for file in files) <= MAX_REREAD_BYTES:
         raise BadInput(f"{path}: its files are not read again")
     dataset = read_again([file["path"] for file in files], read_by, names or None, spark)
-    # Its outcomes may have other names than those of the window
+    # Labels and predictions may have other names than in the window
     columns = {name: read_by[option] for name, option in ADDRESS_OPTIONS.items() if option in read_by}
     if not columns:
         return dataset
@@ -252,7 +252,7 @@ def find_edited_file(name: str, path: str, run: Run) -> str | None:
     """The file at `path` if it was edited after the run was published."""
     copy = join(path, name)
     content = read_if_there(copy)
-    # By content: times of files change with every copy
+    # Compared by content, because a copy has another time
     if content is None or sha256(content).hexdigest() == run.digests.get(name):
         return None
     log.info("%s was edited after run %s; it counts as it is now", copy, run.run_id)
@@ -295,11 +295,11 @@ def list_earlier_runs(output_path: str) -> Iterator[tuple[str, Run]]:
 def read_earlier_states(
     output_path: str, monitor: Monitor, baseline: BaselineReference | None, windows: int
 ) -> tuple[State, ...]:
-    """The states of the last so many windows before this one, without those that had violations, or another baseline."""
+    """The states of those of the last windows before this one that had no violations and the same baseline. windows: how many."""
     states: list[State] = []
     for _, run in islice(list_earlier_runs(output_path), windows):
         description = read_document(run, RunDescription)
-        # A window with violations is no example of a healthy one
+        # Windows with violations are left out: they don't show healthy variation
         state = read_run_state(run, _name_state(monitor))
         if state is None or description is None or description.violations:
             continue

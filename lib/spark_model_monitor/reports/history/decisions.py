@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "_decisions"
 
-MAX_NAMES = 10  # of features with a violation, in a sentence
+MAX_NAMES = 10  # features with a violation that an error lists
 
 
 def accept(
@@ -66,8 +66,8 @@ def accept(
 ) -> Decision:
     """Accept the alarms of a run: all of them, or those of some features or metrics.
 
-    The same change is not a violation again, as long as it has the same direction and is not larger. For the opposite change
-    the window is no example.
+    The same change is not a violation again, as long as it has the same direction and is not larger. The window doesn't become
+    an example of normal variation.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def accept(
     with opened_by(spark):
         run_path = os.fspath(run)
         published, checks = read_published(run_path, CheckResults)
-        # A misspelt feature must not accept everything, or nothing without a word
+        # A misspelt feature is an error, instead of accepting nothing
         violated = [result for result in checks.checks if result.is_violated]
         names = {name for result in violated for name in (result.metric, result.feature)}
         wrong = sorted(set(features) - names)
@@ -121,10 +121,10 @@ def accept(
                 fault += f" of {wrong[0]!r}; {did_you_mean(wrong[0], known_names, instead)}"
             raise BadConfiguration(fault)
         _require_series(run_path, published)
-        # What was accepted, so that the same change isn't a violation again while a larger one is
+        # Alarms are stored with their numbers, because a larger change is a violation again
         alarms = [alarm for alarm in violated if not features or {alarm.metric, alarm.feature} & set(features)]
         subjects = {identify_subject(alarm) for alarm in alarms}
-        of_subjects = (check_result for check_result in checks.checks if identify_subject(check_result) in subjects)
+        unviolated = [check for check in checks.checks if identify_subject(check) in subjects and not check.is_violated]
         # The lease keeps a run of the next window from writing the history at the same time
         with open_alerts(run_path):
             history = read_history(run_path)
@@ -137,24 +137,24 @@ def accept(
                 by=by,
                 why=why,
                 alarms=tuple(alarms),
-                unviolated=tuple(check for check in of_subjects if not check.is_violated),
+                unviolated=tuple(unviolated),
             )
-            # The time comes first in the name, so that a listing is in order
+            # File names begin with the time, so that a listing is in order
             path = join(_name_folder(run_path), f"{now:%Y%m%dT%H%M%SZ}-{published.run_id}.json")
             write_file(path, decision.to_json().encode())
-            # Without an entry in the history the decision still counts against later alarms
+            # A window that isn't in the history needs no mark there
             if window is not None:
                 write_history(history.with_accepted(window, features))
     return decision
 
 
 def _require_series(run_path: str, published: Run) -> None:
-    """Raise BadConfiguration if no later window would look for decisions where this run's are."""
+    """Raise BadConfiguration if no later run would read the decisions on this one."""
     if HOUR_FOLDERS.match(run_path):
         return
     description = read_document(published, RunDescription)
     has_window = description is not None and description.window is not None
-    # Runs that replace each other in one folder are a series, too
+    # Runs of several windows that replace each other in one folder are a series, too
     if not has_window and len(read_alerts(run_path).windows) < 2:
         raise BadConfiguration(
             f"{run_path}: is a folder of one run, so no other window would know of the decision; write every window to its "
@@ -165,7 +165,7 @@ def _require_series(run_path: str, published: Run) -> None:
 def read_decisions(output_path: str) -> list[Decision]:
     """The decisions on the runs that `output_path` belongs to, the oldest first; unreadable ones are ignored."""
     folder = _name_folder(output_path)
-    # No folder before the first decision
+    # The first decision creates the folder
     files = storage_of(folder).list_beginning(folder, "") if is_there(folder) else ()
     decisions = []
     for file in sorted(files, key=lambda file: file.path):
@@ -183,8 +183,8 @@ def _name_folder(output_path: str) -> str:
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}", re.ASCII)
 """A valid version name: a folder's name on any file system, which Spark does not take for a hidden one."""
 
-TUNED = (CONSTRAINTS, ANALYSIS)
-"""Documents that users may edit where a run published them; the edits count."""
+EDITABLE = (CONSTRAINTS, ANALYSIS)
+"""Documents that users may edit at the output path, with effect."""
 
 
 def promote(run_path: str, model_version: str, baselines: str, now: datetime, *, replace: bool = False) -> Promotion:
@@ -201,7 +201,7 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         )
     files = _read_baseline_files(run_path)
     version = join(baselines, model_version)
-    # The same content again is no replacement, so a repeated command succeeds
+    # The same content again replaces nothing, so a repeated command succeeds
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     with hold(baselines):
         existing_run = run_before(version)
@@ -213,13 +213,12 @@ def promote(run_path: str, model_version: str, baselines: str, now: datetime, *,
         run = publish(files, version)
         promotions = read_promotions(baselines)
         promotion = Promotion(model_version=model_version, run_id=run.run_id, source=run_path, time=format_moment(now))
-        # A repeated command adds no line to the history of versions
-        standing = promotions.standing[-1] if promotions.standing else None
-        if standing is None or (standing.model_version, standing.run_id) != (model_version, run.run_id):
+        # A repeated command adds nothing to the history of versions
+        current = promotions.standing[-1] if promotions.standing else None
+        if current is None or (current.model_version, current.run_id) != (model_version, run.run_id):
             promotions = promotions.model_copy(update={"promotions": (*promotions.promotions, promotion)})
-        _write(
-            promotions, baselines
-        )  # first: if something fails in between, running the same command again does the rest
+        # The history first: if this is interrupted in between, repeating the command completes it
+        _write(promotions, baselines)
         set_current_run(run, baselines)
     return promotion
 
@@ -229,7 +228,7 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
 
     Raises BadConfiguration if there is none before it, BadInput if its files are gone.
     """
-    # A lease would make the folder of a misspelt name
+    # Checked before the lease, which would create the folder of a misspelt name
     if not read_promotions(baselines).standing:
         raise BadConfiguration(f"{baselines}: no version was promoted here; name the folder given to promote by --to")
     with hold(baselines):
@@ -239,7 +238,7 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
             raise BadConfiguration(
                 f"{baselines}: there is no version before the one that counts, which is {current_version}"
             )
-        # A version may have been replaced since; the history says which run it stood for
+        # The version may have been replaced since; the history has the run that it was
         *_, before, present = past_promotions.standing
         run = read_current_run(join(baselines, before.model_version))
         if run is None or run.run_id != before.run_id:
@@ -251,7 +250,8 @@ def roll_back(baselines: str, now: datetime) -> Promotion:
         promotions = tuple(
             taken_back if promotion is present else promotion for promotion in past_promotions.promotions
         )
-        set_current_run(run, baselines)  # first: until the history has it, the same command again does the rest
+        # The history last: if this is interrupted in between, repeating the command completes it
+        set_current_run(run, baselines)
         _write(past_promotions.model_copy(update={"promotions": promotions}), baselines)
     return before
 
@@ -283,12 +283,12 @@ def _write(promotions: Promotions, baselines: str) -> None:
 
 def _read_baseline_files(path: str) -> dict[str, bytes]:
     run = read_current_run(path)
-    # A folder of the service: its statistics alone say nothing about limits
+    # A folder of the service has no run, and needs constraints
     if run is None:
-        documents = _read_files(path, (STATISTICS, *TUNED))
-        if not documents.keys() & set(TUNED):
+        documents = _read_files(path, (STATISTICS, *EDITABLE))
+        if not documents.keys() & set(EDITABLE):
             raise BadInput(
-                f"{path}: there is neither a run of ours nor a {' or '.join(TUNED)}; name the output path of a baselining job"
+                f"{path}: there is neither a run of ours nor a {' or '.join(EDITABLE)}; name the output path of a baselining job"
             )
         return documents
     files = {}
@@ -296,11 +296,11 @@ def _read_baseline_files(path: str) -> dict[str, bytes]:
         original = join(run.folder, name)
         if name != PAGE or is_there(original):  # a prune deletes pages
             files[name] = read_file(original)
-    # A user's edited copies win over what the run wrote
-    return files | _read_files(path, files.keys() & set(TUNED))
+    # A user's edited copies have priority over the run's files
+    return files | _read_files(path, files.keys() & set(EDITABLE))
 
 
 def _read_files(folder: str, names: Iterable[str]) -> dict[str, bytes]:
-    """Those of some files that are in a folder."""
+    """The contents of files of a folder, of those that exist."""
     contents = {name: read_if_there(join(folder, name)) for name in names}
     return {name: content for name, content in contents.items() if content is not None}

@@ -35,8 +35,8 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.messages import NUMBER_OF_ROWS
 from spark_model_monitor.reports.alerts import resolve_alerts_path
 from spark_model_monitor.reports.history.archive import (
-    OF_FEATURE,
     PROFILE,
+    STATISTICS_COLUMNS,
     StoredProfile,
     encode_parts_table,
     read_table,
@@ -87,7 +87,7 @@ _HISTORY = pa.schema(
         ("alarmed", pa.bool_()),
         (OUTCOME, pa.string()),
         (POSSIBLE_CHANGE, pa.bool_()),
-        *OF_FEATURE,
+        *STATISTICS_COLUMNS,
     ]
 )
 

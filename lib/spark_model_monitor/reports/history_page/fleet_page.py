@@ -1,4 +1,4 @@
-"""The page of all: models × monitors, the worst first, each cell a link to its page; and common causes. Pure."""
+"""The page of a fleet: models × monitors, the worst first, with links to their pages, and the common causes of alerts. Pure."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from spark_model_monitor.documents.page import (
 from spark_model_monitor.documents.run_changes import KINDS
 from spark_model_monitor.value_class import value_class
 
-WINDOWS = 24  # in each line, and in the drawings over time
-MAX_CAUSES = 8
-MAX_LINES = 3_000  # models; the page says how many more there are
-LONGEST = 100  # length of a sentence in characters, so that a line stays low
+WINDOWS = 24  # windows in each line of the table, and in the drawing over time
+MAX_CAUSES = 8  # changed columns in the drawing of common causes
+MAX_LINES = 3_000  # models in the table; the page says how many more there are
+MAX_SENTENCE_LENGTH = 100  # characters of a sentence in the table, so that a line isn't too high
 
 EXPLANATIONS = (
     "A line is a {noun}, a cell one of its monitors: it leads to the page of the last run. The bars are violations by window, "
@@ -60,9 +60,11 @@ class MonitorState(Enum):
 
 
 @value_class
-class SeenWindow:
-    """A monitored window. time: its end. causes: names whose changes were violations, the largest first. unsure: names
-    of which the run could not tell whether they changed.
+class WindowOutcome:
+    """The outcome of a monitored window.
+
+    time: its end. causes: features or metrics with violations, the largest change first. unsure: features or metrics that may
+    have changed.
     """
 
     time: str
@@ -72,10 +74,21 @@ class SeenWindow:
 
 
 @value_class
-class Watched:
-    """A monitor of a model. kind: `DATA_QUALITY`, …; empty for an unreadable entry. since: start of the state. fault:
-    why it was not checked. windows: the last ones. page: the last run's, relative to the page of all. source: its data.
-    note: other news of the last run.
+class FleetMonitor:
+    """A monitor of a model.
+
+    Attributes
+    ----------
+        name: Of its schedule.
+        state: After its last run.
+        kind: `DATA_QUALITY`, …; empty for an unreadable entry.
+        model, owner, tags: As in its entry.
+        since: When the state began.
+        fault: Why it was not checked.
+        windows: The last ones, the oldest first.
+        page: The page of the last run, relative to the page of the fleet.
+        source: The path of its data.
+        note: Other news of the last run.
     """
 
     name: str
@@ -86,7 +99,7 @@ class Watched:
     tags: tuple[str, ...] = ()
     since: str = ""
     fault: str = ""
-    windows: tuple[SeenWindow, ...] = ()
+    windows: tuple[WindowOutcome, ...] = ()
     page: str = ""
     source: str = ""
     note: str = ""
@@ -106,7 +119,7 @@ class Watched:
         return ()
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """What is wrong, in one line, or other news."""
         clauses = []
         if self.causes:
@@ -118,50 +131,51 @@ class Watched:
 
 @value_class
 class CommonCause:
-    """What several monitors have in common: a column and a window, a source and a window, or one fault."""
+    """What several monitors have in common: a column or a source with the same start, or one fault."""
 
-    said: str
-    of: tuple[Watched, ...]
+    sentence: str
+    monitors: tuple[FleetMonitor, ...]
 
 
-def group_by_cause(news: Iterable[Watched]) -> list[CommonCause]:
-    """The monitors, each once, grouped by their most likely common cause: first the changed column that most share,
-    with the same start, then the same source, then the same fault; the rest stay alone.
+def group_by_cause(monitors: Iterable[FleetMonitor]) -> list[CommonCause]:
+    """The monitors, each once, grouped by their most likely common cause: the cause that most of them share comes first.
+
+    A cause is a changed column with the same start, a source with the same start, or a fault.
     """
-    left = list(news)
+    remaining = list(monitors)
     causes = []
-    while left:
-        shared: dict[tuple[str, ...], list[Watched]] = {}
-        for monitor in left:
-            # A monitor counts for each cause that it could have, until one of them takes it
+    while remaining:
+        monitors_by_key: dict[tuple[str, ...], list[FleetMonitor]] = {}
+        for monitor in remaining:
+            # A monitor counts for each of its possible causes
             for key in _list_cause_keys(monitor):
-                shared.setdefault(key, []).append(monitor)
-        # The most monitors; of equal ones the first, so that the page is the same each time
-        key = max(shared, key=lambda key: (len(shared[key]), -list(shared).index(key)))
-        monitors = shared[key]
-        causes.append(CommonCause(_describe_cause(key, monitors), tuple(monitors)))
-        left = [monitor for monitor in left if monitor not in monitors]
+                monitors_by_key.setdefault(key, []).append(monitor)
+        # The cause of most monitors; of equal ones the first, so that the page is the same each time
+        key = max(monitors_by_key, key=lambda key: (len(monitors_by_key[key]), -list(monitors_by_key).index(key)))
+        group = monitors_by_key[key]
+        causes.append(CommonCause(_describe_cause(key, group), tuple(group)))
+        remaining = [monitor for monitor in remaining if monitor not in group]
     return causes
 
 
-def _list_cause_keys(monitor: Watched) -> list[tuple[str, ...]]:
+def _list_cause_keys(monitor: FleetMonitor) -> list[tuple[str, ...]]:
     if monitor.state is MonitorState.IN_ALERT:
         columns: list[tuple[str, ...]] = [("column", cause, monitor.since) for cause in monitor.causes]
-        # Without a known source each monitor is a source of its own
+        # A monitor without a known source has none in common with others
         return [*columns, ("source", monitor.source or monitor.name, monitor.since)]
     if monitor.state is MonitorState.UNSURE:
         return [("unsure",)]
-    # The name is removed from a fault, so that one broken bucket is one cause for all
+    # Without the monitor's name, so that the same fault of several monitors has the same text
     return [("fault", re.sub(rf"\b{re.escape(monitor.name)}\b", "…", monitor.fault)), ("alone", monitor.name)]
 
 
-def _describe_cause(key: Sequence[str], monitors: Sequence[Watched]) -> str:
+def _describe_cause(key: Sequence[str], monitors: Sequence[FleetMonitor]) -> str:
     names = list_short_names([monitor.name for monitor in monitors])
     monitor_count = format_noun_count(len(monitors), "monitor")
     if key[0] == "unsure":
         unsure = list_short_names(list(dict.fromkeys(name for monitor in monitors for name in monitor.unsure)))
         return f"{monitor_count} can't tell whether {unsure or 'something'} changed ({names})"
-    # Monitors that are not in alert have no changes to name, only a fault
+    # Monitors that are not in alert have a fault instead of changes
     if key[0] == "fault" or monitors[0].state is not MonitorState.IN_ALERT:
         return f"{monitor_count} could not check ({names}): {monitors[0].fault}"
     if key[0] == "column":
@@ -172,52 +186,51 @@ def _describe_cause(key: Sequence[str], monitors: Sequence[Watched]) -> str:
 
 
 def create_fleet_page(
-    watched: Sequence[Watched], title: str, budget: str = "each schedule's own", noun: str = "model"
+    monitors: Sequence[FleetMonitor], title: str, budget: str = "each schedule's own", noun: str = "model"
 ) -> Page:
-    """watched: the monitors of all models, in any order. budget: of false alarms, as text. noun: what is monitored: a
-    model, or a table.
+    """The page of a fleet. monitors: of all models, in any order. budget: of false alarms, as text. noun: what is monitored, a
+    model or a table.
     """
-    # A model stands where its worst monitor does
-    models = group_by(sorted(watched, key=_rank_monitor), lambda monitor: monitor.model or monitor.name)
-    kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in watched)]
-    lines = [_create_line(name, monitors, kinds) for name, monitors in list(models.items())[:MAX_LINES]]
+    # Models are ordered by their worst monitor
+    models = group_by(sorted(monitors, key=_rank_monitor), lambda monitor: monitor.model or monitor.name)
+    kinds = [kind for kind in (*KINDS, "") if any(monitor.kind == kind for monitor in monitors)]
+    lines = [_create_line(name, of_model, kinds) for name, of_model in list(models.items())[:MAX_LINES]]
     titles = (noun, *(KINDS.get(kind, "entry") for kind in kinds))
     titles += ("since", "what", f"last {WINDOWS} windows", "owner", "tags")
-    # The worst are kept, so what is left out needs no action
-    left = len(models) - MAX_LINES
-    more = ""
-    if left > 0:
-        more = f"{format_noun_count(left, f'more {noun}')}, of which none is worse, are left out."
+    # The worst models are shown, so the others need no action
+    num_left_out = len(models) - MAX_LINES
+    caption = ""
+    if num_left_out > 0:
+        caption = f"{format_noun_count(num_left_out, f'more {noun}')}, of which none is worse, are left out."
     sections = []
-    # What changed, then every model, then how it went over time
-    bad = [monitor for monitor in watched if monitor.state is MonitorState.IN_ALERT]
-    if bad:
-        sections.append(
-            PageSection("What changed", (_draw_common_causes(bad, noun),), note=f"{noun}s in which a column changed")
-        )
-    table = build_table(titles, lines, names=(noun,), caption=more).drop_empty_columns()
+    # What changed, then every model, then the numbers over time
+    alerting = [monitor for monitor in monitors if monitor.state is MonitorState.IN_ALERT]
+    if alerting:
+        causes = _draw_common_causes(alerting, noun)
+        sections.append(PageSection("What changed", (causes,), note=f"{noun}s in which a column changed"))
+    table = build_table(titles, lines, names=(noun,), caption=caption).drop_empty_columns()
     table = replace(table, is_searchable=True)
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
-    # Times of different schedules mix: a day's window and an hour's have their own columns
-    times = sorted({window.time for monitor in watched for window in monitor.windows})[-WINDOWS:]
+    # Windows of different lengths have columns of their own, by their end
+    times = sorted({window.time for monitor in monitors for window in monitor.windows})[-WINDOWS:]
     if times:
-        sections.append(PageSection("Over time", (_draw_over_time(watched, times),)))
+        sections.append(PageSection("Over time", (_draw_over_time(monitors, times),)))
     sections.append(create_reading(sentence.format(noun=noun) for sentence in EXPLANATIONS))
-    # A state's text begins with its sign and a space, which a fact doesn't need
-    counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in watched):,}") for state in MonitorState)
+    # The text of a state begins with a sign and a space, which are left out here
+    counts = ((state.value[2:], f"{sum(monitor.state is state for monitor in monitors):,}") for state in MonitorState)
     facts = (*counts, ("false alarms allowed", budget))
     return Page(
-        "index", title, facts, tuple(sections), _write_headline(models, bad, noun), trail=(title,), html_only=True
+        "index", title, facts, tuple(sections), _write_headline(models, alerting, noun), trail=(title,), html_only=True
     )
 
 
-def _rank_monitor(monitor: Watched) -> tuple[int, str, int, str]:
+def _rank_monitor(monitor: FleetMonitor) -> tuple[int, str, int, str]:
     last = monitor.windows[-1].violations if monitor.windows else 0
-    # An alert that began earlier is worse; `~` sorts behind every time
+    # An alert that began earlier is worse; `~` sorts after every time
     return monitor.state.rank, monitor.since or "~", -last, monitor.name
 
 
-def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], noun: str) -> Headline:
+def _write_headline(models: dict[str, list[FleetMonitor]], alerting: Sequence[FleetMonitor], noun: str) -> Headline:
     model_count = format_noun_count(len(models), noun)
     # The models with a monitor in each state
     names_by_state: dict[MonitorState, list[str]] = {state: [] for state in MonitorState}
@@ -226,15 +239,14 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
             names_by_state[state].append(name)
     failed = names_by_state[MonitorState.FAILED]
     unsure = names_by_state[MonitorState.UNSURE]
-    # What isn't known
+    # Models of which the result is unknown
     detail = []
     if failed:
         detail.append(f"Not checked: {list_short_names(failed)}.")
     if unsure:
         detail.append(f"May have changed: {list_short_names(unsure)}; its page says why nobody can tell.")
-    # No alert: what could not be told, if anything
-    if not bad:
-        # Doubt alone has its own colour; with a failure the failure says more
+    if not alerting:
+        # Failures and uncertain results have another colour than a good state
         text = f"No alert in {model_count}."
         mark = Highlight.GOOD
         if failed:
@@ -244,34 +256,34 @@ def _write_headline(models: dict[str, list[Watched]], bad: Sequence[Watched], no
             text = f"No alert, but {len(unsure):,} of {model_count} can't tell whether something changed."
             mark = Highlight.UNSURE
         return Headline(text, " ".join(detail), mark)
-    # some models are in alert: those first, and since when somebody should have looked
-    alerting = names_by_state[MonitorState.IN_ALERT]
-    times = sorted({monitor.since for monitor in bad if monitor.since})
+    # How many models are in alert, and since when
+    num_alerting = len(names_by_state[MonitorState.IN_ALERT])
+    times = sorted({monitor.since for monitor in alerting if monitor.since})
     began = ""
     if times:
         began = f", {'since' if len(times) == 1 else 'the first since'} {_format_time(times[0])}"
     # The cause that most of them share
-    first, *further_causes = group_by_cause(bad)
-    causes = [f"{first.said}."]
+    first, *further_causes = group_by_cause(alerting)
+    causes = [f"{first.sentence}."]
     if further_causes:
         causes.append(f"{format_noun_count(len(further_causes), 'further cause')}.")
-    verb = "is" if len(alerting) == 1 else "are"
-    text = f"{len(alerting):,} of {model_count} {verb} in alert{began}."
+    verb = "is" if num_alerting == 1 else "are"
+    text = f"{num_alerting:,} of {model_count} {verb} in alert{began}."
     return Headline(text, " ".join([*causes, *detail]), Highlight.BAD)
 
 
-def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
+def _draw_common_causes(alerting: Sequence[FleetMonitor], noun: str) -> PointChart:
     """How many models or tables have each change, compared with the window before."""
     now: Counter[str] = Counter()
     # The window before shows whether a change spreads over models or fades
     before: Counter[str] = Counter()
-    for monitor in bad:
-        # Each once, in their order, which decides between equal counts
+    for monitor in alerting:
+        # Each cause once, in order: of equal counts the first one is shown first
         now.update(tuple(dict.fromkeys(monitor.causes)))
         for window in monitor.windows[-2:-1]:
             before.update(tuple(dict.fromkeys(window.causes)))
-    # Model quality and bias name no columns; then there is one bar for all
-    counts = now.most_common(MAX_CAUSES) or [("violations", len(bad))]
+    # Model quality and bias have no columns; there is one bar for all of their violations
+    counts = now.most_common(MAX_CAUSES) or [("violations", len(alerting))]
     points = tuple(Point(cause, float(count), float(before[cause]), mark=Highlight.BAD) for cause, count in counts)
     top = max(point.value or 1.0 for point in points)
     return PointChart(
@@ -283,21 +295,21 @@ def _draw_common_causes(bad: Sequence[Watched], noun: str) -> PointChart:
     )
 
 
-def _draw_over_time(watched: Sequence[Watched], times: Sequence[str]) -> Tracks:
-    all_windows = (window for monitor in watched for window in monitor.windows)
+def _draw_over_time(monitors: Sequence[FleetMonitor], times: Sequence[str]) -> Tracks:
+    all_windows = (window for monitor in monitors for window in monitor.windows)
     windows_by_time = group_by(all_windows, lambda window: window.time)
     windows = [windows_by_time.get(time, []) for time in times]
-    # None, not 0, where nothing ran: an empty column is a gap, not a good hour
+    # A time without a run has None, and an empty column; 0 would look like a good result
     values: list[float | None] = []
     for windows_of_time in windows:
         num_violated = sum(window.violations > 0 for window in windows_of_time)
         values.append(float(num_violated) if windows_of_time else None)
-    note = f"windows with violations, of {len(watched):,} monitors"
-    track = Track("violations", note, tuple(values), tuple(map(_mark, windows)))
+    note = f"windows with violations, of {len(monitors):,} monitors"
+    track = Track("violations", note, tuple(values), tuple(map(_highlight_time, windows)))
     return Tracks("Over time", tuple(map(_format_time, times)), (track,))
 
 
-def _mark(windows: Sequence[SeenWindow]) -> Highlight:
+def _highlight_time(windows: Sequence[WindowOutcome]) -> Highlight:
     """The highlight of a time, by the windows of all monitors."""
     if not windows:
         return Highlight.NONE
@@ -308,7 +320,7 @@ def _mark(windows: Sequence[SeenWindow]) -> Highlight:
     return Highlight.GOOD
 
 
-def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -> TableLine:
+def _create_line(name: str, monitors: Sequence[FleetMonitor], kinds: Sequence[str]) -> TableLine:
     worst = monitors[0]
     cells: list[Cell] = [shorten_name(name)]
     # A cell for each kind of monitor, a dash where the model has none
@@ -320,7 +332,7 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
             cells.append(Link(monitor_of_kind.state.value, monitor_of_kind.page))
         else:
             cells.append(monitor_of_kind.state.value)
-    # The bars and texts are those of the worst monitor, which is why the line stands where it does
+    # The bars and texts are those of the worst monitor, by which lines are sorted
     bars = Hours(
         tuple(float(window.violations) for window in worst.windows),
         tuple(window.violations > 0 for window in worst.windows),
@@ -332,43 +344,43 @@ def _create_line(name: str, monitors: Sequence[Watched], kinds: Sequence[str]) -
     for monitor in monitors:
         owners[monitor.owner] = None
         tags |= dict.fromkeys(monitor.tags)
-    cells += [_format_time(worst.since), _shorten_sentence(worst.said), bars if worst.windows else "–"]
+    cells += [_format_time(worst.since), _shorten_sentence(worst.sentence), bars if worst.windows else "–"]
     cells += [", ".join(filter(None, owners)), ", ".join(filter(None, tags))]
     marks = {MonitorState.IN_ALERT: Highlight.BAD, MonitorState.UNSURE: Highlight.UNSURE}
     return TableLine(tuple(cells), marks.get(worst.state, Highlight.NONE))
 
 
-PATH_PARTS = 4  # of a path that is shortened: it has a beginning besides its last two parts
+MIN_SHORTENED_COMPONENTS = 4  # components of a path that is shortened to its last two
 
 
 def _shorten_path(word: str) -> str:
-    """A path without its beginning: `…/churn/hourly` of `s3://team/models/churn/hourly`; any other word as it is."""
-    parts = word.split("/")
-    if len(parts) < PATH_PARTS:
+    """A path without its beginning: `…/churn/hourly` of `s3://team/models/churn/hourly`; any other word unchanged."""
+    components = word.split("/")
+    if len(components) < MIN_SHORTENED_COMPONENTS:
         return word
-    return "/".join(["…", *parts[-2:]])
+    return "/".join(["…", *components[-2:]])
 
 
 def _shorten_sentence(sentence: str) -> str:
-    """A sentence; if it is long, paths without their beginnings, and its first and last words. No word is cut."""
-    if len(sentence) <= LONGEST:
+    """A sentence; if it is long, its paths are shortened, and if that isn't enough, words in the middle are left out."""
+    if len(sentence) <= MAX_SENTENCE_LENGTH:
         return sentence
     # Paths are the longest words; without their beginnings most sentences fit
     words = [_shorten_path(word) for word in sentence.split()]
     shortened = " ".join(words)
-    if len(shortened) <= LONGEST:
+    if len(shortened) <= MAX_SENTENCE_LENGTH:
         return shortened
-    # The end of an error says most, so a third of the room is its own: the whole words in it, at least the last one
-    _, _, end = shortened[-LONGEST // 3 :].partition(" ")
+    # The end of an error says most, so a third of the characters is for whole words at the end, at least for the last one
+    _, _, end = shortened[-MAX_SENTENCE_LENGTH // 3 :].partition(" ")
     end = end or words[-1]
-    whole_words = TextWrapper(
-        max(LONGEST - len(end) - 1, LONGEST // 3),
+    first_words = TextWrapper(
+        max(MAX_SENTENCE_LENGTH - len(end) - 1, MAX_SENTENCE_LENGTH // 3),
         max_lines=1,
         placeholder=" …",
         break_on_hyphens=False,
         break_long_words=False,
     )
-    return f"{whole_words.fill(shortened)} {end}"
+    return f"{first_words.fill(shortened)} {end}"
 
 
 def _format_time(text: str) -> str:

@@ -33,14 +33,18 @@ from spark_model_monitor.statistics.array_types import Bytes, Doubles, Flags, In
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.value_class import value_class
 
-MAX_GAPS = 5_000  # the most windows to insert between runs for missing ones
+MAX_INSERTED_WINDOWS = 5_000  # windows on a page with inserted ones for missing runs; beyond that none are inserted
+MAX_ROWS = 2_000  # features on the map
+DETAILED_WINDOWS = 24  # the last windows, which have distributions of all features on the page
+BINS = 22  # bins of a distribution on the page
+NO_VALUE = 255  # the byte of a missing distance
 
 Window = tuple[datetime, datetime]
 
 
 @value_class
-class Unread:
-    """A run that isn't shown. problem: why, a sentence without values of records."""
+class UnreadRun:
+    """A run that isn't shown, and why: a sentence without values of records."""
 
     folder: str
     problem: str
@@ -66,11 +70,11 @@ class Series:
 
     @cached_property
     def _columns(self) -> dict[str, Doubles]:
-        """COLUMNS and "status", each an array names × windows."""
+        """By COLUMNS and "status": arrays of shape (names, windows)."""
         shape = (len(self.names), len(self.windows))
         rows = {name: row for row, name in enumerate(self.names)}
         columns: dict[str, Doubles] = {name: np.full(shape, np.nan) for name in COLUMNS}
-        # NONE + 1 tells windows without a run from names without a check
+        # Names without a check have NONE, windows without a run have NONE + 1
         columns["status"] = np.full(shape, NONE + 1.0)
         for column, run in self.runs.items():
             rows_of_run = np.array([rows[name] for name in run.names], np.int64)
@@ -79,13 +83,13 @@ class Series:
             columns["status"][rows_of_run, column] = run.statuses
         return columns
 
-    def of(self, column: str) -> Doubles:
-        """A column of the runs, names × windows: NaN without a number; for "status" NONE + 1 without a run."""
+    def get_column(self, column: str) -> Doubles:
+        """A column of the runs, shape (names, windows): NaN without a number; for "status" NONE + 1 without a run."""
         return self._columns[column]
 
     @cached_property
     def is_violated(self) -> Flags:
-        is_violated: Flags = self.of("status") == VIOLATED
+        is_violated: Flags = self.get_column("status") == VIOLATED
         return is_violated
 
     @property
@@ -113,10 +117,10 @@ class Series:
 
     def list_values(self, column: str, row: int) -> tuple[float | None, ...]:
         """The numbers of a name by window; None without one."""
-        return tuple(None if math.isnan(number) else number for number in self.of(column)[row].tolist())
+        return tuple(None if math.isnan(number) else number for number in self.get_column(column)[row].tolist())
 
     def find_last_limit(self, row: int) -> float | None:
-        """The latest window's threshold of a name, which is the one that counts now; None without one."""
+        """The threshold of a name in the latest window that has one; None without one."""
         limits = (limit for limit in reversed(self.list_values("threshold", row)) if limit is not None)
         return next(limits, None)
 
@@ -128,14 +132,20 @@ class Series:
 
 @value_class(slots=False)
 class History:
-    """windows: by time, including inserted ones between runs. labels: their names: the start in UTC, or the run's
-    folder if no run has a window. series: by kind of monitor.
+    """The runs below some folders.
+
+    Attributes
+    ----------
+        windows: By time, including inserted ones between runs.
+        labels: Their names: the start in UTC, or the run's folder if no run has a window.
+        series: By model and kind of monitor.
+        unread: Runs that aren't shown.
     """
 
     windows: tuple[Window, ...]
     labels: tuple[str, ...]
     series: tuple[Series, ...]
-    unread: tuple[Unread, ...] = field(default=())
+    unread: tuple[UnreadRun, ...] = field(default=())
 
     @property
     def past_runs(self) -> list[PastRun]:
@@ -149,15 +159,15 @@ class History:
 
     @cached_property
     def is_one_day(self) -> bool:
-        """Whether all windows are of one day. Kept, since each of them asks for it: it was a twelfth of a month's page."""
+        """Whether all windows are of one day. Cached, because it is asked for each window."""
         return len({label.rpartition(" ")[0] for label in self.labels}) == 1
 
     def run_violations(self) -> list[int | None]:
         """Number of violations by window, of all monitors together; None without a run."""
         columns = [series.violations for series in self.series]
         return [
-            # None only where no monitor ran: a gap of one must not hide the violations of another
-            None if all(n is None for n in counts) else sum(n or 0 for n in counts)
+            # None only if no monitor ran: the violations of one monitor count where another has no run
+            None if all(count is None for count in counts) else sum(count or 0 for count in counts)
             for counts in zip(*columns, strict=True)
         ]
 
@@ -176,7 +186,7 @@ class History:
 
 
 def find_trailing_start(flags: Sequence[bool], indices: Sequence[int]) -> int | None:
-    """The place of the first of the consecutive set flags at the end; None if the last is not set."""
+    """The index of the first of the consecutive flags at the end that are set; None if the last one isn't."""
     start = None
     for flag, index in zip(reversed(flags), reversed(indices), strict=True):
         if not flag:
@@ -196,23 +206,23 @@ def read_history(
     """
     runs = []
     unread = []
-    # Folders have runs, a file has the metrics of many data sets
+    # A file is a metrics repository of Deequ; a folder has runs at or below it
     files = [path for path in folders if is_file(path)]
     tops = [top for top in folders if top not in files]
-    places_of_runs = dict.fromkeys(run_folder for top in tops for run_folder in run_folders(top))
+    folders_of_runs = dict.fromkeys(run_folder for top in tops for run_folder in list_run_folders(top))
     read_runs = [run for path in files for run in read_metrics_repository(path)]
-    # One damaged run doesn't cost the page of a thousand others; it is listed there
-    for folder in show_progress(places_of_runs, len(places_of_runs), "runs"):
+    # A damaged run is listed on the page of the others
+    for folder in show_progress(folders_of_runs, len(folders_of_runs), "runs"):
         try:
             read_runs.append(read_run(folder))
         except MonitorError as fault:
-            unread.append(Unread(folder, str(fault).splitlines()[0]))
+            unread.append(UnreadRun(folder, str(fault).splitlines()[0]))
     for run in read_runs:
-        # Runs without a window pass here, since nobody can say that they lie outside
+        # Runs without a window are within any limits
         start = run.identity.start
         if start is None or ((since is None or start >= since) and (until is None or start < until)):
             runs.append(run)
-    # Tell an empty folder, limits that fit nothing, and damaged files from each other
+    # The error says whether there are no runs, none in these times, or damaged ones
     if not runs:
         problem = "no run here"
         if read_runs:
@@ -229,11 +239,11 @@ def read_history(
             key = (identity.start, identity.end, identity.analysis_type, identity.model)
             if key in timed:
                 shown = show_end_of_path(identity.folder)
-                unread.append(Unread(timed[key].identity.folder, f"is left out: {shown} is of the same window"))
+                unread.append(UnreadRun(timed[key].identity.folder, f"is left out: {shown} is of the same window"))
             timed[key] = run
         else:
-            without_window.append(Unread(identity.folder, "is left out: the run has no window"))
-    # No run has a window: made-up hours keep the order, labels show the folders instead
+            without_window.append(UnreadRun(identity.folder, "is left out: the run has no window"))
+    # If no run has a window, they get made-up hours in order of their folders, which are their labels
     labels = None
     if not timed:
         labels = {}
@@ -242,9 +252,8 @@ def read_history(
             labels[start, start + HOUR] = run.identity.folder.rpartition("/")[2]
             timed[start, start + HOUR, run.identity.analysis_type, run.identity.model] = run
     else:
-        # Some have windows and some don't: there is no place in time for the latter
         unread += without_window
-    # Gaps count as windows, so --last 24 is a day of hours even after an outage
+    # Missing windows are counted, so that --last 24 is a day of hours even after an outage
     windows = _fill_gaps(sorted({(start, end) for start, end, *_ in timed}))[-(last or 0) :]
     indices = {window: index for index, window in enumerate(windows)}
     # One series for each monitor of each model, over the same windows
@@ -252,21 +261,21 @@ def read_history(
     for (start, end, kind, model), run in timed.items():
         if (start, end) in indices:
             kinds.setdefault((kind, model), {})[indices[start, end]] = run
-    series = [Series(kind, tuple(windows), problem, model) for (kind, model), problem in kinds.items()]
-    named = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
-    return History(tuple(windows), named, tuple(series), tuple(unread))
+    series = [Series(kind, tuple(windows), runs_by_index, model) for (kind, model), runs_by_index in kinds.items()]
+    window_labels = tuple(labels[window] if labels else f"{window[0]:%Y-%m-%d %H:%M}" for window in windows)
+    return History(tuple(windows), window_labels, tuple(series), tuple(unread))
 
 
 def is_file(path: str) -> bool:
     """Whether a path is a single file. Raises BadInput if nothing exists there."""
     storage = storage_of(path)
-    # Listing folders is quick, where a walk sees all files of all runs
+    # Listing folders first, because it is quick, while a walk lists all files of all runs
     if storage.list_folders(path):
         return False
     return [file.name for file in storage.walk(path)] == [path.rpartition("/")[2]]
 
 
-def run_folders(top: str) -> Iterator[str]:
+def list_run_folders(top: str) -> Iterator[str]:
     """The folders at and below `top` in which a run was published.
 
     Raises BadInput if nothing exists at `top`.
@@ -275,28 +284,22 @@ def run_folders(top: str) -> Iterator[str]:
         yield top
         return
     for name in storage_of(top).list_folders(top):
-        yield from run_folders(join(top, name))
+        yield from list_run_folders(join(top, name))
 
 
 def _fill_gaps(windows: Sequence[Window]) -> list[Window]:
-    """The windows, plus those missing between them, if all have one length and one rhythm and none overlap."""
+    """The windows, plus the missing ones between them, if all have one length and one period and none overlap."""
     lengths = {end - start for start, end in windows}
-    rhythm = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
-    # Windows of several lengths have no rhythm; neither do overlapping ones, as of reruns with other limits
-    if len(lengths) != 1 or not rhythm >= (length := lengths.pop()) > timedelta(0):
+    period = min((later - start for (start, _), (later, _) in pairwise(windows)), default=timedelta(0))
+    # Windows of several lengths, or overlapping ones, have no period
+    if len(lengths) != 1 or not period >= (length := lengths.pop()) > timedelta(0):
         return list(windows)
     first = windows[0][0]
-    steps = [(start - first) / rhythm for start, _ in windows]
-    # Inserted windows have to meet all the others, and two runs a decade apart must not make a page of hours
-    if any(step != round(step) for step in steps) or steps[-1] >= MAX_GAPS:
+    steps = [(start - first) / period for start, _ in windows]
+    # All windows have to be a whole number of periods apart, and two runs a decade apart must not give a page of hours
+    if any(step != round(step) for step in steps) or steps[-1] >= MAX_INSERTED_WINDOWS:
         return list(windows)
-    return [(first + index * rhythm, first + index * rhythm + length) for index in range(round(steps[-1]) + 1)]
-
-
-MAX_ROWS = 2_000
-DETAILED_WINDOWS = 24  # the last windows, which have distributions of all features on the page
-BINS = 22
-NO_VALUE = 255
+    return [(first + index * period, first + index * period + length) for index in range(round(steps[-1]) + 1)]
 
 
 def create_feature_map(
@@ -305,23 +308,23 @@ def create_feature_map(
     baselines: Mapping[str, PastRun],
     most_bytes: int,
 ) -> list[Block]:
-    """The map of the monitor of features, and what it leaves out; only a sentence if no run examined features."""
+    """The map of features × windows, with notes on what it leaves out; only a sentence if no run examined features."""
     series = next((series_of_kind for series_of_kind in all_series if not series_of_kind.is_metric.all()), None)
     if series is None:
         if any(series_of_kind.names for series_of_kind in all_series):
             return ["Only metrics were looked at; the tables have them all."]
         return ["No file names what was looked at."]
-    # The rows that matter most are kept if the page has no room for all
+    # If there are too many features, the most important ones are shown
     order = _sort_rows(series)
     rows = order[:MAX_ROWS]
-    drawn = np.where(series.is_metric[:, None], np.nan, series.of("distance"))[rows]
+    drawn = np.where(series.is_metric[:, None], np.nan, series.get_column("distance"))[rows]
     # 0 to 250 for a distance from 0 to 1; 251 to 254 are unused
     quantised = np.rint(np.clip(np.nan_to_num(drawn), 0, 1) * 250)
     distances = np.where(np.isnan(drawn), NO_VALUE, quantised).astype(np.uint8)
-    # Which distributions fit into the size, and the numbers of those
-    detailed, left_out = _pick_detailed_cells(series, rows, most_bytes)
-    shares, means = _collect_cells(series, rows, detailed)
-    # 1 for each cell with a distribution; the distributions follow in this order
+    # The distributions that fit into the size, with the numbers beside them
+    detailed, left_out = _select_detailed_cells(series, rows, most_bytes)
+    shares, cell_numbers = _collect_cells(series, rows, detailed)
+    # 1 for each cell with a distribution; the distributions are in the order of the cells
     mask = np.zeros((len(rows), len(times)), np.uint8)
     for line, window in detailed:
         mask[line, window] = 1
@@ -337,15 +340,15 @@ def create_feature_map(
         "names": [series.names[row] for row in rows],
         "times": list(times),
         "distances": _pack_numbers(distances),
-        "statuses": _pack_numbers(series.of("status")[rows].astype(np.uint8)),
+        "statuses": _pack_numbers(series.get_column("status")[rows].astype(np.uint8)),
         "cells": _pack_numbers(mask),
         "shares": _pack_numbers(shares),
-        "numbers": _pack_numbers(means),
+        "numbers": _pack_numbers(cell_numbers),
         "baseline": _pack_numbers(baseline_shares),
         "bins": [_format_ends(last.bins.get(series.names[row])) for row in rows],
         "folders": [run.place if (run := series.runs.get(index)) else "" for index in range(len(times))],
     }
-    # The reader should know what isn't there, and how to get it
+    # What is left out, and how to get it
     notes = []
     if len(order) > MAX_ROWS:
         notes.append(f"{len(order) - MAX_ROWS:,} more features, which were violated less, stand in the tables.")
@@ -358,29 +361,32 @@ def create_feature_map(
 
 
 def _sort_rows(series: Series) -> Integers:
-    """Rows: names violated now, then those violated in most windows, then those with the largest distance."""
+    """The rows of features: first those violated now, then by the number of violated windows, then by the largest distance."""
     column, _ = series.last
     with np.errstate(all="ignore"):
-        largest = np.nan_to_num(np.where(np.isnan(series.of("distance")), 0, series.of("distance")).max(axis=1))
+        distances = series.get_column("distance")
+        largest = np.nan_to_num(np.where(np.isnan(distances), 0, distances).max(axis=1))
     features = np.flatnonzero(~series.is_metric)
-    # lexsort takes the last key first
+    # lexsort sorts by the last key first
     keys = (-largest[features], -series.is_violated[features].sum(axis=1), ~series.is_violated[features, column])
     ordered: Integers = features[np.lexsort(keys)]
     return ordered
 
 
-def _pick_detailed_cells(series: Series, rows: Integers, most_bytes: int) -> tuple[list[tuple[int, int]], int]:
-    """The cells (line of the map, window) whose distributions are on the page: the last windows of all features, then
-    all windows of violated ones, as space permits; and the number of cells left out."""
+def _select_detailed_cells(series: Series, rows: Integers, most_bytes: int) -> tuple[list[tuple[int, int]], int]:
+    """The cells (line of the map, window) whose distributions are on the page, and the number of cells that don't fit.
+
+    First come the last windows of all features, then all windows of violated features.
+    """
     ran = sorted(series.runs)
     with_shares = [window_index for window_index in ran if series.runs[window_index].shares is not None]
     recent = set(with_shares[-DETAILED_WINDOWS:])
-    # Half of the page is for distributions, of one byte for each bin
-    room = max(most_bytes // 2, 0) // BINS
+    # Half of the page is for distributions, with one byte for each bin
+    max_cells = max(most_bytes // 2, 0) // BINS
     candidates = [(line, index) for index in with_shares if index in recent for line in range(len(rows))]
     violated = np.flatnonzero(series.is_violated[rows].any(axis=1)).tolist()
     candidates += [(line, index) for line in violated for index in with_shares if index not in recent]
-    return sorted(candidates[:room]), max(len(candidates) - room, 0)
+    return sorted(candidates[:max_cells]), max(len(candidates) - max_cells, 0)
 
 
 def _collect_cells(
@@ -391,17 +397,20 @@ def _collect_cells(
     shares = np.zeros((len(cells), BINS), np.uint8)
     numbers = np.full((len(cells), 3), np.nan, np.float32)
     rows_by_window = {window: run.places for window, run in series.runs.items()}
-    parts = {window: _scale_to_255(run.shares) for window, run in series.runs.items() if run.shares is not None}
-    # Looked up once: each is a matrix of all names and windows
-    present, missing, mean, median = (series.of(name) for name in ("present", "missing", "mean", "median"))
+    shares_by_window = {
+        window: _scale_to_255(run.shares) for window, run in series.runs.items() if run.shares is not None
+    }
+    # Looked up once: each is an array of all names and windows
+    present, missing, mean, median = (series.get_column(name) for name in ("present", "missing", "mean", "median"))
     for cell, (line, window) in enumerate(cells):
         row = int(rows[line])
-        row_results = rows_by_window[window].get(series.names[row])
-        # A feature may be absent from a window that its line has; its cell stays empty
-        if row_results is not None:
-            shares[cell, : parts[window].shape[1]] = parts[window][row_results]
+        run_row = rows_by_window[window].get(series.names[row])
+        # The cell of a feature that a window lacks stays empty
+        if run_row is not None:
+            window_shares = shares_by_window[window]
+            shares[cell, : window_shares.shape[1]] = window_shares[run_row]
         total = present[row, window] + missing[row, window]
-        # No records at all: no share, rather than 0 %
+        # Without records the share of missing values is undefined
         share = missing[row, window] / total if total else np.nan
         numbers[cell] = mean[row, window], median[row, window], share
     return shares, numbers
@@ -412,7 +421,7 @@ def _scale_to_255(shares: NDArray[np.float32]) -> Bytes:
 
 
 def _format_ends(bins: Sequence[object] | None) -> list[str]:
-    """The labels at the ends of a drawing."""
+    """The labels at both ends of a drawing: of numbers the first and the last edge."""
     if bins and len(bins) == 2 and all(isinstance(end, (int, float)) for end in bins):
         return [format_number(float(end), 3) for end in bins]  # type: ignore[arg-type]
     return ["most frequent", "new"] if bins else []

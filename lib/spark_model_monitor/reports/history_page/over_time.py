@@ -42,7 +42,7 @@ def create_hours(series: Series, row: int, times: Sequence[str], most_bars: int 
     name = series.names[row]
     limit = None
     column = "value" if is_metric else "distance"
-    drawn = series.of(column)[row]
+    drawn = series.get_column(column)[row]
     # A metric's other values have to be on the other side of its limit; a feature's distances needn't
     unviolated = drawn[~bad & is_metric]
     # Limits of bias and attributions apply to other numbers than the bars show
@@ -154,7 +154,7 @@ def _list_metric_tracks(series: Series) -> list[Track]:
     """The metrics with a threshold that were violated most often; estimates have their own lines."""
     if series.analysis_type == "ESTIMATED_QUALITY":
         return []
-    has_threshold = ~np.isnan(series.of("threshold")).all(axis=1)
+    has_threshold = ~np.isnan(series.get_column("threshold")).all(axis=1)
     rows = np.flatnonzero(series.is_metric & series.is_violated.any(axis=1) & has_threshold)
     most_violated_first = sorted(rows, key=lambda row: -int(series.is_violated[row].sum()))
     return [_create_metric_track(series, row) for row in most_violated_first[:MAX_FIRST]]
@@ -165,7 +165,7 @@ def _create_metric_track(series: Series, row: int) -> Track:
     name = series.names[row]
     if is_of_changes(series):
         return Track(name, "attribution", series.list_values("value", row))
-    metric_values = series.of("value")[row]
+    metric_values = series.get_column("value")[row]
     threshold = series.find_last_limit(row)
     is_violated = series.is_violated[row]
     # A threshold that is merely the baseline's value is named as such

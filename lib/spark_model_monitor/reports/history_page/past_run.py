@@ -56,19 +56,22 @@ Numbers = NDArray[np.float64]
 Rows = dict[str, dict[str, float | None]]  # numbers by column, by the name of a feature or metric
 T = TypeVar("T")
 
-NONE = len(WORST_FIRST)  # the status of names without a check
+NONE = len(WORST_FIRST)  # the status index of names without a check
 VIOLATED = WORST_FIRST.index(CheckStatus.VIOLATED)
 UNSURE = WORST_FIRST.index(CheckStatus.CANNOT_TELL)
 PASSED = WORST_FIRST.index(CheckStatus.PASSED)
 
 COLUMNS = ("distance", "threshold", "mean", "median", "missing", "present", "value", "low", "high")
 
-UNCONSTRAINED = "_best_constant_classifier", "au_prc"  # how metrics end that the service never judges. Source: C5.2.
+UNJUDGED_SUFFIXES = (
+    "_best_constant_classifier",
+    "au_prc",
+)  # names of metrics that the service never judges end so. Source: C5.2
 
 
 @value_class
 class RunIdentity:
-    """Which run it is, and of what. folder: its location. start, end: of its window; None if unknown."""
+    """What identifies a run: its folder, its window (start and end, None if unknown), its model and its baseline."""
 
     folder: str
     analysis_type: str
@@ -83,11 +86,20 @@ class RunIdentity:
 class PastRun:
     """The results of a run.
 
-    names: features, metrics, `metric (facet=value)` for bias. is_metric: which of them are metrics. numbers: COLUMNS,
-    with NaN for missing numbers. statuses: indexes into WORST_FIRST, NONE without a check. violated: violated checks by
-    name. shares: shares of the values in the baseline's bins, NaN if unknown. bins: the baseline's bins, by name. outcome:
-    None if nothing was judged. violation_results: the violations of the service, with the numbers of their texts.
-    are_violations_alone: whether no file says what else was examined.
+    Attributes
+    ----------
+        identity: Which run it is.
+        names: Features, metrics, and `metric (facet=value)` for bias.
+        is_metric: Which names are metrics, shape (names,).
+        numbers: By COLUMNS, each of shape (names,); NaN for missing numbers.
+        statuses: Indexes into WORST_FIRST, shape (names,); NONE without a check.
+        violated: Violated checks by name.
+        violations: Number of violations.
+        shares: Shares of the values in the baseline's bins, shape (names, bins); NaN if unknown.
+        bins: The baseline's bins by name.
+        outcome: None if nothing was judged.
+        violation_results: The service's violations, with the numbers in their texts.
+        are_violations_alone: Whether no file says what else was examined.
     """
 
     identity: RunIdentity
@@ -105,12 +117,12 @@ class PastRun:
 
     @property
     def unsure(self) -> tuple[str, ...]:
-        """The names of which nobody can tell whether they changed."""
+        """The names that may have changed."""
         return tuple(name for name, index in self.places.items() if self.statuses[index] == UNSURE)
 
     @property
     def place(self) -> str:
-        """The end of its folder's path, which shows the window and nothing about the machine."""
+        """The end of its folder's path, which shows the window, but nothing about the machine."""
         return show_end_of_path(self.identity.folder)
 
     @cached_property
@@ -135,13 +147,13 @@ class PastRun:
         return shares
 
     def results(self) -> list[CheckResult]:
-        """What is known about its checks without a checks.json: the service's violations, of other names the worst status."""
+        """The results of a run without checks.json: the service's violations, and the worst status of each other name."""
         check_results = list(self.violation_results)
         described = {violation.full_name for violation in self.violation_results}
         for name, index in self.places.items():
             if self.statuses[index] < NONE and name not in described:
                 subject, number = ("metric", "value") if self.is_metric[index] else ("feature", "distance")
-                # A summary has the names of violated checks only; any other status needs some name
+                # A summary names violated checks only
                 [check, *_] = self.violated.get(name, ("check",))
                 status = WORST_FIRST[self.statuses[index]]
                 observed = self.number(number, name)
@@ -171,7 +183,7 @@ def read_run(folder: str) -> PastRun:
     """
     run = read_current_run(folder)
     described = None
-    # One small file with everything; runs of the service have documents only
+    # Runs of the service have no summary
     if run and SUMMARY in run.digests:
         described = read_document(run, RunDescription)
     if run and described:
@@ -195,7 +207,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     names = tuple(map(join_name, table.column("name").to_pylist(), table.column("part").to_pylist()))
     violated = table.column("violated").to_pylist()
     window = described.window
-    # The folder's hour serves runs that were started without a window
+    # A run that was started without a window has that of its hour folder
     start, end = _parse_hour(folder)
     if window:
         start = parse_moment(window.start)
@@ -203,7 +215,7 @@ def parse_summary(content: bytes, path: str, folder: str, described: RunDescript
     statuses = np.array([_STATUSES.get(name, NONE) for name in table.column("status").to_pylist()], np.uint8)
     outcomes = np.array(table.column("outcome").to_pylist(), object)
     is_unsure = outcomes == Outcome.CANNOT_TELL.value
-    # `cannot tell` counts only where it is the outcome
+    # `cannot tell` counts only if it is the outcome of the name
     statuses[(statuses == UNSURE) & ~is_unsure] = PASSED
     identity = RunIdentity(
         folder,
@@ -239,21 +251,21 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
             return None
         return (parse or document.from_json)(content, path)
 
-    # Any of the files may be absent, depending on the kind of monitor
+    # Which files there are depends on the kind of monitor
     rows, dataset = read(Statistics, parse_statistics_rows) or ({}, DatasetOfRun())
-    # The monitor's own results, or else what the service's texts tell
     analysed, explains = read(BiasReport, parse_analysis_rows) or ({}, False)
     checks = read(CheckResults)
-    # Names that nobody judges get no result: a pass would be made up
     violations = read(Violations)
     rows |= analysed
+    # Our own results; without them the violations of the service, and what their texts say
     check_results: tuple[CheckResult, ...] = ()
     are_violations_alone = violations is not None and checks is None and not rows
     if checks is not None:
         check_results = checks.checks
     elif violations is not None:
+        # Names that the service never judges get no result: they didn't pass
         check_results = tuple(
-            read_check_results(violations, [name for name in rows if not name.endswith(UNCONSTRAINED)])
+            read_check_results(violations, [name for name in rows if not name.endswith(UNJUDGED_SUFFIXES)])
         )
     outcome = judge_run(check_results)
     if outcome is None and are_violations_alone:
@@ -267,7 +279,7 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
         statuses[name] = min(statuses.get(name, NONE), WORST_FIRST.index(check_result.status))
         if check_result.is_violated:
             violated[name] = (*violated.get(name, ()), check_result.check)
-        # A metric's limit is for its value, a feature's for its distance
+        # A metric's threshold is for its value, a feature's for its distance
         if check_result.metric is not None:
             row["threshold"] = check_result.threshold
             if check_result.observed is not None or "value" not in row:
@@ -277,9 +289,8 @@ def _read_documents(folder: str, run: Run | None) -> PastRun:
     violation_results: tuple[CheckResult, ...] = ()
     if checks is None:
         violation_results = tuple(check_result for check_result in check_results if check_result.is_violation)
-    # What no file says is left at its default: model, schedule, baseline and distributions
     start, end = _find_window(folder, dataset, is_of_service=run is None)
-    # analysis.json serves bias and attributions; attributions tell them apart
+    # Bias and attributions both have an analysis.json
     if explains:
         analysis_type = AnalysisType.MODEL_EXPLAINABILITY
     elif analysed:
@@ -311,7 +322,7 @@ class DatasetOfRun(NamedTuple):
 
 
 def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRun]:
-    """The needed parts of statistics.json: with classes, a month of runs with 1,000 features would take minutes."""
+    """The needed members of statistics.json: to parse all of it would take minutes for a month of runs of 1,000 features."""
     try:
         statistics = json.loads(content)
         rows: Rows = {}
@@ -329,7 +340,7 @@ def parse_statistics_rows(content: bytes, where: str) -> tuple[Rows, DatasetOfRu
             for metric, measured in metrics.items() if section.endswith("_metrics") else ():
                 if isinstance(measured, Mapping) and "value" in measured:
                     rows[metric] = {"value": _convert_number(measured["value"])}
-        # Without a data set the numbers still count; how many rows they are about stays unknown
+        # Without a data set the number of rows is unknown
         if "dataset" not in statistics:
             return rows, DatasetOfRun()
         dataset = statistics["dataset"]
@@ -367,7 +378,7 @@ def _list_group_metrics(analysis: Mapping[str, Json]) -> Iterator[tuple[str, dic
 def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
     """A row of shares for each feature, NaN if unknown."""
     lengths = lists.value_lengths().fill_null(0).to_numpy()
-    # Rows have one length or none, so a matrix holds them; Arrow's flat values skip the empty ones
+    # All rows that aren't empty have the same length; Arrow's flat values skip the empty ones
     has_length = lengths > 0
     if not has_length.any():
         return None
@@ -377,7 +388,7 @@ def _decode_shares(lists: pa.ListArray) -> NDArray[np.float32] | None:
 
 
 _SHOWN = pa.schema([field for field in SUMMARY_COLUMNS if field.name not in ("distinct", "sd", "min", "max")])
-_STATUSES = {status.value: place for place, status in enumerate(WORST_FIRST)}
+_STATUSES = {status.value: index for index, status in enumerate(WORST_FIRST)}
 
 
 def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> tuple[datetime | None, datetime | None]:
@@ -388,7 +399,7 @@ def _find_window(folder: str, dataset: DatasetOfRun, *, is_of_service: bool) -> 
     start = parse_time(str(dataset.start_time))
     end = parse_time(str(dataset.end_time))
     hour, hour_end = _parse_hour(folder)
-    # Equal times, or none, tell no window; then the folder's name has to
+    # Without a window in the statistics (no times, or equal ones) the folder's name decides
     has_window = start is not None and end is not None and start < end
     if has_window and (hour is None or end == hour or not is_of_service):
         return start, end

@@ -32,7 +32,7 @@ from spark_model_monitor.reports.page.page_files import Report
 from spark_model_monitor.storage import hold, is_there, join, resolve_path
 from spark_model_monitor.value_class import value_class
 
-MAX_BYTES = "5MB"
+MAX_SIZE = "5MB"  # default size of a page
 OUTPUT = "history.html"
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", re.IGNORECASE)
@@ -41,8 +41,16 @@ _POWER = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}
 
 @value_class
 class HistoryRequest:
-    """The content of the page. folders: output paths, folders above them, or files of Deequ's metrics repository. since,
-    until: limits of the windows' starts, in ISO 8601. last: number of windows. features: patterns of names; empty for all.
+    """The content of the page.
+
+    Attributes
+    ----------
+        folders: Output paths, folders above them, or files of Deequ's metrics repository.
+        since, until: Limits of the windows' starts, in ISO 8601.
+        last: Number of latest windows.
+        features: Patterns of names; empty for all.
+        title: By default the model, or the name of the folder.
+        most_bytes: Maximum size of the page, such as 5MB.
     """
 
     folders: Sequence[str]
@@ -51,7 +59,7 @@ class HistoryRequest:
     last: int | None = None
     features: Sequence[str] = ()
     title: str | None = None
-    most_bytes: str = MAX_BYTES
+    most_bytes: str = MAX_SIZE
 
 
 def create_report(request: HistoryRequest) -> Report:
@@ -69,7 +77,7 @@ def report(
     last: int | None = None,
     features: Sequence[str] = (),
     title: str | None = None,
-    max_size: str = MAX_BYTES,
+    max_size: str = MAX_SIZE,
 ) -> Report:
     """Show the history of many runs as one page, in a notebook too.
 
@@ -121,7 +129,7 @@ def main(request: HistoryRequest, output: str | None, out: TextIO, *, shown: boo
     """Write the page, print its path. output: by default history.html in the first folder. shown: open a browser."""
     started = time.monotonic()
     history = _read_requested_history(request)
-    # One folder is usual, so its page stands beside the runs that it shows
+    # By default the page is in the first folder
     path = output or _find_page(request.folders[0])
     report = _report(history, request, _find_links(history, path))
     with hold(os.path.dirname(path) or "."):  # removes drafts of killed runs
@@ -148,14 +156,14 @@ def _read_requested_history(request: HistoryRequest) -> History:
     if request.last is not None and request.last < 1:
         raise BadConfiguration(f"--last is {request.last}; write how many windows, from 1 on")
     times = (_parse_time(request.since, "--since"), _parse_time(request.until, "--until"))
-    # A slash at the end would make the last name of the path empty; the root has nothing else
+    # Without a slash at the end, which would make the last component empty
     history = read_history([folder.rstrip("/") or "/" for folder in request.folders], *times, request.last)
     if not request.features:
         return history
     matching_series = []
     for series in history.series:
         runs = {index: _restrict_run(run, request.features) for index, run in series.runs.items()}
-        # A monitor of which no name matches isn't on the page; a pattern that matches nothing is a typing error
+        # Monitors without a matching name are left out
         if any(run.names for run in runs.values()):
             matching_series.append(replace(series, runs=runs))
     if not matching_series:
@@ -165,12 +173,12 @@ def _read_requested_history(request: HistoryRequest) -> History:
 
 def _report(history: History, request: HistoryRequest, links: Mapping[str, str] | None = None) -> Report:
     models = dict.fromkeys(run.identity.model for run in history.past_runs)
-    # Runs without a model are called as their folders are, unless these have no names, as hours have none
+    # The title names the models; for runs without a model, the folders
     paths = [resolve_path(folder).removeprefix("file:") for folder in request.folders]
     folders = dict.fromkeys(map(name_of_place, paths))
     names = [*filter(None, models)] or [*filter(None, folders)]
     title = request.title or ", ".join(names) or "Model monitoring"
-    # Only the last runs' checks are read in full: earlier runs show what their summary has
+    # Only the checks of the last runs are read; earlier runs are shown by their summaries
     judged = [_select_checks(series, request.features) for series in history.series]
     page_context = PageContext(_read_baselines(history), _find_outputs(history), links or {})
     return Report(create_history_page(history, title, page_context, _parse_size(request.most_bytes), judged))
@@ -182,7 +190,7 @@ def _find_links(history: History, page: str) -> dict[str, str]:
     links = {}
     for run in history.past_runs:
         path = join(run.identity.folder, PAGE)
-        # Links are relative, so that the page works after its folder is copied, and none leads out of it
+        # Links are relative and stay in the page's folder, so that they work after the folder is copied
         if top and path.startswith(f"{top}/") and is_there(path):
             links[run.identity.folder] = path.removeprefix(f"{top}/")
     return links
@@ -206,7 +214,7 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
     ]
     names = tuple(run.names[index] for index in indices)
     violated = {name: checks for name, checks in run.violated.items() if name in names}
-    # Without a checks.json these are the only descriptions, so they have to fit the names that are left
+    # Without a checks.json these are the only descriptions
     violation_results = tuple(violation for violation in run.violation_results if violation.full_name in names)
     return replace(
         run,
@@ -215,7 +223,7 @@ def _restrict_run(run: PastRun, patterns: Sequence[str]) -> PastRun:
         numbers={name: column[indices] for name, column in run.numbers.items()},
         statuses=run.statuses[indices],
         violated=violated,
-        # Counted again: the page must not report violations of features that it doesn't show
+        # Only violations of the features that are shown
         violations=sum(map(len, violated.values())),
         shares=None if run.shares is None else run.shares[indices],
         outcome=run.outcome and _judge_statuses(run.statuses[indices]),
@@ -233,7 +241,7 @@ def _judge_statuses(statuses: NDArray[np.uint8]) -> Outcome:
 
 def _read_baselines(history: History) -> dict[str, PastRun]:
     """The baselines by their runs' ids, if their folders can be read from here."""
-    # Most runs share one baseline, which is read once; None is stored, too, so that it isn't tried again
+    # Runs share baselines, and each is read once; None is stored for one that can't be read
     runs: dict[str, PastRun | None] = {}
     for run in history.past_runs:
         run_id = run.identity.baseline_run_id
@@ -257,7 +265,7 @@ def _find_outputs(history: History) -> frozenset[str]:
     """The outputs of the models, if the constraints of their baselines can be read."""
     output_names: set[str] = set()
     for series in history.series:
-        # The last run's baseline decides: the roles of features don't change from window to window
+        # The baseline of the last run, because the roles of features rarely change
         path = _find_baseline(series.last[1])
         if path and series.analysis_type == "DATA_QUALITY":
             constraints = _read_published(path, Constraints)

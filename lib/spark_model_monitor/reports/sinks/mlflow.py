@@ -103,7 +103,7 @@ def _create_tags(report: Report) -> dict[str, str]:
         "status": verdict.status,
         "alert": report.alert.status.value,
         "outcome": verdict.outcome_name,
-        "headline": None if verdict.said is None else str(verdict.said),
+        "headline": None if verdict.headline is None else str(verdict.headline),
         "report": report.paths.get("page"),
     }
     return {name: text for name, text in tags.items() if text}

@@ -1,6 +1,6 @@
-"""Further inputs of a run: its window, baseline, checks and own metrics, and the engine where none was chosen.
+"""Inputs of a run besides its data: the window, the baseline, checks and metrics of the user, and the reason to use Spark.
 
-All of it is loaded and planned before any data is read, so that an error in it costs nothing.
+They are loaded before any data is read, so that errors in them show at once.
 """
 
 from __future__ import annotations
@@ -48,18 +48,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+WITHOUT_STATISTICS = (
+    "statistics.json of the baseline is missing, so no distribution is compared, and most violations don't show; "
+    "put it into the folder of constraints.json, or name it in baseline_statistics"
+)
+
 _CAPTURES = (formats.CaptureFormat, formats.MergedFormat)
-_FILES_OF_TEXT = (formats.CsvFormat, formats.JsonFormat)
+_TEXT_FILES = (formats.CsvFormat, formats.JsonFormat)
 FORMATS_BY_OPTION = {
     "halves": (formats.CaptureFormat,),
     "sample": _CAPTURES,
     "target_model": _CAPTURES,
     "allow_mixed_encodings": _CAPTURES,
-    "lenient_window": (*_CAPTURES, *_FILES_OF_TEXT),
-    "manifest_root": _FILES_OF_TEXT,
-    "missing_values": (*_CAPTURES, *_FILES_OF_TEXT),
+    "lenient_window": (*_CAPTURES, *_TEXT_FILES),
+    "manifest_root": _TEXT_FILES,
+    "missing_values": (*_CAPTURES, *_TEXT_FILES),
 }
-"""The formats of the options that other data can't use; files of text may be a batch transform's."""
+"""By option: the formats of data that can use it. Text files may be outputs of a batch transform."""
 
 _BINARY = (ProblemType.BINARY_CLASSIFICATION,)
 PROBLEMS_BY_OPTION = {
@@ -67,20 +72,20 @@ PROBLEMS_BY_OPTION = {
     "probability_threshold_attribute": _BINARY,
     "positive_label": _BINARY,
 }
-"""The problems of the options that other predictions can't use."""
+"""By option: the problem types that can use it."""
 
 PREVIOUS = "previous"
-OF_WINDOWS = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset", "lenient_window")
+WINDOW_OPTIONS = ("start_time", "end_time", "scheduled_time", "start_time_offset", "end_time_offset", "lenient_window")
 
 
-def unused_window(config: JobConfig) -> str | None:
-    """The sentence about a window without effect; None if there is no window, or it has one."""
+def describe_unused_window(config: JobConfig) -> str | None:
+    """A sentence about a window that has no effect on the data; None if there is no window, or if it has an effect."""
     has_window = config.find_window() is not None
     if config.time_column is not None or config.each_commit or not has_window:
         return None
     if isinstance(config.dataset_format, (formats.CaptureFormat, formats.MergedFormat)):
         return None
-    names = ", ".join(name for name in OF_WINDOWS if name in config.model_fields_set)
+    names = ", ".join(name for name in WINDOW_OPTIONS if name in config.model_fields_set)
     return (
         f"{names}: the data is read whole: Parquet, ORC and tables have a window only with --time-column, CSV and JSON have "
         "none"
@@ -88,21 +93,21 @@ def unused_window(config: JobConfig) -> str | None:
 
 
 def warn_of_unused_options(config: JobConfig) -> None:
-    """Log the options that this data can't use. They aren't refused: configurations are shared by jobs."""
-    if warning := unused_window(config):
+    """Log the options that this data can't use. They are no errors, because jobs share configurations."""
+    if warning := describe_unused_window(config):
         log.warning("%s", warning)
-    # Options of formats; windows are of text only where a batch transform added times
+    # Options that depend on the format, and one that needs a window
     unused_options = []
     for name, formats_of_option in FORMATS_BY_OPTION.items():
         if not isinstance(config.dataset_format, formats_of_option):
             unused_options.append(name)
     if config.find_window() is None and "lenient_window" not in unused_options:
         unused_options.append("lenient_window")
-    # Options of problems
+    # Options that depend on the problem type
     for name, problems in PROBLEMS_BY_OPTION.items():
         if config.problem_type not in (None, *problems):
             unused_options.append(name)
-    # Only what somebody asked for
+    # Only options that are set, not defaults
     requested = [name_option(name) for name in unused_options if name in config.model_fields_set]
     if requested:
         reason = "of another format or problem, or without a window"
@@ -110,11 +115,11 @@ def warn_of_unused_options(config: JobConfig) -> None:
 
 
 def identify_window(config: JobConfig) -> tuple[str, datetime] | None:
-    """The window's identity, and its end: from its times, else from the hour folder of the output, which then gives its
-    beginning; None if unknown.
+    """The name of the run's window in histories, and the time that orders it: its start and end, and its end.
+
+    For a run without a window, both are the hour of its output folder …/yyyy/mm/dd/hh; None if there is none.
     """
     window = config.find_window()
-    # Without times, the folder …/yyyy/mm/dd/hh of the output names the window
     hour = parse_hour_of_path(join(config.output_path, ""))
     if window is not None:
         times = f"{format_moment(window.start)}/{format_moment(window.end)}"
@@ -139,20 +144,21 @@ def run_context(config: JobConfig) -> RunContext:
         config.sagemaker_monitoring_schedule_name,
         config.report,
         config.remembered or None,
-        data=_name_of_data(config),
+        data=_name_data(config),
         sends_values=config.sends_values,
     )
     if config.replays_service and window is None:
-        # The service's files say when they were made; the end of a window says it the same in every rerun
+        # The service's files have the time of the evaluation. A window gives a time that is the same in every rerun
         return replace(context, evaluation_time=config.metric_time or datetime.now(timezone.utc))
     return context
 
 
-def _name_of_data(config: JobConfig) -> str | None:
+def _name_data(config: JobConfig) -> str | None:
     """The name of the file, folder or table that is read; None without one."""
     if isinstance(config.dataset_format, formats.TableFormat):
         table = config.dataset_format.name
-        if "`" not in table:  # named by a catalog: the same table read from its folder has the same name
+        # Without catalog and schema, so that a table has the same name if it is read from its folder
+        if "`" not in table:
             table = table.rpartition(".")[2]
         return name_of_place(table)
     return name_of_place(config.dataset_source)
@@ -176,9 +182,9 @@ def metric_name(reference: str) -> str:
 
 
 def load_metrics(references: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
-    """The named functions, by their names.
+    """The functions of `--metrics`, by their names.
 
-    Their modules' code travels with the tasks, so that only the driver needs the files.
+    Their modules are pickled with the tasks, so that executors don't need the files.
     Raises BadConfiguration if one can't be imported, or is not a function.
     """
     functions = {metric_name(reference): load_function(reference, "--metrics") for reference in references}
@@ -200,20 +206,20 @@ def why_spark_runs(config: JobConfig, host: SparkSession | None) -> str | None:
             return reason
     if config.results_table and is_of_catalog(config.results_table):
         return f"--results-table {config.results_table} is a table of its catalog"
-    # Any path of a file system that only Hadoop opens
+    # Paths on a file system that only Hadoop opens
     paths = ("output_path", "results_table", "junit", "baseline", "baseline_constraints", "baseline_statistics")
     for name in (*paths, "expectations"):
         path = getattr(config, name)
         if path and not opens_here(path):
             require_opener(path)
             return f"{path} is opened by it"
-    # The commits of a table at a path are listed without Spark; a session may refuse the path
+    # The commits of a table at a path are read without Spark
     if config.each_commit and formats.is_table_at_path(config.dataset_format):
         return None
-    # Last, since it lists the data: its format, place and size
-    read = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
+    # The data comes last, because listing it takes time: its format, location and size
+    data_paths = tuple(path for path in (config.dataset_source, config.ground_truth_source) if path)
     window = config.find_window()
-    return find_reason_for_spark(host, read or None, config.dataset_format, window=window)
+    return find_reason_for_spark(host, data_paths or None, config.dataset_format, window=window)
 
 
 def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig) -> StoredBaseline | None:
@@ -222,15 +228,9 @@ def without_excluded_features(baseline: StoredBaseline | None, config: JobConfig
         return baseline
     excluded = set(config.exclude_features_attribute)
     names = baseline.names
-    # Captures have no names, so that features are excluded by index
+    # Columns of captures have no names, so they may be excluded by index
     by_index = {str(position): name for position, name in enumerate(names)}
-    return baseline.drop_features({each if each in names else by_index.get(each, each) for each in excluded})
-
-
-WITHOUT_STATISTICS = (
-    "statistics.json of the baseline is missing, so no distribution is compared, and most violations don't show; "
-    "put it into the folder of constraints.json, or name it in baseline_statistics"
-)
+    return baseline.drop_features({name if name in names else by_index.get(name, name) for name in excluded})
 
 
 ReadBaseline: TypeAlias = Callable[[JobConfig, Monitor], StoredBaseline | None]
@@ -239,8 +239,8 @@ ReadBaseline: TypeAlias = Callable[[JobConfig, Monitor], StoredBaseline | None]
 def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline | None = None) -> StoredBaseline | None:
     """The baseline of `--baseline`, or of the variables `baseline_constraints` and `baseline_statistics`.
 
-    read_named: instead of `read_named_baseline`, by a caller that has read it for another window.
-    None for `--baseline previous` without an earlier run, as this one must be the first; and for expectations alone.
+    read_named: a replacement of `read_named_baseline`, such as one that caches the baseline for several windows.
+    None for `--baseline previous` without an earlier run, and for expectations without a baseline.
     Raises BadConfiguration if no baseline is named, or if it can't be opened.
     """
     try:
@@ -255,17 +255,17 @@ def read_baseline(config: JobConfig, monitor: Monitor, read_named: ReadBaseline 
         return baseline
     if baseline.profile is None and not baseline.distributions:
         log.warning(WITHOUT_STATISTICS)
+    shares: Mapping[str, float] = {}
     if config.attributions:
         try:
             shares = read_shares(config.attributions)
         except MonitorError as fault:
             raise BadConfiguration(f"--attributions: {fault}") from fault
-    else:
-        shares = {}
     baseline = _with_thresholds(baseline, config).with_budget(config.run_budget).with_attributions(shares)
     if config.replays_service:
         return baseline
-    return _leave_out_label(baseline, config.label).with_roles(read_alerts(config.output_path).roles)
+    roles = read_alerts(config.output_path).roles
+    return _leave_out_label(baseline, config.label).with_roles(roles)
 
 
 def _leave_out_label(baseline: QualityBaseline, label: str | None) -> QualityBaseline:
@@ -285,7 +285,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     if baseline is None or config.replays_service:
         return baseline
     if not isinstance(baseline, QualityBaseline):
-        # Of models alone, which a data set's window doesn't need
+        # Loaded only for monitors of models
         from spark_model_monitor.monitors.model_quality.outcome_baseline import WINDOWS_JUDGED, ModelBaseline
 
         if not isinstance(baseline, ModelBaseline):
@@ -297,10 +297,10 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
     if window_identity is None:
         return baseline
     time = format_moment(window_identity[1])
-    # Only windows before this one: a rerun comes to the same verdict
+    # Only windows before this one, so that a rerun comes to the same verdict
     history = read_history(config.output_path).select_before(time)
     identity = baseline_id(reference_to_baseline(config, monitor))
-    # Captured columns that the baseline lacks, then all of them beside their past
+    # Captured columns that the baseline lacks get their baseline from their first windows
     new_columns = baseline.roles.list_new_columns(baseline.names) if baseline.roles is not None else {}
     if new_columns and isinstance(monitor, DataQualityMonitor):
         baseline = add_new_columns(baseline, history.read_first_windows(identity, new_columns), monitor)
@@ -311,7 +311,7 @@ def with_history(baseline: StoredBaseline | None, config: JobConfig, monitor: Mo
 
 
 def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -> Expectations | RuleSet | None:
-    """The rules; those of a DQDL file that compare with earlier windows have their metrics."""
+    """The rules; rules of DQDL that compare with earlier windows get the metrics of these windows."""
     window = identify_window(config)
     if rules is None or window is None or config.replays_service:
         return rules
@@ -325,18 +325,18 @@ def with_past_metrics(rules: Expectations | RuleSet | None, config: JobConfig) -
 
 
 def decisions_for(config: JobConfig) -> list[Decision]:
-    """People's decisions on earlier alarms; empty where the service is replayed."""
+    """People's decisions on earlier alarms; none if the service is replayed."""
     if config.replays_service:
         return []
     return read_decisions(config.output_path)
 
 
 def violated_since(config: JobConfig) -> Mapping[str, str]:
-    """The violations of the previous window, and since when; empty without a window's time, and where the service is replayed."""
+    """The violations of the previous window, and since when; none for a run without a window, or if the service is replayed."""
     identity = identify_window(config)
     if identity is None or config.replays_service:
         return {}
-    # Of the last window that ended before
+    # The previous window is the last one that ended before this one
     end = format_moment(identity[1])
     windows = reversed(read_alerts(config.output_path).windows)
     return next((window.since or {} for window in windows if window.time < end), {})
@@ -349,13 +349,13 @@ def baseline_id(reference: BaselineReference | None) -> str:
     return reference.run_id or reference.constraints or ""
 
 
-def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseline:
+def _with_thresholds(baseline: QualityBaseline, config: JobConfig) -> QualityBaseline:
     """The baseline with the thresholds of `--thresholds`, overridden by `--threshold`."""
-    constraints = known.constraints
+    constraints = baseline.constraints
     path = config.thresholds
     where = "--thresholds"
     if path is None and not config.threshold:
-        return known
+        return baseline
     from spark_model_monitor.documents.check_results import DRIFT
     from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 
@@ -364,14 +364,17 @@ def _with_thresholds(known: QualityBaseline, config: JobConfig) -> QualityBaseli
             constraints = with_thresholds(constraints, json_text.load(read_file(path), path))
         # From here on errors are about the flag, not about the file
         where = "--threshold"
-        constraints = with_thresholds(constraints, {name: {DRIFT: given} for name, given in config.threshold.items()})
+        thresholds = {name: {DRIFT: threshold} for name, threshold in config.threshold.items()}
+        constraints = with_thresholds(constraints, thresholds)
     except (MonitorError, OSError, ValueError) as fault:
         raise BadConfiguration(f"{where}: {fault}") from fault
-    return known.with_limits(constraints)
+    return baseline.with_limits(constraints)
 
 
 def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineReference | None:
-    """The location of the baseline of `read_baseline`; None if there is none. To be called before publishing."""
+    """The location of the baseline of `read_baseline`; None if there is none. Call it before the run is published, which may
+    replace the previous run.
+    """
     if config.baseline == PREVIOUS:
         return baselines.to_previous(config.output_path, monitor)
     if config.baseline is not None:
@@ -383,16 +386,16 @@ def reference_to_baseline(config: JobConfig, monitor: Monitor) -> BaselineRefere
 
 def read_named_baseline(config: JobConfig, monitor: Monitor) -> StoredBaseline | None:
     """The baseline as it is stored. Raises BadInput if it can't be read, BadConfiguration if none is named."""
-    known: StoredBaseline | None = None
+    baseline: StoredBaseline | None = None
     if config.baseline == PREVIOUS:
-        known = baselines.read_previous_baseline(config.output_path, monitor)
+        baseline = baselines.read_previous_baseline(config.output_path, monitor)
     elif config.baseline is not None:
-        known = baselines.read_run_baseline(config.baseline, monitor)
+        baseline = baselines.read_run_baseline(config.baseline, monitor)
     elif config.baseline_constraints is not None:
-        known = baselines.read_file_baseline(config.baseline_constraints, config.baseline_statistics, monitor)
+        baseline = baselines.read_file_baseline(config.baseline_constraints, config.baseline_statistics, monitor)
     elif config.expectations is None or config.replays_service:
         raise BadConfiguration(
             "no baseline is named; write --baseline PATH (the output path of a baselining job), --baseline previous, or "
             "--baseline-constraints FILE with --baseline-statistics FILE"
         )
-    return known
+    return baseline

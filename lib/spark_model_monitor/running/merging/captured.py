@@ -55,8 +55,14 @@ MEMBERS = pa.schema([("captureData", pa.struct([("endpointOutput", HALF)])), ("e
 class Records:
     """Some records, in arrays with one element each.
 
-    reasons: why a record is refused, 0 if it isn't. keys: the join keys. events: the records' own ids. times:
-    microseconds since 1970, null if unknown. opened: JSON without the closing brace. scores: null unless requested.
+    Attributes
+    ----------
+        reasons: Why a record is refused; 0 if it isn't.
+        keys: The ids by which captures and labels are joined.
+        events: The records' own ids.
+        times: Microseconds since 1970; null if unknown.
+        opened: JSON without the closing brace.
+        scores: Null unless requested.
     """
 
     reasons: NDArray[np.int32]
@@ -87,12 +93,12 @@ Decoder: TypeAlias = Callable[[pa.StringArray], Records]  # lines, of any bytes,
 class Captures:
     """The task that turns lines of captures into rows of `merge_rows.SCHEMA`.
 
-    decoder: parses lines. places: of the files. hours: the requested hours of records outside hour folders; None
-    for all. header: a line that is not a record if it is the first in a file.
+    decoder: parses lines. locations: of the files. hours: the requested hours of records outside hour folders; None for all.
+    header: the text of a line that is no record.
     """
 
     decoder: Decoder
-    places: FileLocations
+    locations: FileLocations
     hours: Collection[int] | None = None
     header: str | None = None
 
@@ -100,17 +106,17 @@ class Captures:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _, ranks, records in self._read(batches):
-            # Refused records are counted here, and written only if a second scan asks for them
+            # Refused records are only counted here; `refused` gives them in a second scan
             hours, reasons = self._assign_hours(records, ranks)
             counts = merge_rows.Counts()
             counts.count_rows(REFUSED_CAPTURES, reasons[reasons > 0])
             yield from counts.rows()
-            # Microseconds since 1970: a capture without a time stands at the start of its hour
+            # A capture without a time gets the start of its hour, in microseconds since 1970
             hour_start = pc.multiply(hours, SECONDS * MICROSECONDS)
             columns = {
                 merge_rows.KEY: records.keys,
                 merge_rows.TEXT: records.opened,
-                "branch": self.places.branches.take(ranks),
+                "branch": self.locations.branches.take(ranks),
                 "hour": hours,
                 "time": pc.coalesce(records.times, hour_start),
                 "event": records.events,
@@ -122,15 +128,15 @@ class Captures:
         """Only the faulty lines, with `REFUSED`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._assign_hours(records, ranks)
-            columns = [pa.array(reasons), self.places.uris.take(ranks), lines]
+            columns = [pa.array(reasons), self.locations.uris.take(ranks), lines]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(reasons > 0))
 
     def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
-            # rank: the place of a line's file in the listing, which is the same in every rerun
-            listed, ranks = self.places.keep_listed(batch)
+            # The rank of a line's file in the listing is the same in every rerun
+            listed, ranks = self.locations.keep_listed(batch)
             lines = listed.column(LINE)
-            # Every file of a transform repeats the header, and Spark cuts files anywhere: it is dropped by its text
+            # Every file of a transform has the header, and Spark splits files anywhere, so it is found by its text
             if self.header is not None:
                 is_record = pc.not_equal(lines, self.header)
                 lines = lines.filter(is_record)
@@ -140,15 +146,15 @@ class Captures:
 
     def _assign_hours(self, records: Records, ranks: pa.Int32Array) -> tuple[pa.Int64Array, NDArray[np.int32]]:
         """The hour of each record, from its folder or else from its time, and why it is refused."""
-        hours_by_folder = self.places.hours.take(ranks)
+        hours_by_folder = self.locations.hours.take(ranks)
         times = records.times.fill_null(0).to_numpy()
-        # Times are microseconds since 1970, hours are counted from there, too
+        # Hours are counted since 1970, too
         hours_by_time = pa.array(times // (SECONDS * MICROSECONDS), mask=np.asarray(records.times.is_null()))
         misplaced = np.zeros(len(times), np.int32)
         if self.hours is not None:
             misplaced[~np.isin(hours_by_time.fill_null(0).to_numpy(), list(self.hours))] = Refusal.OUTSIDE_WINDOW
         misplaced[np.asarray(records.times.is_null())] = Refusal.UNREADABLE_TIME
-        # A folder's hour counts more than the record's time, which may then be absent
+        # If the folder has an hour, the record's time isn't needed
         misplaced[np.asarray(hours_by_folder.is_valid())] = 0
         return pc.coalesce(hours_by_folder, hours_by_time), np.where(records.reasons == 0, misplaced, records.reasons)
 
@@ -179,7 +185,7 @@ class RequestDecoder:
         )
         if is_plain.all():
             return records
-        # The other lines go through Python's parser, and back to their places
+        # The other lines are parsed by Python; then all rows are put back in the order of the lines
         rows = concat_rows([select_rows(records, is_plain), self._parse_lines(lines.filter(pa.array(~is_plain)))])
         return take_rows(rows, np.argsort(np.argsort(~is_plain, kind="stable")))
 
@@ -199,8 +205,8 @@ class RequestDecoder:
 
 @value_class
 class CapturedRecord:
-    """One captured line. reason: why it is refused, 0 if it isn't; a refused line has no other values. time, data and
-    encoding are also None if they can't be written as UTF-8: the record is merged unchanged, whatever they are."""
+    """One captured line. reason: why it is refused, 0 if it isn't; a refused line has no other values. time, data and encoding
+    are None if they are absent or can't be written as UTF-8; the record itself is merged unchanged."""
 
     reason: int = 0
     key: str | None = None
@@ -216,7 +222,7 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
     if has_many_names(line):
         return CapturedRecord(Refusal.TOO_MANY_NAMES)
     try:
-        # Numbers stay the texts that were written: an id such as 1e3 must not turn into 1000.0
+        # Numbers stay texts: an id such as 1e3 must not become 1000.0
         document = json.loads(line.decode(), parse_float=str, parse_int=str)
     except UnicodeDecodeError:
         return CapturedRecord(Refusal.NOT_UTF_8)
@@ -235,14 +241,14 @@ def parse_captured_record(line: bytes) -> CapturedRecord:
         output = captured.get("endpointOutput")
     if not isinstance(captured, dict) or not all(isinstance(half, dict | None) for half in (event, output)):
         return CapturedRecord(Refusal.NOT_A_CAPTURE)
-    # A null half counts as an absent one; the reasons below name what exactly is missing
+    # A member that is null counts as absent
     event = event or {}
     output = output or {}
     event_id = format_optional_value(event.get("eventId")) or None
     key = format_optional_value(event.get("inferenceId")) or event_id
     if key is None:
         return CapturedRecord(Refusal.NO_ID)
-    # A lone surrogate is valid in JSON, and can't be written as UTF-8
+    # JSON may have a lone surrogate, which can't be written as UTF-8
     if not is_writable(key) or not is_writable(event_id or ""):
         return CapturedRecord(Refusal.NOT_UTF_8)
     # A log may be set to record requests without their payload: nothing could be labelled
@@ -266,7 +272,7 @@ def extract_scores(score: Score | None, data: pa.StringArray, encodings: pa.Stri
     """The score of each reply; null if it has none, if it is not text, or if scores aren't requested."""
     if score is None:
         return pa.nulls(len(data), pa.string())
-    # Only asked for by --to-label: this step is plain Python, and slow
+    # Row by row in Python, because paths may differ in depth; only --to-label needs it
     replies = zip(data.to_pylist(), encodings.to_pylist(), strict=True)
     scores = [score.read_reply(*reply) for reply in replies]
     return pa.array([None if text is None or not is_writable(text) else text for text in scores], pa.string())
@@ -284,14 +290,14 @@ MARKS = {mark: re.compile(rf"[ \t\r\n]*{re.escape(mark)}[ \t\r\n]*") for mark in
 """The punctuation between names and values of JSON, with surrounding whitespace."""
 
 _CELL = r'\s*(?:"|(?=[^\s",]))([^",]+)(?:"\s*)?'
-"""One cell with or without quotes. A blank before it belongs to nothing else, so that there is one way to read it."""
+"""One cell with or without quotes. Blanks before it match in one way only, so that matching takes linear time."""
 LAST_TWO_CELLS = re.compile(rf"(.*),{_CELL},{_CELL}", re.ASCII)
 
 
 @value_class
 class TransformOutput:
-    """One output. inference_id, time: None without one. data: its JSON text without them. is_json: whether it is an
-    object; if not, the other members have no meaning."""
+    """An output of a batch transform. inference_id, time: None if absent. data: its text without them. is_json: whether the text
+    is a JSON object; if not, the other members have no meaning."""
 
     inference_id: str | None = None
     time: str | None = None
@@ -311,7 +317,7 @@ class Outputs:
 
     def _records(self, lines: pa.StringArray) -> Records:
         parse: Callable[[str], TransformOutput] = parse_csv_output if self.encoding == CSV else parse_transform_output
-        # Each line by Python: the output is copied as written, which a parsed table would have lost
+        # Line by line in Python, because the text of the output is copied as it was written
         decoded = [_decode_line(line, parse) for line in lines.cast(pa.binary()).to_pylist()]
         reasons = np.array([reason for reason, _ in decoded], np.int32)
         outputs = [output for _, output in decoded]
@@ -319,9 +325,9 @@ class Outputs:
         ids = pa.array([output.inference_id for output in outputs], pa.string())
         times = parse_microseconds(pa.array([output.time for output in outputs], pa.string()))
         scores = extract_scores(self.score, data, pa.repeat(self.encoding, len(data)))
-        return Records(reasons, ids, ids, times, self._opened(data, ids), scores)
+        return Records(reasons, ids, ids, times, self._format_opened(data, ids), scores)
 
-    def _opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
+    def _format_opened(self, data: pa.StringArray, ids: pa.StringArray) -> pa.StringArray:
         """Each output as a captured record, without the closing brace."""
         before = '{"eventVersion":"0","captureData":{"batchTransformOutput":{"data":'
         between = f',"encoding":{json.dumps(self.encoding)}}}}},"eventMetadata":{{"eventId":'
@@ -343,11 +349,11 @@ def parse_transform_output(text: str) -> TransformOutput:
     if has_many_names(text):
         return TransformOutput(is_json=False)
     try:
-        # Spans of the text instead of parsed values, so that the output is passed on byte for byte
+        # Members as texts instead of parsed values, so that the output stays the same byte for byte
         members = list(_read_members(text))
     except (ValueError, RecursionError):
         return TransformOutput(is_json=False)
-    # Of a repeated name the last value counts, as for every JSON parser
+    # The last value of a repeated name counts, as in JSON parsers
     appended = {name: value for name, value, _ in members if name in (INFERENCE_ID, INFERENCE_TIME)}
     other_members = ",".join(span for name, _, span in members if name not in appended)
     return TransformOutput(
@@ -362,14 +368,14 @@ def _read_members(text: str) -> Iterator[tuple[str, JsonValue, str]]:
     while has_more:
         start = offset
         name, offset = _DECODER.raw_decode(text, offset)
-        # raw_decode takes any value, and a member needs a text in front of its colon
+        # raw_decode accepts any value, but the name of a member has to be a text
         if not isinstance(name, str):
             raise JSONDecodeError("a name is no text", text, start)
         value, offset = _DECODER.raw_decode(text, _skip_mark(":", text, offset))
         yield name, value, text[start:offset]
         has_more = MARKS[","].match(text, offset) is not None
         offset = _skip_mark(",", text, offset) if has_more else offset
-    # A second object on the line would otherwise be lost without a word
+    # A second object on the line is an error; otherwise it would be lost silently
     if _skip_mark("}", text, offset) < len(text):
         raise JSONDecodeError("something behind the object", text, offset)
 
@@ -413,12 +419,12 @@ def detect_format(engine: Engine, source: HourlySource) -> CapturedFormat:
         return CaptureFormat()
     file = source.files[0].file
     lines = (text.decode("utf-8-sig", "replace").strip() for text in read_first_lines(engine, file))
-    # The first line that isn't blank decides, as files of one source have one format
+    # The first line that isn't blank decides
     line = next(filter(None, lines), "")
     if line.startswith("{"):
         if parse_transform_output(line).inference_id is not None:
             return JsonFormat(lines=True)
-        # A line that is no JSON by itself may be the beginning of a document over several lines
+        # A line that is not complete JSON may be the beginning of a document of several lines
         head = read_head(engine.storage(source.path), file, refuse_nul=False)
         begins_document = not json_text.is_json(line[:HEAD_BYTES]) and f'"{INFERENCE_ID}"'.encode() in head
         if begins_document:

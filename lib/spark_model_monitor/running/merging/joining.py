@@ -1,6 +1,6 @@
-"""One bucket of a merge: all labels, remembered captures and captures of some ids, and the records to write for them.
+"""The join of a merge, in buckets: a bucket has all labels and captures of some ids, and gives the records to write for them.
 
-A capture without a label in time may get an absent label: no click is a label, too.
+A capture without a label in time may get an absent label, such as "no click".
 """
 
 from __future__ import annotations
@@ -43,14 +43,22 @@ class AbsentLabel:
 
 
 LINES = pa.schema([(PART, pa.int64()), ("time", pa.int64()), ("event", pa.string()), (TEXT, pa.string())])
-"""The output rows: a text for a folder of `Parts`, and the columns to sort it by."""
+"""The output rows: a line of text, the number of its file (`Parts`), and the columns to sort it by."""
 
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 8 * 2**20  # captures that are joined at once
 
 
 @value_class
 class Join:
-    """The task that turns a bucket into `LINES`. since: labels of earlier hours were known before."""
+    """The task that turns a bucket into `LINES`.
+
+    Attributes
+    ----------
+        parts: The numbers of the output files.
+        period: How far labels may be from their captures; None: any label of the id counts.
+        absent: The label for captures without one.
+        since: The first hour with labels that no earlier merge has seen.
+    """
 
     parts: Parts
     period: Period | None = None
@@ -62,7 +70,7 @@ class Join:
         bucket = None
         size = 0
         for batch in filter(len, batches):
-            # Rows are sorted by role, captures last: the first capture means that all labels are known
+            # Rows are sorted by role, captures last: once the first capture arrives, all labels are known
             if bucket is None and batch.column(ROLE)[batch.num_rows - 1].as_py() == Role.CAPTURE:
                 is_capture = pc.equal(batch.column(ROLE), int(Role.CAPTURE))
                 bucket = JoinBucket(
@@ -73,12 +81,12 @@ class Join:
                 size = 0
             buffered.append(batch)
             size += batch.nbytes
-            # Captures are joined in chunks: memory holds a bucket's labels, never all of its captures
+            # Captures are joined in chunks, so that memory holds all labels of a bucket, but not all captures
             if bucket is not None and size >= CHUNK_BYTES:
                 yield from bucket.join_captures(pa.Table.from_batches(buffered))
                 buffered = []
                 size = 0
-        # A bucket without a single capture still has labels to account for
+        # A bucket without captures still has labels to count
         if bucket is None:
             bucket = JoinBucket(self, pa.Table.from_batches(buffered, SCHEMA))
             buffered = []
@@ -87,7 +95,7 @@ class Join:
         yield from bucket.format_counts()
 
     def is_due(self, hours: Integers) -> Flags:
-        """Whether captures of these hours without a label get the absent label: their period is over."""
+        """Whether captures of these hours that have no label get the absent label, because their waiting time is over."""
         absent = self.absent
         if absent:
             return hours + 1 + absent.after_hours <= absent.as_of
@@ -105,7 +113,7 @@ class JoinBucket:
         self._labels = Labels(rows_by_role[Role.LABEL], join.period)
         self._remembered_captures = RememberedCaptures(rows_by_role[Role.BEFORE])
         self._without_label: list[pa.Array] = []
-        # By id: has any capture; has one near enough for its label; had one in an earlier merge
+        # By id number: whether it has a capture, one that is near enough to its label, and one in an earlier merge
         self._captured, self._matched, self._remembered = np.zeros((3, len(self._labels)), np.bool_)
         self._count_news(rows_by_role[Role.EARLIER])
 
@@ -121,12 +129,12 @@ class JoinBucket:
         numbers = self._labels.look_up_ids(ids)
         labels = self._labels.match_labels(numbers, hours)
 
-        # What the counts at the end need: which labels have a capture, which ids have no label
+        # For the counts at the end: which labels have a capture, and which ids have no label
         self._matched[numbers[labels >= 0]] = self._captured[numbers[numbers >= 0]] = True
         self._without_label.append(ids.filter(pa.array(numbers < 0)))
         self._remembered_captures.mark_seen(captures)
 
-        # Captures are labelled, labelled as absent since their period is over, or wait for a label
+        # A capture has a label, gets the absent label, or waits for a label
         absent = (labels < 0) & join.is_due(hours)
         waiting = (labels < 0) & ~absent
         for name, flags in (("labelled", labels >= 0), ("absent", absent), ("waiting", waiting)):
@@ -153,10 +161,10 @@ class JoinBucket:
         truths = self._labels.take_truths(labels)
         if self._join.absent is not None:
             truths = pc.if_else(pa.array(flags), pc.fill_null(truths, self._join.absent.truth), None)
-        # The captured text ends before its last brace, so that one join of texts adds the member
+        # The captured text lacks its closing brace, so that joining texts adds the member
         texts = pc.binary_join_element_wise(captures.column(TEXT), ',"groundTruthData":', truths, "}", "")
         present_texts = pa.chunked_array(map(_drop_nulls, texts.chunks), pa.string())
-        # Files are ordered by time and event: reruns write the same bytes
+        # Lines are sorted by time and event, so that reruns write the same bytes
         sort_columns = captures.select(["time", "event"]).filter(pa.array(flags))
         yield from pa.table([part, *sort_columns.columns, present_texts], LINES).to_batches()
 
@@ -171,7 +179,7 @@ class JoinBucket:
             ',"absent":': pa.repeat(absent, len(ids)),
             ',"score":': format_json_texts(scores),
         }
-        # A member whose value is null is left out as a whole
+        # A member with the value null is left out
         written = [pc.fill_null(pc.binary_join_element_wise(name, value, ""), "") for name, value in members.items()]
         texts = pc.binary_join_element_wise('{"id":', format_json_texts(ids), *written, "}", "")
         # Without time and event, lines are ordered by their text, and so by id
@@ -188,11 +196,11 @@ class JoinBucket:
     def format_counts(self) -> Iterator[pa.RecordBatch]:
         """One line with all counts, after the last capture."""
         self.counts.update({(f"labels {name}",): int(labels.sum()) for name, labels in self._labels.account.items()})
-        # Captures beyond the first of each id, as a retried request leaves them
+        # Repeated captures of an id, such as those of a retried request
         captures = sum(self.counts[key] for key in self.counts if key[0] in ("labelled", "absent", "waiting"))
         distinct_without_label = _number_texts(pa.chunked_array(self._without_label, pa.string()).combine_chunks())[1]
         self.counts[("with the id of another",)] += captures - int(self._captured.sum()) - len(distinct_without_label)
-        # Labels outside the run's hours are read for their neighbours, and not accounted for here
+        # Labels outside the run's hours belong to captures of other hours, and are not counted
         is_in_window = self._labels.account["ids"] > 0
         self.counts[("labels matched",)] += int((is_in_window & self._matched).sum())
         self.counts[("labels matched earlier",)] += int((is_in_window & ~self._matched & self._remembered).sum())
@@ -208,11 +216,11 @@ class JoinBucket:
         numbers = self._labels.look_up_ids(ids)
         self._remembered[numbers[numbers >= 0]] = True
         previous_hashes = _column(rows, "label")
-        # News: the period of an absent label is over, or a label came or is another one
+        # A label has changed if the absent label is due, or if a label came or is another one
         had_no_label = _is_null(rows, "label")
         differs = had_no_label & _is_null(rows, "absent") & self._join.is_due(hours)
         for indices, labels in self._labels.iterate_labels(numbers):
-            # Labels from before the window were there at the last merge, and are no news
+            # Labels from before the window were known at the last merge
             differs[indices] |= self._labels.is_since(labels, self._join.since) & (
                 had_no_label[indices] | (self._labels.hashes[labels] != previous_hashes[indices])
             )
@@ -232,19 +240,19 @@ class JoinBucket:
         hours = _column(rows, "hour")
         numbers_of_hour = (_column(rows, "branch"), hours)
 
-        # Their label now, and whether they were remembered with one
+        # Their label now, and whether they had one before
         labels = self._labels.match_labels(self._labels.look_up_ids(get_column(rows, KEY)), hours)
         current_hashes = self._labels.take_hashes(labels)
         had_none = _is_null(rows, "label")
 
-        # What changed: a label came, is another one, or is absent because the period is over
+        # What changed: a label came, is another one, or is the absent label now
         came = had_none & (labels >= 0)
         changed = ~had_none & (labels >= 0) & (_column(rows, "label") != current_hashes.fill_null(0).to_numpy())
         absent = had_none & _is_null(rows, "absent") & (labels < 0) & self._join.is_due(hours)
         for name, flags in (("added", came), ("changed", changed), ("came absent", absent)):
             self.counts.count_rows(name, *(numbers[flags] for numbers in numbers_of_hour))
 
-        # Their numbers when they were merged before; an id may have several captures
+        # Their counts when they were merged before; an id may have several captures
         times = _column(rows, "captures")
         self.counts.add("captures before", times, *numbers_of_hour)
         self.counts.add("labelled before", times * ~had_none, *numbers_of_hour)
@@ -258,38 +266,39 @@ def _drop_nulls(texts: pa.StringArray) -> pa.StringArray:
 
 
 class Labels:
-    """The labels of a bucket, by id: those that may be the last one of a capture.
+    """The labels of a bucket by id: those that may be the label of a capture.
 
-    The number of an id is the rank of its hash; no two hashes are equal. texts: truths of all labels. places: there,
-    of the labels that may be a last one, by id, then in order, shape (labels,). hashes: of those labels.
+    Of the labels of an id the last one counts; if labels are limited to a period, the last one of each hour. These candidates are
+    sorted by id, then by position in the source; "a label" below is the index of a candidate. The number of an id is the rank of
+    its hash; no two ids have the same hash. hashes: of the candidates, shape (candidates,).
     """
 
     def __init__(self, rows: pa.Table, period: Period | None) -> None:
         self._ids = get_column(rows, KEY)
         self._texts = get_column(rows, TEXT)
         self._hashed, self._id_hashes, self._examples, numbers = _number_texts(self._ids)
-        # By id, then by position in the source: which label is the last doesn't depend on partitions
+        # Sorted by id, then by position in the source, so that the last label doesn't depend on partitions
         order = np.lexsort([*(_column(rows, name) for name in ("record", "block", "rank")), numbers])
         numbers = numbers[order]
         hashes = hash_texts(self._texts).view(np.int64)[order]
         hours = _column(rows, "hour", -1)[order]
         has_no_hour = _is_null(rows, "hour")[order]
         self._period = period
-        # A label in no hour's folder may belong to captures of any hour
+        # A label that is in no hour folder may belong to captures of any hour
         if period is None:
             is_inside = np.ones(len(order), np.bool_)
         else:
             is_inside = period.holds(hours) | has_no_hour
         self.account = _account_labels(hashes, is_inside, numbers, len(self))
-        # Of an id's labels the last one counts; with late labels the last one of each hour
+        # The candidates
         is_last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
         if period is not None:
             is_last[:-1] |= hours[1:] != hours[:-1]
         self.hashes: Integers = hashes[is_last]
-        self._places = order[is_last]
+        self._positions = order[is_last]
         self._hours = hours[is_last]
         self._has_no_hour = has_no_hour[is_last]
-        # Labels of id number n are those from starts[n] on, and before starts[n + 1]
+        # The candidates of id number n are those from starts[n] up to, but without, starts[n + 1]
         self._starts = np.searchsorted(numbers[is_last], np.arange(len(self) + 1))
 
     def __len__(self) -> int:
@@ -301,16 +310,16 @@ class Labels:
         if not len(self):
             return np.full(len(ids), -1)
         hashes = self._hashed(ids)
-        by_hash = np.argsort(hashes)  # neighbours are then looked up in nearby memory
+        by_hash = np.argsort(hashes)  # binary searches for sorted hashes use the processor's cache
         numbers: Integers = np.empty(len(ids), np.int64)
         numbers[by_hash] = np.searchsorted(self._id_hashes, hashes[by_hash]).clip(max=len(self) - 1)
-        # Another id may have the same hash: the text itself decides
+        # An id without a label may have the hash of another one, so the texts are compared
         numbers[~np.asarray(pc.equal(ids, self._ids.take(pa.array(self._examples[numbers]))))] = -1
         return numbers
 
     def take_truths(self, labels: Integers) -> pa.StringArray:
         """The truths of labels, null for -1."""
-        return self._texts.take(pa.array(np.append(self._places, 0)[labels], mask=labels < 0))
+        return self._texts.take(pa.array(np.append(self._positions, 0)[labels], mask=labels < 0))
 
     def match_labels(self, numbers: Integers, hours: Integers) -> Integers:
         """The label of each capture, by its id's number and its hour: the last one near enough, -1 if there is none."""
@@ -321,16 +330,18 @@ class Labels:
                 is_near = np.ones(len(labels), np.bool_)
             else:
                 is_near = is_near | (np.abs(self._hours[labels] - hours[indices]) <= self._period.hours)
-            # From the last label to the first: the first one near enough stays
+            # Labels come from the last one to the first, so the first near one that is found is the last near one
             is_first = is_near & (matches[indices] < 0)
             matches[indices[is_first]] = labels[is_first]
         return matches
 
     def iterate_labels(self, numbers: Integers) -> Iterator[tuple[Integers, Integers]]:
-        """The labels of ids by number, from the last label of each id to its first: the indexes of the ids that have
-        another one, and the label. As many rounds as an id has hours with labels."""
+        """The labels of ids, from the last label of each id to its first. numbers: of the ids.
+
+        Each round gives the indexes of the ids that have another label, and that label; there are as many rounds as an id has
+        candidates. A round is a few array operations for all ids.
+        """
         indices = np.flatnonzero(numbers >= 0)
-        # All ids advance by one label a round, so that each round is a few array operations
         labels = self._starts[numbers[indices] + 1] - 1
         while len(indices):
             yield indices, labels
@@ -368,8 +379,11 @@ class RememberedCaptures:
 
 
 def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[Hashed, Hashes, Integers, Integers]:
-    """The numbers of texts: the hash function that distinguishes them, the distinct hashes in order, the index of one
-    text for each, and the numbers of all texts, which are ranks of their hashes."""
+    """Numbers for texts, which are the ranks of their hashes.
+
+    Returns a hash function without collisions among the texts, the distinct hashes in order, the index of one text for each
+    hash, and the number of each text.
+    """
     hashed = hashed or hash_texts
     hashes = hashed(texts)
     by_hash = np.argsort(hashes)
@@ -378,8 +392,8 @@ def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[
     is_another = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
     repeated = np.flatnonzero(~is_another)
     texts_of_hash, previous_texts = (texts.take(pa.array(by_hash[indices])) for indices in (repeated, repeated - 1))
-    # With a random key, ids that somebody made to collide don't collide again
-    if not np.asarray(pc.equal(texts_of_hash, previous_texts)).all():  # two texts have the same hash
+    # After a collision again with a random key: ids that a client chose to collide don't do so under another key
+    if not np.asarray(pc.equal(texts_of_hash, previous_texts)).all():
         return _number_texts(texts, partial(_hash_with_key, os.urandom(16)))
     numbers = np.empty(len(hashes), np.int64)
     numbers[by_hash] = np.cumsum(is_another) - 1
@@ -387,7 +401,7 @@ def _number_texts(texts: pa.StringArray, hashed: Hashed | None = None) -> tuple[
 
 
 def _hash_with_key(key: bytes, texts: pa.StringArray) -> Hashes:
-    """Unpredictable hashes: clients choose the ids, and could choose ids that collide under xxHash."""
+    """Hashes that nobody can predict without the key; clients choose the ids, and could choose some that collide under xxHash."""
     digests = (blake2b(text.encode(), digest_size=8, key=key).digest() for text in texts.to_pylist())
     return np.frombuffer(b"".join(digests), np.uint64)
 

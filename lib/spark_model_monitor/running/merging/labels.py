@@ -1,4 +1,4 @@
-"""Ground truth as rows that match captures, and its records that are not plain. Pure; executors import this module."""
+"""Ground truth: its records, and the task that turns its lines into rows to join with captures. Pure; executors import this."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from spark_model_monitor.value_class import value_class
 
 
 class Repair(NumberedText):
-    """The repair that a record needed to be readable; 0 in a frame for none."""
+    """How a record was repaired that is not valid JSON; 0 in a table for no repair."""
 
     PYTHON_LITERAL = 1, "written by Python's str(dict), not as JSON"
     JOINED_BY_COMMAS = 2, "joined by commas"
@@ -45,9 +45,16 @@ class Repair(NumberedText):
 
 @value_class
 class Label:
-    """One ground-truth record. event_id and truth, the JSON text of its `groundTruthData`, are None if it is refused.
+    """One ground-truth record.
 
-    line: the line that contains it. content: its own text instead, if it is an element of a multi-line array.
+    Attributes
+    ----------
+        event_id: The id of its capture; None if it is refused.
+        truth: The JSON text of its `groundTruthData`; None if it is refused.
+        reason: Why it is refused; 0 if it isn't.
+        repair: How it was repaired; 0 if it wasn't.
+        line: The line that contains it.
+        content: Its own text, instead of a line, if it is an element of a multi-line array.
     """
 
     event_id: str | None = None
@@ -63,17 +70,17 @@ def parse_label_line(line: bytes, *, repairing: bool = True) -> list[Label]:
     if has_many_names(line):
         return [Label(reason=Refusal.TOO_MANY_NAMES, line=line)]
     text = line.decode("utf-8", "replace").strip()
-    # The replacement character may also be in the file itself, where it is valid
+    # The replacement character may also be a valid character of the file
     if "\ufffd" in text and not is_utf_8(line):
         return [Label(reason=Refusal.NOT_UTF_8, line=line)]
     values, repair = _parse_values(text, repairing=repairing)
     if values is None:
-        # Without repairs the line is refused; this only finds the reason to name
+        # The line is refused; if only commas between records are wrong, there is a reason of its own
         reason = Refusal.NOT_A_JSON_OBJECT
         if not repairing and _parse_values(text, repairing=True)[1] == Repair.JOINED_BY_COMMAS:
             reason = Refusal.SEVERAL_JSON_OBJECTS
         return [Label(reason=reason, line=line)]
-    # A line stands or falls as a whole: one bad record refuses its neighbours, too
+    # One bad record refuses its whole line
     labels = [replace(_parse_label(value), repair=repair, line=line) for value in values]
     refused = [label for label in labels if label.reason]
     return refused[:1] or labels or [Label(reason=Refusal.NOT_GROUND_TRUTH, line=line)]
@@ -90,7 +97,7 @@ def parse_label_file(content: bytes, *, repairing: bool = True) -> list[Label]:
         values, repair = _parse_values(text, repairing=repairing)
         if values is not None:
             records = [JsonRecord("", value) for value in values]
-    # A broken array is read by line, so that one bad element costs one label and not the file
+    # A broken array is read by line, so that one bad element is refused instead of the file
     if records is None or repair == Repair.JOINED_BY_COMMAS or not is_utf_8(content):
         lines = [line for line in content.split(b"\n") if line.strip()]
         return [label for line in lines for label in parse_label_line(line.rstrip(b"\r"), repairing=repairing)]
@@ -110,11 +117,11 @@ def _parse_values(text: str, *, repairing: bool) -> tuple[list[JsonValue] | None
         return plain, 0
     if not repairing:
         return None, 0
-    # Files put together by hand have commas between objects, or behind the last one
+    # Files that were concatenated by hand have commas between objects, or after the last one
     joined = _parse_json(f"[{text.rstrip(', ')}]")
     if joined is not None:
         return joined, Repair.JOINED_BY_COMMAS
-    # str() of a dictionary, with single quotes, is what Python scripts often write
+    # Python scripts often write str() of a dictionary, with single quotes
     literal = _parse_literal(text.rstrip(", "))
     return literal, Repair.PYTHON_LITERAL
 
@@ -160,19 +167,19 @@ def _parse_label(value: JsonValue) -> Label:
         return Label(reason=Refusal.NO_ID)
     event_id = metadata.get("eventId")
     if event_id is None or event_id == "":
-        # Some write the id under the name that it has in the capture
+        # Some writers use the id's name in the capture
         event_id = metadata.get("inferenceId")
     if event_id is None or event_id == "":
         return Label(reason=Refusal.NO_ID)
     data = truth.get("data")
-    # Ids and labels are kept as the texts that were written, numbers included
+    # Ids and labels stay the texts that were written, also if they are numbers
     try:
-        id_text = _text(event_id)
-        text = _text(data)
+        id_text = _format_value(event_id)
+        text = _format_value(data)
         encoding = str(truth.get("encoding") or "CSV")
     except NOT_WRITTEN:
         return Label(reason=Refusal.NOT_GROUND_TRUTH)
-    # The order of these checks is that of the reasons: the first one is reported
+    # The first reason that applies is reported
     if data is None or not text.strip():
         return Label(reason=Refusal.NO_LABEL)
     if encoding.upper() not in ENCODINGS:
@@ -186,7 +193,7 @@ NOT_WRITTEN = (TypeError, ValueError, RecursionError)
 """What `json.dumps` raises for values it can't write: Python's literals include bytes, sets and huge numbers."""
 
 
-def _text(value: JsonValue) -> str:
+def _format_value(value: JsonValue) -> str:
     """A value as text: a text itself, another value as JSON. Raises NOT_WRITTEN if JSON can't represent it."""
     if isinstance(value, _Number):
         return value.text
@@ -195,7 +202,6 @@ def _text(value: JsonValue) -> str:
 
 def _format_content(value: JsonValue) -> str:
     """An element of an array for the quarantine: as JSON, else as Python's literal, else its type."""
-    # A refused element has to be written in some form, however odd it is
     for write in (_format_json, json.dumps, repr):
         try:
             text = write(value)
@@ -236,11 +242,17 @@ MEMBERS = pa.schema([("groundTruthData", HALF), ("eventMetadata", pa.struct([("e
 
 @value_class
 class LabelAccount:
-    """What became of the labels that were read, before they were matched with captures.
+    """The counts of labels, before they are matched with captures.
 
-    read = outside_window + ids + repeated + contradicted + the refused ones. ids: number of distinct ids, each with a
-    last label. repeated, contradicted: labels that are not the last of their id, if all labels of the id are equal, or
-    if they differ. repaired: by kind of repair.
+    Attributes
+    ----------
+        read: All labels: `outside_window + ids + repeated + contradicted` and the refused ones.
+        ids: Distinct ids, each with a last label.
+        repeated: Labels that are not the last of their id, if all labels of the id are equal.
+        contradicted: Labels that are not the last of their id, if labels of the id differ.
+        outside_window: Labels of other hours.
+        refused: By reason.
+        repaired: By repair.
     """
 
     read: int = 0
@@ -279,8 +291,15 @@ class Period:
 class LabelRows:
     """The records of some lines, in arrays with one element each.
 
-    origins: the line of each record. reasons: why it is refused, 0 if it isn't. keys, truths: null if it is. repairs:
-    the repairs. positions: within the line. contents: its own text, if it is refused as an element of a file's array.
+    Attributes
+    ----------
+        origins: The index of the line.
+        reasons: Why the record is refused; 0 if it isn't.
+        keys, truths: As in `Label`; null for a refused record.
+        repairs: 0 for no repair.
+        positions: Within the line.
+        contents: The record's own text, if it is a refused element of a file's array.
+        lines: The line, except for plain records.
     """
 
     origins: Integers
@@ -325,13 +344,13 @@ class LabelRows:
 class GroundTruth:
     """The task that turns lines of ground truth into rows of `merge_rows.SCHEMA`.
 
-    places: of the files. repairing: whether to repair records that aren't valid JSON. apart: the ranks of files that
+    locations: of the files. repairing: whether to repair records that aren't valid JSON. array_files: the ranks of files that
     are read as a whole. whole_files: whether these lines are such files.
     """
 
-    places: FileLocations
+    locations: FileLocations
     repairing: bool = True
-    apart: Collection[int] = ()
+    array_files: Collection[int] = ()
     whole_files: bool = False
 
     inputs = (LINE, FILE_KEY, BLOCK_START)
@@ -342,10 +361,10 @@ class GroundTruth:
         for lines, ranks, blocks in self._read(batches):
             counts = merge_rows.Counts()
             if not self.whole_files:
-                # A file that begins with an array is found in the first scan, and read whole in a second one
+                # The first scan finds files that begin with an array, and a second one reads them as a whole
                 counts.count_rows(ARRAY_FILES, self._find_array_files(lines, ranks, blocks, last))
                 last = ranks[-1]
-            rows = self._decoded(lines)
+            rows = self._decode(lines)
             counts.count_rows(REFUSED_LABELS, rows.reasons[rows.reasons > 0])
             counts.count_rows(REPAIRED_LABELS, rows.repairs[(rows.repairs > 0) & (rows.reasons == 0)])
             yield from counts.rows()
@@ -353,12 +372,12 @@ class GroundTruth:
             columns = {
                 merge_rows.KEY: rows.keys,
                 merge_rows.TEXT: rows.truths,
-                "hour": self.places.hours.take(files),
+                "hour": self.locations.hours.take(files),
                 "rank": files,
                 "block": pa.array(blocks[rows.origins]),
                 "record": pa.array(np.arange(records, records + len(rows.origins))),
             }
-            # Numbered through the partition, so that of an id's labels the last one is known
+            # Records are numbered through the partition, to find the last label of an id
             records += len(rows.origins)
             yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
@@ -377,32 +396,32 @@ class GroundTruth:
 
     def _refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
-            rows = self._decoded(lines)
+            rows = self._decode(lines)
             rows = take_rows(rows, np.flatnonzero(rows.reasons))
-            yield rows, self.places.uris.take(pa.array(ranks[rows.origins]))
+            yield rows, self.locations.uris.take(pa.array(ranks[rows.origins]))
 
     def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
         for batch in batches:
-            listed, ranks = self.places.keep_listed(batch)
-            # Files of one array are read by the other task of this scan
-            if len(self.apart) and not self.whole_files:
-                is_by_line = ~np.isin(ranks.to_numpy(), list(self.apart))
+            listed, ranks = self.locations.keep_listed(batch)
+            # Files with an array are the input of another task
+            if len(self.array_files) and not self.whole_files:
+                is_by_line = ~np.isin(ranks.to_numpy(), list(self.array_files))
                 listed = listed.filter(pa.array(is_by_line))
                 ranks = ranks.filter(pa.array(is_by_line))
             if listed.num_rows:
                 yield listed.column(LINE), ranks.to_numpy(), listed.column(BLOCK_START).to_numpy()
 
-    def _decoded(self, lines: pa.StringArray) -> LabelRows:
-        def refused(number: int, reason: Refusal) -> LabelRows:
-            return LabelRows.decode_lines(lines, np.array([number]), lambda line: [Label(reason=reason, line=line)])
+    def _decode(self, lines: pa.StringArray) -> LabelRows:
+        def refuse_line(index: int, reason: Refusal) -> LabelRows:
+            return LabelRows.decode_lines(lines, np.array([index]), lambda line: [Label(reason=reason, line=line)])
 
-        return decode_by_parts([(0, len(lines))], lambda part: self._parse_lines(lines[part]), refused, "origins")
+        return decode_by_parts([(0, len(lines))], lambda part: self._parse_lines(lines[part]), refuse_line, "origins")
 
     def _parse_lines(self, lines: pa.StringArray) -> LabelRows:
         decode = partial(parse_label_file if self.whole_files else parse_label_line, repairing=self.repairing)
         if self.whole_files:
             return LabelRows.decode_lines(lines, np.arange(len(lines)), decode)
-        # Only lines that are unlike their neighbours are parsed one by one
+        # Only lines without the usual form are parsed one by one
         are_plain, keys, truths = parse_plain_labels(lines)
         parsed_rows = LabelRows.decode_lines(lines, np.flatnonzero(~are_plain), decode)
         plain = pa.array(are_plain)
@@ -424,7 +443,7 @@ def parse_plain_labels(lines: pa.StringArray) -> tuple[Flags, pa.StringArray, pa
     table = parse_table(lines, MEMBERS)
     data, encodings = (pc.struct_field(get_column(table, "groundTruthData"), [i]) for i in range(2))
     ids = pc.struct_field(get_column(table, "eventMetadata"), [0])
-    # No encoding counts as CSV, as below
+    # A label without an encoding is CSV
     is_known_encoding = pc.is_in(pc.utf8_upper(encodings), pa.array([*ENCODINGS, None]))
     flags: Flags = (
         np.asarray(is_known_encoding) & merge_rows.has_text(pc.utf8_trim_whitespace(data)) & merge_rows.has_text(ids)

@@ -28,10 +28,17 @@ OLDER = "over P7D"
 
 @value_class
 class MergeLedger:
-    """What was read, and what became of it.
+    """The account of a merge: what was read, and what was done with it.
 
-    first, last: the hours of the window, None for all. as_of: the hour that ages are counted to. earlier: labels
-    whose captures are in hours before the window. matched: labels that matched captures of the window.
+    Attributes
+    ----------
+        captures: The merged hours.
+        labels: The labels, before they were matched.
+        matched: Labels that matched captures of the window.
+        earlier: Labels whose captures are in hours before the window.
+        as_of: The hour up to which ages are counted.
+        files, label_files: The files of captures and labels.
+        first, last: The hours of the window; None for all.
     """
 
     captures: StagedHours
@@ -72,7 +79,7 @@ class MergeLedger:
     def without_label(self) -> dict[str, int]:
         """Captures without a label, by the age of their hour."""
         ages = dict.fromkeys([name for _, name in AGES] + [OLDER], 0)
-        # Ages in hours before as_of; the first limit that is not exceeded counts
+        # The age in hours up to as_of has the name of the first limit that it doesn't exceed
         for hour, counts in self.captures.hours.items():
             hours = self.as_of - hour.hour
             ages[next((name for limit, name in AGES if hours <= limit), OLDER)] += counts.waiting
@@ -155,7 +162,7 @@ def restated_hours(counts: Counts, branches: Sequence[str], hours: Mapping[HourF
             added.get(key, 0),
             changed.get(key, 0),
             absent.get(key, 0),
-            # The share of labelled captures before, beside the present one
+            # The share of labelled captures, before and now
             labelled.get(key, 0) / captures[key],
             hours[hour].share,
         )
@@ -206,7 +213,7 @@ def quarantine_records(
 
     Raises OutputFailed if they can't be written.
     """
-    # Remembered ids are files of our own, of which nothing is refused
+    # Remembered ids are our own files, of which nothing is refused
     tasks = [(join_input, join_input.task) for join_input in join_inputs if not isinstance(join_input.task, Remembered)]
     truth = [(join_input, task) for join_input, task in tasks if isinstance(task, GroundTruth)]
     lines = [join_input.mapped(task.refused, REFUSED) for join_input, task in tasks]
@@ -214,7 +221,7 @@ def quarantine_records(
     dataset = Dataset(
         reduce(_concat, lines),
         (),
-        Listing(captures.path, (), (*captures.places, *labels.places), request_log=captures.request_log),
+        Listing(captures.path, (), (*captures.read_paths, *labels.read_paths), request_log=captures.request_log),
         refusable=True,
         long_lines=tuple(sorted(long_lines)),
     )

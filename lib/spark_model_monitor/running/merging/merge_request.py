@@ -26,12 +26,19 @@ from spark_model_monitor.value_class import value_class
 class MergeRequest:
     """One run of the merge.
 
-    captures, labels, output_path: locations. dataset_format: of the captures; None: detected from their first file.
-    first, last: the first and the last hour of the window; None for all hours. as_of: the hour that the run is for, to
-    which ages are counted; None for the hour after the window. late_hours: how far a label may be from its capture,
-    and how long to wait for it; None: labels of the window count for its captures, without waiting. absent_label,
-    after_hours: the label of captures without one after this many hours. to_label: captures to list for people.
-    repairing: whether to read labels that are almost JSON. manifest_root: as in `ReadOptions`.
+    Attributes
+    ----------
+        captures, labels, output_path: Paths.
+        dataset_format: Of the captures; None: detected from their first file.
+        first, last: The first and the last hour of the window, since 1970; None for all hours.
+        as_of: The hour that the run is for, up to which ages are counted; None for the hour after the window.
+        late_hours: How far a label may be from its capture, and how long to wait for it. None: labels of the window count for
+            its captures, without waiting.
+        absent_label, after_hours: The label for captures that have none after this many hours.
+        to_label: Captures to list for labelling.
+        repairing: Whether to repair labels that aren't valid JSON.
+        max_quarantined_share: Share of refused records, of captures or labels, above which the job fails.
+        manifest_root: As in `ReadOptions`.
     """
 
     captures: str
@@ -85,7 +92,7 @@ class MergeRequest:
 
         Raises BadConfiguration if there are none, and an option needs them.
         """
-        # Without a window, that of all captures, since lateness is counted from its end
+        # Late and absent labels are counted from the end of a window; without one, from the end of all captures
         if self.first is None and (self.late_hours is not None or self.absent_label is not None):
             if not hours:
                 raise BadConfiguration(
@@ -95,7 +102,7 @@ class MergeRequest:
             return replace(self, first=min(hours), last=max(hours)).with_hours(hours)
         if self.last is None or self.as_of is not None:
             return self
-        # As of the end of the window: a rerun waits exactly as long as the first run did
+        # Counted to the end of the window, so that a rerun waits as long as the first run
         return replace(self, as_of=self.last + 1)
 
 
@@ -111,7 +118,7 @@ def merge_request(config: JobConfig) -> MergeRequest:
     as_of = None
     if window is not None:
         first = containing_hour(window.start)
-        # The service took the whole folder of the hour in which the window ends (C6.2c)
+        # The service reads the whole folder of the hour in which the window ends (C6.2c)
         if config.replays_service:
             last = containing_hour(window.end)
         else:
@@ -191,7 +198,7 @@ def _require_consistent(config: JobConfig) -> None:
         faults.append(f"absent_label is given and after is not; {advice}")
     if config.after is not None and config.absent_label is None:
         faults.append(f"after is given and absent_label is not; {advice}")
-    # An hour is forgotten after late_labels; no label could be declared absent later
+    # After late_labels an hour is not merged again, so no capture could get its absent label
     if config.after is not None and config.late_labels is not None and config.after > config.late_labels:
         faults.append(
             f"after is {config.after} and late_labels {config.late_labels}: labels are not waited for that long; write a "

@@ -1,4 +1,4 @@
-"""The common form of both sides of a merge before they are joined, and what is remembered of them between runs."""
+"""The rows of captures and labels before they are joined, and the ids of captures that are stored between runs."""
 
 from __future__ import annotations
 
@@ -47,10 +47,19 @@ SCHEMA = pa.schema(
 )
 
 
-class Role(IntEnum):
-    """What a row is, in the order in which a bucket processes them.
+ESCAPED = b'"\\' + bytes(range(32))  # characters that JSON texts escape
 
-    EARLIER, BEFORE: remembered captures, of hours that may have changed, and of hours that are merged again.
+PENDING = "pending"  # the folder of remembered hours, below the output
+
+ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
+"""What is stored of a capture: its join key; the hash of its label, null without one; true for the absent label; the text of its
+score, if requested."""
+
+
+class Role(IntEnum):
+    """What a row is, in the order in which a bucket processes rows.
+
+    EARLIER: a remembered capture of an hour that may have changed. BEFORE: one of an hour that is merged again.
     """
 
     COUNTS = 0
@@ -70,11 +79,11 @@ class Counts(Counter[tuple[Any, ...]]):
     def count_rows(self, name: str, *numbers: NDArray[Any]) -> None:
         """Count rows by the numbers in these arrays."""
         if len(numbers[0]):
-            rows = np.stack(numbers)
-            # shape (numbers, rows): where any number differs from the next row's, a run ends
+            rows = np.stack(numbers)  # shape (numbers, rows)
+            # Records of an hour are adjacent, so runs of equal rows are counted; a run ends where a number differs from the next
             ends = np.append(np.flatnonzero((rows[:, 1:] != rows[:, :-1]).any(axis=0)) + 1, rows.shape[1])
-            times = np.diff(ends, prepend=0)  # length of each run of equal rows, since records of an hour are adjacent
-            for *values, count in zip(*rows[:, ends - 1].tolist(), times.tolist(), strict=True):
+            run_lengths = np.diff(ends, prepend=0)
+            for *values, count in zip(*rows[:, ends - 1].tolist(), run_lengths.tolist(), strict=True):
                 key = (name, *values)
                 self[key] += count
 
@@ -115,29 +124,18 @@ def make_rows(role: Role, columns: Columns, selected: Flags | None = None) -> pa
 def format_json_texts(texts: pa.StringArray) -> pa.StringArray:
     """Texts in JSON notation, with quotes; null stays null."""
     plain = pc.binary_join_element_wise('"', texts, '"', "")
-    # Few texts have letters to escape; only these are written by Python
-    odd = has_letters(texts, ESCAPED)
-    if not odd.any():
+    # Few texts have characters to escape; only these are formatted by Python
+    is_escaped = has_letters(texts, ESCAPED)
+    if not is_escaped.any():
         return plain
-    written = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(odd)).to_pylist()]
-    return pc.replace_with_mask(plain, pa.array(odd), pa.array(written, pa.string()))
-
-
-ESCAPED = b'"\\' + bytes(range(32))
+    escaped = [json.dumps(text, ensure_ascii=False) for text in texts.filter(pa.array(is_escaped)).to_pylist()]
+    return pc.replace_with_mask(plain, pa.array(is_escaped), pa.array(escaped, pa.string()))
 
 
 def has_text(texts: pa.StringArray) -> Flags:
     """Which texts are neither null nor empty."""
     flags: Flags = np.asarray(pc.fill_null(pc.not_equal(texts, ""), False))
     return flags
-
-
-PENDING = "pending"
-
-
-ID_SCHEMA = pa.schema([("id", pa.string()), ("label", pa.int64()), ("absent", pa.bool_()), ("score", pa.string())])
-"""What is kept of a capture: its join key; the hash of its label, null without one; true for the absent label;
-the text of its score, if requested."""
 
 
 class Pending:
@@ -166,7 +164,7 @@ class Pending:
             self._storage.assemble(files, join(self.folder, hour.state))
 
     def forget(self, hours: Collection[HourFolder]) -> None:
-        """Drop these hours: no more labels are expected for them."""
+        """Delete the ids of these hours, for which no more labels are expected."""
         for hour in hours:
             self._storage.delete(join(self.folder, hour.state))
 
@@ -176,7 +174,7 @@ class Pending:
             return {}
         top = self._storage.resolved(self.folder)
         files = self._storage.list_files(self.folder)
-        # Files of other names are not ours, and are left alone
+        # Files with other names are not ours
         hour_files = [(HourFolder.parse_state_path(file.path.removeprefix(top).lstrip("/")), file) for file in files]
         return {hour: file for hour, file in hour_files if hour is not None}
 
@@ -185,19 +183,19 @@ class Pending:
 class Remembered:
     """The task that turns lines of remembered hours into rows of `merge_rows.SCHEMA`. role: EARLIER or BEFORE."""
 
-    places: FileLocations
+    locations: FileLocations
     role: Role
 
     inputs = (LINE, FILE_KEY)
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            lines, ranks = self.places.keep_listed(batch)
+            lines, ranks = self.locations.keep_listed(batch)
             remembered = _parse_ids(lines.column(LINE))
             columns = {
                 KEY: remembered.column("id"),
-                "branch": self.places.branches.take(ranks),
-                "hour": self.places.hours.take(ranks),
+                "branch": self.locations.branches.take(ranks),
+                "hour": self.locations.hours.take(ranks),
                 "label": remembered.column("label"),
                 "absent": remembered.column("absent"),
             }
@@ -215,7 +213,7 @@ def _parse_ids(texts: pa.StringArray) -> pa.RecordBatch:
     """The ids on some lines, one row each; all null for an invalid line."""
     lines = texts.cast(pa.binary()).to_pylist()
     table = parse_json_table(b"\n".join(lines), ID_SCHEMA)
-    # A damaged line costs its own id; Arrow alone would lose the whole batch
+    # If a line is damaged, lines are parsed one by one, so that only its id is lost
     if table is None or table.num_rows != len(lines):
         table = pa.Table.from_pylist([_parse_id(line) for line in lines], ID_SCHEMA)
     if lines:

@@ -34,7 +34,7 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from spark_model_monitor.data.request_logs.capture_folder import CaptureFolder
 
-SECONDS = 3600
+SECONDS = 3600  # of an hour
 
 PARTS = UUID("6f2d2b0e-6f2c-5a3e-9c56-3f0f7a1f2f4b")  # namespace of the uuids in the names of merged files
 
@@ -44,7 +44,7 @@ HOUR_PATH = re.compile(r"(?!.*\n)(?:(.*)/)?(\d{4})/(\d\d)/(\d\d)/(\d\d)(?:/.*)?"
 
 @dataclass(frozen=True, slots=True, order=True)
 class HourFolder:
-    """One hour of one branch."""
+    """An hour of a branch: the path above hour folders, such as that of a model's variant."""
 
     branch: str
     hour: int
@@ -80,7 +80,7 @@ class HourFolder:
             )
         except ValueError:
             return None
-        # strptime also takes 2024-1-2T3; only the spelling that we write is ours
+        # strptime also accepts 2024-1-2T3, which we don't write
         return folder if folder.state == path else None
 
 
@@ -110,7 +110,7 @@ def parse_hour_folder(folder: str, root: str) -> tuple[str, int | None]:
     match = HOUR_PATH.fullmatch(below)
     if match is not None:
         return match[1] or "", _parse_hour(match)
-    # A container mounts a single hour: its path has the hour, and nothing below root has one
+    # In a container the root itself is an hour folder
     mounted = HOUR_PATH.fullmatch(folder)
     if mounted is None:
         return (below, None)
@@ -129,13 +129,13 @@ STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 @value_class
 class Score:
-    """The cell `0`, or the member `predictions[0].score`, of a reply's first row."""
+    """The location of the score in a reply's first row: an index such as `0`, or a path such as `predictions[0].score`."""
 
     attribute: str = "0"
 
     def read_reply(self, data: str | None, encoding: str | None) -> str | None:
         """The score as text; None if the reply has none at that location."""
-        # Of a reply with several rows the first one has the score
+        # The first row of several
         row = re.split("[\r\n]", (data or "").strip(" "), maxsplit=1)[0]
         if (encoding or "").upper() == CSV:
             return self._read_cell(row.split(","))
@@ -177,8 +177,7 @@ PART = "part"  # prefix of folder names, `part=45504003`
 
 
 class LineKind(IntEnum):
-    """Kinds of staged lines: a merged record; the id of a capture with a label, with the absent label, or waiting for
-    one; the counts of a bucket."""
+    """Kinds of staged lines: a merged record, the id of a capture (labelled, absent or waiting), the counts of a bucket."""
 
     MERGED = 0
     LABELLED = 1
@@ -192,21 +191,24 @@ ID_KINDS = (LineKind.LABELLED, LineKind.ABSENT, LineKind.WAITING)
 
 @value_class
 class Parts:
-    """The numbering scheme. branches: by number. slices: how many slices an hour has, by time."""
+    """The numbers of staged files: each is for the lines of one kind, branch, hour, and slice of the hour.
+
+    branches: by number. slices: how many slices an hour has, by time.
+    """
 
     branches: tuple[str, ...]
     slices: int
 
     def numbers(self, kind: LineKind, branches: NDArray[np.integer], hours: Integers, seconds: Integers) -> Integers:
-        """The numbers of lines of a kind, shape (lines,). seconds: within the hour; times in neighbouring hours go to
-        the first or the last slice."""
+        """The file numbers of lines of a kind, shape (lines,). seconds: within the hour; times outside it are in the first or the
+        last slice."""
         slices = np.clip(seconds, 0, SECONDS - 1) * self.slices // SECONDS
         numbers: Integers = ((hours * len(self.branches) + branches) * len(LineKind) + kind) * self.slices + slices
         return numbers
 
     @property
     def counts_number(self) -> int:
-        """The number for lines that belong to no hour."""
+        """The file number for lines that belong to no hour."""
         return int(LineKind.COUNTS) * self.slices
 
     def read(self, number: int) -> tuple[LineKind, HourFolder, int]:
@@ -218,9 +220,8 @@ class Parts:
         return LineKind(kind), HourFolder(self.branches[branch], hour), slice_
 
 
-PARTITION_BYTES = 64 * 2**20
-LABEL_BYTES = 256 * 2**20
-"""Limit of a partition, and of the labels that a bucket may hold in memory while captures stream past."""
+PARTITION_BYTES = 64 * 2**20  # text of a partition
+LABEL_BYTES = 256 * 2**20  # labels of a bucket, which are in memory while its captures are read
 
 COMPRESSION = 8  # typical ratio of text to its compressed size
 
@@ -246,11 +247,11 @@ class HourlyFile:
 
 @value_class(slots=False)
 class HourlySource:
-    """The files below `path`, in order, and the part of it that Spark reads for their lines."""
+    """The files below `path`, in order. read_paths: what Spark reads for their lines: folders, or files."""
 
     path: str
     files: tuple[HourlyFile, ...]
-    places: tuple[str, ...]
+    read_paths: tuple[str, ...]
     request_log: CaptureFolder | None = None
 
     @property
@@ -261,7 +262,7 @@ class HourlySource:
     @property
     def listing(self) -> Listing:
         """The files as a `Listing`."""
-        return Listing(self.path, self.stored_files, self.places, request_log=self.request_log)
+        return Listing(self.path, self.stored_files, self.read_paths, request_log=self.request_log)
 
     @cached_property
     def branches(self) -> tuple[str, ...]:
@@ -288,7 +289,7 @@ class HourlySource:
 
     def lines(self, engine: Engine, *, whole_files: bool = False) -> Lines:
         """The lines of the files; with `whole_files`, each file is one line."""
-        return engine.lines(self.places, whole_files=whole_files)
+        return engine.lines(self.read_paths, whole_files=whole_files)
 
     def long_lines(self, engine: Engine) -> tuple[LongLine, ...]:
         """The lines that are too long, which readers skip."""
@@ -296,7 +297,7 @@ class HourlySource:
 
     def select_files(self, ranks: Collection[int]) -> HourlySource:
         """The same files in the same order, but only some of them are read."""
-        return replace(self, places=tuple(self.files[rank].file.path for rank in sorted(ranks)))
+        return replace(self, read_paths=tuple(self.files[rank].file.path for rank in sorted(ranks)))
 
 
 def count_partitions(*sources: HourlySource, size_bytes: int = PARTITION_BYTES) -> int:
@@ -311,7 +312,7 @@ def list_hours(engine: Engine, path: str, hours: Collection[int] | None) -> Hour
     """
     storage = engine.storage(path)
     root = storage.resolved(path)
-    # Without hours everything is listed; else only the folders of these hours, as years may lie there
+    # With hours only their folders are listed: there may be years of them
     if hours is None:
         folders = [path]
     else:
@@ -337,7 +338,7 @@ def list_hours_of_log(
 
 
 def _locate_file(file: StoredFile, root: str) -> HourlyFile:
-    # a source that is a single file has an empty branch
+    # A source that is a single file has an empty branch
     branch, hour = parse_hour_folder(
         file.path.rpartition("/")[0], root.rpartition("/")[0] if file.path == root else root
     )

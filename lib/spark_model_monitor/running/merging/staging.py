@@ -22,8 +22,9 @@ from spark_model_monitor.running.merging.sources import ID_KINDS, PART, HourFold
 from spark_model_monitor.storage import Storage, join
 from spark_model_monitor.value_class import value_class
 
+# A large hour is sorted in slices by time, which are concatenated afterwards
 SLICE_BYTES = 128 * 2**20
-MAX_SLICES = 60  # a large hour is sorted in slices by time, which are concatenated afterwards
+MAX_SLICES = 60
 
 NO_PARTS = Parts(("",), 1)
 
@@ -44,7 +45,7 @@ class JoinInput:
 class StagedHours:
     """The content of a staging folder, and its counts.
 
-    hours: the readable captures of each hour. files: by kind and hour, in order. parts: the numbering of the folders.
+    hours: counts of the readable captures of each hour. files: by kind and hour, in order of time. parts: the numbers of files.
     """
 
     folder: str
@@ -118,12 +119,12 @@ def stage(
     """
     if not join_inputs:
         return StagedHours(folder, parts=join.parts)
-    # Captures come last: they stream past what is known
+    # Captures come last, because a bucket processes them when it has all labels
     captures_last = sorted(join_inputs, key=lambda join_input: isinstance(join_input.task, Captures))
     rows = captures_last[0].mapped(captures_last[0].task, SCHEMA)
     for join_input in captures_last[1:]:
         rows = rows.concat(join_input.mapped(join_input.task, SCHEMA))
-    # One shuffle brings an id's labels and captures together, and a second one an hour's lines
+    # The first shuffle groups labels and captures by id, the second one groups lines by hour
     lines = rows.repartition_by(KEY, [ROLE], partitions, fewest).mapped(join, LINES)
     lines.repartition_by(PART, [PART, "time", "event", TEXT], partitions).write_texts(folder, PART, TEXT)
     return _read_staged(engine.storage(folder), folder, join.parts)
@@ -174,10 +175,10 @@ def publish_hours(staged: StagedHours, output_path: str, storage: Storage) -> No
 def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, storage: Storage) -> None:
     folder = join(output_path, hour.path)
     files = staged.merged.get(hour)
-    # Slices become one file per hour; unchanged bytes are not written again
+    # The slices of an hour become one file; an unchanged file is not written again
     if files:
         storage.assemble(files, join(folder, hour.part))
-    # Files of an earlier merge with other settings would be read twice by the monitor
+    # Files of an earlier merge with other settings are removed: a monitor would read their records twice
     for path in _list_parts(folder, storage):
         name = path.rpartition("/")[2]
         if name != hour.part or not files:
@@ -190,7 +191,7 @@ def _publish_hour(staged: StagedHours, hour: HourFolder, output_path: str, stora
 
 
 def _list_parts(folder: str, storage: Storage) -> list[str]:
-    """The merged files in an hour's folder, whoever wrote them."""
+    """The merged files in an hour's folder, also those that the service wrote."""
     if not storage.exists(folder):
         return []
     paths = [file.path for file in storage.list_files(folder)]

@@ -1,10 +1,10 @@
-"""A challenger against the champion: matches two models' answers by id and judges them, however often you look.
+"""A challenger against the champion: matches two models' predictions by id and judges them, at any number of interim analyses.
 
     from spark_model_monitor import OutcomePlan, ProblemType, Trial, challenge
 
     trial = Trial(OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True), planned_rows=20_000)
-    found = challenge("captures/churn/blue", "captures/churn/green", trial, ground_truth="labels/")
-    found.verdict
+    result = challenge("captures/churn/blue", "captures/churn/green", trial, ground_truth="labels/")
+    result.verdict
 
 Pairs and their ranks need all rows at once, so this machine reads them, without a Spark session.
 """
@@ -76,8 +76,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MIN_SHARED_IDS = 0.5  # share of the smaller side's ids that must be on both sides if both models answered the same rows
-UNEVEN = 0.001  # probability below which a split is not the planned one
-OF_CAPTURES = ("capture", "merged")
+SPLIT_ALPHA = 0.001  # significance level of the test whether the traffic was split as planned
+CAPTURE_FORMATS = ("capture", "merged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class TrialResult:
         else:
             before = {}
         now = self.document.plain()
-        # The intervals hold for one plan, fixed in advance: changing it after a look breaks the promise
+        # The intervals are valid for a plan that is fixed in advance, and not if it is changed after an interim analysis
         for name in ("metric", "planned_rows", "least_gain", "design"):
             if before and before[name] != now[name]:
                 raise BadConfiguration(
@@ -247,9 +247,9 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     """
     named = {"the champion's table": champion, "the challenger's table": challenger}
     both_sides = [_read_labelled_rows(data, name, trial, ground_truth) for name, data in named.items()]
-    # Shadow: both answered the same rows, which are compared in pairs; split: each had its own
+    # In a shadow deployment both models answered the same rows, which are compared in pairs; in a split each had its own
     design, both_sides = _match_rows(both_sides, trial)
-    answers = [side_rows.answers(trial.plan) for side_rows in both_sides]
+    answers = [side_rows.create_answers(trial.plan) for side_rows in both_sides]
     is_shadow = design is TrialDesign.SHADOW
     if is_shadow:
         _require_same_labels(answers, both_sides)
@@ -257,7 +257,7 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
     # Where both models disagree, if they answered the same rows
     gaps = measure_disagreement(*answers) if is_shadow else None
     segments = () if gaps is None else _find_segments(champion, both_sides[0], gaps, trial)
-    # Of all metrics that were compared, the plan's own decides
+    # All metrics are compared, and the plan's metric decides
     metric, verdict, reason, rows_to_tell = decide_verdict(
         comparison, trial.metric, trial.planned_rows, trial.least_gain
     )
@@ -274,8 +274,8 @@ def challenge(champion: Data, challenger: Data, trial: Trial, *, ground_truth: D
         rows_to_tell=rows_to_tell,
         least_gain=trial.least_gain,
         confidence=1 - ERROR,
-        champion=both_sides[0].account(),
-        challenger=both_sides[1].account(),
+        champion=both_sides[0].summarize(),
+        challenger=both_sides[1].summarize(),
         unfair=() if is_shadow else tuple(_find_unfair_differences(list(named.values()), both_sides, trial)),
         disagreement=None if gaps is None else float(gaps.mean()),
         segments=segments,
@@ -304,68 +304,75 @@ def describe_challenge(document: Challenge) -> str:
 
 
 @value_class
-class _Rows:
-    """The answers of one side, a row each with `id`, `label`, `prediction`, `score` and `record`, its row in
-    `of_classes`, which has the probabilities of many classes."""
+class _SideRows:
+    """The answers of one model.
+
+    Attributes
+    ----------
+        path: Of the data, or what errors call it.
+        frame: Columns `id`, `label`, `prediction`, `score`, and `record`, the row's index in `class_probabilities`.
+        class_probabilities: Of problems with many classes.
+        refused, repeated, unmatched: Numbers of rows that were left out.
+    """
 
     path: str
     frame: pd.DataFrame
-    of_classes: pa.ListArray
+    class_probabilities: pa.ListArray
     refused: int = 0
     repeated: int = 0
     unmatched: int = 0
 
-    def answers(self, plan: OutcomePlan) -> Answers:
+    def create_answers(self, plan: OutcomePlan) -> Answers:
         def column(name: str) -> Any:
             if plan.is_regression:
                 return self.frame[name].to_numpy()
             return pa.array(self.frame[name], pa.string())
 
-        # Ids as 64-bit hashes: which block a row is in depends on its id, not on the order of rows
+        # Rows are assigned to blocks by the hash of their id, and not by their order
         keys = hash_texts(pa.array(self.frame["id"], pa.string())).view(np.uint64)
         scores = None
-        of_classes = None
+        class_probabilities = None
         if plan.with_scores:
             scores = self.frame["score"].to_numpy()
-            of_classes = self.of_classes.take(pa.array(self.frame["record"]))
+            class_probabilities = self.class_probabilities.take(pa.array(self.frame["record"]))
         predictions = None
         if plan.with_predictions:
             predictions = column("prediction")
-        return Answers(plan, column("label"), predictions, scores, keys, of_classes)
+        return Answers(plan, column("label"), predictions, scores, keys, class_probabilities)
 
-    def account(self) -> ChallengeSide:
+    def summarize(self) -> ChallengeSide:
         counts = {"refused": self.refused, "unmatched": self.unmatched, "repeated": self.repeated}
         return ChallengeSide(path=self.path, rows=len(self.frame), **counts)
 
-    def of(self, frame: pd.DataFrame) -> _Rows:
-        """The same side with some of the rows."""
+    def with_rows(self, frame: pd.DataFrame) -> _SideRows:
+        """The same side with only these rows."""
         return replace(self, frame=frame, unmatched=self.unmatched + len(self.frame) - len(frame))
 
 
-def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _Rows:
+def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data | None) -> _SideRows:
     """The labelled rows of one side."""
     # What errors call this side: its path, or which table it is
     if isinstance(data, (str, os.PathLike)):
         path = os.fspath(data)
     else:
         path = name
-    word = _infer_format(data)
-    truth = None
+    data_format = _infer_format(data)
+    truth_format = None
     if ground_truth is not None:
-        truth = _infer_format(ground_truth)
-    in_records = ground_truth is not None and truth in ("json", "jsonl")  # as the merge expects them
-    with_label = ground_truth is None or in_records
-    # Captures and ground-truth records are joined as the merge job does it, in a temporary folder
-    if word in OF_CAPTURES:
-        if word == "capture" and ground_truth is None:
+        truth_format = _infer_format(ground_truth)
+    are_records = truth_format in ("json", "jsonl")  # ground-truth records, as the merge expects them
+    with_label = ground_truth is None or are_records
+    # Captures and ground-truth records are joined like in the merge job, in a temporary folder
+    if data_format in CAPTURE_FORMATS:
+        if data_format == "capture" and ground_truth is None:
             raise BadInput(f"{path}: captures have no labels; name them with --ground-truth, or give what a merge left")
         folder = TemporaryFolder()
-        if in_records:
+        if are_records:
             source = _merge_labels(path, ground_truth, str(folder.path), trial)
         else:
             source = path
         side_rows = _identify_rows(_read_captures(source, trial, with_label=with_label), path, trial)
-    elif in_records:
+    elif are_records:
         raise BadInput(f"{path}: ground-truth records meet captures; give a table of labels with the ids of this table")
     else:
         side_rows = _identify_rows(_read_table(data, trial, with_label=with_label), path, trial)
@@ -373,13 +380,13 @@ def _read_labelled_rows(data: Data, name: str, trial: Trial, ground_truth: Data 
         return side_rows
     if trial.identity is None or trial.label is None:
         raise BadConfiguration("a table of labels takes --id-attribute and --ground-truth-attribute, its columns")
-    # The labels are read as if they were predictions, by the same code
+    # The table of labels is read by the same code, with the labels as predictions
     label_trial = replace(trial, plan=OutcomePlan(trial.plan.problem_type), prediction=trial.label)
     labels = _read_labelled_rows(ground_truth, "the table of labels", label_trial, None).frame  # type: ignore[arg-type]
     labelled = side_rows.frame.drop(columns="label").merge(labels[["id", "label"]], on="id")
     if labelled.empty:
         raise BadInput(f"{path}: none of its {len(side_rows.frame):,} ids has a label; the labels need the same ids")
-    return side_rows.of(labelled)
+    return side_rows.with_rows(labelled)
 
 
 def _infer_format(data: Data) -> str | None:
@@ -423,7 +430,7 @@ def _merge_labels(captures: str, labels: Any, output_path: str, trial: Trial) ->
     return output_path
 
 
-def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
+def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _SideRows:
     """The rows with their ids, each id once. Raises BadInput if too many are refused, or an id has two answers."""
     if trial.plan.is_regression:
         value = pa.float64()
@@ -434,51 +441,52 @@ def _identify_rows(dataset: OutcomeDataset, path: str, trial: Trial) -> _Rows:
     raw: Any = dataset.raw.mapped(partial(add_ids, dataset.decoder, schema), schema)
     table = pa.Table.from_batches(raw.batches(), schema)
     frame = table.drop_columns("classes").to_pandas()
-    # Without ids, as in split traffic, a row is named by the path of its side and its number
+    # Rows of split traffic without ids get the path and a number as their id
     if not {IDENTITY, LINE} & set(dataset.raw.columns):
         frame["id"] = path + frame.index.astype(str)
     frame.loc[(frame["reason"] == 0) & frame["id"].fillna("").eq(""), "reason"] = int(Refusal.NO_ID)
-    counted = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
-    # Counter's subtraction also drops counts of 0
-    counted -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})  # the first header of each file is not a record
-    refused = {reason.text: count for reason, count in counted.items() if reason not in NOT_QUARANTINED}
+    counts = Counter(map(Refusal, frame.loc[frame["reason"] > 0, "reason"]))
+    # The first header of each file is not a record. Counter's subtraction also drops counts of 0
+    counts -= Counter({Refusal.REPEATED_HEADER: dataset.header_lines})
+    refused = {reason.text: count for reason, count in counts.items() if reason not in NOT_QUARANTINED}
     frame = frame[frame["reason"] == 0]
-    # As many may be refused as in a run
-    bad = sum(refused.values())
-    if bad > MAX_QUARANTINED_SHARE * (bad + len(frame)):
+    # The same share may be refused as in a run
+    num_refused = sum(refused.values())
+    if num_refused > MAX_QUARANTINED_SHARE * (num_refused + len(frame)):
         reasons = ", ".join(f"{reason}: {count:,}" for reason, count in refused.items())
         raise BadInput(
-            f"{path}: {bad:,} of {bad + len(frame):,} records can't be used ({reasons}); {describe_remedy(refused)}"
+            f"{path}: {num_refused:,} of {num_refused + len(frame):,} records can't be used ({reasons}); "
+            f"{describe_remedy(refused)}"
         )
     if frame.empty:
         raise NoData(f"{path}: there are no answers to compare")
-    # A reply of several rows: id, id#1, id#2, …
+    # The rows of a reply with several rows have the ids id, id#1, id#2, …
     frame["id"] += np.where(frame["place"] > 0, "#" + frame["place"].astype(str), "")
     frame = frame[["id", "label", "prediction", "score"]]
-    # The same row twice is a retried request; two answers to one id are a contradiction
+    # A repeated row is a retried request, but two different answers to one id are an error
     is_repeated = frame.duplicated("id")
-    same = frame.duplicated()
-    if odd := int((is_repeated & ~same).sum()):
+    is_same_row = frame.duplicated()
+    if num_contradicted := int((is_repeated & ~is_same_row).sum()):
         raise BadInput(
-            f"{path}: {odd:,} ids are there twice with different answers; keep one row of each, or name another id"
+            f"{path}: {num_contradicted:,} ids are there twice with different answers; keep one row of each, or name another id"
         )
     frame = frame[~is_repeated].rename_axis("record").reset_index()
     frame = frame.sort_values("id", ignore_index=True)  # makes sums independent of the order of the rows
-    return _Rows(path, frame, table["classes"].combine_chunks(), bad, int(is_repeated.sum()))
+    return _SideRows(path, frame, table["classes"].combine_chunks(), num_refused, int(is_repeated.sum()))
 
 
-def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, list[_Rows]]:
-    """How rows were assigned to the models, and these rows; for a shadow deployment the same ones in the same order.
+def _match_rows(both_sides: list[_SideRows], trial: Trial) -> tuple[TrialDesign, list[_SideRows]]:
+    """The design of the trial, and the rows of both sides; for a shadow deployment the same rows in the same order.
 
-    Raises BadInput if the ids don't show it, or contradict the trial.
+    Raises BadInput if the ids don't show the design, or contradict the trial's.
     """
     common = both_sides[0].frame[["id"]].merge(both_sides[1].frame[["id"]], on="id")["id"].sort_values()
-    fewer = min(len(side_rows.frame) for side_rows in both_sides)
-    # Between none and nearly all, nobody can tell which design it was, and a guess would be wrong
-    if trial.design is None and 0 < len(common) < MIN_SHARED_IDS * fewer:
+    num_smaller = min(len(side_rows.frame) for side_rows in both_sides)
+    # With some ids in common, but not most of them, either design would be a guess
+    if trial.design is None and 0 < len(common) < MIN_SHARED_IDS * num_smaller:
         raise BadInput(
-            f"{len(common):,} of {fewer:,} ids are on both sides: too many for split traffic, too few for models that answered "
-            "the same rows; write --design shadow or --design split"
+            f"{len(common):,} of {num_smaller:,} ids are on both sides: too many for split traffic, too few for models that "
+            "answered the same rows; write --design shadow or --design split"
         )
     if trial.design == TrialDesign.SHADOW.value and common.empty:
         raise BadInput(
@@ -488,35 +496,35 @@ def _match_rows(both_sides: list[_Rows], trial: Trial) -> tuple[TrialDesign, lis
     if trial.design == TrialDesign.SPLIT.value or common.empty:
         return TrialDesign.SPLIT, both_sides
     return TrialDesign.SHADOW, [
-        side_rows.of(side_rows.frame.set_index("id").loc[common].reset_index()) for side_rows in both_sides
+        side_rows.with_rows(side_rows.frame.set_index("id").loc[common].reset_index()) for side_rows in both_sides
     ]
 
 
-def _require_same_labels(answers: list[Answers], both_sides: list[_Rows]) -> None:
+def _require_same_labels(answers: list[Answers], both_sides: list[_SideRows]) -> None:
     champion_labels, challenger_labels = (answer.labels for answer in answers)
     if answers[0].plan.is_regression:
-        same = champion_labels == challenger_labels
+        is_same = champion_labels == challenger_labels
     else:
-        same = is_same_class(champion_labels, challenger_labels)
-    if differing := int((~same).sum()):
+        is_same = is_same_class(champion_labels, challenger_labels)
+    if differing := int((~is_same).sum()):
         raise BadInput(
             f"{differing:,} ids have one label at {both_sides[0].path} and another at {both_sides[1].path}; "
             "what was true is the same for both"
         )
 
 
-def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], trial: Trial) -> Iterator[str]:
+def _find_unfair_differences(both_data: list[Data], both_sides: list[_SideRows], trial: Trial) -> Iterator[str]:
     """Differences between the requests to both models, as sentences."""
     rows = len(both_sides[1].frame)
     total_rows = sum(len(side_rows.frame) for side_rows in both_sides)
-    # A z test of the challenger's share: a router that sends other rows spoils the comparison
+    # A z test of the challenger's share of the rows; another share than planned suggests that the router prefers some requests
     if trial.share is not None:
         z_score = abs(rows - trial.share * total_rows) / (total_rows * trial.share * (1 - trial.share)) ** 0.5
-        if 2 * normal_above(z_score) < UNEVEN:
+        if 2 * normal_above(z_score) < SPLIT_ALPHA:
             share = format_percent(rows / total_rows)
             yield f"the challenger has {share} of the rows, and {format_percent(trial.share)} were planned"
     try:
-        # The inputs of one side, judged as a window beside those of the other
+        # Drift between the inputs: the champion's are the baseline, the challenger's the window
         inputs = [_read_inputs(data, trial) for data in both_data]
         if inputs[0].names:
             baseline = run_baseline(inputs[0], DataQualityMonitor())
@@ -528,7 +536,7 @@ def _find_unfair_differences(both_data: list[Data], both_sides: list[_Rows], tri
         yield f"the inputs can't be compared: {error}"
 
 
-def _find_segments(data: Data, side_rows: _Rows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
+def _find_segments(data: Data, side_rows: _SideRows, gaps: NDArray[np.float64], trial: Trial) -> tuple[Segment, ...]:
     """Where the models disagree, by the inputs of the model; empty without inputs."""
     try:
         inputs = _read_inputs_by_id(data, trial)
@@ -541,7 +549,7 @@ def _find_segments(data: Data, side_rows: _Rows, gaps: NDArray[np.float64], tria
 def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     """The inputs of a model, one row per id."""
     inputs = _read_inputs(data, trial, identified=True)
-    is_captured = _infer_format(data) in OF_CAPTURES
+    is_captured = _infer_format(data) in CAPTURE_FORMATS
     columns = [f"c{position}" for position in range(len(inputs.names))]
     if inputs.reason:
         columns.append(inputs.reason)
@@ -555,7 +563,7 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
     names = dict(zip(columns, inputs.names, strict=False))
     if is_captured:
         lines = frame.pop(LINE)
-        # Rows of one captured line are neighbours; their ids are numbered as in `_identify_rows`
+        # Rows of the same captured line are adjacent, and their ids are numbered as in `_identify_rows`
         position = lines.groupby(lines.ne(lines.shift()).cumsum()).cumcount()
         keys = RequestDecoder()(pa.array(lines, pa.string())).keys.to_pandas()
         ids = keys.set_axis(lines.index) + np.where(position > 0, "#" + position.astype(str), "")
@@ -567,14 +575,14 @@ def _read_inputs_by_id(data: Data, trial: Trial) -> pd.DataFrame:
 
 def _read_inputs(data: Data, trial: Trial, *, identified: bool = False) -> Dataset:
     """The inputs of a model: the inputs of captures, the other columns of tables."""
-    if _infer_format(data) in OF_CAPTURES:
+    if _infer_format(data) in CAPTURE_FORMATS:
         return read_data(data, CaptureFormat((INPUT,)), window=trial.window, engine="local")
     table = read_data(data, engine="local")
-    # Whatever else a table has counts as an input of the model
-    taken = {
+    # All other columns of a table are inputs of the model
+    output_names = {
         None if identified else trial.identity,
         trial.label or "label",
         trial.prediction or "prediction",
         trial.probability or "probability",
     }
-    return table.select_features([name for name in table.names if name not in taken])
+    return table.select_features([name for name in table.names if name not in output_names])

@@ -66,20 +66,20 @@ def merge_runs(paths: Sequence[str], output_path: str) -> State:
     """
     if len(paths) < 2:
         raise BadConfiguration("merge-states adds the states of two runs or more; name their output paths")
-    # A path has several spellings
+    # One path may be spelt in several ways
     resolved_paths = [resolve_path(path) for path in paths]
     for path in paths:
         if resolved_paths.count(resolve_path(path)) > 1:
             raise BadConfiguration(f"{path} is named twice, and its rows would count twice; name each run once")
     state: State = _add_states(paths)
     monitor = monitor_of_state(paths[0], state)
-    # Types are decided from the whole sum: a column may be integral in one run and fractional in all
+    # Types are inferred from the sum, because a column may be integral in one run and fractional in another
     state = monitor.interpret_state(state)
     metrics = monitor.metrics(state)
     documents = monitor.documents(state, metrics)
     files = {document.FILE_NAME: document.to_json().encode() for document in documents}
     files[archive.name_state_file(type(state))] = archive.to_parquet(state)
-    # Judged without a baseline: for the summary alone, nothing is compared
+    # Only the summary is needed, so there is no baseline
     judgement = monitor.judge(Sample(state, metrics), None)
     files |= encode_summary(judgement.summary())
     requests = archive.add_requests(paths)
@@ -124,7 +124,7 @@ def read_state(path: str) -> State:
     run = read_current_run(path)
     if run is None:
         raise BadInput(f"{path}: no run was published here (there is no _current.json); name the output path of a job")
-    # The name of the state's file says which kind of monitor made it
+    # The name of the file shows which kind of monitor made the state
     name = next(
         (
             archive.name_state_file(monitor_type.STATE)
@@ -146,11 +146,11 @@ def _describe_merge(paths: Sequence[str], monitor: Monitor, documents: Sequence[
     names = [(run_description.model, run_description.schedule) for run_description in descriptions]
     models: set[str | None] = set()
     schedules: set[str | None] = set()
-    # A run without a description might be of another model
+    # If a run has no description, its model is unknown
     if len(descriptions) == len(paths):
         models = {model for model, _ in names}
         schedules = {schedule for _, schedule in names}
-    # The span of all windows; of settings the first run's
+    # From the start of the first window to the end of the last one
     window = None
     if windows:
         window = RunWindow(start=min(w.start for w in windows), end=max(w.end for w in windows))
@@ -188,7 +188,7 @@ def _keep_edits(path: str, output_path: str, suggested: Document) -> None:
         edited = find_edited_file(name, path, run)
     if run is None or edited is None:
         return
-    # Both as plain JSON: what the run suggested, and what a user made of it
+    # The constraints that the run suggested, and the edited ones, as plain JSON
     before = json.loads(read_run_file(run, name))
     after = json.loads(read_file(edited))
     edited_document = type(suggested).from_json(json.dumps(_apply_edits(suggested.plain(), before, after)), edited)
@@ -202,12 +202,12 @@ def _apply_edits(new: Json, before: Json, after: Json) -> Json:
     if before == after:
         return new
     if all(isinstance(document, dict) for document in (new, before, after)):
-        # Members that the user removed stay removed; members new in the merge come in
+        # Members that the user removed stay removed; members that only the merge has are added
         edited_members = {name: _apply_edits(new[name], before.get(name), after.get(name)) for name in new}
         added = {name: after[name] for name in after if name not in before}
         return {name: value for name, value in (edited_members | added).items() if name in after or name not in before}
     if all(map(_has_names, (new, before, after))):
-        by_name = ({entry["name"]: entry for entry in document} for document in (new, before, after))
+        by_name = ({feature["name"]: feature for feature in document} for document in (new, before, after))
         return [*_apply_edits(*by_name).values()]
     return after
 
@@ -240,7 +240,7 @@ def _add_states(paths: Sequence[str]) -> Any:
 
 
 def _warn_of_lost_states(before: Profile, total: Profile, path: str) -> None:
-    """Warn of states that are lost in the sum since the run at `path` was added, and say which side lacks them."""
+    """Warn of states that the sum has lost by adding the run at `path`, and of who lacks them."""
     lost: Counter[tuple[str, str]] = Counter()
     for feature_before, added in zip(before.features, total.features, strict=False):
         for kind in added.lacking - feature_before.lacking:

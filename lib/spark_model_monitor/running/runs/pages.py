@@ -1,6 +1,6 @@
-"""What people see of a run: its page (the monitor's, the run's context, the account of its records) and its tables.
+"""How people see a run: its page (the monitor's page with the run's context and the account of its records), and its tables.
 
-It warns of the text "NaN" in columns of a frame.
+Also a warning about the text "NaN" in columns of a frame.
 """
 
 from __future__ import annotations
@@ -51,88 +51,92 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
-MAX_LISTED_COLUMNS = 10  # columns that are named; the rest are only counted
+NAN_TEXTS = ("NaN", "nan")  # how Java and Python write a float that is not a number
+MAX_LISTED_COLUMNS = 10  # columns that a warning names
+RUN_ID_LENGTH = 8  # characters of a run's id on a page
+
+OF_OUR_STATES = "from the states and sketches of our one scan, which equal its own"
+"""What Deequ evaluates. `tests/spark/states/test_kll_deequ.py` and `tests/golden/test_deequ_parity_golden.py` check it."""
+
+# The commands on a page name its folder; until the page is published, FOLDER and BASELINE stand for folders
+OF_FOLDER = "In the commands FOLDER is the folder of this page"
+OF_NAMED_FOLDER = "Run the commands in the folder that has {}"
+OF_ADDRESS = "Run the commands where {} can be reached"
+IN_COMMANDS = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
+BOTH_IN_COMMANDS = "compare BASELINE FOLDER"
+
+_OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
 
 
 def warn_of_nan_texts(profile: Profile) -> None:
-    """Name the columns with the text NaN in some cell, as far as the profile has counted their values."""
-    # Frequencies are of the most common texts only, so that this is a lower limit
+    """Warn of columns with the text NaN, as far as the profile has counted their values."""
+    # Frequencies have the most common texts only, so there may be more cells
     cells = {
-        feature.name: sum(feature.frequencies.counts.get(text, 0) for text in TEXTS)
+        feature.name: sum(feature.frequencies.counts.get(text, 0) for text in NAN_TEXTS)
         for feature in profile.features
         if feature.frequencies is not None and feature.column_type is ColumnType.TEXT
     }
     names = [name for name, count in cells.items() if count]
     if not names:
         return
-    named = list_names([*map(repr, names)], MAX_LISTED_COLUMNS)
+    listed_names = list_names([*map(repr, names)], MAX_LISTED_COLUMNS)
     log.warning(
         "column%s %s hold%s the text 'NaN' (%s cells): createDataFrame makes it of missing values of pandas; pass the pandas "
         "frame itself",
-        *(("", named, "s") if len(names) == 1 else ("s", named, "")),
+        *(("", listed_names, "s") if len(names) == 1 else ("s", listed_names, "")),
         f"{sum(cells.values()):,}",
     )
 
 
-OF_OUR_STATES = "from the states and sketches of our one scan, which equal its own"
-"""What Deequ evaluates. `tests/spark/states/test_kll_deequ.py` and `tests/golden/test_deequ_parity_golden.py` ask it."""
-
-SHOWN = 8  # characters of a run's id
-
-
 def create_run_page(
     page: Page,
-    described: RunDescription,
+    description: RunDescription,
     ledger: Ledger,
     results: Sequence[CheckResult] = (),
     hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
-    context: Around = NO_NEIGHBOUR_RUNS,
+    neighbours: Around = NO_NEIGHBOUR_RUNS,
     baseline: BaselineReference | None = None,
 ) -> Page:
-    """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
-    violates no constraint; shown with the features that they are about, if those changed. headline: of a monitoring run;
-    without it, a baseline's, which its page has. baseline: its location, None if it is unknown.
+    """The page of a run: the monitor's page with context.
+
+    results: of the monitor's checks, none for a baseline. hints: what looks wrong with the data but violates no constraint.
+    headline: of a monitoring run; by default the page's own. baseline: its location; None if it is unknown.
     """
-    sections = [_add_context_to_section(section, described, hints, context.hours) for section in page.sections]
-    # Hints about features with a card stand on it; the others have a section of their own
-    placed: set[str] = set()
+    sections = [_add_context_to_section(section, description, hints, neighbours.hours) for section in page.sections]
+    # Hints about features with a card are on the card; the others have a section of their own
+    names_of_cards: set[str] = set()
     for section in sections:
         for block in section.blocks:
             if isinstance(block, Cards):
-                placed.update(card.name for card in block.cards)
-    if further_hints := tuple(hint.description for hint in hints if not placed & set(hint.features)):
+                names_of_cards.update(card.name for card in block.cards)
+    if further_hints := tuple(hint.description for hint in hints if not names_of_cards & set(hint.features)):
         sections.insert(0, PageSection("What looks wrong with the data", further_hints))
     *shown_sections, last = sections
-    # What to do next stands below the cards
-    insert_index = next(
-        (
-            index
-            for index, each in enumerate(shown_sections, 1)
-            if any(isinstance(block, Cards) for block in each.blocks)
-        ),
-        len(shown_sections),
-    )
+    # What to do next is shown below the first cards
+    insert_index = len(shown_sections)
+    for index, section in reversed([*enumerate(shown_sections, 1)]):
+        if any(isinstance(block, Cards) for block in section.blocks):
+            insert_index = index
     # What was read, and the facts below the heading
     account = PageSection("What was read", (_draw_account(ledger),), note=_summarize_ledger(ledger), folded=True)
-    facts = dict(_list_facts(described, ledger, budget))
-    # Where the monitor and the run both have a fact, they share its line
+    facts = dict(_list_facts(description, ledger, budget))
+    # A fact of both the monitor and the run is one line
     facts |= {word: f"{value}, {facts[word]}" if word in facts else value for word, value in page.facts}
-    # Whose page it is: model, schedule, kind, window, baseline
+    # The title line: model, schedule, kind, window, baseline
     trail = (
-        described.name,
-        described.schedule,
-        KINDS.get(described.analysis_type, page.title),
-        format_window(described.window),
+        description.name,
+        description.schedule,
+        KINDS.get(description.analysis_type, page.title),
+        format_window(description.window),
         f"compared with {baseline.name}" if baseline and baseline.name else None,
     )
     return replace(
         page,
         headline=headline or page.headline,
-        trail=tuple(part for part in trail if part),
-        links=context.links,
+        trail=tuple(filter(None, trail)),
+        links=neighbours.links,
         facts=tuple(facts.items()),
         sections=(
             *shown_sections[:insert_index],
@@ -145,25 +149,25 @@ def create_run_page(
 
 
 def render_page(page: Page, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Every file of a run's page by name. files: the run's, which it links to."""
-    # Loaded late: runs without a page need no template engine, which takes a tenth of an import
+    """Every file of a run's page by name. files: of the run; the page links to them."""
+    # Loaded late, because runs without a page need no template engine
     from spark_model_monitor.reports.page.page_files import report_files
 
-    # Files that a browser shows, which lie beside the page
+    # A browser shows JSON files, and those of the run's folder are beside the page
     linked_files = sorted(name for name in files if name.endswith(".json") and "/" not in name)
     return report_files(replace(page, files=tuple(linked_files)))
 
 
 def _add_context_to_section(
-    section: PageSection, described: RunDescription, hints: Sequence[Hint], hours: Mapping[str, Hours]
+    section: PageSection, description: RunDescription, hints: Sequence[Hint], hours: Mapping[str, Hours]
 ) -> PageSection:
-    """The section; its cards show since when the change lasts, in the window's times, and the hints about the data;
-    cards and tables show the windows before.
+    """The section with context: its cards show since when a change lasts, and hints about the data; cards and tables show the
+    windows before.
     """
     blocks: list[Block] = []
     for block in section.blocks:
         if isinstance(block, Cards):
-            cards = (_add_context_to_card(card, described, hints) for card in block.cards)
+            cards = (_add_context_to_card(card, description, hints) for card in block.cards)
             block = replace(
                 block, cards=tuple(replace(card, hours=hours.get(card.history_name or card.name)) for card in cards)
             )
@@ -176,16 +180,9 @@ def _add_context_to_section(
     return replace(section, blocks=tuple(blocks))
 
 
-OF_FOLDER = "In the commands FOLDER is the folder of this page"
-OF_NAMED_FOLDER = "Run the commands in the folder that has {}"
-OF_ADDRESS = "Run the commands where {} can be reached"
-IN_COMMANDS = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
-BOTH_IN_COMMANDS = "compare BASELINE FOLDER"
-
-
 def name_folders(html: str, folder: str, baseline: BaselineReference | None) -> str:
-    """A published page, whose commands have the run's and the baseline's folder instead of FOLDER and BASELINE."""
-    # Quoted for a shell, since people copy these commands
+    """A page with the folders of the run and of the baseline in its commands, instead of FOLDER and BASELINE."""
+    # Quoted for a shell, because people copy these commands
     own_name = escape(quote(_shorten_path(folder)))
     baseline_name = "BASELINE"
     if baseline is not None and baseline.folder:
@@ -197,52 +194,48 @@ def name_folders(html: str, folder: str, baseline: BaselineReference | None) -> 
 
 
 def _shorten_path(path: str) -> str:
-    """A path as a command takes it that is started where the job was: of a folder elsewhere on this machine the name alone,
-    since pages don't reveal where the machine has its files.
+    """A path for commands that are started in the job's folder. Of a local folder elsewhere only the name: pages don't show the
+    machine's folders.
     """
     if not is_local(path):
         return path
     absolute_path = local_path(path).absolute()
-    # Below the current folder
     if absolute_path.is_relative_to(Path.cwd()):
         return str(absolute_path.relative_to(Path.cwd()))
-    # The name of an hour alone says nothing
-    num_parts = 1
+    # The name of an hour folder begins with the folder above the year
+    num_components = 1
     if HOUR_FOLDERS.match(str(absolute_path)):
-        num_parts += 4
-    return "/".join(absolute_path.parts[-num_parts:])
-
-
-_OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
+        num_components += 4
+    return "/".join(absolute_path.parts[-num_components:])
 
 
 def _list_next_steps(results: Sequence[CheckResult]) -> Iterator[PageSection]:
-    """What to do about violations. FOLDER and BASELINE stand for the folders until a page is published (`name_folders`)."""
+    """What to do about violations. FOLDER and BASELINE are replaced when the page is published (`name_folders`)."""
     changes = RunChanges(results)
-    bad = [*changes.bad, *(check_result for check_result in results if check_result.is_violation)]
-    if bad:
-        # Quoted for a shell, since people copy these commands
-        name = quote(identify_subject(bad[0])[0] or "NAME")
+    violations = [*changes.bad, *(check_result for check_result in results if check_result.is_violation)]
+    if violations:
+        # Quoted for a shell, because people copy these commands
+        name = quote(identify_subject(violations[0])[0] or "NAME")
         steps = [
             ("see where a number comes from", f"spark-model-monitor explain {name} --run FOLDER"),
             ("see everything that differs from the baseline", "spark-model-monitor compare BASELINE FOLDER"),
             ("accept the change, if it is wanted", f"spark-model-monitor accept FOLDER {name}"),
         ]
         if changes.bad and changes.unit == "feature":
-            first = f"First look at where {identify_subject(bad[0])[0]} comes from"
+            first = f"First look at where {identify_subject(violations[0])[0]} comes from"
         else:
             first = _OF_MODEL
         note = f"{first}. {OF_FOLDER}"
         yield PageSection("What to do next", (build_table(("to", "run"), steps),), note=note)
 
 
-def _add_context_to_card(card: Card, described: RunDescription, hints: Sequence[Hint]) -> Card:
+def _add_context_to_card(card: Card, description: RunDescription, hints: Sequence[Hint]) -> Card:
     since = card.since
-    window = described.window
+    window = description.window
     if since and window:
         start = parse_moment(window.start)
         length = parse_moment(window.end) - parse_moment(window.start)
-        # Which window of the change this one is, counted from 1
+        # The number of this window since the change began, from 1
         position = round((start - parse_moment(since)) / length) + 1
         if length == timedelta(hours=1):
             unit = "hour"
@@ -265,14 +258,14 @@ def _format_ordinal(number: int) -> str:
     return f"{number:,}{ending}"
 
 
-def _list_facts(described: RunDescription, ledger: Ledger, budget: BudgetLedger | None) -> Iterator[tuple[str, str]]:
+def _list_facts(description: RunDescription, ledger: Ledger, budget: BudgetLedger | None) -> Iterator[tuple[str, str]]:
     sampled = ledger.to_json_dict()["records"].get("sampled_out")
     yield "records", f"{format_count(ledger.kept)}{f', sampled from {format_count(ledger.read)}' if sampled else ''}"
     yield "refused", format_count(ledger.quarantined)
-    if described.baseline_run_id:
-        yield "baseline", described.baseline_run_id[:SHOWN]
-    if described.deequ is not None:
-        yield "metrics evaluated by", f"Deequ {described.deequ}, {OF_OUR_STATES}"
+    if description.baseline_run_id:
+        yield "baseline", description.baseline_run_id[:RUN_ID_LENGTH]
+    if description.deequ is not None:
+        yield "metrics evaluated by", f"Deequ {description.deequ}, {OF_OUR_STATES}"
     if budget is not None and budget.false_alarm_budget:
         yield "false alarms allowed", f"one in {1 / budget.false_alarm_budget:,.0f} windows"
 
@@ -294,8 +287,8 @@ def _draw_account(ledger: Ledger) -> PageTable:
     records = ledger.to_json_dict()["records"]
     refused = {f"refused: {reason}": count for reason, count in records.pop("quarantined").items()}
     refused |= {f"no capture: {reason}": count for reason, count in records.pop("not_in_log", {}).items()}
-    named = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
-    rows = [(what, f"{count:,}") for what, count in (named | refused).items()]
+    counts = {name.replace("_", " "): count for name, count in records.items() if count or name in ("read", "kept")}
+    rows = [(name, f"{count:,}") for name, count in (counts | refused).items()]
     return build_table(("records", "number"), rows, numbers=("number",))
 
 
@@ -315,11 +308,9 @@ class AsTables(ABC):
         import pyarrow as pa
 
         table = self.to_pandas()
-        if table.index.name is None:
-            named = table
-        else:
-            named = table.reset_index()
-        return pa.Table.from_pylist(_convert_table(named))
+        if table.index.name is not None:
+            table = table.reset_index()
+        return pa.Table.from_pylist(_convert_table(table))
 
     def to_polars(self) -> polars.DataFrame:
         """The table of `to_pandas` as a frame of polars.
@@ -341,10 +332,10 @@ class AsTables(ABC):
 
 
 def _convert_table(table: Any) -> list[dict[str, Json]]:
-    """The rows with None for missing values; a column that mixes texts and numbers becomes all text."""
+    """The rows with None for missing values; a column of texts and numbers becomes text, because Arrow has no mixed columns."""
     values = table.astype(object).where(table.notna(), None)
     for name in values.columns:
-        kinds = {type(value) for value in values[name] if value is not None}
-        if len(kinds) > 1 and not kinds <= {int, float}:
+        types = {type(value) for value in values[name] if value is not None}
+        if len(types) > 1 and not types <= {int, float}:
             values[name] = [None if value is None else str(value) for value in values[name]]
     return [{str(name): value for name, value in row.items()} for row in values.to_dict("records")]

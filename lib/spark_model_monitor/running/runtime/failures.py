@@ -18,20 +18,17 @@ from spark_model_monitor.stopping import Stopped
 from spark_model_monitor.storage.refused_requests import find_refusal, find_s3_path, find_sentence
 from spark_model_monitor.value_class import value_class
 
-_KILLED = 137
-_HEAP_FULL = 52
-"""Exit codes of an executor: 128 + SIGKILL; and Spark's own for an OutOfMemoryError (Spark 3.5, SparkExitCode.OOM)."""
+_KILLED = 137  # exit code of an executor: 128 + SIGKILL
+_HEAP_FULL = 52  # exit code of an executor after an OutOfMemoryError. Source: Spark 3.5, SparkExitCode.OOM
 
 _EXIT = r"(?:exited with code|exit code|Exit status:) "
 
-_FOREIGN = (
+_WRONG_SYSTEM = (
     r"Exec format error|invalid ELF header|wrong ELF class|version .GLIBC_[\d.]+. not found"
     r"|cannot open shared object file|numpy C-extensions failed|Error from python worker:\s+\S+: (?:line )?\d+: "
 )
-"""Messages of the system, its loader and numpy about a program or a library built for another system.
-
-Java passes a program that the system refuses to a shell, which then reports errors in its "lines".
-"""
+"""Messages of the system, its loader and numpy about a program or a library built for another system. Java passes a program that
+the system can't run to a shell, which then reports errors in its "lines"."""
 
 
 CLUSTER_FAULTS: Mapping[str, str] = {
@@ -50,7 +47,7 @@ CLUSTER_FAULTS: Mapping[str, str] = {
         "the executors have Python {major}.{minor}, the driver has {driver}; they have to be of one minor version: name the "
         "executors' in PYSPARK_PYTHON, or send one along by --environment"
     ),
-    _FOREIGN: (
+    _WRONG_SYSTEM: (
         "the executors' Python or a library of it was built for another system than theirs; pack the --environment on a "
         "machine with the nodes' system and processor"
     ),
@@ -71,7 +68,7 @@ CLUSTER_FAULTS: Mapping[str, str] = {
         r"|StatusCode\.UNAVAILABLE|RETRIES_EXCEEDED|INVALID_HANDLE\.(?:SESSION|OPERATION)_"
     ): "the cluster went away while the job ran, or ended its application; look at the cluster, then run the job again",
 }
-"""The first pattern found counts."""
+"""Patterns of what Spark and clusters write, with our sentences; the first pattern that matches counts."""
 
 
 _PYTHON = re.compile(r"""\s*File "(?P<file>[^"\n]{1,400})", line (?P<line>\d{1,9}), in (?P<name><?[\w.]{1,100}>?)""")
@@ -114,7 +111,7 @@ _SCHEME = re.compile(r'No FileSystem for scheme:? "?(\w+)|org\.apache\.hadoop\.f
 _RAISED = re.compile(r'^(?! ).*\n *File "([^"]+)", line (\d+), in .*\n(?: .*\n)*([A-Za-z_][\w.]*)', re.MULTILINE)
 _JAVA = re.compile(r"^(?:: |Caused by: )?((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error))", re.MULTILINE)
 _ABOUT_QUERIES = ("AnalysisException", "ParseException", "IllegalArgumentException")
-"""Spark's exceptions whose texts name columns, tables, settings and paths, but never a value of the data."""
+"""Spark's exceptions whose texts name columns, tables, settings and paths, but no values of the data."""
 
 SENTENCES_BY_PATTERN: Mapping[str, str] = {
     r"Failed to find (?:the )?data source: (?P<reader>[\w.-]*\w)": (
@@ -167,9 +164,9 @@ SENTENCES_BY_PATTERN: Mapping[str, str] = {
         "dataset_format names a table that Spark's catalog does not have; write table:SCHEMA.NAME"
     ),
 }
-"""The first pattern found counts."""
+"""Patterns of what Spark and its libraries write, with our sentences; the first pattern that matches counts."""
 
-LONGEST_FOREIGN_TEXT = 300
+MAX_FOREIGN_LENGTH = 300  # characters of another library's error text
 
 
 @value_class
@@ -187,23 +184,24 @@ def is_interruption(error: BaseException) -> bool:
 
 
 def describe_failure(error: BaseException, *, as_service: bool = False) -> Failure:
-    """What to report about `error`, and the exit status of a job that it ended. as_service: whether a file's fault has the status
-    that the service gives to all of them.
+    """What to report about `error`, and the exit status of a job that it ended. as_service: whether errors of files have the
+    service's exit status.
     """
-    for cause in _iterate_causes(error):  # cleaning up the interrupted step may have raised another exception
+    # Cleaning up after an interruption may have raised another exception
+    for cause in _iterate_causes(error):
         if isinstance(cause, KeyboardInterrupt):
             return Failure("interrupted", ExitStatus.INTERRUPTED)
         if isinstance(cause, (OutOfTime, Stopped)):
             return _describe_exit(cause)
     if isinstance(error, SystemExit):
         return _describe_exit(error)
-    # Before our own errors: one of them may only be the consequence
+    # Checked before our own errors, which may only be a consequence
     if any(map(_is_out_of_memory, _iterate_causes(error))):
         return Failure(OUT_OF_MEMORY, ExitStatus.FAILED)
     for cause in _iterate_causes(error):
         if isinstance(cause, MonitorError):
             return Failure(str(cause), _find_status(type(cause), as_service=as_service))
-    # What a worker raised reaches the driver as text, within the error of Spark
+    # An error of a worker reaches the driver as text, inside an error of Spark
     text = "\n".join(str(cause) for cause in _iterate_causes(error))
     from_worker = _FROM_WORKER.findall(text)
     if from_worker:
@@ -243,7 +241,7 @@ def _describe_exit(error: SystemExit) -> Failure:
         return Failure(str(error), ExitStatus.TERMINATED)
     if error.code == ExitStatus.TERMINATED:
         return Failure("stopped from outside (SIGTERM)", ExitStatus.TERMINATED)
-    # sys.exit() in a user's script mustn't look like a success
+    # sys.exit() in a user's script is a failure, also with status 0
     if isinstance(error.code, int) and 0 < error.code < 256:
         status = error.code
     else:
@@ -261,7 +259,7 @@ def _find_known_reason(error: BaseException, text: str) -> str | None:
     refusal = find_refusal(text)
     if refusal:
         return f"{find_s3_path(text) or 'the object store'}: {refusal}"
-    # Frequent causes, by what Spark and its libraries write about them
+    # Frequent causes, by the texts of Spark and its libraries
     sentence = find_sentence(text, SENTENCES_BY_PATTERN)
     if sentence:
         return sentence
@@ -273,15 +271,15 @@ def _find_known_reason(error: BaseException, text: str) -> str | None:
 
 
 def _describe_unknown(error: BaseException, text: str) -> str:
-    # Errors of analysis are about names of columns, never about values: their first line is safe
+    # The first line of these errors names columns, but no values
     if type(error).__name__ in _ABOUT_QUERIES:
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:LONGEST_FOREIGN_TEXT]}"
+        return f"{type(error).__name__}: {str(error).splitlines()[0][:MAX_FOREIGN_LENGTH]}"
     _, _, worker = text.partition("Traceback (most recent call last):")
     raised = _RAISED.findall(worker.partition("\n\tat ")[0])
     if raised:
         file, line, kind = raised[-1]
         return f"unexpected {kind} in a Python worker, {Path(file).name}, line {line}; the log has its trace"
-    # The last one is the innermost cause
+    # The last exception is the innermost cause
     java = _JAVA.findall(text)
     kind = java[-1] if java else type(error).__name__
     return f"unexpected {kind} at {_locate(error)}; the log has its trace"
@@ -298,7 +296,7 @@ def _locate(error: BaseException) -> str:
 
 def _iterate_causes(error: BaseException, *, with_suppressed: bool = True) -> Iterator[BaseException]:
     """The error and its causes. with_suppressed: including those that `raise … from None` hides from a trace."""
-    # By identity: a chain of causes can be a circle
+    # A chain of causes can be circular
     visited: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in visited:

@@ -6,11 +6,11 @@
         job.finish(completed())
     return job.exit_status
 
-Whatever happens inside, the run leaves one line in the message file and an exit status, stops Spark, and leaves no
-thread that keeps the process alive. The configuration is read, and Spark is started, on first use.
+Whatever happens inside, the run writes one line to the message file, sets an exit status, stops Spark, and leaves no thread
+that keeps the process alive. The configuration is read, and Spark is started, on first use.
 
-If Spark runs already, in a notebook or an Airflow task, the run is a guest: it has its own session in that Spark and
-leaves Spark, logging and signals to the host; an interruption of the host is passed on to it.
+If Spark runs already, in a notebook or an Airflow task, the run is a guest: it has a session of its own in that Spark, and
+leaves Spark, logging and signals to the host. An interruption of the host stops it.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ log = logging.getLogger(__name__)
 
 LAST_STEPS_SECONDS = 60  # time limit for an interrupted run to write its message and to stop Spark
 
-_jobs_with_traces: list[str] = []
+_jobs_with_traces: list[str] = []  # names of jobs that loaded users' code or Spark into this process
 
 
 def has_no_trace() -> bool:
-    """Whether the jobs of this process left it unchanged: none loaded users' code, or Spark."""
+    """Whether the jobs of this process left it unchanged, so that it can run another one."""
     return not _jobs_with_traces
 
 
@@ -76,7 +76,7 @@ def started(name: str, arguments: Sequence[str], environment: Mapping[str, str] 
     """
     variables = os.environ if environment is None else environment
     if {*HELP_FLAGS} & {*arguments}:
-        # Help is given even if the rest of the command line is wrong
+        # Help is printed even if the rest of the command line is wrong
         requested = (reading.read_sources(arguments, variables).text("analysis_type") or "").upper()
         analysis = AnalysisType.DATA_QUALITY
         with suppress(ValueError):
@@ -134,22 +134,22 @@ class Job:
 
         Raises BadConfiguration with all its errors.
         """
-        # The baseline's options first: they may say what the files can't
+        # The baseline's options come first, because they may say what files don't show
         sources = reading.with_recognised_format(self.name, reading.adopt_baseline_options(self.name, self._sources))
         try:
             config = reading.build_config(self.name, sources, in_container=status.is_container(self._container_root))
         except BadConfiguration as error:
             raise reading.without_consequences(error) from error
-        # A process in which others' code ran isn't used for another job
+        # A process that ran users' code isn't used for another job
         if not config.leaves_no_trace:
             _jobs_with_traces.append(self.name)
-        # Of several sources one wins: --verbose says which
-        for name, value_of_option in sources.values.items():
-            log.debug("%s is set by %s", name, value_of_option.location)
+        # --verbose shows which source set each option
+        for name, option_text in sources.values.items():
+            log.debug("%s is set by %s", name, option_text.location)
         for sentence in sources.chosen:
             log.info("%s", sentence)
         self._during_session.enter_context(enable_progress(config.progress))
-        # Variables are shared by jobs; a flag was meant for this one
+        # A variable may be set for another job, but a flag is meant for this one
         for level, is_flag in ((logging.INFO, False), (logging.WARNING, True)):
             ignored = [location for location in config.ignored if location.startswith("--") is is_flag]
             if ignored:
@@ -165,9 +165,9 @@ class Job:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine that reads data: this machine's, or that of the run's Spark session, which then also opens paths.
+        """The engine that reads data: the local one, or that of the run's Spark session, which then also opens paths.
 
-        It also makes the run hold its output, and so tests it before hours are spent computing results.
+        From here on the run holds its output, so that an output that can't be written shows before results are computed.
         Raises OutputFailed if the output isn't writable, OutputHeld if a run holds it for longer than `lease_wait`.
         """
         self._during_run.enter_context(following_links(self.config.follow_links))
@@ -177,13 +177,13 @@ class Job:
         else:
             self._during_run.enter_context(opened_by(self._session))
         self._forget_message(has_engine=True)
-        # Held before anything is read: of two runs at one output the second waits
+        # The lease is taken before anything is read: a second run at this output waits
         output = self.config.output_path
         self._during_session.enter_context(holding(storage_of(output, self._session), output, self.config.lease_wait))
         return engine
 
     def _choose_local_engine(self) -> LocalEngine | None:
-        """This machine's engine, if it is the one to use; the log says which engine is used, and why."""
+        """The local engine if it is to be used, otherwise None; the log says which engine is used, and why."""
         engine = self.config.engine
         why = why_spark_runs(self.config, self._host)
         if engine is EngineName.SPARK or (engine is EngineName.AUTO and why):
@@ -193,7 +193,7 @@ class Job:
         self._during_session.enter_context(
             encrypting(upload_arguments(self.config.s3_encryption, self.config.s3_kms_key))
         )
-        # Arrow would import pandas with its first array, a fifth of a second that only users' code may need
+        # Arrow imports pandas with its first array, which takes a fifth of a second
         if self._is_alone and self.config.needs_no_pandas:
             hide_pandas_from_arrow()
         return LocalEngine(self.config.max_record_size)
@@ -203,7 +203,7 @@ class Job:
         edge = plugin("spark")
         encryption = encryption_settings(self.config.s3_encryption, self.config.s3_kms_key)
         session: SparkSession
-        # A session of the caller's gets its settings for the time of this run alone
+        # The host's Spark gets the settings only for the time of this run
         if self._host is None:
             session = self._start_spark(encryption)
         else:
@@ -276,7 +276,7 @@ class Job:
         if self._is_alone:  # in the command's own process
             gc.freeze()  # garbage collection skips the libraries' objects
             gc.enable()
-        # Logging and signals are the caller's business in a process that isn't ours
+        # In a process of the host, logging and signals are the host's
         if self._host is None:
             start_logging(self._arguments)
             self._during_run.enter_context(ended_by_signals())
@@ -289,17 +289,17 @@ class Job:
     ) -> bool:
         reason = reason_to_end()
         if isinstance(error, Exception) and reason is not None:
-            error = reason  # what it raised may have met a step of Python's own that raises something else then
+            error = reason  # the interruption may have made a library raise another error
         self._lift_time_limit()
         # The driver's connection to the JVM still waits for the interrupted call; another thread has its own.
         interrupted = error is not None and is_interruption(error)
         run_step = _run_in_a_thread if interrupted else _run_here
         try:
             if error is not None:
-                # Unless the configuration itself is what failed
+                # The configuration is known unless reading it failed
                 as_service = "config" in vars(self) and self.config.replays_service
                 self._fail(describe_failure(error, as_service=as_service), error)
-            # Neither an error nor finish(): a fault of the job's own code
+            # Neither an error nor a call of finish(): a bug in the job
             elif self._message is None:
                 self._fail(Failure("the job ended without saying what came of it", status.ExitStatus.FAILED), None)
             run_step(self._leave_message)
@@ -316,7 +316,7 @@ class Job:
         if failure.is_expected or error is None:
             if LogStyle.read(os.environ).names_every_step:  # otherwise it stands in the line of the model
                 log.error("%s", failure.reason)
-        # A trace with the texts of errors may quote the data
+        # Texts of errors may quote the data, so they are logged only on request
         elif self._logs_values:
             log.error("%s", failure.reason, exc_info=error)
         else:
@@ -331,14 +331,14 @@ class Job:
             return False
 
     def _forget_message(self, *, has_engine: bool = False) -> None:
-        """Delete the previous run's message: if this run is killed, a reader would take it for this run's."""
+        """Delete the previous run's message, so that nobody takes it for this run's if this run is killed."""
         with suppress(Exception):  # the lease reports it
             path = self._message_path
             if path is not None and (has_engine or is_local(path)):
                 storage_of(path, self._session).delete(path)
 
     def _leave_last_message(self) -> None:
-        """For a run that is left behind: its message, without what it still holds."""
+        """Write the message of an interrupted run if the process exits before the run has ended."""
         reason = reason_to_end()
         if reason is not None and self._message is None:
             message = status.failed(describe_failure(reason).reason)
@@ -361,17 +361,17 @@ class Job:
         outcome = message
         if self._has_failed:
             outcome = "failed"
-        # "No violations" would be misleading where nothing was checked
+        # Only monitoring jobs check anything, so others don't say "no violations"
         elif message == status.COMPLETED and self.name != "monitor":
             outcome = status.WITHOUT_CHECKS
-        # What nobody can tell is in the verdict
+        # Uncertain outcomes are in the verdict, which follows
         elif self._verdict and status.is_completed(message):
             outcome = status.COMPLETED
         spent = time.monotonic() - self._began
         log.info("%s (exit status %d, %.1f s)", outcome, self.exit_status, spent)
         if self._verdict:
             logging.getLogger(VERDICT_LOGGER).info("%s", self._verdict)
-        # For scripts, after all else
+        # The JSON for scripts comes last
         if self.prints_json:
             document = {
                 "exit_status": int(self.exit_status),
@@ -381,7 +381,7 @@ class Job:
             sys.stdout.write(f"{json.dumps(document, indent=2, ensure_ascii=False)}\n")
 
     def _cancel(self) -> None:
-        """Stop what Spark is doing, through another connection than the one that waits for it."""
+        """Cancel the Spark jobs of this run, in a thread, because this thread's connection to the JVM is busy."""
         if self._session is not None:
             application = plugin("spark").get_application(self._session)
             _run_in_a_thread(lambda: application.cancel_jobs(self._tag))
@@ -390,7 +390,7 @@ class Job:
         if self._session is None:
             self._during_session.close()
             return
-        # The end of our own session is no loss of its master
+        # Before the session is stopped, which would look like a lost master
         if self._master_watch is not None:
             self._master_watch.end()
         try:

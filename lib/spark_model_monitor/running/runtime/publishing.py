@@ -1,4 +1,4 @@
-"""What a job does after publishing its files: metrics, alerts, the history of windows, `postprocess_handler` (C8f).
+"""What a job does around publishing its files: metrics, alerts, the history of windows, `postprocess_handler` (C8f).
 
     require_sinks(job.config)  # before any data is read
     …
@@ -81,8 +81,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-IN_A_CONTAINER = "opt/ml/output/metrics/cloudwatch"
-ELSEWHERE = "metrics"
+CONTAINER_FOLDER = "opt/ml/output/metrics/cloudwatch"  # where the service reads metrics
+METRICS_FOLDER = "metrics"  # outside a container, below the output path
+HANDLER = "postprocess_handler"
+MAX_CARRIED_ALARMS = 100  # alarms of a window, and features that may have changed, in the history of alerts
 
 
 def write_metrics(metrics: Iterable[PublishedMetric], config: JobConfig, time: datetime | None = None) -> None:
@@ -93,11 +95,10 @@ def write_metrics(metrics: Iterable[PublishedMetric], config: JobConfig, time: d
     if not config.publish_cloudwatch_metrics:
         return
     in_container = is_container(config.container_root)
-    # The service picks metrics up from a fixed folder of its containers
     if in_container:
-        folder = join(config.container_root, IN_A_CONTAINER)
+        folder = join(config.container_root, CONTAINER_FOLDER)
     else:
-        folder = join(config.output_path, ELSEWHERE)
+        folder = join(config.output_path, METRICS_FOLDER)
     metric_objects = create_cloudwatch_metrics(metrics, _make_context(config, time))
     write_file(join(folder, METRICS_FILE), encode_metrics(metric_objects))
     log.info("wrote %d metrics to %s", len(metric_objects), folder)
@@ -128,9 +129,9 @@ def write_junit(findings: Findings, config: JobConfig) -> None:
 
 def _make_context(config: JobConfig, time: datetime | None = None) -> MetricContext:
     window = config.find_window()
-    began = window.start if window else datetime.now(timezone.utc)
+    start = window.start if window else datetime.now(timezone.utc)
     names = (config.sagemaker_endpoint_name, config.sagemaker_monitoring_schedule_name)
-    return MetricContext(time or config.metric_time or began, *names)
+    return MetricContext(time or config.metric_time or start, *names)
 
 
 def put_in_place(findings: Findings, config: JobConfig, reference: BaselineReference | None) -> Run:
@@ -162,7 +163,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         age = window.end - newest
     unsure = {feature.name for feature in findings.unsure}
     possibly_changed = {feature.name for feature in findings.unsure if feature.possible_change}
-    # A window that nothing is compared with leaves a mark, by which later ones find the metrics of its rules
+    # A window without a baseline has only the metrics of its rules, which later windows are compared with
     statistics = None
     if baseline is not None:
         statistics = baseline.raw_statistics(findings.current.state, violated, age, unsure, possibly_changed)
@@ -170,7 +171,7 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         statistics = metrics
     if statistics is None:
         return
-    # Read and written under one lease: runs of other hours add theirs
+    # Read and written under one lease, because runs of other hours add their windows
     with open_alerts(config.output_path, config.lease_wait):
         history = read_history(config.output_path)
         folder = run.folder.removeprefix(join(history.folder, ""))
@@ -182,9 +183,6 @@ def remember(findings: Findings, run: Run, config: JobConfig, reference: Baselin
         if accepted:
             history = history.with_accepted(entry.window, accepted)
         write_history(history)
-
-
-HANDLER = "postprocess_handler"
 
 
 def run_postprocessor(path: str | None) -> None:
@@ -199,7 +197,7 @@ def run_postprocessor(path: str | None) -> None:
         source = read_file(path).decode("utf-8")
     except (BadInput, UnicodeDecodeError) as error:
         raise BadConfiguration(f"post_analytics_processor_script: {error}") from error
-    # Not __main__: the part of a script below that guard is for its author
+    # Not __main__, so that the code below a script's guard isn't run
     namespace = {"__name__": "postprocessor", "__file__": path}
     try:
         exec(compile(source, path, "exec"), namespace)
@@ -215,9 +213,6 @@ def run_postprocessor(path: str | None) -> None:
             "the documents of the run are in place, correct the script and run the job again"
         ) from error
     log.info("ran %s of %s", HANDLER, path)
-
-
-MAX_CARRIED_ALARMS = 100  # alarms of a window that are passed on to the next one
 
 
 def require_sinks(config: JobConfig, environment: Environment | None = None) -> None:
@@ -243,19 +238,21 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
     failures: list[str] = []
     now = datetime.now(timezone.utc)
     rule = AlertRule(config.datapoints_to_alert, config.evaluation_period or config.datapoints_to_alert)
-    with ExitStack() as alone:  # runs of other hours may share the history
-        # The history of alerts; without the lease it is read, and not written
-        lease = _try_step(lambda: alone.enter_context(open_alerts(config.output_path, config.lease_wait)), failures)
+    with ExitStack() as lease_context:  # runs of other hours may share the history
+        # Without the lease the history is read, but not written
+        lease = _try_step(
+            lambda: lease_context.enter_context(open_alerts(config.output_path, config.lease_wait)), failures
+        )
         stored_alerts = _try_step(lambda: read_alerts(config.output_path), failures)
         before = stored_alerts or Alerts()
-        is_ours = lease is not None and stored_alerts is not None
+        is_writable = lease is not None and stored_alerts is not None
 
-        # This window in it
+        # The history with this window
         window = monitored_window(findings, run, config, now)
         alerts = record_window(before, window, rule)
         if findings.new_roles is not None:
             alerts = alerts.model_copy(update={"roles": findings.new_roles})
-        if is_ours:  # otherwise this would overwrite unreadable alerts, or another run's additions
+        if is_writable:  # otherwise this would overwrite unreadable alerts, or another run's additions
             _try_step(lambda: write_alerts(alerts, config.output_path), failures)
         if alerts.status is not before.status:
             log.info("after this window the alert is %s (datapoints_to_alert)", alerts.status.value)
@@ -267,14 +264,14 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
         if traffic is AlertStatus.IN_ALERT:
             log.warning("%s", _make_traffic_notice(window, expected_records, traffic).text)
 
-        # The sinks that are due, messages before series of numbers, and which of them were reached
+        # Send the report to the sinks that are due: messages before series of numbers
         due = [to for to in config.sink if is_due(to, alerts, window, traffic, every=config.every)]
         due.sort(key=lambda to: to.every_run)
         if due:
-            # The same drop is told once, until it is over
-            turned = any(has_traffic_changed(to, alerts, traffic) for to in due)
+            # A drop in traffic is reported once, and its end
+            has_changed = any(has_traffic_changed(to, alerts, traffic) for to in due)
             notices = (
-                *((_make_traffic_notice(window, expected_records, traffic),) if turned else ()),
+                *((_make_traffic_notice(window, expected_records, traffic),) if has_changed else ()),
                 *_make_missed_notices(alerts, due, window),
                 *(Notice(DATA_HINT, hint.description) for hint in findings.hints),
             )
@@ -286,9 +283,9 @@ def notify(findings: Findings, run: Run, config: JobConfig, environment: Environ
                 for failure in delivery.failures:
                     log.warning("%s", failure)
             missed = [to for to in due if to not in delivery.reached]
-            noted = record_delivery(alerts, window, traffic, delivery.reached, missed)
-            if is_ours and noted != alerts:
-                _try_step(lambda: write_alerts(noted, config.output_path), failures)
+            delivered_alerts = record_delivery(alerts, window, traffic, delivery.reached, missed)
+            if is_writable and delivered_alerts != alerts:
+                _try_step(lambda: write_alerts(delivered_alerts, config.output_path), failures)
     if failures:
         raise SinkFailed("\n".join(failures))
 
@@ -338,8 +335,8 @@ def monitored_window(findings: Findings, run: Run, config: JobConfig, now: datet
     """The window in the history of alerts: named by its times, else by the output's hour folder, else by the run."""
     name, time = identify_window(config) or (f"run {run.run_id}", now)
     window = config.find_window()
-    began = format_moment(window.start if window is not None else time)
-    since = list(list_alarm_starts(findings.results, began).items())[:MAX_CARRIED_ALARMS]
+    start = format_moment(window.start if window is not None else time)
+    since = list(list_alarm_starts(findings.results, start).items())[:MAX_CARRIED_ALARMS]
     violated = [check_result for check_result in findings.results if check_result.is_violation]
     return MonitoredWindow(
         window=name,
@@ -364,7 +361,7 @@ def make_report(
 ) -> Report:
     """The report of the run. It names values of the data only if they may be sent."""
     page = None
-    # Values may not be sent: a second page without them goes with the report
+    # If values may not be sent, the report has a second page without them
     if findings.sendable is not findings:
         page = findings.page_without_values
     findings = findings.sendable
@@ -385,7 +382,7 @@ def make_report(
         worst=select_worst(violations, findings.results),
         alarms=tuple(alarm.sentence() for alarm in alarms[:MAX_VIOLATIONS]),
         alarm_count=len(alarms),
-        said=findings.headline(),
+        headline=findings.headline(),
         outcome=findings.outcome,
         unsure=findings.unsure,
     )
@@ -403,9 +400,8 @@ def make_report(
 
 
 def _list_paths(run: Run, config: JobConfig) -> dict[str, str]:
-    """The run's files by kind, in the folder where they never change; absolute paths, since the reader is elsewhere.
-
-    The page in an hour folder is the copy next to the pages that it links to.
+    """The absolute paths of the run's files by kind, in the run's folder. In an hour folder the page is the one at the output
+    path, beside the pages that it links to.
     """
     names = {"page": PAGE, "violations": "constraint_violations.json", "checks": CheckResults.FILE_NAME}
     run_paths = {kind: join(run.folder, name) for kind, name in names.items() if name in run.digests}

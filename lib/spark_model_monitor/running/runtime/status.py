@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-IN_PASS = "SPARK_MODEL_MONITOR_IN_PASS"  # the variable of a job whose folder of result tables its caller compacts
+IN_PASS = "SPARK_MODEL_MONITOR_IN_PASS"  # the variable of a job whose caller compacts the folder of result tables
 
-SOONEST_SECONDS = 0.001  # 0 would set no alarm
+MIN_ALARM_SECONDS = 0.001  # setitimer(0) would set no alarm
 
 
 class OutOfTime(SystemExit):
-    """The run took too long. Not an `Exception`, so that no code on the way takes it for a failure of its own."""
+    """The run took too long. Not an `Exception`, so that no `except Exception` on the way handles it."""
 
 
 class TimeLimit:
     """An alarm that fires `limit` after `began`, a time of `time.monotonic()`. In the driver's main thread.
 
-    cancel: stops what the driver waits for elsewhere, so that it can clean up. may_leave: whether the process is the run's
-    own, and ends if a script goes on regardless.
+    cancel: stops what the driver waits for, such as Spark's jobs, so that the driver can clean up. may_leave: whether the process
+    belongs to the run alone, so that it may be ended if the run doesn't end.
     """
 
     def __init__(self, limit: timedelta, began: float, cancel: Callable[[], None], *, may_leave: bool = True) -> None:
@@ -43,11 +43,11 @@ class TimeLimit:
         self._cancel = cancel
         self._error = OutOfTime(f"{OUT_OF_TIME.format(limit=limit)}; nothing was published")
         self._handler: Any = signal.signal(signal.SIGALRM, self._end)
-        # From the job's start: imports and Spark's start count, too
-        left = max(limit.total_seconds() - (time.monotonic() - began), SOONEST_SECONDS)
-        signal.setitimer(signal.ITIMER_REAL, left)
-        # The alarm waits until the main thread is back from a library's call; this timer doesn't, and comes second
-        self._timer = threading.Timer(left + STEP_SECONDS, self._leave)
+        # Counted from the job's start, so that imports and the start of Spark are included
+        seconds_left = max(limit.total_seconds() - (time.monotonic() - began), MIN_ALARM_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, seconds_left)
+        # A signal is handled only when the main thread returns from a library's call; this timer doesn't wait for that
+        self._timer = threading.Timer(seconds_left + STEP_SECONDS, self._leave)
         self._timer.daemon = True
         self._timer.start()
 
@@ -65,7 +65,7 @@ class TimeLimit:
         stop(self._error)
 
     def _leave(self) -> None:
-        """Whatever goes on regardless, as a call into the JVM, is left behind after a grace period."""
+        """End the process after a grace period, even if a call, such as one into the JVM, doesn't return."""
         if self._may_leave:
             sentence = f"{self._error}; what went on regardless was left behind"
             leave_after_grace(self._error, ExitStatus.TERMINATED, sentence)
@@ -100,7 +100,7 @@ OUT_OF_TIME = "stopped after {limit}, as --max-runtime says"
 
 
 def completed(violations: int = 0, remark: str = "") -> str:
-    """The exit message of a run with this many violations; a baseline has none. remark: on what nobody can tell."""
+    """The exit message of a run with this many violations; a baseline has none. remark: on what may have changed."""
     if violations:
         return VIOLATIONS.format(count=violations)
     if remark:
@@ -132,7 +132,9 @@ def published_without(output_names: Sequence[str], message: str) -> str:
 
 
 def parse_published_without(message: str) -> tuple[tuple[str, ...], str]:
-    """The outputs that such a message names, none for any other message, and the message that it would be without them."""
+    """The failed outputs that an exit message names, and the message that it would be without them; for any other message no
+    outputs, and the message itself.
+    """
     match = _PUBLISHED_WITHOUT.fullmatch(message)
     if match is None:
         return (), message
@@ -177,7 +179,7 @@ def write_message(message: str, path: str, spark: SparkSession | None) -> None:
         storage_of(path, spark).write(path, content)
     except MonitorError:
         raise
-    # Spark has ended before its driver, as when its JVM alone was stopped
+    # Spark may have ended already, for instance if only its JVM was stopped
     except Exception:
         if not opens_here(path):
             raise

@@ -1,7 +1,6 @@
-"""What a schedule keeps of its runs (`keep`): each call that judged a window deletes what has become too old, a bounded number of
-hours at a time.
+"""What a schedule keeps of its runs (`keep`). Each call that judged a window deletes what is too old, some hours at a time.
 
-Age counts from the newest window: a clock that is ahead makes none old, and the newest stays.
+Age is counted from the newest window, so that a clock that is ahead deletes nothing, and the newest window stays.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _AGE = re.compile(r"(\d{1,5}) (day|hour)s?")
 
 @value_class
 class Retention:
-    """What stays of a schedule's runs. num_windows: the latest ones; the others: up to an age. None: all stay."""
+    """What a schedule keeps of its runs: a number of latest windows, or windows, pages and states up to an age. None: all."""
 
     num_windows: int | None = None
     windows: timedelta | None = None
@@ -36,14 +35,14 @@ class Retention:
 
     @classmethod
     def read(cls, keep: Keep | None, where: str) -> Retention:
-        """What an entry says. where: the name of its `keep` in errors. Raises BadConfiguration for an age that is none."""
+        """The retention of an entry. where: the name of its `keep` in errors. Raises BadConfiguration for an invalid age."""
         if keep is None:
             return KEEP_ALL
         pages = _read_age(keep.pages, f"{where}.pages")
         states = _read_age(keep.states, f"{where}.states")
         if not isinstance(keep.windows, int):
             return cls(None, _read_age(keep.windows, f"{where}.windows"), pages, states)
-        # The record of runs, which counts them, has no more
+        # Runs are counted by their record, which has no more
         if keep.windows > MAX_EXECUTIONS:
             raise BadConfiguration(
                 f"{where}.windows is {keep.windows}; it has to be at most {MAX_EXECUTIONS}, or an age, such as '400 days'"
@@ -51,7 +50,7 @@ class Retention:
         return cls(keep.windows, None, pages, states)
 
     def delete_expired(self, folder: str, record: Record, now: datetime) -> None:
-        """Delete what no longer stays of the runs in the hour folders right below a folder. Raises as `expire`."""
+        """Delete what is too old in the hour folders right below a folder. Raises as `expire`."""
         newest = _find_newest_hour(folder, now)
         if newest is None:
             return
@@ -61,7 +60,7 @@ class Retention:
             oldest_hour = _find_oldest_kept_hour(record, self.num_windows, now)
             if oldest_hour is not None:
                 expire(PrunableKind.WINDOWS, folder, None, min(oldest_hour, newest))
-        # How far pages and states are gone is recorded: to look for it would take the longer the more windows stay
+        # The record says up to which hour pages and states are deleted, so that not all windows are searched
         for kind, member, age in (
             (PrunableKind.PAGES, "pages_from", self.pages),
             (PrunableKind.STATES, "states_from", self.states),
@@ -75,17 +74,19 @@ KEEP_ALL = Retention()
 
 
 def has_window(run: Execution) -> bool:
-    """Whether a run judged a window. Others are complete, too: of a table without a new commit, or if other models had data."""
+    """Whether a run judged a window. Runs without one can be complete, too: those of a table without a new commit, or of an
+    endpoint on which only other models had data.
+    """
     without_window = (failed(NO_DATA), NO_COMMIT)
     return run.status.is_of_a_whole_run and not (run.exit_message or "").startswith(without_window)
 
 
 def _find_newest_hour(folder: str, now: datetime) -> datetime | None:
-    """The hour of the newest published window; None if there is none. Later than now are those of a clock that was ahead."""
+    """The hour of the newest published window; None if there is none. Hours in the future are those of a clock that was ahead."""
     storage = storage_of(folder)
     if not storage.exists(folder):
         return None
-    # Hour folders that a failed run has left have no commit
+    # Hour folders of failed runs have no commit
     for below in list_hours_from_latest(folder):
         hour = parse_hour_of_path(join(folder + below, ""))
         if hour is not None and hour <= now and storage.exists(join(folder + below, CURRENT)):
@@ -106,11 +107,11 @@ def _find_oldest_kept_hour(record: Record, num_windows: int, now: datetime) -> d
 def _read_age(text: str | None, where: str) -> timedelta | None:
     if text is None:
         return None
-    # Words for people, or an ISO 8601 duration
-    named = _AGE.fullmatch(text)
+    # Such as 30 days, or an ISO 8601 duration
+    match = _AGE.fullmatch(text)
     age = timedelta(-1)
-    if named is not None:
-        age = int(named[1]) * (timedelta(days=1) if named[2] == "day" else timedelta(hours=1))
+    if match is not None:
+        age = int(match[1]) * (timedelta(days=1) if match[2] == "day" else timedelta(hours=1))
     elif "P" in text:
         age = read_offset(text, where)
     if age < timedelta(0):

@@ -55,14 +55,21 @@ class Doing(Enum):
 
 @value_class
 class Request:
-    """The arguments of a call. files: schedule entries, folders of them, and fleets. state: folder of the records, also on
-    S3; None for each entry's own.
+    """The arguments of a call.
 
-    retry_failed: whether failed or stopped runs are repeated. history: whether the page of all runs is written after a
-    run. as_json, most: how runs are listed, and how many of each schedule. Runs are listed if some began, or if a
-    program reads them. at_once: number of parallel jobs. page: the path of the page of all schedules, None for no page
-    and no message. alarms_per_month: expected number of false alarms of all schedules together. log_style: of the
-    command and of its jobs.
+    Attributes
+    ----------
+        files: Schedule entries, folders of them, and fleets.
+        state: Folder of the records, also on S3; None for the folder of each entry.
+        does: What the call does.
+        retry_failed: Whether failed or stopped runs are repeated.
+        history: Whether the page of a schedule's runs is written after a run.
+        as_json: Whether runs are listed as JSON, for programs.
+        most: How many runs of each schedule are listed.
+        at_once: Number of parallel jobs.
+        page: The path of the page of all schedules; None: no page, and no messages of the fleet.
+        alarms_per_month: Expected number of false alarms of all schedules together.
+        log_style: Of the command and of its jobs.
     """
 
     files: tuple[Path, ...]
@@ -101,10 +108,10 @@ def run_due(
     complete, or of the first schedule that could not be run; 255 if only a page or a table could not be written;
     `OVERDUE_STATUS` if runs are overdue that this call did not have to run; else 0. Raises as `read_fleet`.
     """
-    surroundings = environment or Environment()
+    environment = environment or Environment()
     fleet = fleet or read_fleet(request.files, request.alarms_per_month, request.state)
     # At most at_once jobs run side by side, however many schedules there are
-    calls = _Calls(request, launch, Turns(request.at_once), now, surroundings)
+    calls = _Calls(request, launch, Turns(request.at_once), now, environment)
     step = partial(_run_entry, calls=calls)
     try:
         entry_results = map_in_threads(step, fleet.entries, request.at_once)
@@ -128,9 +135,9 @@ def run_due(
             describe_entry(entry_result.entry, entry_result.record, now(), request.page.parent)
             for entry_result in entry_results
         ]
-        text, status = notify_and_write_page(watched, request.page, fleet, now(), surroundings)
+        text, status = notify_and_write_page(watched, request.page, fleet, now(), environment)
         statuses.append(status)
-        if not is_quiet or any(monitor.said for monitor in watched):
+        if not is_quiet or any(monitor.sentence for monitor in watched):
             out.write(text)
     # The first failure is the status, though all schedules were run
     return next(filter(None, statuses), ExitStatus.COMPLETED)
@@ -168,7 +175,7 @@ def watch_tables(
 
 @value_class
 class _Calls:
-    """What all schedules of a call share."""
+    """The arguments that all schedules of a call share."""
 
     request: Request
     launch: schedule_runs.Launch
@@ -178,7 +185,7 @@ class _Calls:
 
 
 @value_class
-class _Done:
+class _EntryResult:
     """The result of an entry: its exit status, its record, and whether to list its runs."""
 
     entry: Entry
@@ -187,36 +194,36 @@ class _Done:
     is_listed: bool = False
 
 
-def _run_entry(entry: Entry, calls: _Calls) -> _Done:
+def _run_entry(entry: Entry, calls: _Calls) -> _EntryResult:
     """The result of an entry: whatever its failure, the other entries of a fleet still run."""
     try:
         plan = entry.require_ready(calls.environment)
         folder = calls.request.state or plan.folder
-        runs = calls.request.does is Doing.RUN
-        # A model seen for the first time is only noted: its runs are due from the next call on
-        if runs and entry.is_discovered and not Record.exists(folder, entry.name):
+        is_run = calls.request.does is Doing.RUN
+        # A model that is seen for the first time is only recorded: its runs are due from the next call on
+        if is_run and entry.is_discovered and not Record.exists(folder, entry.name):
             new_model = _announce(entry, folder, calls.now)
-            return _Done(new_model, ExitStatus.COMPLETED)
+            return _EntryResult(new_model, ExitStatus.COMPLETED)
         if entry.notice:
             log.warning("%s: %s", entry.name, entry.notice)
-        return _Done(entry, *_run_schedule(plan, folder, calls))
+        return _EntryResult(entry, *_run_schedule(plan, folder, calls))
     except MonitorError as error:
         log.error("%s", error)
-        return _Done(replace(entry, fault=error), error.exit_status)
+        return _EntryResult(replace(entry, fault=error), error.exit_status)
     except Exception as error:
         require_going_on()
-        # Without a page of the fleet there is nowhere to show it, and the error ends the call
+        # Without a page that shows it, the error ends the call
         if calls.request.page is None:
             raise
         failure = describe_failure(error)
         log.error("%s: %s\n%s", entry.name, failure.reason, format_trace(error))
-        return _Done(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
+        return _EntryResult(replace(entry, fault=BadInput(failure.reason)), failure.exit_status)
 
 
 def _announce(new_model: Entry, folder: State, now: Clock) -> Entry:
     """Begin the record of a model that captures name for the first time, so that the next call runs it; reports it."""
     with schedule_lock(folder, new_model.name, now) as clock:
-        # Whoever else holds the lock is writing the same record
+        # Another process that holds the lock writes the same record
         if clock is not None:
             Record.read(folder, new_model.name, clock).settle()
     notice = "captures name this model for the first time; the next call monitors it"
@@ -257,7 +264,7 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
         runs = list(run_windows(due, run))
         statuses = [status for _, (_, status) in runs]
         _log_summary(plan, [execution for _, (execution, _) in runs])
-        # Without a new window none has become older
+        # Windows get older only by a new window
         if any(has_window(execution) for _, (execution, _) in runs):
             _delete_expired(plan, record, now())
         if statuses and request.history and record.has_whole_run:
@@ -286,11 +293,11 @@ def _compact_tables(fleet: Fleet) -> int:
         with suppress(MonitorError):  # it was reported with the entry
             if schedule.plan:
                 folders.update(schedule.plan.result_folders)
-    # One folder that can't be written keeps no other from it
+    # If a folder can't be written, the others still are
     for folder in sorted(folders):
         try:
             compact(folder)
-        # Whatever it is, the pages still come
+        # The pages are still written, whatever the error is
         except Exception as error:
             require_going_on()
             log.warning("the tables in %s: %s", folder, describe_failure(error).reason)
@@ -303,7 +310,7 @@ def _log_summary(plan: Plan, executions: Sequence[Execution]) -> None:
     executions = [run for run in executions if not run.status.is_under_way]
     if not executions:
         return
-    # A run that did not complete is the last one to know of
+    # The run to report: one that did not complete, otherwise the last one
     last = next((run for run in executions if run.outputs or not run.status.is_of_a_whole_run), executions[-1])
     healthy = all(run.status is ExecutionStatus.COMPLETED and not run.outputs for run in executions)
     runs = "the run" if len(executions) == 1 else f"{len(executions)} runs; that"
@@ -370,12 +377,11 @@ def _list(listed: Sequence[tuple[Plan, Record]], request: Request, out: TextIO) 
 
 
 def watch(plan: Plan, record: Record, now: datetime, environment: Environment) -> bool:
-    """Whether runs are overdue. The sinks for messages are notified when that changes; the first time only if they are. So
-    are they of each run that was given up.
+    """Whether runs are overdue. The sinks for messages are notified when that changes, and of each run that was given up.
 
     An unreachable sink is a warning, and the next call notifies all sinks again.
     """
-    # Until the sinks have heard of them
+    # Runs that were given up stay in the record until the sinks are notified
     notices = [Notice(GIVEN_UP, f"the run of {time} was {records.GIVEN_UP}") for time in record.executions.given_up]
     for notice in notices:
         log.warning("%s: %s", plan.name, notice.text)

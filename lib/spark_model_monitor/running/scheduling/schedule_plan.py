@@ -1,4 +1,4 @@
-"""The plan of a valid schedule entry: times, windows and jobs; and the model that a folder's schedules monitor."""
+"""The plan of a valid schedule entry: its times, windows and jobs, and the model that it monitors."""
 
 from __future__ import annotations
 
@@ -34,20 +34,23 @@ from spark_model_monitor.value_class import value_class
 MIDNIGHT = CrontabTimes("0 0 * * *")  # for an entry without times: the service then picks an hour of the day (C10a)
 
 DEFAULT_PERIOD = timedelta(hours=1)
-YEARS_OF_RUNS = range(1970, 3000)  # so that offsets from a run's time are times as well
+YEARS_OF_RUNS = range(1970, 3000)  # offsets from times in these years are valid times
 
-A_MONTH = datetime(2026, 1, 1, tzinfo=timezone.utc)  # a start date for counting the runs of a month
-BUDGET_OF_A_RUN = "run_budget"
+MONTH_START = datetime(2026, 1, 1, tzinfo=timezone.utc)  # any start, for counting the runs of 30 days
+RUN_BUDGET = "run_budget"
 
-SECRET_OPTIONS = ("sink",)  # passed by environment: everybody on the machine sees a program's arguments
+SECRET_OPTIONS = ("sink",)  # passed by the environment, because everybody on the machine sees a program's arguments
 
-SCHEDULE = "sagemaker_monitoring_schedule_name"
-"""The variable by which notices and metrics name their schedule."""
-
+SCHEDULE = "sagemaker_monitoring_schedule_name"  # the variable by which notices and metrics name their schedule
+MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics name their model
 ANALYSIS_TYPE = "analysis_type"
 ATTRIBUTIONS = "attributions"
 
-GRACE_SECONDS = 300  # added to the longest run time, for a job that hangs before its own clock starts or while it ends
+ENTRIES = "*.schedule.json"
+
+GRACE_SECONDS = (
+    300  # after the longest run time, until a job is killed: it may hang before its own time limit, or while it ends
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +59,16 @@ T = TypeVar("T")
 
 @value_class
 class JobCommand:
-    """How a job is started: words, variables in addition to the environment, folder, and the location of its results.
+    """How a job is started.
 
-    name: its name in the SDK's classes, None if it has none.
+    Attributes
+    ----------
+        words: Arguments of the command line.
+        variables: In addition to the environment.
+        folder: The working folder.
+        output_path: Where its results go.
+        longest_seconds: Time until it is killed; None: no limit.
+        name: In the SDK's classes; None if it has none.
     """
 
     words: tuple[str, ...]
@@ -71,15 +81,24 @@ class JobCommand:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One schedule. file: the entry's path. clock: None if it runs once, at once. offsets: the window's start and end,
-    relative to a run's full hour; None for the time since the previous run.
+    """The plan of one schedule.
 
-    folder: the entry's own; env files and relative paths start there. fleet_explainers: the explainability schedules of the same
-    fleet; None: those of the folder. budget: the share of its healthy runs that may alarm, where schedules share one.
-    retention: what stays of its runs. reads_one_model: whether it reads only the records of one model of an endpoint, or
-    those without a model. counts_every_run: whether a run without data counts, also the first, and one that was stopped from
-    outside, which otherwise is due again. read: the contents of its jobs' entries and env files, as far as they were read: by
-    path of the env file, and by the variables in the entry.
+    Attributes
+    ----------
+        entry: The schedule entry.
+        file: Its path; env files and relative paths are relative to its folder.
+        clock: The times of its runs; None if it runs once, at once.
+        offsets: Start and end of a window, relative to a run's full hour; None for the time since the previous run.
+        delay: How much later than its time a run begins.
+        starts: The first time of a run; None: from the first call on.
+        destinations: Sinks for messages about the schedule itself.
+        retention: What it keeps of its runs.
+        fleet_explainers: The explainability schedules of the same fleet; None: those in the folder.
+        budget: The share of its healthy runs that may alarm, if schedules share a budget.
+        reads_one_model: Whether it reads only the records of one model of an endpoint, or those without a model.
+        counts_every_run: Whether a first run without data counts as a run, and a run that was stopped from outside is not due
+            again, as in the service.
+        read: Cache of the contents of its jobs' entries and env files, by the path of the env file and the entry's variables.
     """
 
     entry: Schedule
@@ -120,10 +139,10 @@ class Plan:
         """The window of a scheduled run: whole hours, since the job starts from the full hour of its time."""
         hour = full_hour(scheduled)
         if self.offsets is not None:
-            # As the service counts them
+            # Relative to the full hour, like in the service
             start, end = self.offsets
             return Window(hour + start, hour + end)
-        # Without offsets, a window lasts from the run before up to this one
+        # Without offsets, a window lasts from the previous run to this one
         if self.clock:
             before = self.clock.latest(scheduled - A_MOMENT)
         else:
@@ -132,7 +151,7 @@ class Plan:
 
     @property
     def looks_at_commits(self) -> bool:
-        """Whether its runs report on commits of a table, each a window."""
+        """Whether its windows are the commits of a table."""
         return any("each_commit" in (job.variables or {}) for job in self.entry.jobs)
 
     def env_file(self, job: ScheduledJob) -> Path | None:
@@ -145,7 +164,7 @@ class Plan:
         """The contents of a job's entry and env file, which are read once."""
         path = self.env_file(job)
         variables = job.variables or {}
-        # Kept: due runs and the page ask for the same files
+        # Cached, because due runs and the page need the same files
         key = (path, tuple(variables.items()))
         if key not in self.read:
             arguments = [] if path is None else ["--env-file", str(path)]
@@ -178,7 +197,7 @@ class Plan:
             "fail_on_violations": "true",  # so that the exit status shows violations
             **({} if longest is None else {"max_runtime": f"PT{longest}S"}),
         }
-        # Defaults of a fleet are those of all its models, so that what this kind doesn't use is only a warning
+        # Defaults of a fleet are for all kinds of monitors, so an option that this kind doesn't use is only a warning
         used = {
             name: text
             for name, text in flags.items()
@@ -187,7 +206,7 @@ class Plan:
         unused = [name for name in options if name not in used]
         if unused:
             log.warning("without effect on the %s of %s: %s", job.job, self.name, ", ".join(unused))
-        # Secrets go by the environment: command lines are visible to other users of a machine
+        # Secrets are passed by the environment, because other users of the machine see command lines
         words = [write_flag(name, text) for name, text in used.items() if name not in SECRET_OPTIONS]
         return JobCommand(
             (*self.entry.spark_options, job.job, *words),
@@ -209,15 +228,15 @@ class Plan:
 
     def _run_budget(self, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
         """The budget of a run, unless the user gave one; a repeated run keeps its earlier budget."""
-        if self.budget is None or job.job not in OPTIONS[BUDGET_OF_A_RUN].jobs or options.get(BUDGET_OF_A_RUN):
+        if self.budget is None or job.job not in OPTIONS[RUN_BUDGET].jobs or options.get(RUN_BUDGET):
             return {}
         path = self.path(options["output_path"])
-        # A new entry changes everybody's share; a rerun must still come to the verdict it had
+        # A new entry changes the shares of all schedules, but a rerun must come to the same verdict
         before = run_before(path) if opens_here(path) else None
         described = None
         if before is not None:
             described = read_document(before, RunDescription)
-        return {BUDGET_OF_A_RUN: repr((described and described.settings.false_alarm_budget) or self.budget)}
+        return {RUN_BUDGET: repr((described and described.settings.false_alarm_budget) or self.budget)}
 
     def folder_of_runs(self) -> str:
         """The folder above the outputs of the last job, which monitors. Raises BadConfiguration like `command`."""
@@ -234,7 +253,7 @@ class Plan:
         return paths if not is_encrypted and all(map(opens_here, paths)) else []
 
     def list_texts(self, option: str) -> list[str]:
-        """What the jobs give for an option, as far as they give it."""
+        """The texts of an option in the jobs that set it."""
         texts = (self.sources(job).text(option) for job in self.entry.jobs)
         return [text for text in texts if text]
 
@@ -250,10 +269,10 @@ class Plan:
         sources = self.sources(job)
         if sources.errors:
             raise BadConfiguration.gathered(list(sources.errors))
-        # Only what the file and the entry say: this process's own environment isn't the job's
+        # Only texts of the entry and its env file: this process's environment isn't the job's
         prefixes = (f"{path}: ", "variable ")
         options = {name: text.text for name, text in sources.values.items() if text.location.startswith(prefixes)}
-        # Ours has priority, as over the container's variables, which an imported file has
+        # `baseline` has priority over the container's two variables, which imported files have
         if options.get("baseline"):
             options = {name: text for name, text in options.items() if name not in BASELINE_FILES}
         if "output_path" not in options:
@@ -264,7 +283,7 @@ class Plan:
 
 @cache
 def _times_in_a_month(clock: CrontabTimes) -> int:
-    return sum(1 for _ in clock.times(A_MONTH, A_MONTH + timedelta(days=30)))
+    return sum(1 for _ in clock.times(MONTH_START, MONTH_START + timedelta(days=30)))
 
 
 def read_plan(path: Path) -> Plan:
@@ -282,7 +301,7 @@ def make_plan(entry: Schedule, path: Path, where: str | None = None) -> Plan:
     """
     errors: list[str] = []
     where = where or str(path)
-    # Each step notes its error and goes on, so that all errors of an entry are reported at once
+    # The errors of all steps are collected, so that they are reported at once
     plan = Plan(
         entry,
         path.absolute(),
@@ -395,11 +414,6 @@ def _try_step(step: Callable[[], T], errors: list[str]) -> T | None:
         return None
 
 
-MODEL = "sagemaker_endpoint_name"  # the variable by which notices and metrics name their model
-
-ENTRIES = "*.schedule.json"
-
-
 def find_model(plan: Plan) -> str | None:
     """The model that a schedule's jobs name; None if none does, or none can be read."""
     return next(iter(plan.list_texts(MODEL)), None)
@@ -416,7 +430,7 @@ def find_attributions(plan: Plan) -> str | None:
     same_model_plans = (other_plan for other_plan in _find_explaining_plans(plan) if find_model(other_plan) == model)
     baselines = {path: other_plan.name for other_plan in same_model_plans for path in other_plan.list_texts("baseline")}
     visible = {path: name for path, name in baselines.items() if _is_visible(path, plan)}
-    # Two explanations may disagree, and nothing says which is the better one
+    # With two explanations, the user has to choose one
     if len(visible) > 1:
         log.info("%s: %s explain %s; write attributions=PATH", plan.name, " and ".join(visible.values()), model)
         return None
@@ -426,15 +440,15 @@ def find_attributions(plan: Plan) -> str | None:
 
 
 def _is_used(name: str, flags: Mapping[str, str], job: str, analysis: AnalysisType) -> bool:
-    """Whether a job of this kind takes the option with these flags: those of the container's contract all do."""
+    """Whether a job of this kind takes the option with these flags; all jobs take those of the container's contract."""
     option = OPTIONS[name]
     return (not option.ours or option.is_used_by(job, analysis)) and not is_without_input(name, flags)
 
 
 def _schedule_options(plan: Plan, job: ScheduledJob, options: Mapping[str, str]) -> dict[str, str]:
     """What a schedule passes to jobs that take it, unless set in their env file: its name, kind and attributions."""
-    taken = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
-    missing = {name for name in taken if job.job in OPTIONS[name].jobs and not options.get(name)}
+    names = (SCHEDULE, ANALYSIS_TYPE, ATTRIBUTIONS)
+    missing = {name for name in names if job.job in OPTIONS[name].jobs and not options.get(name)}
     texts = {
         SCHEDULE: plan.name,
         ANALYSIS_TYPE: None if plan.analysis_type == AnalysisType.DATA_QUALITY else plan.analysis_type,

@@ -22,9 +22,9 @@ from spark_model_monitor.errors import MonitorError, OutputFailed
 from spark_model_monitor.reports.alerts import deliver, read_alerts
 from spark_model_monitor.reports.history_page.fleet_page import (
     WINDOWS,
+    FleetMonitor,
     MonitorState,
-    SeenWindow,
-    Watched,
+    WindowOutcome,
     create_fleet_page,
     group_by_cause,
 )
@@ -48,13 +48,13 @@ log = logging.getLogger(__name__)
 NOTIFIED = "notified.json"  # next to the page: what the sinks were notified of
 
 
-def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> Watched:
+def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: Path) -> FleetMonitor:
     """The state of an entry after its runs. folder: of the page of all schedules, for relative links."""
     plan = entry.plan
     fault = _in_a_line(str(entry.fault or ""))
     if plan is None:
-        return Watched(entry.name, MonitorState.FAILED, fault=fault)
-    watched = Watched(
+        return FleetMonitor(entry.name, MonitorState.FAILED, fault=fault)
+    monitor = FleetMonitor(
         plan.name,
         MonitorState.FAILED,
         plan.analysis_type,
@@ -68,13 +68,13 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
         state = MonitorState.WAITING
         if fault:
             state = MonitorState.FAILED
-        return replace(watched, state=state, fault=fault, note=entry.notice)
+        return replace(monitor, state=state, fault=fault, note=entry.notice)
 
-    # What its recent windows found, and whether its runs fail
+    # The outcomes of its recent windows, and whether its runs fail
     alerts, fault = _read_alerts(plan)
     recent_windows = alerts.windows[-WINDOWS:]
     windows = tuple(
-        SeenWindow(window.time, window.violations, tuple(window.since or {}), tuple(window.unsure or ()))
+        WindowOutcome(window.time, window.violations, tuple(window.since or {}), tuple(window.unsure or ()))
         for window in recent_windows
     )
     last = next(iter(record.latest_first), None)
@@ -84,13 +84,13 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
     since = ""
     if alerts.status is AlertStatus.IN_ALERT:
         state = MonitorState.IN_ALERT
-        since = _alert_since(alerts)
+        since = _find_alert_start(alerts)
     elif failure or fault:
         state = MonitorState.FAILED
         since = failed_since
     elif alerts.status is AlertStatus.CANNOT_TELL:
         state = MonitorState.UNSURE
-        since = _turned(alerts, AlertStatus.CANNOT_TELL)
+        since = _find_transition_time(alerts, AlertStatus.CANNOT_TELL)
     else:
         state = MonitorState.OK if windows else MonitorState.WAITING
 
@@ -100,7 +100,7 @@ def describe_entry(entry: Entry, record: Record | None, now: datetime, folder: P
     note = entry.notice
     if last and (plan.looks_at_commits or last.outputs) and not fault:
         note = _in_a_line(last.exit_message or "")
-    return replace(watched, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
+    return replace(monitor, state=state, since=since, fault=fault, windows=windows, page=page, note=note)
 
 
 def _read_alerts(plan: Plan) -> tuple[Alerts, str]:
@@ -111,12 +111,12 @@ def _read_alerts(plan: Plan) -> tuple[Alerts, str]:
         return Alerts(), _in_a_line(str(error))
 
 
-def _alert_since(alerts: Alerts) -> str:
-    began = (alerts.windows[-1].since or {}).values() if alerts.windows else ()
-    return min(began, default="") or _turned(alerts, AlertStatus.IN_ALERT)
+def _find_alert_start(alerts: Alerts) -> str:
+    start_times = (alerts.windows[-1].since or {}).values() if alerts.windows else ()
+    return min(start_times, default="") or _find_transition_time(alerts, AlertStatus.IN_ALERT)
 
 
-def _turned(alerts: Alerts, status: AlertStatus) -> str:
+def _find_transition_time(alerts: Alerts, status: AlertStatus) -> str:
     """When the alert last got a status; empty if it never did."""
     return next((transition.time for transition in reversed(alerts.transitions) if transition.status is status), "")
 
@@ -154,7 +154,7 @@ def _in_a_line(text: str) -> str:
 
 
 def notify_and_write_page(
-    watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
+    watched: Sequence[FleetMonitor], page: Path, fleet: Fleet, now: datetime, environment: Environment
 ) -> tuple[str, int]:
     """Notify the fleet's sinks of what is new, and write the page of all schedules; returns the text to print, and a status.
 
@@ -178,7 +178,9 @@ def notify_and_write_page(
             log.warning("the page of all: %s", failed_page.reason)
             status = failed_page.exit_status
     # A state's value begins with a sign and a blank, which terminals don't need
-    lines = [f"{monitor.state.value[2:]}: {monitor.name}: {monitor.said}" for monitor in watched if monitor.said]
+    lines = [
+        f"{monitor.state.value[2:]}: {monitor.name}: {monitor.sentence}" for monitor in watched if monitor.sentence
+    ]
     bad = (state for state in MonitorState if state is not MonitorState.OK)
     counts = ", ".join(f"{sum(monitor.state is state for monitor in watched):,} {state.value[2:]}" for state in bad)
     text = "".join(
@@ -187,7 +189,7 @@ def notify_and_write_page(
     return text, status
 
 
-def _write_page(watched: Sequence[Watched], page: Path, fleet: Fleet) -> None:
+def _write_page(watched: Sequence[FleetMonitor], page: Path, fleet: Fleet) -> None:
     for left in page.parent.glob(f".{page.name}.*"):  # left by a process that was killed meanwhile
         if is_draft(left.name):
             left.unlink(missing_ok=True)
@@ -202,7 +204,7 @@ def _describe_budget(fleet: Fleet) -> str:
 
 
 def _notify_changes(
-    watched: Sequence[Watched], page: Path, fleet: Fleet, now: datetime, environment: Environment
+    watched: Sequence[FleetMonitor], page: Path, fleet: Fleet, now: datetime, environment: Environment
 ) -> tuple[str, ...]:
     """Send a message for each cause that is new since the last call, and one for what is over; returns errors of
     delivery, after which the next call tries again.
@@ -224,12 +226,12 @@ def _notify_changes(
     # A notice for each cause of the news, and one for all that is over
     notices = []
     for cause in group_by_cause(news):
-        is_unsure = cause.of[0].state is MonitorState.UNSURE
+        is_unsure = cause.monitors[0].state is MonitorState.UNSURE
         if is_unsure:
             status = AlertStatus.CANNOT_TELL
         else:
             status = AlertStatus.IN_ALERT
-        notices.append((_join_kinds(cause.of), status, Notice(ALERTS, cause.said)))
+        notices.append((_join_kinds(cause.monitors), status, Notice(ALERTS, cause.sentence)))
     if resolved:
         ended = [monitor for monitor in watched if monitor.name in resolved]
         notices.append(
@@ -252,7 +254,7 @@ def _notify_changes(
     return failures
 
 
-def _join_kinds(monitors: Sequence[Watched]) -> str:
+def _join_kinds(monitors: Sequence[FleetMonitor]) -> str:
     return " and ".join(dict.fromkeys(monitor.kind for monitor in monitors if monitor.kind)) or "SCHEDULES"
 
 
