@@ -90,11 +90,15 @@ class LocalStorage(file_system.Storage):
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = local_path(path)
-        mode = PRIVATE_FILE if private else USUAL_FILE
+        file_mode = USUAL_FILE
+        folder_mode = USUAL_FOLDER
+        if private:
+            file_mode = PRIVATE_FILE
+            folder_mode = PRIVATE_FOLDER
         # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
         with _write_draft(target, path, f" with {len(content):,} bytes free" if content else "") as draft:
-            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
-            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            target.parent.mkdir(folder_mode, parents=True, exist_ok=True)
+            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, file_mode)) as file:
                 file.write(content)
                 # On the disk before it gets its name, so that a power cut leaves the old file or the new one
                 file.flush()
