@@ -383,6 +383,9 @@ def with_recognised_format(job: str, sources: Sources) -> Sources:
         return _recognise_format(job, sources)
 
 
+LINES = ("csv", "jsonl")
+
+
 def _recognise_format(job: str, sources: Sources) -> Sources:
     path = _find_local_data(job, sources)
     implied = implied_options(sources.values, job, with_default=False)
@@ -390,8 +393,12 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
         return sources
     # An analysis that expects records still takes CSV, which can't be mistaken for them
     default = implied_options(sources.values, job).get("dataset_format")
+    window = _find_window(job, sources)
     try:
-        word = detect_format(LocalEngine(), str(path), _find_window(job, sources))
+        word = detect_format(LocalEngine(), str(path), window)
+        # Captures that are damaged look like other lines, and would be read without the window
+        if window is not None and word in LINES:
+            word = detect_format(LocalEngine(), str(path))
     except MonitorError as error:
         # Reported when the data is read in the default format
         if default is not None:
@@ -632,7 +639,9 @@ def _find_output_faults(config: JobConfig, values: Layer) -> Iterator[str]:
     output_folder = _resolve_path(config.output_path)
     for source in filter(None, (config.dataset_source, config.ground_truth_source)):
         data = _resolve_path(source)
-        if output_folder.is_relative_to(data) and not any(map(is_hidden, output_folder.relative_to(data).parts)):
+        if data.is_file() or not output_folder.is_relative_to(data):
+            continue
+        if not any(map(is_hidden, output_folder.relative_to(data).parts)):
             yield (
                 f"{values['output_path'].place} is {config.output_path!r}, which lies in the data, where other runs would "
                 f"read it; write a path outside of {source!r}"
