@@ -118,7 +118,9 @@ def test_a_rule_that_holds_is_no_feature():
 
 def test_limits_without_a_baseline_s_statistics_were_checked():
     limit = CheckResult(feature="age", check="completeness_check", status=CheckStatus.PASSED, observed=1.0)
-    drift = CheckResult(feature="age", check="baseline_drift_check", status=CheckStatus.NOT_JUDGED, reason="no statistics")
+    drift = CheckResult(
+        feature="age", check="baseline_drift_check", status=CheckStatus.NOT_JUDGED, reason="no statistics"
+    )
 
     assert write_headline([limit, drift]).text == "No limit is broken; nothing else was compared."
 
