@@ -83,7 +83,9 @@ def write_headline(
     elif of_window:
         detail = [*of_window[1:], *_explain_unsure(changes.unsure)]
         text = f"The window changed: {of_window[0][0].lower()}{of_window[0][1:]}"
-        headline = Headline(text, " ".join(detail), Highlight.BAD, "check whether all rows arrived, and each once")
+        headline = Headline(
+            text, " ".join(detail), Highlight.BAD, "check whether all rows and columns arrived, and each once"
+        )
     elif are_violations_alone:
         headline = Headline("No violation is reported; how much was checked, no file says.")
     else:
@@ -298,7 +300,9 @@ def _write_calm_features(changes: RunChanges, count: str) -> Headline:
     if rules:
         hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
     if not changes.num_compared:
-        return Headline(f"{hold}; nothing else was compared." if hold else "Nothing was compared.", detail)
+        return Headline(
+            f"{hold}; nothing else was compared." if hold else "No limit is broken; nothing else was compared.", detail
+        )
     # Beside what changed, the rest
     adjective = ""
     if changes.fewer_missing or changes.accepted:

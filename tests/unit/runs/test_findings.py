@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pandas as pd
 import pytest
 
@@ -63,6 +65,19 @@ def test_the_tables_of_a_baseline_and_of_findings_name_alike():
     baseline = run_baseline(answers, DataQualityMonitor(), engine="local")
     checked = run_monitoring(answers, DataQualityMonitor(), baseline, engine="local").to_pandas()
     assert set(baseline.to_pandas().reset_index()["feature"]) < set(checked["feature"])  # the others are of all columns
+
+
+def test_findings_come_back_from_a_pool_of_processes():
+    frame = pd.DataFrame({"amount": [number % 50 / 7 for number in range(400)], "plan": ["a", "b"] * 200})
+    baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+    later = frame.head(200).replace({"plan": {"a": "c"}})
+    later.loc[:20, "amount"] = 1e6
+
+    findings = run_monitoring(later, DataQualityMonitor(), baseline, engine="local")
+
+    copied = pickle.loads(pickle.dumps(findings))
+    assert copied.violations == findings.violations
+    assert copied.report().html == findings.report().html
 
 
 def run_beside_baseline(data, monitor):

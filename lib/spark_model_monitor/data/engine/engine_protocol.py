@@ -56,11 +56,12 @@ class StateRow:
         return StateRow, (self.feature, self.kind, self.partition, self.blob)
 
 
-StateTask: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[StateRow]]
+Batches: TypeAlias = Iterable[pa.RecordBatch]
+StateTask: TypeAlias = Callable[[Batches], Iterator[StateRow]]
 """Computes the states of one partition. Pure, and pickled by name."""
 
 
-def encode_states(task: StateTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def encode_states(task: StateTask, batches: Batches) -> Iterator[pa.RecordBatch]:
     """The states of a partition, as the executor sends them."""
     return _build_batches(task(batches))
 
@@ -73,14 +74,14 @@ def _build_batches(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(arrays, schema=STATE_SCHEMA)
 
 
-def decode_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def decode_states(batches: Batches) -> Iterator[StateRow]:
     """The inverse of `encode_states`."""
     for batch in batches:
         for row in batch.to_pylist():
             yield StateRow(**row)
 
 
-def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def fold(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), added in partition order; rows must be sorted by feature, kind and partition."""
     # Rows come sorted, so equal keys stand together
     rows_by_key = groupby(decode_states(batches), key=lambda row: (row.feature, row.kind))
@@ -110,7 +111,7 @@ PARTITION = "partition"
 
 LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
 
-Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+Task: TypeAlias = Callable[[Batches], Iterator[pa.RecordBatch]]
 """Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
 
 Value = TypeVar("Value")

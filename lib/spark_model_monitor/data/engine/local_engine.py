@@ -23,6 +23,7 @@ from spark_model_monitor.data.engine.casts import parse_doubles
 from spark_model_monitor.data.engine.engine_protocol import (
     LINE_KEY,
     PARTITION,
+    Batches,
     Broadcast,
     CarriedValue,
     Engine,
@@ -51,7 +52,6 @@ TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY
 
 TABLES = ("parquet", "orc")
 
-Batches: TypeAlias = Iterable[pa.RecordBatch]
 Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces of at most so many bytes
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, StateRow
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, StateRow
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
 from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, build_gatherers
@@ -65,9 +65,7 @@ BYTES_OF_VECTOR = 8192
 """The assumed size of a cell when the size of a block is chosen."""
 
 
-def compute_partition_states(
-    plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]
-) -> Iterator[StateRow]:
+def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Batches) -> Iterator[StateRow]:
     """The states of one partition's rows. A partition without rows has none.
 
     decode: makes rows from the batches; None if they are rows already.
@@ -154,13 +152,13 @@ def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
     return min(MAX_BLOCK_ROWS, max(1, fitting // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS)
 
 
-def split_into_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def split_into_blocks(batches: Batches, rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows in blocks of exactly `rows`; the last one may be shorter."""
     for pieces in split_into_pieces(batches, rows):
         yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
 
 
-def split_into_pieces(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBatch]]:
     """The same blocks, each as a list of pieces of batches."""
     pieces: list[pa.RecordBatch] = []
     missing_rows = rows
@@ -179,7 +177,7 @@ def split_into_pieces(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[
         yield pieces
 
 
-def _combine_small_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _combine_small_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The same lines in fewer batches: lines of small files are decoded together."""
     waiting: list[pa.RecordBatch] = []
     free_bytes = BYTES_TOGETHER
@@ -299,7 +297,7 @@ WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.ty
 
 
 def prepare_batches(
-    plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
+    plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """A partition's batches with the columns that the plan's gatherers need."""
     for batch in batches:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, convert_to_doubles, format_texts
-from spark_model_monitor.data.engine.engine_protocol import PARTITION
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches
 from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
@@ -179,7 +179,7 @@ def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
 
 
 def _read_sampled_texts(
-    sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
         is_chosen = pa.array(sampler.choose(None, positions, []))
@@ -189,9 +189,7 @@ def _read_sampled_texts(
         yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
 
 
-def _iterate_accepted_rows(
-    batches: Iterable[pa.RecordBatch], reason: str | None
-) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
+def _iterate_accepted_rows(batches: Batches, reason: str | None) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
     """The accepted rows of a partition, their numbers in it, and their positions in the data."""
     before = 0
     for batch in batches:
@@ -270,7 +268,7 @@ def _choose_rows(
     reason: str | None,
     sampler: HashedRowSampler | BinRowSampler,
     metadata_columns: Mapping[str, int],
-    batches: Iterable[pa.RecordBatch],
+    batches: Batches,
 ) -> Iterator[pa.RecordBatch]:
     """The chosen rows of a partition."""
     chosen_before = [0] * len(columns)
@@ -373,7 +371,7 @@ def read_rows_with_ids(
 
 
 def _select_rows_with_ids(
-    ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         accepted = drop_rejected(batch, reason)

@@ -143,7 +143,8 @@ class Dataset:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
-        """A data set from a frame: every column is a feature."""
+        """A data set from a frame: every column is a feature. Raises BadInput if two have one name."""
+        require_columns(frame.columns)
         rows: Partitions = plugin("spark").by_position(frame)
         return cls(rows, tuple(frame.columns))
 

@@ -343,6 +343,7 @@ def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     return {str(name): str(value) for name, value in variables.items()}
 
 
+LINE_FORMATS = ("csv", "jsonl")  # formats of lines, which have no window
 FORMATS_BY_TYPE = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
 """Formats by the name of an analysis configuration's `dataset_type`, used if `dataset_format` is not set."""
 
@@ -398,8 +399,12 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
         return sources
     # An analysis that expects records also accepts CSV, which can't be confused with them
     default = implied_options(sources.values, job).get("dataset_format")
+    window = _find_window(job, sources)
     try:
-        detected = detect_format(LocalEngine(), str(path), _find_window(job, sources))
+        detected = detect_format(LocalEngine(), str(path), window)
+        # Damaged captures look like other lines, and would be read without the window
+        if window is not None and detected in LINE_FORMATS:
+            detected = detect_format(LocalEngine(), str(path))
     except MonitorError as error:
         # Reading the data in the default format reports the error
         if default is not None:
@@ -641,7 +646,9 @@ def _find_output_faults(config: JobConfig, values: Layer) -> Iterator[str]:
     output_folder = _resolve_path(config.output_path)
     for source in filter(None, (config.dataset_source, config.ground_truth_source)):
         data = _resolve_path(source)
-        if output_folder.is_relative_to(data) and not any(map(is_hidden, output_folder.relative_to(data).parts)):
+        if data.is_file() or not output_folder.is_relative_to(data):
+            continue
+        if not any(map(is_hidden, output_folder.relative_to(data).parts)):
             yield (
                 f"{values['output_path'].location} is {config.output_path!r}, which lies in the data, where other runs would "
                 f"read it; write a path outside of {source!r}"

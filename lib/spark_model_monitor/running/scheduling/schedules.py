@@ -147,20 +147,16 @@ class Recurrence:
         return CrontabTimes(self.cron).times(after, until)
 
 
-def run_windows(
-    windows: Iterable[W], run: Callable[[W], R], *, ends_all: Callable[[R], bool] = lambda result: False
-) -> Iterator[tuple[W, R]]:
+def run_windows(windows: Iterable[W], run: Callable[[W], R]) -> Iterator[tuple[W, R]]:
     """Each window with the result of its run, when that has ended, one after the other.
 
-    windows: may be a generator that grows meanwhile. run: runs one. ends_all: whether all other runs would have the same
-    result: then none of them is run. When this process is told to end, the rest is not run either, and the exception is raised.
+    windows: may be a generator that grows meanwhile. run: runs one. When this process is told to end, the rest is not run,
+    and the exception is raised.
     """
     for window in windows:
         require_going_on()
         result = run(window)
         yield window, result
-        if ends_all(result):
-            return
 
 
 def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:

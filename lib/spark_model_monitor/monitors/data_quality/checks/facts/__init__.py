@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
@@ -189,10 +190,8 @@ def compare_shares(
     if not n or not m:
         return None
 
-    def compute_tail(count: int) -> float:
-        return exact_tail(count, m, b, n, design_effect)
-
-    tail = tail or compute_tail
+    # No closure: findings are pickled, as by a pool of processes
+    tail = tail or partial(exact_tail, rows=m, baseline_count=b, baseline_rows=n, design_effect=design_effect)
     if least_effect is None:
         least_effect = min(MIN_EFFECT, MIN_RATIO * (b + 0.5) / n - b / n)
     return FactEvidence(
