@@ -174,8 +174,10 @@ class StoredBaseline(BaselineValues):
         return self
 
     def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
-        """The same baseline with a function that opens its rows again."""
-        return self
+        """The same baseline with a function that opens its rows again, if this kind of baseline has a `source`."""
+        if not hasattr(self, "source"):
+            return self
+        return replace(self, source=source)  # type: ignore[type-var]  # subclasses are dataclasses
 
     def raw_statistics(
         self,
@@ -499,18 +501,16 @@ def select_violations(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     return (result for result in results if result.is_violation)
 
 
-def create_violations(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
-    """The violations among the results, in their order. displayed: the name of a metric in the file."""
+def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[str, str] | None = None) -> Violations:
+    """The violations among the results, in their order. displayed_names: of metrics that have another one in the file."""
+    names = displayed_names or {}
     violations = []
     for result in select_violations(results):
-        metric_name = None
-        if result.metric is not None:
-            metric_name = displayed(result.metric)
         violation = Violation(
             feature_name=result.feature,
             constraint_check_type=result.check,
             description=result.description or "",
-            metric_name=metric_name,
+            metric_name=names.get(result.metric or "", result.metric),
         )
         violations.append(violation)
     return Violations(violations=tuple(violations))

@@ -30,10 +30,10 @@ from spark_model_monitor.statistics.states.contingency import (
     SEGMENTS,
     Cell,
     Contingency,
-    ContingencyPlan,
     Key,
     number_keys,
 )
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan
 from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class

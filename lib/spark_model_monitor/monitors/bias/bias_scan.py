@@ -8,7 +8,7 @@ maximum don't settle it; the flip test is two more, whatever the number of group
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -44,8 +44,9 @@ from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.protocol import Scanned, select_violations
-from spark_model_monitor.statistics.states import RowCounts
-from spark_model_monitor.statistics.states.contingency import FACET, Contingency, ContingencyPlan, ValuedColumn
+from spark_model_monitor.statistics.states import RowCounts, RowRuns
+from spark_model_monitor.statistics.states.contingency import FACET, Contingency
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 if TYPE_CHECKING:
@@ -71,11 +72,9 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
         counted = _select_counted_columns(dataset, plan)
-        with_runs = measures.with_runs
-        if with_runs:
+        runs: Sequence[RowRuns] = ()
+        if measures.with_runs:
             runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
-        else:
-            runs = ()
         # Kept open beyond this function: the flip test reads the predicted rows again
         resources = opened.pop_all()
     return Scanned(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)

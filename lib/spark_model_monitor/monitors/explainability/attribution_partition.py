@@ -324,10 +324,9 @@ class AnswerTask:
             if REASON_OF_ROW in batch.schema.names:
                 is_accepted = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
             accepted_indexes = np.flatnonzero(is_accepted)
+            unanswered = []
             if len(accepted_indexes):
                 unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
-            else:
-                unanswered = []
             # So many are a fault of the model, not of records: asked again, it raises its error
             if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))

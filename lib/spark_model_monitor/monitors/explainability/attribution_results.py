@@ -66,10 +66,9 @@ class AttributionAnalysis:
 
     def largest(self, count: int) -> tuple[str, ...]:
         """The features with the largest global values, on average over the outputs."""
+        names = []
         if self.outputs:
             names = list(self.outputs[0].values)
-        else:
-            names = []
         totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
         return tuple(sorted(names, key=lambda name: -totals[name])[:count])
 

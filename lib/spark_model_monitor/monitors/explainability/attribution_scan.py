@@ -110,10 +110,9 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
         task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
         state, counted, local, runs = _explain_rows(rows, task)
+        dependence: tuple[Dependent, ...] = ()
         if state.count:
             dependence = _compute_dependence(rows, explained, state)
-        else:
-            dependence = ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
     return Scanned(
         state, counted, lambda: replace(analyse_attributions(state), dependence=dependence, files=files), runs=runs

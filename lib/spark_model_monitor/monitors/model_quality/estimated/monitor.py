@@ -61,7 +61,8 @@ from spark_model_monitor.statistics.states.estimated import (
     ROWS,
     EstimatedOutcomes,
 )
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, class_key
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -380,10 +381,9 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     """
     worth = state.of_errors
     window = state.predictions.regression
+    tested_rows = 0.0
     if worth.names:
         tested_rows = float(worth.of(ROWS).sum())
-    else:
-        tested_rows = 0.0
     rows = float(window.rows.sum())
     regression_evidence = RegressionEvidence(window)
     checked = CalibrationCheck()
