@@ -213,7 +213,7 @@ class Sample(Generic[StateT, MetricsT]):
     metrics: MetricsT
     layout: ColumnLayout = NAMED_COLUMNS
     runs: Sequence[RowRuns] = ()
-    rules: Judged | None = None
+    rules: RuleOutcomes | None = None
     checks: SuiteResults | None = None
 
     def without_runs(self) -> Sample[StateT, MetricsT]:
@@ -332,7 +332,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """
 
     @abstractmethod
-    def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
+    def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> ScanResult:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> Dataset:
@@ -343,7 +343,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """A sum of stored states as a scan of all their rows would give it."""
         return state
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
         """The data set without records that the scan has shown to be unusable; None if there are none."""
         return None
 
@@ -517,8 +517,13 @@ def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[s
 
 
 @value_class
-class Judged:
-    """The outcome of a user's own rules: results of errors, hints of warnings, and a digest of the rules."""
+class RuleOutcomes:
+    """The outcomes of a user's own rules.
+
+    results: of rules whose severity is `error`.
+    hints: of rules that are warnings and aren't met.
+    digest: identifies the rules.
+    """
 
     results: tuple[CheckResult, ...] = ()
     hints: tuple[Hint, ...] = ()
@@ -526,7 +531,7 @@ class Judged:
 
 
 @value_class
-class Scanned:
+class ScanResult:
     """The result of one scan: the state of the accepted rows, and the counts of all rows.
 
     metrics: an engine's own metrics of the state, instead of the monitor's.
@@ -545,4 +550,4 @@ class Scanned:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
-    judged: Callable[[], Judged] | None = None
+    judged: Callable[[], RuleOutcomes] | None = None

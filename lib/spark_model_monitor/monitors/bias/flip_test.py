@@ -256,13 +256,13 @@ class SensitiveGroup:
 
     sensitive: its rows.
     features: the columns that define neighbours.
-    size, rest: number of rows in the group and outside it.
+    size, rest_size: number of rows in the group and outside it.
     """
 
     sensitive: RowsOfKeys
     features: tuple[str, ...]
     size: int
-    rest: int
+    rest_size: int
 
 
 def flip_test(
@@ -305,7 +305,7 @@ def flip_test(
         FlipGroup(
             tuple(features.index(name) for name in group.features),
             # The shares that are drawn, so that about `rows` of either side are looked at
-            min(1.0, rows / max(group.rest, 1)),
+            min(1.0, rows / max(group.rest_size, 1)),
             min(1.0, rows / max(group.size, 1)),
         )
         for group in groups
@@ -344,6 +344,6 @@ def _count_tested_flips(
         )
         flips = sums[group_index].astype(np.float64)
         flip_tests.append(
-            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest)
+            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest_size)
         )
     return flip_tests

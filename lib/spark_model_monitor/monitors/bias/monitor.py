@@ -69,8 +69,8 @@ from spark_model_monitor.monitors.protocol import (
     Monitor,
     PublishedMetric,
     Sample,
-    Scanned,
     ScanRequest,
+    ScanResult,
     count_violations,
     reject_rules,
     select_violations,
@@ -384,12 +384,12 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             baseline_kinds=baseline.kinds,
         )
 
-    def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.bias.bias_scan import scan_rows
 
         return scan_rows(measures, dataset, checks)
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
         from spark_model_monitor.data.profiling.contingency_scan import reject_strays
 

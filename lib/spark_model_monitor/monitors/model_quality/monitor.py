@@ -49,7 +49,7 @@ from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
 )
-from spark_model_monitor.monitors.protocol import Sample, Scanned, ScanRequest, reject_rules
+from spark_model_monitor.monitors.protocol import Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
@@ -344,7 +344,7 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             return plan
         return replace(plan, segments=tuple(labels), labels=labels)
 
-    def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
         if isinstance(dataset, OutcomeDataset):
             data = dataset
@@ -359,9 +359,9 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-        return Scanned(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
+        return ScanResult(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
         """The data set without the records of a third class, in a binary problem."""
         if self.as_service:
             return None

@@ -23,12 +23,12 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
     WHERE_FOLDER_IS,
-    Around,
     Block,
     Card,
     Cards,
     Headline,
     Hours,
+    NeighbourRuns,
     Page,
     PageSection,
     PageTable,
@@ -90,7 +90,7 @@ def create_run_page(
     hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
-    context: Around = NO_NEIGHBOUR_RUNS,
+    context: NeighbourRuns = NO_NEIGHBOUR_RUNS,
     baseline: BaselineReference | None = None,
 ) -> Page:
     """page: the monitor's page. results: of its checks, none for a baseline. hints: what looks wrong with the data but
