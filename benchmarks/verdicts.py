@@ -46,24 +46,12 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
-from spark_model_monitor.statistics.states import (
-    ColumnType,
-    FeatureProfile,
-    Moments,
-    Profile,
-    RowRun,
-    RowRuns,
-)
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Moments, Profile, RowRun, RowRuns
 from spark_model_monitor.statistics.states.kll import KllBuilder
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows, WindowSize, judge_change
-from spark_model_monitor.statistics.verdicts.components import (
-    Component,
-    Samples,
-    chance_of_more,
-    fewest_beyond_chance,
-)
+from spark_model_monitor.statistics.verdicts.components import Component, Samples, chance_of_more, fewest_beyond_chance
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
     allocate_budget,

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.running.runs.results import Baseline, Findings
     from spark_model_monitor.spark.spark_session import local_session
     from spark_model_monitor.statistics.states import decode as decode_state
-    from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+    from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
     from spark_model_monitor.statistics.user_choices import ProblemType
 else:
     from spark_model_monitor.plugins import load_lazily
@@ -106,7 +106,7 @@ else:
         "running.runs.monitoring_run": "run_baseline, run_monitoring",
         "spark.spark_session": "local_session",
         "statistics.states": "decode as decode_state",
-        "statistics.states.outcomes": "OutcomePlan",
+        "statistics.states.outcome_plan": "OutcomePlan",
         "statistics.user_choices": "ProblemType",
     }
     # Nothing is loaded before somebody asks for a name

@@ -15,7 +15,7 @@ from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO
 from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 
 from ..unit.bias.counting import counted, read_rows
 

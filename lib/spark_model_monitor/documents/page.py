@@ -503,12 +503,15 @@ def _format_range(name: str, numbers: Sequence[float]) -> str:
 
 
 @value_class
-class Around:
-    """The neighbours of a run in an hour folder. hours: of each feature or metric, by its name in histories. links:
-    pairs of a word and a path from the run's page."""
+class NeighbourRuns:
+    """The runs before and after a run in an hour folder.
+
+    hours: of each feature or metric, by its name in histories.
+    links: pairs of a word and a path from the run's page.
+    """
 
     hours: Mapping[str, Hours] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
 
 
-NO_NEIGHBOUR_RUNS = Around()
+NO_NEIGHBOUR_RUNS = NeighbourRuns()

@@ -174,8 +174,10 @@ class StoredBaseline(BaselineValues):
         return self
 
     def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
-        """The same baseline with a function that opens its rows again."""
-        return self
+        """The same baseline with a function that opens its rows again, if this kind of baseline has a `source`."""
+        if not hasattr(self, "source"):
+            return self
+        return replace(self, source=source)  # type: ignore[type-var]  # subclasses are dataclasses
 
     def raw_statistics(
         self,
@@ -211,7 +213,7 @@ class Sample(Generic[StateT, MetricsT]):
     metrics: MetricsT
     layout: ColumnLayout = NAMED_COLUMNS
     runs: Sequence[RowRuns] = ()
-    rules: Judged | None = None
+    rules: RuleOutcomes | None = None
     checks: SuiteResults | None = None
 
     def without_runs(self) -> Sample[StateT, MetricsT]:
@@ -330,7 +332,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """
 
     @abstractmethod
-    def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
+    def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> ScanResult:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> Dataset:
@@ -341,7 +343,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """A sum of stored states as a scan of all their rows would give it."""
         return state
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
         """The data set without records that the scan has shown to be unusable; None if there are none."""
         return None
 
@@ -499,26 +501,29 @@ def select_violations(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     return (result for result in results if result.is_violation)
 
 
-def create_violations(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
-    """The violations among the results, in their order. displayed: the name of a metric in the file."""
+def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[str, str] | None = None) -> Violations:
+    """The violations among the results, in their order. displayed_names: of metrics that have another one in the file."""
+    names = displayed_names or {}
     violations = []
     for result in select_violations(results):
-        metric_name = None
-        if result.metric is not None:
-            metric_name = displayed(result.metric)
         violation = Violation(
             feature_name=result.feature,
             constraint_check_type=result.check,
             description=result.description or "",
-            metric_name=metric_name,
+            metric_name=names.get(result.metric or "", result.metric),
         )
         violations.append(violation)
     return Violations(violations=tuple(violations))
 
 
 @value_class
-class Judged:
-    """The outcome of a user's own rules: results of errors, hints of warnings, and a digest of the rules."""
+class RuleOutcomes:
+    """The outcomes of a user's own rules.
+
+    results: of rules whose severity is `error`.
+    hints: of rules that are warnings and aren't met.
+    digest: identifies the rules.
+    """
 
     results: tuple[CheckResult, ...] = ()
     hints: tuple[Hint, ...] = ()
@@ -526,7 +531,7 @@ class Judged:
 
 
 @value_class
-class Scanned:
+class ScanResult:
     """The result of one scan: the state of the accepted rows, and the counts of all rows.
 
     metrics: an engine's own metrics of the state, instead of the monitor's.
@@ -545,4 +550,4 @@ class Scanned:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
-    judged: Callable[[], Judged] | None = None
+    judged: Callable[[], RuleOutcomes] | None = None

@@ -14,7 +14,7 @@ from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.bias_scan import scan_contingency
 from spark_model_monitor.spark.engine.spark import SparkPartitions
-from spark_model_monitor.statistics.states.contingency import ContingencyPlan, Interval, Segmentation, ValuedColumn
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, Interval, Segmentation, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 from ...unit.bias.counting import counted

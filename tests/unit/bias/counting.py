@@ -9,13 +9,10 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from spark_model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch, ColumnMetadata, Contingency
+from spark_model_monitor.statistics.states.contingency_plan import (
     FALSEHOODS,
     TRUTHS,
-    CellKind,
-    CellMatch,
-    ColumnMetadata,
-    Contingency,
     ContingencyPlan,
     Interval,
     ValuedColumn,

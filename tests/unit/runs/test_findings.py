@@ -14,7 +14,8 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import ProblemType
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})
 

@@ -26,23 +26,25 @@ from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
-    FALSEHOODS,
     LABEL,
     PREDICTION,
-    TRUTHS,
     Cell,
     CellKind,
     CellMatch,
     ColumnMetadata,
     Contingency,
+    Key,
+    number_keys,
+)
+from spark_model_monitor.statistics.states.contingency_plan import (
+    FALSEHOODS,
+    TRUTHS,
     ContingencyPlan,
     Interval,
-    Key,
     Scalar,
     Segmentation,
     ValuedColumn,
     make_exact,
-    number_keys,
     parse_number,
 )
 from spark_model_monitor.statistics.states.hashing import hash_texts

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import (
-    LINE_KEY,
-    PARTITION,
-    Partitions,
-    StateRow,
-    add_states_by_key,
-)
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, PARTITION, Partitions, StateRow, add_states_by_key
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.profiling.segment_scan import Cut, Segments
@@ -26,7 +20,9 @@ from spark_model_monitor.errors import ScriptFailed
 from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 from spark_model_monitor.value_class import value_class
 

@@ -36,7 +36,6 @@ from spark_model_monitor.statistics.states import (
     RowRun,
     State,
 )
-from spark_model_monitor.statistics.states.ages import DAY, HOUR
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import decode_texts
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
@@ -48,7 +47,7 @@ from spark_model_monitor.statistics.states.segments import (
     Segmented,
     format_rest_label,
 )
-from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY
+from spark_model_monitor.statistics.states.time_counts import DAY, HOUR, HOURS_OF_DAY
 from spark_model_monitor.value_class import value_class
 
 Codes = Bytes  # shape (rows,): the segment of each row

@@ -45,7 +45,7 @@ from spark_model_monitor.data.records.outcome_records import (
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, make_no_group_column_error
-from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
 

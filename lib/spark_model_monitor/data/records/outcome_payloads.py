@@ -19,7 +19,7 @@ from spark_model_monitor.data.records.csv_rows import Row, split_csv_rows, split
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names, parse_literal
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
-from spark_model_monitor.statistics.states.outcomes import is_positive
+from spark_model_monitor.statistics.states.outcome_plan import is_positive
 from spark_model_monitor.value_class import value_class
 
 LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at other characters

@@ -41,7 +41,7 @@ from spark_model_monitor.data.records.outcome_values import (
     judge_outcomes,
 )
 from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
-from spark_model_monitor.statistics.states.outcomes import THRESHOLD
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
 from spark_model_monitor.value_class import value_class
 
 

@@ -20,7 +20,7 @@ from spark_model_monitor.data.records.arrays import concat_rows, select_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.statistics.states.outcomes import ClassKey, class_key
+from spark_model_monitor.statistics.states.outcome_plan import ClassKey, class_key
 from spark_model_monitor.value_class import value_class
 
 Reasons: TypeAlias = NDArray[np.int32]

@@ -30,10 +30,10 @@ from spark_model_monitor.statistics.states.contingency import (
     SEGMENTS,
     Cell,
     Contingency,
-    ContingencyPlan,
     Key,
     number_keys,
 )
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan
 from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
@@ -129,10 +129,11 @@ class BiasAnalysis:
 
 
 @value_class
-class Chosen:
+class GroupChoices:
     """The positive labels and the sensitive groups.
 
-    predicted: None without predictions.
+    positives: the positive labels.
+    predicted: the positive predictions; None without predictions.
     groups: of each facet.
     tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones
         don't.
@@ -168,12 +169,12 @@ class LabelTable:
     keys: tuple[Key, ...]
     rows: Counts
     cells: Mapping[Cell, int]
-    chosen: Chosen
+    chosen: GroupChoices
     plan: ContingencyPlan
     blocks: Counts | None = None
 
     @classmethod
-    def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
+    def of(cls, cells: Mapping[Cell, int], chosen: GroupChoices, plan: ContingencyPlan) -> LabelTable:
         keys = number_keys(cells, FACET)
         subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
         subgroup_indexes: dict[Key, int] = {subgroup: index for index, subgroup in enumerate(subgroups)}
@@ -234,7 +235,7 @@ def analyse_contingency(
     methods: Methods = ALL_METHODS,
     flips: FlipTests | None = None,
     *,
-    chosen: Chosen | None = None,
+    chosen: GroupChoices | None = None,
 ) -> BiasAnalysis:
     """The analysis of counts that were made with `plan`.
 
@@ -252,7 +253,7 @@ def analyse_contingency(
     return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
 
 
-def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
+def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
     """The positive labels and the sensitive groups, determined from all rows."""
     # Columns come in the order of facets, label, prediction
     label, *prediction = state.metadata[len(plan.facets) :]
@@ -269,7 +270,7 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
         sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
         for table, column in zip(state.tables, state.metadata, strict=False)
     )
-    return Chosen(positives, predicted, groups, tells_unknown)
+    return GroupChoices(positives, predicted, groups, tells_unknown)
 
 
 def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
@@ -324,13 +325,15 @@ def _analyse_group(
     return GroupAnalysis(counts, *measured, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
 
 
-def tests_flips(methods: Methods, chosen: Chosen) -> bool:
+def tests_flips(methods: Methods, chosen: GroupChoices) -> bool:
     """Whether a flip test is requested, and predictions allow one."""
     is_requested = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
     return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
 
 
-def _compute_parts(methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts) -> tuple[Metrics, Metrics]:
+def _compute_parts(
+    methods: Methods, chosen: GroupChoices, choice: Choice, counts: FacetCounts
+) -> tuple[Metrics, Metrics]:
     """The metrics of both parts, pre-training first; None for a part that was not requested, or lacks predictions."""
     error = choice.error or chosen.positives.error
     pre = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)

@@ -11,7 +11,7 @@ from spark_model_monitor.documents.document import is_suggested
 from spark_model_monitor.monitors.bias.bias_analysis import GroupAnalysis
 from spark_model_monitor.monitors.bias.choices import Choice
 from spark_model_monitor.monitors.protocol import StoredBaseline
-from spark_model_monitor.statistics.states.contingency import normalize_code, parse_number
+from spark_model_monitor.statistics.states.contingency_plan import normalize_code, parse_number
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
 
@@ -37,9 +37,6 @@ class BiasBaseline(StoredBaseline):
     design_effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     kinds: Mapping[str, ValueKind] = field(default_factory=dict)
-
-    def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
-        return replace(self, source=source)
 
     def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
         remaining_constraints = {

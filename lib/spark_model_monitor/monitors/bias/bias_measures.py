@@ -22,7 +22,7 @@ from spark_model_monitor.errors import BadConfiguration, make_no_group_column_er
 from spark_model_monitor.monitors.bias.bias_analysis import ALL_METHODS, Methods
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
-from spark_model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency_plan import (
     ContingencyPlan,
     Interval,
     Scalar,
@@ -81,10 +81,9 @@ def _requested_metrics(
     # The first unknown name is enough for the error, which lists all known ones
     unknown = [name for name in requested.methods if name not in names]
     if unknown or not requested.methods:
+        problem = "is empty"
         if unknown:
             problem = f"names {unknown[0]!r}, which is no such metric"
-        else:
-            problem = "is empty"
         faults.append(f"methods.{part}.methods {problem}; write all, or some of {', '.join(names)}")
     return tuple(sorted(set(requested.methods)))
 

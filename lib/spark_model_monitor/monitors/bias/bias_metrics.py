@@ -97,7 +97,7 @@ class FacetCounts:
     cells: Counts
     has_groups: bool = False
     flips: FlipTest | None = None
-    no_flips: str = choices.NO_FLIP_TEST_OF_SUMS
+    no_flips: str = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
     blocks: Counts | None = None
 
     @property
@@ -303,7 +303,11 @@ def flip_test(counts: FacetCounts) -> Counts:
     POST_TRAINING,
     "GE",
     description="Generalized Entropy (GE)",
-    requires={choices.ALL_FALSE_NEGATIVE: lambda counts: counts.all.false_negatives < counts.all.rows},
+    requires={
+        "All predicted labels are false negatives. There should be at least one prediction that is not false negative.": (
+            lambda counts: counts.all.false_negatives < counts.all.rows
+        )
+    },
 )
 def generalized_entropy(counts: FacetCounts) -> Counts:
     """Generalized entropy index, α = 2, of the benefit prediction - label + 1 of every row: 0 if all rows benefit equally.
@@ -336,11 +340,11 @@ def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, Flags]:
     return np.where(common, a, 1.0), np.where(common, d, 1.0), common
 
 
-def _have_common_label(counts: FacetCounts) -> Flags:
-    return np.asarray(_label_shares(counts)[2].any(axis=-1))
-
-
-_REQUIRES = {choices.NO_COMMON_LABEL: _have_common_label}
+_REQUIRES: Mapping[str, Condition] = {
+    "No instance of common facet found, dataset may be too small": (
+        lambda counts: np.asarray(_label_shares(counts)[2].any(axis=-1))
+    )
+}
 
 
 @register_bias_metric(PRE_TRAINING, "KL", description="Kullback-Liebler Divergence (KL)", requires=_REQUIRES)

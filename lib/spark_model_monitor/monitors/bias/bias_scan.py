@@ -8,7 +8,7 @@ maximum don't settle it; the flip test is two more, whatever the number of group
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,8 +23,8 @@ from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.bias_analysis import (
     BiasAnalysis,
-    Chosen,
     FlipTests,
+    GroupChoices,
     Methods,
     analyse_contingency,
     choose_groups,
@@ -43,9 +43,10 @@ from spark_model_monitor.monitors.bias.flip_test import Positive, RowsOfKeys, Se
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.protocol import Scanned, select_violations
-from spark_model_monitor.statistics.states import RowCounts
-from spark_model_monitor.statistics.states.contingency import FACET, Contingency, ContingencyPlan, ValuedColumn
+from spark_model_monitor.monitors.protocol import ScanResult, select_violations
+from spark_model_monitor.statistics.states import RowCounts, RowRuns
+from spark_model_monitor.statistics.states.contingency import FACET, Contingency
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
     """The rows by kind. The flip test reads rows again, so the metrics are computed here.
 
     If a model makes the predictions, they are made once for all passes, and released with the metrics.
@@ -71,14 +72,12 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
         counted = _select_counted_columns(dataset, plan)
-        with_runs = measures.with_runs
-        if with_runs:
+        runs: Sequence[RowRuns] = ()
+        if measures.with_runs:
             runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
-        else:
-            runs = ()
         # Kept open beyond this function: the flip test reads the predicted rows again
         resources = opened.pop_all()
-    return Scanned(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
+    return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
 
 
 @contextmanager
@@ -181,7 +180,7 @@ def _analyse_scan(
     return analyse_contingency(state, plan, methods, flips, chosen=chosen)
 
 
-def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chosen) -> Chosen:
+def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: GroupChoices) -> GroupChoices:
     """The choices with the reason why a configured group has no row. Configured values without a row are logged.
 
     One Spark job for each facet without a row, or with several values.
@@ -231,7 +230,7 @@ def _describe_unmatched_values(
     return list(describe_unmatched(facet, texts, is_empty=is_empty))
 
 
-def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
+def _log_choices(plan: ContingencyPlan, chosen: GroupChoices) -> None:
     groups = [
         f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
@@ -251,7 +250,7 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
         log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *arguments)
 
 
-def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen) -> FlipTests:
+def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: GroupChoices) -> FlipTests:
     """The flip test of every group with rows on both sides, by the indexes of facet and group."""
     if plan.prediction is None or chosen.predicted is None:
         return {}
@@ -282,8 +281,8 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
     if isinstance(flip_tests, str):
         return dict.fromkeys(tested, flip_tests)
     for group, flips in zip(tested.values(), flip_tests, strict=True):
-        if flips.tested < group.size or flips.neighbours < group.rest:
-            looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
+        if flips.tested < group.size or flips.neighbours < group.rest_size:
+            looked_at = (flips.tested, group.size, flips.neighbours, group.rest_size)
             log.warning(
                 "flip test of facet %r by sample: %s of %s rows and %s of %s others",
                 *(group.sensitive.column.name, *(f"{rows:,}" for rows in looked_at)),

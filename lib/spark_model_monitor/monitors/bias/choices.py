@@ -8,11 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from enum import Enum
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.statistics.states.contingency import (
-    CellKind,
-    CellMatch,
-    ColumnMetadata,
-    Key,
+from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch, ColumnMetadata, Key
+from spark_model_monitor.statistics.states.contingency_plan import (
     ValuedColumn,
     join_texts,
     normalize_code,
@@ -28,15 +25,9 @@ NO_POSITIVE_PREDICTION = (
     "Positive Predicted Index Series contains all False values"
 )  # fmt: skip
 LABEL_TYPES_DIFFER = "Predicted Label Column series datatype is not the same as Label Column series"
-NO_COMMON_LABEL = "No instance of common facet found, dataset may be too small"
 NO_GROUP_VARIABLE = "Group variable is empty or not provided"
 NO_POSITIVE_LABEL = "No positive labels in set"
 NO_NEGATIVE_LABEL = "No negative labels in set"
-ALL_FALSE_NEGATIVE = (
-    "All predicted labels are false negatives. There should be at least one prediction that is not false negative."
-)
-NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
-"""Our own text, for a case that the service doesn't have."""
 
 
 # The kind of a column, categories or a continuous number, is inferred from its values as in Clarify.

@@ -23,7 +23,8 @@ from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.statistics.array_types import Flags
-from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
+from spark_model_monitor.statistics.states.contingency import CellKind, Key
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes
 from spark_model_monitor.value_class import value_class
 
@@ -255,13 +256,13 @@ class SensitiveGroup:
 
     sensitive: its rows.
     features: the columns that define neighbours.
-    size, rest: number of rows in the group and outside it.
+    size, rest_size: number of rows in the group and outside it.
     """
 
     sensitive: RowsOfKeys
     features: tuple[str, ...]
     size: int
-    rest: int
+    rest_size: int
 
 
 def flip_test(
@@ -304,7 +305,7 @@ def flip_test(
         FlipGroup(
             tuple(features.index(name) for name in group.features),
             # The shares that are drawn, so that about `rows` of either side are looked at
-            min(1.0, rows / max(group.rest, 1)),
+            min(1.0, rows / max(group.rest_size, 1)),
             min(1.0, rows / max(group.size, 1)),
         )
         for group in groups
@@ -343,6 +344,6 @@ def _count_tested_flips(
         )
         flips = sums[group_index].astype(np.float64)
         flip_tests.append(
-            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest)
+            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest_size)
         )
     return flip_tests

@@ -27,7 +27,7 @@ from spark_model_monitor.monitors.bias.intervals import (
     to_even_scale,
 )
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.states.contingency import normalize_code
+from spark_model_monitor.statistics.states.contingency_plan import normalize_code
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -261,7 +261,7 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
     return replace(analysis, groups=tuple(groups))
 
 
-_MetricKey = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
+_RowsKey = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
 
 
 def compare_with_baseline(
@@ -272,57 +272,79 @@ def compare_with_baseline(
     If rows are divided, all rows have half of the budget, and their segments the other half.
     Source: D4.6.
     """
-    with_intervals = tolerances.with_intervals
-    if with_intervals:
+    before: dict[_RowsKey, MetricsOfRows] = {}
+    if tolerances.with_intervals:
         before = dict(_iterate_measured_rows(baseline.groups))
-    else:
-        before = {}
-    choices = {group.key: group.choice for group in analysis.groups}
-    comparisons: list[MetricComparison] = []
+    comparer = _Comparer(analysis, baseline, tolerances, before)
+    overall: list[MetricComparison] = []
+    by_segment: list[MetricComparison] = []
     for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
-        facet, configured, segment = rows_key
+        if rows_key[2] is None:
+            overall += comparer.compare_rows(rows_key, window_rows)
         # Without intervals most segments would be violated by chance
-        if segment is not None and not with_intervals:
-            continue
+        elif tolerances.with_intervals:
+            by_segment += comparer.compare_rows(rows_key, window_rows)
+    # All rows are one family of tests, their segments another with as much of the budget
+    share = 1
+    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in by_segment):
+        share = 2
+    for family in (overall, by_segment):
+        tested = [comparison.noise.interval is not None and not comparison.is_requested for comparison in family]
+        tests = share * max(1, sum(tested))
+        for stage in STAGES:
+            for comparison in family:
+                if comparison.group.stage == stage:
+                    yield replace(comparison, tests=tests)
+
+
+@value_class
+class _Comparer:
+    """Compares rows of the window with the same ones of the baseline. before: the baseline's; empty without intervals."""
+
+    analysis: BiasAnalysis
+    baseline: BiasBaseline
+    tolerances: Tolerances
+    before: Mapping[_RowsKey, MetricsOfRows]
+
+    def compare_rows(self, rows_key: _RowsKey, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
+        """The metrics of one group in all rows, or in a segment."""
+        facet, configured, segment = rows_key
         # How many rows count as one, in the window and in the baseline
-        neighbours = baseline.design_effects.get(facet)
-        past = before.get(rows_key)
-        design_effects = dict[str, float]()
-        if past is None:
-            own_values = {}
-        else:
-            own_values = {metric.name: metric.value for metric in past.metrics}
-        if with_intervals:
+        neighbours = self.baseline.design_effects.get(facet)
+        past = self.before.get(rows_key)
+        design_effects: dict[str, float] = {}
+        of_baseline: Mapping[str, Spread | None] = {}
+        past_values: dict[str, float | None] = {}
+        if past is not None:
+            past_values = {metric.name: metric.value for metric in past.metrics}
+            past_effects = estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
+            of_baseline = estimate_spreads(past.counts, past_effects)
+        if self.tolerances.with_intervals:
             named_rows = window_rows
             blocks = window_rows.counts.blocks
             # The baseline's rows show how many count as one if no row of the window has the name of a group
             if past is not None and blocks is not None and not blocks[:-1].any():
                 named_rows = past
             design_effects = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
-        # Intervals of the window's values, and how far noise moves both sides
+        # Intervals of the window's values, and how far noise moves them
         intervals = compute_intervals(window_rows.counts, design_effects)
         spreads = estimate_spreads(window_rows.counts, design_effects)
-        of_baseline: Mapping[str, Spread | None] = {}
-        if past is not None:
-            of_baseline = estimate_spreads(
-                past.counts, estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
-            )
         # Why a metric may have no value: an empty group, or no positive label
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
-        choice = choices[facet, configured]
-        all_rows_past = before.get((facet, configured, None))
+        choice = next(group.choice for group in reversed(self.analysis.groups) if group.key == (facet, configured))
+        all_rows_past = self.before.get((facet, configured, None))
         reason_empty = find_reason_empty(choice, all_rows_past)
-        reason_no_positive = find_reason_no_positive(analysis, all_rows_past)
-        groups = min(
-            fewest_groups(measured_rows.counts) for measured_rows in (window_rows, past) if measured_rows is not None
-        )
+        reason_no_positive = find_reason_no_positive(self.analysis, all_rows_past)
+        groups = fewest_groups(window_rows.counts)
+        if past is not None:
+            groups = min(groups, fewest_groups(past.counts))
         groups = min(groups, min(rows) / max((neighbours or {}).values(), default=1.0))
         for stage in STAGES:
             group = ComparedGroup(stage, facet, configured, rows, segment)
             # The file's values; one that a person edited differs from the run's own and its copy
-            limits = baseline.values(baseline.constraints, stage, facet, choice, segment)
-            copied_values = baseline.values(baseline.copy, stage, facet, choice, segment)
-            requested = baseline.requested_metrics(limits, own_values, copied_values)
+            limits = self.baseline.values(self.baseline.constraints, stage, facet, choice, segment)
+            copied_values = self.baseline.values(self.baseline.copy, stage, facet, choice, segment)
+            requested = self.baseline.requested_metrics(limits, past_values, copied_values)
             for metric in getattr(window_rows, stage) or ():
                 noise = MetricNoise(
                     intervals.get(metric.name),
@@ -334,40 +356,21 @@ def compare_with_baseline(
                 reason_no_label = None
                 if metric.name not in WITHOUT_LABELS:
                     reason_no_label = reason_no_positive
-                comparison = MetricComparison(
+                yield MetricComparison(
                     group,
                     metric,
                     baseline=limits.get(metric.name),
                     in_baseline=metric.name in limits,
                     noise=noise,
-                    tolerances=tolerances,
+                    tolerances=self.tolerances,
                     is_requested=metric.name in requested,
                     reason_empty=reason_empty or reason_no_label,
                     is_label_unknown=reason_no_label is not None,
                     window_rows=window_rows,
                 )
-                comparisons.append(comparison)
-    # All rows are one family of tests, their segments another with as much of the budget
-    families = [
-        [comparison for comparison in comparisons if (comparison.group.segment is None) is is_of_all_rows]
-        for is_of_all_rows in (True, False)
-    ]
-    share = 1
-    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in families[1]):
-        share = 2
-    for family in families:
-        tests = share * max(
-            1, sum(comparison.noise.interval is not None and not comparison.is_requested for comparison in family)
-        )
-        yield from (
-            replace(comparison, tests=tests)
-            for stage in STAGES
-            for comparison in family
-            if comparison.group.stage == stage
-        )
 
 
-def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_MetricKey, MetricsOfRows]]:
+def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_RowsKey, MetricsOfRows]]:
     for group in groups:
         yield (*group.key, None), group
         for segment in group.segments:

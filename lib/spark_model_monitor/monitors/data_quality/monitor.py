@@ -70,8 +70,8 @@ from spark_model_monitor.monitors.protocol import (
     Monitor,
     PublishedMetric,
     Sample,
-    Scanned,
     ScanRequest,
+    ScanResult,
     StatisticSet,
     create_violations,
 )
@@ -572,7 +572,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             profile = replace(profile, features=(*profile.features, *iterate_segments(profile.features)))
         return estimate_block_variation(profile, runs, are_by_time=self.time_column is not None)
 
-    def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 
         return scan_data_set(measures, dataset, checks)

@@ -107,7 +107,7 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
     # Attributions are relative to the baseline rows, so others give other values
-    if output.known is not None and output.known.baseline != output.state.baseline:
+    if output.baseline_state is not None and output.baseline_state.baseline != output.state.baseline:
         return Finding.not_judged(threshold, None).unsure(
             "the baseline's attributions are compared with other baseline rows", "make the baseline again"
         )

@@ -25,7 +25,13 @@ from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
-from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Attributed, Kernel, limit_values
+from spark_model_monitor.monitors.explainability.kernel import (
+    BUFFER_ROWS,
+    Answers,
+    Kernel,
+    RowAttributions,
+    limit_values,
+)
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -119,7 +125,7 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 
 
 @value_class
-class Explained:
+class ExplainedModel:
     """A model and the rows that its answers are compared with.
 
     names, numeric: of the features.
@@ -164,7 +170,7 @@ class AttributionTask:
     with_runs: also runs of first rows.
     """
 
-    explained: Explained
+    explained: ExplainedModel
     nothing: Attributions
     written: tuple[int, ...]
     reasons: int
@@ -197,7 +203,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
             if accepted_rows.num_rows:
                 cells = task.explained.cells(accepted_rows, columns)
                 # Without features to write only partial dependence is requested
-                explained = Attributed(np.zeros((len(cells), len(outputs), 0)), 0)
+                explained = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
             if cells is not None and task.written:
                 explained = kernel.explained(cells)
         except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
@@ -252,7 +258,7 @@ def sample_partition(
         yield from smallest.combine_chunks().to_batches()
 
 
-def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def probe(explained: ExplainedModel, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
     for _ in batches:
         kernel = explained.kernel(says_why=says_why)
@@ -275,7 +281,10 @@ def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch
 
 
 def compute_dependence(
-    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Broadcast[Cells], batches: Iterable[pa.RecordBatch]
+    explained: ExplainedModel,
+    grids: tuple[tuple[int, Grid], ...],
+    rows: Broadcast[Cells],
+    batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     """The sums of the model's answers over each feature's grid. batches: the indexes in `grids` of those to compute."""
     for batch in batches:
@@ -312,7 +321,7 @@ class AnswerTask:
     If many rows are affected, the model is at fault: then it raises the exception for all rows together.
     """
 
-    explained: Explained
+    explained: ExplainedModel
     columns: tuple[str, ...]
     cells: str | None
     schema: pa.Schema
@@ -324,10 +333,9 @@ class AnswerTask:
             if REASON_OF_ROW in batch.schema.names:
                 is_accepted = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
             accepted_indexes = np.flatnonzero(is_accepted)
+            unanswered = []
             if len(accepted_indexes):
                 unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
-            else:
-                unanswered = []
             # So many are a fault of the model, not of records: asked again, it raises its error
             if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))

@@ -66,10 +66,9 @@ class AttributionAnalysis:
 
     def largest(self, count: int) -> tuple[str, ...]:
         """The features with the largest global values, on average over the outputs."""
+        names = []
         if self.outputs:
             names = list(self.outputs[0].values)
-        else:
-            names = []
         totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
         return tuple(sorted(names, key=lambda name: -totals[name])[:count])
 
@@ -216,24 +215,26 @@ class Tolerances:
 class OutputComparison:
     """One output.
 
-    state: of the window.
-    place: the output's index in it.
-    baseline: None if that lacks the output.
-    neighbours: by feature, how many of them count as one; None if unknown.
+    current: its attributions in the window.
+    baseline: its global values in the baseline, by feature; None if that lacks the output.
+    state: of all outputs in the window.
+    output_index: of the output in `state`.
+    baseline_state: of the baseline; None if it has documents only.
+    neighbours: by feature, how many neighbouring rows count as one; None if unknown.
     """
 
     current: OutputAnalysis
     baseline: Mapping[str, float] | None
     tolerances: Tolerances
     state: Attributions
-    place: int
-    known: Attributions | None
+    output_index: int
+    baseline_state: Attributions | None
     neighbours: Numbers | None = None
 
     @property
     def rows(self) -> tuple[int | None, int]:
         """Number of rows in the baseline, if known, and in the window."""
-        return (self.known.count if self.known else None), self.state.count
+        return (self.baseline_state.count if self.baseline_state else None), self.state.count
 
     @cached_property
     def design_effect(self) -> float:
@@ -241,7 +242,7 @@ class OutputComparison:
         if not self.state.group_column and self.neighbours is None:
             return 1.0
         # A mean over features, weighted by how much their attributions vary
-        design_effects, squares = _design_effects_in_blocks(self.state, self.place)
+        design_effects, squares = _design_effects_in_blocks(self.state, self.output_index)
         if self.neighbours is not None:
             design_effects = self.neighbours
         return float(np.average(design_effects, weights=squares) if squares.any() else design_effects.max(initial=1.0))
@@ -256,8 +257,8 @@ class OutputComparison:
     @cached_property
     def _states(self) -> list[tuple[Attributions, int]]:
         """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
-        states = [(self.state, self.place)]
-        baseline_state = self.known
+        states = [(self.state, self.output_index)]
+        baseline_state = self.baseline_state
         name = self.current.name
         if (
             baseline_state is not None

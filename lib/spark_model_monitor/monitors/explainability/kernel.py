@@ -198,7 +198,7 @@ MAX_VALUE = 1e100  # larger answers and local values count as this, so that sums
 
 
 @value_class
-class Attributed:
+class RowAttributions:
     """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
 
     values: Numbers
@@ -232,7 +232,7 @@ class Kernel:
         """The worth of the empty coalition: the mean answer to the baseline rows after the link, shape (outputs,)."""
         return self._linked(limit_values(self.predict(self.baseline)).mean(axis=0))
 
-    def explained(self, rows: Cells) -> Attributed:
+    def explained(self, rows: Cells) -> RowAttributions:
         """The attributions of all features for some rows.
 
         Raises BadInput if log-odds are requested for answers outside 0 to 1.
@@ -241,7 +241,7 @@ class Kernel:
         totals = self._linked(limit_values(self.predict(rows))) - self.expected
         # A sum, such as a linear model or trees, needs no coalitions
         if self.exactly is not None:
-            return Attributed(limit_values(self.exactly(rows)), len(rows))
+            return RowAttributions(limit_values(self.exactly(rows)), len(rows))
         # A feature that equals all baseline rows plays no part, which saves most coalitions
         differs = np.any([_find_differences(rows, other) for other in self.baseline], axis=0)
         values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
@@ -266,7 +266,7 @@ class Kernel:
             shares = totals[row_indices][:, :, None] * design.of_all
             values[row_indices[:, None], :, column_indices] += shares.transpose(0, 2, 1)
             exact += len(row_indices) * design.is_exact
-        return Attributed(values, exact)
+        return RowAttributions(values, exact)
 
     @property
     def _room(self) -> int:

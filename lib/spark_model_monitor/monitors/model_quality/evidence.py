@@ -18,14 +18,9 @@ from spark_model_monitor.statistics.spellings import describe_difference, match_
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.kll import KllSketch
-from spark_model_monitor.statistics.states.outcomes import (
-    ABOVE_THRESHOLD,
-    DEFAULT_POSITIVES,
-    ClassKey,
-    OutcomePlan,
-    Outcomes,
-    class_key,
-)
+from spark_model_monitor.statistics.states.outcome_builder import ABOVE_THRESHOLD
+from spark_model_monitor.statistics.states.outcome_plan import DEFAULT_POSITIVES, ClassKey, OutcomePlan, class_key
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.value_class import value_class
@@ -163,10 +158,9 @@ def describe_labels(labels: Iterable[str]) -> str:
             numbers += 1
         else:
             texts.append(len(label))
+    parts = []
     if numbers:
         parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"]
-    else:
-        parts = []
     if texts:
         if min(texts) == max(texts):
             letters = f"{min(texts):,}"

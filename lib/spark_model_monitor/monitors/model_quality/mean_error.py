@@ -10,16 +10,9 @@ from __future__ import annotations
 import math
 from operator import attrgetter
 
-from spark_model_monitor.documents.check_results import (
-    CheckResult,
-    CheckStatus,
-)
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.page import format_number
-from spark_model_monitor.monitors.model_quality.estimates import (
-    Side,
-    compare_estimates,
-    smallest_change,
-)
+from spark_model_monitor.monitors.model_quality.estimates import Side, compare_estimates, smallest_change
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
 from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline

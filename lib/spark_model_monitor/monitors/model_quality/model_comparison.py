@@ -24,7 +24,9 @@ from spark_model_monitor.monitors.model_quality.metrics import applicable_metric
 from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
 from spark_model_monitor.statistics.drift.special_functions import normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, is_positive
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
 from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
 from spark_model_monitor.value_class import value_class

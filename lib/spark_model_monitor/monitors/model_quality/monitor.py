@@ -49,10 +49,11 @@ from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
 )
-from spark_model_monitor.monitors.protocol import Sample, Scanned, ScanRequest, reject_rules
+from spark_model_monitor.monitors.protocol import Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED
@@ -75,12 +76,6 @@ ERROR_LIMITS = (
     3.0,
 )  # multiples of the baseline's RMSE, as limits for counting errors
 OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
-LIMITS_ALONE = Hint(
-    hint="limits_as_written",
-    features=(),
-    description="constraints.json is there without statistics.json, so nothing says which limits are the baseline's own values: "
-    "each is judged as written, without room for chance; put both files in one folder",
-)
 
 
 @value_class(slots=False)
@@ -202,12 +197,15 @@ class QualityJudgement(MetricJudgement):
             if not self.monitor.as_service:
                 hints += Hint.from_unread_members(baseline.constraints)
                 if not baseline.reported and not baseline.estimates:
-                    hints.append(LIMITS_ALONE)
+                    description = (
+                        "constraints.json is there without statistics.json, so nothing says which limits are the baseline's own "
+                        "values: each is judged as written, without room for chance; put both files in one folder"
+                    )
+                    hints.append(Hint(hint="limits_as_written", features=(), description=description))
             if baseline.has_fewer_names(outcomes):
-                now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.names_of_groups.share))
                 sentence = (
-                    f"{baseline.group_column!r} names the group of {now} of the rows, in the baseline of "
-                    f"{baseline_percent}: rows count as there, or as fewer"
+                    f"{baseline.group_column!r} names the group of {format_percent(outcomes.share_named)} of the rows, in the "
+                    f"baseline of {format_percent(baseline.names_of_groups.share)}: rows count as there, or as fewer"
                 )
             elif baseline.misses_names(outcomes):
                 sentence = OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")
@@ -346,7 +344,7 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             return plan
         return replace(plan, segments=tuple(labels), labels=labels)
 
-    def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
         if isinstance(dataset, OutcomeDataset):
             data = dataset
@@ -361,9 +359,9 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-        return Scanned(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
+        return ScanResult(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
         """The data set without the records of a third class, in a binary problem."""
         if self.as_service:
             return None

@@ -109,9 +109,6 @@ class ModelBaseline(StoredBaseline):
     def with_earlier(self, states: Sequence[State]) -> ModelBaseline:
         return replace(self, earlier=tuple(state for state in states if isinstance(state, Outcomes)))
 
-    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
-        return replace(self, source=source)
-
     def drop_features(self, excluded: Collection[str]) -> ModelBaseline:
         remaining_constraints = {}
         for member in MEMBERS.values():

@@ -36,7 +36,7 @@ from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
-from spark_model_monitor.statistics.states.outcomes import class_key
+from spark_model_monitor.statistics.states.outcome_plan import class_key
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
@@ -63,10 +63,8 @@ SERVICE_ORDER = (
 
 # Why a metric is not judged, or nobody can tell, and what would help
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
-NO_THRESHOLD = "constraints.json has no threshold for it"
 NO_SUCH_METRIC = "this run has no metric of this name"
 BEYOND_THRESHOLD = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
-NO_ROWS = "the window has no rows in this segment from which it could be judged"
 LONGER_WINDOWS = "take longer windows, with more labels"
 
 UNSEEN_CHECK = "unseen_classes"
@@ -82,18 +80,13 @@ NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 """Metrics absent from the service's published reports, though four of these should list them."""
 
 
-def display_name(metric: str) -> str:
-    """The name of a metric in a violation."""
-    return DISPLAYED.get(metric, metric)
-
-
 def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
     """The text for a metric on the wrong side of its threshold."""
     deviation = ""
     if standard_deviation is not None:
         deviation = f" +/- {format_java_double(standard_deviation)}"
     return (
-        f"Metric {display_name(metric)} with {format_java_double(value)}{deviation} was {operator} "
+        f"Metric {DISPLAYED.get(metric, metric)} with {format_java_double(value)}{deviation} was {operator} "
         f"'{format_java_double(threshold)}'"
     )
 
@@ -213,7 +206,9 @@ def _judge_segment(
     # The window has no row of the segment
     if now is None:
         for name in names:
-            finding = Finding.not_judged(limits[name].threshold, NO_ROWS)
+            finding = Finding.not_judged(
+                limits[name].threshold, "the window has no rows in this segment from which it could be judged"
+            )
             yield finding.result(limits[name].comparison_operator.value, metric=name)
         return
     # The segment's own values and limits, with the design effects of all rows, which are better known
@@ -320,7 +315,7 @@ class _Judge:
             reason = f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
             return finding.unjudged(reason)
         if constraint.threshold is None:
-            return finding.unjudged(NO_THRESHOLD)
+            return finding.unjudged("constraints.json has no threshold for it")
         # Not defined in these rows, such as recall without positive ones
         if measured.value is None:
             if self.as_service:

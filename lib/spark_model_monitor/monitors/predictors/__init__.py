@@ -75,17 +75,17 @@ ModelSource: TypeAlias = Model | Predict | str | PathLike[str]  # also its path,
 
 @dataclass
 class Summing:
-    """A model's function with the model as a sum. found: returns the sum, None if the model isn't one."""
+    """A model's function with the model as a sum. find_sum: returns the sum, None if the model is none."""
 
     predict: Predict
-    found: Callable[[], Sum | None]
+    find_sum: Callable[[], Sum | None]
 
     def __call__(self, frame: pd.DataFrame) -> ArrayLike:
         return self.predict(frame)
 
     @cached_property
     def sum(self) -> Sum | None:
-        return self.found()
+        return self.find_sum()
 
 
 LoadModel = Callable[[Model], Predict]

@@ -154,14 +154,14 @@ def infer_flavour(name: str) -> str:
     """
     if name.startswith(("http://", "https://")):
         return "http"
-    for entry in PREDICTORS.values():
-        if name.lower().endswith(entry.facts["endings"]):
-            return entry.name
+    for loader in PREDICTORS.values():
+        if name.lower().endswith(loader.facts["endings"]):
+            return loader.name
     # `package.module:function`; a path may have a colon, but a slash as well
     module, _, function = name.rpartition(":")
     if module and "/" not in name and function.isidentifier():
         return "callable"
-    endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts["endings"])
+    endings = sorted(ending for loader in PREDICTORS.values() for ending in loader.facts["endings"])
     raise BadConfiguration(
         f"--model is {name!r}, whose flavour is not recognised; write a file that ends in {', '.join(endings)}, an address, "
         f"module:function, or --set model_flavour={'|'.join(sorted(PREDICTORS))}"
@@ -176,13 +176,13 @@ def load_model(model: Model) -> Predict:
     # The content is part of the key: the same path may hold another model in a later run of this process
     key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
     if key not in _loaded:
-        entry = PREDICTORS.get(model.flavour)
+        loader = PREDICTORS.get(model.flavour)
         try:
-            predict = entry(model)
+            predict = loader(model)
         except ImportError as error:
             raise MissingDependency(
                 f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
-                f"{entry.facts['remedy']}"
+                f"{loader.facts['remedy']}"
             ) from error
         # These already say what to do
         except MonitorError:

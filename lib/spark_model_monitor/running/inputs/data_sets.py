@@ -49,7 +49,7 @@ from spark_model_monitor.running.inputs.job_measures import (
 )
 from spark_model_monitor.running.inputs.joined import join_data_sets
 from spark_model_monitor.running.inputs.run_inputs import load_metrics
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 
 log = logging.getLogger(__name__)

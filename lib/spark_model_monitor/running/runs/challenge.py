@@ -64,7 +64,7 @@ from spark_model_monitor.running.merging.sources import containing_hour
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.local_storage import TemporaryFolder

@@ -41,7 +41,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.alarms import group_into_alarms
 from spark_model_monitor.documents.check_results import CheckResult, Hint, locate_without_values
 from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, format_moment, name_of_place
-from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
+from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, ScanRequest, ScanResult, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
@@ -369,7 +369,7 @@ class _Reading:
 
     def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MAX_SCANS
-    ) -> tuple[Scanned, Ledger, Dataset]:
+    ) -> tuple[ScanResult, Ledger, Dataset]:
         """The last scan of a data set, the ledger of its records, and the data set in the form in which it was read then.
 
         scans: how many are left. Raises BadInput or NoData if too few records were accepted.
@@ -421,7 +421,7 @@ def _rare_garbage_collection() -> Iterator[None]:
             gc.set_threshold(*thresholds)
 
 
-def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
+def _describe(monitor: Monitor, scanned: ScanResult, ledger: Ledger, context: RunContext) -> Baseline:
     """The result of a scan as a baseline, with everything computed from it."""
     # An engine's own metrics, such as Deequ's, replace the monitor's
     metrics = scanned.metrics() if scanned.metrics else monitor.metrics(scanned.state)

@@ -22,12 +22,12 @@ from spark_model_monitor.documents.check_results import BudgetLedger, CheckResul
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
-    Around,
     Block,
     Card,
     Cards,
     Headline,
     Hours,
+    NeighbourRuns,
     Page,
     PageSection,
     PageTable,
@@ -96,7 +96,7 @@ def create_run_page(
     hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
-    neighbours: Around = NO_NEIGHBOUR_RUNS,
+    neighbours: NeighbourRuns = NO_NEIGHBOUR_RUNS,
     baseline: BaselineReference | None = None,
 ) -> Page:
     """The page of a run: the monitor's page with context.

@@ -32,11 +32,10 @@ from spark_model_monitor.data.profiling.contingency_scan import (
 )
 from spark_model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch
+from spark_model_monitor.statistics.states.contingency_plan import (
     FALSEHOODS,
     TRUTHS,
-    CellKind,
-    CellMatch,
     ContingencyPlan,
     Interval,
     Scalar,

@@ -37,15 +37,10 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_K
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.data.request_logs.logged_events import LogReader
+from spark_model_monitor.spark.engine.arrow_slices import frame_of_table, split_table
 from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
-from spark_model_monitor.spark.engine.spark_tables import (
-    frame_of_table,
-    make_no_table_error,
-    make_reader,
-    put_in_one_partition,
-    read_table_version,
-    split_table,
-)
+from spark_model_monitor.spark.engine.spark_tables import make_no_table_error, read_table_version
+from spark_model_monitor.spark.engine.table_files import make_reader, put_in_one_partition
 from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, read_lines
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType

@@ -130,8 +130,8 @@ class AttributionsBuilder:
         self._rows += add_by_block(blocks)
         for index, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
             sums = self._sums.reshape(3, -1, BLOCKS)[:, index]  # a view: additions change the whole array
-            for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
-                sums[kind] += add_by_block(blocks, taken)
+            for kind, terms in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
+                sums[kind] += add_by_block(blocks, terms)
             self._sketches[index].update(column)
         self._exact += exact
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from spark_model_monitor.statistics.array_types import Hashes, Integers, create_empty_integers
 from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
-from spark_model_monitor.statistics.states.distinct import sum_counts
 from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
+from spark_model_monitor.statistics.states.hash_samples import sum_counts
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.text_forms import is_like_number
 from spark_model_monitor.value_class import value_class

@@ -201,10 +201,9 @@ class FeatureProfile(State):
             num_numbers = moments.present
         inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
         if self.as_numbers and inferred_type == "String":
+            inferred_type = "Fractional"
             if num_numbers == types.integral:
                 inferred_type = "Integral"
-            else:
-                inferred_type = "Fractional"
         members |= {
             "data_types": types,
             "inferred_type": inferred_type,

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
 from spark_model_monitor.value_class import value_class

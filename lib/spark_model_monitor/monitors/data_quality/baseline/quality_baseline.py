@@ -352,9 +352,6 @@ class QualityBaseline(StoredBaseline):
             excluded = (roles.absent_label,)
         return replace(self.drop_features(excluded), roles=roles)
 
-    def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
-        return replace(self, source=source)
-
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same baseline with the variation among its parts."""
         if variation is None:

@@ -24,7 +24,7 @@ from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
 from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.ages import HOUR, Ages
+from spark_model_monitor.statistics.states.time_counts import HOUR, Ages
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 

@@ -25,7 +25,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
 from spark_model_monitor.statistics.drift.distributions import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, ROWS_OF_A_GROUP, read_values
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, MAX_NOISE_RATIO

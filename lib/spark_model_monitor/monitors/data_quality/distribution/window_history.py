@@ -24,14 +24,11 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
 from spark_model_monitor.statistics.states import Profile, RowRuns
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
-from spark_model_monitor.statistics.verdicts.facts import (
-    find_standstills,
-    measure_standstills,
-)
+from spark_model_monitor.statistics.verdicts.facts import find_standstills, measure_standstills
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,

@@ -38,7 +38,7 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf
-from spark_model_monitor.statistics.states.outcomes import class_key
+from spark_model_monitor.statistics.states.outcome_plan import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
@@ -228,7 +228,7 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
         )
     else:
         reason = "Inputs moved, the model held: a score is worth what it was."
-    reason += f"Flipped labels in less than {format_percent(drift.smallest)} of the rows would not be seen."
+    reason += f" Flipped labels in less than {format_percent(drift.smallest)} of the rows would not be seen."
     if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
         return finding.unsure(reason, LONGER_WINDOWS)
     return finding.but(reason=reason)

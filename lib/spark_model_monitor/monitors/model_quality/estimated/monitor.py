@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
     merge_neighbouring_scores,
 )
 from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL
-from spark_model_monitor.monitors.protocol import Finding, Sample, Scanned, ScanRequest, reject_rules
+from spark_model_monitor.monitors.protocol import Finding, Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.estimated import (
@@ -61,7 +61,8 @@ from spark_model_monitor.statistics.states.estimated import (
     ROWS,
     EstimatedOutcomes,
 )
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, class_key
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -254,7 +255,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             )
         return evidence
 
-    def scan(self, evidence: Evidence, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, evidence: Evidence, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         data = self.read_outcomes(dataset, label=None)
         decoder: Any = data.decoder
@@ -267,10 +268,10 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         if isinstance(evidence, RegressionEvidence):
             assert data.errors is not None  # ensured above
-            return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
+            return ScanResult(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
         assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
-            return Scanned(
+            return ScanResult(
                 EstimatedOutcomes(scanned.outcomes, merge_neighbouring_scores(evidence.scores)), scanned.rows
             )
         if scanned.outcomes.item_count and not scanned.outcomes.class_scores.of_class:
@@ -282,7 +283,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             name: merge_neighbouring_scores(counts)
             for name, counts in zip(evidence.classes, evidence.scores, strict=True)
         }
-        return Scanned(EstimatedOutcomes(scanned.outcomes, of_classes=ClassScores(scores)), scanned.rows)
+        return ScanResult(EstimatedOutcomes(scanned.outcomes, of_classes=ClassScores(scores)), scanned.rows)
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
         predictions = state.predictions
@@ -380,10 +381,9 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     """
     worth = state.of_errors
     window = state.predictions.regression
+    tested_rows = 0.0
     if worth.names:
         tested_rows = float(worth.of(ROWS).sum())
-    else:
-        tested_rows = 0.0
     rows = float(window.rows.sum())
     regression_evidence = RegressionEvidence(window)
     checked = CalibrationCheck()

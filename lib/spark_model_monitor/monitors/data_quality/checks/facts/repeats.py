@@ -25,7 +25,7 @@ from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
-from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE
+from spark_model_monitor.statistics.states.hash_samples import LEVEL_OF_NONE
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
     MAX_BY_NATURE,

@@ -24,10 +24,17 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
 from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import compare_mean_vectors
 from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
-from spark_model_monitor.statistics.states.ages import DAY, HOUR, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.states.time_counts import BEFORE_1970, HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
+from spark_model_monitor.statistics.states.time_counts import (
+    BEFORE_1970,
+    DAY,
+    HOUR,
+    HOURS_OF_DAY,
+    SECONDS_OF_HOUR,
+    Ages,
+    TimeCounts,
+)
 from spark_model_monitor.statistics.states.vectors import VectorMoments
 from spark_model_monitor.statistics.verdicts import hours_of_day
 from spark_model_monitor.statistics.verdicts.between_window_variance import NOISE_LEVEL
