@@ -33,6 +33,18 @@ STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
 )
 
+PARTITION = "partition"
+"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
+
+LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
+
+Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
+
+Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Shared = TypeVar("Shared", covariant=True)
+
 
 @value_class
 class StateRow:
@@ -103,19 +115,6 @@ def add_encoded_states(states: Iterable[State | bytes]) -> State:
     if second is None:
         return first
     return add_states(chain((first, second), decoded))
-
-
-PARTITION = "partition"
-"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
-
-LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
-
-Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
-
-Value = TypeVar("Value")
-Function = TypeVar("Function", bound=Callable[..., Any])
-Shared = TypeVar("Shared", covariant=True)
 
 
 class Broadcast(Protocol[Shared]):

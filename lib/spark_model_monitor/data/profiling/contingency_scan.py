@@ -52,9 +52,11 @@ from spark_model_monitor.value_class import value_class
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
-STANDING_BITS = 3
+
+STANDING_BITS = 3  # for the relation to the values
 COLUMNS_PER_NUMBER = 10  # in 60 bits
 
+# Names of the columns of counted rows; those in braces end with the index of a column of the data
 CODE = "code{}"
 TEXT = "text{}"
 SEGMENT = "segment{}"
@@ -70,6 +72,22 @@ Counted: TypeAlias = Mapping[str, Any]  # a kind of rows, by column name
 
 KINDS = {int(kind): kind for kind in CellKind}
 
+log = logging.getLogger(__name__)
+
+# Texts of numbers as Python's float reads them, without words and underscores
+BLANK = r"[ \t\n\x0b\f\r]*"
+INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
+NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
+NOT_A_NUMBER = ("NaN", "nan")  # how pandas writes missing numbers
+
+MAX_STRAY_SHARE = 0.01
+"""The share of rows up to which cells of another kind than all others don't affect the column's type."""
+
+INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
+
+MAX_ROW_KINDS = 1_000_000
+"""The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
+
 
 def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
     """The counts of all rows. reasons: number of reasons for refusing a row."""
@@ -84,8 +102,8 @@ def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
 
 
 def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
-    """The counts as tables per facet; a column's kind is removed from its key and counted in its facts."""
-    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    """The counts as tables per facet; the kinds of cells are counted in the metadata of their columns instead."""
+    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
     # A cell's key ends with the segments and the block of its rows
     last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
@@ -93,7 +111,7 @@ def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) ->
         last_columns.append(BLOCK)
     for row in counted_rows:
         # The valued columns are the facets, then the label, then the prediction
-        keys = [fact.add_row(row) for fact in facts]
+        keys = [builder.add_row(row) for builder in builders]
         label = keys[len(plan.facets)]
         prediction = None
         if plan.prediction:
@@ -103,11 +121,11 @@ def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) ->
         for table, key in zip(tables, keys, strict=False):
             cell = (key, label, prediction, row.get(GROUP), *last_keys)
             table[cell] += row[ROWS]
-    return Contingency(tuple(map(dict, tables)), tuple(fact.build_metadata() for fact in facts), plan.text)
+    return Contingency(tuple(map(dict, tables)), tuple(builder.build_metadata() for builder in builders), plan.text)
 
 
 class _ColumnMetadataBuilder:
-    """Computes the facts of one column from the counted rows."""
+    """Computes the metadata of one column from the counted rows."""
 
     def __init__(self, column: ValuedColumn, index: int) -> None:
         self._column = column
@@ -130,14 +148,14 @@ class _ColumnMetadataBuilder:
         return text
 
     def add_row(self, row: Counted) -> Key:
-        """The row's key in this column; also adds its facts."""
+        """The row's key in this column; also adds the cell to the metadata."""
         # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
         kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
         self._kinds[kind] += row[ROWS]
         minimum = row.get(self._minimum)
         if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
             self._extremes += [minimum, row[self._maximum]]
-        # A key of its own, so that rows without a facet can be left out
+        # None is no column's key otherwise, so that rows without a facet can be left out
         if kind is CellKind.MISSING:
             return None
         key = self.key(row)
@@ -159,17 +177,15 @@ class _ColumnMetadataBuilder:
         return ColumnMetadata(dict(self._kinds), *extremes, distinct, counted)
 
 
-BLANK = r"[ \t\n\x0b\f\r]*"
-INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
-NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
-NOT_A_NUMBER = ("NaN", "nan")
-
-
 @value_class(slots=False)
 class TypedCells:
     """A column's cells, as `TypedColumn` for Spark's columns.
 
-    kind: each cell's `CellKind`. number: None without numbers; has_number: flags of numbers. source: of the texts.
+    kind: the `CellKind` of each cell.
+    number: the number of each cell; None for a column without numbers.
+    has_number: flags of the cells that are numbers.
+    source: the cells from which the texts are made.
+    declared: the kind by the column's type; None for texts that may look like other kinds.
     """
 
     kind: Integers
@@ -247,7 +263,12 @@ def assign_blocks(names: pa.StringArray) -> pa.Array:
 
 @value_class
 class CountTask:
-    """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
+    """Counts the rows of a partition by kind.
+
+    names: the names of the features.
+    reason: the column with the reasons for refusing rows, if any.
+    cells: the column with the number of cells of records, if any.
+    """
 
     plan: ContingencyPlan
     names: tuple[str, ...]
@@ -275,8 +296,8 @@ class CountTask:
         # The codes of several columns in one number: fewer columns to group by
         columns: dict[str, pa.Array] = {}
         for start in range(0, len(codes), COLUMNS_PER_NUMBER):
-            part = codes[start : start + COLUMNS_PER_NUMBER]
-            packed = sum(code << (COLUMN_BITS * index) for index, code in enumerate(part))
+            packed_codes = enumerate(codes[start : start + COLUMNS_PER_NUMBER])
+            packed = sum(code << (COLUMN_BITS * index) for index, code in packed_codes)
             columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(packed)
         # Columns without configured values have their texts as keys
         for index, column in enumerate(plan.valued):
@@ -326,17 +347,11 @@ def sum_rows(rows: pa.Table) -> pa.Table:
     return sums.select(columns).rename_columns([*keys, *aggregated])
 
 
-STRAY_SHARE = 0.01
-"""The share of rows up to which cells of another kind than all others don't affect the column's type."""
-
-INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
-
-
-def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
+def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[CellKind]:
     """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
     integers. Texts that may be separate groups don't count."""
-    counts = facts.kinds
-    rows = facts.present + facts.missing
+    counts = metadata.kinds
+    rows = metadata.present + metadata.missing
     present_kinds = {kind for kind, count in counts.items() if count}
     may_stay = {CellKind.MISSING}
     for common_kinds in (
@@ -345,7 +360,7 @@ def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKi
         {CellKind.BOOLEAN},
         {CellKind.INTEGRAL, CellKind.FRACTIONAL},
     ):
-        if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - STRAY_SHARE) * rows:
+        if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - MAX_STRAY_SHARE) * rows:
             # A missing cell makes a column of integers one of fractions
             if common_kinds & {*INTEGER_KINDS} and len(common_kinds) == 1:
                 may_stay = may_stay - {CellKind.MISSING}
@@ -357,7 +372,7 @@ def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKi
 
 @value_class
 class StrayTask:
-    """Refuses records with a stray cell. strays: stray kinds by column."""
+    """Refuses records with a stray cell. count: reads the cells. strays: the stray kinds by column."""
 
     count: CountTask
     strays: Mapping[str, frozenset[CellKind]]
@@ -376,8 +391,8 @@ def reject_strays(
 ) -> Partitions | None:
     """The rows, with records that have a stray cell refused; None if no record has. rows: with their lines, if any."""
     strays: dict[str, frozenset[CellKind]] = {}
-    for column, facts in zip(plan.valued, state.facts, strict=True):
-        if column.name in names and column.taken_as is None and (kinds := find_strays(column, facts)):
+    for column, metadata in zip(plan.valued, state.facts, strict=True):
+        if column.name in names and column.taken_as is None and (kinds := find_strays(column, metadata)):
             strays[column.name] = strays.get(column.name, frozenset()) | kinds
     if not strays:
         return None
@@ -461,12 +476,6 @@ def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
     return np.asarray(pc.is_in(texts, pa.array(listed, pa.string())))
 
 
-log = logging.getLogger(__name__)
-
-MAX_CELLS = 1_000_000
-"""The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
-
-
 def count_rows(
     rows: Partitions,
     names: Sequence[str],
@@ -484,8 +493,8 @@ def count_rows(
     """
     started = time.monotonic()
     # One more than allowed, so that an engine can stop there and we still see that there are too many
-    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_CELLS + 1)
-    if len(counted) > MAX_CELLS:
+    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
+    if len(counted) > MAX_ROW_KINDS:
         raise BadInput(_describe_excess(plan))
     account = build_row_counts(counted, reasons)
     accepted = [row for row in counted if row[REFUSED] == 0]
@@ -517,17 +526,17 @@ def select_first_runs(
     # The first rows by kind
     first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
     # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
-    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
         *(number_keys(table, FACET) for table in state.tables),
         *(number_keys(state.tables[0], position) for position in (LABEL, PREDICTION)),
     ]
     numbers = (
         np.array(
-            [positions_of_keys.get(column_facts.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
+            [positions_of_keys.get(builder.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
             np.float64,
         )
-        for column_facts, positions_of_keys in zip(facts, positions, strict=False)
+        for builder, positions_of_keys in zip(builders, positions, strict=False)
     )
     return tuple(map(build_first_runs, numbers))
 
@@ -555,6 +564,6 @@ def _describe_excess(plan: ContingencyPlan) -> str:
     if plan.group_column is not None:
         groups = f"; with --group-column there are up to {BLOCKS} times as many"
     return (
-        f"there are more than {MAX_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
         f"different values: bin them first, or name the facet's values{groups}"
     )

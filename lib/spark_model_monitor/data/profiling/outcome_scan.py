@@ -21,7 +21,8 @@ from spark_model_monitor.data.engine.engine_protocol import (
 )
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
-from spark_model_monitor.data.profiling.segment_scan import Cut, Segments
+from spark_model_monitor.data.profiling.segment_cuts import Cut
+from spark_model_monitor.data.profiling.segment_scan import Segments
 from spark_model_monitor.errors import ScriptFailed
 from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 
 OutcomeMetric = Callable[[Any], Any]
 """A user's metric: takes a pandas frame of outcomes (label, prediction, probability), returns one value for each."""
+
+log = logging.getLogger(__name__)
+
+PARTITIONS_ON_THE_DRIVER = 200
+"""The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
 
 
 @value_class
@@ -59,7 +65,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
     """
     # The first block says which partition this is, so builders wait for it
     builder: OutcomeBuilder | None = None
-    cut_columns = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
+    cut_columns = sorted({f"{VALUE}{column.position}" for cut in task.cuts for column in cut.columns})
     by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
     first_kinds: list[Doubles] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
@@ -90,7 +96,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
     # Segments by name, sorted, so that the state's bytes don't depend on which came first
     segments_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
     for (cut_index, number), segment_builder in by_segment.items():
-        segments_by_cut[task.cuts[cut_index].name][segments.labels(cut_index)[number]] = segment_builder.state()
+        segments_by_cut[task.cuts[cut_index].name][segments.list_labels(cut_index)[number]] = segment_builder.state()
     by_cut = {cut: dict(sorted(segments_by_cut[cut].items())) for cut in sorted(segments_by_cut)}
     state = replace(builder.state(), segments=by_cut)
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
@@ -110,7 +116,7 @@ def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Seque
 
 def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
     """A plan for the columns that cut the rows, which are texts."""
-    positions = sorted({part.position for cut in cuts for part in cut.parts})
+    positions = sorted({column.position for cut in cuts for column in cut.columns})
     columns = tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions)
     return ScanPlan(columns, 0, cuts=cuts)
 
@@ -188,12 +194,6 @@ def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric]
     return np.column_stack(columns_of_values)
 
 
-log = logging.getLogger(__name__)
-
-PARTITIONS_ON_THE_DRIVER = 200
-"""The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
-
-
 @value_class
 class OutcomeScan:
     """The result of one pass: the kept outcomes, the counts of all rows, and runs of the first rows."""
@@ -213,12 +213,9 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
     partials = raw.numbered().states(partial(compute_outcome_states, task))
     sums = add_states_by_key(partials.rows(adders=0 if are_few else 1))  # small: two per partition
-    states = {kind: state for (_, kind), state in sums.items()}
+    states: dict[str, Any] = {kind: state for (_, kind), state in sums.items()}
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
-    assert isinstance(outcomes, Outcomes)  # executors send this kind
     runs = states.get(RowRuns.KIND, RowRuns())
-    assert isinstance(rows, RowCounts)
-    assert isinstance(runs, RowRuns)
     log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
     return OutcomeScan(outcomes, rows, runs)

@@ -40,6 +40,21 @@ from spark_model_monitor.value_class import value_class
 
 Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
+PIECE_BYTES = 8 * 2**20  # of a text, read at once
+PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
+
+MIN_PROBED_BYTES = 64 * PROBE_BYTES
+"""A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
+
+MAX_DEFLATE_RATIO = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
+GZIP_MAGIC = b"\x1f\x8b\x08"  # the first bytes of each member of a gzip, of which a file may have several
+
+MAX_COMPRESSED_LINE_BYTES = 2**31 - 1
+"""Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
+Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
+
+SEARCH_THREADS = 8  # which wait for the storage most of the time
+
 
 @value_class
 class CsvLines:
@@ -127,22 +142,6 @@ class CsvLines:
         return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
 
 
-PIECE_BYTES = 8 * 2**20
-PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
-
-PROBED_AT_LEAST = 64 * PROBE_BYTES
-"""A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
-
-DEFLATED_AT_MOST = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
-MEMBER_BEGINNING = b"\x1f\x8b\x08"  # begins each member of a gzip, of which a file may have several
-
-MAX_COMPRESSED = 2**31 - 1
-"""Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
-Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
-
-THREADS = 8
-
-
 def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
     """The lines that exceed the session's limit, by path and offset. Starts no Spark job.
 
@@ -155,7 +154,7 @@ def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLi
         return ()
     # A search reads files from their storage and waits for it, so several at once
     search = partial(_find_long_lines_of_file, engine, max_line_bytes)
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
+    with ThreadPoolExecutor(min(SEARCH_THREADS, os.cpu_count() or 1, len(candidates))) as threads:
         return tuple(
             sorted(line for long_lines_of_file in threads.map(search, candidates) for line in long_lines_of_file)
         )
@@ -169,7 +168,7 @@ def find_listed_long_lines(engine: Engine, listing: Listing) -> tuple[LongLine, 
 def _may_have_long_line(file: StoredFile, max_line_bytes: int) -> bool:
     """Whether a file is large enough to contain a line that is too long."""
     if file.path.endswith(".gz"):
-        return file.size_bytes * DEFLATED_AT_MOST > max_line_bytes
+        return file.size_bytes * MAX_DEFLATE_RATIO > max_line_bytes
     return file.is_compressed or file.size_bytes > max_line_bytes
 
 
@@ -177,7 +176,7 @@ def _find_long_lines_of_file(engine: Engine, max_line_bytes: int, file: StoredFi
     storage = engine.storage(file.path)
     if (
         not file.is_compressed
-        and max_line_bytes >= PROBED_AT_LEAST
+        and max_line_bytes >= MIN_PROBED_BYTES
         and not _may_have_line_across(storage, max_line_bytes, file)
     ):
         return []
@@ -189,7 +188,7 @@ def _find_long_lines_of_file(engine: Engine, max_line_bytes: int, file: StoredFi
         for long_line in measure_long_lines(read_text_pieces(storage, file, max_line_bytes), max_line_bytes)
     ]
     for line in too_long:
-        if file.is_compressed and line.size_bytes > MAX_COMPRESSED:
+        if file.is_compressed and line.size_bytes > MAX_COMPRESSED_LINE_BYTES:
             raise BadInput(
                 f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
                 "over that has more than 2 GiB; take the file away, or decompress it"
@@ -270,11 +269,11 @@ def _is_short(storage: Storage, file: StoredFile, max_line_bytes: int) -> bool:
 
     The trailer has 32 bits; a size below that of the file is not a trailer but data behind the member.
     """
-    if file.size_bytes * DEFLATED_AT_MOST >= 2**32:
+    if file.size_bytes * MAX_DEFLATE_RATIO >= 2**32:
         return False
     content = storage.read(file.path)
     text_bytes = int.from_bytes(content[-4:], "little")
-    return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= max_line_bytes
+    return content.find(GZIP_MAGIC, 1) < 0 and file.size_bytes <= text_bytes <= max_line_bytes
 
 
 def read_text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> Iterator[bytes]:
