@@ -46,9 +46,15 @@ PARTITIONS_ON_THE_DRIVER = 200
 
 @value_class
 class OutcomeTask:
-    """Computes the states of a partition. decoder: makes outcomes from a raw block. reasons: number of reasons for
-    refusing a record. metrics: the user's own, by name, in the order of `plan.values`. cuts: cuts of the rows into
-    segments, by columns named as in a scan of features. group: such a column, which names groups of rows."""
+    """Computes the states of a partition.
+
+    plan: the states of outcomes to compute.
+    decoder: makes outcomes from a raw block.
+    reasons: the number of reasons for refusing a record.
+    metrics: the user's own, by name, in the order of `plan.values`.
+    cuts: the cuts of the rows into segments, by columns named as in a scan of features.
+    group: such a column, which names groups of rows; None without groups.
+    """
 
     plan: OutcomePlan
     decoder: Callable[[pa.RecordBatch], OutcomeRows]

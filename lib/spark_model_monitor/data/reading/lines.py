@@ -60,9 +60,12 @@ SEARCH_THREADS = 8  # which wait for the storage most of the time
 class CsvLines:
     """The decoder of CSV files.
 
-    names: the feature names, one for each cell. header: whether lines that repeat the names are refused.
-    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`. separator_line: the line in
-    which Excel names the separator; None if there is none. missing_values: texts that stand for a missing value.
+    names: the names of the features, one for each cell.
+    header: whether lines that repeat the names are refused.
+    escape: the character before a quote within quotes.
+    separator, decimal: as in `CsvFormat`.
+    separator_line: the line in which Excel names the separator; None if there is none.
+    missing_values: texts that stand for a missing value.
     """
 
     names: tuple[str, ...]
@@ -84,9 +87,9 @@ class CsvLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """One row for each line."""
         lines = batch.column(LINE)
-        return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
+        return DecodedRows.by_parts([(0, len(lines))], lambda chunk: self._decode_chunk(lines[chunk]), self.features)
 
-    def _rows(self, lines: pa.StringArray) -> DecodedRows:
+    def _decode_chunk(self, lines: pa.StringArray) -> DecodedRows:
         is_text = find_utf_8(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
@@ -99,19 +102,17 @@ class CsvLines:
     def _find_reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: CsvCells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
-            # the first half of a cell with a line break would be read as a whole cell
-            for number, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
+            # The first half of a cell with a line break would be read as a whole cell
+            for row, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
                 if line.count('"') % 2:
-                    reasons[number] = Refusal.UNFINISHED_QUOTE
+                    reasons[row] = Refusal.UNFINISHED_QUOTE
         if is_text is not None:
             reasons[~is_text] = Refusal.NOT_UTF_8
         # Rows of names, of this file's header or another's; a row that is refused already keeps its reason
         if self.header:
-            for number in self._find_rows_of_names(cells):
-                if not reasons[number]:
-                    reasons[number] = self._judge_row_of_names(
-                        [column[number].as_py() or "" for column in cells.columns]
-                    )
+            for row in self._find_rows_of_names(cells):
+                if not reasons[row]:
+                    reasons[row] = self._judge_row_of_names([column[row].as_py() or "" for column in cells.columns])
         if self.separator_line is not None:
             is_separator_line = np.asarray(pc.equal(lines, self.separator_line))
             reasons[is_separator_line] = Refusal.SEPARATOR_LINE
@@ -201,28 +202,30 @@ def measure_long_lines(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator
 
     pieces: the text in pieces, each at most one byte longer than `max_line_bytes`.
     """
-    offset = begun = 0
-    number = 1
+    offset = line_start = 0
+    line_number = 1
     after_return = False
     for piece in pieces:
         # A piece may begin with a byte order mark, or within the end of a line
-        first = 0
+        text_start = 0
         if not offset and piece.startswith(BYTE_ORDER_MARK):
-            first = begun = len(BYTE_ORDER_MARK)
+            text_start = line_start = len(BYTE_ORDER_MARK)
         elif after_return and piece.startswith(b"\n"):  # the rest of the previous line end
-            first = 1
-            begun = offset + 1
-        end = _find_first_end(piece, first)
+            text_start = 1
+            line_start = offset + 1
+        end = _find_first_end(piece, text_start)
         # Within the piece no line can be too long: a piece has as many bytes as a line may have
         if end >= 0:
-            if offset + end - begun > max_line_bytes:
-                yield number, begun, offset + end - begun
-            number += piece.count(b"\n", first) + piece.count(b"\r", first) - piece.count(b"\r\n", first)
-            begun = offset + max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+            if offset + end - line_start > max_line_bytes:
+                yield line_number, line_start, offset + end - line_start
+            line_number += (
+                piece.count(b"\n", text_start) + piece.count(b"\r", text_start) - piece.count(b"\r\n", text_start)
+            )
+            line_start = offset + max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
         after_return = piece.endswith(b"\r")
         offset += len(piece)
-    if offset - begun > max_line_bytes:
-        yield number, begun, offset - begun
+    if offset - line_start > max_line_bytes:
+        yield line_number, line_start, offset - line_start
 
 
 def _find_first_end(piece: bytes, start: int = 0) -> int:

@@ -235,7 +235,12 @@ def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Itera
 
 @value_class
 class JsonRecord:
-    """An element of a JSON array. text: of it alone. reason: why it is refused, without a value; 0 if it isn't."""
+    """An element of a JSON array.
+
+    text: of the element alone.
+    value: what the text stands for; None if the record is refused.
+    reason: why the record is refused; 0 if it isn't.
+    """
 
     text: str
     value: JsonValue = None

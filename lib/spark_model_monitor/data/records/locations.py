@@ -42,7 +42,8 @@ _NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b
 class FilesByKey:
     """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
 
-    keys: sorted, shape (files,). paths: shape (files + 1,); the last one, for unknown keys, is empty.
+    keys: sorted, shape (files,).
+    paths: shape (files + 1,); the last one, for unknown keys, is empty.
     """
 
     keys: NDArray[np.int64]

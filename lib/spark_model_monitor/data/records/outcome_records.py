@@ -364,8 +364,11 @@ def decode_blocks(
 class LabelledRecords:
     """The decoder of captured and merged records.
 
-    reading: must have features and their number. files: the lines' files. threshold: without predictions, a probability
-    above it predicts 1. documents: whether the lines are JSON documents, one per line or per file.
+    reading: must have features and their number.
+    files: the lines' files.
+    threshold: without predictions, a probability above it predicts 1.
+    documents: whether the lines are JSON documents, one per line or per file.
+    chunk_bytes: the bytes of lines that are decoded at once.
     """
 
     reading: OutcomeReading
