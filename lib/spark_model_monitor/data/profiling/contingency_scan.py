@@ -89,176 +89,57 @@ MAX_ROW_KINDS = 1_000_000
 """The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
 
 
-def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
-    """The counts of all rows. reasons: number of reasons for refusing a row."""
-    refused: Counter[int] = Counter()
-    widths: Counter[int] = Counter()
-    for row in counted:
-        refused[row[REFUSED]] += row[ROWS]
-        if row[WIDTH] > 0:
-            widths[row[WIDTH]] += row[ROWS]
-    accepted, *rejected = (refused[reason] for reason in range(reasons + 1))
-    return RowCounts(accepted, tuple(rejected), (), tuple(sorted(widths.items())))
+def count_rows(
+    rows: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    *,
+    reason: str | None = None,
+    reasons: int = 0,
+    cells: str | None = None,
+) -> tuple[Contingency, RowCounts]:
+    """The rows by kind, and their counts. One Spark job.
 
+    names: names of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
 
-def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
-    """The counts as tables per facet; the kinds of cells are counted in the metadata of their columns instead."""
-    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
-    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
-    # A cell's key ends with the segments and the block of its rows
-    last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
-    if plan.group_column is not None:
-        last_columns.append(BLOCK)
-    for row in counted_rows:
-        # The valued columns are the facets, then the label, then the prediction
-        keys = [builder.add_row(row) for builder in builders]
-        label = keys[len(plan.facets)]
-        prediction = None
-        if plan.prediction:
-            prediction = keys[len(plan.facets) + 1]
-        last_keys = [row[name] for name in last_columns]
-        # Each facet has a table of its own: rows count once in each
-        for table, key in zip(tables, keys, strict=False):
-            cell = (key, label, prediction, row.get(GROUP), *last_keys)
-            table[cell] += row[ROWS]
-    return Contingency(tuple(map(dict, tables)), tuple(builder.build_metadata() for builder in builders), plan.text)
-
-
-class _ColumnMetadataBuilder:
-    """Computes the metadata of one column from the counted rows."""
-
-    def __init__(self, column: ValuedColumn, index: int) -> None:
-        self._column = column
-        # Several columns are packed into one number
-        number, bits = divmod(index, COLUMNS_PER_NUMBER)
-        self._shift = bits * COLUMN_BITS
-        self._code = CODE.format(number)
-        self._text = TEXT.format(index)
-        self._minimum = MINIMUM.format(index)
-        self._maximum = MAXIMUM.format(index)
-        self._kinds: Counter[CellKind] = Counter()
-        self._extremes: list[float] = []
-        self._texts: set[str] = set()
-
-    def key(self, row: Counted) -> Key:
-        """The row's key in this column; with configured values 0 for a missing cell."""
-        if self._column.values:
-            return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
-        text: str | None = row[self._text]
-        return text
-
-    def add_row(self, row: Counted) -> Key:
-        """The row's key in this column; also adds the cell to the metadata."""
-        # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
-        kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
-        self._kinds[kind] += row[ROWS]
-        minimum = row.get(self._minimum)
-        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
-            self._extremes += [minimum, row[self._maximum]]
-        # None is no column's key otherwise, so that rows without a facet can be left out
-        if kind is CellKind.MISSING:
-            return None
-        key = self.key(row)
-        if isinstance(key, str):
-            self._texts.add(key)
-        return key
-
-    def build_metadata(self) -> ColumnMetadata:
-        # Extremes are doubles; those of whole numbers are written without a fraction
-        is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
-        numbers = [int(number) if is_integral else float(number) for number in self._extremes]
-        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
-        # Texts of a column with configured values aren't counted
-        counted = None
-        distinct = min(present, 1)
-        if not self._column.values:
-            counted = distinct = len(self._texts)
-        extremes = (min(numbers, default=None), max(numbers, default=None))
-        return ColumnMetadata(dict(self._kinds), *extremes, distinct, counted)
-
-
-@value_class(slots=False)
-class TypedCells:
-    """A column's cells, as `TypedColumn` for Spark's columns.
-
-    kind: the `CellKind` of each cell.
-    number: the number of each cell; None for a column without numbers.
-    has_number: flags of the cells that are numbers.
-    source: the cells from which the texts are made.
-    declared: the kind by the column's type; None for texts that may look like other kinds.
+    Raises BadInput if there are too many kinds of rows.
     """
-
-    kind: Integers
-    number: Doubles | Integers | None
-    has_number: Flags
-    source: pa.Array
-    declared: CellKind | None
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    @cached_property
-    def text(self) -> pa.StringArray:
-        """The cells as texts; null if missing."""
-        return format_texts(self.source)
-
-    @property
-    def may_be_text(self) -> bool:
-        return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
+    started = time.monotonic()
+    # One more than allowed, so that an engine can stop there and we still see that there are too many
+    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
+    if len(counted) > MAX_ROW_KINDS:
+        raise BadInput(_describe_excess(plan))
+    account = build_row_counts(counted, reasons)
+    accepted = [row for row in counted if row[REFUSED] == 0]
+    state = build_contingency(accepted, plan)
+    log.info(
+        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - started
+    )
+    return state, account
 
 
-def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> TypedCells:
-    """The cells with the column's type or, for untyped texts, with the kinds that they look like."""
-    if is_number(values.type):
-        decimal = pa.types.is_decimal(values.type)
-        integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
-        numbers = convert_decimals(replace_nan(values))
-        # An integral decimal is written 7, its double 7.0
-        source = values if integral else numbers
-        return _build_number_cells(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
-    if pa.types.is_boolean(values.type):
-        return _build_number_cells(values.cast(pa.int64()), pc.if_else(values, "True", "False"), CellKind.BOOLEAN)
-    if pa.types.is_string(values.type) and (untyped_texts or may_be_integers):
-        return _parse_text_cells(values, untyped=untyped_texts)
-    return _build_other_cells(values, CellKind.TEXT if pa.types.is_string(values.type) else CellKind.OTHER)
+def count_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
+) -> list[Counted]:
+    """Each kind of rows with the number of rows. limit: number of kinds at which an engine may stop."""
+    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
+    if not parts:
+        return []
+    kinds: list[Counted] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
+    return kinds
 
 
-def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
-    """The key of each cell: its relation to the configured values, or its text if there are none."""
-    if not column.values:
-        # Each fraction would be a key of its own, in a column that isn't used by value
-        if cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL:
-            return pa.nulls(len(cells), pa.string())
-        return cells.text
-    # A sum of flags: a cell can equal a value as text and as number
-    standing = np.zeros(len(cells), np.int64)
-    if cells.may_be_text:
-        standing += Standing.SAME_TEXT * _match_texts(cells.text, column.texts)
-    if cells.number is not None:
-        standing += Standing.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
-        if column.threshold is not None:
-            standing += Standing.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
-    return pa.array(standing)
-
-
-def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
-    """The index of each cell's first segment, one past the last for cells in none; by value, the cell's text."""
-    if not segmentation.segments:
-        return cells.text
-    segment_index = np.full(len(cells), len(segmentation.segments))
-    # In reverse, so that the first of overlapping segments wins
-    for number in reversed(range(len(segmentation.segments))):
-        for member in segmentation.segments[number]:
-            segment_index[_is_within(cells, member)] = number
-    return pa.array(segment_index)
-
-
-def assign_blocks(names: pa.StringArray) -> pa.Array:
-    """The block of each row by the name of its group; null without a group. Source: B5.4."""
-    has_name = ~are_missing(names)
-    blocks = np.zeros(len(names), np.int64)
-    blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
-    return pa.array(blocks, mask=~has_name)
+def _describe_excess(plan: ContingencyPlan) -> str:
+    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
+    if plan.group is not None:
+        listed.append(f"group_variable {plan.group!r}")
+    groups = ""
+    if plan.group_column is not None:
+        groups = f"; with --group-column there are up to {BLOCKS} times as many"
+    return (
+        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        f"different values: bin them first, or name the facet's values{groups}"
+    )
 
 
 @value_class
@@ -347,6 +228,294 @@ def sum_rows(rows: pa.Table) -> pa.Table:
     return sums.select(columns).rename_columns([*keys, *aggregated])
 
 
+@value_class(slots=False)
+class TypedCells:
+    """A column's cells, as `TypedColumn` for Spark's columns.
+
+    kind: the `CellKind` of each cell.
+    number: the number of each cell; None for a column without numbers.
+    has_number: flags of the cells that are numbers.
+    source: the cells from which the texts are made.
+    declared: the kind by the column's type; None for texts that may look like other kinds.
+    """
+
+    kind: Integers
+    number: Doubles | Integers | None
+    has_number: Flags
+    source: pa.Array
+    declared: CellKind | None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @cached_property
+    def text(self) -> pa.StringArray:
+        """The cells as texts; null if missing."""
+        return format_texts(self.source)
+
+    @property
+    def may_be_text(self) -> bool:
+        return self.declared in (None, CellKind.TEXT, CellKind.OTHER)
+
+
+def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bool = True) -> TypedCells:
+    """The cells with the column's type or, for untyped texts, with the kinds that they look like."""
+    if is_number(values.type):
+        decimal = pa.types.is_decimal(values.type)
+        integral = pa.types.is_integer(values.type) or (decimal and values.type.scale == 0)
+        numbers = convert_decimals(replace_nan(values))
+        # An integral decimal is written 7, its double 7.0
+        source = values if integral else numbers
+        return _build_number_cells(numbers, source, CellKind.INTEGRAL if integral else CellKind.FRACTIONAL)
+    if pa.types.is_boolean(values.type):
+        return _build_number_cells(values.cast(pa.int64()), pc.if_else(values, "True", "False"), CellKind.BOOLEAN)
+    if pa.types.is_string(values.type) and (untyped_texts or may_be_integers):
+        return _parse_text_cells(values, untyped=untyped_texts)
+    return _build_other_cells(values, CellKind.TEXT if pa.types.is_string(values.type) else CellKind.OTHER)
+
+
+def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
+    present = ~are_missing(values)
+    wide = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
+    numbers = pc.fill_null(wide, 0).to_numpy(zero_copy_only=False)
+    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
+
+
+def _build_other_cells(texts: pa.StringArray, kind: CellKind) -> TypedCells:
+    present = ~are_missing(texts)
+    nowhere = np.zeros(len(texts), bool)
+    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), None, nowhere, texts, kind)
+
+
+def _parse_text_cells(texts: pa.StringArray, *, untyped: bool) -> TypedCells:
+    """The cells of texts; examines each distinct text once."""
+    # pandas writes missing numbers as NaN
+    if untyped:
+        texts = pc.if_else(pc.is_in(texts, pa.array(NOT_A_NUMBER)), None, texts)
+    encoded = texts.dictionary_encode()
+    kinds_and_numbers = [_parse_text(text, untyped=untyped) for text in encoded.dictionary.to_pylist()]
+    # The last entry is for missing cells
+    kinds = np.array([*(int(kind) for kind, _ in kinds_and_numbers), int(CellKind.MISSING)], np.int64)
+    numbers = np.array([*(np.nan if number is None else number for _, number in kinds_and_numbers), np.nan], np.float64)
+    codes = pc.fill_null(encoded.indices, len(kinds_and_numbers)).to_numpy(zero_copy_only=False)
+    has_number = ~np.isnan(numbers[codes])
+    return TypedCells(
+        kinds[codes], np.nan_to_num(numbers[codes], posinf=np.inf, neginf=-np.inf), has_number, texts, None
+    )
+
+
+def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
+    if NUMBER.fullmatch(text) and np.isfinite(float(text)):
+        is_integer = INTEGER.fullmatch(text) is not None
+        if untyped:
+            return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
+        if is_integer:
+            return (CellKind.INTEGER_TEXT, float(text))
+        return (CellKind.TEXT, None)
+    if not untyped:
+        return CellKind.TEXT, None
+    if text in TRUTHS or text in FALSEHOODS:
+        return CellKind.BOOLEAN, float(text in TRUTHS)
+    return CellKind.TEXT, None
+
+
+def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
+    """The key of each cell: its relation to the configured values, or its text if there are none."""
+    if not column.values:
+        # Each fraction would be a key of its own, in a column that isn't used by value
+        if cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL:
+            return pa.nulls(len(cells), pa.string())
+        return cells.text
+    # A sum of flags: a cell can equal a value as text and as number
+    standing = np.zeros(len(cells), np.int64)
+    if cells.may_be_text:
+        standing += Standing.SAME_TEXT * _match_texts(cells.text, column.texts)
+    if cells.number is not None:
+        standing += Standing.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
+        if column.threshold is not None:
+            standing += Standing.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
+    return pa.array(standing)
+
+
+def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
+    assert cells.number is not None
+    truths = np.isin(cells.number, [float(truth) for truth in column.truths])
+    numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
+    # `true` is no 1: a boolean equals configured booleans only
+    boolean = cells.kind == CellKind.BOOLEAN
+    return np.asarray((boolean & truths) | (~boolean & numbers))
+
+
+def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
+    """The index of each cell's first segment, one past the last for cells in none; by value, the cell's text."""
+    if not segmentation.segments:
+        return cells.text
+    segment_index = np.full(len(cells), len(segmentation.segments))
+    # In reverse, so that the first of overlapping segments wins
+    for number in reversed(range(len(segmentation.segments))):
+        for member in segmentation.segments[number]:
+            segment_index[_is_within(cells, member)] = number
+    return pa.array(segment_index)
+
+
+def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
+    if isinstance(member, Interval):
+        if cells.number is None:
+            return np.zeros(len(cells), bool)
+        above = cells.number > member.low
+        if member.with_low:
+            above = cells.number >= member.low
+        below = cells.number < member.high
+        if member.with_high:
+            below = cells.number <= member.high
+        return above & below & cells.has_number
+    same = _match_texts(cells.text, [str(member)])
+    number = parse_number(member)
+    if number is not None and cells.number is not None:
+        same = same | ((cells.number == number) & cells.has_number)
+    return same
+
+
+def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
+    return np.asarray(pc.is_in(texts, pa.array(listed, pa.string())))
+
+
+def assign_blocks(names: pa.StringArray) -> pa.Array:
+    """The block of each row by the name of its group; null without a group. Source: B5.4."""
+    has_name = ~are_missing(names)
+    blocks = np.zeros(len(names), np.int64)
+    blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
+    return pa.array(blocks, mask=~has_name)
+
+
+def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
+    """The counts of all rows. reasons: number of reasons for refusing a row."""
+    refused: Counter[int] = Counter()
+    widths: Counter[int] = Counter()
+    for row in counted:
+        refused[row[REFUSED]] += row[ROWS]
+        if row[WIDTH] > 0:
+            widths[row[WIDTH]] += row[ROWS]
+    accepted, *rejected = (refused[reason] for reason in range(reasons + 1))
+    return RowCounts(accepted, tuple(rejected), (), tuple(sorted(widths.items())))
+
+
+def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
+    """The counts as tables per facet; the kinds of cells are counted in the metadata of their columns instead."""
+    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
+    # A cell's key ends with the segments and the block of its rows
+    last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
+    if plan.group_column is not None:
+        last_columns.append(BLOCK)
+    for row in counted_rows:
+        # The valued columns are the facets, then the label, then the prediction
+        keys = [builder.add_row(row) for builder in builders]
+        label = keys[len(plan.facets)]
+        prediction = None
+        if plan.prediction:
+            prediction = keys[len(plan.facets) + 1]
+        last_keys = [row[name] for name in last_columns]
+        # Each facet has a table of its own: rows count once in each
+        for table, key in zip(tables, keys, strict=False):
+            cell = (key, label, prediction, row.get(GROUP), *last_keys)
+            table[cell] += row[ROWS]
+    return Contingency(tuple(map(dict, tables)), tuple(builder.build_metadata() for builder in builders), plan.text)
+
+
+class _ColumnMetadataBuilder:
+    """Computes the metadata of one column from the counted rows."""
+
+    def __init__(self, column: ValuedColumn, index: int) -> None:
+        self._column = column
+        # Several columns are packed into one number
+        number, bits = divmod(index, COLUMNS_PER_NUMBER)
+        self._shift = bits * COLUMN_BITS
+        self._code = CODE.format(number)
+        self._text = TEXT.format(index)
+        self._minimum = MINIMUM.format(index)
+        self._maximum = MAXIMUM.format(index)
+        self._kinds: Counter[CellKind] = Counter()
+        self._extremes: list[float] = []
+        self._texts: set[str] = set()
+
+    def key(self, row: Counted) -> Key:
+        """The row's key in this column; with configured values 0 for a missing cell."""
+        if self._column.values:
+            return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
+        text: str | None = row[self._text]
+        return text
+
+    def add_row(self, row: Counted) -> Key:
+        """The row's key in this column; also adds the cell to the metadata."""
+        # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
+        kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
+        self._kinds[kind] += row[ROWS]
+        minimum = row.get(self._minimum)
+        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
+            self._extremes += [minimum, row[self._maximum]]
+        # None is no column's key otherwise, so that rows without a facet can be left out
+        if kind is CellKind.MISSING:
+            return None
+        key = self.key(row)
+        if isinstance(key, str):
+            self._texts.add(key)
+        return key
+
+    def build_metadata(self) -> ColumnMetadata:
+        # Extremes are doubles; those of whole numbers are written without a fraction
+        is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
+        numbers = [int(number) if is_integral else float(number) for number in self._extremes]
+        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
+        # Texts of a column with configured values aren't counted
+        counted = None
+        distinct = min(present, 1)
+        if not self._column.values:
+            counted = distinct = len(self._texts)
+        extremes = (min(numbers, default=None), max(numbers, default=None))
+        return ColumnMetadata(dict(self._kinds), *extremes, distinct, counted)
+
+
+def select_first_runs(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, state: Contingency
+) -> tuple[RowRuns, ...]:
+    """Runs of the first rows: for each facet, the label and the prediction, the index of each row's key among all keys.
+
+    One Spark job that reads only these rows. Source: B5.4.
+    """
+    # The first rows by kind
+    first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
+    # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
+    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    positions = [
+        *(number_keys(table, FACET) for table in state.tables),
+        *(number_keys(state.tables[0], position) for position in (LABEL, PREDICTION)),
+    ]
+    numbers = (
+        np.array(
+            [positions_of_keys.get(builder.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
+            np.float64,
+        )
+        for builder, positions_of_keys in zip(builders, positions, strict=False)
+    )
+    return tuple(map(build_first_runs, numbers))
+
+
+def read_first_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
+) -> list[Counted]:
+    """The kinds of the first `limit` kept rows, in order."""
+    task = CountTask(plan, tuple(names), reason, None)
+    kinds = list[Counted]()
+    for batch in iterate_batches(rows):
+        accepted = drop_rejected(batch, reason)
+        if accepted.num_rows:
+            kinds += task.keys(accepted.slice(0, limit - len(kinds))).to_pylist()
+        if len(kinds) >= limit:
+            break
+    return kinds
+
+
 def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[CellKind]:
     """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
     integers. Texts that may be separate groups don't count."""
@@ -398,172 +567,3 @@ def reject_strays(
         return None
     schema = add_reason_field(rows.schema)
     return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)
-
-
-def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
-    present = ~are_missing(values)
-    wide = values.cast(pa.int64() if pa.types.is_integer(values.type) else pa.float64())
-    numbers = pc.fill_null(wide, 0).to_numpy(zero_copy_only=False)
-    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), numbers, present, source, kind)
-
-
-def _build_other_cells(texts: pa.StringArray, kind: CellKind) -> TypedCells:
-    present = ~are_missing(texts)
-    nowhere = np.zeros(len(texts), bool)
-    return TypedCells(np.where(present, int(kind), int(CellKind.MISSING)), None, nowhere, texts, kind)
-
-
-def _parse_text_cells(texts: pa.StringArray, *, untyped: bool) -> TypedCells:
-    """The cells of texts; examines each distinct text once."""
-    # pandas writes missing numbers as NaN
-    if untyped:
-        texts = pc.if_else(pc.is_in(texts, pa.array(NOT_A_NUMBER)), None, texts)
-    encoded = texts.dictionary_encode()
-    kinds_and_numbers = [_parse_text(text, untyped=untyped) for text in encoded.dictionary.to_pylist()]
-    # The last entry is for missing cells
-    kinds = np.array([*(int(kind) for kind, _ in kinds_and_numbers), int(CellKind.MISSING)], np.int64)
-    numbers = np.array([*(np.nan if number is None else number for _, number in kinds_and_numbers), np.nan], np.float64)
-    codes = pc.fill_null(encoded.indices, len(kinds_and_numbers)).to_numpy(zero_copy_only=False)
-    has_number = ~np.isnan(numbers[codes])
-    return TypedCells(
-        kinds[codes], np.nan_to_num(numbers[codes], posinf=np.inf, neginf=-np.inf), has_number, texts, None
-    )
-
-
-def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
-    if NUMBER.fullmatch(text) and np.isfinite(float(text)):
-        is_integer = INTEGER.fullmatch(text) is not None
-        if untyped:
-            return CellKind.INTEGRAL if is_integer else CellKind.FRACTIONAL, float(text)
-        if is_integer:
-            return (CellKind.INTEGER_TEXT, float(text))
-        return (CellKind.TEXT, None)
-    if not untyped:
-        return CellKind.TEXT, None
-    if text in TRUTHS or text in FALSEHOODS:
-        return CellKind.BOOLEAN, float(text in TRUTHS)
-    return CellKind.TEXT, None
-
-
-def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
-    assert cells.number is not None
-    truths = np.isin(cells.number, [float(truth) for truth in column.truths])
-    numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
-    # `true` is no 1: a boolean equals configured booleans only
-    boolean = cells.kind == CellKind.BOOLEAN
-    return np.asarray((boolean & truths) | (~boolean & numbers))
-
-
-def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
-    if isinstance(member, Interval):
-        if cells.number is None:
-            return np.zeros(len(cells), bool)
-        above = cells.number > member.low
-        if member.with_low:
-            above = cells.number >= member.low
-        below = cells.number < member.high
-        if member.with_high:
-            below = cells.number <= member.high
-        return above & below & cells.has_number
-    same = _match_texts(cells.text, [str(member)])
-    number = parse_number(member)
-    if number is not None and cells.number is not None:
-        same = same | ((cells.number == number) & cells.has_number)
-    return same
-
-
-def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
-    return np.asarray(pc.is_in(texts, pa.array(listed, pa.string())))
-
-
-def count_rows(
-    rows: Partitions,
-    names: Sequence[str],
-    plan: ContingencyPlan,
-    *,
-    reason: str | None = None,
-    reasons: int = 0,
-    cells: str | None = None,
-) -> tuple[Contingency, RowCounts]:
-    """The rows by kind, and their counts. One Spark job.
-
-    names: names of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
-
-    Raises BadInput if there are too many kinds of rows.
-    """
-    started = time.monotonic()
-    # One more than allowed, so that an engine can stop there and we still see that there are too many
-    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
-    if len(counted) > MAX_ROW_KINDS:
-        raise BadInput(_describe_excess(plan))
-    account = build_row_counts(counted, reasons)
-    accepted = [row for row in counted if row[REFUSED] == 0]
-    state = build_contingency(accepted, plan)
-    log.info(
-        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - started
-    )
-    return state, account
-
-
-def count_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[Counted]:
-    """Each kind of rows with the number of rows. limit: number of kinds at which an engine may stop."""
-    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
-    if not parts:
-        return []
-    kinds: list[Counted] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
-    return kinds
-
-
-def select_first_runs(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, state: Contingency
-) -> tuple[RowRuns, ...]:
-    """Runs of the first rows: for each facet, the label and the prediction, the index of each row's key among all keys.
-
-    One Spark job that reads only these rows. Source: B5.4.
-    """
-    # The first rows by kind
-    first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
-    # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
-    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
-    positions = [
-        *(number_keys(table, FACET) for table in state.tables),
-        *(number_keys(state.tables[0], position) for position in (LABEL, PREDICTION)),
-    ]
-    numbers = (
-        np.array(
-            [positions_of_keys.get(builder.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
-            np.float64,
-        )
-        for builder, positions_of_keys in zip(builders, positions, strict=False)
-    )
-    return tuple(map(build_first_runs, numbers))
-
-
-def read_first_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, limit: int
-) -> list[Counted]:
-    """The kinds of the first `limit` kept rows, in order."""
-    task = CountTask(plan, tuple(names), reason, None)
-    kinds = list[Counted]()
-    for batch in iterate_batches(rows):
-        accepted = drop_rejected(batch, reason)
-        if accepted.num_rows:
-            kinds += task.keys(accepted.slice(0, limit - len(kinds))).to_pylist()
-        if len(kinds) >= limit:
-            break
-    return kinds
-
-
-def _describe_excess(plan: ContingencyPlan) -> str:
-    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
-    if plan.group is not None:
-        listed.append(f"group_variable {plan.group!r}")
-    groups = ""
-    if plan.group_column is not None:
-        groups = f"; with --group-column there are up to {BLOCKS} times as many"
-    return (
-        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
-        f"different values: bin them first, or name the facet's values{groups}"
-    )
