@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 CLOSE_SECONDS = 30.0
 SUCCESS = 200
 
+_WRITERS: weakref.WeakSet[CaptureWriter] = weakref.WeakSet()
+
 
 class CaptureWriter:
     """Writes capture files to a destination, from any number of threads.
@@ -266,9 +268,6 @@ class CaptureWriter:
         self._tally.add("faults")
         # The text of an exception may hold captured data
         self._faults.warn("a request could not be captured (%s)", type(error).__name__)
-
-
-_WRITERS: weakref.WeakSet[CaptureWriter] = weakref.WeakSet()
 
 
 def _after_fork() -> None:

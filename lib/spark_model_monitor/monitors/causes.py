@@ -30,7 +30,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     draw_row_sample,
     read_sampled_rows,
 )
-from spark_model_monitor.data.profiling.segment_scan import AND, Part
+from spark_model_monitor.data.profiling.segment_cuts import AND, CutColumn
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
@@ -95,7 +95,7 @@ class Candidate:
     def from_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
         # Bins end below a cut, ranges begin at it
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
-        labels = Part(position, name, tuple(cuts)).ranges()
+        labels = CutColumn(position, name, tuple(cuts)).list_ranges()
         return cls(name, BinnedColumn(position, below), (f"{name}={NO_VALUE}", format_rest_label(name), *labels))
 
     @classmethod

@@ -21,6 +21,8 @@ COPIED_BYTES = 4 * 2**20  # how much of a file is held in memory while it is cop
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
+STORAGES: Registry[type[Storage]] = Registry("storage")
+
 
 def make_draft_name(name: str) -> str:
     """The temporary name of a file while it is written; unique."""
@@ -39,7 +41,7 @@ def is_hidden(name: str) -> bool:
 
 def join(folder: str, *names: str) -> str:
     """A path below `folder`, with the same scheme."""
-    return "/".join([folder.rstrip("/") or "", *names])
+    return "/".join([folder.rstrip("/"), *names])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -181,9 +183,6 @@ def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[Store
             yield file
     for inner, inner_files in below.items():
         yield from order_like_spark(inner_files, inner)
-
-
-STORAGES: Registry[type[Storage]] = Registry("storage")
 
 
 def register_storage(

@@ -21,10 +21,11 @@ from spark_model_monitor.storage.lease import require_lease
 
 log = logging.getLogger(__name__)
 
-# permissions of what only the owner may read
+# Permissions of what only the owner may read
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
-# permissions before the user's umask is applied
+
+# Permissions from which the user's umask is taken
 USUAL_FILE = 0o666
 USUAL_FOLDER = 0o777
 

@@ -161,7 +161,7 @@ def test_more_columns_than_one_number_holds(spark):
 
 
 def test_too_many_kinds_of_rows_are_a_sentence(spark, monkeypatch):
-    monkeypatch.setattr(contingency_scan, "MAX_CELLS", 50)
+    monkeypatch.setattr(contingency_scan, "MAX_ROW_KINDS", 50)
     rows = [{"sex": "F", "y": "yes", "p": "no", "region": str(row)} for row in range(60)]
 
     with pytest.raises(

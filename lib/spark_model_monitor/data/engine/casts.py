@@ -12,7 +12,45 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.json_text import PLAIN_LIMIT, PLAIN_MINIMUM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
-FRACTION_OF_ZEROS = r"\.?0+$"
+FRACTION_OF_ZEROS = r"\.?0+$"  # at the end of a time's text
+
+SPARK_TYPES = {
+    *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
+    *("date32[day]", "timestamp[us]"),
+}
+"""Types that Spark has, by name, besides decimals and nested types."""
+
+WIDER = {
+    "halffloat": pa.float32(),
+    "uint8": pa.int16(),
+    "uint16": pa.int32(),
+    "uint32": pa.int64(),
+    "uint64": pa.decimal128(20, 0),
+    "date64[ms]": pa.date32(),
+}
+"""Wider types for the values of types that Spark lacks."""
+
+# The type in which values of a type that Spark lacks are read
+CAST = {
+    **WIDER,
+    "null": pa.int32(),  # type of an all-null column in a Parquet file
+    **dict.fromkeys(("string_view", "large_string"), pa.string()),
+    **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
+}
+
+UNREADABLE = {
+    "time32": "its text, or a number of seconds",
+    "time64": "its text, or a number of seconds",
+    "month_day_nano_interval": "a number",
+    "decimal256": "a decimal of at most 38 digits, or a double",
+    "dense_union": "a struct",
+    "sparse_union": "a struct",
+    "run_end_encoded": "its plain values",
+}
+"""Types that neither engine reads, by the beginning of the name, and what to write instead."""
+
+MAX_DECIMAL_DIGITS = 38
+DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)  # for integers of 64 bits
 
 
 def is_number(data_type: pa.DataType) -> bool:
@@ -102,42 +140,6 @@ def _format_float(value: np.floating) -> str:
     return format_scientific(str(value))
 
 
-SPARK_TYPES = {
-    *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
-    *("date32[day]", "timestamp[us]"),
-}
-"""Types that Spark has, by name, besides decimals and nested types."""
-
-WIDER = {
-    "halffloat": pa.float32(),
-    "uint8": pa.int16(),
-    "uint16": pa.int32(),
-    "uint32": pa.int64(),
-    "uint64": pa.decimal128(20, 0),
-    "date64[ms]": pa.date32(),
-}
-"""Wider types for the values of types that Spark lacks."""
-
-CAST = {
-    **WIDER,
-    "null": pa.int32(),  # type of an all-null column in a Parquet file
-    **dict.fromkeys(("string_view", "large_string"), pa.string()),
-    **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
-}
-
-
-UNREADABLE = {
-    "time32": "its text, or a number of seconds",
-    "time64": "its text, or a number of seconds",
-    "month_day_nano_interval": "a number",
-    "decimal256": "a decimal of at most 38 digits, or a double",
-    "dense_union": "a struct",
-    "sparse_union": "a struct",
-    "run_end_encoded": "its plain values",
-}
-"""Types that neither engine reads, by the beginning of the name, and what to write instead."""
-
-
 def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
     """The Spark type for values of this Arrow type. Raises BadInput if there is none."""
     types = pa.types
@@ -184,10 +186,6 @@ def format_uuids(cells: pa.Array) -> pa.StringArray:
     return pa.array((value and str(value) for value in cells.to_pylist()), pa.string())
 
 
-MAX_DIGITS = 38  # of a decimal
-DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)
-
-
 def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     """The type that holds the values of both Spark types, rounded to doubles where one has fractions; None if none does."""
     types = pa.types
@@ -215,7 +213,7 @@ def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType
     decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
     scale = max(decimal.scale for decimal in decimals)
     digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
-    if digits <= MAX_DIGITS:
+    if digits <= MAX_DECIMAL_DIGITS:
         return pa.decimal128(digits, scale)
     return None
 

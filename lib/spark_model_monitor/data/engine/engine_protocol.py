@@ -33,6 +33,19 @@ STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
 )
 
+PARTITION = "partition"
+"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
+
+LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
+
+Batches: TypeAlias = Iterable[pa.RecordBatch]
+Task: TypeAlias = Callable[[Batches], Iterator[pa.RecordBatch]]
+"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
+
+Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Shared = TypeVar("Shared", covariant=True)
+
 
 @value_class
 class StateRow:
@@ -56,7 +69,6 @@ class StateRow:
         return StateRow, (self.feature, self.kind, self.partition, self.blob)
 
 
-Batches: TypeAlias = Iterable[pa.RecordBatch]
 StateTask: TypeAlias = Callable[[Batches], Iterator[StateRow]]
 """Computes the states of one partition. Pure, and pickled by name."""
 
@@ -104,19 +116,6 @@ def add_encoded_states(states: Iterable[State | bytes]) -> State:
     if second is None:
         return first
     return add_states(chain((first, second), decoded))
-
-
-PARTITION = "partition"
-"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
-
-LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
-
-Task: TypeAlias = Callable[[Batches], Iterator[pa.RecordBatch]]
-"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
-
-Value = TypeVar("Value")
-Function = TypeVar("Function", bound=Callable[..., Any])
-Shared = TypeVar("Shared", covariant=True)
 
 
 class Broadcast(Protocol[Shared]):

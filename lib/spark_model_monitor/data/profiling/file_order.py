@@ -28,8 +28,10 @@ Ranks = Integers  # of each row: how many pieces of files come before its own
 class FileOrder:
     """The ranks of the pieces of several files.
 
-    keys: of the files, sorted; a file has one for each spelling of its path. first_ranks: the rank of the first piece of
-    each. unit_bytes: bytes that have a rank of their own. ranks: how many there are.
+    keys: of the files, sorted; a file has one for each spelling of its path.
+    first_ranks: the rank of the first piece of each file.
+    unit_bytes: the bytes of a file that share a rank.
+    ranks: the number of ranks.
     """
 
     keys: Integers

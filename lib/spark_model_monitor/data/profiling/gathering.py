@@ -53,15 +53,19 @@ from spark_model_monitor.statistics.states.hashing import (
     mix_bits,
 )
 
-SIGNS = ".,;:!?()[]\"'"  # around words
+PUNCTUATION = ".,;:!?()[]\"'"  # taken off the words of a text
 
-MAX_TEXTS = 2048  # texts of a block that are examined one by one
+MAX_EXAMINED_TEXTS = 2048  # texts of a block that are examined one by one
 
 SAMPLED_TEXTS = 2**13
 """The number of first texts of a block from which to decide whether deduplicating the block pays off."""
 
-MOSTLY = 0.5
-"""The share of distinct texts in a block above which later blocks are not deduplicated: it would save too little."""
+MAX_DISTINCT_SHARE = 0.5
+"""The share of distinct texts in a block up to which later blocks are deduplicated: with more it saves too little."""
+
+HASHED_VALUES = 2**15
+"""The number of values of neighbouring columns that are hashed at once: enough to make numpy's overhead per call small,
+and few enough to stay in a core's cache."""
 
 
 class Gatherer(Protocol):
@@ -97,11 +101,6 @@ def _make_vector_gatherer(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
     return VectorGatherer(column, plan)
 
 
-VALUES_TOGETHER = 2**15
-"""The number of values of neighbouring columns that are hashed at once: enough to make numpy's overhead per call small,
-and few enough to stay in a core's cache."""
-
-
 class NumbersGatherer:
     """The gatherers of all numeric columns; hashes are computed for several columns at once."""
 
@@ -126,7 +125,7 @@ class NumbersGatherer:
 
     def _group_neighbours(self, values: int) -> Iterator[list[NumberGatherer]]:
         """Groups of neighbouring columns. values: number of values per column."""
-        group_size = max(1, VALUES_TOGETHER // values)
+        group_size = max(1, HASHED_VALUES // values)
         for first in range(0, len(self._gatherers), group_size):
             yield self._gatherers[first : first + group_size]
 
@@ -275,7 +274,7 @@ class TextGatherer:
         self._frequencies.update(texts, counts, self._select_text_hashes(hashes))
         self._repeats.update(hashes, counts)
         # Decides how the next block is examined
-        self._mostly_different = len(texts) > MOSTLY * len(encoded)
+        self._mostly_different = len(texts) > MAX_DISTINCT_SHARE * len(encoded)
         if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
             self._frequencies.give_up()
         return Texts(texts, codes, self._kinds, numbers, hashes)
@@ -331,7 +330,7 @@ class TextGatherer:
         types = DataTypeCounts.from_kinds(kinds, counts, missing=missing)
         self._data_types += types
         self._lengths += TextLengths.of(texts, counts)
-        if types.fractional > types.text + types.integral:  # measured numbers; an id may look like one
+        if types.fractional > types.text + types.integral:  # of measured numbers; ids have no fractions
             self._repeats.give_up()
         if not types.integral and not types.fractional and not (kinds == DataType.OTHER_NUMBER).any():
             return None
@@ -359,12 +358,12 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
     lots = (hashes % 16).astype(np.int64)
     # A fourth of the rows of each text, rounded up or down by its lot
     occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
-    if occurrences.sum() > MAX_TEXTS:
+    if occurrences.sum() > MAX_EXAMINED_TEXTS:
         occurrences = (occurrences + lots % 4) // 4
     indices = np.flatnonzero(occurrences)
     texts = examined.dictionary.take(pa.array(indices))
     sampled = occurrences = occurrences[indices]
-    if occurrences.sum() > MAX_TEXTS // 2:
+    if occurrences.sum() > MAX_EXAMINED_TEXTS // 2:
         sampled = (occurrences + lots[indices] // 4) // 4
     are_long = np.zeros(len(texts), bool)
     are_long[[*find_cut_hashes(texts)]] = True
@@ -376,7 +375,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
     # ASCII without the separators that only one of Arrow's two functions splits at
     letters = view_text_bytes(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    # Nor ends any text with a blank
+    # Texts that end with a blank are split differently, too
     if is_plain:
         is_plain = len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(letters)
     # The same result for plain texts, in half the time
@@ -386,7 +385,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
         # If the last text ends with a blank, Arrow 25 reads memory behind it
         words = pc.utf8_split_whitespace(pc.utf8_lower(pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
-    # A text of one word tells no more than the value does
+    # The word of a text of one word would be counted like the text itself
     several = lengths > 1
     if not several.all():
         words = words.filter(pa.array(several))
@@ -394,7 +393,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
         lengths = lengths[several]
     encoded = words.flatten().dictionary_encode()
     occurrences = np.bincount(encoded.indices.to_numpy(), np.repeat(counts, lengths))
-    return hash_texts(pc.utf8_trim(encoded.dictionary, SIGNS)), occurrences.astype(np.int64)
+    return hash_texts(pc.utf8_trim(encoded.dictionary, PUNCTUATION)), occurrences.astype(np.int64)
 
 
 class RowRepeatsGatherer:

@@ -57,12 +57,17 @@ BLOCK_BYTES = 2**27
 """Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
 cache and for a block of many columns to fit into memory."""
 
-BYTES_TOGETHER = 2**20  # of lines of small files that are decoded together, since each call has a fixed cost
+MIN_DECODED_BYTES = 2**20  # lines of small files are decoded together up to this, since each call has a fixed cost
 
 BYTES_OF_NUMBER = 8
 BYTES_OF_TEXT = 64
 BYTES_OF_VECTOR = 8192
 """The assumed size of a cell when the size of a block is chosen."""
+
+DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.
+
+WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
+"""Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
 
 
 def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Batches) -> Iterator[StateRow]:
@@ -180,12 +185,12 @@ def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBat
 def _combine_small_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The same lines in fewer batches: lines of small files are decoded together."""
     waiting: list[pa.RecordBatch] = []
-    free_bytes = BYTES_TOGETHER
+    free_bytes = MIN_DECODED_BYTES
     for batch in batches:
         if waiting and batch.nbytes > free_bytes:
             yield pa.concat_batches(waiting)
             waiting = []
-            free_bytes = BYTES_TOGETHER
+            free_bytes = MIN_DECODED_BYTES
         waiting.append(batch)
         free_bytes -= batch.nbytes
     if waiting:
@@ -253,9 +258,6 @@ def _select_accepted_rows(piece: pa.RecordBatch, row_plan: RowPlan) -> tuple[pa.
     return accepted, RowCounts(kept=accepted.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
 
-DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.
-
-
 def column_type(data_type: pa.DataType) -> ColumnType:
     """Our column type for an Arrow type, as `rows.column_type` for Spark's types."""
     types = pa.types
@@ -290,10 +292,6 @@ def plan_typed_columns(
         hashed = any(is_kind(data_type) for is_kind in WITH_HASHES)
         plans.append(ColumnPlan(position, column_type(data_type), hashed, names[position] in counted))
     return tuple(plans)
-
-
-WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
-"""Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
 
 
 def prepare_batches(

@@ -24,17 +24,21 @@ MAX_RUN_CELLS = 50_000  # of a run in all columns
 
 
 class RunStarts:
-    """Locations of the kept runs of one partition, the same for all columns. The first partition keeps the most, since
-    it may be the only one. The first run of every partition ranks before the second of any, so all have a part.
+    """Locations of the kept runs of one partition, the same for all columns.
+
+    The first partition keeps the most, since it may be the only one. The first run of every partition ranks before the second
+    run of any other, so that each partition has some of the runs that are kept in the end.
+
+    most: the maximum number of runs that this partition keeps.
     """
 
     def __init__(self, plan: ScanPlan, partition: int, max_runs: int = MAX_RUNS) -> None:
-        self._fewest = plan.run_rows
+        self._min_rows = plan.run_rows
         self._partition = partition
-        self._seen = 0
+        self._rows_seen = 0
         self._file_order = plan.file_order
-        self._seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
-        self._longest = max(8 * MIN_ROWS, min(MAX_RUN_ROWS, MAX_RUN_CELLS // max(1, plan.all_columns)))
+        self._rows_seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
+        self._max_rows = max(8 * MIN_ROWS, min(MAX_RUN_ROWS, MAX_RUN_CELLS // max(1, plan.all_columns)))
         self._random = np.random.default_rng(partition)
         self.most = max(1, max_runs >> partition.bit_length())
         if partition >= 2 * MAX_RUNS and self._random.random() * partition > 2 * MAX_RUNS:
@@ -58,26 +62,26 @@ class RunStarts:
 
         ranks: of the rows' pieces of files, rising; None if these are unknown.
         """
-        # As many runs as could be kept, if the block were all rows
-        step = max(self._fewest, rows // max(1, self.most))
+        # The runs that could be kept if the partition had no other rows
+        step = max(self._min_rows, rows // max(1, self.most))
         # A small window is one run
-        if rows < 2 * step and self._fewest > MIN_ROWS:
+        if rows < 2 * step and self._min_rows > MIN_ROWS:
             step = rows
         starts = range(0)
         if self.most:
             starts = range(0, rows - step + 1, step)
-        by_chance = self._random.random(len(starts)).tolist()
+        random_numbers = self._random.random(len(starts)).tolist()
         # Where in the data each run begins, and where it ends
-        length = min(step, self._longest)
+        length = min(step, self._max_rows)
         ends = [start + length for start in starts]
         if ranks is None or self._file_order is None:
-            lots = map(encode_lot, by_chance, repeat(self._partition), count(self._seen, step))
+            lots = map(encode_lot, random_numbers, repeat(self._partition), count(self._rows_seen, step))
         else:
             pieces, first_rows, ends = self._locate_runs(self._file_order, ranks, starts, ends)
-            lots = map(encode_lot, by_chance, pieces, first_rows)
+            lots = map(encode_lot, random_numbers, pieces, first_rows)
         # Those that are kept
         drawn = sorted(zip(lots, starts, ends, strict=False))
-        self._seen += rows
+        self._rows_seen += rows
         self._lots = sorted([*self._lots, *(lot for lot, _, _ in drawn)])[: self.most]
         kept_runs = [(lot, np.arange(start, end)) for lot, start, end in drawn if lot in self._lots]
         return [lot for lot, _ in kept_runs], [positions for _, positions in kept_runs]
@@ -95,15 +99,15 @@ class RunStarts:
         sequences = np.searchsorted(sequence_starts, starts, side="right") - 1
         # A sequence is counted from the first row of its first piece, of which earlier blocks may have had rows
         first_ranks = ranks[sequence_starts]
-        rows_before = np.array([self._seen_by_rank[rank] for rank in first_ranks.tolist()]) - sequence_starts
+        rows_before = np.array([self._rows_seen_by_rank[rank] for rank in first_ranks.tolist()]) - sequence_starts
         first_rows = np.array(starts, np.int64) + rows_before[sequences]
         pieces = order.scale_ranks(first_ranks)[sequences]
         ranks_seen, row_counts = np.unique(ranks, return_counts=True)
-        self._seen_by_rank.update(dict(zip(ranks_seen.tolist(), row_counts.tolist(), strict=True)))
+        self._rows_seen_by_rank.update(dict(zip(ranks_seen.tolist(), row_counts.tolist(), strict=True)))
         # Ends of runs
         cut_ends = []
         for start, end, sequence_end in zip(starts, ends, sequence_ends[sequences].tolist(), strict=True):
-            is_long_enough = sequence_end - start >= self._fewest
+            is_long_enough = sequence_end - start >= self._min_rows
             cut_ends.append(min(end, sequence_end) if is_long_enough else end)
         return pieces.tolist(), first_rows.tolist(), cut_ends
 

@@ -34,10 +34,17 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 40_000
 MISSING = 0  # the bin of cells without a value
-LONGEST = 120  # maximum characters of a record's metadata
+MAX_METADATA_LENGTH = 120  # characters of each value in a record's metadata; the rest is cut off
 PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # the name in a custom attribute `name=value`
 
 Bins = NDArray[np.int16]  # shape (rows, columns)
+
+SCHEMA = pa.schema(
+    [
+        *(("partition", pa.int32()), ("row", pa.int64()), ("file", pa.string()), ("block", pa.int64())),
+        *(("said", pa.string()), ("bins", pa.list_(pa.int16()))),
+    ]
+)
 
 
 class RowMark(Protocol):
@@ -55,7 +62,7 @@ class RowMark(Protocol):
 
 @value_class
 class BinnedColumn:
-    """A column and its bins: 0 for missing cells, 1 for others, and its own from 2.
+    """A column and its bins: 0 for missing cells, 1 for cells without a bin of their own, and bins of values from 2 on.
 
     cuts: ascending, for numbers: bin 2 has those up to the first cut, the last those above the last; 1 has the others.
     values: for texts, one bin each; bin 1 has all other texts. grouped: texts that share the last bin.
@@ -115,8 +122,10 @@ class BinnedColumn:
 class RowSample:
     """Sampled rows, in the order of their files and positions.
 
-    bins: bins of each column. rows: number of all rows. files: the file of each row; empty if unknown. said: each
-    record's metadata by name, such as `time` and `client`.
+    bins: the bin of each column in each sampled row.
+    rows: the number of all rows.
+    files: the file of each sampled row; empty if unknown.
+    said: the metadata of each sampled row's record by name, such as `time` and `client`.
     """
 
     bins: Bins
@@ -127,7 +136,7 @@ class RowSample:
 
 @value_class
 class HashedRowSampler:
-    """Chooses rows by a hash of their position. share: share of chosen rows."""
+    """Chooses rows by a hash of their position. share: the share of rows that are chosen."""
 
     share: float
 
@@ -137,7 +146,11 @@ class HashedRowSampler:
 
 @value_class
 class BinRowSampler:
-    """Chooses each partition's first rows with cells in some bins. bins: by column. most: maximum rows per column."""
+    """Chooses each partition's first rows with cells in some bins.
+
+    bins: for each column.
+    most: the maximum number of rows for each column.
+    """
 
     bins: tuple[tuple[int, ...], ...]
     most: int
@@ -255,14 +268,6 @@ def _read_chosen_rows(
     return pa.Table.from_batches(batches, SCHEMA).sort_by(order)
 
 
-SCHEMA = pa.schema(
-    [
-        *(("partition", pa.int32()), ("row", pa.int64()), ("file", pa.string()), ("block", pa.int64())),
-        *(("said", pa.string()), ("bins", pa.list_(pa.int16()))),
-    ]
-)
-
-
 def _choose_rows(
     columns: tuple[RowMark, ...],
     reason: str | None,
@@ -343,7 +348,7 @@ def _read_metadata(line: str) -> dict[str, str]:
     for half in ("endpointInput", "endpointOutput"):
         metadata[f"content type of {half}"] = _get_members(data, half).get("observedContentType")
     metadata |= {"time": event.get("inferenceTime"), "version": record.get("eventVersion"), "id": event.get("eventId")}
-    return {name: value[:LONGEST] for name, value in metadata.items() if isinstance(value, str)}
+    return {name: value[:MAX_METADATA_LENGTH] for name, value in metadata.items() if isinstance(value, str)}
 
 
 def _get_members(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -130,7 +130,7 @@ def _skip_separator_line(text: str) -> str:
     return text.partition(separator_line[0])[2]
 
 
-def find_header_number(head: bytes) -> int:
+def find_header_line_number(head: bytes) -> int:
     """The number of the line with the names of columns, from 1: blank lines and Excel's own line may be above it."""
     text = head.decode("utf-8", "replace")
     header = find_first_line(_skip_separator_line(text))

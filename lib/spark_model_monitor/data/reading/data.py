@@ -59,6 +59,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # the input of a run
+GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
+MAX_LOCAL_BYTES = 10**9
+
+MAX_LOCAL_BYTES_BY_FORMAT: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
+"""The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
+start of the JVM included (benchmarks/README.md, "auto")."""
+
 
 def convert_pandas(frame: pd.DataFrame) -> pa.Table:
     """The columns of a frame, without its index.
@@ -102,10 +111,6 @@ def _convert_column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
         fault = f"can't be stored as one type: its values are {' and '.join(types)}"
         remedy = f"frame[{name!r}].astype('string'), or .astype(float) for numbers"
     raise BadInput(f"column {name!r} of the frame ({values.dtype}) {fault}; write frame[{name!r}] = {remedy}")
-
-
-Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
-Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # the input of a run
 
 
 def read_data(
@@ -259,14 +264,6 @@ def _describe_type(data: object) -> str:
     return f"{module}.{type(data).__name__}"
 
 
-GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
-
-LARGEST_BYTES = 10**9
-MAX_LOCAL_BYTES: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
-"""The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
-start of the JVM included (benchmarks/README.md, "auto")."""
-
-
 class EngineName(str, Enum):
     """The values of `--engine` and `engine=`."""
 
@@ -352,12 +349,12 @@ def find_reason_for_spark(
             if isinstance(dataset_format, SparkFormat) or have_values_of_spark(file_paths):
                 return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
-        if dataset_format is None and size_bytes > LARGEST_BYTES:
+        if dataset_format is None and size_bytes > MAX_LOCAL_BYTES:
             from spark_model_monitor.data.reading.format_detection import detect_format
 
             with suppress(MonitorError):  # the reader reports it
                 dataset_format = parse_format(detect_format(LocalEngine(), path, window))
-    largest = MAX_LOCAL_BYTES.get(type(dataset_format), LARGEST_BYTES)
+    largest = MAX_LOCAL_BYTES_BY_FORMAT.get(type(dataset_format), MAX_LOCAL_BYTES)
     if size_bytes > largest:
         return f"there are {size_bytes:,} bytes, more than {largest:,}"
     return None

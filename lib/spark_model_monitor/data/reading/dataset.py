@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAMES_LISTED = 10  # column names listed in a message; the rest are counted
+MAX_LISTED_NAMES = 10  # column names listed in a message; the rest are counted
 NO_FILES = Listing("", ())  # for data sets that don't come from files
 
 
@@ -483,7 +483,7 @@ def _describe_foreign_keys(counts: Mapping[str, int]) -> str:
 
 def _format_names(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
-    return list_names(names, NAMES_LISTED) or "none"
+    return list_names(names, MAX_LISTED_NAMES) or "none"
 
 
 @value_class

@@ -138,10 +138,8 @@ def find_nonblank_file(storage: Storage, files: Sequence[StoredFile]) -> tuple[S
         head = read_head(storage, file)
         if head.strip():
             return file, head
-    fault = f"{files[0].path} has no line that isn't blank"
-    if len(files) > 1:
-        fault += ", nor have the others"
-    raise NoData(f"{NO_DATA}: {fault}")
+    other_files = ", nor have the others" if len(files) > 1 else ""
+    raise NoData(f"{NO_DATA}: {files[0].path} has no line that isn't blank{other_files}")
 
 
 def measure_longest_line(storage: Storage, file: StoredFile) -> int:

@@ -54,6 +54,18 @@ from spark_model_monitor.storage.stand_in import resolve_stand_in
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
 
+log = logging.getLogger(__name__)
+
+# Columns and members that a batch transform with a data join appends
+INFERENCE_ID = "SageMakerInferenceId"
+INFERENCE_TIME = "SageMakerInferenceTime"
+OUTPUT = "SageMakerOutput"
+
+MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
+MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
+OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # of the same objects
+INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
 
 def read_files(
     engine: Engine, path: PathOrPaths, dataset_format: DatasetFormat | None, options: ReadOptions = DEFAULT_OPTIONS
@@ -123,20 +135,6 @@ def _reject_script(script: Script | None, source: str) -> None:
         raise BadConfiguration(
             f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"
         )
-
-
-log = logging.getLogger(__name__)
-
-INFERENCE_ID = "SageMakerInferenceId"
-INFERENCE_TIME = "SageMakerInferenceTime"
-OUTPUT = "SageMakerOutput"
-MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
-
-MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
-
-OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # of the same objects
-
-INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def list_outputs(engine: Engine, listing: Listing, manifest_root: str | None) -> Listing:

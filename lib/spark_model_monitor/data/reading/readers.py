@@ -18,7 +18,7 @@ import pyarrow as pa
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.partitions import column_groups
 from spark_model_monitor.data.reading.csv_headers import (
-    find_header_number,
+    find_header_line_number,
     has_escapes_by_backslash,
     match_separator_line,
     read_first_cells,
@@ -149,9 +149,9 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
         instead = format_csv_option(replace(dataset_format, escape=SPARK_ESCAPE))
         raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")
     marks = dataset_format.separator, dataset_format.decimal
-    separator_line = match_separator_line(head.decode("utf-8", "replace"))
-    separator_text = separator_line and separator_line[0]
-    decoder = CsvLines(names, dataset_format.header, escape, *marks, separator_text, options.missing_values)
+    match = match_separator_line(head.decode("utf-8", "replace"))
+    separator_line = match and match[0]
+    decoder = CsvLines(names, dataset_format.header, escape, *marks, separator_line, options.missing_values)
     lines = engine.lines(listing.places, in_order=options.as_service)
     dataset = Dataset(DecodedLines.of(lines, decoder), names, refusable=True)
     if not dataset_format.header:
@@ -159,7 +159,7 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
     return replace(
         dataset,
         header_lines=len(listing.files),
-        header_number=find_header_number(head),
+        header_number=find_header_line_number(head),
         separator=dataset_format.separator,
         header=names,
     )

@@ -34,7 +34,7 @@ from spark_model_monitor.value_class import value_class
 
 HANDLER = "preprocess_handler"
 
-# values of the column `outcome`; other values are `Refusal`s
+# Values of the column `outcome`; other values are `Refusal`s
 ACCEPTED_RECORD = 0
 DROPPED = -1
 WITHOUT_ROW = {
@@ -53,10 +53,26 @@ OUTCOME_SCHEMA = pa.schema(
 )
 """The columns of `run_handler`'s output. part: 0 for the first row of a record, 1 for the second, …"""
 
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function; its answer may be anything
+
+PROBLEMS = 3  # failures of a script that are reported, always without values
+ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
+
+TALLY_SCHEMA = pa.schema(
+    [
+        (PARTITION, pa.int32()),
+        ("records", pa.map_(pa.int32(), pa.int64())),
+        ("names", pa.map_(pa.string(), pa.int64())),
+        ("problems", pa.list_(pa.string())),
+    ]
+)
+
 
 @value_class
 class Script:
-    """A user's script. name: file name, for messages; source: the script's text."""
+    """A user's script. name: of its file, for messages. source: its text."""
 
     name: str
     source: str
@@ -69,9 +85,6 @@ class ScriptResult:
     row: Mapping[str, str | None] | None
     kind: int
     problem: str | None = None
-
-
-Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function; its answer may be anything
 
 
 def load_handler(script: Script) -> Handler:
@@ -247,11 +260,10 @@ def run_on_captured_line(
 
 def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     """The record read as without a script, for a script that returns the record itself."""
-    anything = replace(reading, window=None, sample=None, columns=None)
     decoded = Decoded(Refusal.NO_PAYLOAD)
     # The reason of the last try says what is wrong, unless another encoding is
     for encoding in (CSV, JSON):
-        decoded = decode(line, replace(anything, encoding=encoding))
+        decoded = decode(line, replace(reading.drop_limits(), encoding=encoding))
         if decoded.reason is not Refusal.ANOTHER_ENCODING:
             break
     if decoded.reason is not None:
@@ -266,22 +278,6 @@ def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
     if len(decoded.keys) == decoded.cells:
         return decoded.keys
     return tuple(f"_c{position:05d}" for position in range(decoded.cells))
-
-
-log = logging.getLogger(__name__)
-
-PROBLEMS = 3  # number of reported script failures, always without values
-
-ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
-
-TALLY_SCHEMA = pa.schema(
-    [
-        (PARTITION, pa.int32()),
-        ("records", pa.map_(pa.int32(), pa.int64())),
-        ("names", pa.map_(pa.string(), pa.int64())),
-        ("problems", pa.list_(pa.string())),
-    ]
-)
 
 
 def read_script(path: str, engine: Engine) -> Script:

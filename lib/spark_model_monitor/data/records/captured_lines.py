@@ -24,7 +24,9 @@ from spark_model_monitor.data.records.missing_values import replace_missing_valu
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.value_class import value_class
 
-ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once
+ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once, since a record may have millions
+
+_NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
 
 
 def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading) -> DecodedRows:
@@ -67,9 +69,6 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
     if not len(unclear_records):
         return rows
     return select_rows(rows, ~np.isin(rows.lines, unclear_records))
-
-
-_NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
 
 
 def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags:
@@ -151,9 +150,9 @@ class CapturedLines:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines = batch.column(LINE)
         paths = self.files.get_paths(batch)
-        parts = split_into_chunks(lines, self.chunk_bytes)
+        chunks = split_into_chunks(lines, self.chunk_bytes)
         rows = DecodedRows.by_parts(
-            parts, lambda part: _decode_lines(lines[part], paths[part], self.reading), self.features
+            chunks, lambda chunk: _decode_lines(lines[chunk], paths[chunk], self.reading), self.features
         )
         if not self.reading.missing_values:
             return rows

@@ -41,10 +41,12 @@ ENCODING_MISMATCH = (
     "We currently only support the same type of input and output encoding at the moment."
 )
 """The service's text (C1.6)."""
+
 Path: TypeAlias = tuple[str, ...]  # names of members, each within the one before
-MEMBERS_OF_SELDON = {BYTES_MEMBER, TEXT_MEMBER, "meta", "status"}
+
+SELDON_MEMBERS = {BYTES_MEMBER, TEXT_MEMBER, "meta", "status"}  # of a payload whose rows are bytes or a text
 LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
-BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
+BETWEEN_OBJECTS = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")  # of which each is on a line of its own
 
 
 @value_class
@@ -93,7 +95,7 @@ def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedT
 
 def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
     """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13), nor JSON with tensors behind it."""
-    # `text/csv; charset=utf-8` is CSV
+    # `text/csv; charset=utf-8` is CSV, too
     media_type = str(content_type).partition(";")[0].upper()
     encoding = next((text_encoding for text_encoding in (CSV, JSON) if text_encoding in media_type), None)
     try:
@@ -146,7 +148,7 @@ def format_optional_value(value: JsonValue) -> str | None:
 def describe_mismatch(line: str) -> str:
     """The service's sentence for a record whose halves have different encodings."""
     document = parse_line(line.encode())
-    # As written, or as opened: one of both differs
+    # The encodings may differ as written, or only after BASE64 was decoded
     for opens_base64 in (False, True):
         halves = read_halves(document, opens_base64=opens_base64)
         first, second = (half and half.encoding for half in map(halves.get, (INPUT, "endpointOutput")))
@@ -168,7 +170,7 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
     text = data
     is_array = LEADING_BRACKET.match(data) is not None
     if not is_array:
-        text = f"[{BETWEEN_LINES.sub('},{', data)}]"
+        text = f"[{BETWEEN_OBJECTS.sub('},{', data)}]"
     try:
         objects = json.loads(text, object_pairs_hook=JsonObject)
     except ValueError:
@@ -193,18 +195,19 @@ def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> lis
     return objects
 
 
-def open_rows(item: JsonValue) -> list[JsonValue]:
-    """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
-    members are columns; else the row itself."""
-    if not isinstance(item, JsonObject):
-        return [item]
-    members = dict(item)
-    if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= MEMBERS_OF_SELDON:
-        return [item]  # a flat object, as most are
-    if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= MEMBERS_OF_SELDON:
+def open_rows(payload: JsonValue) -> list[JsonValue]:
+    """The rows of an object: those of a model server's payload, of its only member if that is an array, or of members that are
+    columns; the object itself if it is a row.
+    """
+    if not isinstance(payload, JsonObject):
+        return [payload]
+    members = dict(payload)
+    if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= SELDON_MEMBERS:
+        return [payload]  # a flat object, as most are
+    if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= SELDON_MEMBERS:
         return _read_text_rows(members[TEXT_MEMBER])
     try:
-        rows = extract_protocol_rows(item)
+        rows = extract_protocol_rows(payload)
     except ValuesElsewhere as error:
         raise RecordRefused(error.reason) from None
     except ValueError:
@@ -213,17 +216,17 @@ def open_rows(item: JsonValue) -> list[JsonValue]:
         return [inner_row for row in rows for inner_row in open_rows(row)]
     if rows is not None:
         return _make_nameless_rows(rows)
-    if not item or not all(type(value) is list and value for _, value in item):
-        return [item]
+    if not payload or not all(type(value) is list and value for _, value in payload):
+        return [payload]
     # Several members: columns, if they are equally long and flat
-    if len(item) > 1:
-        names = [name for name, _ in item]
-        columns = [value for _, value in item]
+    if len(payload) > 1:
+        names = [name for name, _ in payload]
+        columns = [value for _, value in payload]
         if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for cell in chain.from_iterable(columns)):
-            return [item]
+            return [payload]
         return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
     # One member alone: its array has the rows
-    [(_, values)] = item
+    [(_, values)] = payload
     if all(isinstance(value, JsonObject) for value in values):
         return [row for value in values for row in open_rows(value)]
     return _make_nameless_rows(values)

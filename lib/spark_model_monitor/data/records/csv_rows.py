@@ -54,8 +54,9 @@ _BETWEEN_NUMBERS = re.compile(r"\s*,\s*|\s+")
 class CsvCells:
     """The cells of some rows.
 
-    columns: the cells of each column, null if missing and in rows with another number of cells. widths: number of cells
-    of each row, shape (rows,). odd: numbers of the rows whose quotes are not as in RFC 4180.
+    columns: the cells of each column, null if missing, and in rows with another number of cells.
+    widths: the number of cells of each row, shape (rows,).
+    odd: the indices of the rows whose quotes are not as in RFC 4180.
     """
 
     columns: tuple[pa.StringArray, ...]

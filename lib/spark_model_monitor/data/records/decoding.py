@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from itertools import chain
 from typing import TypeVar
@@ -49,32 +49,44 @@ from spark_model_monitor.data.records.windows import Window, is_sampled, parse_h
 from spark_model_monitor.value_class import value_class
 
 WITHOUT_MODEL = "-"  # stands for the `targetModel` of records that name no model
-LONGEST_MODEL_NAME = 1024  # Source: botocore's model of sagemaker-runtime, `TargetModelHeader`
+MAX_MODEL_NAME_LENGTH = 1024  # Source: botocore's model of sagemaker-runtime, `TargetModelHeader`
 
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", INPUT)
 """The halves in the order of their columns: output first (G13)."""
 
-Row_ = TypeVar("Row_")
+HalfRow = TypeVar("HalfRow")
 
 
-Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
+NamedCells = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
+
+PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
+HEADER_ROWS = 2  # rows that tell a header from data: the first one, and the one below it
 
 
 @value_class
 class Reading:
     """How captured records are read.
 
-    halves: names of the members of `captureData` that become columns. names: the feature names. columns: required
-    number of cells per row; None for any. encoding: required encoding of all payloads; None allows CSV and JSON.
-    exact_keys: whether, as in the service, a JSON object that lacks a feature has fewer cells, instead of a missing value,
-    a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row.
+    halves: the members of `captureData` that become columns.
+    names: the names of the features.
+    columns: the number of cells that a row must have; None for any.
+    encoding: the encoding that all payloads must have; None allows CSV and JSON.
+    window: the times of the records to read; None for all.
+    sample: the fraction of the records to read; None for all.
+    flatten_json: whether the members of objects within a row are columns.
+    exact_keys: whether to read as the service does: a JSON object that lacks a feature has fewer cells instead of a missing
+    value, a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row.
     escape: the character before a quote within quotes in CSV.
-    opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
-    endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
+    opens_base64: whether to read BASE64 whose content type is CSV or JSON as such.
+    target_model: the model of a multi-model endpoint, or `WITHOUT_MODEL`; other records are left out.
+    missing_values: the texts that stand for a missing value.
     opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
-    arrays are texts. answers: the names of the output's columns, if it names none. spellings: the baseline's names of cells
-    that are nearly called so. members_with_rows: by half, the paths of the arrays that are its rows, or their columns; what
-    stands beside these is about the request. are_numbered: whether the first cell of each row is its number.
+    arrays are texts.
+    answers: the names of the output's columns, if it names none.
+    spellings: the baseline's names, by names that differ from them in spelling only.
+    members_with_rows: for each half, the paths of the arrays that are its rows, or the columns of its rows; other members
+    are about the request.
+    are_numbered: whether the first cell of each row is the row's number.
     """
 
     halves: tuple[str, ...]
@@ -102,6 +114,10 @@ class Reading:
             return (LINE,)
         return (LINE, FILE_KEY)
 
+    def drop_limits(self) -> Reading:
+        """The same reading, which refuses no record for its time, its turn in a sample, or its width."""
+        return replace(self, window=None, sample=None, columns=None)
+
     @property
     def ordered_halves(self) -> tuple[str, ...]:
         """The halves in the order of their columns."""
@@ -116,7 +132,7 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
 
 def decode_record(line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], Decoded]) -> Decoded:
     """The result of `read_content` for the record of a line, or the reason for refusing it."""
-    # A line without a known record is refused for that, whatever is asked of it
+    # A line that has no record is refused for that, whatever content is requested
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
         return Decoded(record)
@@ -173,7 +189,7 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
     if is_lenient and name != INPUT and PLAIN_NUMBER.fullmatch(half.data):
         return [JsonObject([("", json.loads(half.data))])]
     rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
-    # What stands beside the rows, and their numbers, are no columns
+    # Members beside the rows, and the numbers of rows, are no columns
     paths = reading.members_with_rows.get(name)
     if paths:
         rows = [inner_row for row in rows for inner_row in open_members(row, paths)]
@@ -183,7 +199,7 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
 
 
 def _drop_number(row: JsonObject) -> JsonObject:
-    """The row without its number; what stands behind that may be an object."""
+    """The row without its number; the only cell behind the number may be an object, which is then the row."""
     cells = row[1:]
     if len(cells) == 1 and isinstance(cells[0][1], JsonObject):
         return cells[0][1]
@@ -194,7 +210,7 @@ def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | 
     """The record of a line, undecoded, or the reason for refusing it without examining its data."""
     try:
         document = parse_line(line)
-        # Only whether it is a capture, and of this window and sample; not what its data is
+        # Checks whether it is a capture of this window and sample; its data is decoded later
         log_reason = get_log_reason(document)
         if log_reason is None:
             read_halves(document, ())
@@ -219,12 +235,9 @@ def get_log_reason(document: JsonValue) -> Refusal | None:
     return Refusal(int(request_log["reason"]))
 
 
-PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
-
-
-def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
+def flatten_object(row: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
     """The members of an object by path; one that the baseline has as a text stays a text."""
-    for key, value in item:
+    for key, value in row:
         path = outer + key
         inner = value
         if path in reading.opened_arrays:
@@ -235,7 +248,7 @@ def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Itera
             yield path, format_optional_value(_convert_to_dicts(value))
 
 
-def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
+def list_cells(row: JsonObject, reading: Reading, half: str) -> NamedCells:
     """The cells of a row, with their names. A single wide tensor of a request, `input-0.0`, `input-0.1`, …, has no names if the
     baseline hasn't these.
     """
@@ -247,7 +260,7 @@ def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
     return cells
 
 
-def drop_tensor_name(cells: Entries) -> Entries:
+def drop_tensor_name(cells: NamedCells) -> NamedCells:
     """The cells without names if these are the positions in a tensor, `input-0.0`, `input-0.1`, …; else as they are."""
     outer = cells[0][0].removesuffix(".0")
     if [name for name, _ in cells] != [f"{outer}.{position}" for position in range(len(cells))]:
@@ -293,7 +306,7 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
 def normalize_model_name(name: str | None) -> str:
     """A record's `targetModel`, or `WITHOUT_MODEL` if that can't be the name of a model: it is no text, empty, longer than the
     API allows, not printable, no UTF-8, has blanks around it, or is a path through a parent folder."""
-    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_MODEL_NAME:
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_MODEL_NAME_LENGTH:
         return WITHOUT_MODEL
     is_valid = name.isprintable() and REPLACED not in name and name == name.strip() and ".." not in name.split("/")
     if is_valid:
@@ -338,7 +351,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     rows_by_half = [_read_csv_rows(half, reading) for half in halves.values()]
     if not reading.exact_keys:
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))
-    rows = [split_row(",".join(parts), reading.escape) for parts in _zip_halves(rows_by_half)]
+    rows = [split_row(",".join(halves_of_row), reading.escape) for halves_of_row in _zip_halves(rows_by_half)]
     widths = [len(row) for row in rows]
     columns = reading.columns or 0
     # As the service reads them: a short row lacks its last values
@@ -366,17 +379,14 @@ def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
         raise RecordRefused(Refusal.CAPTURED_HEADER)
 
 
-HEADER_ROWS = 2  # the first row, and the one below it
-
-
 def _split_answers(
-    halves: Iterable[str], rows_by_half: list[list[Row_]], cells: Callable[[Row_], Sequence[Row_]]
-) -> list[list[Row_]]:
+    halves: Iterable[str], rows_by_half: list[list[HalfRow]], cells: Callable[[HalfRow], Sequence[HalfRow]]
+) -> list[list[HalfRow]]:
     """Rows of halves; one row that answers as many rows as it has cells is split into cells, as with XGBoost."""
     num_rows = max(map(len, rows_by_half))
     split_halves = []
     for name, rows in zip(halves, rows_by_half, strict=True):
-        # One row of scores answers all rows of the request
+        # A single row of the answer may have a score for each row of the request
         if name != INPUT and len(rows) == 1 and num_rows > 1:
             answers = list(cells(rows[0]))
             if len(answers) == num_rows:
@@ -387,7 +397,7 @@ def _split_answers(
 
 def _split_nameless_cells(row: JsonValue) -> list[JsonValue]:
     """The cells without a name, each as a row; one with a name is about all rows."""
-    # As `JsonObject`, of cells before they are flattened, too
+    # Each row is a `JsonObject`, so that cells that aren't flattened yet have the same form
     return [JsonObject([(name, value)]) for name, value in row if not name]
 
 
@@ -408,12 +418,12 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     is_lenient = not reading.exact_keys
     objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
     # Arrays within rows are no cells, unless they are to be flattened
-    members = [value for objects_of_half in objects for item in objects_of_half for _, value in item]
+    members = [value for half_rows in objects for row in half_rows for _, value in row]
     if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
         has_rows = is_lenient and any(map(_has_objects, members))
         raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
     # Rows as names and cells
-    rows_by_half: list[list[Entries]] = []
+    rows_by_half: list[list[NamedCells]] = []
     for name, objects_of_half in zip(halves, objects, strict=True):
         rows_by_half.append([list_cells(row, reading, name) for row in objects_of_half])
     if is_lenient:
@@ -425,19 +435,19 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     # The halves of each row, in the order of the features
     rows: list[Row] = []
     widths: list[int] = []
-    for parts in _zip_halves(rows_by_half):
-        cells, width = _arrange_entries([*chain.from_iterable(parts)], reading)
+    for halves_of_row in _zip_halves(rows_by_half):
+        cells, width = _arrange_cells([*chain.from_iterable(halves_of_row)], reading)
         rows.append(cells)
         widths.append(width)
     # The names of the first row, for a data set without a baseline
-    first_keys = [key for rows_of_part in rows_by_half for key, _ in rows_of_part[0]]
+    first_keys = [key for half_rows in rows_by_half for key, _ in half_rows[0]]
     keys: tuple[str, ...] = ()
     if any(first_keys):
         keys = tuple(dict.fromkeys(key or f"_c{position}" for position, key in enumerate(first_keys)))
     return _build_decoded(rows, widths, reading, keys)
 
 
-def _name_answers(row: Entries, names: Sequence[str]) -> Entries:
+def _name_answers(row: NamedCells, names: Sequence[str]) -> NamedCells:
     """The cells of an output without names, with these names if they are as many."""
     if len(row) != len(names) or any(key for key, _ in row):
         return row
@@ -466,41 +476,41 @@ def _zip_halves(rows_by_half: Sequence[Sequence[JsonValue]]) -> list[tuple[JsonV
     return list(zip(*rows_by_half, strict=True))
 
 
-def _arrange_entries(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
+def _arrange_cells(cells: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
     """The cells of a JSON object in the order of the features, and their number. Nameless cells belong, in order, to
     the features that no cell names."""
-    keys = {key for key, _ in entries}
-    if len(keys) < len(entries):
-        entries = _merge_duplicates(entries)
+    keys = {key for key, _ in cells}
+    if len(keys) < len(cells):
+        cells = _merge_equal_cells(cells)
     # Nameless cells beside named ones: an output in CSV, an input in JSON
     names = set(reading.names)
     if "" in keys and keys & names and not reading.exact_keys:
         absent_names = [name for name in reading.names if name not in keys]
-        if len(absent_names) == sum(not key for key, _ in entries):
+        if len(absent_names) == sum(not key for key, _ in cells):
             names_left = iter(absent_names)
-            entries = [(key or next(names_left), value) for key, value in entries]
-            keys = {key for key, _ in entries}
+            cells = [(key or next(names_left), value) for key, value in cells]
+            keys = {key for key, _ in cells}
     # By name if all features are there, or if the service isn't replayed and no other name is
     by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
     if not by_name:
-        width = len(entries)
+        width = len(cells)
         carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
         # A record with other names is detected by another number of columns
         if names and carries_names and not reading.exact_keys:
             width = len(names | keys)
-        return tuple(value for _, value in entries), width
-    values = dict(entries)
-    return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
+        return tuple(value for _, value in cells), width
+    values = dict(cells)
+    return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(cells))
 
 
-def _merge_duplicates(entries: Iterable[tuple[str, str | None]]) -> Entries:
+def _merge_equal_cells(cells: Iterable[tuple[str, str | None]]) -> NamedCells:
     """The members, with duplicates, also of input and output, merged if their values are equal."""
-    merged_entries: dict[str | int, tuple[str, str | None]] = {}
-    for position, entry in enumerate(entries):
+    merged_cells: dict[str | int, tuple[str, str | None]] = {}
+    for position, cell in enumerate(cells):
         # Cells without a name are never the same one
-        if merged_entries.setdefault(entry[0] or position, entry) != entry:
+        if merged_cells.setdefault(cell[0] or position, cell) != cell:
             raise RecordRefused(Refusal.TWO_VALUES)
-    return list(merged_entries.values())
+    return list(merged_cells.values())
 
 
 def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:

@@ -34,12 +34,16 @@ KEY_FOLDERS = 6
 NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
 """Characters that Java percent-encodes in the path of a URI; it leaves non-ASCII letters unchanged."""
 
+_NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))
+"""One empty text. `pa.array` would load pandas, which takes 0.2 s."""
+
 
 @value_class(eq=False)
 class FilesByKey:
     """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
 
-    keys: sorted, shape (files,). paths: shape (files + 1,); the last one, for unknown keys, is empty.
+    keys: sorted, shape (files,).
+    paths: shape (files + 1,); the last one, for unknown keys, is empty.
     """
 
     keys: NDArray[np.int64]
@@ -100,8 +104,5 @@ def format_uri(path: str) -> str:
     """A listed path as Spark's `_metadata.file_path` spells it: with `%20` for a blank."""
     return NOT_IN_A_URI.sub(lambda match: f"%{ord(match[0]):02X}", path)
 
-
-_NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))
-"""One empty text. `pa.array` would load pandas, which takes 0.2 s."""
 
 NO_FILES = FilesByKey(np.empty(0, np.int64), _NO_PATH)  # for readers that don't need a line's file

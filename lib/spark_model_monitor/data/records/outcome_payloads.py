@@ -22,10 +22,10 @@ from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.statistics.states.outcome_plan import is_positive
 from spark_model_monitor.value_class import value_class
 
-LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at other characters
+LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at form feeds and others
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's index: `0`, or Spark's name `_c0`
 
-SURE_PARTS = 0.01  # maximum difference between 1 and the sum of all classes' probabilities
+MAX_SUM_ERROR = 0.01  # of the sum of all classes' probabilities, which should be 1
 
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None if missing or not requested."""
@@ -52,7 +52,7 @@ class ModelReply:
         ):
             return False
         numbers = [share for share in shares if isinstance(share, (int, float))]
-        return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < SURE_PARTS
+        return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < MAX_SUM_ERROR
 
 
 def decode_outcomes(

@@ -44,6 +44,13 @@ from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefus
 from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
 from spark_model_monitor.value_class import value_class
 
+# The columns of a frame of outcomes
+LABEL = "label"
+
+PREDICTION = "prediction"
+PROBABILITY = "probability"
+IDENTITY = "id"  # an additional column that identifies rows
+
 
 def decode_merged_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of merged records. lines: one record each; files: the path of each line's file."""
@@ -192,13 +199,6 @@ def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: Ou
     return DecodedRows.one_by_one(decoded, sources, OUTCOMES + reading.columns)
 
 
-# The columns of a frame of outcomes
-LABEL = "label"
-PREDICTION = "prediction"
-PROBABILITY = "probability"
-IDENTITY = "id"  # an additional column that identifies rows
-
-
 def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of rows with the columns LABEL, PREDICTION and PROBABILITY, if requested, and REASON.
 
@@ -277,9 +277,9 @@ class LineDecoder:
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
         files = self.files.get_paths(block)
-        parts = split_into_chunks(lines, self.chunk_bytes)
+        chunks = split_into_chunks(lines, self.chunk_bytes)
         return _decode_by_parts(
-            parts, lambda part: decode_merged_lines(lines[part], files[part], self.reading), self.reading
+            chunks, lambda chunk: decode_merged_lines(lines[chunk], files[chunk], self.reading), self.reading
         )
 
 
@@ -293,8 +293,8 @@ class DocumentDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        parts = split_into_chunks(lines, self.chunk_bytes)
-        return _decode_by_parts(parts, lambda part: decode_documents(lines[part], self.reading), self.reading)
+        chunks = split_into_chunks(lines, self.chunk_bytes)
+        return _decode_by_parts(chunks, lambda chunk: decode_documents(lines[chunk], self.reading), self.reading)
 
 
 @value_class
@@ -306,7 +306,7 @@ class ColumnDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         rows = [(0, block.num_rows)]
-        return _decode_by_parts(rows, lambda part: read_outcome_columns(block[part], self.reading), self.reading)
+        return _decode_by_parts(rows, lambda chunk: read_outcome_columns(block[chunk], self.reading), self.reading)
 
 
 def _decode_by_parts(
@@ -364,8 +364,11 @@ def decode_blocks(
 class LabelledRecords:
     """The decoder of captured and merged records.
 
-    reading: must have features and their number. files: the lines' files. threshold: without predictions, a probability
-    above it predicts 1. documents: whether the lines are JSON documents, one per line or per file.
+    reading: must have features and their number.
+    files: the lines' files.
+    threshold: without predictions, a probability above it predicts 1.
+    documents: whether the lines are JSON documents, one per line or per file.
+    chunk_bytes: the bytes of lines that are decoded at once.
     """
 
     reading: OutcomeReading

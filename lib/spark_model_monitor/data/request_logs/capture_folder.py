@@ -74,9 +74,11 @@ DELTA_LOG = "_delta_log"
 
 @value_class
 class CaptureFolder:
-    """Captures in `path`, converted from a log. files: of the log. long_lines: of it, which readers skip.
+    """Captures in the folder `path`, converted from a log.
 
-    owner: deletes the folder with itself.
+    files: the files of the log.
+    long_lines: the lines of the log that readers skip.
+    owner: deletes the folder when it is deleted itself.
     """
 
     path: str

@@ -97,10 +97,12 @@ class EventRow(NamedTuple):
 
 @value_class
 class ConvertedLog:
-    """The task that reads the records of a log. names: the columns of a table; empty for lines and whole files.
+    """The task that reads the records of a log.
 
-    hours: those of the run, None for all; the hours beside them may have the other half of an exchange. file_times: of
-    files whose records have no time, in milliseconds since 1970. path: of the log.
+    path: of the log.
+    names: the columns of a table; empty for lines and whole files.
+    hours: those of the run, since 1970; None for all. The hours beside them may have the other half of an exchange.
+    file_times: in milliseconds since 1970, of files whose records have no time.
     """
 
     reader: LogReader

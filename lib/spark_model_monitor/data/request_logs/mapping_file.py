@@ -79,15 +79,13 @@ def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
     request = read_payload(_find(mapping, "request", record))
     answer = read_payload(_find(mapping, "response", record))
     status = read_status(_find(mapping, "status", record))
+    if request is None and answer is None and status is None:
+        raise ValueError("a record has neither a request nor an answer")
     role = EventRole.EXCHANGE
-    if request is None or answer is None:
+    if request is None and answer is not None:
+        role = EventRole.ANSWER
+    elif request is not None and answer is None:
         role = EventRole.REQUEST
-        if request is None:
-            role = EventRole.ANSWER
-        if request is answer and status is None:
-            raise ValueError("a record has neither a request nor an answer")
-        if request is answer:
-            role = EventRole.EXCHANGE
     return LoggedEvent(
         role,
         read_text(_find(mapping, "id", record)),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
+from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
 from spark_model_monitor.documents.analysis_config import (
     AnalysisConfig,
     BiasMethods,
@@ -289,15 +289,17 @@ def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
 
 
 def _segmentation_from_cut(cut: Cut) -> Segmentation:
-    if len(cut.parts) > 1:
+    if len(cut.columns) > 1:
         raise BadConfiguration(f"segments: {cut.name!r} has several columns; of bias rows are cut by one column each")
-    [part] = cut.parts
-    if part.by_hour:
+    [column] = cut.columns
+    if column.by_hour:
         raise BadConfiguration(f"segments: {cut.name!r} are hours; of bias rows are cut by values or ranges")
-    if not part.cuts:
-        return Segmentation(cut.name, part.name, (), ())
-    ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *part.cuts, math.inf)))
-    return Segmentation(cut.name, part.name, tuple((interval,) for interval in ranges), (*part.ranges(), MISSING))
+    if not column.cuts:
+        return Segmentation(cut.name, column.name, (), ())
+    ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *column.cuts, math.inf)))
+    return Segmentation(
+        cut.name, column.name, tuple((interval,) for interval in ranges), (*column.list_ranges(), MISSING)
+    )
 
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:

@@ -19,7 +19,7 @@ from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measur
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 
 if TYPE_CHECKING:
-    from spark_model_monitor.data.profiling.segment_scan import Cut
+    from spark_model_monitor.data.profiling.segment_cuts import Cut
     from spark_model_monitor.monitors.data_quality.expectations import ExpectationPlan
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
@@ -65,7 +65,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     # What is read, and what is computed from it
     cuts: Sequence[Cut] = ()
     if measures.segments:
-        from spark_model_monitor.data.profiling.segment_scan import parse_cuts
+        from spark_model_monitor.data.profiling.segment_cuts import parse_cuts
 
         cuts = parse_cuts(measures.segments, dataset.names, measures.labels)
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()

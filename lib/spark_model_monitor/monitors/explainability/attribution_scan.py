@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, StateRow, add_states_by_key
 from spark_model_monitor.data.engine.local_engine import make_numbers
-from spark_model_monitor.data.profiling.contingency_scan import STRAY_SHARE
+from spark_model_monitor.data.profiling.contingency_scan import MAX_STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.decoded_rows import add_reason_field
 from spark_model_monitor.data.records.refusals import Refusal
@@ -192,7 +192,7 @@ class _Rows:
                 are_numbers_there = flag_numbers(sampled[field.name].combine_chunks())
             else:
                 are_numbers_there = np.ones(1, bool)
-            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
+            if 0 < (~are_numbers_there).sum() <= MAX_STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
                 sampled = sampled.filter(pa.array(are_numbers_there))
         if not sampled.num_rows:
             raise NoData("no row is left to make baseline rows of")
