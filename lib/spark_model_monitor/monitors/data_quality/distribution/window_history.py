@@ -28,10 +28,7 @@ from spark_model_monitor.statistics.states.distinct import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
-from spark_model_monitor.statistics.verdicts.facts import (
-    find_standstills,
-    measure_standstills,
-)
+from spark_model_monitor.statistics.verdicts.facts import find_standstills, measure_standstills
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
