@@ -5,9 +5,9 @@ import pytest
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
+from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
-from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.statistics.states.profile import compute_metrics
 

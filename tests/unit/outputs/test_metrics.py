@@ -8,7 +8,7 @@ import pytest
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.documents.constraints import Constraints
-from spark_model_monitor.monitors.data_quality.monitor import published_metrics
+from spark_model_monitor.monitors.data_quality.feature_numbers import published_metrics
 from spark_model_monitor.reports.outputs.cloudwatch_metrics import (
     METRICS_FILE,
     MetricContext,

@@ -9,5 +9,6 @@ features and names. relation_verdicts.py, column_relations.py: relations between
 rule_conditions.py, rule_binding.py, rule_verdicts.py: rules in DQDL. expectations.py: a person's own rules.
 budget.py: how checks share the run's budget of false alarms. `hints/`: what looks wrong but violates nothing.
 evaluation.py: all checks and hints of a run, in order. `causes/`: where a violation may come from. `report/`: results for
-people. feature_scan.py: the profile of every feature. monitor.py: the monitor, which puts these together.
+people. feature_numbers.py: metrics and summary rows. feature_scan.py: the profile of every feature. monitor.py: the monitor,
+which puts these together.
 """

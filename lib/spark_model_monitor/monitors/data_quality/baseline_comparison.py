@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
-from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
+from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import BaselineFeature
+from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_OR_INDEPENDENT, LONGER_WINDOWS

@@ -38,12 +38,7 @@ from spark_model_monitor.errors import BadConfiguration, did_you_mean
 from spark_model_monitor.monitors.data_quality.hints import list_quoted
 from spark_model_monitor.monitors.data_quality.messages import EXTRA_COLUMNS, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, bind_rules
-from spark_model_monitor.monitors.data_quality.rule_table import (
-    Measurements,
-    RuleTable,
-    is_present,
-    parse_moment,
-)
+from spark_model_monitor.monitors.data_quality.rule_table import Measurements, RuleTable, is_present, parse_moment
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, RuleOutcomes
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import parse_numbers

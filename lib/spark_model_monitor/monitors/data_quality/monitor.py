@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from spark_model_monitor.arguments import require_choice, require_count, require_names
 from spark_model_monitor.data.reading.dataset import Dataset
-from spark_model_monitor.documents.check_results import (
-    DRIFT,
-    QUANTILES,
-    BudgetLedger,
-    CheckResult,
-    Hint,
-    Summary,
-    SummaryRow,
-    Violations,
-)
+from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, Summary, Violations
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Verdicts
@@ -40,10 +30,6 @@ from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import 
 from spark_model_monitor.monitors.data_quality.baseline_comparison import COLUMNS, PAIRS, WindowComparison
 from spark_model_monitor.monitors.data_quality.budget import calibrate
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import estimate_window_design_effects
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
-    FeatureDistribution,
-    from_profile,
-)
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     Variation,
     estimate_block_variation,
@@ -55,9 +41,9 @@ from spark_model_monitor.monitors.data_quality.evaluation import (
     list_unmet_requests,
     with_impact,
 )
+from spark_model_monitor.monitors.data_quality.feature_numbers import published_metrics, summarize_features
 from spark_model_monitor.monitors.data_quality.hints import ObservedData
 from spark_model_monitor.monitors.data_quality.label_column import find_roles, leave_out_label
-from spark_model_monitor.monitors.data_quality.report.charts import BINS, Bins, choose_bins
 from spark_model_monitor.monitors.data_quality.report.feature_page import create_page
 from spark_model_monitor.monitors.data_quality.report.service_format import (
     close_buckets_as_service,
@@ -72,11 +58,10 @@ from spark_model_monitor.monitors.protocol import (
     Sample,
     ScanRequest,
     ScanResult,
-    StatisticSet,
     create_violations,
 )
 from spark_model_monitor.statistics.drift import Ties
-from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns, State
+from spark_model_monitor.statistics.states import Profile, RowRuns, State
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, RequiredNumbers, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, ROWS_OF_A_WINDOW
 from spark_model_monitor.value_class import value_class
@@ -84,8 +69,6 @@ from spark_model_monitor.value_class import value_class
 if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
-
-MAX_METRIC_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
 
 
 def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str]) -> Measures:
@@ -102,136 +85,6 @@ def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str])
     if relations:
         return replace(measures, pairs=tuple(relations))
     return measures
-
-
-def published_metrics(
-    profile: Profile, results: Iterable[CheckResult], constraints: Constraints
-) -> Iterator[PublishedMetric]:
-    """The metrics of every feature whose `emit_metrics` is Enabled, and the number of violations.
-
-    For the number of violations, and for a feature that constraints.json lacks, the file's own `emit_metrics` decides.
-    A number that CloudWatch does not accept (NaN, infinite, above 2^360) has no metric. `feature_baseline_drift_…` is
-    the distance, or the p-value of ChiSquared, whether it is a violation or not.
-    """
-    results = list(results)
-    distances: dict[str, float] = {}
-    for check_result in results:
-        if check_result.feature and check_result.check == DRIFT and check_result.observed is not None:
-            distances[check_result.feature] = check_result.observed
-    # Per feature; of several settings the last one wins
-    by_default = constraints.monitoring.emit_metrics
-    emit_by_feature: dict[str, bool] = {}
-    for constraints_of_feature in constraints.features:
-        for config in constraints_of_feature.overrides.values():
-            if config.emit_metrics is not None:
-                emit_by_feature[constraints_of_feature.name] = config.emit_metrics.is_on
-    for feature in profile.features:
-        if emit_by_feature.get(feature.name, by_default):
-            yield from _list_feature_metrics(feature, distances)
-    if by_default:
-        violated = sum(check_result.is_violated for check_result in results)
-        yield PublishedMetric("total_number_of_violations", violated, unit="Count")
-
-
-def _list_feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
-    name = feature.name
-    types = feature.data_types
-    moments = feature.moments
-    if feature.is_numeric and moments is not None and moments.count:
-        numbers = (moments.sum, moments.minimum, moments.maximum)
-        if all(map(_is_taken, numbers)):
-            yield PublishedMetric(f"feature_data_{name}", StatisticSet(moments.count, *numbers))
-    # By the service's names; the estimate is left out where no state has it
-    counts: dict[str, float | None] = {
-        "non_null": feature.num_present,
-        "null": feature.num_missing,
-        "estimated_unique_values": feature.distinct.estimate() if feature.distinct else None,
-        "fractional_counts": types.fractional,
-        "integral_counts": types.integral,
-        "string_counts": types.text,
-        "boolean_counts": types.boolean,
-        "unknown_counts": types.unknown + types.missing,  # Deequ's Unknown: nothing from which to infer a type
-    }
-    yield from (
-        PublishedMetric(f"feature_{kind}_{name}", count, unit="Count")
-        for kind, count in counts.items()
-        if count is not None
-    )
-    if types.total:
-        yield PublishedMetric(f"feature_completeness_{name}", feature.completeness)
-    if name in distances and _is_taken(distances[name]):
-        yield PublishedMetric(f"feature_baseline_drift_{name}", distances[name])
-
-
-def _is_taken(number: float) -> bool:
-    """Whether CloudWatch accepts the number."""
-    return math.isfinite(number) and abs(number) <= MAX_METRIC_VALUE
-
-
-# The rows that describe a data-quality run: every feature, in the bins of its baseline.
-
-
-def summarize_features(
-    profile: Profile, baseline: Mapping[str, FeatureDistribution] | None, max_domain_size: int
-) -> Summary:
-    """baseline: the distributions that the run was compared with; None for a baseline's own run."""
-    now = from_profile(profile)
-    before = baseline
-    if before is None:
-        before = now
-    bins: dict[str, Bins] = {}
-    for name, distribution in before.items():
-        feature_bins = choose_bins(distribution)
-        if feature_bins is not None:
-            bins[name] = feature_bins
-    rows = tuple(_summarize_feature(feature, now[feature.name], bins.get(feature.name)) for feature in profile.features)
-    bin_names = {name: tuple(_list_bin_names(feature_bins, max_domain_size)) for name, feature_bins in bins.items()}
-    return Summary(rows, bin_names)
-
-
-def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistribution, bins: Bins | None) -> SummaryRow:
-    row = SummaryRow(
-        feature.name,
-        kind="number" if feature.is_numeric else "category",
-        present=feature.num_present,
-        missing=feature.num_missing,
-    )
-    if feature.distinct is not None:
-        # An estimate may exceed the rows
-        row = replace(row, distinct=min(round(feature.distinct.estimate()), feature.num_present))
-    moments = feature.moments
-    if feature.is_numeric and moments is not None and moments.count > 0:
-        mean = _get_finite(moments.average)
-        sd = _get_finite(moments.standard_deviation)
-        row = replace(row, mean=mean, sd=sd, min=moments.minimum, max=moments.maximum)
-    if distribution.numbers is not None:
-        cdf = distribution.numbers.cdf
-        if cdf.total:
-            row = replace(row, quantiles=cdf.quantiles(QUANTILES))
-    if bins is not None:
-        shares = bins.shares(distribution)
-        if shares is not None:
-            row = replace(row, shares=shares.tolist())
-    return row
-
-
-def _list_bin_names(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
-    if bins.ends is not None:
-        return iter(bins.ends)
-    names = bins.names[:BINS]
-    if len(bins.names) <= max_domain_size:
-        return iter(names)
-    # Names of too many values are hidden
-    return (f"value {position}" for position in range(1, len(names) + 1))
-
-
-def _get_finite(number: float) -> float | None:
-    if math.isfinite(number):
-        return number
-    return None
-
-
-# The data-quality monitor: what it measures, judges and suggests.
 
 
 MAX_FEATURES_WITH_SKETCHES = 300

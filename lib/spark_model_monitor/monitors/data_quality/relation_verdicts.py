@@ -25,14 +25,14 @@ from spark_model_monitor.statistics.states.pairs import count_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.value_class import value_class
 
-Table = NDArray[np.float64]  # rows of data by the cells of two columns
+Table = NDArray[np.float64]  # shape (…, cells, cells): how many rows have each pair of cells of two columns
 
 ASSOCIATION, RELATION = BETWEEN_COLUMNS
 MIN_CHANGE = 0.1  # of an association, to be relevant
-MIN_EXPECTED_ROWS = 1.0  # of a pair of cells: fewer rows vary by more than their square root
+MIN_EXPECTED_ROWS = 1.0  # the least variance of a pair of cells, of which one row more is no large change
 STRENGTH = "how strongly both go together, from 0 to 1"
-SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
-SIGNS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
+STATEMENTS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
+STATEMENTS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
 
 def judge_relations(
@@ -114,10 +114,9 @@ def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -
         return Finding.not_judged(None, "no row is about it")
     evidence.family = COLUMN_PAIRS
     finding = evidence.judge(calibration)
-    statement = SIGNS[compared.relation["kind"]].format(*compared.relation["columns"])
-    if finding.is_violated:
-        return finding.but(change=statement)
-    return finding.but(change=None)
+    if not finding.is_violated:
+        return finding
+    return finding.but(change=STATEMENTS[compared.relation["kind"]].format(*compared.relation["columns"]))
 
 
 def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
@@ -165,7 +164,7 @@ def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: Noi
     relation = compared.relation
     if not relation["phi"]:
         return None
-    excess = max(0.0, float(relation["phi"]) - 1)
+    excess = float(relation["phi"]) - 1
     return 1 + excess * max(1.0, rows / float(relation["rows"]))
 
 
@@ -173,10 +172,13 @@ def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: Noi
 
 
 def fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
-    """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
+    """Tables with given margins and the odds ratios of `table`, by iterative proportional fitting.
+
+    rows, columns: the margins, shape (…, cells). Source: Deming and Stephan 1940.
+    """
     fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
     fitted = np.broadcast_to(fitted, (*rows.shape, columns.shape[-1])).copy()
-    # Iterative proportional fitting
+    # Rows and columns in turn, until both are met
     for _ in range(20):
         for axis, goal in ((-1, rows), (-2, columns)):
             sums = fitted.sum(axis=axis)

@@ -15,12 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import (
-    Values,
-    compute_rank_scores,
-    count_decimals,
-    find_digits,
-)
+from spark_model_monitor.statistics.drift.distributions import Values, compute_rank_scores, count_decimals, find_digits
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     DIGITS,
     TAIL,

@@ -19,12 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.drift.distributions import (
-    Counts,
-    NumericDistribution,
-    Values,
-    compute_rank_scores,
-)
+from spark_model_monitor.statistics.drift.distributions import Counts, NumericDistribution, Values, compute_rank_scores
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile
 from spark_model_monitor.value_class import value_class
 

@@ -25,12 +25,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     draw_row_sample,
     find_row_ids,
 )
-from spark_model_monitor.documents.check_results import (
-    COMPLETENESS,
-    SEGMENT_DRIFT,
-    CheckResult,
-    group_by_cause,
-)
+from spark_model_monitor.documents.check_results import COMPLETENESS, SEGMENT_DRIFT, CheckResult, group_by_cause
 from spark_model_monitor.errors import MonitorError
 from spark_model_monitor.monitors.causes import (
     MAX_CANDIDATES,

@@ -7,11 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spark_model_monitor.statistics.date_columns import recognise_dates
-from spark_model_monitor.statistics.states import (
-    ColumnType,
-    Ends,
-    FeatureProfile,
-)
+from spark_model_monitor.statistics.states import ColumnType, Ends, FeatureProfile
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.states.profile import cache_with_feature

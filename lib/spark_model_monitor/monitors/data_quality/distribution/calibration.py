@@ -22,15 +22,10 @@ from spark_model_monitor.monitors.data_quality.distribution.column_tests import 
     ColumnDrift,
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.monitors.data_quality.distribution.window_history import (
-    LOOKS_SORTED,
-)
+from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    MAX_NOISE_RATIO,
-    WindowSize,
-)
+from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_NOISE_RATIO, WindowSize
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, fewest_beyond_chance
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.multiple_testing import (

@@ -28,10 +28,7 @@ from spark_model_monitor.statistics.states import (
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
-from spark_model_monitor.statistics.verdicts.window_statistics import (
-    MAX_FREQUENT,
-    StatisticChange,
-)
+from spark_model_monitor.statistics.verdicts.window_statistics import MAX_FREQUENT, StatisticChange
 from spark_model_monitor.value_class import value_class
 
 NOT_COUNTED = "its values are neither numbers nor texts, and were not counted"

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spark_model_monitor.documents.check_results import (
-    LOWER_LIMIT,
-    UPPER_LIMIT,
-    CheckStatus,
-)
+from spark_model_monitor.documents.check_results import LOWER_LIMIT, UPPER_LIMIT, CheckStatus
 from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_GIVEN
+from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import NOT_GIVEN
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type, explain_own_limit

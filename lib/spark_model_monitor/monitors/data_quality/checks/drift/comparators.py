@@ -24,7 +24,7 @@ from spark_model_monitor.documents.monitoring_settings import (
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
+from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import NOT_IN_BASELINE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
     NOISE_METHODS,

@@ -34,11 +34,7 @@ from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states import Ends, FeatureProfile, Frequencies, State
 from spark_model_monitor.statistics.states.moments import ROUNDING
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.verdicts.components import (
-    MIN_EFFECT,
-    MIN_RATIO,
-    find_smallest_sufficient_number,
-)
+from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO, find_smallest_sufficient_number
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import MIN_NAMES
 from spark_model_monitor.value_class import value_class
