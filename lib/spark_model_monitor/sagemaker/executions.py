@@ -61,9 +61,9 @@ _STATUSES = {local_jobs.COMPLETED: ExitStatus.COMPLETED, local_jobs.STOPPED: Exi
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan(Plan):
-    """The plan of a schedule that is stored in the API's form: its jobs get variables, and the service's names.
+    """The plan of a schedule that is stored in the API's form: its jobs get variables, and names like the service's.
 
-    variables: of each job by its name. token: distinguishes the processing jobs of this call from others.
+    variables: of each job by its name. token: a part of the names of processing jobs that makes them unique.
     """
 
     variables: Mapping[str, JobVariables] = field(default_factory=dict)
@@ -77,12 +77,12 @@ class LocalPlan(Plan):
     def command(self, job: ScheduledJob, scheduled: datetime) -> JobCommand:
         """The command of a job in the run of this time, with its results in the folder of its hour."""
         variables = dict(self.variables[job.job].variables)
-        # Only the monitor's results lie in a folder by the hour; a merge makes its own hours
+        # Only a monitor's output is the folder of an hour; a merge creates folders of hours itself
         if job.output_folder is not None:
             variables["output_path"] = join(variables["output_path"], f"{scheduled:{job.output_folder}}")
         window = self.window(scheduled)
         times = {"start_time": format_moment(window.start), "end_time": format_moment(window.end)}
-        # Names begin as the service's do, so that scripts which filter by prefix keep working
+        # Names begin like the service's, so that scripts which filter by prefix keep working
         if job.job == "merge":
             prefix = _MERGE_JOB
         else:
@@ -101,9 +101,8 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
     entry = build_entry(schedule, definition, tuple(jobs.values()), dict.fromkeys(jobs, ""))
     recurrence = get_recurrence(schedule)
     window = get_window(schedule, definition)
-    created = record["Schedule"]["CreationTime"].replace(
-        microsecond=0
-    )  # the record of runs has no fractions of a second
+    # The record of runs has no fractions of a second
+    created = record["Schedule"]["CreationTime"].replace(microsecond=0)
     return LocalPlan(
         entry.model_copy(update={"catch_up": MAX_EXECUTIONS}),
         file=SCHEDULES.find_path(schedule.name),
@@ -113,10 +112,10 @@ def build_plan(record: ApiAnswer) -> LocalPlan:
         delay=timedelta(0),
         starts=created,
         destinations=(),
-        # As at the service: people stop a run by its job
+        # Like in the service, where people stop a run by its job
         counts_every_run=True,
         variables=jobs,
-        # Job names must never repeat, even after the schedule is deleted and made again
+        # Names of jobs must be unique, even if the schedule is deleted and created again
         token=uuid.uuid4().hex[:24],
     )
 
@@ -136,15 +135,15 @@ def run_due(name: str) -> list[ApiMembers]:
     schedule_record = SCHEDULES.read(name)
     name = schedule_record["Schedule"]["MonitoringScheduleName"]
     folder = EXECUTIONS.find_path(name).parent
-    # Whoever doesn't get the lock doesn't wait: a run may take an hour
+    # Without the lock this doesn't wait, because a run may take an hour
     with schedule_lock(folder, name) as is_ours:
         if is_ours:
             record = Record.read(folder, name)
-            # Runs that a killed process left as under way would otherwise block their windows
+            # Runs of a killed process are still recorded as under way, and would block their windows
             record.settle()
             plan = build_plan(schedule_record)
             run = partial(run_jobs, plan, record, launch=_run_job)
-            # Early runs go first, since their windows are older; the loop only drives the iterator
+            # Early runs come first, because their windows are older. The loop only drives the iterator
             for _ in run_windows(chain(_find_early_runs(plan, record), due_times(plan, record, local_jobs.now)), run):
                 pass
             _run_first(plan, record, run)
@@ -152,29 +151,30 @@ def run_due(name: str) -> list[ApiMembers]:
 
 
 def _find_early_runs(plan: LocalPlan, record: Record) -> Iterator[datetime]:
-    """Runs whose window had not ended when they ran, and now has: the rest of their records came since."""
+    """Runs before the end of their window, which has ended now, so that further records have arrived."""
     now = local_jobs.now()
     for execution in record.executions.executions if plan.is_running else ():
-        # Ended before its own time: only `_run_first` runs a window before it is over
+        # Only `_run_first` runs a window before its scheduled time
         if parse_moment(execution.last_modified_time) < parse_moment(execution.scheduled_time) <= now:
             yield parse_moment(execution.scheduled_time)
 
 
 def _run_first(plan: LocalPlan, record: Record, run: Callable[[datetime], tuple[Execution, int]]) -> None:
-    """Run the window that contains a new schedule's start, on the existing records, else the one before it.
+    """Run the first window of a new schedule at once, on the records so far: the window that contains its start or, if that has
+    no data, the one before it.
 
-    The service begins with that window, too, at its end. If neither has data, nothing counts as run until it is over.
+    The service begins with the same window, but at its end. If neither has data, the schedule has no run yet.
     """
     if plan.clock is None or not plan.is_running or record.executions.executions:
         return
-    # Two periods ahead hold at least one time, also across a change of the clock
+    # Two periods contain at least one time, also if the clocks change
     end = next(plan.clock.times(local_jobs.now(), local_jobs.now() + 2 * plan.clock.period(local_jobs.now())))
     # The window under way, then the one before: whichever first has captures in a notebook
     for time in (end, plan.clock.latest(end - A_MOMENT)):
         execution, status = run(time)
         if status != ExitStatus.NO_DATA:
             return
-        # Forgotten, so that the window is run regularly once it is over
+        # Removed from the record, so that the window runs regularly when it is over
         record.forget(execution)
 
 
@@ -193,13 +193,13 @@ def _summarize_execution(execution: Execution, job: str, schedule: str) -> ApiMe
     """One of the API's MonitoringExecutionSummaries."""
     description = local_jobs.describe(job)
     status = description["ProcessingJobStatus"]
-    # The service tells violations by a status of the execution; the job itself is just completed
+    # In the service an execution with violations has a status of its own, while its job is completed
     violated = status == local_jobs.COMPLETED and _has_violations(description)
     return {
         "MonitoringScheduleName": schedule,
         "ScheduledTime": parse_moment(execution.scheduled_time),
         "CreationTime": description["CreationTime"],
-        # A job under way has no end, so its start stands in
+        # A job that has not ended has its start here
         "LastModifiedTime": description.get("ProcessingEndTime", description["CreationTime"]),
         "MonitoringExecutionStatus": "CompletedWithViolations" if violated else status,
         "ProcessingJobArn": description["ProcessingJobArn"],
@@ -213,19 +213,20 @@ def _run_job(command: JobCommand, note: Note) -> int:
     [job] = command.words
     name = command.name or ""
     inputs = local_jobs.list_inputs("endpoint_input_1", command.variables)
-    # Noted before the wait, so that another process can tell whether this run still lives
+    # Recorded before the wait, so that another process can find out whether this run is alive
     note(process=local_jobs.start(job, name, command.variables, inputs))
-    # The status is told by the return value; the next windows are run all the same
+    # A failed job is reported by the return value, and the next windows run
     with suppress(local_jobs.JobFailed):
         local_jobs.wait(name)
     description = local_jobs.describe(name)
     log.info("%s: %s", name, description["ExitMessage"])
     if job == "merge" and description["ProcessingJobStatus"] == local_jobs.COMPLETED:
-        local_jobs.keep_papers(name, command.output_path)
+        local_jobs.move_reports(name, command.output_path)
     status = _STATUSES.get(description["ProcessingJobStatus"])
-    if status is None:  # which nobody knows of a job that another process started
+    # The exit status of a failed job is unknown if another process started it
+    if status is None:
         return JOBS.read(name).get("ExitStatus") or ExitStatus.FAILED
-    # A job ends with 0 for violations too, unless asked otherwise; the record of runs tells them apart
+    # A job with violations ends with 0, too, but the record of runs needs the status of violations
     return ExitStatus.VIOLATIONS if status is ExitStatus.COMPLETED and _has_violations(description) else status
 
 
@@ -328,12 +329,12 @@ def list_alert_changes(
         and (before is None or change.creation_time < read_time(before))
         and (after is None or change.creation_time > read_time(after))
     ]
-    # The history is written in order of time, so turning it around is enough
+    # The history is in order of time
     return matching_changes if ascending else matching_changes[::-1]
 
 
 def _read_alerts(output_path: str) -> Alerts:
-    """The history beside the runs; empty where this process can't read it, as on S3."""
+    """The history of alerts; empty if this process can't read it, for instance on S3."""
     try:
         return read_alerts(locate(output_path))
     except MonitorError:

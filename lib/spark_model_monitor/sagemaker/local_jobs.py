@@ -1,4 +1,4 @@
-"""Our jobs as local processes, and their records between calls: a JSON file for each."""
+"""Our jobs as local processes, and their records: a JSON file for each job."""
 
 from __future__ import annotations
 
@@ -36,13 +36,12 @@ PATHS = (
     "post_analytics_processor_script",
     "MODEL_MONITOR_ANALYSIS_CONFIG",
 )
-"""Variables of jobs that are paths or URIs: descriptions have them as given, and jobs as absolute paths."""
+"""Variables of jobs that are paths or URIs. Descriptions have them unchanged; jobs get absolute paths."""
 
 
-_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # more than the API's, which has no '_' and '.', and 63 of them
-_OF_A_TIME = "Time"  # the ending of the API's members that are times
-_AS_GIVEN = ("DataAnalysisStartTime", "DataAnalysisEndTime")
-"""… except these, which may be a time or a duration before the run."""
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")  # the API allows neither '_' nor '.', and 63 characters
+_TIME_SUFFIX = "Time"  # names of the API's members that are times end so,
+_NO_TIMES = ("DataAnalysisStartTime", "DataAnalysisEndTime")  # except these, which may be a duration before the run
 
 
 def now() -> datetime:
@@ -58,13 +57,13 @@ class ApiRecords:
 
     def find_path(self, name: str, suffix: str = ".json") -> Path:
         """The file of one record. Raises BadConfiguration for a name that is invalid or leads elsewhere."""
-        # The name becomes part of a path; "../x" would leave the home folder
+        # The name becomes a part of a path, and "../x" would leave the home folder
         if not _NAME.fullmatch(name):
             raise BadConfiguration(
                 f"{name!r} is no name among the {self.kind}; write letters, digits, '-', '_' and '.', a letter or digit "
                 "first, 200 at most"
             )
-        # As an existing record spells it: of the service's names two that differ in capitals alone are one
+        # The spelling of an existing record counts, because the service's names are compared without case
         existing = (existing for existing in self.list_names() if existing.lower() == name.lower())
         return home() / self.kind / f"{next(existing, name)}{suffix}"
 
@@ -109,7 +108,7 @@ EXECUTIONS = ApiRecords("executions")
 
 
 def _with_times(members: ApiMembers) -> ApiMembers:
-    times = {name for name in members if name.endswith(_OF_A_TIME) and name not in _AS_GIVEN}
+    times = {name for name in members if name.endswith(_TIME_SUFFIX) and name not in _NO_TIMES}
     texts = {name: datetime.fromisoformat(members[name]) for name in times if isinstance(members[name], str)}
     return {**members, **texts}
 
@@ -125,8 +124,8 @@ STOPPED = "Stopped"
 _PASSED = tuple(map(int, SUCCESSFUL))  # with --fail-on a job that completed may end with 4 or 5
 
 _TERMINATED = (143, -15)
-_LOOK_EVERY_SECONDS = 0.2
-_LONGEST_MESSAGE = 1024  # characters of ExitMessage and FailureReason, as in the API
+_POLL_SECONDS = 0.2
+_MAX_MESSAGE_LENGTH = 1024  # characters of ExitMessage and FailureReason, as in the API
 
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -150,17 +149,16 @@ _MOUNTS = {
     "MODEL_MONITOR_ANALYSIS_CONFIG": ("analysis_config", "input/config"),
     "ground_truth_source": ("groundtruth_input_1", "groundtruth"),
 }
-"""Names and folders of a job's inputs beside its data, as the service has them, by variable. Source: C1.3."""
+"""By variable: the service's name and folder of an input of a job, besides its data. Source: C1.3."""
 
 
 def list_inputs(name: str, variables: Mapping[str, str]) -> list[ProcessingInput]:
-    """What a job reads: baseline, scripts, configuration and labels, then its data under the given name.
+    """The inputs of a job: baseline, scripts, configuration and labels, and last its data with this name.
 
-    The service's answers to DescribeProcessingJob for a merge and for model quality have them in this order, by which
-    notebooks ask for the data. Where scripts stand is in none of them.
+    This is the order of the service's answers to DescribeProcessingJob for a merge and for model quality, on which notebooks
+    rely. The position of scripts in it is unknown.
     """
     data = ProcessingInput(variables["dataset_source"], str(CONTAINER / "input"), name)
-    # Those that its variables name
     further_inputs = [
         ProcessingInput(variables[variable], str(CONTAINER / folder), input_name)
         for variable, (input_name, folder) in _MOUNTS.items()
@@ -178,13 +176,13 @@ def start(
 ) -> str:
     """Start a job of ours under a name, and record it in the API's form; returns its process, a `ProcessIdentity` as text.
 
-    job: baseline, monitor or merge. variables: its own. request: the API's members that the job was created with; its description
-    has them as they were given.
+    job: baseline, monitor or merge. variables: its own. request: the API's members that the job was created with, for its
+    description.
     """
     message_path = join(variables["output_path"], MESSAGE)
-    # The message decides how the job ended if its exit status is unknown
+    # The message of an earlier run is deleted: if the exit status is unknown, the message shows how the job ended
     if exists_here(message_path):
-        LocalStorage().delete(locate(message_path))  # of an earlier run
+        LocalStorage().delete(locate(message_path))
     log = JOBS.find_path(name, ".log")
     # The first job of a home folder makes its subfolder
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -193,13 +191,13 @@ def start(
     with log.open("wb") as lines:
         _running[name] = subprocess.Popen(
             [sys.executable, "-m", "spark_model_monitor", job],
-            # The job's variables come last, so they win over those of the notebook's environment
+            # The job's variables have priority over the notebook's environment
             env={**os.environ, "PYTHONPATH": Layout.here().python_path(os.environ), **opened},
             stdin=subprocess.DEVNULL,
             stdout=lines,
             stderr=subprocess.STDOUT,
         )
-    # Recorded after the start, since a program that can't be started leaves no job
+    # Recorded after the start, so that there is no record if the process can't be started
     description = {**_describe_job(name, variables, inputs), **(request or {})}
     process = str(current_machine().process(_running[name].pid))
     JOBS.write(name, {"Description": description, "Process": process, "OutputPath": variables["output_path"]})
@@ -213,13 +211,13 @@ def describe(name: str) -> ApiMembers:
     """
     record = JOBS.read(name)
     description: ApiMembers = record["Description"]
-    # An ended job never changes, so its file is the answer and the process isn't looked at
+    # A job that has ended doesn't change any more
     if description["ProcessingJobStatus"] != IN_PROGRESS or _is_running(name, record["Process"]):
         return description
-    # The first look after the end settles the outcome; the end time is that of the look
+    # The first call after the end records the outcome, and its own time as the end
     ended = {**description, **_read_outcome(name, record["OutputPath"]), "ProcessingEndTime": now()}
     status = None
-    # Only the parent learns an exit status; any other process has to go by the message
+    # Only the parent process knows the exit status; others know the message
     if name in _running:
         status = _running[name].returncode
     JOBS.write(name, {**record, "Description": ended, "ExitStatus": status})
@@ -228,19 +226,19 @@ def describe(name: str) -> ApiMembers:
 
 
 def wait(name: str, out: TextIO | None = None) -> ApiMembers:
-    """Wait until a job has ended, and describe it. out: where its log goes meanwhile.
+    """Wait until a job has ended, and describe it. out: gets its log meanwhile.
 
     Raises JobFailed if it did not complete.
     """
     with JOBS.find_path(name, ".log").open(encoding="utf-8", errors="replace") as lines:
         while True:
-            # Asked before the log is read, so that the last lines of a job that ends now are shown too
+            # Described before the log is read, so that the last lines of a job that ends now are written, too
             description = describe(name)
             if out is not None:
                 out.write(lines.read())
             if description["ProcessingJobStatus"] != IN_PROGRESS:
                 break
-            time.sleep(_LOOK_EVERY_SECONDS)
+            time.sleep(_POLL_SECONDS)
     if description["ProcessingJobStatus"] != COMPLETED:
         raise JobFailed(f"the job {name} is {description['ProcessingJobStatus']}: {description.get('ExitMessage', '')}")
     return description
@@ -249,23 +247,23 @@ def wait(name: str, out: TextIO | None = None) -> ApiMembers:
 def stop(name: str) -> None:
     """End a job that is running; nothing happens to one that has ended."""
     if describe(name)["ProcessingJobStatus"] == IN_PROGRESS:
-        # It may end between the question and the signal
+        # The job may end before the signal
         with suppress(ProcessLookupError):
             os.kill(ProcessIdentity.read(JOBS.read(name)["Process"]).number, 15)
-        # Stopped is what was wanted, not an error
+        # A stopped job is no error here
         with suppress(JobFailed):
             wait(name)
 
 
-def keep_papers(name: str, output: str) -> None:
+def move_reports(name: str, output: str) -> None:
     """Move a merge's reports to the job's record: in the service a folder of merged records has no other files."""
     storage = storage_of(output)
-    # A list first: deleting while walking may skip files
+    # All files are listed first, because deleting while walking may skip files
     for file in [*storage.walk(output, hidden=True)]:
-        # Merged records lie in yyyy/mm/dd/hh folders; all else is a report
+        # Files outside yyyy/mm/dd/hh folders are reports
         if parse_hour_of_path(file.path) is None:
-            below = file.path.partition(output.rstrip("/"))[2]
-            LocalStorage().write(str(JOBS.find_path(f"{name}.merge", below)), storage.read(file.path))
+            relative = file.path.partition(output.rstrip("/"))[2]
+            LocalStorage().write(str(JOBS.find_path(f"{name}.merge", relative)), storage.read(file.path))
             storage.delete(file.path)
 
 
@@ -273,7 +271,7 @@ def _is_running(name: str, process: str) -> bool:
     # `poll` also reaps the child
     if name in _running:
         return _running[name].poll() is None
-    # Started by another process than this one
+    # Another process started it
     return bool(current_machine().is_alive(ProcessIdentity.read(process)))
 
 
@@ -281,22 +279,22 @@ def _read_outcome(name: str, output_path: str) -> ApiMembers:
     """Status and message of a job that has ended, by its exit status, or by its message if that is unknown."""
     try:
         message = read_text(join(output_path, MESSAGE), None).strip()
-    # Killed before it wrote a message, for instance by the out-of-memory killer; the log is all there is
+    # A job that is killed, for instance because memory ran out, leaves no message
     except MonitorError:
         message = _read_last_line(name)
     status = None
     if name in _running:
         status = _running[name].returncode
     if status is None:
-        # A message of an earlier run was deleted at the start, so this one is the job's own
+        # The message is the job's own, because that of an earlier run was deleted at the start
         passed = message.startswith(COMPLETED)
     else:
         passed = status in _PASSED
     # The API's limit for ExitMessage, in characters
-    message = message[:_LONGEST_MESSAGE]
+    message = message[:_MAX_MESSAGE_LENGTH]
     if passed:
         return {"ProcessingJobStatus": COMPLETED, "ExitMessage": message}
-    reason = f"AlgorithmError: {message}"[:_LONGEST_MESSAGE]  # the service's words (C1.6)
+    reason = f"AlgorithmError: {message}"[:_MAX_MESSAGE_LENGTH]  # the service's words (C1.6)
     ended = STOPPED if status in _TERMINATED else FAILED
     return {"ProcessingJobStatus": ended, "ExitMessage": message, "FailureReason": reason}
 

@@ -36,8 +36,8 @@ CLIENTS = {"android-2.3.1": 0.7, "ios-2.3.0": 0.2, "web-7.2": 0.1}
 
 
 @value_class
-class Defect:
-    """A feature that arrives from `client` multiplied by `factor`, from hour `first_hour` (counted from 0) of the traffic on."""
+class WrongScale:
+    """A feature that `client` sends multiplied by `factor`, from hour `first_hour` (counted from 0) of the traffic on."""
 
     feature: str
     client: str
@@ -47,7 +47,7 @@ class Defect:
     follow_up: tuple[str, ...]  # features that change with it: the model's own output
 
 
-FAULT = Defect(
+FAULT = WrongScale(
     feature="monthly_charge_eur",
     client="android-2.3.1",
     factor=100.0,
@@ -61,14 +61,14 @@ FAULT = Defect(
 class Traffic:
     """The captured requests: `per_hour` in each of the `hours` from `start` (UTC, a full hour) on.
 
-    fault: what goes wrong with them; None for traffic without a fault, otherwise the same to the last id.
+    fault: a fault in the requests, which are otherwise the same to the last id; None for none.
     """
 
     hours: int = 24
     per_hour: int = 200
     seed: int = 7
     start: datetime = datetime(2024, 3, 4, tzinfo=timezone.utc)
-    fault: Defect | None = FAULT
+    fault: WrongScale | None = FAULT
 
     @property
     def sound_hours(self) -> int:
@@ -98,11 +98,11 @@ def captures(traffic: Traffic) -> dict[str, str]:
     for hour in _generate_requests(traffic):
         inputs = churn.to_csv(hour.sent, header=False).splitlines()
         outputs = churn.to_csv(hour.answered, header=False).splitlines()
-        # The file of each request by its time, as an endpoint begins a new one every few minutes
+        # The file of each request by its time, because an endpoint begins a new file every few minutes
         quarters = hour.milliseconds * FILES_PER_HOUR // _HOUR_MILLISECONDS
         for quarter in range(FILES_PER_HOUR):
             rows = np.flatnonzero(quarters == quarter)
-            # With few requests an hour a quarter may have none, and an empty file is never written
+            # No file is written for a quarter of an hour without requests
             if len(rows):
                 lines = [_format_capture_line(hour, row, inputs[row], outputs[row]) for row in rows]
                 files[_make_capture_path(hour, quarter, int(hour.milliseconds[rows[0]]))] = "".join(lines)
@@ -225,13 +225,13 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         rng = np.random.default_rng([traffic.seed, 1, number])
         customers = churn.draw_customers(traffic.per_hour, rng, missing_share=MISSING_IN_TRAFFIC)
         labels = churn.draw_labels(customers, rng)
-        # A stream of its own for clients, so that customers don't depend on it
+        # Clients have a random stream of their own, so that customers don't depend on them
         choice = np.random.default_rng([traffic.seed, 3, number]).choice
         clients = choice(list(CLIENTS), size=traffic.per_hour, p=list(CLIENTS.values()))
         sent = customers
         if traffic.fault is not None and number >= traffic.fault.first_hour:
             sent = _with_fault(customers, clients == traffic.fault.client, traffic.fault)
-        # The model sees the faulty inputs, and the labels come from the customers as they are
+        # The model gets the faulty inputs, while labels depend on the true ones
         scores = churn.score(sent)
         yield _Hour(
             number=number,
@@ -247,7 +247,7 @@ def _generate_requests(traffic: Traffic) -> Iterator[_Hour]:
         )
 
 
-def _with_fault(customers: pd.DataFrame, hit: Flags, fault: Defect) -> pd.DataFrame:
+def _with_fault(customers: pd.DataFrame, hit: Flags, fault: WrongScale) -> pd.DataFrame:
     # A product of decimals has trailing digits (32.84 * 100 = 3284.0000000000005) that no caller would send.
     faulty = (customers[fault.feature] * fault.factor).round(2)
     sent: pd.DataFrame = customers.assign(**{fault.feature: faulty.where(hit, customers[fault.feature])})
@@ -316,7 +316,7 @@ FAULT_HOUR = "fault.json"
 ANALYSIS = "analysis_config.json"
 HOURS = "hours"
 EXPLAINED = "explained"
-"""Later results on each hour: on its data, and on what moves the model."""
+"""Folders for later results on each hour: on its data, and on the model's attributions."""
 
 
 def write_data_set(
@@ -346,7 +346,7 @@ def write_data_set(
             target = directory / path
             content = text.encode("utf-8")
             target.parent.mkdir(parents=True, exist_ok=True)
-            # A job's ledger has its inputs' modification times: a file that is already correct keeps its own.
+            # A file that is already correct keeps its modification time, which a job's ledger has
             if not target.is_file() or target.read_bytes() != content:
                 target.write_bytes(content)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""A job's files on S3, and a step or a job run of EMR: its release, its request, how it is watched.
+"""A job's files on S3, and a step of EMR or a job run of EMR Serverless: the release, the request, and the state.
 
-boto3's clients are passed in. An object's name holds the hash of its content, so that an unchanged file is uploaded
-once and a running job keeps its own.
+boto3's clients are passed in. The key of a file has a hash of its content, so that an unchanged file is uploaded once, and a
+changed one doesn't replace the file of a running job.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class UploadFile:
     def of(cls, path: Path, bucket: S3Location) -> UploadFile:
         """The upload of a local file below `bucket`. Raises BadConfiguration if it can't be read."""
         try:
-            # The hash makes an unchanged file be uploaded once, and a changed one never replace it for a running job
+            # 16 digits are enough to tell versions of a file apart
             name = f"{hash_file(path)[:16]}/{path.name}"
         except OSError as error:
             raise BadConfiguration(
@@ -76,7 +76,7 @@ class UploadSet:
         """
         bucket = target.package
         environment: UploadFile | str | None = target.environment
-        # A URI is on S3 already and is used in place
+        # A URI is on S3 already
         if target.environment and "://" not in target.environment:
             environment = UploadFile.of(Path(target.environment), bucket)
         deequ = None if jar is None else UploadFile.of(jar, bucket)
@@ -110,7 +110,7 @@ def _is_there(s3: BaseClient, bucket: str, key: str) -> bool:
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        # By the status, since a HEAD request's answer has no code in a body
+        # The answer to a HEAD request has no body with an error code, but a status
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
             return False
         raise
@@ -121,7 +121,7 @@ SPARK_LINES = {"emr-7.": "3.5", "emr-spark-8.": "4.0"}
 """The beginning of a release's label -> its line of Spark. Source: EMR's release guide."""
 
 PYTHON = "python3.11"
-"""Available on all; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
+"""A Python that all releases have; EMR 7's `python3` is 3.9, which is too old for jobs. Source: EMR's release guide."""
 
 
 def get_spark_line(target: Target, service: BaseClient) -> SparkLine:
@@ -177,7 +177,7 @@ def build_request(
     """
     spark = _build_spark_words(target, upload_set, settings, options)
     if target.kind is ServiceKind.EMR:
-        # On the cluster's nodes: in client mode the primary node would carry every job's driver
+        # In cluster mode, because in client mode all drivers would run on the primary node
         words = ["spark-submit", "--deploy-mode", "cluster", "--name", name, *spark, upload_set.driver.uri, *arguments]
         run = {"Jar": "command-runner.jar", "Args": words}
         # A failed job must not stop the steps of others, or end the cluster
@@ -192,7 +192,7 @@ def build_request(
             "sparkSubmit": {
                 "entryPoint": upload_set.driver.uri,
                 "entryPointArguments": list(arguments),
-                # One text here, which the service takes apart as a shell does
+                # One text, which the service splits like a shell
                 "sparkSubmitParameters": shlex.join(spark),
             }
         },
@@ -203,7 +203,7 @@ def _build_spark_words(
     target: Target, upload_set: UploadSet, settings: Mapping[str, str], options: Sequence[SparkOption]
 ) -> list[str]:
     words = []
-    # Before the user's options: the last --conf of a key wins
+    # Before the user's options, because the last --conf of a key counts
     for key, value in {**settings, **_get_python_settings(target.kind, upload_set, options)}.items():
         words += ["--conf", f"{key}={value}"]
     ours = {
@@ -221,7 +221,7 @@ def _get_python_settings(kind: ServiceKind, upload_set: UploadSet, options: Sequ
     if upload_set.environment_uri:
         return dict.fromkeys(names, package_zip.PYTHON)
     settings = spark_settings(options)
-    # A Python of the user's choice counts for driver and executors together, or they would differ
+    # If the user chooses a Python, ours is set neither for the driver nor for executors, which must have the same
     if "spark.pyspark.python" in settings or any(name in settings for name in names):
         return {}
     return dict.fromkeys(names, PYTHON)
@@ -267,7 +267,7 @@ class ServiceRun:
             status = client.describe_step(ClusterId=self.target_id, StepId=self.identifier)["Step"]["Status"]
             failure = status.get("FailureDetails") or {}
             change = status.get("StateChangeReason") or {}
-            # EMR fills in some of the three, depending on where a step fails
+            # Which of the three EMR sets depends on where a step fails
             reasons = failure.get("Reason"), failure.get("Message"), change.get("Message")
             return ServiceRunState(status["State"], "; ".join(filter(None, reasons)))
         run = client.get_job_run(applicationId=self.target_id, jobRunId=self.identifier)["jobRun"]
@@ -281,13 +281,13 @@ class ServiceRun:
         def read_state() -> ServiceRunState:
             nonlocal last_name
             state = self.state(client)
-            # One line for each change; a job may be looked at hundreds of times
+            # One line for each change of the state
             if state.name != last_name:
                 log.info("%s %s is %s, %.0f s", self.kind.value, self.identifier, state.name, time.monotonic() - began)
                 last_name = state.name
             return state
 
-        # Without a limit in time: the job's own --max-runtime is one
+        # Without a time limit, because the job has --max-runtime
         running = retry_if_result(lambda state: not self._has_ended(state))
         ended: ServiceRunState = Retrying(retry=running, wait=wait_fixed(POLL_SECONDS), sleep=pause)(read_state)
         return ended
@@ -297,8 +297,8 @@ class ServiceRun:
         if self._has_ended(self.state(client)):
             return
         if self.kind is ServiceKind.EMR:
-            how = "TERMINATE_PROCESS"
-            client.cancel_steps(ClusterId=self.target_id, StepIds=[self.identifier], StepCancellationOption=how)
+            option = "TERMINATE_PROCESS"
+            client.cancel_steps(ClusterId=self.target_id, StepIds=[self.identifier], StepCancellationOption=option)
         else:
             client.cancel_job_run(applicationId=self.target_id, jobRunId=self.identifier)
 
@@ -308,7 +308,7 @@ class ServiceRun:
 
 def find_live_run(target: Target, client: BaseClient, name: str) -> ServiceRun | None:
     """The run of this name that has not ended; None if there is none."""
-    # The states in which a retry of a task may find what an earlier attempt has started
+    # A retry of a task looks for the run that an earlier attempt has started
     if target.kind is ServiceKind.EMR:
         states = ["PENDING", "RUNNING"]
         pages = client.get_paginator("list_steps").paginate(ClusterId=target.identifier, StepStates=states)
@@ -325,4 +325,4 @@ def find_live_run(target: Target, client: BaseClient, name: str) -> ServiceRun |
 
 
 class ServiceRunFailed(MonitorError):
-    """A step or a job run that ended badly and left no message of its own."""
+    """A step or a job run that failed without a message of the job."""

@@ -1,4 +1,4 @@
-"""A schedule and its job definition, for any kind of monitoring, in one form; validated by botocore's own model."""
+"""Descriptions of the service's schedules, job definitions and endpoints, for any kind of monitoring, validated by botocore."""
 
 from __future__ import annotations
 
@@ -69,8 +69,23 @@ class MonitoredSource:
 
 @value_class
 class Definition:
-    """A job definition: its inputs, its baseline, its outputs. settings: of its application, by our
-    options' names; "" for those not given.
+    """A job definition.
+
+    Attributes
+    ----------
+        name: Its name.
+        monitoring_type: `DataQuality`, …
+        source: The monitored data.
+        output_uri: Where results go.
+        constraints, statistics: The files of its baseline.
+        baselining_job: The job that made its baseline.
+        ground_truth: The prefix of the labels.
+        settings: Members of its application, by the names of our options; "" for those that are absent.
+        environment: Variables of its container.
+        kms_key: The key that encrypts results.
+        max_runtime_seconds: The time limit of its jobs.
+        not_needed: Members that have no counterpart here.
+        role: Of its jobs.
     """
 
     name: str
@@ -91,7 +106,7 @@ class Definition:
 
 @value_class
 class ScheduleDescription:
-    """A schedule. definition_name: of its job definition; inline: that of an old schedule, which contains it."""
+    """A schedule. definition_name: of its job definition. inline: the definition inside it, which old schedules have."""
 
     name: str
     status: str
@@ -108,7 +123,7 @@ def read_schedule(content: ApiAnswer) -> ScheduleDescription:
     name = content["MonitoringScheduleName"]
     times = config.get("ScheduleConfig", {})
     inline = config.get("MonitoringJobDefinition")
-    # Old answers have no type: there was only data quality then
+    # Old answers have no type, because there was only data quality
     kind = config.get("MonitoringType", content.get("MonitoringType", MONITORING_TYPES[0]))
     return ScheduleDescription(
         name,
@@ -123,12 +138,12 @@ def read_schedule(content: ApiAnswer) -> ScheduleDescription:
 
 def read_definition(content: ApiAnswer) -> Definition:
     """The job definition in an answer to one of the four Describe…JobDefinition."""
-    # No member names the kind; it is the prefix of the others
+    # The kind is the prefix of the members' names
     kind = next(kind for kind in MONITORING_TYPES if f"{kind}JobInput" in content)
     baseline, application, job_input, output = (content.get(f"{kind}{part}", {}) for part in PARTS)
     name = content["JobDefinitionName"]
     outputs = output["MonitoringOutputs"]
-    # An empty list is valid to botocore's model, by which the answer was checked
+    # botocore's model accepts an empty list
     if not outputs:
         raise BadDocument(f"the job definition {name} has no MonitoringOutputs, so there is no place for its results")
     return Definition(
@@ -151,6 +166,7 @@ def read_definition(content: ApiAnswer) -> Definition:
 
 def read_capture_prefix(content: ApiAnswer) -> tuple[str, str | None]:
     """An endpoint's name, and the prefix of its captures, None without captures, from an answer to DescribeEndpoint."""
+    # An endpoint without captures has no DataCaptureConfig
     prefix = content.get("DataCaptureConfig", {}).get("DestinationS3Uri")
     return content["EndpointName"], prefix
 
@@ -161,16 +177,16 @@ FURTHER_MEMBERS = {
     "NetworkConfig": "NetworkConfig",
     "StoppingCondition": "StoppingCondition",
 }
-"""Members of an inline definition, and of one of its own, whatever its kind."""
+"""Members of an inline definition -> the same members of a separate definition, for every kind."""
 
 
 def convert_inline_definition(name: str, kind: str, inline: ApiAnswer) -> ApiMembers:
-    """The definition inside a schedule's configuration, with the members that one of its own has."""
+    """The definition inside a schedule's configuration, with the members of a separate definition."""
     if len(inline["MonitoringInputs"]) != 1:
         raise BadDocument(
             f"the schedule {name} has {len(inline['MonitoringInputs'])} MonitoringInputs; the service takes 1"
         )
-    # In a definition of its own the environment belongs to the application
+    # In a separate definition the environment is a member of the application
     application = {**inline["MonitoringAppSpecification"], "Environment": inline.get("Environment", {})}
     return {
         "JobDefinitionName": name,
@@ -187,7 +203,7 @@ def convert_inline_definition(name: str, kind: str, inline: ApiAnswer) -> ApiMem
 
 
 def read_time(value: datetime | float | str) -> datetime:
-    """A time of the API, as boto3, the command line of AWS or a user gives it; without a zone it is UTC."""
+    """A time from boto3, the command line of AWS or a user; without a time zone it is UTC."""
     if isinstance(value, str):
         # Python below 3.11 doesn't read the Z of ISO 8601
         time = datetime.fromisoformat(value.replace("Z", "+00:00"))
@@ -200,7 +216,7 @@ def read_time(value: datetime | float | str) -> datetime:
     return time.replace(tzinfo=timezone.utc)
 
 
-SETTINGS = {
+SETTINGS = {  # members of an application -> our options
     "RecordPreprocessorSourceUri": "record_preprocessor_script",
     "PostAnalyticsProcessorSourceUri": "post_analytics_processor_script",
     "ProblemType": "problem_type",
@@ -218,7 +234,7 @@ ATTRIBUTES = {
 def _read_source(job_input: ApiAnswer) -> MonitoredSource:
     endpoint = job_input.get("EndpointInput")
     transform = job_input.get("BatchTransformInput")
-    # The two have the members below in common, as far as they have them
+    # Both have the members below, or some of them
     members = endpoint or transform or {}
     return MonitoredSource(
         endpoint=members.get("EndpointName"),
@@ -230,8 +246,6 @@ def _read_source(job_input: ApiAnswer) -> MonitoredSource:
     )
 
 
-# The required form of a description from the service's API, by botocore's own model. Needs no network.
-
 OPERATIONS = {
     "MonitoringScheduleConfig": "DescribeMonitoringSchedule",
     **{f"{kind}JobInput": f"Describe{kind}JobDefinition" for kind in MONITORING_TYPES},
@@ -242,11 +256,11 @@ OPERATIONS = {
 }
 """A member that only one kind of answer has -> the operation that returns it."""
 
-_OF_BOTO3 = "ResponseMetadata"
+_RESPONSE_METADATA = "ResponseMetadata"  # a member that boto3 adds to every answer
 
 
 @value_class
-class Described:
+class CheckedAnswer:
     """One answer of the API. unknown: paths of members that botocore's model lacks, left out of `content`."""
 
     operation: str
@@ -256,11 +270,10 @@ class Described:
 
 def find_operation(content: Mapping[str, Json]) -> str | None:
     """The operation that returns such an answer; None for anything else."""
-    # Each kind of answer is known by a member that no other has
     return next((name for member, name in OPERATIONS.items() if member in content), None)
 
 
-def check_answer(content: object, where: str) -> Described:
+def check_answer(content: object, where: str) -> CheckedAnswer:
     """`content` as an answer. where: its file, for errors.
 
     Raises BadDocument if it can't be imported, or is not in an answer's form; MissingDependency without
@@ -278,12 +291,12 @@ def check_answer(content: object, where: str) -> Described:
             "describe-monitoring-schedule, of describe-data-quality-job-definition or one like it, or of describe-endpoint"
         )
     shape = _load_service_model().operation_model(operation).output_shape
-    # A newer service may answer with members that the installed botocore lacks; they are remarked, not refused
+    # Members that the installed botocore doesn't know, because the service is newer, are left out with a remark
     unknown: list[str] = []
     members = _drop_unknown_members(content, shape, unknown)
     if errors := _find_faults(members, shape):
         raise BadDocument("\n".join(f"{where}: {error}" for error in errors))
-    return Described(operation, members, tuple(sorted(unknown)))
+    return CheckedAnswer(operation, members, tuple(sorted(unknown)))
 
 
 def _load_service_model() -> ServiceModel:
@@ -304,7 +317,7 @@ def _find_faults(content: ApiAnswer, shape: Shape) -> list[str]:
 def _drop_unknown_members(value: Json, shape: Shape, unknown: list[str], path: str = "") -> Json:
     """The value without null members, and without those that the shape lacks; their paths are added to `unknown`."""
     if shape.type_name == "structure" and isinstance(value, Mapping):
-        unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _OF_BOTO3]
+        unknown += [f"{path}{name}" for name in value if name not in shape.members and name != _RESPONSE_METADATA]
         present = {name: member for name, member in value.items() if name in shape.members and member is not None}
         return {
             name: _drop_unknown_members(member, shape.members[name], unknown, f"{path}{name}.")

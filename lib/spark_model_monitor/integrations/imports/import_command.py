@@ -12,8 +12,8 @@ from spark_model_monitor.errors import BadConfiguration, BadDocument, InputUnava
 from spark_model_monitor.integrations.imports.descriptions import (
     NOT_NEEDED,
     ApiAnswer,
+    CheckedAnswer,
     Definition,
-    Described,
     ScheduleDescription,
     check_answer,
     read_capture_prefix,
@@ -161,7 +161,7 @@ def read_answers(paths: Sequence[str]) -> Iterator[tuple[str, Json]]:
 
 
 def convert_schedules(
-    answers: Sequence[Described],
+    answers: Sequence[CheckedAnswer],
     captures: str | None,
     dags_for: str | None = None,
     merge_folders: set[str] | None = None,

@@ -52,7 +52,7 @@ NO_REPORT = "no report of the service to compare with"
 
 
 class NothingToReplay(MonitorError):
-    """A replay that isn't begun: nothing is there to be replayed, or a person has to allow or to add something first."""
+    """A replay that isn't begun: there is nothing to replay, or a person has to allow or to add something first."""
 
     exit_status: ClassVar[int] = ExitStatus.COMPLETED
 
@@ -76,10 +76,17 @@ class NotDone:
 
 @value_class
 class WindowVerdicts:
-    """Who would have alarmed in a window: the service, our default, and each of AWS's rules; None without a verdict.
+    """Who would have alarmed in a window: the service, our default, and each of AWS's rules.
 
-    equal: whether --compat service says what the service's report says; None without a report. differences: as in replay.json.
-    failure: why there is no verdict of ours.
+    Attributes
+    ----------
+        start, end: Of the window.
+        service, ours: None without a verdict.
+        equal: Whether --compat service has the violations of the service's report; None without a report.
+        differences: As in replay.json.
+        failure: Why there is no verdict of ours.
+        published: By AWS's rule.
+        drifted: Columns that AWS's rules call drifted.
     """
 
     start: str
@@ -95,7 +102,7 @@ class WindowVerdicts:
 
 @value_class
 class ReplayTrial:
-    """What became of one schedule. imported, replay: the lines of these commands."""
+    """The import and the replay of one schedule. imported, replay: the output lines of these commands."""
 
     name: str
     imported: tuple[str, ...] = ()
@@ -112,9 +119,15 @@ class ReplayTrial:
 
 @value_class
 class Trials:
-    """Runs trials below a folder. captures: the prefix of all endpoints' captures, None for that of each. days: to replay, before
-    the newest capture. run_scripts: whether what the account's definitions let jobs run or send may happen on this machine.
-    merge_folders: to which jobs imported so far write merged records.
+    """Imports and replays schedules below a folder.
+
+    Attributes
+    ----------
+        folder: For all files.
+        captures: The prefix of all endpoints' captures; None: the prefix of each endpoint.
+        days: How many days to replay, before the newest capture.
+        run_scripts: Whether scripts of the account's definitions may run on this machine.
+        merge_folders: The outputs of the merges that were imported so far.
     """
 
     folder: Path
@@ -134,7 +147,7 @@ class Trials:
         try:
             if schedule.image:
                 require_image(schedule.image)
-            # Files that run already may have been filled in, and say what runs here; the service may have stopped by now
+            # Files of a schedule that runs here may have been edited, and are not replaced
             if self.has_run(schedule.name):
                 printed.write(f"{schedule.name}\n  its files run here already, and stay as they are\n")
             else:
@@ -149,7 +162,7 @@ class Trials:
                 )
         except MissingDependency as error:
             return ReplayTrial(schedule.name, not_moved=NotDone.of(error))
-        # What can't be moved is a result, and no failure
+        # A schedule that can't be moved is a result, and no failure
         except MonitorError as error:
             return ReplayTrial(schedule.name, not_moved=NotDone(str(error), ExitStatus.COMPLETED))
         # The first line is the schedule's name
@@ -191,7 +204,7 @@ class Trials:
         recurrence = Recurrence.of(schedule.description.expression or HOURLY) or parse_recurrence(HOURLY)
         parts = filter(None, (definition.source.endpoint, schedule.name))
         reports = None
-        # Without reports of the service, --compat service stands for it
+        # Without reports of the service, --compat service is used instead of them
         try:
             reports = self._copy_hours(join(definition.output_uri, *parts))[0]
         except MonitorError as error:
@@ -200,11 +213,11 @@ class Trials:
         write_text(output_path / JSON_NAME, certificate.to_json())
         replayed = certificate.plain()
         windows = [_read_window(window, with_reports=reports is not None) for window in replayed["windows"]]
-        # AWS's rules are about columns of data alone
+        # AWS's rules are about data quality only
         if definition.monitoring_type == DATA_QUALITY:
             with quiet_steps():
                 windows = _judge_by_published_rules(windows, config)
-        # Otherwise the summary counts windows in which our default equals --compat service
+        # Without reports the certificate's summary only compares our default with --compat service
         summary = replayed["summary"] if reports else [without_reports]
         return (*summary, *_list_unread_members(definition, config)), tuple(windows)
 
@@ -212,7 +225,7 @@ class Trials:
         self, schedule: str, definition: Definition, jobs: Sequence[JobVariables], output_path: Path
     ) -> tuple[list[str], str]:
         """The flags of the monitoring job, with its files copied here, and the folder of its records."""
-        # Its captures, which a merge reads if there are labels
+        # The captures are read by the first job: by a merge if there are labels
         *merges, monitor = jobs
         source = (merges or [monitor])[0].variables.get("dataset_source")
         if source is None:
@@ -225,7 +238,7 @@ class Trials:
 
         self._require_no_code(schedule, definition)
 
-        # Settings that name a file get the path of its copy; the others are in the env file
+        # Files are named by the paths of their copies; other settings are in the env file
         flags = ["--env-file", str(self.schedules / f"{schedule}.env"), *times]
         for name in FILES:
             option = flag_name(name)
@@ -233,7 +246,7 @@ class Trials:
             if uri:
                 flags += [option, self._copy_file(uri)]
 
-        # With labels, the records are those that the merge writes
+        # With labels, the monitor reads the records that the merge writes
         if merges:
             labels, _ = self._copy_hours(definition.ground_truth or "")
             words = ["--env-file", str(self.schedules / f"{schedule}.merge.env"), "--dataset-source", data_path, *times]
@@ -247,7 +260,7 @@ class Trials:
     def _require_no_code(self, schedule: str, definition: Definition) -> None:
         """Raises NothingToReplay for what would run or send something here, unless a person allowed it; scripts are copied."""
         scripts = [self._copy_file(definition.settings[name]) for name in CODE if definition.settings.get(name)]
-        # The service's own variables have no such prefix, and neither run nor send anything
+        # Only variables of ours can run or send something
         ours = sorted(name for name in definition.environment if name.upper().startswith(PREFIX))
         if (scripts or ours) and not self.run_scripts:
             raise NothingToReplay(
@@ -265,7 +278,7 @@ class Trials:
         folders = sorted(hour_folders(storage, location))
         if not folders:
             raise BadConfiguration(f"{uri} has no hour folders (…/yyyy/mm/dd/hh)")
-        # Days before the end of the newest hour
+        # So many days before the end of the newest hour
         start = folders[-1][0] + timedelta(hours=1) - timedelta(days=self.days)
         if is_local(location):
             return location, start
@@ -286,7 +299,7 @@ class Trials:
         return str(path)
 
     def _place_copy(self, uri: str) -> Path:
-        """Where a copy lies. Raises BadConfiguration for a key that would lie elsewhere: whoever writes records chooses it."""
+        """The path of a copy. Raises BadConfiguration for a key that would leave the folder."""
         bucket_and_key = uri.partition("://")[2]
         if ".." in bucket_and_key.split("/"):
             raise BadConfiguration(f"{uri} has '..' in its key, which would leave {self.folder}; move the object")
@@ -323,7 +336,7 @@ def _has_violations(verdict: Mapping[str, Json] | None) -> bool | None:
 
 
 def _choose_engine(config: JobConfig) -> Engine:
-    """The engine of a job, which is this process's own unless it has to be Spark's. Raises MissingDependency without it."""
+    """The engine of a job: the local one, unless the data needs Spark. Raises MissingDependency if that isn't installed."""
     return choose_engine(
         config.engine,
         path=config.dataset_source,
@@ -344,7 +357,7 @@ def _judge_by_published_rules(windows: Iterable[WindowVerdicts], config: JobConf
     judged = []
     for window in windows:
         times = {"start_time": datetime.fromisoformat(window.start), "end_time": datetime.fromisoformat(window.end)}
-        # A window that can't be read has no verdict of theirs, either
+        # A window that can't be read has no verdict of AWS's rules, either
         with (
             suppress(MonitorError),
             read_source(LocalEngine(processes=1), config.model_copy(update=times), baseline) as data,

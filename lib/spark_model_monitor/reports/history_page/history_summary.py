@@ -1,4 +1,4 @@
-"""The history of many runs as one page: what is wrong now and since when, over time, all as map and tables. Pure."""
+"""The history of many runs as one page: what is wrong and since when, over time, and all as map and tables. Pure."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ READING = (
 
 @value_class
 class PageContext:
-    """Further data. baselines: by their runs' ids. outputs: features that are outputs of a model. links: to the pages
-    of runs, by their folders.
+    """What a page needs besides the history. baselines: by their runs' ids. outputs: features that are outputs of a model.
+    links: to the pages of runs, by their folders.
     """
 
     baselines: Mapping[str, PastRun] = field(default_factory=dict)
@@ -74,15 +74,16 @@ MAX_NAMED = 5  # names in a window's line
 def create_history_page(
     history: History, title: str, context: PageContext, most_bytes: int, judged: Sequence[CheckResults]
 ) -> Page:
-    """most_bytes: limit of the page's map; the page says what is left out. judged: check results of the last run of
-    each monitor.
+    """The page of a history.
+
+    most_bytes: limit of the page's map, which names what it leaves out. judged: check results of the last run of each monitor.
     """
     times = history.labels
     groups: dict[str, list[PageFeature]] = {}
     for series, results in zip(history.series, judged, strict=True):
         # The results of the last run by name
         by_name = group_by(results.checks, lambda check_result: check_result.full_name)
-        # Captions only if there is something to tell apart
+        # Captions only if there are several groups
         caption = ""
         if len(history.series) > 1:
             caption = _name_with_model(history, series, _name_kind(series))
@@ -90,17 +91,17 @@ def create_history_page(
             _create_feature(history, series, row, by_name.get(name, []), context)
             for row, name in enumerate(series.names)
         ]
-    # The sections, from time to detail
+    # The windows over time
     drawn = create_tracks(history, times, context.links)
     sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.checks):
-            # Which run the kind of change is about
+            # The run that has this kind of change
             whose = "the last window with labels"
             if history.has_models:
                 whose = f"the last window of {series.model}"
             sections.append(PageSection("What kind of change", (kind_of_change,), note=whose))
-    # What to act on, then what to do about it
+    # The changed features, and what to do about them
     change_sections = create_change_sections(groups, ("baseline", "last window"))
     changed = [feature for features in groups.values() for feature in features if feature.violations]
     if changed:
@@ -113,7 +114,7 @@ def create_history_page(
         next_step = f"Open the last run (top right), which has its checks. {explain_hint}"
         change_sections.insert(1, PageSection("What to do next", (next_step,)))
     sections += change_sections
-    # What a reader looks up: drawings and tables of everything
+    # Drawings and tables of everything, to look things up
     shown = create_feature_map(history.series, times, context.baselines, most_bytes)
     sections.append(PageSection("Every feature, every window", tuple(shown)))
     sections.append(PageSection("All windows", (_create_window_table(history, times),), folded=True))
@@ -125,7 +126,7 @@ def create_history_page(
     # Title, span and links
     kinds = dict.fromkeys(_name_kind(series) for series in history.series)
     run_window = RunWindow(start=format_moment(history.windows[0][0]), end=format_moment(history.windows[-1][1]))
-    # Labels are folders' names if no run has a window; then made-up times must not appear
+    # If no run has a window, labels are names of folders, and the history's times are made up
     is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
     if is_timed:
         span = format_window(run_window)
@@ -144,7 +145,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
     """The sentences of the last runs together: those with violations first, with the previous state."""
     headlines = []
     for series, results in zip(history.series, judged, strict=True):
-        # Each monitor's last run in its own words
+        # The headline of the monitor's last run
         index, run = series.last
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
@@ -154,7 +155,7 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         if series.analysis_type == DEEQU_METRICS:
             headline = Headline("These metrics of Deequ are imported, and not judged.")
         headlines.append(replace(headline, text=_name_with_model(history, series, headline.text)))
-    # The worst sentence leads, the others follow as details, and how often there were violations
+    # The worst sentence, then the others as details, and how often there were violations
     order = (Highlight.BAD, Highlight.UNSURE, Highlight.NONE, Highlight.GOOD)
     first, *further_headlines = sorted(headlines, key=lambda headline: order.index(headline.mark))
     details = [first.detail, *(headline.text for headline in further_headlines)]
@@ -163,14 +164,14 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
     if len(counts) > 1:
         many = f"{num_bad:,}" if num_bad else "None"
         details.append(f"{many} of the {format_noun_count(len(counts), 'window')} had violations.")
-    # What the alert adds to the sentence
+    # Whether there is an alert
     text = first.text
     since = history.find_alert_start()
     if since is not None:
-        # The headline begins with the time, so the sentence of the run needs none
+        # The headline begins with the time already
         time = _format_time(history, since)
-        for told_twice in (f", the first since {time}", f", since {time}"):
-            text = text.replace(told_twice, "")
+        for repeated in (f", the first since {time}", f", since {time}"):
+            text = text.replace(repeated, "")
         text = f"In alert since {time}: {text}"
     elif first.mark not in (Highlight.GOOD, Highlight.UNSURE):
         text = f"No alert. {text}"
@@ -199,7 +200,7 @@ def _list_facts(history: History) -> tuple[tuple[str, str], ...]:
     records = count_records(history)
     if any(count is not None for count in records):
         facts.append(("records", format_count(sum(count or 0 for count in records))))
-    # Several baselines one after another are a number; ids of dozens would fill the line
+    # The number of baselines if there are several, because dozens of ids would fill the line
     baselines = []
     for series in history.series:
         ids = {run.identity.baseline_run_id for run in series.runs.values()} - {None}
@@ -225,7 +226,7 @@ def _create_feature(
     if since is not None:
         windows = format_noun_count(len(series.ran), "window")
         when = f"since {_format_time(history, since)}, {num_violated:,} of {windows}"
-    # A metric has a value, a feature is told by its mean
+    # A metric has a value, a feature a mean
     column = "value" if series.is_metric[row] else "mean"
     before = None
     if baseline is not None:
@@ -233,13 +234,13 @@ def _create_feature(
     picture: Picture | None = draw_run_overlay(run, name, baseline)
     if picture is None and since is not None:
         picture = _draw_point(series, row, baseline)
-    # Cards alone have times below their bars; one bar alone shows nothing
+    # Only cards have times below their bars, and only for several windows
     hours = None
     has_card = since is not None or any(check_result.is_unsure for check_result in results)
     if has_card and len(history.labels) > 1:
         times = [_format_time(history, index) for index in range(len(history.labels))]
         hours = create_hours(series, row, times)
-    # The reason replaces a number that would look like a result
+    # A note in place of numbers that would look like a result
     note = ""
     if name not in run.places:
         note = "not in the last window"
@@ -248,7 +249,7 @@ def _create_feature(
     line = FeatureLine(
         before=format_number(before),
         now=format_number(run.number(column, name)),
-        # One number if the share of missing values is the baseline's
+        # One number if both shares are the same
         missing=" → ".join(dict.fromkeys(_format_missing(of_run, name) for of_run in (baseline or run, run))),
         trend=create_hours(series, row, (), MAX_TICKS),
         note=note,
@@ -286,7 +287,6 @@ def _draw_point(series: Series, row: int, baseline: PastRun | None) -> PointChar
     high = run.number("high", name)
     if low is not None and high is not None and not is_of_changes(series):
         interval = (low, high)
-    # The picture has both, so that their lengths compare
     points = (Point("now", value, reference, interval, Highlight.BAD), Point(label, reference))
     return PointChart.from_zero(name, points, reference_label=label)
 
@@ -320,17 +320,17 @@ def draw_run_overlay(run: PastRun, name: str, baseline: PastRun | None) -> Overl
     bins = run.bins.get(name) or ()
     before = (baseline.bin_shares(name) if baseline else None) or [0.0] * len(now)
     words = f"{format_percent(now[-1])} beyond the last bin"
-    # Numbers have the ends of an axis; categories have names, then `others` and `new`
+    # Bins of numbers are the two ends of an axis; of categories, their names, then `others` and `new`
     if len(bins) == 2 and not isinstance(bins[0], str):
         return create_overlay([np.array(before), np.array(now)], words, (float(bins[0]), float(bins[1])))
-    # Bins without a category are empty: columns with few values use fewer than there are
+    # Without bins that have no category, because the column has few values
     shown_bins = [index for index in range(len(now)) if index < len(bins) or index >= len(now) - 2]
     names = [*map(str, bins[: len(now) - 2]), "others", "new"]
     return create_overlay([np.array(shares)[shown_bins] for shares in (before, now)], words, names=names)
 
 
 def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
-    # Lines for windows without a run, too: a gap is news
+    # Windows without a run have a line, too
     records = count_records(history) or [None] * len(times)
     outcomes = history.run_outcomes()
     lines = []
@@ -345,9 +345,9 @@ def _create_window_table(history: History, times: Sequence[str]) -> PageTable:
         unsure = [name for run in runs for name in run.unsure]
         if unsure:
             texts.append(f"may have changed: {list_names(unsure, MAX_NAMED)}")
-        # Names are cut to a few; the run's page has them all
+        # The cells, and a mark
         rows = records[index]
-        # A window in which nothing was judged is not fine
+        # A window in which nothing was judged isn't marked as good
         mark = mark_window(count, outcomes[index])
         if mark is Highlight.NONE:
             texts.append("nothing was judged")

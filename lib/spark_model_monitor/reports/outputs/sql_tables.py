@@ -1,8 +1,8 @@
 """The results of runs as tables for SQL: `--results-table`. docs/sql.md.
 
-In a folder the rows of a run wait in `_new/` until `compact` adds them to the file of their month or day; a pass over many
-schedules does that once. A file is replaced as a whole, and no reader sees `_new/`: wherever a compaction is killed, each row
-is in its file once, or still waits there, and the next compaction adds it. What is no file of ours there moves to `_damaged/`.
+In a folder, the rows of a run are first in `_new/`, where readers don't look. `compact` adds them to the file of their month or
+day, once for a pass over many schedules. It replaces a file as a whole, so that after a killed compaction each row is in its
+file once, or in `_new/` for the next compaction. Files in `_new/` that can't be parsed are moved to `_damaged/`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _VIEW = "model_monitor_rows_of_a_run"
 
 
 def is_of_catalog(destination: str) -> bool:
-    """Whether this is the name of a table, such as `churn` or `quality.churn`, not a path."""
+    """Whether `destination` is the name of a table, such as `churn` or `quality.churn`, not a path."""
     return re.fullmatch(r"\w+(\.\w+){0,2}", destination, re.ASCII) is not None
 
 
@@ -71,9 +71,9 @@ def write_results_table(
 ) -> None:
     """Write a published run and its violations to the tables, replacing earlier results of the same window.
 
-    destination: a folder, or the tables' name in Spark's catalog; None: nowhere. tables: summary and checks as Parquet, by the
-    names of the run's files; unlike those they may name no value of the data. is_full: whether to write all their rows, too.
-    is_in_pass: whether the caller compacts the folder, after other runs.
+    destination: a folder, or the tables' name in Spark's catalog; None to write nothing. tables: summary and checks as Parquet,
+    by the names of the run's files, but without values of the data if those are not to be shown. is_full: whether to write all
+    their rows, too. is_in_pass: whether the caller compacts the folder, after other runs.
     Raises OutputFailed if writing fails.
     """
     described = read_document(run, RunDescription)
@@ -93,7 +93,7 @@ def write_results_table(
     if spark is not None and is_of_catalog(destination):
         for name, table_rows in rows.items():
             table = _Catalog(f"{destination}_{name}", spark)
-            # The new rows are written before the old ones go, so that no query finds the window empty
+            # Written before the old rows are deleted, so that each query finds rows of the window
             table.put(run.run_id, table_rows)
             if superseded is not None:
                 table.drop(superseded)
@@ -110,7 +110,7 @@ def _find_superseded(run: Run, described: RunDescription) -> str | None:
     if before is None or before.run_id == run.run_id or described.window is None:
         return None
     replaced = read_document(before, RunDescription)
-    # The same path may have had another window before, whose rows stay
+    # The previous run at this path may have had another window, whose rows are kept
     same = ("job", "analysis_type", "window", "model", "schedule")
     if replaced is not None and all(getattr(replaced, name) == getattr(described, name) for name in same):
         return before.run_id
@@ -147,12 +147,12 @@ class PendingRun:
         return start
 
     def list_rows(self, table: str) -> pa.Table:
-        """Those of a table, with the run's id."""
+        """The rows of a table, with the run's id."""
         rows = self.rows[table]
         return rows.append_column("run_id", pa.repeat(pa.scalar(self.run_id, pa.string()), rows.num_rows))
 
     def write(self, destination: str) -> None:
-        """Let the rows wait in a folder of tables, in a file of one row, with a list of rows for each table.
+        """Write the rows to `_new/`, as a file of one row with a list of rows for each table.
 
         Raises OutputFailed if it can't be written.
         """
@@ -175,7 +175,7 @@ class PendingRun:
                 structs = pending[name].combine_chunks().flatten()
                 rows[name] = pa.Table.from_batches([pa.RecordBatch.from_struct_array(structs)])
             run = cls(pending["run_id"][0].as_py(), pending["superseded"][0].as_py(), rows)
-            # Of a foreign table these are no texts and no time
+            # Another Parquet file may have other types here
             is_run = {type(run.run_id), type(run.superseded or "")} == {str}
             if is_run and isinstance(run.window_start, datetime | None):
                 return run
@@ -185,9 +185,9 @@ class PendingRun:
 
 
 def compact(destination: str) -> None:
-    """Add the rows of new runs in a folder to the files of their months and days; readers see them only then.
+    """Add the rows of new runs in a folder to the files of their months and days, for readers.
 
-    If another process is at it for long, it or the next one adds them.
+    If another process compacts the folder for long, the rows are left to it or the next one.
     Raises BadInput if a file of rows can't be parsed, OutputFailed if one can't be written.
     """
     new = join(destination, NEW)
@@ -195,7 +195,7 @@ def compact(destination: str) -> None:
         return
     try:
         with hold(destination, _WAIT):
-            # Files alone: a pipe or a link that leads nowhere would keep the rows waiting
+            # Without pipes and broken links, which can't be read
             while files := [file for file in storage_of(new).list_beginning(new, "") if not is_hidden(file.name)]:
                 _add_runs(destination, files)
             _delete_abandoned(new)
@@ -204,7 +204,7 @@ def compact(destination: str) -> None:
 
 
 def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
-    # In the order in which they were written: a run takes the place of an earlier one of its window
+    # In the order in which they were written, because a run replaces an earlier one of its window
     pending_runs: dict[str, PendingRun] = {}
     replaced_by_time: dict[datetime | None, set[str]] = {}
     for file in sorted(files, key=lambda file: (file.modified_ms, file.path)):
@@ -230,16 +230,16 @@ def _add_runs(destination: str, files: Sequence[StoredFile]) -> None:
         for name in sorted(set(names.values())):
             times = [start for start in replaced_by_time if names[start] == name]
             replaced = set().union(*(replaced_by_time[start] for start in times))
-            # The rows of its new runs
+            # The new runs with rows for this file
             runs = [run for run in pending_runs.values() if names[run.window_start] == name and table in run.rows]
             _replace_rows(join(destination, folder, name), replaced, [run.list_rows(table) for run in runs])
-    # Only now: what is added twice is there once
+    # Last, because rows can be added again, which replaces them
     for file in files:
         remove(file.path)
 
 
 def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> None:
-    """Write a file anew: without the rows of some runs, and with those of others."""
+    """Replace a file: without the rows of the runs `replaced`, and with the rows `added`."""
     tables = list(added)
     if is_there(path):
         earlier = _read_parquet(path)
@@ -249,7 +249,7 @@ def _replace_rows(path: str, replaced: set[str], added: Sequence[pa.Table]) -> N
         return
     # A later release may have further columns
     rows = pa.concat_tables(tables, promote_options="default")
-    # The same runs are the same bytes, in whatever order they came; the sort is stable, so a run's rows keep theirs
+    # So that the bytes don't depend on the order of the runs; a stable sort, which keeps the order of a run's rows
     ordered = rows.sort_by([("window_start", "ascending"), ("run_id", "ascending")])
     write_file(path, encode_parquet(ordered))
 
@@ -264,7 +264,7 @@ def _read_parquet(path: str) -> pa.Table:
 
 
 def _delete_abandoned(folder: str) -> None:
-    """Delete what was being written when its process was killed."""
+    """Delete drafts of killed processes."""
     oldest_ms = (current_machine().now() - _ABANDONED).timestamp() * 1000
     for file in storage_of(folder).list_hidden(folder):
         if is_draft(file.name) and file.modified_ms < oldest_ms:
@@ -286,12 +286,12 @@ class _Catalog:
         self._spark.sql(f"CREATE TABLE IF NOT EXISTS {self._name} {layout}")
         # A later release may have further columns
         existing = [name for name in self._spark.table(self._name).columns if name != "run_id"]
-        # Columns are only added, never dropped: queries of users go on
+        # Columns are never dropped, because queries of users may name them
         added = [name for name in columns if name not in existing]
         if added:
             definitions = ", ".join(columns[name] for name in added)
             self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({definitions})")
-        # INSERT goes by position, not by name
+        # INSERT matches columns by position, not by name
         ordered = ", ".join(f"`{name}`" for name in (*existing, *added))
         frame.createOrReplaceTempView(_VIEW)
         self._spark.sql(f"INSERT OVERWRITE {self._name} PARTITION (run_id = '{run_id}') SELECT {ordered} FROM {_VIEW}")

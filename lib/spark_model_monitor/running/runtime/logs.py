@@ -1,6 +1,4 @@
-"""The log of jobs and of the commands that run many of them: every step, or a line for each model; as lines for people, or as
-JSON for collectors.
-"""
+"""The log of jobs and of commands that run many jobs: each step, or a line for each model, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -19,15 +17,15 @@ from spark_model_monitor.value_class import value_class
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 PACKAGE_LOGGERS = ("spark_model_monitor", "__main__")
-SUMMARY_LOGGER = "spark_model_monitor.summary"  # of the lines about a model and pass
+SUMMARY_LOGGER = "spark_model_monitor.summary"  # of the lines about a model or a pass over all
 VERDICT_LOGGER = "spark_model_monitor.verdict"  # of a job's last line
-IN_FILES = "spark_model_monitor.running.runs"  # its warnings are in a run's files and on its page
+LOGGER_OF_RUNS = "spark_model_monitor.running.runs"  # its warnings are also in a run's files and on its page
 FACTS = "facts"  # the attribute of a log record with further members of its JSON
-VARIABLE = "SPARK_MODEL_MONITOR_LOG"  # the style of a call, for the jobs that it starts
+VARIABLE = "SPARK_MODEL_MONITOR_LOG"  # tells jobs the log style of the command that starts them
 
 
 class Detail(Enum):
-    """STEPS: what jobs do. SUMMARY: a line for each model and pass, warnings, errors. QUIET: only what went wrong."""
+    """STEPS: each step of jobs. SUMMARY: a line for each model and pass, warnings, errors. QUIET: warnings and errors."""
 
     STEPS = "steps"
     SUMMARY = "summary"
@@ -36,7 +34,7 @@ class Detail(Enum):
 
 @value_class
 class LogStyle:
-    """How a process logs. schedule: whose job it is; its lines name it."""
+    """How a process logs. schedule: the schedule whose job it is, named in its lines."""
 
     detail: Detail = Detail.STEPS
     as_json: bool = False
@@ -44,7 +42,7 @@ class LogStyle:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> LogStyle:
-        """The style that `variables` passed on; by default all steps."""
+        """The style in variables that `variables` created; by default all steps."""
         detail, _, form_and_schedule = environment.get(VARIABLE, "").partition(",")
         form, _, schedule = form_and_schedule.partition(",")
         if detail not in [known_detail.value for known_detail in Detail]:
@@ -52,17 +50,17 @@ class LogStyle:
         return cls(Detail(detail), form == "json", schedule)
 
     def variables(self, schedule: str) -> dict[str, str]:
-        """The environment of a schedule's job."""
+        """Environment variables for a schedule's job, so that it logs in this style."""
         form = "json" if self.as_json else "lines"
         return {VARIABLE: f"{self.detail.value},{form},{schedule}"}
 
     @property
     def names_every_step(self) -> bool:
-        """Whether jobs log what they do."""
+        """Whether jobs log their steps."""
         return self.detail is Detail.STEPS
 
     def start(self) -> None:
-        """Log to standard error, with times in UTC; of other libraries warnings and above."""
+        """Log to standard error, with times in UTC; other libraries log warnings and errors only."""
         if self.as_json:
             formatter: logging.Formatter = JsonFormatter(self.schedule)
         elif self.schedule and not self.names_every_step:
@@ -73,27 +71,28 @@ class LogStyle:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(formatter)
         logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-        # Others at INFO would bury our few lines
         if self.names_every_step:
             level = logging.INFO
-            level_in_files = logging.NOTSET
+            level_of_runs = logging.NOTSET
         else:
             level = logging.WARNING
-            level_in_files = logging.ERROR
+            level_of_runs = logging.ERROR
         for name in PACKAGE_LOGGERS:
             logging.getLogger(name).setLevel(level)
-        logging.getLogger(IN_FILES).setLevel(level_in_files)
+        logging.getLogger(LOGGER_OF_RUNS).setLevel(level_of_runs)
         logging.getLogger(SUMMARY_LOGGER).setLevel(logging.WARNING if self.detail is Detail.QUIET else logging.INFO)
-        logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller does anyway
-        warnings.simplefilter("ignore")  # for developers of libraries, such as deprecations
+        logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs each failed call, which the caller logs, too
+        warnings.simplefilter("ignore")  # such as deprecations, for developers of libraries
 
 
 SUMMARY = LogStyle(Detail.SUMMARY)
 
 
 def start_logging(flags: Collection[str] = ()) -> None:
-    """Log in the style of the process's environment. flags: of a job; --quiet leaves warnings, errors and the verdict,
-    --verbose adds where options are from, and what libraries do.
+    """Log in the style given by the process's environment.
+
+    flags: of a job. --quiet: only warnings, errors and the verdict. --verbose: also the sources of options, and steps of
+    libraries.
     """
     LogStyle.read(os.environ).start()
     if "--quiet" in flags:
@@ -109,14 +108,14 @@ def start_logging(flags: Collection[str] = ()) -> None:
 
 
 class PrintableFormatter(logging.Formatter):
-    """A record's line, with its message's further lines indented below, so that no text can pass for a log line."""
+    """A record as text, with further lines of its message indented, so that they don't look like another record."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable_lines(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as a JSON object in one line: time, level, message, and what else is known about it."""
+    """A record as a JSON object in one line: time, level, schedule, message and the members of its facts."""
 
     def __init__(self, schedule: str) -> None:
         super().__init__("%(message)s", TIME_FORMAT)
