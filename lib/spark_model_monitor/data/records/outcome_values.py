@@ -95,7 +95,7 @@ class OutcomeReading:
 
 @value_class
 class OutcomeRows:
-    """Outcomes as `outcomes.OutcomeBuilder` takes them, and refused records.
+    """Outcomes as `outcome_builder.OutcomeBuilder` takes them, and refused records.
 
     Rows with a reason above 0 are refused records, one row each, whose other members are meaningless. sources: index of
     a row's record; the rows of a record are consecutive. features: texts, as many as requested. A label or prediction
