@@ -161,7 +161,7 @@ def walked(trees, rows):
 @pytest.mark.parametrize("bits", [sums.MAX_BITS, 0], ids=["looked up", "told one by one"])
 def test_trees_have_the_values_of_all_coalitions_to_the_ninth_digit(baselines, bits, monkeypatch):
     monkeypatch.setattr(sums, "MAX_BITS", bits)
-    monkeypatch.setattr(sums, "AT_ONCE", 200)  # some rows at a time
+    monkeypatch.setattr(sums, "CONDITIONS_PER_CALL", 200)  # some rows at a time
     random = np.random.default_rng(baselines)
     trees = [grown(random, 5, depth) for depth in (3, 5, 6)]
     rows = LACKING[:5]

@@ -99,7 +99,7 @@ class OutcomeReading:
 
 @value_class
 class OutcomeRows:
-    """Outcomes as `outcomes.OutcomeBuilder` takes them, and refused records.
+    """Outcomes as `outcome_builder.OutcomeBuilder` takes them, and refused records.
 
     labels, predictions: null where one may be missing and is. predictions: None if not requested.
     scores: NaN where one may be missing and is; None if not requested.
