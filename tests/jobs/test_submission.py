@@ -152,13 +152,13 @@ def test_a_terminated_job_ends_and_leaves_its_message(submit, tmp_path):
 def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path):
     with reserved_port() as port:
         master = f"spark://127.0.0.1:{port}"
-        flags = ["--dataset-source", str(tmp_path), "--dataset-format", "csv", "--output-path", str(tmp_path / "out")]
+        flags = ["--dataset-source", str(tmp_path), "--dataset-format", "csv", "--output-path", str(tmp_path / "_out")]
         answer = run_program(
             [ROOT / "spark-submit.sh", "jobs/baseline.py", "--master", master, *flags], timeout=SECONDS
         )
 
     assert answer.returncode == 255
-    assert (tmp_path / "out" / "message").read_text() == (
+    assert (tmp_path / "_out" / "message").read_text() == (
         f"Error: --master is '{master}', where no master answers; check the address, or start the cluster\n"
     )
     assert "Exception" not in answer.stdout + answer.stderr
