@@ -21,7 +21,7 @@ import pyarrow as pa
 from spark_model_monitor.data.records.outcome_values import OF_CLASSES
 from spark_model_monitor.documents.challenge_file import TrialVerdict
 from spark_model_monitor.monitors.model_quality.model_comparison import Answers, compare_answers, decide_verdict
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.sequential import boundary
 

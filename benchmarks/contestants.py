@@ -253,7 +253,7 @@ def baseline_parts_alone(original: Function) -> Function:
 
 
 QUALITY = "monitors.data_quality"
-TESTS = f"{QUALITY}.distribution.calibration:judge_change"
+TESTS = f"{QUALITY}.distribution.column_tests:judge_change"
 BASELINE = f"{QUALITY}.baseline.quality_baseline:QualityBaseline"
 FACTS = f"{QUALITY}.checks.facts"
 FAR_NUMBERS = f"{FACTS}.numbers:steep_end_tail"
@@ -274,8 +274,8 @@ ALL_PARTS: dict[str, dict[str, Replacement]] = {
     "weekdays of daily windows": {WEEKDAYS: returns({})},
     "volume": {f"{BASELINE}.with_volume": returns_itself},
     **{test: {TESTS: leaves_out(test)} for test in COLUMN_TESTS},
-    "largest": {f"{QUALITY}.distribution.calibration:judge_largest": leaves_out("largest")},
-    "unseen": {f"{QUALITY}.distribution.calibration:judge_unseen": leaves_out("unseen")},
+    "largest": {f"{QUALITY}.distribution.column_tests:judge_largest": leaves_out("largest")},
+    "unseen": {f"{QUALITY}.distribution.column_tests:judge_unseen": leaves_out("unseen")},
     "learning": {f"{HISTORY}.select_statistics": baseline_parts_alone},
 }
 

@@ -30,7 +30,7 @@ from spark_model_monitor.data.records.locations import FILE, LINE
 from spark_model_monitor.data.records.outcome_records import LabelledRecords, LineDecoder
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import REASON
-from spark_model_monitor.documents.dqdl import parse_rule_set
+from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.running.merging.captured import RequestDecoder as Captures
 from spark_model_monitor.running.merging.captured import parse_transform_output
 from spark_model_monitor.running.merging.labels import parse_label_file, parse_plain_labels

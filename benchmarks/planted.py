@@ -18,7 +18,7 @@ from sklearn import datasets
 from verdicts import Mark, Random, list_violated, run_parts, within
 
 from spark_model_monitor import run_baseline
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 

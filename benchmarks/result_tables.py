@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from performance import note
 from side_by_side import QUICK_SHARE, is_quick_run
 
-from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow, format_moment
 from spark_model_monitor.reports.outputs.result_tables import create_run_row, encode_parquet
 from spark_model_monitor.reports.outputs.sql_tables import PendingRun, compact

@@ -16,7 +16,7 @@ from performance import note
 from scipy import special
 
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.statistics.drift import special_functions as ours
 from spark_model_monitor.statistics.verdicts import components

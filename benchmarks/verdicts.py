@@ -40,30 +40,18 @@ from spark_model_monitor import (
 )
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality.distribution.calibration import ColumnRequest, compute_column_tests
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import ColumnRequest, compute_column_tests
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import estimate_block_variation
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import category_cells
-from spark_model_monitor.statistics.states import (
-    ColumnType,
-    FeatureProfile,
-    Moments,
-    Profile,
-    RowRun,
-    RowRuns,
-)
+from spark_model_monitor.statistics.states import ColumnType, FeatureProfile, Moments, Profile, RowRun, RowRuns
 from spark_model_monitor.statistics.states.kll import KllBuilder
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.between_window_variance import PastWindows, WindowSize, judge_change
-from spark_model_monitor.statistics.verdicts.components import (
-    Component,
-    Samples,
-    chance_of_more,
-    fewest_beyond_chance,
-)
+from spark_model_monitor.statistics.verdicts.components import Component, Samples, chance_of_more, fewest_beyond_chance
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
     BUDGET,
     allocate_budget,
@@ -212,8 +200,8 @@ def gap(baseline: Column, window: Column) -> float:
     if baseline.numbers is None or window.numbers is None:
         before, after = category_cells(baseline.categories, window.categories)
         return float(np.abs(before / before.sum() - after / after.sum()).max())
-    b = baseline.numbers.step_cdf()
-    w = window.numbers.step_cdf()
+    b = baseline.numbers.cdf
+    w = window.numbers.cdf
     values = np.union1d(b.values, w.values)
     return float(np.abs(b.shares_at(values) - w.shares_at(values)).max())
 

@@ -28,7 +28,7 @@ FLOORS = (
 ALONE = ("capture",)
 """What imports nothing of ours: it is shipped into model servers. Integrations may import it."""
 
-ROOT = ("arguments", "errors", "lazy", "machine", "plugins", "progress", "registry", "stopping", "value_class")
+ROOT = ("arguments", "errors", "machine", "plugins", "progress", "registry", "stopping", "value_class")
 """Modules that every floor may import."""
 
 FACE = ("cli", "serverless")

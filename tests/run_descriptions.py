@@ -1,6 +1,6 @@
 """What run.json says of a run of data quality, of which a test names what matters to it."""
 
-from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.data.reading.outcome_tables import outcomes
     from spark_model_monitor.data.records.windows import Window
     from spark_model_monitor.documents.analysis_config import AnalysisConfig
-    from spark_model_monitor.documents.constraints import MonitoringSettings
+    from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
     from spark_model_monitor.errors import (
         BadConfiguration,
         BadDocument,
@@ -68,10 +68,10 @@ if TYPE_CHECKING:
     from spark_model_monitor.running.runs.results import Baseline, Findings
     from spark_model_monitor.spark.spark_session import local_session
     from spark_model_monitor.statistics.states import decode as decode_state
-    from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+    from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
     from spark_model_monitor.statistics.user_choices import ProblemType
 else:
-    from spark_model_monitor.lazy import load_lazily
+    from spark_model_monitor.plugins import load_lazily
 
     _PLACES = {
         "monitors.bias.metric_comparison": "Tolerances",
@@ -80,7 +80,7 @@ else:
         "monitors.data_quality.monitor": "DataQualityMonitor",
         "integrations": "demo",
         "documents.analysis_config": "AnalysisConfig",
-        "documents.constraints": "MonitoringSettings",
+        "documents.monitoring_settings": "MonitoringSettings",
         "errors": (
             "MonitorError, BadConfiguration, BadDocument, BadInput, BadState, ClusterGone, MissingDependency, "
             "NoData, OutputFailed, OutputHeld, ScriptFailed, SinkFailed, ViolationsFound"
@@ -106,7 +106,7 @@ else:
         "running.runs.monitoring_run": "run_baseline, run_monitoring",
         "spark.spark_session": "local_session",
         "statistics.states": "decode as decode_state",
-        "statistics.states.outcomes": "OutcomePlan",
+        "statistics.states.outcome_plan": "OutcomePlan",
         "statistics.user_choices": "ProblemType",
     }
     # Nothing is loaded before somebody asks for a name

@@ -1,10 +1,12 @@
-"""What plugs in at the edge: modules that the floors above ask for by a name, each loaded when it is first asked for.
+"""What is loaded when it is first asked for: names of a package (PEP 562), and plug-ins. Standard library only.
 
 Nothing above `spark/` imports it: whoever has a session of Spark, or wants one, asks `plugin("spark")` (`spark/__init__.py`).
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -26,3 +28,36 @@ def cloudpickle() -> Any:
 def plugin(name: str) -> Any:
     """The module that plugs in under a name, with what its docstring promises."""
     return import_module(PLUGINS[name])
+
+
+def load_lazily(
+    package: str, names_by_module: Mapping[str, Iterable[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and the `__dir__` of a package.
+
+    names_by_module: the names of each module, one that is called something else here as `name as other`; of a package its
+    modules, too, as in `from package import module`.
+    """
+
+    modules = {
+        name.split(" ")[-1]: (module, name.split(" ")[0]) for module, names in names_by_module.items() for name in names
+    }
+
+    def getattr_(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, called = modules[name]
+        loaded = import_module(module)
+        # A package's submodule is no attribute of it before it is imported
+        if hasattr(loaded, called):
+            value = getattr(loaded, called)
+        else:
+            value = import_module(f"{module}.{called}")
+        # Kept in the package, so that the next look-up doesn't come here
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def dir_() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules})
+
+    return getattr_, dir_

@@ -32,7 +32,7 @@ def enable_progress(is_enabled: bool | None = None) -> Iterator[None]:
 
 def show_progress(steps: Iterable[Step], total: int, noun: str) -> Iterator[Step]:
     """The things as they come, the work being what makes them come. noun: they are called, "partitions"."""
-    # Libraries stay silent: nothing is written unless a program has asked
+    # Nothing is shown unless a program has requested it, since libraries should be silent
     if not _REQUESTED or not _REQUESTED[-1]:
         yield from steps
         return

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 GRACE_SECONDS = 8.0
 STEP_SECONDS = 0.5  # between two looks of a thread at whether this process was told to end
-LAST_SECONDS = 1.5  # for what is given back when the grace is over
+LAST_SECONDS = 1.5  # for releasing resources after the grace period
 AS_ONE_SECONDS = 0.1  # `timeout` and shells signal a process, and then its group: the process receives both
 
 BY_SIGNAL = 128  # added to its number: the status of what it ended, as shells have it
@@ -314,7 +314,7 @@ def _count(number: int) -> None:
     """Note a signal's first coming; the same again ends this process at once, as does its own time."""
     now = time.monotonic()
     if number in _arrived:
-        # A second signal after a while is somebody's impatience, at once it is an echo of the first
+        # A second signal at once is an echo of the first; a later one asks to end without the grace period
         if now - _arrived[number] > AS_ONE_SECONDS:
             _end_by_signal(number)
         return

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from spark_model_monitor.airflow import BaselineOperator, MergeOperator, MonitorOperator
 from spark_model_monitor.airflow.places import flag_words, format_flags, require_free, split_secrets
 from spark_model_monitor.errors import BadConfiguration
 
@@ -60,3 +61,8 @@ def test_flags_that_the_task_says_itself_are_reported_all_at_once():
         "flags has 'datapoints_to_alrt', which is no option of the jobs; did you mean 'datapoints_to_alert'?",
         "flags has 'zzz', which is no option of the jobs; docs/jobs.md lists them",
     ]
+
+
+@pytest.mark.parametrize("operator", [BaselineOperator, MergeOperator, MonitorOperator])
+def test_each_argument_that_is_a_flag_may_be_a_template(operator):
+    assert set(operator.SAYS) <= set(operator.template_fields)

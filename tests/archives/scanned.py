@@ -18,7 +18,7 @@ from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
 from spark_model_monitor.statistics.states import RequestsBuilder, State
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from contextlib import contextmanager
 
 import pytest
@@ -73,6 +74,20 @@ def test_the_map_is_walked_by_keys_and_by_clicks(chromium, file):
         canvas.click(position={"x": 190, "y": 24})
         assert "2026-03-04 00:00" in heading.inner_text()
         assert "spark-model-monitor explain" in page.locator(".map .detail code").inner_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["charge", "day mins", "it's", "$(touch taken)", "a;b", "`date`", 'a"b', "a\\b", "é", "#"],
+)
+def test_the_command_of_the_map_is_one_that_a_shell_takes(chromium, tmp_path, name):
+    put(tmp_path, 0, {name: 0.75})
+    create_report(HistoryRequest([str(tmp_path)])).save(tmp_path / "history.html")
+    with opened(chromium, tmp_path / "history.html") as page:
+        command = page.locator(".map .detail code").inner_text()
+    *_, feature, _, folder = shlex.split(command)
+    assert feature == name
+    assert (tmp_path / folder / "run.json").is_file()
 
 
 def test_features_are_found_and_sifted(chromium, file):

@@ -13,7 +13,8 @@ from tests.programs import run_program
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 
 PROGRAM = Path(__file__).with_name("sdk_quality.py")

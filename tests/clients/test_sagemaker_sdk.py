@@ -4,13 +4,8 @@ from pathlib import Path
 import pytest
 from tests.programs import run_program
 
-from spark_model_monitor.documents.constraints import (
-    Constraints,
-    FeatureConstraints,
-    MonitoringSettings,
-    NumConstraints,
-    StringConstraints,
-)
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, NumConstraints, StringConstraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.statistics import (
     Bucket,
     Categorical,

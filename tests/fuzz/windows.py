@@ -28,7 +28,7 @@ from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set as profiled
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 
 NAMES = ("p", "a", "b")

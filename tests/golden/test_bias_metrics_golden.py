@@ -9,12 +9,13 @@ import pytest
 
 from spark_model_monitor.documents.clarify_files import BiasReport, BiasViolations
 from spark_model_monitor.monitors.bias.bias_analysis import analyse_contingency
+from spark_model_monitor.monitors.bias.bias_baseline import BiasBaseline
 from spark_model_monitor.monitors.bias.bias_metrics import PERFORMANCE, compute_performance
 from spark_model_monitor.monitors.bias.choices import NO_POSITIVE_PREDICTION, NO_THRESHOLD
-from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline, Tolerances
+from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 
 from ..unit.bias.counting import counted, read_rows
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.statistics import InferredType, Statistics, as_rows
 
 AS_PRINTED = {

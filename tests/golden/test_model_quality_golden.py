@@ -17,7 +17,8 @@ import pytest
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 
 CHURN = "mq-churn-binary"

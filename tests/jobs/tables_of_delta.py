@@ -100,7 +100,9 @@ def main(folder, jars):
     run("wrong order", baseline, *at_path, "--as-of", 1, "--since", 2)
     spark.sql("DELETE FROM silent")
     run("not recorded", baseline, "--dataset-format", "table:silent", "--since", 0)
-    run("no table", baseline, "--dataset-source", folder, "--dataset-format", "delta")
+    without_table = folder / "without-table"
+    without_table.mkdir()
+    run("no table", baseline, "--dataset-source", without_table, "--dataset-format", "delta")
     spark.range(3).write.saveAsTable("plain")
     spark.sql("CREATE VIEW seen AS SELECT * FROM plain")
     run("no versions", baseline, "--dataset-format", "table:seen", "--as-of", 1)

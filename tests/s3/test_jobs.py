@@ -24,7 +24,6 @@ ENCRYPTION = ("--set", "s3_encryption=SSE-KMS", "--set", f"s3_kms_key={KEY}")
 READER = Path(__file__).with_name("sdk_reader.py")
 
 NAMED_FOLDERS = {
-    "; FOLDER is the folder of this page": "",
     "In the commands FOLDER is the folder of this page": f"Run the commands where {BUCKET}/report can be reached",
     "compare BASELINE": f"compare {BUCKET}/baseline",
     "FOLDER": f"{BUCKET}/report",

@@ -3,7 +3,7 @@
 import pytest
 from tests.s3.traffic import BRANCH, PEOPLE, WINDOW, baseline_flags, captured, format_folder
 
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES
 
 HOURS = range(-360, 360)
 """The month around the window's hour, which is hour 0."""

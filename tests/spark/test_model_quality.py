@@ -10,7 +10,7 @@ from spark_model_monitor.data.reading.outcome_tables import outcomes
 from spark_model_monitor.errors import ScriptFailed
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION, with_scores=True)

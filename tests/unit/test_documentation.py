@@ -26,8 +26,8 @@ from spark_model_monitor.data.records.captured_lines import InferenceRecord
 from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.alert_files import Decision, Promotion
-from spark_model_monitor.documents.constraints import DistributionConstraints
 from spark_model_monitor.documents.model_quality import ComparisonOperator
+from spark_model_monitor.documents.monitoring_settings import DistributionConstraints
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.schedule import Schedule
 from spark_model_monitor.errors import MonitorError

@@ -37,7 +37,7 @@ def test_importing_the_package_loads_nothing_else():
         print(len(loaded) < 40)
     """
 
-    assert printed_by(program) == "['spark_model_monitor', 'spark_model_monitor.lazy']\n[]\nTrue\n"
+    assert printed_by(program) == "['spark_model_monitor', 'spark_model_monitor.plugins']\n[]\nTrue\n"
 
 
 def test_a_name_loads_no_more_than_it_needs():

@@ -439,6 +439,7 @@ def import_program():
     return program
 
 
+@pytest.mark.nightly
 def test_published_windows_are_replayed_and_compared_and_a_run_goes_on(board, tmp_path, capsys):
     """A stream that is played, published and replayed is equal; with one other alarm it isn't."""
     program = import_program()
@@ -491,6 +492,7 @@ def test_the_published_page_follows_from_its_windows_and_counts_no_cell_that_is_
     assert file.stat().st_size < 20_000_000
 
 
+@pytest.mark.nightly
 def test_an_entrant_is_added_by_the_page_alone(tmp_path):
     """README.md's detector, in a file, by README.md's command; in a folder of its own, so that no other trial is in its way."""
     page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")

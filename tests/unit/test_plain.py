@@ -372,7 +372,7 @@ def test_the_figures_are_printed_by_folder(tree, capsys):
     assert folder.split()[:5] == ["lib/a", "functions", "1,002", "names", "0.1"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_one_wrong_name_in_any_folder_of_ours_fails_with_what_to_write():
     files = plain.measure_tree(ROOT)
     folders = {find_folder(path) for path in files}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.headline import HOURS, find_not_compared
 from spark_model_monitor.documents.outcome import find_unsure_features
+from spark_model_monitor.documents.run_changes import HOURS, find_not_compared
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SEED = 89

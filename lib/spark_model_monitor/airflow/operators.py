@@ -226,7 +226,7 @@ class BaselineOperator(JobOperator):
 
     JOB = "baseline"
     ARGUMENT_OPTIONS = (*JobOperator.ARGUMENT_OPTIONS, "dataset_format", "analysis_type")
-    template_fields = (*JobOperator.template_fields, "dataset_format")
+    template_fields = (*JobOperator.template_fields, "dataset_format", "analysis_type")
     operator_extra_links = (STATISTICS, CONSTRAINTS, REPORT)
 
     def __init__(self, *, dataset_format: places.FlagValue, analysis_type: str = "DATA_QUALITY", **kwargs: Any) -> None:
@@ -313,7 +313,7 @@ class MonitorOperator(WindowedOperator):
         "fail_on": "on_violations=",
         "omit_empty_violations": "on_violations=, whose result has the number",
     }
-    template_fields = (*WindowedOperator.template_fields, "dataset_format", "baseline")
+    template_fields = (*WindowedOperator.template_fields, "dataset_format", "analysis_type", "baseline")
     operator_extra_links = (VIOLATIONS, CHECKS, STATISTICS, REPORT)
     ui_color = "#e6f4ea"
 

@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from functools import partial
 from threading import Lock
 
+QUIET_SECONDS = 60.0  # between two warnings of one kind
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -26,9 +28,10 @@ SYSTEM_CLOCK = Clock(partial(datetime.now, timezone.utc), time.monotonic)
 class CaptureCounts:
     """Requests by what became of them.
 
-    begun = switched_off + sampled_out + failed_requests + recorded + dropped + faults + those that are being answered. Of the
-    recorded ones, `delivered` are in files that jobs see; without_data: recorded for their metadata alone, since they failed or
-    were too large. delivered_files: among them those that a killed process had left behind, whose records are not counted.
+    begun = switched_off + sampled_out + failed_requests + recorded + dropped + faults + those that are being answered.
+    without_data: those recorded for their metadata alone, because they failed or were too large.
+    delivered: those recorded ones that are in files that jobs see.
+    delivered_files: also counts files that a killed process had left behind, whose records are not counted.
 
     Examples
     --------
@@ -75,9 +78,6 @@ class Tally:
         """All counts at one moment."""
         with self._lock:
             return replace(CaptureCounts(), **self._numbers)
-
-
-QUIET_SECONDS = 60.0
 
 
 class ErrorLog:

@@ -12,7 +12,7 @@ RESPONSE = "RESPONSE"
 
 MEBIBYTE = 2**20
 
-LARGEST_PAYLOAD = 6 * MEBIBYTE
+MAX_PAYLOAD_BYTES = 6 * MEBIBYTE
 """The largest body of InvokeEndpoint, in and out. Source: botocore's model of sagemaker-runtime, `BodyBlob`."""
 
 SEED_BITS = 63
@@ -26,11 +26,14 @@ _CONTENT_TYPE = re.compile(r"[^\s/;,]+/[^\s/;,]+")
 class CaptureOptions:
     """What is captured of which requests, and under which name.
 
-    endpoint, variant: the two folders above the years. sampling_percentage: 0 to 100; the same requests for the same
-    `sampling_seed`. capture_options: "REQUEST", "RESPONSE" or both. csv_content_types, json_content_types: bodies of these
-    types are captured as text, all others as BASE64. enable_capture: whether anything is; `switch` names a file that says so
-    instead while the server runs, `on` or `off`. with_metadata: latency and status of every request go along, also of
-    those that failed.
+    endpoint, variant: the two folders above the years.
+    sampling_percentage: from 0 to 100; the same requests for the same `sampling_seed`.
+    capture_options: "REQUEST", "RESPONSE" or both.
+    csv_content_types, json_content_types: bodies of these types are captured as text, all others as BASE64.
+    enable_capture: whether anything is captured.
+    switch: a file that says so instead, `on` or `off`, while the server runs.
+    with_metadata: whether latency and status of every request are captured, also of those that failed.
+    max_payload_bytes: a request with a larger body is not captured.
 
     Raises ValueError if an option can't be; all faults are in its text.
     Source: C3.1; DataCaptureConfig of sagemaker 2.257.7.
@@ -52,7 +55,7 @@ class CaptureOptions:
     enable_capture: bool = True
     switch: str | None = None
     with_metadata: bool = False
-    max_payload_bytes: int = LARGEST_PAYLOAD
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES
     encodings: dict[str, str] = field(init=False, repr=False, compare=False)
     """CSV or JSON by content type, in lower case."""
 
@@ -70,9 +73,10 @@ class CaptureOptions:
 class CaptureLimits:
     """How long records are held back, and how much room they may take meanwhile.
 
-    flush_seconds: how long a record is in memory alone; this is what a killed process loses. rotate_seconds, rotate_bytes: a
-    file is finished, so that jobs see it, when it is so old or so large. buffer_bytes: memory for records that could not be
-    written yet. spool_bytes: disk for files that could not be delivered yet. Beyond either, records are dropped and counted.
+    flush_seconds: how long a record is in memory alone; a killed process loses that much.
+    rotate_seconds, rotate_bytes: the age and the size at which a file is finished, so that jobs see it.
+    buffer_bytes: memory for records that could not be written yet; further records are dropped and counted.
+    spool_bytes: disk for files that could not be delivered yet; further records are dropped and counted.
     retry_seconds: the first pause after a failed delivery; it doubles up to `rotate_seconds`.
 
     Raises ValueError if one of them is not above 0.

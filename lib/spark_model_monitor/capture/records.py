@@ -24,6 +24,17 @@ CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 SERVER_ERROR = 500  # of an application that raised
 CLIENT_CLOSED_REQUEST = 499  # of a client that did not wait for the answer, as proxies log it
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+BASE64 = "BASE64"
+EVENT_VERSION = "0"
+INPUT = ("endpointInput", "INPUT")
+
+OUTPUT = ("endpointOutput", "OUTPUT")
+"""A half's member of captureData, and its mode."""
+
+REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours: readers of the service skip it.
+FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on mean that there is no answer of the model
+
 
 @dataclass(frozen=True, slots=True)
 class Payload:
@@ -125,18 +136,6 @@ class Conversation:
             Payload(self.response.content, self.response_type),
             status=self.status if status is None else status,
         )
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-BASE64 = "BASE64"
-EVENT_VERSION = "0"
-INPUT = ("endpointInput", "INPUT")
-OUTPUT = ("endpointOutput", "OUTPUT")
-"""A half's member of captureData, and its mode."""
-
-REQUEST_METADATA = "requestMetadata"  # the member for latency and status. Ours: readers of the service skip it.
-FIRST_STATUS_OF_FAILURES = 400  # HTTP statuses from here on mean that there is no answer of the model
 
 
 def build_halves(

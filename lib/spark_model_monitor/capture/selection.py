@@ -9,8 +9,10 @@ from pathlib import Path
 from spark_model_monitor.capture.account import ErrorLog
 
 ALL_REQUESTS_PERCENT = 100.0
-_BYTES = 8
-_VALUES = 2.0 ** (8 * _BYTES)
+_DIGEST_BYTES = 8
+_NUM_DIGESTS = 2.0 ** (8 * _DIGEST_BYTES)
+
+STATES = {"on": True, "off": False}
 
 
 def is_sampled(key: str, percentage: float, seed: int) -> bool:
@@ -24,8 +26,8 @@ def is_sampled(key: str, percentage: float, seed: int) -> bool:
         return True
     # A hash of key and seed: each request has a fixed place between 0 and 100 %
     salt = seed.to_bytes(8, "big", signed=True)
-    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_BYTES, salt=salt)
-    return int.from_bytes(digest.digest(), "big") < percentage / ALL_REQUESTS_PERCENT * _VALUES
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES, salt=salt)
+    return int.from_bytes(digest.digest(), "big") < percentage / ALL_REQUESTS_PERCENT * _NUM_DIGESTS
 
 
 def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:
@@ -34,9 +36,6 @@ def parse_paths(paths: Collection[str] | None) -> frozenset[str] | None:
     if isinstance(paths, str) or not all(path.startswith("/") for path in unique_paths or ()):
         raise ValueError(f"paths is {paths!r}; write a list of paths with a slash in front, such as ['/invocations']")
     return unique_paths
-
-
-STATES = {"on": True, "off": False}
 
 
 class CaptureSwitch:

@@ -21,6 +21,12 @@ from spark_model_monitor.capture.options import CaptureLimits
 
 log = logging.getLogger(__name__)
 
+LOCK = ".lock"  # the file that is locked while drafts are created or claimed
+SUFFIX = ".jsonl"  # of drafts
+READ_BACK_BYTES = 65_536  # read at once in search of the last line end
+NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # errors of opening a link, a folder or a socket
+READABLE_BY_GROUP = 0o640  # captured data is personal: only the server's user and group may read it
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -86,14 +92,6 @@ class Buffer:
             self._lines[:0] = returned
             self._size_bytes = self._max_bytes - room
         return len(lines) - len(returned)
-
-
-LOCK = ".lock"
-SUFFIX = ".jsonl"
-READ_BACK_BYTES = 65_536
-
-NO_DRAFT = (errno.ELOOP, errno.EISDIR, errno.ENXIO)  # errors of opening a link, a folder or a socket
-READABLE_BY_GROUP = 0o640  # captured data is personal: only the server's user and its group read it
 
 
 class Draft:
@@ -246,12 +244,14 @@ class Drafts:
         for line in lines:
             by_hour.setdefault(_count_hours(line.time), []).append(line)
         unwritten: list[Line] = []
-        for hour, same in by_hour.items():
+        for hour, lines_of_hour in by_hour.items():
             try:
-                self._get_draft(hour, same[0].time).append(b"".join([line.content for line in same]), len(same))
+                self._get_draft(hour, lines_of_hour[0].time).append(
+                    b"".join([line.content for line in lines_of_hour]), len(lines_of_hour)
+                )
             except OSError as error:
                 self._faults.warn("captured records can't be written to %s (%s)", self._spool.folder, error)
-                unwritten += same
+                unwritten += lines_of_hour
         return unwritten
 
     def take_finished(self) -> list[Draft]:

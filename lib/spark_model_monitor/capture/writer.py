@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 CLOSE_SECONDS = 30.0
 SUCCESS = 200
 
+_WRITERS: weakref.WeakSet[CaptureWriter] = weakref.WeakSet()
+
 
 class CaptureWriter:
     """Writes capture files to a destination, from any number of threads.
@@ -199,10 +201,9 @@ class CaptureWriter:
         if options.with_metadata:
             latency_seconds = self._clock.seconds() - exchange.started_seconds
             metadata = request_metadata(latency_seconds, status, options.sampling_percentage)
+        halves = {}
         if has_data:
             halves = build_halves(request, response, options)
-        else:
-            halves = {}
         self._offer(Line(exchange.arrived, format_record(exchange, halves, metadata)), has_data=has_data)
 
     def _offer(self, line: Line, *, has_data: bool) -> None:
@@ -267,9 +268,6 @@ class CaptureWriter:
         self._tally.add("faults")
         # The text of an exception may hold captured data
         self._faults.warn("a request could not be captured (%s)", type(error).__name__)
-
-
-_WRITERS: weakref.WeakSet[CaptureWriter] = weakref.WeakSet()
 
 
 def _after_fork() -> None:

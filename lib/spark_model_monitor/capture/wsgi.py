@@ -68,10 +68,9 @@ class _Conversation(records.Conversation):
         def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
             # The server's errors are the application's
             write = start_response(status, headers, *exc_info)
+            self.status = records.SERVER_ERROR
             if status[:3].isdigit():
                 self.status = int(status[:3])
-            else:
-                self.status = records.SERVER_ERROR
             # Names of headers have no case
             by_name = {name.lower(): value for name, value in headers}
             self.response_type = by_name.get(records.CONTENT_TYPE)

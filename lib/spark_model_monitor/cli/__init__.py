@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import io
 import os
 import re
 import resource
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # a command's models have no use for plugins of pydantic, which would be looked for among all that is installed
     if arguments is None and "pydantic" not in sys.modules:
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # A terminal of another encoding than UTF-8 shows what it lacks by its number, instead of ending the command
+    if arguments is None and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _require_memory(words)

@@ -35,12 +35,15 @@ class AlertStatus(Enum):
 class MonitoredWindow(Section):
     """One window that a run completed.
 
-    window: its identity: its times, its hour folder, or the run's id; a rerun has the same. time: when it ended;
-    windows are ordered by it. violations: the number found. records: the number kept; None for runs before it was
-    recorded. notified: sinks that have this run's numbers and must not get them twice. since: by cause of an alarm, when
-    the first of the consecutive windows with it began. recurring: whether all alarms also came at the same hour of
-    earlier days. outcome: None if nothing was judged. unsure: the first features or metrics of which nobody can tell
-    whether they changed.
+    window: its identity: its times, its hour folder, or the run's id; a rerun has the same.
+    time: when it ended; windows are ordered by it.
+    violations: the number found.
+    records: the number kept; None for runs before it was recorded.
+    notified: sinks that have this run's numbers and must not get them twice.
+    since: by cause of an alarm, when the first of the consecutive windows with it began.
+    recurring: whether all alarms also came at the same hour of earlier days.
+    outcome: None if nothing was judged.
+    unsure: the first features or metrics of which nobody can tell whether they changed.
     """
 
     window: Name
@@ -74,8 +77,11 @@ class Notified(Section):
 
 
 class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring runs"):
-    """_alerts.json. windows: the most recent ones, in order of time. transitions: the oldest first. roles: of captured
-    columns, as the first window fixed them.
+    """_alerts.json.
+
+    windows: the most recent ones, in order of time.
+    transitions: the oldest first.
+    roles: of captured columns, as the first window fixed them.
     """
 
     version: Number = 0.0
@@ -96,7 +102,7 @@ class Alerts(Document, file="_alerts.json", meant="_alerts.json of monitoring ru
 
 TWO_SIDED_95 = 1.96
 
-FARTHER = 0.25
+MAX_GROWTH = 0.25
 """Relative tolerance within which an accepted change counts as the same, if it has no interval: of rows, of a mean."""
 
 OF_VALUES = "values"
@@ -109,16 +115,18 @@ CHECKS_OF_NEW_VALUES = (RANGE, "categorical_values_check")
 """The component of values that the baseline lacks, and the checks whose number says how many there are, of numbers and of
 texts. Which test decides is chance for them, too, as long as there are no more of these values than there were.
 """
-MAX_ROWS = 0.5
-"""Distance beyond which most rows changed, so that two windows have no few odd values to tell apart."""
+MOST_ROWS = 0.5
+"""The distance beyond which most rows changed, so that it doesn't matter which test of values found it."""
 
 
 class Decision(Document, file="decision.json", meant="a decision of `spark-model-monitor accept`"):
     """_decisions/<time>-<run id>.json: a person looked at a run's alarms and accepted them.
 
-    window: its name in the history, None without one. features: the accepted ones; empty for all. alarms: the
-    violations at that time. unviolated: the other results of the same features, whose numbers are part of the accepted
-    change. by, why: who decided, and the reason, if given.
+    window: its name in the history, None without one.
+    features: the accepted ones; empty for all.
+    alarms: the violations at that time.
+    unviolated: the other results of the same features, whose numbers are part of the accepted change.
+    by, why: who decided, and the reason, if given.
     """
 
     version: Number = 1.0
@@ -152,9 +160,7 @@ class Decision(Document, file="decision.json", meant="a decision of `spark-model
         if check_result.is_violated:
             return True
         if not check_result.is_judged:
-            p_value = check_result.adjusted_p
-            if p_value is None:
-                p_value = check_result.p
+            p_value = check_result.decisive_p_value
             return p_value is not None and check_result.level is not None and p_value <= check_result.level
         # Whether values outside or the drift that they make are the alarm is chance
         subject = identify_subject(check_result)
@@ -223,7 +229,7 @@ def _is_repeated(
         is_known = bool(shares_then) or NEW_VALUES not in (violation.component, accepted.component)
         # Of most rows changed in both windows it doesn't matter
         smaller_distance = min(violation.distance or 0.0, accepted.distance or 0.0)
-        if violation.component != accepted.component and not (is_known or smaller_distance > MAX_ROWS):
+        if violation.component != accepted.component and not (is_known or smaller_distance > MOST_ROWS):
             return False
     return _is_at_most(violation, accepted)
 
@@ -292,7 +298,7 @@ def _is_at_most(violation: CheckResult, accepted: CheckResult) -> bool:
     reach_then = _estimate_own_reach(accepted, then, sign)
     # Neither interval nor share: later windows have other numbers of rows, so some room is needed
     if reach_then is None:
-        reach_then = FARTHER * abs(then - limit)
+        reach_then = MAX_GROWTH * abs(then - limit)
     reach_now = _estimate_own_reach(violation, now, -sign) or 0.0
     reach = math.hypot(reach_then, reach_now)
     farthest = then + sign * reach

@@ -16,7 +16,7 @@ from spark_model_monitor.errors import BadConfiguration, did_you_mean
 if TYPE_CHECKING:
     from spark_model_monitor.documents.page import Page
 
-LISTED = 20
+MAX_LISTED_COLUMNS = 20
 
 
 class NamedColumns:
@@ -57,9 +57,9 @@ class NamedColumns:
 
     def _suggest_names(self, name: str) -> str:
         # Wide data sets have thousands of columns; an error shows the first of them
-        ellipsis = " …" if len(self._names) > LISTED else ""
+        ellipsis = " …" if len(self._names) > MAX_LISTED_COLUMNS else ""
         return did_you_mean(
-            name, self._names, f"the columns are {', '.join(self._names[:LISTED])}{ellipsis}", max_names=3
+            name, self._names, f"the columns are {', '.join(self._names[:MAX_LISTED_COLUMNS])}{ellipsis}", max_names=3
         )
 
 

@@ -33,8 +33,12 @@ class TrialDesign(Enum):
 
 # Written as null: a metric that is undefined for one model is a finding
 class MetricDifference(Section, nullable=("champion", "challenger", "difference", "interval")):
-    """One metric of both models. difference: challenger minus champion. interval: its ends, valid for all looks of the
-    trial together; None with too few rows. p: of this look alone. method: how the standard error was computed.
+    """One metric of both models.
+
+    difference: challenger minus champion.
+    interval: its ends, valid for all looks of the trial together; None with too few rows.
+    p: of this look alone.
+    method: how the standard error was computed.
     """
 
     name: Name
@@ -50,8 +54,13 @@ class MetricDifference(Section, nullable=("champion", "challenger", "difference"
 
 
 class ChallengeSide(Section):
-    """One of the two models. rows: the rows compared. refused: records that can't be used. unmatched: rows without a
-    label or, in a shadow trial, without a partner. repeated: duplicate records."""
+    """One of the two models.
+
+    rows: the rows compared.
+    refused: records that can't be used.
+    unmatched: rows without a label or, in a shadow trial, without a partner.
+    repeated: duplicate records.
+    """
 
     path: Name
     rows: Count
@@ -61,9 +70,12 @@ class ChallengeSide(Section):
 
 
 class Segment(Section):
-    """Pairs in which the models disagree more, or less, than in others. feature, value: of the requests; a range for
-    numbers. rows: its pairs. disagreement: as for the whole trial, in these pairs. p: of the difference from the other
-    pairs, adjusted for all segments tried.
+    """Pairs in which the models disagree more, or less, than in others.
+
+    feature, value: of the requests; a range for numbers.
+    rows: its pairs.
+    disagreement: as for the whole trial, in these pairs.
+    p: of the difference from the other pairs, adjusted for all segments tried.
     """
 
     feature: Name
@@ -76,11 +88,15 @@ class Segment(Section):
 class Challenge(
     Document, file="challenge.json", meant="challenge.json of a trial", nullable=("rows_to_tell", "disagreement")
 ):
-    """challenge.json. reason: of the verdict. rows: pairs, or rows of both sides together. rows_to_tell: the rows at
-    which the current difference would be significant; None if it is already, or if unknown. disagreement: the share of
-    pairs with different answers, for regression their mean distance; None for a split. segments: where they disagree
-    more or less than elsewhere, the clearest first. unfair: differences between both models' requests. metrics: the
-    deciding metric first.
+    """challenge.json.
+
+    reason: of the verdict.
+    rows: pairs, or rows of both sides together.
+    rows_to_tell: the rows at which the current difference would be significant; None if it is already, or if unknown.
+    disagreement: the share of pairs with different answers, for regression their mean distance; None for a split.
+    segments: where they disagree more or less than elsewhere, the clearest first.
+    unfair: differences between both models' requests.
+    metrics: the deciding metric first.
     """
 
     version: Number = 0.0

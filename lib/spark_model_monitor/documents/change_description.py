@@ -194,11 +194,8 @@ def describe_evidence(check_result: CheckResult) -> str:
         clauses.append(f"largest difference {format_percent(check_result.distance)} of the records")
     elif check_result.observed is not None and check_result.threshold is not None:
         clauses.append(_describe_limit(check_result, check_result.observed, check_result.threshold))
-    p = check_result.adjusted_p
-    if p is None:
-        p = check_result.p
-    if p is not None:
-        clauses.append(f"by chance alone: {format_chance(p)}")
+    if check_result.decisive_p_value is not None:
+        clauses.append(f"by chance alone: {format_chance(check_result.decisive_p_value)}")
     return " · ".join(clauses)
 
 

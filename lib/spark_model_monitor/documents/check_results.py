@@ -52,9 +52,12 @@ SEGMENT_DRIFT = "segment_drift_check"
 
 
 class SegmentPart(Section):
-    """A segment's contribution to a distance. cut: how rows are cut into segments. rows: its share of the window.
+    """A segment's contribution to a distance.
 
-    within: the part from changed values in the segment. mix: the part from its changed share of rows.
+    cut: how rows are cut into segments.
+    rows: its share of the window.
+    within: the part from changed values in the segment.
+    mix: the part from its changed share of rows.
     """
 
     cut: Name
@@ -65,10 +68,14 @@ class SegmentPart(Section):
 
 
 class Cause(Section):
-    """What the rows behind a change have in common. key: what distinguishes them: file, time, a capture's member, ….
+    """What the rows behind a change have in common.
 
-    words: a description without a value of any record. value: the value they share. share: their share of the change.
-    rows: their share of all rows. p: the p-value, adjusted for all keys tried.
+    key: what distinguishes them: file, time, a capture's member, ….
+    words: a description without a value of any record.
+    value: the value they share.
+    share: their share of the change.
+    rows: their share of all rows.
+    p: the p-value, adjusted for all keys tried.
     """
 
     key: Name
@@ -83,8 +90,9 @@ class Cause(Section):
 class Subject:
     """What was checked.
 
-    feature: its name, or the name that violations of the whole data set have. metric: its name in statistics.json, if a
-    metric was checked. check: its `constraint_check_type`.
+    feature: its name, or the name that violations of the whole data set have.
+    metric: its name in statistics.json, if a metric was checked.
+    check: its `constraint_check_type`.
     """
 
     feature: Name | None = None
@@ -96,13 +104,16 @@ class Subject:
 class CheckDecision:
     """The verdict, and the test that decided.
 
-    decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that is given here
-    and in `CheckNumbers` holds: the p-value (adjusted_p, or else p) is at most level; effect is at least least_effect;
-    observed is below limit (`lower limit`) or above it (`upper limit`), or outside of limits; for `interval`, both of its
-    ends are beyond the same one of limits. statistic, degrees_of_freedom: of a test that has them. adjusted_p: p adjusted
-    for the columns tested with it. component: of a column's tests, which p combines,
-    the one with the smallest p-value, which decided_by, statistic and effect are of. direction: whether the mean of
-    numbers went `up` or `down`; for the component `missing`, the share of missing values.
+    decided_by: the test, or the kind of limit; None if nothing was judged. A check is violated if all that is given
+        here and in `CheckNumbers` holds: the p-value (adjusted_p, or else p) is at most level; effect is at least
+        least_effect; observed is below limit (`lower limit`) or above it (`upper limit`), or outside of limits; for
+        `interval`, both of its ends are beyond the same one of limits.
+    statistic, degrees_of_freedom: of a test that has them.
+    adjusted_p: p adjusted for the columns tested with it.
+    component: of a column's tests, which p combines, the one with the smallest p-value, which decided_by, statistic and
+        effect are of.
+    direction: whether the mean of numbers went `up` or `down`; for the component `missing`, the share of missing
+        values.
     """
 
     status: CheckStatus
@@ -123,6 +134,13 @@ class CheckDecision:
         return self.status is CheckStatus.VIOLATED
 
     @property
+    def decisive_p_value(self) -> float | None:
+        """The p-value that the level applies to: the adjusted one, where several columns are tested together."""
+        if self.adjusted_p is None:
+            return self.p
+        return self.adjusted_p
+
+    @property
     def is_unsure(self) -> bool:
         """Whether a change that matters may have gone unseen."""
         return self.status is CheckStatus.CANNOT_TELL
@@ -132,9 +150,11 @@ class CheckDecision:
 class CheckNumbers:
     """What was measured, and the limits.
 
-    observed: the share, distance, p-value or number compared with `threshold`; None if there
-    is none. interval: its ends, if it has one. threshold: None if the baseline left it undefined. n, m: the numbers of
-    baseline and current values. formula: how observed was computed.
+    observed: the share, distance, p-value or number compared with `threshold`; None if there is none.
+    interval: its ends, if it has one.
+    threshold: None if the baseline left it undefined.
+    n, m: the numbers of baseline and current values.
+    formula: how observed was computed.
     """
 
     limit: UndefinableNumber = None
@@ -151,11 +171,15 @@ class CheckNumbers:
 class DriftEvidence:
     """How far two distributions are apart, and which change would be seen.
 
-    method: the drift method, as in constraints.json. ties: `lost` if equal values were counted once, as the service did.
-    distance: the largest gap between both distributions; distance_low, distance_high: the ends of its confidence interval.
+    method: the drift method, as in constraints.json.
+    ties: `lost` if equal values were counted once, as the service did.
+    distance: the largest gap between both distributions.
+    distance_low, distance_high: the ends of its confidence interval.
     smallest_change: the change detected with 90 % power: for numbers a shift in standard deviations, for texts a
-    difference of shares. fewest: the fewest values of the window that would violate a fact of a share, as far outside
-    as those that it has; None if not even all would. against: the reference of a comparator.
+        difference of shares.
+    fewest: the fewest values of the window that would violate a fact of a share, as far outside as those that it has;
+        None if not even all would.
+    against: the reference of a comparator.
     """
 
     method: Name | None = None
@@ -172,9 +196,11 @@ class DriftEvidence:
 class CheckReasons:
     """Why the status is what it is.
 
-    reason: why the check is not judged, or a remark on its status. accepted: whether a person accepted this change; the
-    reason then says who, when and why. advice: what to do where nobody can tell; possible_change: whether a change is seen
-    there, which may be chance. description: the violation's text, None unless violated.
+    reason: why the check is not judged, or a remark on its status.
+    accepted: whether a person accepted this change; the reason then says who, when and why.
+    advice: what to do where nobody can tell.
+    possible_change: whether a change is seen there, which may be chance.
+    description: the violation's text, None unless violated.
     """
 
     reason: Name | None = None
@@ -188,13 +214,15 @@ class CheckReasons:
 class AlarmDetails:
     """What alarms, pages and mails say of a change.
 
-    same_as: the metric that this one repeats in other units. alarm: the number of its alarm, shared by results with the
-    same cause; 1 is the largest. words: what was and what is, without a value of any record. change: for a violation, what
-    changed, in words that follow the name; for other drift, `smallest_change` in words. values: the categories concerned,
-    most frequent first. since: when the first of the consecutive windows with it began; None if this is the first.
+    same_as: the metric that this one repeats in other units.
+    alarm: the number of its alarm, shared by results with the same cause; 1 is the largest.
+    words: what was and what is, without a value of any record.
+    change: for a violation, what changed, in words that follow the name; for other drift, `smallest_change` in words.
+    values: the categories concerned, most frequent first.
+    since: when the first of the consecutive windows with it began; None if this is the first.
     hour: what earlier days say about drift at this hour: `usual`; `recurring`: an alarm that came at this hour before;
-    `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated; `new`: a change
-    that this hour may explain, in the first days of a schedule.
+        `open`: would be recurring if more days were known; `said`: drift relative to this hour is violated; `new`: a
+        change that this hour may explain, in the first days of a schedule.
     impact: the severity, times the feature's share of attribution; None without attributions.
     """
 
@@ -223,8 +251,11 @@ class RuleDetails:
 class Origin:
     """The rows that a change comes from.
 
-    segment: the segment that was checked, or has the change. where: in words. parts: each segment's part of a distance.
-    guess: for a violation, the most likely explanation. cause: what its rows have in common, the clearest first.
+    segment: the segment that was checked, or has the change.
+    where: in words.
+    parts: each segment's part of a distance.
+    guess: for a violation, the most likely explanation.
+    cause: what its rows have in common, the clearest first.
     """
 
     segment: Name | None = None
@@ -332,8 +363,10 @@ class BudgetLedger(Section):
 class CheckResults(Document, file="checks.json", meant="checks.json of a monitoring run"):
     """checks.json: the data set's own checks first, then by feature in the order of constraints.json, then by check.
 
-    budget: None if chance is not allowed for. outcome: of the run, None if nothing was judged. outcomes: of each feature
-    or metric; the file names those that are not unchanged. hints: None if there are none.
+    budget: None if chance is not allowed for.
+    outcome: of the run, None if nothing was judged.
+    outcomes: of each feature or metric; the file names those that are not unchanged.
+    hints: None if there are none.
     """
 
     version: Number = 0.0
@@ -357,7 +390,8 @@ class CheckResults(Document, file="checks.json", meant="checks.json of a monitor
 class Violation(Section):
     """One constraint that is not met.
 
-    feature_name: None in files of monitors that name a metric instead. description: the sentence that clients parse.
+    feature_name: None in files of monitors that name a metric instead.
+    description: the sentence that clients parse.
     metric_name: in files of model quality, bias and explainability.
     """
 
@@ -386,8 +420,10 @@ Bins = Mapping[str, Sequence[Any]]
 class SummaryRow:
     """A feature, a metric, a metric of a group, or a feature's attribution.
 
-    part: the metric's group as `facet=value`, or the output; else empty. kind: `number`, `category`, `metric`, `bias`
-    or `attribution`. quantiles: at `QUANTILES`; None if unknown. shares: in the baseline's bins; None if unknown.
+    part: the metric's group as `facet=value`, or the output; else empty.
+    kind: `number`, `category`, `metric`, `bias` or `attribution`.
+    quantiles: at `QUANTILES`; None if unknown.
+    shares: in the baseline's bins; None if unknown.
     value, low, high: of a metric.
     """
 

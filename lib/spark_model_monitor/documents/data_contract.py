@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
 
-from spark_model_monitor.documents.dqdl import RuleSet, SkippedRule, parse_rule_set, quote_text, reject_unsupported
+from spark_model_monitor.documents.dqdl import RuleSet, SkippedRule, quote_text
+from spark_model_monitor.documents.dqdl_parser import parse_rule_set
+from spark_model_monitor.documents.dqdl_types import reject_unsupported
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.rules_file import Expectations, FeatureExpectations, ValueType, convert_yaml
 from spark_model_monitor.errors import BadDocument, did_you_mean, needing

@@ -17,8 +17,8 @@ from spark_model_monitor.documents.document import Section
 from spark_model_monitor.errors import BadDocument
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-LATEST = 253_402_300_799_999  # the end of the year 9999, in milliseconds
-MAX_FAULTS = 3  # that an error names
+MAX_TIME = 253_402_300_799_999  # the end of the year 9999, in milliseconds
+MAX_FAULTS = 3  # faults that an error names
 
 WHOLE_DATA_SET = "*"
 """The instance of metrics that are of no column."""
@@ -94,7 +94,7 @@ class AnalyzerContext(DeequSection):
 class ResultKey(DeequSection):
     """Which data set it was. data_set_date: milliseconds since 1970."""
 
-    data_set_date: int = Field(ge=0, le=LATEST)
+    data_set_date: int = Field(ge=0, le=MAX_TIME)
     tags: Mapping[str, str] = Field(default_factory=dict)
 
 

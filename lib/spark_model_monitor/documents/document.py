@@ -14,7 +14,6 @@ from typing import (
     Annotated,
     Any,
     ClassVar,
-    NamedTuple,
     TypeAlias,
     TypeVar,
     get_args,
@@ -157,12 +156,13 @@ MARKS = {
 """Top-level members that identify a document -> what it is."""
 
 MAX_FAULTS = 20  # the number of faults that an error lists; the rest are counted
-_LONGEST_SHOWN = 60  # the longest text that an error repeats, in characters
+_MAX_SHOWN_LENGTH = 60  # characters; an error doesn't repeat a longer text
 _SCALARS = frozenset({float, int, str, bool})
 _AS_READ = "_as_read"
 
 
-class _AsRead(NamedTuple):
+@value_class
+class _AsRead:
     """What a file had: its members in order, the values of those read as None, and integers in place of doubles."""
 
     order: tuple[str, ...]
@@ -335,46 +335,38 @@ def _find_unknown_members(value: Any, path: str) -> Iterator[str]:
 
 def _record_source(value_read: Any, source: Json) -> None:
     """Record in each section what its file had. source: what it was made of; if abbreviated, the set fields count."""
+    # A list, or an object without declared members: what lies in it
+    if isinstance(value_read, (tuple, list)):
+        if not set(map(type, value_read)) <= _SCALARS:
+            for item, value in zip(value_read, source if isinstance(source, list) else [source], strict=False):
+                _record_source(item, value)
+    elif isinstance(value_read, dict):
+        if isinstance(source, dict):
+            for name, value in source.items():
+                _record_source(value_read.get(name), value)
+                if type(value) is int and type(value_read.get(name)) is float:
+                    value_read[name] = value
     # A section: which members the file stated, what stood where None was read, and integers that became doubles
-    if isinstance(value_read, Section):
+    elif isinstance(value_read, Section):
         members = value_read._members()
-        if isinstance(source, Mapping):
+        if isinstance(source, dict):
             stated = source
         else:
             stated = dict.fromkeys(value_read.model_fields_set)
         nulls = {}
-        ints = {}
+        ints: dict[str, Any] = {}
         for name, value in stated.items():
             member = members.get(name)
             if member is None:
                 nulls[name] = value
-                continue
-            if type(value) in (int, list) and _has_integers(value, member):
-                ints[name] = tuple(value) if type(value) is list else value
             # Nothing lies within scalars, of which a record of runs has thousands
-            if type(member) not in _SCALARS:
+            elif type(member) not in _SCALARS:
+                if type(value) is list and float in map(type, member) and int in map(type, value):
+                    ints[name] = tuple(value)
                 _record_source(member, value)
+            elif type(member) is float and type(value) is int:
+                ints[name] = value
         object.__setattr__(value_read, _AS_READ, _AsRead(tuple(stated), nulls, ints))
-    # An object without declared members, or a list: what lies in it
-    elif isinstance(value_read, dict) and isinstance(source, Mapping):
-        for name, value in source.items():
-            _record_source(value_read.get(name), value)
-            if type(value) is int and type(value_read.get(name)) is float:
-                value_read[name] = value
-    elif isinstance(value_read, tuple | list) and not set(map(type, value_read)) <= _SCALARS:
-        for item, value in zip(value_read, source if isinstance(source, list) else [source], strict=False):
-            _record_source(item, value)
-
-
-def _has_integers(source: Json, value_read: Any) -> bool:
-    if type(value_read) is float:
-        return type(source) is int
-    return (
-        type(value_read) is tuple
-        and type(source) is list
-        and float in map(type, value_read)
-        and int in map(type, source)
-    )
 
 
 class Single(tuple[Any, ...]):
@@ -413,6 +405,20 @@ def _find_repeated_names(features: Json) -> Iterator[str]:
             twice = f"features[{index}].name is {_describe_value(name, shown=True)}, as is features[{first[name]}].name"
             yield f"{twice}; it has to be another name, or one of the two entries has to go"
         first.setdefault(name, index)
+
+
+def is_suggested(
+    name: str, limit: float | None, suggestions: Collection[float], requested_limits: Collection[str]
+) -> bool:
+    """Whether a baseline suggested a limit, rather than a person: it is one of its suggestions, and nobody insists on it.
+
+    A suggested limit allows for noise, a requested one decides alone.
+
+    suggestions: what the baseline's statistics suggest.
+    requested_limits: of the document, the limits that a flag or a setting gave, and suggested values that a person insists
+        on; empty in the service's documents.
+    """
+    return name not in requested_limits and limit in suggestions
 
 
 Annotation: TypeAlias = Any
@@ -507,7 +513,7 @@ def _describe_value(value: Json, *, shown: bool) -> str:
     if isinstance(value, list):
         return f"a list of length {len(value)}"
     # Data and secrets stand in files, so errors repeat only short texts that may be shown
-    if isinstance(value, str) and not (shown and len(value) <= _LONGEST_SHOWN):
+    if isinstance(value, str) and not (shown and len(value) <= _MAX_SHOWN_LENGTH):
         return f"a text of length {len(value)}"
     if shown or value is None or isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from spark_model_monitor.documents.alarms import Alarm, collect_alarms
 from spark_model_monitor.documents.change_description import (
-    SIDES,
     describe_change,
     describe_segment,
     format_chance,
@@ -18,28 +16,18 @@ from spark_model_monitor.documents.change_description import (
 )
 from spark_model_monitor.documents.check_results import (
     BESIDE,
-    DRIFT,
     EXPECTATION,
-    LABEL,
-    OF_THE_WINDOW,
-    WITHIN_LIMIT,
     CheckResult,
-    CheckStatus,
     Hint,
-    cause,
     count_rules,
-    group_by_cause,
-    identify_subject,
     remove_values,
 )
 from spark_model_monitor.documents.outcome import (
     ALTERNATIVE,
     BETWEEN_COLUMNS,
-    CHECKS_OF_ROWS,
     NEIGHBOURS_ALIKE,
     FeatureOutcome,
     find_aspect,
-    find_unsure_features,
     group_by,
 )
 from spark_model_monitor.documents.page import (
@@ -50,146 +38,25 @@ from spark_model_monitor.documents.page import (
     list_short_names,
     shorten_name,
 )
+from spark_model_monitor.documents.run_changes import (
+    HOURS,
+    RELATIONS,
+    TIMES,
+    WINDOW_SUBJECTS,
+    RunChanges,
+    format_subject,
+    identify_change,
+    is_about_window,
+    is_beyond_threshold,
+)
 from spark_model_monitor.documents.run_description import RunWindow
-from spark_model_monitor.value_class import value_class
 
-DATA_SET = frozenset({"Missing columns", "Extra columns"})
-"""The names that violations of the data set itself have in place of a feature."""
-
-RELATIONS = "Relations"
-TIMES = "Times"
-REQUEST = "request_check"
-"""The results of what a person asked for and this run can't do, with one of these names."""
-
-CHECKS_OF_ALL = frozenset({*CHECKS_OF_ROWS, EXPECTATION, REQUEST})
-"""Checks whose result is about the data set or the window if it has a name of `OF_ALL`; otherwise it is about a feature."""
-
-MAX_WORDS = 25  # of a headline
-RANGE = "the baseline's range"  # in a change, before the ends, which a short sentence leaves out
-CHECK_SOURCE = "check {name} at its source"
-CHECK_INPUTS = "look at the page of data quality of the same window, whose inputs may have changed"
-CHECK_RULE = "check what the rule is about at its source"
-CHECK_ROWS = "check whether all rows arrived, and each once"
-NAME_ANOTHER_BASELINE = "name the baseline of this data (--baseline)"
-REASONS_NAMED = 2  # reasons why nobody can tell that a headline gives; the others are in checks.json
-DATE_VALUE = "date_value_check"  # each column of dates has it
-HOURS = "time_of_day_check"
-TIME_PARTS = {HOURS: "hours", "date_period_check": "years"}
-CONCEPT_DRIFT = "concept_drift_check"
-FEWER_MISSING = "fewer_missing"  # a hint
-SHIFTED_COLUMNS = "shifted_columns"  # a hint
+MAX_HEADLINE_WORDS = 25
+RANGE = "the baseline's range"  # before the range's ends, which a short sentence leaves out
+MAX_REASONS = 2  # why nobody can tell; a headline leaves the further reasons to checks.json
+TIME_ASPECTS = {HOURS: "hours", "date_period_check": "years"}
+SHIFTED_COLUMNS = "shifted_columns"  # the name of a hint
 COLUMN_CHECKS = {"missing_column_check", "extra_column_check"}
-NOTHING_COMPARED = "Nothing was compared."
-NONE_REPORTED = "No violation is reported; how much was checked, no file says."
-NOTHING_ELSE = "nothing else was compared"
-NO_COMMON_COLUMN = "The data has no column in common with the baseline: is this its baseline?"
-OF_ALL = (OF_THE_WINDOW, *DATA_SET, "Repeated rows", "Number of rows", "Newest row", RELATIONS, TIMES)
-DEEQU_METRICS = "DEEQU_METRICS"
-KINDS = {
-    "DATA_QUALITY": "data quality",
-    "MODEL_QUALITY": "model quality",
-    "MODEL_BIAS": "bias",
-    "MODEL_EXPLAINABILITY": "feature attribution",
-    "ESTIMATED_QUALITY": "estimated model quality",
-    DEEQU_METRICS: "metrics of Deequ, imported and not judged",
-}
-"""The names of the monitors on pages."""
-
-
-@value_class(slots=False)
-class RunChanges:
-    """What the results of a run say together. results: of all checks. hints: about its data. are_violations_alone: whether
-    nobody knows what else was compared.
-    """
-
-    results: Sequence[CheckResult]
-    hints: Sequence[Hint] = ()
-    are_violations_alone: bool = False
-
-    @cached_property
-    def unit(self) -> str:
-        """What is compared, in the singular."""
-        if any((check_result.model_extra or {}).get(LABEL) is not None for check_result in self.results):
-            return "attribution"
-        if any(check_result.metric for check_result in self.results):
-            # Bias metrics have a facet as their feature
-            if any(check_result.feature for check_result in self.results):
-                return "bias metric"
-            return "metric"
-        return "feature"
-
-    @cached_property
-    def bad(self) -> list[CheckResult]:
-        """One result for each change, the largest first."""
-        changes = []
-        if self.unit == "attribution":
-            # Reported without being violations
-            changes = [change for change in self.results if change.status is CheckStatus.VIOLATED and change.change]
-            changes.sort(key=lambda change: -abs(change.observed or 0.0))
-        if not changes:
-            violations = (violation for same_cause in group_by_cause(self.results) for violation in same_cause)
-            changes = [violation for violation in violations if violation.is_violation]
-        return _select_first_by_key(change for change in changes if not _is_of_all(change))
-
-    @cached_property
-    def bad_features(self) -> list[CheckResult]:
-        """The changes that are of a feature or metric, which a rule about rows is not."""
-        return [change for change in self.bad if not change.is_rule_of_rows]
-
-    @cached_property
-    def judged(self) -> list[CheckResult]:
-        """The results that count as checked; for attributions, those of features."""
-        judged = [
-            check_result for check_result in self.results if check_result.is_judged and not _is_of_all(check_result)
-        ]
-        return [
-            check_result for check_result in judged if self.unit != "attribution" or not check_result.metric
-        ] or judged
-
-    @cached_property
-    def accepted(self) -> list[CheckResult]:
-        return find_accepted(self.results)
-
-    @cached_property
-    def not_compared(self) -> list[CheckResult]:
-        return find_not_compared(self.results, self.bad)
-
-    @cached_property
-    def num_compared(self) -> int:
-        """The number of compared features or metrics, each of which counts once."""
-        # A rule that holds, or a relation of columns, is none
-        compared = {_identify(change) for change in self.bad_features if change.check not in BETWEEN_COLUMNS}
-        for check_result in self.judged:
-            if check_result.check not in (*BETWEEN_COLUMNS, EXPECTATION):
-                compared.add(_identify(check_result))
-        # A feature whose values weren't compared, or that changed as somebody accepted, must not count as fine
-        compared -= set(map(_identify, self.not_compared))
-        compared -= set(map(_identify, self.accepted)).difference(map(_identify, self.bad))
-        return len(compared)
-
-    @cached_property
-    def unsure(self) -> list[FeatureOutcome]:
-        """The features of which nobody can tell whether they changed; metrics that say the same in other units count once."""
-        unsure = find_unsure_features(self.results)
-        names = {feature.name for feature in unsure}
-        # Left out only if the metric that they repeat is named itself
-        repeated = {check_result.full_name for check_result in self.results if check_result.same_as in names}
-        return [feature for feature in unsure if feature.name not in repeated]
-
-    @cached_property
-    def moved_names(self) -> list[str]:
-        """The features that differ by more than chance, by less than a person's own limit."""
-        beginning, _, _ = WITHIN_LIMIT.partition("{")
-        moved = (check_result for check_result in self.results if (check_result.reason or "").startswith(beginning))
-        return [*dict.fromkeys(map(_identify, moved))]
-
-    @cached_property
-    def fewer_missing(self) -> list[str]:
-        """Features without a change in any check, but with fewer missing values."""
-        hints = (hint for hint in self.hints if hint.hint == FEWER_MISSING)
-        named = dict.fromkeys(shorten_name(name) for hint in hints for name in hint.features)
-        judged = set(map(_identify, self.judged)).difference(map(_identify, (*self.bad, *self.not_compared)))
-        return [name for name in named if name in judged]
 
 
 def write_headline(
@@ -200,27 +67,34 @@ def write_headline(
     *,
     are_violations_alone: bool = False,
 ) -> Headline:
-    """The headline of a run. results: of all checks. outputs: features that are model outputs. hints: about its data.
-    are_violations_alone: whether nobody knows what else was compared."""
+    """The headline of a run.
+
+    results: of all checks.
+    outputs: features that are model outputs.
+    hints: about its data.
+    are_violations_alone: whether nobody knows what else was compared.
+    """
     changes = RunChanges(results, hints, are_violations_alone)
     # What is said of the window as a whole, such as its number of rows
     alarms = collect_alarms(results) or [Alarm((violation,)) for violation in results if violation.is_violation]
-    of_window = [f"{_make_capital(alarm.sentence())}." for alarm in alarms if _is_of_all(alarm.results[0])]
+    of_window = [f"{_make_capital(alarm.sentence())}." for alarm in alarms if is_about_window(alarm.results[0])]
     if changes.bad:
         headline = _write_changed_headline(changes, of_window, window, outputs)
     elif of_window:
         detail = [*of_window[1:], *_explain_unsure(changes.unsure)]
         text = f"The window changed: {of_window[0][0].lower()}{of_window[0][1:]}"
-        headline = Headline(text, " ".join(detail), Highlight.BAD, CHECK_ROWS)
+        headline = Headline(
+            text, " ".join(detail), Highlight.BAD, "check whether all rows and columns arrived, and each once"
+        )
     elif are_violations_alone:
-        headline = Headline(NONE_REPORTED)
+        headline = Headline("No violation is reported; how much was checked, no file says.")
     else:
         headline = _write_unchanged_headline(changes)
     if not changes.accepted:
         return headline
     # It did change, so that all is not as it was
-    named = changes.accepted[:REASONS_NAMED]
-    sentences = [f"{_format_subject(change)} changed, {change.reason}." for change in named]
+    named = changes.accepted[:MAX_REASONS]
+    sentences = [f"{format_subject(change)} changed, {change.reason}." for change in named]
     # More than a person would read are counted
     num_further = len(changes.accepted) - len(named)
     if num_further:
@@ -241,10 +115,12 @@ def _write_changed_headline(
     bad = changes.bad
     # Every column missing and every one new: that is another table, not a change
     if _has_no_common_column(changes.results):
-        names = list_short_names(map(_format_subject, bad))
-        return Headline(NO_COMMON_COLUMN, f"Only on one side: {names}.", Highlight.BAD, NAME_ANOTHER_BASELINE)
+        names = list_short_names(map(format_subject, bad))
+        text = "The data has no column in common with the baseline: is this its baseline?"
+        next_step = "name the baseline of this data (--baseline)"
+        return Headline(text, f"Only on one side: {names}.", Highlight.BAD, next_step)
     # The change that began first; where several did, inputs come before the model's outputs
-    first = min(bad, key=lambda change: (change.since or "~", _format_subject(change) in model_outputs))
+    first = min(bad, key=lambda change: (change.since or "~", format_subject(change) in model_outputs))
     count = _count_changes(changes)
     # The one reason of all changes
     for hint in changes.hints:
@@ -258,20 +134,20 @@ def _write_changed_headline(
     if since:
         began_together = all(violation.since == first.since for violation in bad)
         count += f", since {since}" if began_together else f", the first since {since}"
-    further_names = [_format_subject(violation) for violation in bad if violation is not first]
+    further_names = [format_subject(violation) for violation in bad if violation is not first]
     # The same sentence with and without values, so that page and log differ in these alone
     without_values = _list_change_sentences(remove_values(first), further_names, count)
     index = without_values.index(_select_short(without_values))
     text = _list_change_sentences(first, further_names, count)[index]
     details = list(of_window)
-    change = f"{_format_subject(first)} {describe_change(first)}."
+    change = f"{format_subject(first)} {describe_change(first)}."
     if change not in text:
         details.append(change)
     details += _write_consequences(bad, first, model_outputs)
     details += _explain_unsure(changes.unsure)
 
     # What is fine, and what was not compared
-    num_moved = len({*changes.moved_names}.difference(map(_identify, bad)))
+    num_moved = len({*changes.moved_names}.difference(map(identify_change, bad)))
     calm = changes.num_compared - len(changes.bad_features) - len(changes.fewer_missing) - num_moved
     if changes.unit != "attribution":
         calm -= len(changes.unsure)
@@ -300,13 +176,13 @@ def _count_changes(changes: RunChanges) -> str:
 def write_next_step(first: CheckResult, unit: str) -> str:
     """What to do about a change: look at the feature, and for which mistake; of a metric, at the model's inputs."""
     if unit != "feature":
-        return CHECK_INPUTS
+        return "look at the page of data quality of the same window, whose inputs may have changed"
     if first.is_rule_of_rows:
-        return CHECK_RULE
+        return "check what the rule is about at its source"
     # `about 20 % of them are about 100 times a usual one: another unit in some rows?`
     # has its question last
     question = (first.guess or "").rpartition(": ")[2]
-    step = CHECK_SOURCE.format(name=_format_subject(first))
+    step = f"check {format_subject(first)} at its source"
     if first.check in BETWEEN_COLUMNS:
         step = step.replace("its source", "their sources")
     if question.endswith("?"):
@@ -316,7 +192,7 @@ def write_next_step(first: CheckResult, unit: str) -> str:
 
 def _list_change_sentences(first: CheckResult, further_names: Sequence[str], count: str) -> list[str]:
     """The first change with its origin, in fewer words, and without it: from the sentence that says most to the shortest."""
-    name = _format_subject(first)
+    name = format_subject(first)
     change = describe_change(first.model_copy(update={"where": None, "cause": None}))
     before_ends, range_in_words, _ = change.partition(RANGE)
     changes = [change, f"{before_ends}{range_in_words}"]
@@ -341,7 +217,7 @@ def _list_change_sentences(first: CheckResult, further_names: Sequence[str], cou
 
 def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_outputs: Collection[str]) -> list[str]:
     """The guess about the first change, the outputs of the model that followed it, and what else changed."""
-    name = _format_subject(first)
+    name = format_subject(first)
     sentences = []
     if first.guess:
         end = "" if first.guess.endswith("?") else "."
@@ -349,7 +225,7 @@ def _write_consequences(bad: Sequence[CheckResult], first: CheckResult, model_ou
     followed = []
     unrelated = []
     for violation in bad:
-        subject = _format_subject(violation)
+        subject = format_subject(violation)
         if violation is first:
             continue
         # An output can follow an input, not another output
@@ -379,7 +255,7 @@ def _has_no_common_column(check_results: Iterable[CheckResult]) -> bool:
     judged = [
         check_result
         for check_result in check_results
-        if check_result.is_judged and _format_subject(check_result) not in OF_ALL
+        if check_result.is_judged and format_subject(check_result) not in WINDOW_SUBJECTS
     ]
     violated = {check_result.check for check_result in judged if check_result.is_violation}
     return {check_result.check for check_result in judged} == violated == COLUMN_CHECKS
@@ -424,7 +300,9 @@ def _write_calm_features(changes: RunChanges, count: str) -> Headline:
     if rules:
         hold = "1 rule holds" if rules == 1 else f"{rules:,} rules hold"
     if not changes.num_compared:
-        return Headline(f"{hold}; {NOTHING_ELSE}." if hold else NOTHING_COMPARED, detail)
+        return Headline(
+            f"{hold}; nothing else was compared." if hold else "No limit is broken; nothing else was compared.", detail
+        )
     # Beside what changed, the rest
     adjective = ""
     if changes.fewer_missing or changes.accepted:
@@ -439,7 +317,7 @@ def _write_calm_features(changes: RunChanges, count: str) -> Headline:
         further.append("segments by hour")
     further += _list_uncompared_times(changes.results)
     # The columns by name, or their number if these are too many
-    names = [_format_subject(check_result) for check_result in changes.not_compared]
+    names = [format_subject(check_result) for check_result in changes.not_compared]
     sentences = []
     for columns in (list_short_names(names), format_noun_count(len(names), "column")):
         left_out = ", ".join([columns, *further] if names else further)
@@ -460,9 +338,9 @@ def _has_segments_by_hour(check_results: Sequence[CheckResult]) -> bool:
 def _list_uncompared_times(check_results: Sequence[CheckResult]) -> list[str]:
     """Columns whose hours of the day, or years, weren't compared; empty if there are none."""
     uncompared = []
-    for check, part in TIME_PARTS.items():
+    for check, part in TIME_ASPECTS.items():
         names = [
-            _format_subject(check_result)
+            format_subject(check_result)
             for check_result in check_results
             if check_result.check == check and not check_result.is_judged
         ]
@@ -478,7 +356,7 @@ def _write_unjudged(changes: RunChanges) -> str:
         for check_result in changes.results
         if not check_result.is_judged and not check_result.is_of_one_segment
     ]
-    names = set(map(_identify, unjudged)).difference(map(_identify, changes.judged))
+    names = set(map(identify_change, unjudged)).difference(map(identify_change, changes.judged))
     if not names:
         return ""
     reason = unjudged[0].reason or "checks.json says why"
@@ -551,7 +429,7 @@ def _write_unsure_headline(changes: RunChanges) -> Headline:
 def _select_short(sentences: Sequence[str]) -> str:
     """The first sentence that isn't too long for a headline."""
     for sentence in sentences:
-        if len(sentence.split()) <= MAX_WORDS:
+        if len(sentence.split()) <= MAX_HEADLINE_WORDS:
             return sentence
     return sentences[-1]
 
@@ -560,21 +438,12 @@ def _explain_unsure(unsure: Sequence[FeatureOutcome]) -> list[str]:
     """Why nobody can tell: for features with the same advice the first one's reason."""
     features_by_advice = group_by(unsure, lambda feature: (feature.advice or "", bool(feature.possible_change)))
     sentences = []
-    for features in [*features_by_advice.values()][:REASONS_NAMED]:
+    for features in [*features_by_advice.values()][:MAX_REASONS]:
         names = list_short_names([feature.name for feature in features])
         sentences.append(f"{names}: {features[0].reason or 'the reason is unknown'}.")
-    if len(features_by_advice) > REASONS_NAMED:
+    if len(features_by_advice) > MAX_REASONS:
         sentences.append("checks.json has the reasons of all.")
     return sentences
-
-
-def is_beyond_threshold(metric: CheckResult) -> bool:
-    """Whether a metric of all rows lies on the wrong side of its threshold, by however little."""
-    if metric.observed is None or metric.threshold is None or metric.where:
-        return False
-    if metric.check == "LessThanThreshold":
-        return metric.observed < metric.threshold
-    return metric.check == "GreaterThanThreshold" and metric.observed > metric.threshold
 
 
 def _find_closest_to_violation(check_results: Sequence[CheckResult]) -> CheckResult | None:
@@ -591,24 +460,6 @@ def _find_closest_to_violation(check_results: Sequence[CheckResult]) -> CheckRes
     return min(metrics, key=lambda metric: abs((metric.observed or 0.0) - (metric.threshold or 0.0)), default=None)
 
 
-def find_not_compared(results: Iterable[CheckResult], bad: Sequence[CheckResult] = ()) -> list[CheckResult]:
-    """One drift result of each feature whose values were compared with no reference, such as keys, except changed features
-    and columns of dates, which have checks of their own."""
-    unjudged: dict[str, CheckResult] = {}
-    compared = {_identify(change) for change in bad if change.check not in BETWEEN_COLUMNS}
-    for check_result in results:
-        if check_result.check in (DATE_VALUE, DRIFT) and check_result.is_judged:
-            compared.add(_identify(check_result))
-        elif check_result.check == DRIFT and not check_result.accepted:
-            unjudged.setdefault(_identify(check_result), check_result)
-    return [check_result for name, check_result in unjudged.items() if name not in compared]
-
-
-def find_accepted(check_results: Iterable[CheckResult]) -> list[CheckResult]:
-    """One result of each change that somebody accepted."""
-    return _select_first_by_key(check_result for check_result in check_results if check_result.accepted)
-
-
 def _list_exceptions(changes: RunChanges) -> list[str]:
     """Where fewer values are missing, and what was not compared."""
     sentences = []
@@ -616,76 +467,9 @@ def _list_exceptions(changes: RunChanges) -> list[str]:
         sentences.append(f"Fewer values are missing in {list_short_names(changes.fewer_missing)}.")
     if changes.not_compared:
         are = "is" if len(changes.not_compared) == 1 else "are"
-        names = list_short_names(map(_format_subject, changes.not_compared))
+        names = list_short_names(map(format_subject, changes.not_compared))
         sentences.append(f"{names} {are} not compared.")
     return sentences
-
-
-def find_kind_of_change(results: Iterable[CheckResult]) -> str | None:
-    """Covariate shift or concept drift, in words; None without both labels and scores."""
-    for check_result in results:
-        if check_result.check == CONCEPT_DRIFT and check_result.reason:
-            return check_result.reason
-    return None
-
-
-def format_largest_unseen_change(results: Iterable[CheckResult]) -> str:
-    """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared, or who accepted
-    its change.
-    """
-    window_results = tuple(results)
-    for change in find_accepted(window_results):
-        return change.reason or ""
-    for check_result in window_results:
-        is_beside = check_result.check in BESIDE
-        reference = 0.0
-        if not is_beside:
-            reference = check_result.threshold or 0.0
-        # The end of the interval that is farther from the reference: what may be true at worst
-        ends = [abs(end - reference) for end in check_result.interval or ()]
-        if check_result.smallest_change is not None and check_result.change:
-            return check_result.change
-        if check_result.check in SIDES:
-            return f"{format_limit(check_result)} is asked for"
-        if ends and not check_result.is_violated and (is_beside or check_result.metric != "ndcg"):
-            return format_number(max(ends), 2)
-        if check_result.check == DRIFT and check_result.reason:
-            reason = check_result.reason.partition(";")[0]
-            if not check_result.is_judged:
-                # Dates count as compared (find_not_compared), by checks of their own
-                if not find_not_compared(window_results):
-                    return "compared by form, day and hour, since later dates are new by nature"
-                return f"not compared: {reason}"
-            return reason
-    return "–"
-
-
-def _select_first_by_key(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """The first result of each feature, and of each set of equivalent metrics."""
-    first_by_key: dict[str, CheckResult] = {}
-    for check_result in results:
-        first_by_key.setdefault(_identify(check_result), check_result)
-    return list(first_by_key.values())
-
-
-def _is_of_all(check_result: CheckResult) -> bool:
-    """Whether a result is about the data set or the window, unless a feature has the name of such a result."""
-    subject = _format_subject(check_result)
-    return subject == OF_THE_WINDOW or (subject in OF_ALL and check_result.check in CHECKS_OF_ALL)
-
-
-def _identify(result: CheckResult) -> str:
-    # Metrics that say the same are one, features are themselves
-    if result.metric:
-        return cause(result)
-    return _format_subject(result)
-
-
-def _format_subject(result: CheckResult) -> str:
-    name, part = identify_subject(result)
-    return shorten_name(
-        f"{name or OF_THE_WINDOW} of {part}" if part and result.metric else name or part or OF_THE_WINDOW
-    )
 
 
 def _make_capital(text: str) -> str:

@@ -197,9 +197,12 @@ class ModelQualityStatistics(
 class MeasuredMetric(Section, nullable=("value", "interval")):
     """One metric.
 
-    value: None if undefined. standard_deviation: as in statistics.json, for the contract's metrics only. interval: its
-    ends, None with too few rows. method: how the interval was computed. n: rows behind the value. bound: the largest
-    possible difference from the value without binning; absent if there is none.
+    value: None if undefined.
+    standard_deviation: as in statistics.json, for the contract's metrics only.
+    interval: its ends, None with too few rows.
+    method: how the interval was computed.
+    n: rows behind the value.
+    bound: the largest possible difference from the value without binning; absent if there is none.
     """
 
     name: Name
@@ -239,9 +242,11 @@ class Metrics(Document, file="metrics.json", meant="metrics.json of a model-qual
 class CalibrationNote(Section):
     """How well the baseline's scores are calibrated, in tenths of its rows.
 
-    rows: of the baseline. error: the mean difference between score and share of positives; left: the same after
-    calibration. tenths: for each, rows, mean score, share of positives, and calibrated probability. problem: why there
-    is no estimate.
+    rows: of the baseline.
+    error: the mean difference between score and share of positives.
+    left: the same after calibration.
+    tenths: for each, rows, mean score, share of positives, and calibrated probability.
+    problem: why there is no estimate.
     """
 
     rows: Count
@@ -257,9 +262,13 @@ class EstimatedQuality(
     meant="estimated_quality.json of a run of ESTIMATED_QUALITY",
     nullable=("confusion_matrix",),
 ):
-    """estimated_quality.json. confidence: of the intervals for the metric once labels arrive. metrics: as in
-    metrics.json. confusion_matrix: expected rows by label, then by prediction; None without an estimate or with more
-    than two classes. classes: correct rows, labels and predictions of each class; None for two classes.
+    """estimated_quality.json.
+
+    confidence: of the intervals for the metric once labels arrive.
+    metrics: as in metrics.json.
+    confusion_matrix: expected rows by label, then by prediction; None without an estimate or with more than two
+        classes.
+    classes: correct rows, labels and predictions of each class; None for two classes.
     """
 
     version: Number = 0.0

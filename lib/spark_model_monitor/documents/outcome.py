@@ -29,8 +29,11 @@ def group_by(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Ke
 
 
 class Outcome(Enum):
-    """CHANGED: a check is violated. CANNOT_TELL: none is, but a change that matters may have gone unseen. UNCHANGED:
-    everything else.
+    """The outcomes from the worst to the best.
+
+    CHANGED: a check is violated.
+    CANNOT_TELL: none is, but a change that matters may have gone unseen.
+    UNCHANGED: everything else.
     """
 
     CHANGED = "changed"
@@ -51,8 +54,6 @@ NEIGHBOURS_ALIKE = "rows that follow each other are alike"
 IN_GROUPS = f"; {NEIGHBOURS_ALIKE}: about {{rows:.0f}} count as one"
 """The clause of a reason that says why many rows show little."""
 
-CHECKS_OF_TYPES = ("data_type_check", "number_share_check", "text_share_check")
-CHECKS_OF_RANGES = ("range_check", "sign_check", "non_negative_check", "infinity_check")
 BETWEEN_COLUMNS = ("association_check", "relation_check")  # checks of several columns together, which are not a feature
 CHECKS_OF_ROWS = (
     "row_count_check",
@@ -64,8 +65,8 @@ CHECKS_OF_ROWS = (
 CHECKS_OF_NEW_VALUES = ("categorical_values_check", "new_values_check", "code_length_check", "text_form_check")
 CHECKS_BY_ASPECT = {
     "missing": ("completeness_check",),
-    "type": CHECKS_OF_TYPES,
-    "range": CHECKS_OF_RANGES,
+    "type": ("data_type_check", "number_share_check", "text_share_check"),
+    "range": ("range_check", "sign_check", "non_negative_check", "infinity_check"),
     "new values": CHECKS_OF_NEW_VALUES,
     "relations": BETWEEN_COLUMNS,
     "segments": ("segment_drift_check",),
@@ -75,12 +76,15 @@ CHECKS_BY_ASPECT = {
 
 PREFIXES_OF_TIMES = ("date_", "time_", "single_date_")
 
-WORST_OUTCOME_FIRST = (Outcome.CHANGED, Outcome.CANNOT_TELL, Outcome.UNCHANGED)
-
 
 class FeatureOutcome(Section):
-    """The outcome of a feature or a metric. name: as in histories. reason: why nobody can tell. advice: what to do.
-    possible_change: whether a change is seen, which may be chance. aspects: what was compared.
+    """The outcome of a feature or a metric.
+
+    name: as in histories.
+    reason: why nobody can tell.
+    advice: what to do.
+    possible_change: whether a change is seen, which may be chance.
+    aspects: what was compared.
     """
 
     name: Name
@@ -118,7 +122,7 @@ def judge_run(check_results: Iterable[CheckResult]) -> Outcome | None:
 def find_worst_outcome(outcomes: Iterable[Outcome | None]) -> Outcome | None:
     """The worst of several outcomes; None if none is known."""
     known_outcomes = set(outcomes)
-    return next((outcome for outcome in WORST_OUTCOME_FIRST if outcome in known_outcomes), None)
+    return next((outcome for outcome in Outcome if outcome in known_outcomes), None)
 
 
 def find_unsure_features(check_results: Iterable[CheckResult]) -> tuple[FeatureOutcome, ...]:

@@ -30,7 +30,10 @@ OF_BASELINE = "{}; later windows are checked against this."
 
 @value_class
 class Headline:
-    """The main result in words. next_step: the one thing to do now. detail: why, the consequences, and what is fine.
+    """The main result in words.
+
+    next_step: the one thing to do now.
+    detail: why, the consequences, and what is fine.
     other_ways: what else would help.
     """
 
@@ -55,8 +58,11 @@ class Headline:
 class Overlay:
     """Two distributions over the same bins, as shares: the baseline's as bars, the window's as an outline.
 
-    current: empty for a baseline. words: the same in a sentence. ends: the axis labels at both ends, for numbers also
-    in the middle. names: the bars' categories, empty for numbers. beyond: what lies outside the baseline's range.
+    current: empty for a baseline.
+    words: the same in a sentence.
+    ends: the axis labels at both ends, for numbers also in the middle.
+    names: the bars' categories, empty for numbers.
+    beyond: what lies outside the baseline's range.
     """
 
     baseline: tuple[float, ...]
@@ -73,8 +79,12 @@ class Overlay:
 
 @value_class
 class Hours:
-    """A number for each window, as bars. values: None without a run. bad: which windows were violated. limit: drawn as
-    a line. times: the windows' labels.
+    """A number for each window, as bars.
+
+    values: None without a run.
+    bad: which windows were violated.
+    limit: drawn as a line.
+    times: the windows' labels.
     """
 
     values: tuple[float | None, ...]
@@ -113,24 +123,27 @@ class TableColumn:
 
 @value_class
 class TableLine:
-    """A row of a table, with a cell for each column. of: the name of its subject in histories, empty without one."""
+    """A row of a table, with a cell for each column. history_name: of its subject in histories, empty without one."""
 
     cells: tuple[Cell, ...]
     mark: Highlight = Highlight.NONE
-    of: str = ""
+    history_name: str = ""
 
 
 @value_class
 class PageTable:
-    """A table. caption: a sentence about it, or empty. shades: the shades of its counts, from 0 to 1, as in a confusion
-    matrix. of_all: whether it can be searched by all its text, however few rows it has.
+    """A table.
+
+    caption: a sentence about it, or empty.
+    shades: the shades of its counts, from 0 to 1, as in a confusion matrix.
+    is_searchable: whether it can be searched by all its text, however few rows it has.
     """
 
     columns: tuple[TableColumn, ...]
     lines: tuple[TableLine, ...]
     caption: str = ""
     shades: tuple[tuple[float, ...], ...] = ()
-    of_all: bool = False
+    is_searchable: bool = False
 
     def drop_empty_columns(self) -> PageTable:
         """The table without its empty columns; without lines nobody knows which these are."""
@@ -148,7 +161,9 @@ class PageTable:
 class Point:
     """One value of a chart, a bar on its own line.
 
-    value: None if there is none. reference: the value it is compared with. interval: its ends.
+    value: None if there is none.
+    reference: the value it is compared with.
+    interval: its ends.
     """
 
     name: str
@@ -191,7 +206,10 @@ class PointChart:
 
 @value_class
 class CurveChart:
-    """A curve between 0 and 1 on both axes. words: what it shows in a sentence. diagonal: whether to draw it for comparison.
+    """A curve between 0 and 1 on both axes.
+
+    words: what it shows in a sentence.
+    diagonal: whether to draw it for comparison.
     has_ends: whether the axes' names also say what their ends are instead of 0 and 1.
     """
 
@@ -223,9 +241,14 @@ class CurveChart:
 
 @value_class
 class Track:
-    """A number over the windows of a page. values: None without a run. marks: the highlight of each cell; empty for a
-    line. low, high: ends of its interval. threshold: drawn as a line. links: to the windows' own pages. expected: the
-    estimates from before the number was known, drawn dashed; empty without any.
+    """A number over the windows of a page.
+
+    values: None without a run.
+    marks: the highlight of each cell; empty for a line.
+    low, high: ends of its interval.
+    threshold: drawn as a line.
+    links: to the windows' own pages.
+    expected: the estimates from before the number was known, drawn dashed; empty without any.
     """
 
     title: str
@@ -269,12 +292,19 @@ Picture: TypeAlias = Overlay | PointChart | CurveChart
 
 @value_class
 class Card:
-    """One thing that changed. since: when it began. said: what it was and is. picture: of both. hints: possible
-    explanations. evidence: why it is not noise. more: its checks, behind a click. of: its name in histories, if not `name`.
+    """One thing that changed.
+
+    since: when it began.
+    change: what it was and is.
+    picture: of both.
+    hints: possible explanations.
+    evidence: why it is not noise.
+    more: its checks, behind a click.
+    history_name: its name in histories, if not `name`.
     """
 
     name: str
-    said: str
+    change: str
     since: str = ""
     picture: Picture | None = None
     hints: tuple[str, ...] = ()
@@ -282,10 +312,10 @@ class Card:
     evidence: str = ""
     more: tuple[Block, ...] = ()
     mark: Highlight = Highlight.BAD
-    of: str = ""
+    history_name: str = ""
 
     def __str__(self) -> str:
-        return ". ".join(filter(None, (f"{self.name}: {self.said}", self.since, *self.hints, self.evidence)))
+        return ". ".join(filter(None, (f"{self.name}: {self.change}", self.since, *self.hints, self.evidence)))
 
 
 @value_class
@@ -314,7 +344,12 @@ Block: TypeAlias = str | PageTable | PointChart | CurveChart | Tracks | FeatureM
 
 @value_class
 class PageSection:
-    """A part of the page. note: next to its heading. level: 2 (section) or 3 (subsection). folded: opens on click."""
+    """A part of the page.
+
+    note: next to its heading.
+    level: 2 (section) or 3 (subsection).
+    folded: opens on click.
+    """
 
     heading: str
     blocks: tuple[Block, ...]
@@ -325,9 +360,15 @@ class PageSection:
 
 @value_class
 class Page:
-    """A report. name: the stem of its files. facts: what it is about, as pairs of a word and a value. headline: the
-    main result. trail: model, monitor and window. links: to neighbouring pages, as pairs of a word and a relative path.
-    html_only: whether a run writes no notebook and no PDF of it. files: names of the run's files beside it.
+    """A report.
+
+    name: the stem of its files.
+    facts: what it is about, as pairs of a word and a value.
+    headline: the main result.
+    trail: model, monitor and window.
+    links: to neighbouring pages, as pairs of a word and a relative path.
+    html_only: whether a run writes no notebook and no PDF of it.
+    files: names of the run's files beside it.
     """
 
     name: str
@@ -355,21 +396,19 @@ class Page:
         """Whether the page has anything that a script draws or searches."""
         blocks = [block for section in self.sections for block in section.blocks]
         # A page without such blocks has no script at all, so it opens anywhere
-        long = (block.of_all or len(block.lines) > MAX_LINES for block in blocks if isinstance(block, PageTable))
+        long = (block.is_searchable or len(block.lines) > MAX_LINES for block in blocks if isinstance(block, PageTable))
         return any(isinstance(block, FeatureMap) for block in blocks) or any(long)
 
 
 MAX_LISTED_NAMES = 3
 MAX_CARDS = 12  # the number of open cards; the rest fold
-# a longer table folds after LINES_SHOWN rows and can be searched
-MAX_LINES = 50
+MAX_LINES = 50  # of a table without a search; a longer one folds after LINES_SHOWN rows
 LINES_SHOWN = 20
 
-WHERE_FOLDER_IS = "; FOLDER is the folder of this page."
-EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers" + WHERE_FOLDER_IS
+EXPLAIN = "spark-model-monitor explain {name} --run FOLDER derives the numbers."
 
 
-LONGEST_NUMBER = 1e12  # from which a number is shown as a power of ten
+MAX_PLAIN_NUMBER = 1e12  # from which a number is shown as a power of ten
 
 
 def format_number(value: float | None, digits: int = 4) -> str:
@@ -381,7 +420,7 @@ def format_number(value: float | None, digits: int = 4) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:,.{digits}g}"
     # Rounded to few digits, large numbers come out as powers of ten, which few people read
-    if "e+" in text and abs(value) < LONGEST_NUMBER:
+    if "e+" in text and abs(value) < MAX_PLAIN_NUMBER:
         text = f"{float(f'{value:.{digits}g}'):,.0f}"
     # The minus sign, as wide as a plus in tables
     return text.replace("-", "−")
@@ -464,12 +503,15 @@ def _format_range(name: str, numbers: Sequence[float]) -> str:
 
 
 @value_class
-class Around:
-    """The neighbours of a run in an hour folder. hours: of each feature or metric, by its name in histories. links:
-    pairs of a word and a path from the run's page."""
+class NeighbourRuns:
+    """The runs before and after a run in an hour folder.
+
+    hours: of each feature or metric, by its name in histories.
+    links: pairs of a word and a path from the run's page.
+    """
 
     hours: Mapping[str, Hours] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
 
 
-NO_NEIGHBOUR_RUNS = Around()
+NO_NEIGHBOUR_RUNS = NeighbourRuns()

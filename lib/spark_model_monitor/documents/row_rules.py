@@ -18,7 +18,7 @@ Rules of files also have `("in", column, texts, numbers)`, `("match", column, pa
 `("length", column)` and `("time", column)`.
 """
 
-LONGEST = 2000  # characters of a rule, because its tree is walked recursively
+MAX_RULE_LENGTH = 2000  # characters; the tree of a longer rule may be too deep to be walked recursively
 
 NULL = "null"
 
@@ -55,8 +55,8 @@ class BadRule(ValueError):
 
 def parse_rule(text: str) -> Tree:
     """The tree of a rule. Raises BadRule."""
-    if len(text) > LONGEST:
-        raise BadRule(f"it has {len(text):,} characters; write at most {LONGEST:,}, or several rules")
+    if len(text) > MAX_RULE_LENGTH:
+        raise BadRule(f"it has {len(text):,} characters; write at most {MAX_RULE_LENGTH:,}, or several rules")
     names: list[str] = []
     tolerances: list[None] = []
 
@@ -162,23 +162,14 @@ def _build_comparison(operator: ast.cmpop, left: ast.AST, right: ast.AST, names:
     if isinstance(operator, ast.Is | ast.IsNot):
         if not (isinstance(right, ast.Name) and right.id == NULL):
             raise BadRule("it has `is` before something else than null; write `is null`, or ==")
-        is_null: Tree = ("null", *_build_values([left], names))
-        if isinstance(operator, ast.Is):
-            return is_null
-        return ("not", is_null)
+        return _negate_if(isinstance(operator, ast.IsNot), ("null", *_build_values([left], names)))
     # A list is as many comparisons, one of which has to hold
     if isinstance(operator, ast.In | ast.NotIn):
-        if isinstance(right, ast.Tuple | ast.List):
-            items = right.elts
-        else:
-            items = []
-        if not items or not all(isinstance(item, ast.Constant) for item in items):
+        constants = getattr(right, "elts", ())
+        if not constants or not all(isinstance(constant, ast.Constant) for constant in constants):
             raise BadRule("it has `in` before something else than a list; write in ('a', 'b')")
-        equalities = [("==", *_build_values([left, item], names)) for item in items]
-        listed: Tree = ("or", *equalities)
-        if isinstance(operator, ast.In):
-            return listed
-        return ("not", listed)
+        equalities = [("==", *_build_values([left, constant], names)) for constant in constants]
+        return _negate_if(isinstance(operator, ast.NotIn), ("or", *equalities))
     # ± was read as >>, which binds less than + and -: a = b + c ± d is a = (b + c) >> d
     if isinstance(operator, ast.Eq) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.RShift):
         tolerance = right.right
@@ -186,6 +177,12 @@ def _build_comparison(operator: ast.cmpop, left: ast.AST, right: ast.AST, names:
             raise BadRule("behind ± stands no number; write one, as in total = price * count ± .01")
         return ("near", *_build_values([left, right.left], names), tolerance.value)
     return (_OPERATIONS[type(operator)], *_build_values([left, right], names))
+
+
+def _negate_if(is_negated: bool, condition: Tree) -> Tree:
+    if is_negated:
+        return ("not", condition)
+    return condition
 
 
 def _build_values(nodes: Sequence[ast.AST], names: list[str]) -> list[Tree]:

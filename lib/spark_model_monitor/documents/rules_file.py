@@ -137,11 +137,15 @@ _WithDomain: Any = create_model(  # `in` can't be an attribute in a class statem
 class FeatureExpectations(_WithDomain):  # type: ignore[misc]
     """What is expected of the values of one column. A missing value is judged by `not_null` alone.
 
-    min, max: bounds, included, of numbers; a text that is no number breaks them. in: all allowed values. matches: what the
-    whole text has to match, an expression of RE2. not_null: true, or the least share that is present. unique: no present value
-    occurs twice. type: of every value. length: of texts in characters. max_share_of: by value, the largest share of the
-    present ones. newer_than: a time, or how long before the window's end, as P1D. share: the least share of the present values
-    that has to meet the others, all by default.
+    min, max: bounds, included, of numbers; a text that is no number breaks them. in: all allowed values.
+    matches: what the whole text has to match, an expression of RE2.
+    not_null: true, or the least share that is present.
+    unique: no present value occurs twice.
+    type: of every value.
+    length: of texts in characters.
+    max_share_of: by value, the largest share of the present ones.
+    newer_than: a time, or how long before the window's end, as P1D.
+    share: the least share of the present values that has to meet the others, all by default.
     """
 
     min: Number | None = None

@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Strict
 
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Count, Document, Expected, Name, Number, Section
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.value_class import value_class
 
@@ -41,10 +41,16 @@ class BaselineReference(Section):
 
 @value_class
 class RunContext:
-    """What the caller said about a run. start, end: of its window. report: whether it writes a page. read_by: the job's
-    options for reading its data, which a later job may reuse. evaluation_time: when it ran, for documents that have
-    this time; by default the end of the window, so that a rerun writes the same bytes. data: the name of the data set; by
-    default that of its file, folder or table. sends_values: whether values of the data may leave for sinks and tables."""
+    """What the caller said about a run.
+
+    start, end: of its window.
+    report: whether it writes a page.
+    read_by: the job's options for reading its data, which a later job may reuse.
+    evaluation_time: when it ran, for documents that have this time; by default the end of the window, so that a rerun
+        writes the same bytes.
+    data: the name of the data set; by default that of its file, folder or table.
+    sends_values: whether values of the data may leave for sinks and tables.
+    """
 
     start: datetime | None = None
     end: datetime | None = None

@@ -45,11 +45,12 @@ class ScheduledWindow(StrictSection):
 
 
 class ScheduledJob(StrictSection):
-    """One job of a run; jobs run in order. env_file: the path of its variables, relative to the entry's folder.
-    variables: by name of option, in place of the file's or overriding them.
+    """One job of a run; jobs run in order.
 
+    env_file: the path of its variables, relative to the entry's folder.
+    variables: by name of option, in place of the file's or overriding them.
     output_folder: is appended to the variable `output_path`: a strftime format of the scheduled time; None if the job
-    makes its own folders.
+        makes its own folders.
     """
 
     job: Name
@@ -87,12 +88,16 @@ class Schedule(
 ):
     """One schedule.
 
-    schedule_expression: the service's; None if none was given: the service then chose an hour of the day. cron: the
-    same in crontab format, in UTC; None if it runs once. If both are given, cron counts. window: None for the period
-    before the run. starts: the time of the first run, None for the last one before the schedule was first processed.
-    delay: how long after its time a run begins, an ISO 8601 duration. catch_up: the most past runs made up for at once.
-    spark_options: options for spark-submit. sinks: as in `--sink`, notified of missing runs. owner, tags: search terms
-    on the page of all schedules. keep: what stays of its runs.
+    schedule_expression: the service's; None if none was given: the service then chose an hour of the day.
+    cron: the same in crontab format, in UTC; None if it runs once. If both are given, cron counts.
+    window: None for the period before the run.
+    starts: the time of the first run, None for the last one before the schedule was first processed.
+    delay: how long after its time a run begins, an ISO 8601 duration.
+    catch_up: the most past runs made up for at once.
+    spark_options: options for spark-submit.
+    sinks: as in `--sink`, notified of missing runs.
+    owner, tags: search terms on the page of all schedules.
+    keep: what stays of its runs.
     """
 
     version: Number = 1.0
@@ -142,10 +147,14 @@ class ExecutionStatus(Enum):
 class Execution(Section):
     """One run of a schedule: its jobs, one after the other.
 
-    scheduled_time: identifies it. start_time, end_time: its window. job: the last one started. exit_message: that job's
-    message. attempts: how often the run was started. process: of the job, a `ProcessIdentity`. processing_job: the job's
-    name in the SDK's classes; None for a run of `run-due`. outputs: of a whole run, the outputs besides its files that
-    failed, by their options.
+    scheduled_time: identifies it.
+    start_time, end_time: its window.
+    job: the last one started.
+    exit_message: that job's message.
+    attempts: how often the run was started.
+    process: of the job, a `ProcessIdentity`.
+    processing_job: the job's name in the SDK's classes; None for a run of `run-due`.
+    outputs: of a whole run, the outputs besides its files that failed, by their options.
     """
 
     scheduled_time: Name
@@ -169,11 +178,14 @@ class Executions(
     meant="NAME.executions.json of `spark-model-monitor run-due`",
     foreign={"jobs": "a schedule entry"},
 ):
-    """NAME.executions.json. executions: by scheduled time, the oldest first. since: when it was first processed.
+    """NAME.executions.json.
 
-    without_data: the last time whose run found no data, if no earlier run found any. overdue: whether the sinks' last
-    notification was that runs are missing. given_up: the times of runs that were stopped too often, of which the sinks
-    don't know yet. pages_from, states_from: the first hour whose run may have some (`keep`).
+    executions: by scheduled time, the oldest first.
+    since: when it was first processed.
+    without_data: the last time whose run found no data, if no earlier run found any.
+    overdue: whether the sinks' last notification was that runs are missing.
+    given_up: the times of runs that were stopped too often, of which the sinks don't know yet.
+    pages_from, states_from: the first hour whose run may have some (`keep`).
     """
 
     version: Number = 1.0

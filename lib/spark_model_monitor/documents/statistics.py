@@ -255,8 +255,12 @@ class LatencyStatistics(Section):
 
 
 class RequestStatistics(Document, file="requests.json", meant="requests.json of a run"):
-    """requests.json. requests: the captured ones; estimated_requests: all, estimated from the capture percentage.
-    success_share: of captured requests, with a status below 400. client_errors, server_errors: statuses 4xx, and 500+.
+    """requests.json.
+
+    requests: the captured ones.
+    estimated_requests: all, estimated from the capture percentage.
+    success_share: of captured requests, with a status below 400.
+    client_errors, server_errors: statuses 4xx, and 500+.
     """
 
     version: Number = 0.0
@@ -314,7 +318,7 @@ def as_rows(statistics: Statistics) -> list[dict[str, Json]]:
 def _compute_quartiles(distribution: Distribution | None) -> Sequence[float | None]:
     # The sketch's own quantiles, as the document has no others; a sketch without values has none
     if distribution and distribution.kll and distribution.kll.sketch:
-        cdf = NumericDistribution(distribution.kll.sketch.data).step_cdf()
+        cdf = NumericDistribution(distribution.kll.sketch.data).cdf
         if cdf.total:
             return cdf.quantiles(tuple(QUARTILES.values()))
     return [None] * len(QUARTILES)

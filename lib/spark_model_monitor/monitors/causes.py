@@ -30,7 +30,7 @@ from spark_model_monitor.data.profiling.row_sample import (
     draw_row_sample,
     read_sampled_rows,
 )
-from spark_model_monitor.data.profiling.segment_scan import AND, Part
+from spark_model_monitor.data.profiling.segment_cuts import AND, CutColumn
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.windows import convert_microseconds
 from spark_model_monitor.documents.change_description import ONE_VALUE
@@ -38,8 +38,8 @@ from spark_model_monitor.documents.check_results import ONE_SEGMENT, Cause, Chec
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.errors import MonitorError, NoData
 from spark_model_monitor.monitors.contributions import (
-    ALONE,
-    FEWEST,
+    MIN_PART_ROWS,
+    MIN_SHARE_ALONE,
     MIN_SHARE_OF_CHANGE,
     BinnedChange,
     Codes,
@@ -58,22 +58,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# columns that rows are divided by, and columns that are paired
-MAX_CANDIDATES = 40
-MAX_PAIRED = 16
-# distinct values of such a column; and of numbers that count as codes
-MAX_VALUES = 50
-MAX_CODES = 12
+MAX_CANDIDATES = 40  # columns that rows are divided by
+MAX_PAIRED = 16  # of these, columns that are also paired
+MAX_VALUES = 50  # distinct values of such a column
+MAX_CODES = 12  # distinct numbers that count as codes; more are cut at the quartiles
 QUARTILES = (0.25, 0.5, 0.75)
-LEARNING_ROWS = 10_000  # rows from which the possible divisions are learnt
-# by how much a named part's share of the change exceeds its share of the rows; a stretch of neighbours can't be chosen so freely
-MIN_EXCESS_SHARE = 0.25
-BEYOND_IN_ORDER = 0.1
-FEWER = 0.8  # the largest part of the rows of a single value that a pair named in its place may have
-CLEARLY_SMALLER_SHARE = 0.15  # of a change: a cause that explains so much less than another one is not the cause
-ORDER = 0.05  # handicap of an ordered key: a change from one time on may also come from some files, which says more
+LEARNING_ROWS = 10_000  # of the baseline, from which the values and the quartiles are learnt
+MIN_EXCESS_SHARE = 0.25  # by which a named part's share of the change exceeds its share of the rows
+MIN_EXCESS_SHARE_OF_STRETCH = 0.1  # the same for neighbouring parts, among which there are fewer to choose from
+MAX_ROWS_OF_PAIR = 0.8  # a pair is named in place of a value if it has at most this share of the value's rows
+CLEARLY_SMALLER_SHARE = 0.15  # a cause that explains this much less of a change than another one is not the cause
+ORDERED_PENALTY = 0.05  # in the rank of an ordered key: files say more than the time from which they came
 STRETCHES = 200  # into which ordered rows are divided
-MAX_TEXTS = 500  # distinct texts under a name; with more, they identify records
+MAX_TEXTS = 500  # distinct texts under a name; more of them identify records
 NEARLY_ALL = 0.95  # the share of a change from which a sentence says "all"
 MINUTE = 60_000_000  # in microseconds
 TIME = "time"
@@ -98,7 +95,7 @@ class Candidate:
     def from_cuts(cls, name: str, position: int, cuts: Sequence[float]) -> Candidate:
         # Bins end below a cut, ranges begin at it
         below = tuple(math.nextafter(cut, -math.inf) for cut in cuts)
-        labels = Part(position, name, tuple(cuts)).ranges()
+        labels = CutColumn(position, name, tuple(cuts)).list_ranges()
         return cls(name, BinnedColumn(position, below), (f"{name}={NO_VALUE}", format_rest_label(name), *labels))
 
     @classmethod
@@ -170,7 +167,7 @@ def create_origin_keys(sample: RowSample) -> Iterator[Key]:
 def _create_value_keys(name: str, values: Sequence[str | None]) -> Iterator[Key]:
     """Parts by the value that records, or their files, have under a name; none if all have the same, or hardly two."""
     texts, codes = np.unique(np.array([NO_VALUE if value is None else value for value in values]), return_inverse=True)
-    if 1 < len(texts) <= min(MAX_TEXTS, len(values) / FEWEST):
+    if 1 < len(texts) <= min(MAX_TEXTS, len(values) / MIN_PART_ROWS):
         yield Key(name, codes, len(texts), labels=tuple(map(str, texts)), may_be_several=True)
 
 
@@ -220,7 +217,7 @@ def select_clear_causes(
         culprit = change.search(key, num_tests)
         if culprit is None:
             continue
-        least_excess = BEYOND_IN_ORDER if key.is_ordered else MIN_EXCESS_SHARE
+        least_excess = MIN_EXCESS_SHARE_OF_STRETCH if key.is_ordered else MIN_EXCESS_SHARE
         if culprit.share >= MIN_SHARE_OF_CHANGE and culprit.excess_share >= least_excess and culprit.p <= level:
             causes.append((key, culprit))
     return causes
@@ -249,7 +246,7 @@ def create_cause_members(
         return {"cause": cause, "where": None, "segment": None}
     # The segment's name, a value of the data, is a member of its own, so that it can be left out
     key, culprit = clearest
-    how_much = "only" if culprit.share >= ALONE else "most of it"
+    how_much = "only" if culprit.share >= MIN_SHARE_ALONE else "most of it"
     amount = f"{format_percent(culprit.share)} of the change in {format_percent(culprit.rows)} of the rows"
     where = f"{how_much} in {ONE_SEGMENT}{key.name}: {amount}"
     return {"cause": cause, "where": where, "segment": key.label(culprit)}
@@ -258,7 +255,7 @@ def create_cause_members(
 def _rank_origin(origin: tuple[Key, Culprit]) -> float:
     """The most telling first: ordered keys and values of records are before files that are as clear."""
     key, culprit = origin
-    return -culprit.excess_share - ORDER * key.is_ordered - 2 * ORDER * bool(key.labels)
+    return -culprit.excess_share - ORDERED_PENALTY * key.is_ordered - 2 * ORDERED_PENALTY * bool(key.labels)
 
 
 def _select_clearest(segments: Sequence[tuple[Key, Culprit]]) -> tuple[Key, Culprit] | None:
@@ -274,7 +271,7 @@ def _select_clearest(segments: Sequence[tuple[Key, Culprit]]) -> tuple[Key, Culp
     value_culprit = value[1]
     part_of_change = pair_culprit.share / value_culprit.share
     part_of_rows = pair_culprit.rows / value_culprit.rows
-    if part_of_rows <= FEWER and part_of_change >= (1 + part_of_rows) / 2:
+    if part_of_rows <= MAX_ROWS_OF_PAIR and part_of_change >= (1 + part_of_rows) / 2:
         return pair
     return value
 
@@ -282,7 +279,7 @@ def _select_clearest(segments: Sequence[tuple[Key, Culprit]]) -> tuple[Key, Culp
 def rank_segment(segment: tuple[Key, Culprit]) -> float:
     """How far its share of the change is beyond its rows. A range of numbers may only follow from a value that is as clear."""
     key, culprit = segment
-    return culprit.excess_share - ORDER * key.have_ranges
+    return culprit.excess_share - ORDERED_PENALTY * key.have_ranges
 
 
 def _describe_cause(key: Key, culprit: Culprit) -> Cause:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from shlex import quote
 
-from spark_model_monitor.documents.change_description import describe_change, describe_evidence
+from spark_model_monitor.documents.change_description import SIDES, describe_change, describe_evidence, format_limit
 from spark_model_monitor.documents.check_results import (
+    BESIDE,
+    DRIFT,
     HIDDEN,
     SEGMENT_DRIFT,
     CheckResult,
@@ -20,7 +22,6 @@ from spark_model_monitor.documents.check_results import (
     name_check,
     rank_severity,
 )
-from spark_model_monitor.documents.headline import find_accepted, find_not_compared, format_largest_unseen_change
 from spark_model_monitor.documents.outcome import FeatureOutcome, find_unsure_features
 from spark_model_monitor.documents.page import (
     EXPLAIN,
@@ -42,6 +43,7 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
+from spark_model_monitor.documents.run_changes import find_accepted, find_not_compared
 from spark_model_monitor.value_class import value_class
 
 VERDICTS = {
@@ -61,13 +63,15 @@ CHANGED = "Changed"
 CALM = "No change seen"
 MAX_SEGMENTS_SHOWN = 12
 PARTS = "Within is what changed in a segment, mix what its share of the rows did: of all they are the whole change."
-CAUSES = "What the changed rows have in common, the clearest first."
 
 
 @value_class
 class FeatureLine:
-    """What a table has of a feature. before, now: its typical value. missing: the share of missing values. note: why it has
-    no verdict.
+    """What a table has of a feature.
+
+    before, now: its typical value.
+    missing: the share of missing values.
+    note: why it has no verdict.
     """
 
     type_name: str = ""
@@ -85,8 +89,13 @@ NO_LINE = FeatureLine()  # of a feature that has a card
 class PageFeature:
     """A feature or metric of a page.
 
-    name: as in histories. check_results: all of its own. shown_name: with its model, if there are several. picture: of both
-    sides. hints: for whoever looks for the cause. since, hours: of its card. was_violated: in an earlier window.
+    name: as in histories.
+    check_results: all of its own.
+    shown_name: with its model, if there are several.
+    picture: of both sides.
+    hints: for whoever looks for the cause.
+    since, hours: of its card.
+    was_violated: in an earlier window.
     """
 
     name: str
@@ -227,7 +236,7 @@ def _create_table(
         name = feature.shown_name or feature.name
         trend = line.trend or "–"
         cells = (name, line.type_name, picture, line.before, line.now, unseen, line.missing, trend)
-        lines.append(TableLine(cells, mark, of=feature.name))
+        lines.append(TableLine(cells, mark, history_name=feature.name))
     # Whatever the page has nothing for is left out
     titles = (unit, "type", " and ".join(labels), "before", "now", unseen_title, "missing", "over time")
     table = build_table(titles, lines, numbers=("before", "now", "missing"), names=(unit,), caption=caption)
@@ -259,14 +268,14 @@ def create_card(feature: PageFeature, *twins: PageFeature) -> Card:
         hints.append("a model output: it follows its inputs")
     return Card(
         name=feature.shown_name or feature.name,
-        said=describe_change(first),
+        change=describe_change(first),
         since=feature.since or first.since or "",
         picture=feature.picture,
         hints=tuple(filter(None, (*hints, *feature.hints))),
         hours=feature.hours,
         evidence=describe_evidence(first),
         more=tuple(_list_evidence(first, feature.check_results)),
-        of=feature.name,
+        history_name=feature.name,
     )
 
 
@@ -281,13 +290,13 @@ def _create_unsure_cards(outcomes: Iterable[FeatureOutcome], features: Mapping[s
         advices.add(outcome.advice)
         yield Card(
             name=feature.shown_name or feature.name,
-            said=outcome.reason or "",
+            change=outcome.reason or "",
             picture=feature.picture,
             hints=tuple(hints),
             hours=feature.hours,
             more=tuple(_list_evidence(feature.check_results[0], feature.check_results)),
             mark=Highlight.UNSURE,
-            of=feature.name,
+            history_name=feature.name,
         )
 
 
@@ -320,6 +329,43 @@ def _list_evidence(first: CheckResult, checked: Sequence[CheckResult]) -> Iterat
             rows.append((origin.key, origin.words, origin.value or "", share, share_of_rows))
         shares = ("of the change", "of the rows")
         titles = ("what", "where from", "value", *shares)
-        table = build_table(titles, rows, numbers=shares, names=("what", "value"), caption=CAUSES)
+        table = build_table(
+            titles,
+            rows,
+            numbers=shares,
+            names=("what", "value"),
+            caption="What the changed rows have in common, the clearest first.",
+        )
         yield table.drop_empty_columns()
     yield EXPLAIN.format(name=quote(identify_subject(first)[0]))
+
+
+def format_largest_unseen_change(check_results: Iterable[CheckResult]) -> str:
+    """The largest change that may have gone unseen, or the limit of a metric; else why it was not compared, or who accepted
+    its change.
+    """
+    window_results = tuple(check_results)
+    for change in find_accepted(window_results):
+        return change.reason or ""
+    for check_result in window_results:
+        is_beside = check_result.check in BESIDE
+        reference = 0.0
+        if not is_beside:
+            reference = check_result.threshold or 0.0
+        # The end of the interval that is farther from the reference: what may be true at worst
+        ends = [abs(end - reference) for end in check_result.interval or ()]
+        if check_result.smallest_change is not None and check_result.change:
+            return check_result.change
+        if check_result.check in SIDES:
+            return f"{format_limit(check_result)} is asked for"
+        if ends and not check_result.is_violated and (is_beside or check_result.metric != "ndcg"):
+            return format_number(max(ends), 2)
+        if check_result.check == DRIFT and check_result.reason:
+            reason = check_result.reason.partition(";")[0]
+            if not check_result.is_judged:
+                # Dates count as compared (find_not_compared), by checks of their own
+                if not find_not_compared(window_results):
+                    return "compared by form, day and hour, since later dates are new by nature"
+                return f"not compared: {reason}"
+            return reason
+    return "–"

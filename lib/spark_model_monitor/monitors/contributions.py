@@ -22,24 +22,29 @@ from spark_model_monitor.value_class import value_class
 
 Codes: TypeAlias = Integers  # shape (rows,)
 
-ALONE = 0.8  # the share of the change from which it is only in a segment
-MIN_SHARE_OF_CHANGE = 0.5  # and from which it is mostly there
-FEWEST = 10  # rows of a part that may be named
-MAX_CHANGE_OF_REST = 0.2  # how much all other rows may have changed, of the change in the named ones
+MIN_SHARE_ALONE = 0.8  # the share of a change from which it counts as being in a segment only
+MIN_SHARE_OF_CHANGE = 0.5  # the share of a change from which it counts as being mostly in a segment
+MIN_PART_ROWS = 10  # a part with fewer rows is not named
+MAX_CHANGE_OF_REST = 0.2  # of all other rows, as a share of the change in the named ones
 NORMAL_90 = 1.28  # quantile of the normal distribution
-MAX_LEFT = 0.25  # of a change that follows from the shares of another column: what these don't explain
-UNKNOWN = 0.02  # rows whose value of that column the baseline has hardly
-FEW_PARTS = 5  # with fewer, the variation between parts can't be estimated anyway
-LOWER_QUARTILE = 0.1015  # of the square of a standard normal variable
-CHANCE = 1.63  # the largest gap in 99 % of samples of one distribution, in units of sqrt(1/n + 1/m)
-LARGEST_EXPONENT = 600.0  # exp() of more is infinite, or nearly
+MAX_UNEXPLAINED_CHANGE = 0.25  # the share of a change that another column's shares may leave unexplained
+MAX_UNKNOWN_SHARE = 0.02  # of the rows, those whose value of that column hardly occurs in the baseline
+MIN_PARTS = 5  # fewer parts are too few to estimate how much they vary
+CHI_SQUARE_QUARTILE = 0.1015  # lower quartile of the square of a standard normal variable
+KOLMOGOROV_99 = 1.63  # the largest gap in 99 % of samples of one distribution, in units of sqrt(1/n + 1/m)
+MAX_EXPONENT = 600.0  # exp() of more than about 700 overflows
 
 
 @value_class
 class Culprit:
-    """Parts of a key that contribute most of a change. share: of the change. rows: their share of the rows. z: by how
-    many standard errors they changed more than the others. p: adjusted. proportional: the share of the change that they
-    would have if it was the same everywhere.
+    """Parts of a key that contribute most of a change.
+
+    parts: their indexes.
+    share: their share of the change.
+    rows: their share of the rows.
+    z: by how many standard errors they changed more than the other parts.
+    p: the p-value, adjusted for all parts that were searched.
+    proportional: the share of the change that they would have if it were the same everywhere.
     """
 
     parts: Sequence[int]
@@ -57,11 +62,16 @@ class Culprit:
 
 @value_class
 class Key:
-    """A way to divide rows. codes: the part of each row. codes_before: of the baseline's rows; None if they have none.
+    """A way to divide rows.
 
-    labels: names of parts that are values of the data. describe: names other parts, in words. is_ordered: whether
-    neighbouring parts are named together. may_be_several: whether any parts are. columns: that divide the rows.
-    have_ranges: whether one of these is cut into ranges.
+    codes: for each row, the index of its part.
+    codes_before: the same for the baseline's rows; None if they have none.
+    labels: the names of the parts, if these are values of the data.
+    describe: otherwise, a function that describes parts in words.
+    is_ordered: whether only neighbouring parts are named together.
+    may_be_several: whether any parts may be named together.
+    columns: the columns that divide the rows.
+    have_ranges: whether one of the columns is cut into ranges.
     """
 
     name: str
@@ -82,8 +92,12 @@ class Key:
 
 @value_class
 class BinnedChange:
-    """A violated feature in the sample. bins: the bin of each row. bins_before: of the baseline's rows, if they were read.
-    shares_before: the baseline's share of each bin. tests: which bins are tested together, shape (bins, tests).
+    """A violated feature in the sample.
+
+    bins: the bin of each row.
+    bins_before: of the baseline's rows, if they were read.
+    shares_before: the baseline's share of each bin.
+    tests: which bins are tested together, shape (bins, tests).
     are_categories: whether bins are values without an order.
     """
 
@@ -128,7 +142,7 @@ class BinnedChange:
             sampling_variance += 1 / len(self.bins_before)
         if key.codes_before is not None and self.bins_before is not None:
             rows_before, hits_before = self._count_hits(key.codes_before, self.bins_before, key.num_parts)
-            are_enough = rows_before >= FEWEST
+            are_enough = rows_before >= MIN_PART_ROWS
             expected = np.where(are_enough[:, None], hits_before / np.maximum(rows_before, 1)[:, None], expected)
             baseline_rows = np.where(are_enough, rows_before, np.inf)
         # What each part adds to each test, upwards. Shape (parts, tests)
@@ -147,7 +161,7 @@ class BinnedChange:
             gaps=gaps,
             gap=gaps[clearest],
             # Half of the change, or the noise of samples of one distribution
-            allowed=max(gaps[clearest] / 2, CHANCE * math.sqrt(sampling_variance)),
+            allowed=max(gaps[clearest] / 2, KOLMOGOROV_99 * math.sqrt(sampling_variance)),
             proportional=self._proportional_change(key, weights),
             are_categories=self.are_categories,
         )
@@ -181,14 +195,14 @@ class BinnedChange:
         table = self._count_by_bin(column.bins_before.astype(np.int64), self.bins_before, len(column.shares_before))
         rows_before = table.sum(axis=1)
         shares_now = compute_shares(column.bins, len(column.shares_before))
-        if shares_now[rows_before < FEWEST].sum() > UNKNOWN:
+        if shares_now[rows_before < MIN_PART_ROWS].sum() > MAX_UNKNOWN_SHARE:
             return False
         # The feature's shares if only those of the column changed
         expected = shares_now @ (table / np.maximum(rows_before, 1)[:, None])
         now = compute_shares(self.bins, len(self.shares_before))
         change = np.abs((now - self.shares_before) @ self.tests).max()
-        left = np.abs((now - expected) @ self.tests).max()
-        return bool(left <= MAX_LEFT * change)
+        unexplained = np.abs((now - expected) @ self.tests).max()
+        return bool(unexplained <= MAX_UNEXPLAINED_CHANGE * change)
 
     def _count_hits(self, codes: Codes, bins: NDArray[np.int16], num_parts: int) -> tuple[Doubles, Doubles]:
         table = self._count_by_bin(codes, bins, num_parts)
@@ -217,9 +231,13 @@ def find_root(name: str, changes: Mapping[str, BinnedChange]) -> str | None:
 
 @value_class(eq=False)
 class _Contributions:
-    """What each part of a key contributes to a change. hits, expected: rows in the bins of the clearest test, and the fraction
-    that is expected. baseline_rows: infinite where a part's own are too few. weights: the parts' shares of the rows. added,
-    added_to_clearest: to each test's gap, and to the clearest one's, `gap`. allowed: the gap that other rows may be left with.
+    """What each part of a key contributes to a change.
+
+    hits, expected: rows in the bins of the clearest test, and the fraction that is expected.
+    baseline_rows: infinite where a part's own are too few.
+    weights: the parts' shares of the rows.
+    added, added_to_clearest: to each test's gap, and to the clearest one's, `gap`.
+    allowed: the gap that other rows may be left with.
     proportional: of a change that is the same everywhere.
     """
 
@@ -249,7 +267,7 @@ class _Contributions:
         p_value = math.erfc(z / math.sqrt(2)) / 2
         adjusted_p = min(1.0, p_value * _count_choices(self.key, int(chosen.sum())) * num_tests)
         # Doubles that changed for one value alone may be the only ones of their size
-        is_alone = share >= ALONE and not self.are_categories and not self.key.have_ranges
+        is_alone = share >= MIN_SHARE_ALONE and not self.are_categories and not self.key.have_ranges
         proportional = 0.0
         if not is_alone:
             proportional = float(self.proportional[chosen].sum())
@@ -283,7 +301,7 @@ class _Contributions:
         baseline_variance = 0.0
         for parts in (chosen, ~chosen):
             num_rows = float(self.rows[parts].sum())
-            if num_rows < FEWEST:
+            if num_rows < MIN_PART_ROWS:
                 return 0.0
             excesses.append(self.added_to_clearest[parts].sum() / self.weights[parts].sum())
             # Of the window's sample, and of the baseline's
@@ -302,8 +320,8 @@ class _Contributions:
 
     def _estimate_overdispersion(self) -> float:
         """How much more parts differ than independent rows, as a factor of variance; assumes a quarter to be healthy."""
-        is_large = self.rows >= FEWEST
-        if is_large.sum() < FEW_PARTS:
+        is_large = self.rows >= MIN_PART_ROWS
+        if is_large.sum() < MIN_PARTS:
             return 1.0
         excesses = (self.hits / np.maximum(self.rows, 1) - self.expected)[is_large]
         fractions = ((self.hits + 1) / (self.rows + 2))[is_large]
@@ -311,12 +329,12 @@ class _Contributions:
         window_variances = fractions * (1 - fractions) / self.rows[is_large]
         baseline_variances = (self.expected * (1 - self.expected) / self.baseline_rows)[is_large]
         squares = (excesses - np.median(excesses)) ** 2 / (window_variances + baseline_variances)
-        return max(1.0, float(np.quantile(squares, 0.25)) / LOWER_QUARTILE)
+        return max(1.0, float(np.quantile(squares, 0.25)) / CHI_SQUARE_QUARTILE)
 
 
 def _rank_parts(parts: Culprit) -> tuple[bool, bool, float]:
     """Parts that are clearer alone, but leave much of the change to others, are not the whole cause."""
-    return parts.share >= ALONE, parts.share >= MIN_SHARE_OF_CHANGE, parts.z
+    return parts.share >= MIN_SHARE_ALONE, parts.share >= MIN_SHARE_OF_CHANGE, parts.z
 
 
 def _count_choices(key: Key, chosen: int) -> float:
@@ -325,35 +343,34 @@ def _count_choices(key: Key, chosen: int) -> float:
         return key.num_parts * (key.num_parts + 1) / 2
     # The binomial coefficient, in logarithms
     log_choices = math.lgamma(key.num_parts + 1) - math.lgamma(chosen + 1) - math.lgamma(key.num_parts - chosen + 1)
-    return key.num_parts * math.exp(min(log_choices, LARGEST_EXPONENT)) / chosen
+    return key.num_parts * math.exp(min(log_choices, MAX_EXPONENT)) / chosen
 
 
-def _choose_parts(key: Key, worth: Doubles) -> Iterator[Flags]:
-    """Parts that may be named. worth: each part's contribution to the change beyond its rows.
+def _choose_parts(key: Key, excesses: Doubles) -> Iterator[Flags]:
+    """Parts that may be named. excesses: by part, the share of the change less the share of the rows.
 
     For an ordered key, the stretch with the largest contribution. Otherwise the part with the largest, and for keys
     that are not values of a column, all parts whose contribution exceeds their rows.
     """
     chosen = np.zeros(key.num_parts, bool)
     if key.is_ordered:
-        start, end = _find_stretch(worth.tolist())
+        start, end = _find_stretch(excesses.tolist())
         chosen[start:end] = True
     else:
-        chosen[worth.argmax()] = True
+        chosen[excesses.argmax()] = True
     # A tenth of the largest is too little to be a part of the cause
-    if key.may_be_several and worth.max() > 0:
-        yield worth > float(worth.max()) / 10
+    if key.may_be_several and excesses.max() > 0:
+        yield excesses > float(excesses.max()) / 10
     yield chosen
 
 
-def _find_stretch(worth: Sequence[float]) -> tuple[int, int]:
-    """Start and end of the neighbouring parts with the largest sum."""
-    # Kadane's algorithm
+def _find_stretch(excesses: Sequence[float]) -> tuple[int, int]:
+    """Start and end of the neighbouring parts with the largest sum, by Kadane's maximum subarray algorithm."""
     largest_sum = -math.inf
     start = 0
     total = 0.0
     ends = (0, 1)
-    for index, contribution in enumerate(worth):
+    for index, contribution in enumerate(excesses):
         if total <= 0:
             start = index
             total = 0.0

@@ -77,8 +77,10 @@ class Labelling:
 class PredictionTask:
     """What is done with a partition.
 
-    model: without its bytes, which are sent separately: content. features, positions, numeric: its input. position:
-    index of the new column in `schema`. reason: the column that says why a row is refused; such a row gets no prediction.
+    model: without its bytes, which are sent separately: content.
+    features, positions, numeric: its input.
+    position: index of the new column in `schema`.
+    reason: the column that says why a row is refused; such a row gets no prediction.
     """
 
     model: Model

@@ -102,9 +102,10 @@ FILE_SHARE_TOLERANCE = 0.1
 class ColumnLayout:
     """How the columns of a data set got their names.
 
-    header: the names in the header line of CSV, by position; empty without one. by_position: whether records have no names, so
-    that their columns match the baseline's only by position. newest: the time of the latest row, if known. matched_by,
-    foreign_keys, roles: as in `reading.dataset.Dataset`.
+    header: the names in the header line of CSV, by position; empty without one.
+    by_position: whether records have no names, so that their columns match the baseline's only by position.
+    newest: the time of the latest row, if known.
+    matched_by, foreign_keys, roles: as in `reading.dataset.Dataset`.
     file_sizes: bytes of the files that were read, by path; empty for data that doesn't come from files.
     """
 
@@ -173,8 +174,10 @@ class StoredBaseline(BaselineValues):
         return self
 
     def with_source(self, source: Callable[[], Dataset]) -> StoredBaseline:
-        """The same baseline with a function that opens its rows again."""
-        return self
+        """The same baseline with a function that opens its rows again, if this kind of baseline has a `source`."""
+        if not hasattr(self, "source"):
+            return self
+        return replace(self, source=source)  # type: ignore[type-var]  # subclasses are dataclasses
 
     def raw_statistics(
         self,
@@ -187,8 +190,9 @@ class StoredBaseline(BaselineValues):
     ) -> LeftBehind | None:
         """What a window leaves for later ones; None if nothing.
 
-        violated: features with a violation, overall or relative to one reference; None if unknown. age: age of the
-        newest row at the end of the window, if known. unsure: features that could not be judged.
+        violated: features with a violation, overall or relative to one reference; None if unknown.
+        age: age of the newest row at the end of the window, if known.
+        unsure: features that could not be judged.
         possibly_changed: those of them of which a change is seen, which may be chance.
         """
         return None
@@ -196,17 +200,20 @@ class StoredBaseline(BaselineValues):
 
 @value_class
 class Sample(Generic[StateT, MetricsT]):
-    """The data of a window, or of a baseline, after the scan. metrics: of the state. layout: how its columns got their names.
+    """The data of a window, or of a baseline, after the scan.
 
-    runs: of neighbouring rows; empty if they were not asked for. rules: the outcome of the user's own rules; None without
-    them. checks: the results of the user's own Deequ checks; None without them.
+    metrics: of the state.
+    layout: how its columns got their names.
+    runs: of neighbouring rows; empty if they were not asked for.
+    rules: the outcome of the user's own rules; None without them.
+    checks: the results of the user's own Deequ checks; None without them.
     """
 
     state: StateT
     metrics: MetricsT
     layout: ColumnLayout = NAMED_COLUMNS
     runs: Sequence[RowRuns] = ()
-    rules: Judged | None = None
+    rules: RuleOutcomes | None = None
     checks: SuiteResults | None = None
 
     def without_runs(self) -> Sample[StateT, MetricsT]:
@@ -280,8 +287,11 @@ class Judgement(ABC, Generic[BaselineT]):
 class ScanRequest(Generic[BaselineT]):
     """What a scan is wanted for.
 
-    dataset: the rows. baseline: what they will be compared with; None without one. rules: the user's own, besides those
-    of the baseline. window_end: the end of the window, if it is known. is_baseline: whether the scan makes a baseline.
+    dataset: the rows.
+    baseline: what they will be compared with; None without one.
+    rules: the user's own, besides those of the baseline.
+    window_end: the end of the window, if it is known.
+    is_baseline: whether the scan makes a baseline.
     """
 
     dataset: Dataset
@@ -322,7 +332,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """
 
     @abstractmethod
-    def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> Scanned:
+    def scan(self, measures: MeasuresT, dataset: Dataset, checks: CheckPlan | None, /) -> ScanResult:
         """The states that the measures need, computed from a data set in one scan, with the user's own checks."""
 
     def read_outcomes(self, data: Dataset, **columns: Any) -> Dataset:
@@ -333,7 +343,7 @@ class Monitor(ABC, Generic[StateT, MetricsT, BaselineT, MeasuresT]):
         """A sum of stored states as a scan of all their rows would give it."""
         return state
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BaselineT | None, /) -> Dataset | None:
         """The data set without records that the scan has shown to be unusable; None if there are none."""
         return None
 
@@ -388,7 +398,6 @@ def reject_rules(monitor: Monitor, rules: Expectations | RuleSet | None) -> None
 
 NO_VALUES = "no value is present in the current data"
 TOO_LARGE = "some values are too large to compute with"
-NOT_EXPECTED = "Expectation is not met: {}"  # text of a violation of a user's own rule; the service has none
 
 
 @value_class(slots=False)
@@ -427,7 +436,7 @@ class Finding(RuleDetails, AlarmDetails, CheckReasons, DriftEvidence, CheckNumbe
 
     def mark_unmet(self, reason: str, change: str, sentence: str) -> Finding:
         """The same numbers, of a user's rule that isn't met. change: follows the name of what is judged."""
-        description = NOT_EXPECTED.format(sentence)
+        description = f"Expectation is not met: {sentence}"
         return self.but(status=CheckStatus.VIOLATED, reason=reason, change=change, description=description)
 
     def result(self, check: str, **whose: str | None) -> CheckResult:
@@ -492,26 +501,29 @@ def select_violations(results: Iterable[CheckResult]) -> Iterator[CheckResult]:
     return (result for result in results if result.is_violation)
 
 
-def create_violations(results: Iterable[CheckResult], displayed: Callable[[str], str] = str) -> Violations:
-    """The violations among the results, in their order. displayed: the name of a metric in the file."""
+def create_violations(results: Iterable[CheckResult], displayed_names: Mapping[str, str] | None = None) -> Violations:
+    """The violations among the results, in their order. displayed_names: of metrics that have another one in the file."""
+    names = displayed_names or {}
     violations = []
     for result in select_violations(results):
-        metric_name = None
-        if result.metric is not None:
-            metric_name = displayed(result.metric)
         violation = Violation(
             feature_name=result.feature,
             constraint_check_type=result.check,
             description=result.description or "",
-            metric_name=metric_name,
+            metric_name=names.get(result.metric or "", result.metric),
         )
         violations.append(violation)
     return Violations(violations=tuple(violations))
 
 
 @value_class
-class Judged:
-    """The outcome of a user's own rules: results of errors, hints of warnings, and a digest of the rules."""
+class RuleOutcomes:
+    """The outcomes of a user's own rules.
+
+    results: of rules whose severity is `error`.
+    hints: of rules that are warnings and aren't met.
+    digest: identifies the rules.
+    """
 
     results: tuple[CheckResult, ...] = ()
     hints: tuple[Hint, ...] = ()
@@ -519,13 +531,16 @@ class Judged:
 
 
 @value_class
-class Scanned:
+class ScanResult:
     """The result of one scan: the state of the accepted rows, and the counts of all rows.
 
-    metrics: an engine's own metrics of the state, instead of the monitor's. checks: the results of the user's checks.
+    metrics: an engine's own metrics of the state, instead of the monitor's.
+    checks: the results of the user's checks.
     judged: the outcome of the user's rules. These are requested once enough rows are known to be accepted; None if
-    there are none. requests: the requests behind captured records; None if unknown. runs: runs of neighbouring rows of
-    every column, if requested. deequ: the version of Deequ that computed the metrics and results.
+        there are none.
+    requests: the requests behind captured records; None if unknown.
+    runs: runs of neighbouring rows of every column, if requested.
+    deequ: the version of Deequ that computed the metrics and results.
     """
 
     state: Any
@@ -535,4 +550,4 @@ class Scanned:
     requests: Requests | None = None
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
-    judged: Callable[[], Judged] | None = None
+    judged: Callable[[], RuleOutcomes] | None = None

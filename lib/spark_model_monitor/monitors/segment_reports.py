@@ -10,8 +10,6 @@ from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.statistics.drift.special_functions import chance_of_more
 from spark_model_monitor.statistics.states.segments import BY_HOUR, format_rest_label
 
-OTHER_CUT = "rows that are cut by {cut!r} show the same change"
-
 
 def locate_result(result: CheckResult, where: str, label: str | None) -> CheckResult:
     """The result with its segment. label: the segment's name, None if it may not be shown."""
@@ -73,10 +71,7 @@ def report_once(
     ranks: dict[tuple[str, str], tuple[float, float]] = {}
     for segment, check_result in results_by_segment.items():
         if check_result.is_violated:
-            p = check_result.p
-            if check_result.adjusted_p is not None:
-                p = check_result.adjusted_p
-            ranks[segment] = (p or 0.0, -(check_result.effect or 0.0))
+            ranks[segment] = (check_result.decisive_p_value or 0.0, -(check_result.effect or 0.0))
     clearest_cut, _ = min(ranks, key=ranks.__getitem__, default=("", ""))
     # All others are the same change
     for segment, check_result in results_by_segment.items():
@@ -85,7 +80,7 @@ def report_once(
         if segment in ranks and violated_overall is not None:
             reason = f"{violated_overall} is violated, and this is the same change"
         elif segment in ranks and cut != clearest_cut:
-            reason = OTHER_CUT.format(cut=clearest_cut)
+            reason = f"rows that are cut by {clearest_cut!r} show the same change"
         if reason is not None:
             unjudged = {"status": CheckStatus.NOT_JUDGED, "decided_by": None, "reason": reason, "description": None}
             check_result = check_result.model_copy(update=unjudged)

@@ -112,8 +112,8 @@ def compare_numbers(
         before = build_tie_losing_cdf(baseline.levels)
         after = build_tie_losing_cdf(current.levels)
     else:
-        before = baseline.step_cdf()
-        after = current.step_cdf()
+        before = baseline.cdf
+        after = current.cdf
     if not (before.total and after.total):
         return None
     # The two step functions change only at values of one of the samples, so the largest gap is at such a value
@@ -282,8 +282,8 @@ def describe_derivation(result: CheckResult, baseline: FeatureDistribution, curr
         # Categories have no order, so no quantiles
         if table:
             quantiles = {
-                "baseline": baseline.numbers.step_cdf().quantiles(QUANTILES),
-                "current": current.numbers.step_cdf().quantiles(QUANTILES),
+                "baseline": baseline.numbers.cdf.quantiles(QUANTILES),
+                "current": current.numbers.cdf.quantiles(QUANTILES),
             }
     # Without a method there is a table, but no distance
     elif baseline.categories and current.categories:

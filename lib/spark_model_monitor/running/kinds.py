@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.documents.constraints import FeatureRole, MonitoringSettings, Verdicts
+from spark_model_monitor.documents.constraints import FeatureRole
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Verdicts
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.protocol import Monitor, StoredBaseline

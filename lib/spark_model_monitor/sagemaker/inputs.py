@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from spark_model_monitor.capture import CaptureOptions
-from spark_model_monitor.documents.constraints import CATEGORICAL_DRIFT_METHODS
+from spark_model_monitor.documents.monitoring_settings import CATEGORICAL_DRIFT_METHODS
 from spark_model_monitor.integrations.imports.descriptions import ATTRIBUTES, ApiAnswer, ApiMembers
 from spark_model_monitor.running.scheduling.schedules import HOURLY, NOW
 from spark_model_monitor.sagemaker.monitoring_files import SdkSession, capture_prefix, captured_to, home

@@ -43,7 +43,7 @@ STATE = "MODEL_MONITOR_STATE"
 ENGINE = "MODEL_MONITOR_ENGINE"
 CONTAINER_ROOT = "MODEL_MONITOR_CONTAINER_ROOT"
 
-ROOM = 2.0  # another window begins only if there is time for two like the longest before it
+TIME_MARGIN = 2.0  # times the longest run of this call, which have to be left for another run to begin
 
 
 class RunFailed(MonitorError):
@@ -126,7 +126,7 @@ def handle(
     if faults:
         # A held schedule is tried again, but a failed run says more
         failures = [fault for fault in faults if not isinstance(fault, OutputHeld)]
-        raise next(iter(failures), faults[0])
+        raise (failures or faults)[0]
     return {"runs": runs}
 
 
@@ -154,7 +154,7 @@ class _TimeLeft:
             # A caller without a context, such as a test, sets no limit
             if self._context is not None:
                 milliseconds = self._context.get_remaining_time_in_millis()
-                if timedelta(milliseconds=milliseconds) <= ROOM * self._longest:
+                if timedelta(milliseconds=milliseconds) <= TIME_MARGIN * self._longest:
                     left = scheduled.isoformat()
                     log.warning("%s: the run of %s is left to the next call, for lack of time", plan.name, left)
                     return

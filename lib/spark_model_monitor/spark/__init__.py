@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from spark_model_monitor.errors import MissingDependency
-from spark_model_monitor.lazy import load_lazily
+from spark_model_monitor.plugins import load_lazily
 
 PLACES = {
-    "spark_model_monitor.spark.engine.spark_tables": ["frame_of_table", "list_catalog_tables"],
+    "spark_model_monitor.spark.engine.arrow_slices": ["frame_of_table"],
+    "spark_model_monitor.spark.engine.spark_tables": ["list_catalog_tables"],
     "spark_model_monitor.spark.engine.rows": ["fetch_log_rows"],
     "spark_model_monitor.spark.engine.application": ["LOG_VALUES", "get_application", "running_session"],
     "spark_model_monitor.spark.engine.spark": ["SparkEngine", "by_position"],

@@ -38,7 +38,7 @@ OUTPUT = "opt/ml/processing/output"
 CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 HEAP_SHARE = 0.5  # of the container's memory; Python workers, each of which holds Arrow batches, take the rest
 
-SMALLEST_HEAP_MIB = 1024
+MIN_HEAP_MIB = 1024
 
 
 Kind = TypeVar("Kind", list[Any], dict[str, Json])
@@ -106,7 +106,7 @@ def heap_mebibytes(root: Path = Path("/")) -> int:
             limits.append(int((root / relative).read_text()))
         except (OSError, ValueError):  # no such file, or "max": no limit
             continue
-    return max(SMALLEST_HEAP_MIB, int(min(limits) * HEAP_SHARE / 2**20))
+    return max(MIN_HEAP_MIB, int(min(limits) * HEAP_SHARE / 2**20))
 
 
 def main(environment: Mapping[str, str] | None = None) -> int:

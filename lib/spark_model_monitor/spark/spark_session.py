@@ -51,8 +51,8 @@ DEFAULT_PORT = 7077  # Spark 3.5, standalone mode
 CONNECT_SECONDS = 3
 PATIENCE_SECONDS = 10  # how long a master may be away when a job starts, including a restart of it
 
-LOOK_SECONDS = 15
-GONE_SECONDS = 60
+LOOK_SECONDS = 15  # between two looks at whether the master is there
+GONE_SECONDS = 60  # without the master, after which a job ends
 """How often a running job checks, and after how long without a master and without executors it gives up."""
 
 

@@ -291,9 +291,9 @@ def error_reason(error: Exception) -> str:
     return str(java.toString() if java is not None else error).splitlines()[0]
 
 
-def is_connect(thing: object) -> bool:
+def is_connect(session: object) -> bool:
     """Whether this is a session, or a frame, of Spark Connect. Loads nothing."""
-    return type(thing).__module__.startswith("pyspark.sql.connect.")
+    return type(session).__module__.startswith("pyspark.sql.connect.")
 
 
 @register_storage("connect", schemes=())

@@ -1,4 +1,7 @@
-"""The types of arrays, by their elements; of which shape one is, and of what, its name or a docstring says."""
+"""The types of arrays, by their elements; of which shape one is, and of what, its name or a docstring says.
+
+Also arrays without elements, with which a state begins.
+"""
 
 from __future__ import annotations
 
@@ -15,3 +18,11 @@ Flags: TypeAlias = NDArray[np.bool_]
 Hashes: TypeAlias = NDArray[np.uint64]
 # Of texts
 Bytes: TypeAlias = NDArray[np.uint8]
+
+
+def create_empty_integers() -> Integers:
+    return np.empty(0, np.int64)
+
+
+def create_empty_doubles() -> Doubles:
+    return np.empty(0)

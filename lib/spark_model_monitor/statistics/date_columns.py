@@ -16,7 +16,7 @@ from itertools import islice
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Integers
+from spark_model_monitor.statistics.array_types import Integers, create_empty_integers
 from spark_model_monitor.statistics.date_forms import SENTINELS, DateReading, read_dates, swap_day_and_month
 from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature
@@ -47,24 +47,29 @@ ISO_FORM = "YYYY-MM-DD"  # in which Spark, pandas and Arrow write typed dates as
 
 @value_class
 class DateColumn:
-    """The dates of a column. values: number of values that were read.
+    """The dates of a column.
 
-    forms: the number of dates by form, without sentinels, the most frequent one first. is_ambiguous: whether day and month
-    of the first form may be in each other's place. sentinels: counts by day. days, counts: the different days of the
-    other dates, ascending. not_dates: number of values that are none. counts_of_texts: how often each different text of
-    these dates occurs, the most frequent one first. is_typed: whether the column's type is one of dates. tried_forms: the forms
-    that any of the texts can have, in the order in which they were tried. are_iso_days, are_in_utc: whether all of them are days
-    as ISO 8601 has them, or midnights; whether none has another zone than UTC.
+    values: number of values that were read.
+    forms: the number of dates by form, without sentinels, the most frequent one first.
+    is_ambiguous: whether day and month of the first form may be in each other's place.
+    sentinels: counts by day.
+    days, counts: the different days of the other dates, ascending.
+    not_dates: number of values that are none.
+    counts_of_texts: how often each different text of these dates occurs, the most frequent one first.
+    is_typed: whether the column's type is one of dates.
+    tried_forms: the forms that any of the texts can have, in the order in which they were tried.
+    are_iso_days, are_in_utc: whether all of them are days as ISO 8601 has them, or midnights; whether none has another
+        zone than UTC.
     """
 
     values: int = 0
     forms: Mapping[str, int] = field(default_factory=dict)
     is_ambiguous: bool = False
     sentinels: Mapping[str, int] = field(default_factory=dict)
-    days: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    days: Integers = field(default_factory=create_empty_integers)
+    counts: Integers = field(default_factory=create_empty_integers)
     not_dates: int = 0
-    counts_of_texts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    counts_of_texts: Integers = field(default_factory=create_empty_integers)
     is_typed: bool = False
     tried_forms: tuple[str, ...] = ()
     are_iso_days: bool = False

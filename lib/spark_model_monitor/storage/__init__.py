@@ -16,8 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, cast
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.lazy import load_lazily
-from spark_model_monitor.plugins import plugin
+from spark_model_monitor.plugins import load_lazily, plugin
 from spark_model_monitor.storage.file_system import Storage, StoredFile, join, open_without_spark
 from spark_model_monitor.storage.lease import WAIT, Lease, holding
 from spark_model_monitor.storage.local_storage import LocalStorage, is_local, local_path, write_text

@@ -12,7 +12,7 @@ from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, cast
-from urllib.parse import urlparse
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from spark_model_monitor.registry import Registry, import_all
@@ -20,6 +20,8 @@ from spark_model_monitor.registry import Registry, import_all
 COPIED_BYTES = 4 * 2**20  # how much of a file is held in memory while it is copied or compared
 
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
+
+STORAGES: Registry[type[Storage]] = Registry("storage")
 
 
 def make_draft_name(name: str) -> str:
@@ -39,7 +41,7 @@ def is_hidden(name: str) -> bool:
 
 def join(folder: str, *names: str) -> str:
     """A path below `folder`, with the same scheme."""
-    return "/".join([folder.rstrip("/") or "", *names])
+    return "/".join([folder.rstrip("/"), *names])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -183,9 +185,6 @@ def order_like_spark(files: Iterable[StoredFile], folder: str) -> Iterator[Store
         yield from order_like_spark(inner_files, inner)
 
 
-STORAGES: Registry[type[Storage]] = Registry("storage")
-
-
 def register_storage(
     name: str, *, schemes: tuple[str, ...], needs: str | None = None
 ) -> Callable[[type[Storage]], type[Storage]]:
@@ -202,7 +201,7 @@ def open_without_spark(path: str) -> Storage | None:
     imported on first use.
     """
     # The schemes of other storages are known once their modules are imported
-    scheme = urlparse(path).scheme
+    scheme = urlsplit(path).scheme
     if scheme not in ("", "file"):
         import_all(import_module("spark_model_monitor.storage"))
     for storage in STORAGES.values():

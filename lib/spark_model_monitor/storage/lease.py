@@ -25,6 +25,21 @@ log = logging.getLogger(__name__)
 # In a run's name: the machine, the process and its start
 _RUN_NAME_PATTERN = re.compile(r"-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}")
 
+PREFIX = "_lease-"  # of the files of leases
+WAIT = timedelta(minutes=10)  # for another run to end
+LIFE_SECONDS = 120  # after which others take over a lease that was not renewed
+RENEWED_SECONDS = 40  # between renewals
+RETRIED_SECONDS = 5  # after a renewal that failed
+RELEASE_SECONDS = 60  # that the end of a run waits until its file is removed
+NUM_STAY_CHECKS = 5  # one second apart, of whether other runs stay
+
+SAFE_SECONDS = 90
+"""A run that could not renew its lease for this long checks whether it was lost; what it was writing is then complete
+before another run takes over."""
+
+_held_leases: list[Lease] = []
+_unremoved_files: set[str] = set()  # files of this process's expired leases that could not be removed
+
 
 @value_class
 class Holder:
@@ -36,7 +51,7 @@ class Holder:
     since: str
 
     @classmethod
-    def here(cls) -> Holder:
+    def from_this_process(cls) -> Holder:
         """A new run of this process."""
         machine = current_machine()
         process = machine.process()
@@ -81,23 +96,6 @@ def _hash_machine(machine: str) -> str:
     return sha256(machine.encode()).hexdigest()[:8]
 
 
-PREFIX = "_lease-"
-WAIT = timedelta(minutes=10)
-
-LIFE_SECONDS = 120
-RENEWED_SECONDS = 40
-RETRIED_SECONDS = 5
-SAFE_SECONDS = 90
-"""A run that could not renew its lease for this long checks whether it was lost; what it was writing is then complete
-before another run takes over."""
-
-LET_GO_SECONDS = 60
-OTHERS_LOOKS = 5  # one second apart
-
-_held_leases: list[Lease] = []
-_unremoved_files: set[str] = set()  # files of this process's expired leases that could not be removed
-
-
 class Lease:
     """One run's hold on an output. now, sleep: the machine's monotonic clock and its pause, or substitutes."""
 
@@ -109,7 +107,7 @@ class Lease:
         now: Callable[[], float] | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self.holder = Holder.here()
+        self.holder = Holder.from_this_process()
         self.folder = folder
         self.where = _resolve_folder(storage, folder)
         self.thread = threading.get_ident()
@@ -189,7 +187,7 @@ class Lease:
     def _do_others_stay(self) -> bool:
         """Whether other runs have files there, apart from those that only check whether this one holds the output."""
         # A run that only looks has its file there for a moment; one that took over keeps it
-        for _ in range(OTHERS_LOOKS):
+        for _ in range(NUM_STAY_CHECKS):
             before = [file.name for file in self._storage.list_beginning(self.folder, PREFIX)]
             if set(before) <= {self._name}:
                 return False
@@ -206,7 +204,7 @@ class Lease:
             return
         if self._keeper.ident is None:
             self._keeper.start()
-        self._keeper.join(LET_GO_SECONDS)
+        self._keeper.join(RELEASE_SECONDS)
 
     def require_held(self) -> None:
         """Raises OutputHeld if another run may hold the output by now."""
@@ -228,14 +226,14 @@ class Lease:
             raise OutputFailed(str(fault).replace(self._path, self.folder)) from fault
         self._is_there = True
         files = {file.name: file for file in self._storage.list_beginning(self.folder, "")}
-        mine = files.pop(self._name, None)
-        if mine is None:  # another run took it for a dead run's
+        own_file = files.pop(self._name, None)
+        if own_file is None:  # another run took it for a dead run's
             return self.holder
-        self._since_ms = mine.modified_ms
+        self._since_ms = own_file.modified_ms
         # Files of runs that have ended are removed; the others compete for the output
         holders: dict[str, Holder] = {}
         for name, file in files.items():
-            is_old = mine.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
+            is_old = own_file.modified_ms - file.modified_ms > LIFE_SECONDS * 1000
             if _is_of_lease(name) and (is_old or is_of_ended_process(name)):
                 self._storage.delete(join(self.folder, name))
             elif name.startswith(PREFIX):
@@ -279,10 +277,7 @@ class Lease:
         pause: float = RENEWED_SECONDS
         while not self._over.wait(pause) and not self._is_lost:
             try:
-                if self.renew():
-                    pause = RENEWED_SECONDS
-                else:
-                    pause = RETRIED_SECONDS
+                pause = RENEWED_SECONDS if self.renew() else RETRIED_SECONDS
             # A store that fails for a moment must not end the thread, and with it the lease
             except Exception as error:
                 log.warning("%s: the lease could not be renewed (%s)", self.folder, type(error).__name__)

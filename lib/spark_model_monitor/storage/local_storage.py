@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlparse
+from urllib.parse import urlsplit
 
 from spark_model_monitor.errors import BadInput, OutputFailed
 from spark_model_monitor.storage import file_system
@@ -21,10 +21,11 @@ from spark_model_monitor.storage.lease import require_lease
 
 log = logging.getLogger(__name__)
 
-# permissions of what only the owner may read
+# Permissions of what only the owner may read
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
-# permissions before the user's umask is applied
+
+# Permissions from which the user's umask is taken
 USUAL_FILE = 0o666
 USUAL_FOLDER = 0o777
 
@@ -49,15 +50,15 @@ class LocalStorage(file_system.Storage):
             raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
 
     def list_folders(self, path: str) -> list[str]:
-        top = local_path(path)
-        if not top.exists():
-            raise BadInput(f"{path}: there is no such file or directory")
-        # Links to a parent would be listed for ever
-        if not top.is_dir():
-            return []
         try:
-            folders = [inner for inner in top.iterdir() if inner.is_dir() and not file_system.is_hidden(inner.name)]
-            return sorted(inner.name for inner in folders if not _is_circle(inner))
+            with os.scandir(local_path(path)) as inner_paths:
+                folders = [inner for inner in inner_paths if inner.is_dir() and not file_system.is_hidden(inner.name)]
+            # Links to a parent would be listed for ever
+            return sorted(inner.name for inner in folders if not (inner.is_symlink() and _is_circle(Path(inner))))
+        except NotADirectoryError:
+            return []
+        except FileNotFoundError:
+            raise BadInput(f"{path}: there is no such file or directory") from None
         except OSError as error:
             raise BadInput(f"{path}: can't be listed ({error.strerror})") from error
 
@@ -90,11 +91,15 @@ class LocalStorage(file_system.Storage):
     def write(self, path: str, content: bytes, *, private: bool = False) -> None:
         require_lease(self, path)
         target = local_path(path)
-        mode = PRIVATE_FILE if private else USUAL_FILE
+        file_mode = USUAL_FILE
+        folder_mode = USUAL_FOLDER
+        if private:
+            file_mode = PRIVATE_FILE
+            folder_mode = PRIVATE_FOLDER
         # A draft that is whole on the disk takes the file's place, so that no reader sees a part of it
         with _write_draft(target, path, f" with {len(content):,} bytes free" if content else "") as draft:
-            target.parent.mkdir(PRIVATE_FOLDER if private else USUAL_FOLDER, parents=True, exist_ok=True)
-            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            target.parent.mkdir(folder_mode, parents=True, exist_ok=True)
+            with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, file_mode)) as file:
                 file.write(content)
                 # On the disk before it gets its name, so that a power cut leaves the old file or the new one
                 file.flush()
@@ -156,7 +161,7 @@ def write_text(path: Path, text: str) -> None:
 
 def is_local(path: str) -> bool:
     """Whether a path is on this machine."""
-    return urlparse(path).scheme in ("", "file")
+    return urlsplit(path).scheme in ("", "file")
 
 
 def local_path(path: str) -> Path:
@@ -175,10 +180,10 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
         draft.replace(target)
     except OSError as error:
         # The system's own reason doesn't say which part of the path is a file
-        file = _find_file_in_the_way(target)
-        if file is not None:
+        nearest = next(filter(os.path.exists, target.parents))
+        if not os.path.isdir(nearest):
             raise OutputFailed(
-                f"{path}: can't be written: {file} is a file; name a folder as the output path"
+                f"{path}: can't be written: {nearest} is a file; name a folder as the output path"
             ) from error
         if os.path.isdir(target):
             raise OutputFailed(f"{path}: can't be written: {target} is a folder; name a file in it") from error
@@ -189,14 +194,6 @@ def _write_draft(target: Path, path: str, room: str = "") -> Iterator[Path]:
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-
-
-def _find_file_in_the_way(target: Path) -> Path | None:
-    """The file that stands where a folder of the target's path should be; None if there is none."""
-    for folder in target.parents:
-        if os.path.exists(folder) and not os.path.isdir(folder):
-            return folder
-    return None
 
 
 def _make_private(path: Path) -> bool:

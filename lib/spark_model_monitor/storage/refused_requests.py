@@ -5,24 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-
-def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
-    """The sentence for a failure whose text matches one of `signs`; None if none matches.
-
-    signs: sentences by regular expression, of which the first that matches counts. A sentence may name groups of its
-    expression; the first match with a group fills it. otherwise: values for groups that no match fills.
-    """
-    for sign, sentence in signs.items():
-        # Of several matches, the first that has a group fills it
-        matches = list(re.finditer(sign, text))
-        if matches:
-            groups = {name: value for match in reversed(matches) for name, value in match.groupdict().items() if value}
-            return sentence.format_map(otherwise | groups)
-    return None
-
-
 _S3_PATH = re.compile(r"\bs3[an]?://[^\s:,;'\")\]]+")
-
 
 REFUSALS: Mapping[str, str] = {
     r"S3AFileSystem not found": (
@@ -68,6 +51,21 @@ REFUSALS: Mapping[str, str] = {
     ),
 }
 """The first expression that matches counts."""
+
+
+def find_sentence(text: str, signs: Mapping[str, str], **otherwise: str) -> str | None:
+    """The sentence for a failure whose text matches one of `signs`; None if none matches.
+
+    signs: sentences by regular expression, of which the first that matches counts. A sentence may name groups of its
+    expression; the first match with a group fills it. otherwise: values for groups that no match fills.
+    """
+    for sign, sentence in signs.items():
+        # Of several matches, the first that has a group fills it
+        matches = list(re.finditer(sign, text))
+        if matches:
+            groups = {name: value for match in reversed(matches) for name, value in match.groupdict().items() if value}
+            return sentence.format_map(otherwise | groups)
+    return None
 
 
 def find_refusal(text: str) -> str | None:

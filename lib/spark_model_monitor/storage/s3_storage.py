@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
 
-ATTEMPTS = 7  # for one request, and for reading one response
-WHOLE_SECONDS = 60.0
-SLOWEST_BYTES = 100_000
+ATTEMPTS = 7  # of one request, and of reading one response
+REQUEST_SECONDS = 60.0
+MIN_BYTES_PER_SECOND = 100_000
 """Time limit for one request and its response; large ones get more, at this many bytes per second."""
 
 _ABSENT = ("404", "NoSuchKey")
@@ -156,11 +156,10 @@ class S3Storage(Storage):
                 objects = [
                     {"Key": listed_object["Key"]} for listed_object in page.get("Contents", ()) if listed_object["Key"]
                 ]
-                some = {"Objects": objects, "Quiet": True}
-                if objects:
-                    answer = _client().delete_objects(Bucket=split_path(path)["Bucket"], Delete=some)
-                else:
-                    answer = {}
+                if not objects:
+                    continue
+                request = {"Objects": objects, "Quiet": True}
+                answer = _client().delete_objects(Bucket=split_path(path)["Bucket"], Delete=request)
                 if answer.get("Errors"):
                     raise OSError(f"Error Code: {answer['Errors'][0]['Code']}")
 
@@ -229,7 +228,7 @@ def _limit_time(size_bytes: int, ask: Callable[[], T]) -> T:
     from botocore.exceptions import ReadTimeoutError
 
     try:
-        return run_within(WHOLE_SECONDS + size_bytes / SLOWEST_BYTES, ask)
+        return run_within(REQUEST_SECONDS + size_bytes / MIN_BYTES_PER_SECOND, ask)
     except TimeoutError as error:
         raise ReadTimeoutError(endpoint_url="S3", error=error) from error
 
@@ -279,9 +278,8 @@ def _convert_errors(path: str, action: str, kind: type[MonitorError] = InputUnav
     except MonitorError:
         raise
     except Exception as error:
+        reason = find_refusal(str(error)) or f"{type(error).__name__}: {error}"
         is_absent = (getattr(error, "response", None) or {}).get("Error", {}).get("Code") in _ABSENT
         if is_absent:
             reason = "there is no such file"
-        else:
-            reason = find_refusal(str(error)) or f"{type(error).__name__}: {error}"
         raise kind(f"{path}: can't be {action} ({reason})") from error

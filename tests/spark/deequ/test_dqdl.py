@@ -8,7 +8,7 @@ import pytest
 from tests.dqdl_examples import DIFFERENCES, SAME_AS_DEEQU, SAME_OUTCOME, make_table
 
 from spark_model_monitor import DataQualityMonitor, run_monitoring
-from spark_model_monitor.documents.dqdl import parse_rule_set
+from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.running.product_layout import cache_directory
 from spark_model_monitor.spark.launch.deequ_jar import Artifact, provide
 

@@ -333,7 +333,7 @@ def test_of_json_documents(spark, tmp_path):
     config = {"dataset_format": '{"json": {"lines": false}}'}
     require_same(*write_documents(str(tmp_path), spark, **config))
     flags = ["--dataset-source", str(tmp_path), "--dataset-format", config["dataset_format"], "--no-flatten-json"]
-    sources = read_sources([*flags, "--output-path", str(tmp_path / "out")], {})
+    sources = read_sources([*flags, "--output-path", str(tmp_path / "_out")], {})
     job_config = build_config("baseline", sources, in_container=False)
     faults = []
     for engine in (LocalEngine(), SparkEngine(spark)):
@@ -750,7 +750,7 @@ def test_columns_that_are_left_out_need_not_be_readable(spark, tmp_path, called)
     if "span" in called:
         unreadable["span"] = pa.array([1] * 60, pa.duration("ns"))
     pq.write_table(pa.table({**unreadable, **TODAY}), tmp_path / "data.parquet")
-    flags = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "out")]
+    flags = ["--dataset-source", str(tmp_path), "--dataset-format", "parquet", "--output-path", str(tmp_path / "_out")]
     sources = read_sources([*flags, "--exclude-features-attribute", called], {})
     config = build_config("baseline", sources, in_container=False)
     engines = (LocalEngine(), SparkEngine(spark))

@@ -14,7 +14,7 @@ from spark_model_monitor.data.records.refusals import CELLS, REASON
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.bias_scan import scan_contingency
 from spark_model_monitor.spark.engine.spark import SparkPartitions
-from spark_model_monitor.statistics.states.contingency import ContingencyPlan, Interval, Segmentation, ValuedColumn
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, Interval, Segmentation, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 from ...unit.bias.counting import counted
@@ -76,9 +76,9 @@ def test_spark_counts_what_python_counts(spark, facet, untyped):
 
     expected = counted(ROWS, plan)
     assert state.tables == tuple(map(dict, expected.tables))
-    assert [facts.kinds for facts in state.facts] == [dict(facts.kinds) for facts in expected.facts]
-    assert [(facts.minimum, facts.maximum) for facts in state.facts] == [
-        (facts.minimum, facts.maximum) for facts in expected.facts
+    assert [facts.kinds for facts in state.metadata] == [dict(facts.kinds) for facts in expected.metadata]
+    assert [(facts.minimum, facts.maximum) for facts in state.metadata] == [
+        (facts.minimum, facts.maximum) for facts in expected.metadata
     ]
     assert rows.kept == 120
 
@@ -108,8 +108,8 @@ def test_distinct_values_are_counted_only_where_they_decide(spark, count_spark_j
     settled, _ = scan_contingency(Dataset.of(make_frame(spark, rows, types)), plan)
     hanging, _ = scan_contingency(Dataset.of(make_frame(spark, wide, types)), plan)
 
-    assert [(facts.at_least, facts.at_most) for facts in settled.facts[:2]] == [(1, None), (1, None)]
-    assert [(facts.at_least, facts.at_most) for facts in hanging.facts[:2]] == [(2, 2), (1, None)]
+    assert [(facts.at_least, facts.at_most) for facts in settled.metadata[:2]] == [(1, None), (1, None)]
+    assert [(facts.at_least, facts.at_most) for facts in hanging.metadata[:2]] == [(2, 2), (1, None)]
 
 
 def test_other_types_are_categories_by_their_text(spark):
@@ -161,7 +161,7 @@ def test_more_columns_than_one_number_holds(spark):
 
 
 def test_too_many_kinds_of_rows_are_a_sentence(spark, monkeypatch):
-    monkeypatch.setattr(contingency_scan, "MAX_CELLS", 50)
+    monkeypatch.setattr(contingency_scan, "MAX_ROW_KINDS", 50)
     rows = [{"sex": "F", "y": "yes", "p": "no", "region": str(row)} for row in range(60)]
 
     with pytest.raises(

@@ -11,7 +11,7 @@ from spark_model_monitor.monitors.bias import flip_test as flips
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.monitors.bias.flip_test import RowsOfKeys, SensitiveGroup, flip_test
 from spark_model_monitor.spark.engine.spark import SparkPartitions
-from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 
 ROWS = 400
 RNG = np.random.default_rng(5)

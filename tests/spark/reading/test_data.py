@@ -97,8 +97,11 @@ def test_types_of_pandas_are_those_that_they_are_without_spark(spark, by_tasks):
 
 
 def test_columns_of_one_name_and_none_at_all_are_a_sentence(spark):
-    with pytest.raises(BadInput, match="columns 1 and 3 of the table are both called 'id'"):
-        run_baseline(spark.range(3).selectExpr("id", "id AS n", "id"), MONITOR)
+    baseline = run_baseline(pd.DataFrame({"id": range(99)}), MONITOR, engine="local")
+    twice = spark.range(3).selectExpr("id", "id AS n", "id")
+    for run in (run_baseline, lambda data, monitor: run_monitoring(data, monitor, baseline)):
+        with pytest.raises(BadInput, match="columns 1 and 3 of the table are both called 'id'"):
+            run(twice, MONITOR)
     with pytest.raises(BadInput, match="the table has no columns"):
         run_baseline(spark.range(3).selectExpr(), MONITOR)
 

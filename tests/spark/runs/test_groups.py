@@ -19,7 +19,7 @@ from spark_model_monitor import (
     OutcomePlan,
     ProblemType,
 )
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 
@@ -85,8 +85,8 @@ def test_both_engines_see_the_same_neighbours_of_attributions(spark, tmp_path):
 
     runs = run_monitoring_on_both(spark, monitor, tmp_path, "parquet")
 
-    assert 14 <= runs[0].baseline.likeness.mean() <= 30
-    assert runs[1].baseline.likeness.tolist() == runs[0].baseline.likeness.tolist()
+    assert 14 <= runs[0].baseline.design_effects.mean() <= 30
+    assert runs[1].baseline.design_effects.tolist() == runs[0].baseline.design_effects.tolist()
     require_same(*(run_result.files() for run_result in runs))
 
 
@@ -106,8 +106,8 @@ def test_both_engines_see_the_same_neighbours(spark, tmp_path, kind):
 
     runs = run_monitoring_on_both(spark, monitor, tmp_path, kind)
 
-    assert 8 <= runs[0].baseline.likeness["sex"]["DPL"] <= 16
-    assert runs[1].baseline.likeness == runs[0].baseline.likeness
+    assert 8 <= runs[0].baseline.design_effects["sex"]["DPL"] <= 16
+    assert runs[1].baseline.design_effects == runs[0].baseline.design_effects
     require_same(*(run_result.files() for run_result in runs))
 
 

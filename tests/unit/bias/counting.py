@@ -9,15 +9,12 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from spark_model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch, ColumnMetadata, Contingency
+from spark_model_monitor.statistics.states.contingency_plan import (
     FALSEHOODS,
     TRUTHS,
-    CellKind,
-    ColumnMetadata,
-    Contingency,
     ContingencyPlan,
     Interval,
-    Standing,
     ValuedColumn,
     parse_number,
 )
@@ -78,9 +75,9 @@ def make_key(cell, column: ValuedColumn):
     else:
         numbers = column.numbers
     same_text = isinstance(text, Untyped) and text in column.texts
-    key = Standing.SAME_TEXT * same_text | Standing.SAME_NUMBER * (number is not None and number in numbers)
+    key = CellMatch.SAME_TEXT * same_text | CellMatch.SAME_NUMBER * (number is not None and number in numbers)
     above = number is not None and column.threshold is not None and number > column.threshold
-    return int(key | Standing.ABOVE * above)
+    return int(key | CellMatch.ABOVE * above)
 
 
 def make_cell(row, facet, plan):

@@ -12,8 +12,8 @@ import pytest
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, GroupMetrics
+from spark_model_monitor.monitors.bias.bias_baseline import BiasBaseline
 from spark_model_monitor.monitors.bias.choices import Choice
-from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 

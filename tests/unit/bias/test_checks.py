@@ -15,19 +15,13 @@ from spark_model_monitor.monitors.bias.bias_analysis import analyse_contingency
 from spark_model_monitor.monitors.bias.metric_comparison import Tolerances
 from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.protocol import Sample
-from spark_model_monitor.statistics.states.contingency import (
-    CellKind,
-    ColumnMetadata,
-    Contingency,
-    ContingencyPlan,
-    Standing,
-    ValuedColumn,
-)
+from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch, ColumnMetadata, Contingency
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 
 PLAN = ContingencyPlan(
     (ValuedColumn("sex", ("F",)),), ValuedColumn("y", ("yes",)), ValuedColumn("p", ("yes",)), group="region"
 )
-IN = int(Standing.SAME_TEXT)
+IN = int(CellMatch.SAME_TEXT)
 OUT = 0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from spark_model_monitor.monitors.bias import choices
 from spark_model_monitor.monitors.bias.bias_analysis import choose_groups
-from spark_model_monitor.statistics.states.contingency import ContingencyPlan, ValuedColumn
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 from .counting import counted

@@ -11,7 +11,7 @@ import pytest
 from tests.rotation import every_combination
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
-from spark_model_monitor.statistics.states.contingency import normalize_code
+from spark_model_monitor.statistics.states.contingency_plan import normalize_code
 
 Code = int | float | bool | str
 

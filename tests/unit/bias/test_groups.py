@@ -91,7 +91,7 @@ def test_neighbours_tell_where_no_column_names_groups(make_unnamed_groups):
     lost = run_monitoring(side_by_side(make_user_rows(3, 400, less=0.45)), monitor, baseline, engine="local")
 
     assert not any("violated" in statuses(baseline, rows, monitor).values() for rows in windows)
-    assert all(8 <= lost.baseline.likeness["sex"][name] <= 16 for name in NAMES)
+    assert all(8 <= lost.baseline.design_effects["sex"][name] <= 16 for name in NAMES)
     assert "DPL" in {finding.metric for finding in lost.results if finding.is_violation}
 
 
@@ -100,7 +100,7 @@ def test_a_value_of_few_users_is_as_uncertain_as_they_are_few(make_unnamed_group
     evaluation = run_monitoring(side_by_side(make_user_rows(4, 60)), monitor, baseline, engine="local")
     [compared, *_] = compare_with_baseline(evaluation.current.metrics, evaluation.baseline, Tolerances())
 
-    maximum = max(evaluation.baseline.likeness["sex"].values())
+    maximum = max(evaluation.baseline.design_effects["sex"].values())
     assert 8 <= maximum <= 20
     assert compared.freedom <= min(compared.group.rows) / maximum
 
@@ -114,24 +114,24 @@ def test_what_neighbours_have_in_common_in_one_facet_says_nothing_of_another():
     monitor = BiasMonitor(replace(MEASURES, config=config), find_causes=False)
     first, later = (make_user_rows(seed, 400, size=1).assign(age=np.arange(400) % 61) for seed in (1, 2))
 
-    likeness = run_monitoring(
+    design_effects = run_monitoring(
         later, monitor, run_baseline(first, monitor, engine="local"), engine="local"
-    ).baseline.likeness
+    ).baseline.design_effects
 
-    assert likeness.keys() == {"age"}
-    assert max(likeness["age"].values()) > 1
+    assert design_effects.keys() == {"age"}
+    assert max(design_effects["age"].values()) > 1
 
 
 def test_a_named_column_wins_over_neighbours(baseline):
     evaluation = run_monitoring(side_by_side(make_user_rows(3, 40)), NAMED, baseline, engine="local")
-    assert not evaluation.baseline.likeness
+    assert not evaluation.baseline.design_effects
 
 
 def test_rows_by_themselves_and_sorted_ones_count_as_rows(make_unnamed_groups):
     monitor, baseline = make_unnamed_groups
     alone = make_user_rows(2, 400, size=1)
     for rows in (alone, alone.sort_values(["sex", "label"]), alone.sort_values(["label", "sex"])):
-        assert not run_monitoring(rows, monitor, baseline, engine="local").baseline.likeness
+        assert not run_monitoring(rows, monitor, baseline, engine="local").baseline.design_effects
 
 
 def test_as_the_service_nobody_asks_neighbours():
@@ -158,9 +158,9 @@ def test_ten_equal_rows_count_as_one_and_rows_by_themselves_as_rows():
 
 def test_flips_of_so_few_rows_are_as_many_as_count():
     counts = replace(compute_counts(make_user_rows(5, 20)), flips=FlipTest(np.asarray(5.0), np.asarray(2.0), 7, 9, 9))
-    for likeness in (1.7, 5.0):
-        assert compute_intervals(counts, {"FT": likeness})["FT"] is not None
-        assert estimate_spreads(counts, {"FT": likeness})["FT"] is not None
+    for design_effect in (1.7, 5.0):
+        assert compute_intervals(counts, {"FT": design_effect})["FT"] is not None
+        assert estimate_spreads(counts, {"FT": design_effect})["FT"] is not None
     assert estimate_design_effects(counts, ["AD", "DPL", "FT"])["FT"] == max(
         estimate_design_effects(counts, ["AD", "DPL"]).values()
     )

@@ -10,7 +10,7 @@ import pytest
 from spark_model_monitor.documents.analysis_config import AnalysisConfig
 from spark_model_monitor.errors import BadConfiguration, BadDocument
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
-from spark_model_monitor.statistics.states.contingency import Interval
+from spark_model_monitor.statistics.states.contingency_plan import Interval
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 NAMES = ("age", "sex", "region", "id", "y", "p")

@@ -13,7 +13,8 @@ from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, Toler
 from spark_model_monitor.documents.check_results import CheckStatus
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.page import Highlight, PageTable
-from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline, compare_with_baseline
+from spark_model_monitor.monitors.bias.bias_baseline import BiasBaseline
+from spark_model_monitor.monitors.bias.metric_comparison import compare_with_baseline
 
 PLANS = [f"plan {number}" for number in range(8)]
 CONFIG = {

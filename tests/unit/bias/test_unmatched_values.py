@@ -9,7 +9,7 @@ import pytest
 
 from spark_model_monitor import AnalysisConfig, BiasMeasures, BiasMonitor, run_baseline, run_monitoring
 from spark_model_monitor.monitors.bias.choices import BY_BLANKS, BY_BOTH, BY_CASE, describe_unmatched
-from spark_model_monitor.statistics.states.contingency import ValuedColumn
+from spark_model_monitor.statistics.states.contingency_plan import ValuedColumn
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.choices import PandasType, choose_kind, depends_on_distinct_values, value_type
-from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn
+from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata
+from spark_model_monitor.statistics.states.contingency_plan import ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 MISSING, INTEGRAL, FRACTIONAL, BOOLEAN, TEXT, INTEGER_TEXT, OTHER = CellKind

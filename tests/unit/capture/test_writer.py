@@ -203,7 +203,7 @@ def test_capturing_loads_nothing_but_the_standard_library():
     )
 
     # -S: without site, whose .pth files import what they like
-    assert printed_by(program, options=["-S"]) == "[]\n['spark_model_monitor.lazy']\n"
+    assert printed_by(program, options=["-S"]) == "[]\n['spark_model_monitor.plugins']\n"
 
 
 def test_capturing_is_switched_while_the_server_runs(tmp_path):

@@ -1,7 +1,9 @@
 """The `spark-model-monitor` command: what it starts, and what it imports for that."""
 
+import os
 import shlex
 import subprocess
+import sys
 
 import pytest
 from tests.programs import printed_by
@@ -27,6 +29,19 @@ def test_help_fits_a_screen_and_groups_all_commands(capsys):
     assert {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "} == set(parser.commands)
     assert len(lines) <= 50
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_of_another_encoding_ends_no_command(encoding):
+    helped = subprocess.run(
+        [sys.executable, "-m", "spark_model_monitor", "--help"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (helped.returncode, helped.stderr) == (0, b"")
+    assert helped.stdout.decode(encoding).startswith("usage: spark-model-monitor COMMAND")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spark_model_monitor.data.reading.formats import CsvFormat, TableFormat
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.running.configuration.command_line import write_flag
 from spark_model_monitor.running.configuration.contract import OPTIONS, JobConfig
@@ -232,6 +232,39 @@ def test_a_run_has_one_baseline_and_keeps_it(flags, variables, sentence):
         build_config("monitor", named, in_container=False)
 
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("output_path", "source"),
+    [
+        ("data", "data"),
+        ("./data/", "data"),
+        ("data/reports/%Y", "data"),
+        ("out", "."),
+        ("labels/merged", "labels"),
+        ("s3://bucket/data/out", "s3://bucket/data/"),
+    ],
+)
+def test_an_output_in_the_data_would_be_read_by_the_next_run_or_replace_captures(output_path, source):
+    captures = "data" if source == "labels" else source
+    flags = ["--dataset-source", captures, "--ground-truth-source", "labels", "--output-path", output_path]
+    named = read_sources(flags, {})
+    with pytest.raises(BadConfiguration) as caught:
+        build_config("merge", named, in_container=False)
+
+    assert str(caught.value) == (
+        f"--output-path is {output_path!r}, which lies in the data, where other runs would read it; "
+        f"write a path outside of {source!r}"
+    )
+
+
+@pytest.mark.parametrize("output_path", ["data-out", "out", "data/_reports", "data/.reports/a", "."])
+def test_an_output_beside_the_data_or_in_a_hidden_folder_is_read_by_no_run(output_path):
+    named = read_sources(
+        ["--dataset-source", "data", "--ground-truth-source", "labels", "--output-path", output_path], {}
+    )
+
+    assert build_config("merge", named, in_container=False).output_path == output_path
 
 
 def test_the_container_s_baseline_is_reported_as_ignored_beside_ours():

@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.baseline_comparison import WindowComparison

@@ -22,7 +22,7 @@ import pandas as pd
 from spark_model_monitor import DataQualityMonitor, Findings, run_baseline, run_monitoring
 from spark_model_monitor.documents.change_description import describe_change
 from spark_model_monitor.documents.check_results import CheckResult
-from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Rows
 
 Random = np.random.Generator
 

@@ -5,15 +5,14 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.statistics import InferredType, Statistics
+from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import judge_by_threshold
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
-    FeatureDistribution,
     from_profile,
     from_statistics,
 )
-from spark_model_monitor.statistics.drift import DistanceComparison, Ties
+from spark_model_monitor.statistics.drift import DistanceComparison, NumericDistribution, Ties, compare_numeric
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile, VectorCounts
 from spark_model_monitor.statistics.states.profile import compute_metrics
 
@@ -33,14 +32,52 @@ def test_a_finding_says_all_that_the_comparison_found():
         "ChiSquared", 0.02, 300, 200, "the formula", higher_is_more=False, statistic=9.5, degrees_of_freedom=3
     )
 
-    distributions = (
-        FeatureDistribution(InferredType.STRING, rows, present) for rows, present in ((310, 300), (205, 200))
-    )
-    finding = judge_by_threshold(comparison, 0.05, *distributions)
+    finding = judge_by_threshold(comparison, 0.05, 310, 205)
 
     assert (finding.status.value, finding.observed, finding.threshold) == ("violated", 0.02, 0.05)
     assert (finding.n, finding.m, finding.formula, finding.method) == (300, 200, "the formula", "ChiSquared")
     assert (finding.statistic, finding.degrees_of_freedom, finding.reason) == (9.5, 3, None)
+
+
+@pytest.mark.parametrize(
+    ("p", "status"),
+    [
+        pytest.param(0.0999, CheckStatus.VIOLATED, id="below"),
+        pytest.param(0.1, CheckStatus.PASSED, id="exactly at it"),
+        pytest.param(1.0, CheckStatus.PASSED, id="above"),
+    ],
+)
+def test_a_p_value_violates_below_its_threshold(p, status):
+    comparison = DistanceComparison("Robust", p, 10, 10, "the formula", higher_is_more=False)
+
+    assert judge_by_threshold(comparison, 0.1, 10, 10).status is status
+
+
+@pytest.mark.parametrize(
+    ("baseline_rows", "current_rows", "reason"),
+    [
+        pytest.param(0, 10, "no data: no rows in the baseline", id="baseline"),
+        pytest.param(10, 0, "no data: no rows in the current data", id="current data"),
+        pytest.param(0, 0, "no data: no rows in the baseline and the current data", id="both"),
+    ],
+)
+def test_no_row_at_all_is_not_judged(baseline_rows, current_rows, reason):
+    baseline = NumericDistribution([[1.0] * baseline_rows])
+    current = NumericDistribution([[1.0] * current_rows])
+    comparison = compare_numeric(baseline, current)
+
+    finding = judge_by_threshold(comparison, 0.1, baseline_rows, current_rows)
+
+    assert comparison.distance is None
+    assert (finding.status.value, finding.reason) == ("not judged", reason)
+
+
+def test_the_same_constant_passes_and_another_one_violates():
+    sevens = NumericDistribution([[7.0] * 200])
+    eights = NumericDistribution([[8.0] * 200])
+
+    assert judge_by_threshold(compare_numeric(sevens, sevens), 0.1, 200, 200).status is CheckStatus.PASSED
+    assert judge_by_threshold(compare_numeric(sevens, eights), 0.1, 200, 200).status is CheckStatus.VIOLATED
 
 
 def test_the_same_numbers_pass():

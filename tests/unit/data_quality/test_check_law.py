@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile, from_statistics

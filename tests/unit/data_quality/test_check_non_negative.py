@@ -3,7 +3,8 @@
 import pytest
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 
 from .comparisons import collect_outcomes, compare_profiles, make_profile, number_feature, texts

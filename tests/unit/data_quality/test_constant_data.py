@@ -17,7 +17,7 @@ from spark_model_monitor import DataQualityMonitor
 from spark_model_monitor.data.engine.local_engine import LocalEngine
 from spark_model_monitor.data.profiling.scan import RowSource, scan
 from spark_model_monitor.data.profiling.scan_plan import ScanPlan
-from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.documents.monitoring_settings import Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.checks import DATA_SET_CHECKS, FEATURE_CHECKS

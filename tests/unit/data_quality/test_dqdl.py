@@ -12,7 +12,7 @@ from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.uniqueness import ValueQuestion, count_values
 from spark_model_monitor.data.reading.data import read_data
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.dqdl import parse_rule_set
+from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.errors import BadConfiguration
 
 

@@ -13,7 +13,7 @@ from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.constraints import MonitoringSettings, Rows
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.budget import calibrate

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.statistics.states import Repeats, RowRepeats, TextShapes, Words
@@ -171,9 +172,7 @@ def draw_ids_beside_names(random, rows, names):
     return np.where(random.random(rows) < 0.6, ids, random.choice(names, rows))
 
 
-@pytest.mark.parametrize("kind", [int, str])
-@pytest.mark.parametrize("num_names", [1, 600])
-@pytest.mark.parametrize("sizes", [(20_000, 2_000), (60_000, 5_000), (200_000, 2_000)])
+@every_combination(sizes=[(20_000, 2_000), (60_000, 5_000), (200_000, 2_000)], num_names=[1, 600], kind=[int, str])
 def test_values_of_many_rows_repeat_in_fewer_rows_too(sizes, num_names, kind):
     random = np.random.default_rng([9, *sizes, num_names])
     names = random.integers(10**6, size=num_names)

@@ -10,7 +10,7 @@ import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckResults
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality import hints
 from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline

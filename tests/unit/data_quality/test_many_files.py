@@ -2,6 +2,7 @@
 
 import pytest
 from tests.many_files import DAYS, FILE_KINDS, break_rows, draw_days, write_files
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, read_data, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
@@ -42,8 +43,7 @@ def require_found(statuses):
     assert violated(broken) >= FAULTS
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@every_combination(kind=["csv", "parquet"], seed=range(2))
 def test_many_files_are_judged_as_one(tmp_path, kind, seed):
     require_judged_as_in_one_file(draw_days(seed), [8, 28, 60], kind, tmp_path)
 

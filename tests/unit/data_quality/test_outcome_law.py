@@ -8,7 +8,7 @@ import pytest
 from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.documents.constraints import ChangeThatMatters
+from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters
 from spark_model_monitor.documents.outcome import Outcome, judge_features, judge_run
 
 KINDS = ("normal", "skewed", "count", "flag", "category")

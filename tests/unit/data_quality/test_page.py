@@ -11,8 +11,8 @@ import pytest
 from tests.unit.outputs.report.test_report_rendering import HOSTILE, Elements
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
-from spark_model_monitor.documents.constraints import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.headline import write_headline
+from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters, MonitoringSettings
 from spark_model_monitor.documents.page import MAX_CARDS, Cards, Highlight, Overlay, PageTable
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import from_profile
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
@@ -95,11 +95,11 @@ def test_what_changed_stands_first_with_the_old_and_the_new_value(churn):
     charge, second, third = cards(churn).values()
 
     assert [section.heading for section in churn.sections] == ["Changed", "No change seen", "How to read this"]
-    assert (charge.name, charge.said) == ("charge", "is about 100 times what it was (mean 43 → 4,300)")
+    assert (charge.name, charge.change) == ("charge", "is about 100 times what it was (mean 43 → 4,300)")
     assert charge.hints[0] == "all of them are about 100 times a usual one: another unit?"
     assert charge.evidence.startswith("distance ")
     assert {second.name, third.name} == {"country", "note"}
-    assert cards(churn)["note"].said == "is missing in 50 % of the records, where none was"
+    assert cards(churn)["note"].change == "is missing in 50 % of the records, where none was"
     assert "'FR', which is gone, was as frequent as 'ES' is: another name?" in cards(churn)["country"].hints
 
 
@@ -132,8 +132,8 @@ def test_what_may_have_changed_says_why_nobody_can_tell_and_what_to_do():
     assert [section.heading for section in unsure_page.sections] == ["May have changed", "How to read this"]
     assert [card.name for card in unsure_cards.values()] == names[:MAX_CARDS]
     card = unsure_cards["steady_0"]
-    assert card.said.startswith("with 20 values a shift below ")
-    smallest = float(re.search(r"below ([\d.]+) standard", card.said)[1])
+    assert card.change.startswith("with 20 values a shift below ")
+    smallest = float(re.search(r"below ([\d.]+) standard", card.change)[1])
     in_units, advice = card.hints
     assert in_units.startswith("Would have been found: a change of its mean by ")
     # The numbers from 0 to 1 have a deviation of 0.29
@@ -220,7 +220,7 @@ def test_a_constant_a_feature_without_values_and_one_that_is_gone_have_a_row():
 
     assert by_name["c"]["baseline and this run"].current == (0, 1, 0)
     assert by_name["n"]["baseline and this run"] == "–"
-    assert cards(window_page)["g"].said == "is not in the data any more"
+    assert cards(window_page)["g"].change == "is not in the data any more"
 
 
 INF = float("inf")

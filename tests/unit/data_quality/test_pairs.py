@@ -9,12 +9,8 @@ import pytest
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.data.profiling.pair_scan import assign_cells, count_relation
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.monitors.data_quality.column_relations import (
-    CUTS,
-    _choose_cells,
-    _fit_to_margins,
-    _measure_change,
-)
+from spark_model_monitor.monitors.data_quality.column_relations import QUARTILES, _choose_cells
+from spark_model_monitor.monitors.data_quality.relation_verdicts import compute_chi_square, fit_to_margins
 from spark_model_monitor.statistics.states.pairs import Pairs
 
 CITIES = {"Graz": "8010", "Linz": "4020", "Wien": "1010", "Salzburg": "5020"}
@@ -272,11 +268,11 @@ def test_other_shares_of_rows_alone_are_no_other_association():
     table = np.array([[30.0, 20.0], [10.0, 40.0]])
     window = np.array([[300.0, 200.0], [100.0, 400.0]]) * [[1.0], [3.0]]
 
-    [[a, b], [c, d]] = _fit_to_margins(table, window.sum(axis=1), window.sum(axis=0))
-    now, before, _ = _measure_change(table, window)
+    [[a, b], [c, d]] = fit_to_margins(table, window.sum(axis=1), window.sum(axis=0))
+    square, _ = compute_chi_square(1_000 * table, window)
 
     assert a * d / (b * c) == pytest.approx((30.5 * 40.5) / (20.5 * 10.5), rel=1e-3)  # half a row more in each cell
-    assert float(now) == pytest.approx(float(before), abs=0.02)
+    assert float(square) == pytest.approx(0, abs=0.01)
 
 
 def test_rows_with_values_that_the_baseline_lacks_say_nothing_of_an_association():
@@ -284,9 +280,10 @@ def test_rows_with_values_that_the_baseline_lacks_say_nothing_of_an_association(
     window = np.array([[280.0, 70.0, 0.0], [70.0, 280.0, 0.0], [150.0, 150.0, 0.0]])
 
     for rows in (window, window.T):
-        now, before, _ = _measure_change(table, rows)
+        square, free = compute_chi_square(table, rows)
 
-        assert float(now) == pytest.approx(float(before), abs=0.01)
+        assert float(square) == pytest.approx(0, abs=0.01)
+        assert free == 1
 
 
 @pytest.mark.parametrize("rows", [1, 9, 300])
@@ -331,7 +328,9 @@ def test_pairs_of_what_the_model_puts_out_are_not_requested():
         assert any("label" in feature for feature, check in violated if check == "association_check") is alarm
 
 
-@pytest.mark.parametrize(("different_numbers", "cell_count"), [(len(CUTS) + 1, len(CUTS) + 1), (len(CUTS) + 2, 3)])
+@pytest.mark.parametrize(
+    ("different_numbers", "cell_count"), [(len(QUARTILES) + 1, len(QUARTILES) + 1), (len(QUARTILES) + 2, 3)]
+)
 def test_each_of_a_few_numbers_has_a_cell_of_its_own(different_numbers, cell_count):
     """However rare they are; of more numbers, those that most rows have share theirs."""
     rare_numbers = [float(number) for number in range(1, different_numbers)]

@@ -14,7 +14,7 @@ from tests.rotation import every_combination
 
 from spark_model_monitor import read_baseline, run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
 
@@ -10,6 +11,8 @@ MONITOR = DataQualityMonitor(find_causes=False)
 ROWS = 1_000
 WINDOWS = 16
 """Of the baseline."""
+OWN_SHARES = [0.0, 0.67]
+"""Of a row's variance, what is not its user's: rows of a user are alike, or partly alike."""
 
 
 def draw_sessions(random, own_share):
@@ -49,11 +52,6 @@ def find_violated_features(table, baseline):
     return {check.feature for check in findings.results if check.is_violation}
 
 
-@pytest.fixture(scope="module", params=[0.0, 0.67], ids=["alike", "partly alike"])
-def own_share(request):
-    return request.param
-
-
 def make_baseline(random, own_share):
     windows = [draw_sessions(random, own_share) for _ in range(WINDOWS)]
     return run_baseline(pd.concat(windows, ignore_index=True), MONITOR, engine="local")
@@ -73,19 +71,21 @@ def count_finds(own_share, fault, seeds):
 
 
 @pytest.mark.nightly
+@pytest.mark.parametrize("own_share", OWN_SHARES)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_three_percent_of_rows_is_found_among_sessions(own_share, fault):
     assert count_finds(own_share, fault, 8) >= 0.8 * 32
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@every_combination(own_share=OWN_SHARES, fault=FAULTS)
 def test_a_fault_in_single_rows_is_found_among_sessions(own_share, fault):
     assert count_finds(own_share, fault, 1) >= 3
 
 
-@pytest.mark.parametrize(("first", "rows"), [(0, 6), (0, 9), (200, 30), (506, 6)])
-def test_one_user_whose_values_are_missing_is_no_fault(own_share, first, rows):
+@every_combination(own_share=OWN_SHARES, neighbours=[(0, 6), (0, 9), (200, 30), (506, 6)])
+def test_one_user_whose_values_are_missing_is_no_fault(own_share, neighbours):
     """At the begin and the end of a run of neighbours, where the user may have more rows; the baseline lacks nothing."""
+    first, rows = neighbours
     random = np.random.default_rng([first, rows, 43])
     baseline = make_baseline(random, own_share)
     for _ in range(10):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.documents import create_statistics, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spark_model_monitor.documents.constraints import MonitoringSettings
-from spark_model_monitor.monitors.data_quality.baseline.documents import SUGGESTIONS, suggest_constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
+from spark_model_monitor.monitors.data_quality.baseline.documents import suggest_constraints
 from spark_model_monitor.statistics.states import ColumnType, DataTypeCounts, FeatureProfile
 
 from .conftest import numbers_feature, texts_feature
@@ -109,8 +109,3 @@ def test_thresholds_are_the_callers(make_profile):
     )
 
     assert constraints.monitoring.datatype_check_threshold == 0.9
-
-
-def test_every_rule_says_what_it_asks():
-    assert set(SUGGESTIONS) == {"inferred_type", "completeness", "is_non_negative", "domains"}
-    assert all(rule.summary.endswith(".") for rule in SUGGESTIONS.values())

@@ -238,8 +238,7 @@ def draw_fillers(random, count):
     return [f"at {word}" for word in draw_texts(random, count, string.ascii_lowercase, 6)]
 
 
-@pytest.mark.parametrize("is_in_parts", [False, True])
-@every_combination(size=FILLED_SIZES, count=FILLERS, draw=[draw_wide_codes, draw_uuids])
+@every_combination(size=FILLED_SIZES, count=FILLERS, draw=[draw_wide_codes, draw_uuids], is_in_parts=[False, True])
 def test_codes_beside_fillers_of_many_rows_are_silent(draw, size, count, is_in_parts):
     """In parts, the fillers come before all codes."""
     before, rows = size

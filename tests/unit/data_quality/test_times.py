@@ -6,7 +6,7 @@ import pytest
 from tests.unit.records.captured_lines import format_capture
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.statistics.states.ages import Ages
+from spark_model_monitor.statistics.states.time_counts import Ages
 
 ROWS = 1_000
 HOUR = 3_600.0

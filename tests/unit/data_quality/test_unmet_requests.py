@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, run_baseline, run_monitoring
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Highlight
 from spark_model_monitor.monitors.data_quality.checks.drift.comparators import with_thresholds

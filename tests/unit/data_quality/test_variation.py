@@ -9,7 +9,7 @@ from tests.unit.data_quality.comparisons import make_profile, number_feature, te
 
 from spark_model_monitor import run_baseline, run_monitoring
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.constraints import Comparator, DistributionConstraints, MonitoringConfig
+from spark_model_monitor.documents.monitoring_settings import Comparator, DistributionConstraints, MonitoringConfig
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, estimate_block_variation
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor

@@ -8,7 +8,8 @@ import pytest
 from tests.rotation import every_combination
 
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Rows
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Rows
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, suggest_constraints
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import find_suggested_limits
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise

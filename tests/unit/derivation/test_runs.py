@@ -11,7 +11,7 @@ from tests.programs import printed_by
 
 from spark_model_monitor import cli
 from spark_model_monitor.documents.check_results import CheckResult, CheckResults, CheckStatus
-from spark_model_monitor.documents.constraints import MonitoringSettings
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.reports import derivation

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spark_model_monitor.documents.dqdl import CompositeRule, OperandKind, parse_rule_set
+from spark_model_monitor.documents.dqdl import CompositeRule, OperandKind
+from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.errors import BadDocument
 from spark_model_monitor.running.runs.rule_suggestions import write_dqdl

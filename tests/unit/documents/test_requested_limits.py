@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.documents.document import is_suggested
 
 
 @pytest.mark.parametrize(

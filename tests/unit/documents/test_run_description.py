@@ -6,13 +6,8 @@ from datetime import datetime, timezone
 import pytest
 from tests.run_descriptions import describe_run
 
-from spark_model_monitor.documents.constraints import MonitoringConfig
-from spark_model_monitor.documents.run_description import (
-    BaselineReference,
-    RunContext,
-    RunDescription,
-    name_of_place,
-)
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
+from spark_model_monitor.documents.run_description import BaselineReference, RunContext, RunDescription, name_of_place
 from spark_model_monitor.errors import BadDocument
 
 HOUR = RunContext(datetime(2026, 3, 4, 20, tzinfo=timezone.utc), datetime(2026, 3, 4, 21, tzinfo=timezone.utc), "churn")

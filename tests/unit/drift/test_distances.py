@@ -25,7 +25,7 @@ def numbers(*values: float, **options: float) -> NumericDistribution:
 
 
 def cdf(values: Iterable[float], **options: float) -> StepCdf:
-    return numbers(*values, **options).step_cdf()
+    return numbers(*values, **options).cdf
 
 
 def obeys_the_laws(entry, first, second) -> None:
@@ -201,7 +201,7 @@ def test_weighted_sketches_have_the_wasserstein_distance_of_scipys_weights():
     first = NumericDistribution([[1.0, 5.0], [2.0], [2.0, 7.0]])
     second = NumericDistribution([[3.0], [4.0, 1.0]])
 
-    assert wasserstein(first.step_cdf(), second.step_cdf()) == pytest.approx(
+    assert wasserstein(first.cdf, second.cdf) == pytest.approx(
         stats.wasserstein_distance([1, 5, 2, 2, 7], [3, 4, 1], [1, 1, 2, 4, 4], [1, 2, 2])
     )
 

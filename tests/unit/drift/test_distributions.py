@@ -31,7 +31,7 @@ def list_cells(pair: tuple[np.ndarray, np.ndarray]) -> list[list[float]]:
 
 
 def test_a_step_cdf_adds_up_the_weights_of_equal_items_of_all_levels():
-    cdf = NumericDistribution([[2.0, 1.0, 2.0], [3.0, 2.0]]).step_cdf()
+    cdf = NumericDistribution([[2.0, 1.0, 2.0], [3.0, 2.0]]).cdf
 
     assert cdf.values.tolist() == [1, 2, 3]
     assert cdf.cumulative.tolist() == [1, 5, 7]  # 2 weighs 1 + 1 + 2, 3 weighs 2
@@ -99,8 +99,8 @@ def test_numbers_that_lost_digits_are_known_by_a_few(digits, rows):
     now = NumericDistribution([write_digits(rng.normal(size=rows), digits)])
 
     aligned_before, aligned_now = align_precision(before, now)
-    assert aligned_before.step_cdf().precisions >= {digits}
-    assert aligned_now.step_cdf().values.tolist() == now.step_cdf().values.tolist()
+    assert aligned_before.cdf.precisions >= {digits}
+    assert aligned_now.cdf.values.tolist() == now.cdf.values.tolist()
 
 
 def test_a_short_list_that_lost_digits_is_the_same_list():
@@ -110,7 +110,7 @@ def test_a_short_list_that_lost_digits_is_the_same_list():
     # As a program writes them that has %g
     pair = NumericDistribution([thirds[0]]), NumericDistribution([write_digits(thirds[1], 6)])
 
-    aligned = [distribution.step_cdf().values.tolist() for distribution in align_precision(*pair)]
+    aligned = [distribution.cdf.values.tolist() for distribution in align_precision(*pair)]
     assert aligned[0] == aligned[1]
 
 
@@ -121,13 +121,13 @@ def test_a_precision_is_one_of_all_numbers(position):
     all_but_one = values.copy()
     all_but_one[position] += 1 / 3000
 
-    precisions = [NumericDistribution([numbers]).step_cdf().precisions for numbers in (values, all_but_one)]
+    precisions = [NumericDistribution([numbers]).cdf.precisions for numbers in (values, all_but_one)]
 
     assert precisions == [{*DIGITS_OF_PRECISIONS}, set()]
 
 
 def test_ranks_and_shares_count_up_to_a_point():
-    cdf = NumericDistribution([[1.0, 2.0, 2.0, 5.0]]).step_cdf()
+    cdf = NumericDistribution([[1.0, 2.0, 2.0, 5.0]]).cdf
 
     assert cdf.ranks_at(np.array([0.0, 2.0, 3.0, 9.0])).tolist() == [0, 3, 3, 4]
     assert cdf.shares_at(np.array([0.0, 2.0, 3.0, 9.0])).tolist() == [0, 0.75, 0.75, 1]
@@ -135,7 +135,7 @@ def test_ranks_and_shares_count_up_to_a_point():
 
 @pytest.mark.parametrize("levels", [[], [[]], [[], []]], ids=["no level", "an empty level", "two empty levels"])
 def test_a_sketch_without_items_is_a_step_cdf_of_no_values(levels):
-    assert NumericDistribution(levels).step_cdf().total == 0
+    assert NumericDistribution(levels).cdf.total == 0
 
 
 def test_two_samples_are_pooled_over_the_values_of_both():
@@ -160,7 +160,7 @@ def test_two_samples_are_pooled_once_and_each_pair_on_its_own():
 
 
 def test_infinities_stand_at_the_ends_of_a_step_cdf_and_finite_takes_them_away():
-    cdf = NumericDistribution([[1.0, 2.0]], negative_infinite=3, positive_infinite=4).step_cdf()
+    cdf = NumericDistribution([[1.0, 2.0]], negative_infinite=3, positive_infinite=4).cdf
 
     assert cdf.values.tolist() == [-math.inf, 1, 2, math.inf]
     assert cdf.cumulative.tolist() == [3, 4, 5, 9]
@@ -171,10 +171,8 @@ def test_infinities_stand_at_the_ends_of_a_step_cdf_and_finite_takes_them_away()
 def test_the_deviation_is_the_known_one_or_else_that_of_the_items_with_their_weights():
     levels = [[1.0, 4.0], [6.0]]
 
-    assert NumericDistribution(levels, deviation=7.5).step_cdf().deviation == 7.5
-    assert NumericDistribution(levels, positive_infinite=1).step_cdf().deviation == pytest.approx(
-        np.std([1.0, 4.0, 6.0, 6.0])
-    )
+    assert NumericDistribution(levels, deviation=7.5).cdf.deviation == 7.5
+    assert NumericDistribution(levels, positive_infinite=1).cdf.deviation == pytest.approx(np.std([1.0, 4.0, 6.0, 6.0]))
 
 
 def test_a_distribution_of_states_knows_range_deviation_and_infinities_exactly_and_leaves_nan_out():
@@ -188,7 +186,7 @@ def test_a_distribution_of_states_knows_range_deviation_and_infinities_exactly_a
     assert (distribution.negative_infinite, distribution.positive_infinite) == (2, 1)
     assert (distribution.minimum, distribution.maximum) == (0, 49)
     assert distribution.deviation == pytest.approx(np.std(range(50)))
-    assert distribution.step_cdf().total == 53
+    assert distribution.cdf.total == 53
 
 
 def test_a_distribution_of_states_without_finite_values_knows_no_range():
@@ -199,7 +197,7 @@ def test_a_distribution_of_states_without_finite_values_knows_no_range():
     distribution = NumericDistribution.of(sketch.state(), moments.state())
 
     assert (distribution.minimum, distribution.maximum, distribution.deviation) == (None, None, None)
-    assert distribution.step_cdf().total == 1
+    assert distribution.cdf.total == 1
 
 
 def test_a_histogram_has_the_buckets_of_statistics_json_and_a_point_for_each_infinity():
@@ -234,19 +232,19 @@ def test_category_cells_are_the_categories_of_both_sides():
     ],
 )
 def test_decile_edges_are_the_values_at_which_each_tenth_is_first_reached(values, edges):
-    assert compute_decile_edges(NumericDistribution([list(map(float, values))]).step_cdf()).tolist() == edges
+    assert compute_decile_edges(NumericDistribution([list(map(float, values))]).cdf).tolist() == edges
 
 
 def test_decile_cells_end_at_the_deciles_of_the_baseline_and_the_last_is_open():
-    baseline = NumericDistribution([[1.0, 2.0]]).step_cdf()
-    current = NumericDistribution([[0.0, 1.0, 1.5, 2.5, 3.0]]).step_cdf()
+    baseline = NumericDistribution([[1.0, 2.0]]).cdf
+    current = NumericDistribution([[0.0, 1.0, 1.5, 2.5, 3.0]]).cdf
 
     assert list_cells(count_decile_cells(baseline, current)) == [[1, 1, 0], [2, 1, 2]]
 
 
 def test_infinities_have_decile_cells_of_their_own():
-    baseline = NumericDistribution([[1.0, 2.0]], negative_infinite=3).step_cdf()
-    current = NumericDistribution([[9.0]], positive_infinite=5).step_cdf()
+    baseline = NumericDistribution([[1.0, 2.0]], negative_infinite=3).cdf
+    current = NumericDistribution([[9.0]], positive_infinite=5).cdf
 
     # -inf | up to 1 | up to 2 | above 2 | inf
     assert list_cells(count_decile_cells(baseline, current)) == [[3, 1, 1, 0, 0], [0, 0, 0, 1, 5]]
@@ -256,10 +254,10 @@ def test_histogram_cells_spread_a_bucket_evenly_over_the_edges_of_both_sides():
     baseline = Histogram.of([HistogramBin(0.0, 2.0, 4), HistogramBin(2.0, 4.0, 2)])
     current = Histogram.of([HistogramBin(1.0, 3.0, 6)])
 
-    # 0 to 1, 1 to 2, 2 to 3, 3 to 4, then two cells for infinities and NaN of each side
+    # 0 to 1, 1 to 2, 2 to 3, 3 to 4
     assert list_cells(count_histogram_cells(baseline, current)) == [
-        [2, 2, 1, 1, 0, 0, 0, 0],
-        [0, 3, 3, 0, 0, 0, 0, 0],
+        [2, 2, 1, 1],
+        [0, 3, 3, 0],
     ]
 
 
@@ -269,8 +267,8 @@ def test_buckets_of_no_width_are_matched_by_value_and_with_nothing_else():
 
     # 6 to 8, the point 7, the point 9
     assert list_cells(count_histogram_cells(baseline, current)) == [
-        [0, 20, 0, 0, 0, 0, 0],
-        [5, 1, 2, 0, 0, 0, 0],
+        [0, 20, 0],
+        [5, 1, 2],
     ]
 
 
@@ -282,17 +280,8 @@ def test_infinities_that_were_counted_are_matched_by_value():
 
     # 0 to 1, the points -inf and inf
     assert list_cells(count_histogram_cells(baseline, current)) == [
-        [2, 3, 4, 0, 0, 0, 0],
-        [6, 5, 0, 0, 0, 0, 0],
-    ]
-
-
-def test_infinite_buckets_and_nan_are_cells_that_the_other_side_does_not_have():
-    infinite = [HistogramBin(-math.inf, 0.0, 1), HistogramBin(0.0, 1.0, 2), HistogramBin(1.0, math.inf, 4)]
-
-    assert list_cells(count_histogram_cells(Histogram.of(infinite, nan=8), Histogram.of(infinite, nan=9))) == [
-        [2, 5, 8, 0, 0],
-        [2, 0, 0, 5, 9],
+        [2, 3, 4],
+        [6, 5, 0],
     ]
 
 
@@ -300,7 +289,7 @@ def test_the_widest_range_of_doubles_is_spread_too():
     widest = Histogram.of([HistogramBin(-LARGEST, LARGEST, 8)])
     half = Histogram.of([HistogramBin(0.0, LARGEST, 3)])
 
-    assert list_cells(count_histogram_cells(widest, half)) == [[4, 4, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0]]
+    assert list_cells(count_histogram_cells(widest, half)) == [[4, 4], [0, 3]]
 
 
 def test_values_outside_two_ends_are_counted_and_the_ends_are_not():

@@ -298,7 +298,7 @@ def test_a_column_that_is_left_out_need_not_be_readable(tmp_path, values, called
         "--dataset-format",
         "parquet",
         "--output-path",
-        str(tmp_path / "out"),
+        str(tmp_path / "_out"),
     ]
     flags = read_sources([*arguments, "--exclude-features-attribute", called], {})
     config = build_config("baseline", flags, in_container=False)

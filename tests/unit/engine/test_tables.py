@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.spark.engine.spark_tables import SLICE_BYTES, _pack, split_table
+from spark_model_monitor.spark.engine.arrow_slices import SLICE_BYTES, _pack, split_table
 from spark_model_monitor.spark.engine.worker import unpack
 
 

@@ -41,9 +41,9 @@ def make_baseline(baseline):
     return MONITOR.stored_baseline(MONITOR.documents(baseline, analyse_attributions(baseline))[0], None, baseline)
 
 
-def likeness(state, baseline):
+def design_effect(state, baseline):
     [comparison] = compare_outputs(state, analyse_attributions(state), make_baseline(baseline), Tolerances())
-    return comparison.likeness
+    return comparison.design_effect
 
 
 def checked(state, baseline, monitor=MONITOR):
@@ -57,10 +57,10 @@ def test_the_standard_error_is_that_of_so_many_users():
 
 def test_rows_of_users_count_as_users_and_rows_by_themselves_as_rows():
     baseline = make_state(1, 2000, 20)
-    assert likeness(make_state(2, 640, 20), baseline) == pytest.approx(20, rel=0.5)
-    assert likeness(make_state(2, 10, 20), baseline) == pytest.approx(20, rel=0.5)  # too few: groups are rows
-    assert 1 <= likeness(make_state(2, 6400, 1), baseline) < 1.6
-    assert likeness(make_state(2, 640, 20, group_column=""), make_state(1, 2000, 20, group_column="")) == 1
+    assert design_effect(make_state(2, 640, 20), baseline) == pytest.approx(20, rel=0.5)
+    assert design_effect(make_state(2, 10, 20), baseline) == pytest.approx(20, rel=0.5)  # too few: groups are rows
+    assert 1 <= design_effect(make_state(2, 6400, 1), baseline) < 1.6
+    assert design_effect(make_state(2, 640, 20, group_column=""), make_state(1, 2000, 20, group_column="")) == 1
 
 
 def test_healthy_windows_are_silent_where_they_alarmed():
@@ -147,7 +147,7 @@ def test_neighbours_tell_where_no_column_names_groups(make_unnamed_groups):
 
     for window_evaluation in (*healthy, evaluation):
         assert not any(result.status is CheckStatus.VIOLATED for result in window_evaluation.results)
-    assert all(10 <= rows <= 40 for rows in healthy[0].baseline.likeness.ravel())
+    assert all(10 <= rows <= 40 for rows in healthy[0].baseline.design_effects.ravel())
     assert "by themselves; at least 100" in evaluation.results[0].reason
     assert CheckStatus.VIOLATED in {result.status for result in stretched.results if result.feature == "a"}
 
@@ -161,6 +161,6 @@ def test_rows_by_themselves_and_those_of_named_groups_ask_no_neighbours(make_unn
     rows = make_user_rows(np.random.default_rng(4), 20).assign(user=np.repeat(np.arange(20), 20))
     by_name = run_monitoring(rows, named, run_baseline(rows, named, engine="local"), engine="local")
 
-    assert run_monitoring(alone, monitor, baseline, engine="local").baseline.likeness is None
-    assert by_name.baseline.likeness is None
+    assert run_monitoring(alone, monitor, baseline, engine="local").baseline.design_effects is None
+    assert by_name.baseline.design_effects is None
     assert not by_name.current.runs

@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.decoding import JSON
+from spark_model_monitor.data.records import JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import (
     Outputs,

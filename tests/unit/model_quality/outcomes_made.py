@@ -9,7 +9,9 @@ import pyarrow as pa
 
 from spark_model_monitor.monitors.model_quality.evidence import build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import Measurement, measure
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.user_choices import ProblemType
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)

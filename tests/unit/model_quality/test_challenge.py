@@ -22,7 +22,7 @@ from spark_model_monitor.monitors.model_quality.model_comparison import (
     measure_disagreement,
 )
 from spark_model_monitor.statistics.states.blocks import assign_blocks
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.sequential import boundary
 

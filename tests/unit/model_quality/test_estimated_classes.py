@@ -19,7 +19,7 @@ from spark_model_monitor import (
     run_monitoring,
 )
 from spark_model_monitor.documents.check_results import CheckStatus
-from spark_model_monitor.documents.headline import CONCEPT_DRIFT
+from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.model_quality.estimated.estimation import estimate_classes
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval

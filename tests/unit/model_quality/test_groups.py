@@ -110,7 +110,7 @@ def test_ten_equal_rows_count_as_one_of_every_metric_and_rows_by_themselves_as_r
     ).metrics
     metric_names = ("recall", "precision", "accuracy", "auc", "f1", "weighted_precision", "weighted_f2", "macro_f1")
 
-    assert all(low <= metrics.metrics[name].likeness <= high for name in metric_names if name in metrics.metrics)
+    assert all(low <= metrics.metrics[name].design_effect <= high for name in metric_names if name in metrics.metrics)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_groups_may_have_any_names(rename):
     renamed_rows = rows.assign(user=codes.map(rename))
     metrics = run_baseline(renamed_rows, monitor, engine="local").metrics.metrics
 
-    assert 6 <= metrics["accuracy"].likeness <= 15  # ten equal rows of each
+    assert 6 <= metrics["accuracy"].design_effect <= 15  # ten equal rows of each
 
 
 def test_few_groups_say_nothing():
@@ -157,7 +157,7 @@ def test_a_segment_has_the_groups_of_all_rows():
     assert (finding.n, finding.m) == (before.estimate.n, accuracy.estimate.n)
     assert accuracy.counted == f"1,800 rows, which count as {finding.m:,},"
     segment = windows[0].current.metrics.segments["plan"]["plan=1"]
-    assert segment.metrics["recall"].likeness == windows[0].current.metrics.metrics["recall"].likeness > 10
+    assert segment.metrics["recall"].design_effect == windows[0].current.metrics.metrics["recall"].design_effect > 10
     assert not any(findings.violations.violations for findings in windows)
 
 

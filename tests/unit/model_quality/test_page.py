@@ -43,7 +43,7 @@ def test_what_broke_its_threshold_stands_first_with_both_numbers():
     card = next(card for card in quality_page.sections[0].blocks[0].cards if card.name == "recall")
 
     assert quality_page.sections[0].heading == "Worse than asked for"
-    assert card.said == "is 0.6, the baseline asks for at least 0.8"
+    assert card.change == "is 0.6, the baseline asks for at least 0.8"
     assert card.evidence.startswith("100 rows")
     assert (card.picture.points[0].value, card.picture.points[0].reference) == (0.6, 0.8)
     assert (recall["verdict"], recall["value"], recall["threshold"]) == ("✗ violated", "0.6", "at least 0.8")

@@ -7,8 +7,7 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.profiling import age_scan
-from spark_model_monitor.statistics.states.ages import Ages
-from spark_model_monitor.statistics.states.time_counts import TimeCounts
+from spark_model_monitor.statistics.states.time_counts import Ages, TimeCounts
 
 HOUR = 3600
 QUARTER = 900

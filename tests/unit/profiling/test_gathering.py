@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor.data.profiling.gathering import SAMPLED_TEXTS, TextGatherer
 from spark_model_monitor.data.profiling.scan_plan import (
     HASH,
-    TURNED_AT_A_TIME,
+    TRANSPOSED_COLUMNS,
     VALUE,
     Block,
     ColumnPlan,
@@ -115,7 +115,7 @@ def test_two_times_that_have_one_text_are_counted_together():
 @pytest.mark.parametrize("start", [0, 1])
 @pytest.mark.parametrize("cell", [pytest.param(float, id="doubles"), pytest.param(str, id="texts")])
 def test_cells_of_a_list_are_those_of_its_columns(cell: type, start: int):
-    columns = 2 * TURNED_AT_A_TIME + 3
+    columns = 2 * TRANSPOSED_COLUMNS + 3
     missing = {(1, 0), (1, 1), (3, 1), (3, columns - 1), *((row, 2) for row in range(5))}
     rows = [
         [None if (row, slot) in missing else cell(columns * row - slot) for slot in range(columns)] for row in range(5)

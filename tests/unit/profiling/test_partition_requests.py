@@ -110,7 +110,7 @@ def test_lines_of_small_files_are_decoded_at_once_and_those_of_large_ones_are_no
 
     one_by_one = [lines_only().slice(number, 1) for number in range(len(LINES))]
     joint_requests = compute_requests(one_by_one, counted)
-    monkeypatch.setattr(partition, "BYTES_TOGETHER", 1)
+    monkeypatch.setattr(partition, "MIN_DECODED_BYTES", 1)
 
     assert compute_requests(one_by_one, counted) == joint_requests
     assert calls == [len(LINES), *[1] * len(LINES)]

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
-from spark_model_monitor.data.profiling.segment_scan import parse_cuts, sort_indices
+from spark_model_monitor.data.profiling.segment_cuts import parse_cuts
+from spark_model_monitor.data.profiling.segment_scan import sort_indices
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, Segmented, has_columns
@@ -175,7 +176,7 @@ def test_a_cut_that_makes_no_sense_is_reported(written, sentence):
 def test_a_column_whose_name_looks_like_a_cut_is_a_column():
     [cut] = parse_cuts(["a*b:3"], ["a*b:3", "a"])
 
-    assert [part.name for part in cut.parts] == ["a*b:3"]
+    assert [column.name for column in cut.columns] == ["a*b:3"]
     assert has_columns("a*b:3", ["a*b:3"])
     assert not has_columns("a*b:3", ["a"])
 

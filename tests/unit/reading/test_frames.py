@@ -257,7 +257,7 @@ def test_of_a_wide_table_states_are_the_same_with_a_file_and_without(monkeypatch
         monkeypatch.setattr(f"spark_model_monitor.data.{room}.FILE_BYTES_OF_A_GROUP", 2**13)
     monkeypatch.setattr("spark_model_monitor.data.reading.row_files.ROW_GROUP_BYTES", 2**14)
     for room in ("engine.partitions", "profiling.scan_plan"):
-        monkeypatch.setattr(f"spark_model_monitor.data.{room}.COLUMNS_TOGETHER", 4)
+        monkeypatch.setattr(f"spark_model_monitor.data.{room}.MAX_COLUMNS_PER_PASS", 4)
     monkeypatch.setattr("spark_model_monitor.data.profiling.partition.MIN_BLOCK_ROWS", least_rows)
     monkeypatch.setattr(
         "spark_model_monitor.data.profiling.partition.BLOCK_BYTES", 96 * least_rows

@@ -11,16 +11,10 @@ from tests.engine_in_process import InProcess
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor.data.reading.captures import list_captures, read_captures
+from spark_model_monitor.data.reading.csv_headers import find_header_line_number, read_names
+from spark_model_monitor.data.reading.file_heads import HEAD_BYTES, find_first_line, read_first_lines, read_head
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from spark_model_monitor.data.reading.headers import (
-    HEAD_BYTES,
-    detect_format,
-    find_first_line,
-    find_header_number,
-    read_first_lines,
-    read_head,
-    read_names,
-)
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.data.records.decoded_rows import Matching
@@ -267,7 +261,7 @@ def test_a_name_with_another_files_separator_is_one_where_commas_part_names(tmp_
     ("text", "number"), [("a,b\n1,2\n", 1), ("\n  \na,b\n1,2\n", 3), ("\nsep=;\na;b\n1;2\n", 3), ("\n", 1)]
 )
 def test_the_header_is_the_first_line_that_is_neither_blank_nor_excels(text, number):
-    assert find_header_number(text.encode()) == number
+    assert find_header_line_number(text.encode()) == number
 
 
 def test_names_are_reported_from_their_cells():

@@ -126,7 +126,7 @@ def test_a_file_below_the_limit_is_not_opened(tmp_path, storage):
 @pytest.mark.parametrize("before", [0, 1, 4 * 2**20 - 1, 4 * 2**20, 4 * 2**20 + 1, 6 * 2**20 + 17])
 @pytest.mark.parametrize("more", [0, 1])
 def test_places_that_are_looked_at_miss_no_long_line(tmp_path, before, more):
-    maximum = module.PROBED_AT_LEAST
+    maximum = module.MIN_PROBED_BYTES
     short = (b"s" * 99 + b"\n") * (before // 100) + b"s" * (before % 100 - 1) + b"\n" * (before % 100 > 0)
     (tmp_path / "a.csv").write_bytes(short + b"x" * (maximum + more) + b"\n" + b"t\n" * 3_000_000)
     long_lines = find_long_lines(InProcess(max_line_bytes=maximum), LocalStorage().list_files(str(tmp_path)))

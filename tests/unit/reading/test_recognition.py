@@ -12,7 +12,7 @@ import pytest
 from pyarrow import orc, parquet
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
-from spark_model_monitor.data.reading.headers import detect_format
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadInput, NoData
 

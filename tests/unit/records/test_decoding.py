@@ -13,8 +13,9 @@ import pytest
 from tests.unit.records.captured_lines import MAKERS, captured, encode_line, some_json_lines, some_lines
 
 from spark_model_monitor.data.records.captured_lines import CapturedLines
-from spark_model_monitor.data.records.csv_rows import split_row
-from spark_model_monitor.data.records.decoding import Reading, decode, describe_mismatch, split_csv_rows
+from spark_model_monitor.data.records.captured_payloads import describe_mismatch
+from spark_model_monitor.data.records.csv_rows import split_csv_rows, split_row
+from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.data.records.refusals import NOT_IN_LOG, NOT_QUARANTINED, UNFORESEEN, Refusal
 from spark_model_monitor.data.records.windows import Window

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.event_times import LAST_BYTES, extract_times, find_newest_time
+from spark_model_monitor.data.records.event_times import METADATA_BYTES, extract_times, find_newest_time
 from spark_model_monitor.data.records.windows import convert_microseconds
 
 from .captured_lines import captured, encode_line
@@ -36,7 +36,7 @@ def test_what_is_no_time_tells_nothing():
     assert find_newest_time(extract_times(pa.array([b"{}", encode_line(captured(time=None))]))) == 0
 
 
-@pytest.mark.parametrize("longer", [{}, {"customAttributes": ["x" * 2 * LAST_BYTES]}])
+@pytest.mark.parametrize("longer", [{}, {"customAttributes": ["x" * 2 * METADATA_BYTES]}])
 def test_metadata_are_found_wherever_they_stand_in_a_line(longer):
     late = captured(time="2022-04-18T00:59:00Z", **longer)
     early = captured(time="2022-04-18T00:01:00Z")

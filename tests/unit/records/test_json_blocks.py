@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spark_model_monitor.data.records.json_lines import DEEPEST, parse_flat_objects
+from spark_model_monitor.data.records.json_lines import MAX_DEPTH, parse_flat_objects
 
 NUMBERS = (
     "0",
@@ -127,7 +127,7 @@ def test_a_line_that_goes_deeper_than_a_stack_is_not_asked_for(opening, closing)
     assert parse_flat_objects(pa.array(['{"deep": [[1]]}', '{"deep": [[2]]}'], pa.binary())) is not None
 
 
-@pytest.mark.parametrize(("depth", "is_parsed"), [(DEEPEST - 1, True), (DEEPEST, False)])
+@pytest.mark.parametrize(("depth", "is_parsed"), [(MAX_DEPTH - 1, True), (MAX_DEPTH, False)])
 def test_a_line_that_opens_more_than_its_limit_is_left_to_another_reader(depth, is_parsed):
     line = '{"deep": ' + "[" * depth + "]" * depth + "}"
 

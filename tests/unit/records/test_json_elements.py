@@ -11,7 +11,7 @@ import pytest
 from spark_model_monitor.data.records import json_lines
 from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
 from spark_model_monitor.data.records.decoding import Reading, decode
-from spark_model_monitor.data.records.json_lines import DEEPEST, has_many_names, iterate_records
+from spark_model_monitor.data.records.json_lines import MAX_DEPTH, has_many_names, iterate_records
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.running.merging.captured import parse_captured_record, parse_transform_output
 from spark_model_monitor.running.merging.labels import parse_label_file, parse_label_line
@@ -86,7 +86,7 @@ def test_a_number_of_any_length_is_read():
 
 
 def test_names_are_distinguished_by_their_paths(monkeypatch):
-    monkeypatch.setattr(json_lines, "LONGEST_UNCOUNTED", 0)
+    monkeypatch.setattr(json_lines, "MAX_UNCOUNTED_BYTES", 0)
     rng = random.Random(2)
     for _ in range(60):
         record = {"a": draw_value(rng), "b": draw_value(rng)}
@@ -109,10 +109,10 @@ EXCESSES = {
     "names with escapes": ("{" + MANY.replace('"k', '"\\n\\"') + "}", Refusal.TOO_MANY_NAMES),
     **{
         f"{depth} levels": ('{"a":' * depth + "1" + "}" * depth, Refusal.TOO_DEEP)
-        for depth in (DEEPEST + 1, 990, 100_000)
+        for depth in (MAX_DEPTH + 1, 990, 100_000)
     },
     "arrays": ("[" * 990 + "]" * 990, Refusal.TOO_DEEP),
-    "a member that another replaces": ('{"a": ' + "[" * DEEPEST + "]" * DEEPEST + ', "a": 1}', Refusal.TOO_DEEP),
+    "a member that another replaces": ('{"a": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + ', "a": 1}', Refusal.TOO_DEEP),
 }
 
 
@@ -134,7 +134,7 @@ def test_an_excess_is_reported_alone_and_in_a_document(text, reason):
         pytest.param(f"{{{write_many_names(MAX_COLUMNS)}}}", id="as many names as are accepted"),
         pytest.param('{"a": [' + ",".join(['{"b": 1}'] * (MAX_COLUMNS + 1)) + "]}", id="an array of small objects"),
         pytest.param('{"a": "' + "{[:" * MAX_COLUMNS + '"}', id="signs in a text"),
-        pytest.param('{"a":' * DEEPEST + "1" + "}" * DEEPEST, id="as many levels as are accepted"),
+        pytest.param('{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH, id="as many levels as are accepted"),
     ],
 )
 def test_what_is_accepted_is_no_excess(text):

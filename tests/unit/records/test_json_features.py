@@ -10,13 +10,8 @@ import pyarrow as pa
 import pytest
 
 from spark_model_monitor.data.records import json_features
-from spark_model_monitor.data.records.json_features import (
-    INFERRED,
-    _read_document,
-    choose_features,
-    decode_records,
-    infer_members,
-)
+from spark_model_monitor.data.records.json_features import INFERRED, choose_features, decode_records, infer_members
+from spark_model_monitor.data.records.json_lines import _read_document
 from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput

@@ -25,7 +25,7 @@ from spark_model_monitor.data.records.outcome_records import (
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading, judge_outcomes
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.statistics.states.outcomes import THRESHOLD
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
 
 WINDOW = Window(datetime(2022, 4, 18, tzinfo=timezone.utc), datetime(2022, 4, 18, 1, tzinfo=timezone.utc))
 HALVES = ("endpointInput", "endpointOutput", "batchTransformOutput")

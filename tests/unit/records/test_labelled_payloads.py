@@ -15,7 +15,7 @@ from spark_model_monitor.data.records.outcome_records import LabelledRecords, de
 from spark_model_monitor.data.records.outcome_values import OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.statistics.states.outcomes import THRESHOLD
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
 
 PATH = "file:/data/2026/01/31/22/a.jsonl"
 FILES = FilesByKey.of([PATH])

@@ -102,7 +102,7 @@ def test_lines_of_more_programs_than_templates_are_left(monkeypatch):
 
 
 def test_few_lines_are_left(monkeypatch):
-    monkeypatch.setattr(line_templates, "MIN_BYTES", 2**13)
+    monkeypatch.setattr(line_templates, "MIN_CHUNK_BYTES", 2**13)
 
     expect_only([captured(1)] * 9, [*range(9)])
     expect_only([captured(1)] * 90, [])

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from spark_model_monitor.data.records.decoding import EncodedText, RecordRefused
+from spark_model_monitor.data.records.captured_payloads import EncodedText
 from spark_model_monitor.data.records.outcome_payloads import decode_outcomes, find_value, parse_index, parse_list
 from spark_model_monitor.data.records.outcome_values import OutcomeReading
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 
 
 def csv(data):

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.records.captured_lines import captured, encode_line
 
 from spark_model_monitor import CaptureFormat, DataQualityMonitor, run_baseline
-from spark_model_monitor.data.records.decoding import read_printed_list
+from spark_model_monitor.data.records.csv_rows import read_printed_list
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,12 @@ def captures_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(*words):
-    command = [sys.executable, "-m", "spark_model_monitor", "backfill", *words]
+def damage(captures_folder, hour):
+    (captures_folder / "captures" / "2026" / "03" / "03" / hour / "a.jsonl").write_text('{"captureData\n' * 40)
+
+
+def run(*words, command="backfill"):
+    command = [sys.executable, "-m", "spark_model_monitor", command, *words]
     environment = {**os.environ, "PYTHONPATH": str(LIB)}
     return run_program(command, env=environment)
 
@@ -145,6 +149,36 @@ def test_what_every_hour_would_fail_by_ends_it_at_once(captures_folder):
     assert ended.returncode == 2
     assert len(ended.stdout.splitlines()) == 1
     assert "no baseline is named" in ended.stdout
+
+
+@pytest.mark.long
+def test_a_damaged_hour_keeps_no_later_one_from_being_monitored(captures_folder):
+    third = captures_folder / "captures" / "2026" / "03" / "04" / "00"
+    third.mkdir(parents=True)
+    (third / "a.jsonl").write_text(
+        "".join(f"{record('23', number, 30)}\n".replace("03T23", "04T00") for number in range(400))
+    )
+    damage(captures_folder, "23")
+
+    ended = run("captures", "--baseline", "known")
+
+    before, damaged, later, page = ended.stdout.splitlines()
+    assert "40 of 440 records were refused" in before  # it also reads the hour after, since records come late
+    assert "40 of 440 records were refused" in damaged
+    assert later.startswith("2026-03-04T00:00:00Z/2026-03-04T01:00:00Z  Completed")
+    assert page.startswith("captures-history/history.html: 1 run in 1 window")
+    assert ended.returncode == 2
+
+
+@pytest.mark.long
+def test_a_window_of_damaged_captures_is_not_judged_by_those_of_other_hours(captures_folder):
+    damage(captures_folder, "23")
+    times = ("--start-time", "2026-03-03T23:00:00Z", "--end-time", "2026-03-04T00:00:00Z")
+
+    ended = run("captures", "--baseline", "known", *times, command="monitor")
+
+    assert "40 of 40 records were refused" in ended.stderr
+    assert ended.returncode == 2
 
 
 @pytest.mark.parametrize(

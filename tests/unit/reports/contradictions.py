@@ -26,7 +26,7 @@ def list_texts(page: Page) -> Iterator[str]:
                 yield block
             elif isinstance(block, Cards):
                 for card in block.cards:
-                    yield from (card.said, card.since, card.evidence, *card.hints)
+                    yield from (card.change, card.since, card.evidence, *card.hints)
             elif isinstance(block, PageTable):
                 yield block.caption
                 for line in block.lines:

@@ -121,6 +121,23 @@ def test_a_rule_that_holds_is_no_feature():
     assert (alone.text, alone.mark) == ("3 rules hold; nothing else was compared.", Highlight.NONE)
 
 
+def test_limits_without_a_baseline_s_statistics_were_checked():
+    limit = CheckResult(feature="age", check="completeness_check", status=CheckStatus.PASSED, observed=1.0)
+    drift = CheckResult(
+        feature="age", check="baseline_drift_check", status=CheckStatus.NOT_JUDGED, reason="no statistics"
+    )
+
+    assert write_headline([limit, drift]).text == "No limit is broken; nothing else was compared."
+
+
+def test_another_number_of_columns_leads_to_the_columns():
+    violation = CheckResult(
+        feature="Extra columns", check="extra_column_check", status=CheckStatus.VIOLATED, observed=11.0, threshold=3.0
+    )
+
+    assert write_headline([violation]).next_step == "check whether all rows and columns arrived, and each once"
+
+
 @pytest.mark.parametrize("now", [(80, 10, 90, 20), (60, 10, 90, 40), (78, 11, 89, 22), (79, 10, 90, 21)])
 def test_a_page_of_model_quality_denies_nothing(now):
     baseline = ModelBaseline(suggest(measure_counts(80, 10, 90, 20), BARE))

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+import shlex
 import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
@@ -107,6 +108,19 @@ def day(tmp_path):
     put(tmp_path, 3, {"age": 0.01, "charge": 0.5})
     put(tmp_path, 4, {"age": 0.0, "charge": 0.75})
     return tmp_path
+
+
+@pytest.mark.parametrize("name", ["charge", "day mins", "it's", "$(touch taken)"])
+def test_the_command_of_the_page_finds_its_run_in_the_folder_that_it_names(tmp_path, name):
+    put(tmp_path, 0, {name: 0.75})
+
+    page_text = words(create_report(HistoryRequest([str(tmp_path)])).html)
+
+    command = re.search(r"(spark-model-monitor explain .*?) derives its numbers", page_text)[1]
+    *_, feature, _, folder = shlex.split(command)
+    assert feature == name
+    assert (tmp_path / folder / "run.json").is_file()
+    assert "FOLDER is the folder of this page" not in page_text
 
 
 def words(html: str) -> str:

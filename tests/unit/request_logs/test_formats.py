@@ -7,8 +7,8 @@ from tests.request_log_samples import LOGS
 
 from spark_model_monitor import read_data
 from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import CaptureFormat, parse_dataset_format
-from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.request_logs import find_log_reader
 from spark_model_monitor.data.request_logs.logged_events import format_moment, parse_moment
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput

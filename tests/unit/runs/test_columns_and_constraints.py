@@ -15,7 +15,7 @@ from spark_model_monitor.data.reading.formats import CsvFormat, ParquetFormat
 from spark_model_monitor.data.reading.listing import list_dataset
 from spark_model_monitor.data.reading.readers import read_dataset
 from spark_model_monitor.documents.check_results import Violations
-from spark_model_monitor.documents.constraints import MonitoringSettings, Verdicts
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Verdicts
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 

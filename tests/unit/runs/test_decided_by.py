@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rotation import every_combination
 
 from spark_model_monitor import (
     AnalysisConfig,
@@ -129,8 +130,7 @@ def baseline(request):
     return monitor, run_baseline(draw_table(random, 4_000), monitor)
 
 
-@pytest.mark.parametrize("rows", [60, 1_000])
-@pytest.mark.parametrize("fault", FAULTS)
+@every_combination(fault=FAULTS, rows=[60, 1_000])
 def test_the_stated_rule_gives_the_status_of_data_quality(baseline, fault, rows):
     monitor, stored_baseline = baseline
     window = FAULTS[fault](draw_table(np.random.default_rng(rows), rows))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pandas as pd
 import pytest
 
@@ -12,7 +14,8 @@ from spark_model_monitor.monitors.bias.monitor import BiasMonitor
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
 from spark_model_monitor.monitors.model_quality.monitor import ModelQualityMonitor
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, ProblemType
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import ProblemType
 
 ORDERS = pd.DataFrame({"country": ["DE", "FR", "DE"] * 20, "items": [1, 2, 3] * 20})
 
@@ -65,7 +68,26 @@ def test_the_tables_of_a_baseline_and_of_findings_name_alike():
     assert set(baseline.to_pandas().reset_index()["feature"]) < set(checked["feature"])  # the others are of all columns
 
 
-@pytest.mark.parametrize("run", [run_baseline, lambda data, monitor: run_monitoring(data, monitor, None)])
+def test_findings_come_back_from_a_pool_of_processes():
+    frame = pd.DataFrame({"amount": [number % 50 / 7 for number in range(400)], "plan": ["a", "b"] * 200})
+    baseline = run_baseline(frame, DataQualityMonitor(), engine="local")
+    later = frame.head(200).replace({"plan": {"a": "c"}})
+    later.loc[:20, "amount"] = 1e6
+
+    findings = run_monitoring(later, DataQualityMonitor(), baseline, engine="local")
+
+    copied = pickle.loads(pickle.dumps(findings))
+    assert copied.violations == findings.violations
+    assert copied.report().html == findings.report().html
+
+
+def run_beside_baseline(data, monitor):
+    return run_monitoring(data, monitor, run_baseline(data, DataQualityMonitor(), engine="local"))
+
+
+@pytest.mark.parametrize(
+    "run", [run_baseline, run_beside_baseline, lambda data, monitor: run_monitoring(data, monitor, None)]
+)
 def test_a_monitor_that_is_a_class_is_reported_as_such(run):
     with pytest.raises(TypeError, match=r"the monitor is a class; write DataQualityMonitor\(…\)"):
         run(pd.DataFrame({"a": [1]}), DataQualityMonitor)

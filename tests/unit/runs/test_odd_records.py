@@ -32,7 +32,8 @@ from spark_model_monitor.data.records.json_features import MAX_COLUMNS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadInput, NoData
 from spark_model_monitor.running.runs.monitoring_run import _require_enough
-from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, ValuedColumn
+from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata
+from spark_model_monitor.statistics.states.contingency_plan import ValuedColumn
 
 BINARY = OutcomePlan(ProblemType.BINARY_CLASSIFICATION)
 

@@ -24,7 +24,14 @@ TABLE = pd.DataFrame(PAIRS, columns=["truth", "answer"])
 
 
 def make_config(folder, data_format, *flags, problem_type="MulticlassClassification"):
-    arguments = ["--dataset-source", str(folder), "--dataset-format", data_format, "--output-path", str(folder / "out")]
+    arguments = [
+        "--dataset-source",
+        str(folder),
+        "--dataset-format",
+        data_format,
+        "--output-path",
+        str(folder / "_out"),
+    ]
     arguments += ["--analysis-type", "MODEL_QUALITY", "--problem-type", problem_type, *flags]
     return build_config("monitor", read_sources(arguments, {}), in_container=False)
 

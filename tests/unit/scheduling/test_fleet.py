@@ -17,7 +17,7 @@ from tests.unit.scheduling.conftest import Jobs, make_time, parse_flags
 
 from spark_model_monitor import cli
 from spark_model_monitor.documents.alert_files import Alerts, AlertStatus, MonitoredWindow, Transition
-from spark_model_monitor.documents.constraints import MonitoringConfig
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput
 from spark_model_monitor.reports.alerts import write_alerts
 from spark_model_monitor.reports.outputs.run_files import publish

@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.states.contingency import (
-    CellKind,
-    ColumnMetadata,
-    Contingency,
+from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
+from spark_model_monitor.statistics.states.contingency_plan import (
     ContingencyPlan,
     Interval,
     Segmentation,
@@ -64,7 +62,7 @@ def test_numbers_keep_their_type_in_bytes():
     """An interval is shown as `(40, 80]` for integers and `(40.0, 80.0]` for fractions."""
     state = Contingency(({("F", 1, None, None): 3},), (ColumnMetadata({CellKind.INTEGRAL: 3}, 40, 80.0),), "plan")
 
-    [facts] = Contingency.from_bytes(state.to_bytes()).facts
+    [facts] = Contingency.from_bytes(state.to_bytes()).metadata
     assert (type(facts.minimum), type(facts.maximum)) == (int, float)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spark_model_monitor.statistics.states import DistinctBuilder, DistinctRegisters
-from spark_model_monitor.statistics.states.distinct import BIASES, RAW_ESTIMATES, Words, unique_with_inverse
+from spark_model_monitor.statistics.states.distinct import BIASES, RAW_ESTIMATES
+from spark_model_monitor.statistics.states.hash_samples import Words, unique_with_inverse
 
 
 def build_registers(*hashes: int) -> DistinctRegisters:

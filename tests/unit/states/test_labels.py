@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_model_monitor.statistics.states.outcomes import class_key, is_positive
+from spark_model_monitor.statistics.states.outcome_plan import class_key, is_positive
 
 
 @pytest.mark.parametrize("texts", [("1", "1.0", "01", " +1 ", "1e0"), ("true", "TRUE", " True"), ("0", "-0.0", ".0")])

@@ -47,19 +47,20 @@ from spark_model_monitor.statistics.states import (
     Words,
     decode,
 )
-from spark_model_monitor.statistics.states.ages import Ages
 from spark_model_monitor.statistics.states.attributions import Attributions, AttributionsBuilder
 from spark_model_monitor.statistics.states.blocks import BlockSums, RegressionSums, add_by_block, assign_blocks
 from spark_model_monitor.statistics.states.contingency import CellKind, ColumnMetadata, Contingency
 from spark_model_monitor.statistics.states.encoding import pack
 from spark_model_monitor.statistics.states.estimated import EstimatedOutcomes
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.pairs import Pairs
 from spark_model_monitor.statistics.states.rule_counts import RuleCounts, measure_pair
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from spark_model_monitor.statistics.states.segments import Segmented
-from spark_model_monitor.statistics.states.time_counts import TimeCounts
+from spark_model_monitor.statistics.states.time_counts import Ages, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMoments, VectorMomentsBuilder
 from spark_model_monitor.statistics.user_choices import ProblemType
 

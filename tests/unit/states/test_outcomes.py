@@ -12,13 +12,9 @@ import pytest
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states import KllSketch, decode
 from spark_model_monitor.statistics.states.blocks import BLOCKS, assign_blocks
-from spark_model_monitor.statistics.states.outcomes import (
-    ABOVE_THRESHOLD,
-    NOT_ABOVE_THRESHOLD,
-    OutcomeBuilder,
-    OutcomePlan,
-    Outcomes,
-)
+from spark_model_monitor.statistics.states.outcome_builder import ABOVE_THRESHOLD, NOT_ABOVE_THRESHOLD, OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.user_choices import ProblemType
 
 RANDOM = np.random.default_rng(4)
@@ -50,7 +46,7 @@ def test_outcomes_do_not_depend_on_the_sizes_of_the_batches():
 def test_regressions_do_not_depend_on_the_sizes_of_the_batches():
     states = []
     for step in (ROWS, 13):
-        builder = OutcomeBuilder(REGRESSION, part=3)  # no keys: the rows are numbered
+        builder = OutcomeBuilder(REGRESSION, partition=3)  # no keys: the rows are numbered
         for start in range(0, ROWS, step):
             builder.update(NUMBERS[start : start + step], NUMBERS[start : start + step] + 1)
         states.append(builder.state())

@@ -142,7 +142,7 @@ def test_a_twentieth_of_a_deviation_is_just_worth_a_word():
     random = np.random.default_rng(6)
     [location, *_] = compare_numbers(random.normal(size=300_000), random.normal(0.05, 1, 300_000))
 
-    assert location.effect_of_score * location.difference == pytest.approx(MIN_EFFECT, rel=0.15)
+    assert COLUMN_TESTS["location"].effect_of_score * location.difference == pytest.approx(MIN_EFFECT, rel=0.15)
 
 
 def test_scores_have_nearly_the_power_of_those_that_are_best_for_normal_values():

@@ -7,9 +7,9 @@ import pytest
 import scipy.stats
 
 from spark_model_monitor.statistics.verdicts.design_effect import (
-    CHANGES,
     COLUMNS_AT_ONCE,
     INDEPENDENT,
+    REMOVED_CHANGES,
     DesignEffect,
     ScoredColumn,
     _compute_cumulative_sums,
@@ -258,7 +258,7 @@ def test_what_the_largest_changes_of_independent_rows_explain_is_known_to_a_thir
     run_sizes = np.array([rows])
     sums = _compute_cumulative_sums(scores, run_sizes)
     squares_before, *_ = _compute_squared_block_sums(sums, run_sizes, block_size)
-    for _ in range(CHANGES):
+    for _ in range(REMOVED_CHANGES):
         _remove_largest_change(sums, run_sizes)
     squares_after, *_ = _compute_squared_block_sums(sums, run_sizes, block_size)
 

@@ -12,7 +12,7 @@ from tests.rotation import every_combination
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks, estimate_between_share
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    CHANCE,
+    NOISE_LEVEL,
     PastWindows,
     ScoreVariance,
     WindowSize,
@@ -318,7 +318,7 @@ def test_a_level_that_one_of_many_columns_has_is_judged_among_them():
         past.variance("location", WindowSize(2_700.0, level_varies=level_varies)) for level_varies in (None, False)
     )
 
-    assert past.dispersion(2_700.0).compute_p(1.0) < CHANCE
+    assert past.dispersion(2_700.0).compute_p(1.0) < NOISE_LEVEL
     assert among_others.factor < alone.factor / 2
 
 

@@ -15,7 +15,7 @@ from tests.rotation import every_combination
 
 from spark_model_monitor import DataQualityMonitor, MonitoringSettings, run_baseline, run_monitoring
 from spark_model_monitor.documents.outcome import ALTERNATIVE
-from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_AND_EARLIER
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_AND_EARLIER
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 EXAMPLES = settings.default.max_examples

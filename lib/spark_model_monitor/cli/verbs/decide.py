@@ -114,7 +114,7 @@ def challenge(options: Namespace) -> int:
     """
     from spark_model_monitor.data.reading.listing import following_links
     from spark_model_monitor.running.runs.challenge import Trial, challenge, describe_challenge
-    from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+    from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
     from spark_model_monitor.statistics.user_choices import ProblemType
 
     problem_type = ProblemType(options.problem_type)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +12,45 @@ from numpy.typing import NDArray
 from spark_model_monitor.documents.json_text import PLAIN_LIMIT, PLAIN_MINIMUM, format_scientific
 from spark_model_monitor.errors import BadInput, NeedsSpark
 
-FRACTION_OF_ZEROS = r"\.?0+$"
+FRACTION_OF_ZEROS = r"\.?0+$"  # at the end of a time's text
+
+SPARK_TYPES = {
+    *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
+    *("date32[day]", "timestamp[us]"),
+}
+"""Types that Spark has, by name, besides decimals and nested types."""
+
+WIDER = {
+    "halffloat": pa.float32(),
+    "uint8": pa.int16(),
+    "uint16": pa.int32(),
+    "uint32": pa.int64(),
+    "uint64": pa.decimal128(20, 0),
+    "date64[ms]": pa.date32(),
+}
+"""Wider types for the values of types that Spark lacks."""
+
+# The type in which values of a type that Spark lacks are read
+CAST = {
+    **WIDER,
+    "null": pa.int32(),  # type of an all-null column in a Parquet file
+    **dict.fromkeys(("string_view", "large_string"), pa.string()),
+    **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
+}
+
+UNREADABLE = {
+    "time32": "its text, or a number of seconds",
+    "time64": "its text, or a number of seconds",
+    "month_day_nano_interval": "a number",
+    "decimal256": "a decimal of at most 38 digits, or a double",
+    "dense_union": "a struct",
+    "sparse_union": "a struct",
+    "run_end_encoded": "its plain values",
+}
+"""Types that neither engine reads, by the beginning of the name, and what to write instead."""
+
+MAX_DECIMAL_DIGITS = 38
+DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)  # for integers of 64 bits
 
 
 def is_number(data_type: pa.DataType) -> bool:
@@ -46,10 +86,7 @@ def convert_decimals(cells: pa.Array) -> pa.Array:
 
 def convert_to_doubles(cells: pa.Array) -> NDArray[np.float64]:
     """Numbers as doubles, NaN if missing; integers above 2^53 are rounded to the nearest double."""
-    if cells.type == pa.float64():
-        doubles = cells
-    else:
-        doubles = cells.cast(pa.float64(), safe=False)
+    doubles = cells.cast(pa.float64(), safe=False)
     return np.asarray((doubles.fill_null(np.nan) if doubles.null_count else doubles).to_numpy(zero_copy_only=False))
 
 
@@ -103,42 +140,6 @@ def _format_float(value: np.floating) -> str:
     return format_scientific(str(value))
 
 
-SPARK_TYPES = {
-    *("bool", "int8", "int16", "int32", "int64", "float", "double", "string", "binary"),
-    *("date32[day]", "timestamp[us]"),
-}
-"""Types that Spark has, by name, besides decimals and nested types."""
-
-WIDER = {
-    "halffloat": pa.float32(),
-    "uint8": pa.int16(),
-    "uint16": pa.int32(),
-    "uint32": pa.int64(),
-    "uint64": pa.decimal128(20, 0),
-    "date64[ms]": pa.date32(),
-}
-"""Wider types for the values of types that Spark lacks."""
-
-CAST = {
-    **WIDER,
-    "null": pa.int32(),  # type of an all-null column in a Parquet file
-    **dict.fromkeys(("string_view", "large_string"), pa.string()),
-    **dict.fromkeys(("binary_view", "large_binary"), pa.binary()),
-}
-
-
-UNREADABLE = {
-    "time32": "its text, or a number of seconds",
-    "time64": "its text, or a number of seconds",
-    "month_day_nano_interval": "a number",
-    "decimal256": "a decimal of at most 38 digits, or a double",
-    "dense_union": "a struct",
-    "sparse_union": "a struct",
-    "run_end_encoded": "its plain values",
-}
-"""Types that neither engine reads, by the beginning of the name, and what to write instead."""
-
-
 def map_to_spark_type(data_type: pa.DataType, where: str) -> pa.DataType:
     """The Spark type for values of this Arrow type. Raises BadInput if there is none."""
     types = pa.types
@@ -185,10 +186,6 @@ def format_uuids(cells: pa.Array) -> pa.StringArray:
     return pa.array((value and str(value) for value in cells.to_pylist()), pa.string())
 
 
-MAX_DIGITS = 38  # of a decimal
-DECIMAL_OF_INTEGERS = pa.decimal128(19, 0)
-
-
 def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
     """The type that holds the values of both Spark types, rounded to doubles where one has fractions; None if none does."""
     types = pa.types
@@ -207,13 +204,8 @@ def find_common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType | N
     if types.is_floating(first) or types.is_floating(second):
         return pa.float64()
     if types.is_integer(first) and types.is_integer(second):
-        return max(first, second, key=_bit_width)
+        return max(first, second, key=attrgetter("bit_width"))
     return _find_common_decimal(first, second)
-
-
-def _bit_width(data_type: pa.DataType) -> int:
-    width: int = data_type.bit_width
-    return width
 
 
 def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
@@ -221,7 +213,7 @@ def _find_common_decimal(first: pa.DataType, second: pa.DataType) -> pa.DataType
     decimals = [data_type if pa.types.is_decimal(data_type) else DECIMAL_OF_INTEGERS for data_type in (first, second)]
     scale = max(decimal.scale for decimal in decimals)
     digits = scale + max(decimal.precision - decimal.scale for decimal in decimals)
-    if digits <= MAX_DIGITS:
+    if digits <= MAX_DECIMAL_DIGITS:
         return pa.decimal128(digits, scale)
     return None
 

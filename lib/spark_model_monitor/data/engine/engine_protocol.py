@@ -33,6 +33,19 @@ STATE_SCHEMA = pa.schema(
     [("feature", pa.int32()), ("kind", pa.string()), ("partition", pa.int32()), ("state", pa.binary())]
 )
 
+PARTITION = "partition"
+"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
+
+LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
+
+Batches: TypeAlias = Iterable[pa.RecordBatch]
+Task: TypeAlias = Callable[[Batches], Iterator[pa.RecordBatch]]
+"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
+
+Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Shared = TypeVar("Shared", covariant=True)
+
 
 @value_class
 class StateRow:
@@ -56,11 +69,11 @@ class StateRow:
         return StateRow, (self.feature, self.kind, self.partition, self.blob)
 
 
-StateTask: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[StateRow]]
+StateTask: TypeAlias = Callable[[Batches], Iterator[StateRow]]
 """Computes the states of one partition. Pure, and pickled by name."""
 
 
-def encode_states(task: StateTask, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def encode_states(task: StateTask, batches: Batches) -> Iterator[pa.RecordBatch]:
     """The states of a partition, as the executor sends them."""
     return _build_batches(task(batches))
 
@@ -73,14 +86,14 @@ def _build_batches(rows: Iterator[StateRow]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(arrays, schema=STATE_SCHEMA)
 
 
-def decode_states(batches: Iterable[pa.RecordBatch]) -> Iterator[StateRow]:
+def decode_states(batches: Batches) -> Iterator[StateRow]:
     """The inverse of `encode_states`."""
     for batch in batches:
         for row in batch.to_pylist():
             yield StateRow(**row)
 
 
-def fold(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def fold(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The sum of each (feature, kind), added in partition order; rows must be sorted by feature, kind and partition."""
     # Rows come sorted, so equal keys stand together
     rows_by_key = groupby(decode_states(batches), key=lambda row: (row.feature, row.kind))
@@ -103,19 +116,6 @@ def add_encoded_states(states: Iterable[State | bytes]) -> State:
     if second is None:
         return first
     return add_states(chain((first, second), decoded))
-
-
-PARTITION = "partition"
-"""The column with a batch's partition number, from 0, which `Partitions.numbered` inserts as the first column."""
-
-LINE_KEY = "key"  # an optional column of lines: Spark's xxhash64 of the line, independent of its location
-
-Task: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-"""Processes one partition: takes its batches in order, yields other batches. Pure, and pickled by name."""
-
-Value = TypeVar("Value")
-Function = TypeVar("Function", bound=Callable[..., Any])
-Shared = TypeVar("Shared", covariant=True)
 
 
 class Broadcast(Protocol[Shared]):

@@ -23,6 +23,7 @@ from spark_model_monitor.data.engine.casts import parse_doubles
 from spark_model_monitor.data.engine.engine_protocol import (
     LINE_KEY,
     PARTITION,
+    Batches,
     Broadcast,
     CarriedValue,
     Engine,
@@ -34,7 +35,7 @@ from spark_model_monitor.data.engine.engine_protocol import (
     Task,
 )
 from spark_model_monitor.data.engine.local_files import File, Piece
-from spark_model_monitor.data.engine.partitions import WORTH_PROCESSES_OF_TEXTS, Part, TaskResult, run_in_processes
+from spark_model_monitor.data.engine.partitions import MIN_PARALLEL_TEXT_PARTITIONS, Part, TaskResult, run_in_processes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, LINE, MAX_RECORD_BYTES, FilesByKey
 from spark_model_monitor.errors import NeedsSpark
 from spark_model_monitor.storage import Storage, is_local, storage_of
@@ -51,15 +52,17 @@ TYPES = {LINE: pa.string(), FILE: pa.string(), BLOCK_START: pa.int64(), FILE_KEY
 
 TABLES = ("parquet", "orc")
 
-Batches: TypeAlias = Iterable[pa.RecordBatch]
 Cut: TypeAlias = Callable[[File, int], list[Piece]]  # cuts a file into pieces of at most so many bytes
 
 
 @dataclass
 class LocalEngine:
-    """The local engine (`engine_protocol.Engine`). processes: number of parallel processes; None for one per core.
+    """The local engine (`engine_protocol.Engine`).
 
-    piece_bytes, rows: bytes per partition and rows per batch of later reads.
+    max_line_bytes: the maximum length of a line; longer lines are skipped.
+    processes: the number of parallel processes; None for one per core.
+    piece_bytes: the bytes of a partition of later reads.
+    rows: the rows of a batch of later reads.
     """
 
     max_line_bytes: int = MAX_RECORD_BYTES
@@ -202,8 +205,9 @@ class LocalLines:
 class LocalPartitions:
     """Partitions as functions that return their batches (`engine_protocol.Partitions`).
 
-    schema: schema of the batches. parts: makes the functions when rows are read, with the sizes set at that time. read:
-    makes them for a schema, in which null columns need not be read; None if rows are read whole.
+    schema: of the batches.
+    parts: makes the functions when rows are read, with the sizes set at that time.
+    read: makes the functions for a schema, in which null columns need not be read; None if rows are read whole.
     """
 
     engine: LocalEngine
@@ -304,7 +308,7 @@ class LocalPartitions:
         # Writing texts costs more than sending tasks
         processes = self.engine.processes if is_local(folder) else 1  # only this process knows S3's encryption settings
         written = [partial(_run_task, part, partial(write_partition_texts, folder, by, text)) for part in self.parts()]
-        run_in_processes(written, processes, WORTH_PROCESSES_OF_TEXTS)
+        run_in_processes(written, processes, MIN_PARALLEL_TEXT_PARTITIONS)
 
     def states(self, task: StateTask) -> LocalStates:
         return LocalStates(self, task)

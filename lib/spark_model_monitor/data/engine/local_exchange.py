@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.partitions import (
-    WORTH_PROCESSES_OF_TEXTS,
+    MIN_PARALLEL_TEXT_PARTITIONS,
     Part,
     choose_process_count,
     group_by_size,
@@ -34,13 +34,13 @@ from spark_model_monitor.storage.file_system import join
 from spark_model_monitor.storage.local_storage import TemporaryFolder
 from spark_model_monitor.value_class import value_class
 
-HELD_BYTES = 32 * 2**20  # bytes that a partition holds before it writes them
+HELD_BYTES = 32 * 2**20  # of rows that a partition holds before it writes them
 
-ROWS_OF_A_RUN = 256
+MIN_RUN_ROWS = 256
 """Runs of rows for one new partition with this average length are written unsorted."""
 
 KEPT_BYTES = 512 * 2**20
-"""Bytes of rows that a single process keeps in memory; further rows go to files."""
+"""Maximum bytes of rows that a single process keeps in memory; further rows go to files."""
 
 ROWS_AT_ONCE = 2**14
 """Rows per batch of a sorted partition: small, so that processing a batch takes little memory."""
@@ -51,13 +51,13 @@ BatchLocation = tuple[str, int]  # a file, and the index of a batch in it
 def repartition(
     parts: Sequence[Part], schema: pa.Schema, by: str, order: Sequence[str], count: int, processes: int | None
 ) -> list[Part]:
-    """`count` partitions, each with all rows of some values of `by`, a text or integer, sorted by `order`, if given.
+    """`count` partitions, each with all rows of rows_of_run values of `by`, a text or integer, sorted by `order`, if given.
 
     The rows are computed now, and can be read once; their files are deleted with the partitions. If this process only
     passes rows on, they are computed when read.
     """
     # A single process reads what it wrote, so it may as well hold it
-    is_alone = choose_process_count(max(len(parts), count), processes, WORTH_PROCESSES_OF_TEXTS) < 2
+    is_alone = choose_process_count(max(len(parts), count), processes, MIN_PARALLEL_TEXT_PARTITIONS) < 2
     if is_alone and count == 1 and not order:
         return [partial(chain.from_iterable, (part() for part in parts))]
     # One file for each old partition; it says in which file and batch a new partition's rows are
@@ -68,7 +68,7 @@ def repartition(
         for number, part in enumerate(parts)
     ]
     locations: list[list[BatchLocation | pa.RecordBatch]] = [[] for _ in range(count)]
-    for number, location in chain(*run_in_processes(scattering, processes, WORTH_PROCESSES_OF_TEXTS)):
+    for number, location in chain(*run_in_processes(scattering, processes, MIN_PARALLEL_TEXT_PARTITIONS)):
         locations[number].append(location)
     return [_GatheredPart(part_locations, schema, tuple(order), folder) for part_locations in locations]
 
@@ -109,13 +109,15 @@ def _split_by_partition(batches: Iterable[pa.RecordBatch], by: str, count: int) 
         numbers = (_hash_values(rows.column(by).combine_chunks()) % np.uint64(count)).astype(np.int64)
         bounds = _find_run_bounds(numbers)
         # Many short runs are sorted first, into one run for each new partition
-        if len(bounds) > count + 1 + len(numbers) // ROWS_OF_A_RUN:
+        if len(bounds) > count + 1 + len(numbers) // MIN_RUN_ROWS:
             order = np.argsort(numbers, kind="stable")
             rows = rows.take(pa.array(order))
             numbers = numbers[order]
             bounds = _find_run_bounds(numbers)
         for start, end in pairwise(bounds):
-            yield from ((int(numbers[start]), some) for some in rows.slice(start, end - start).to_batches())
+            yield from (
+                (int(numbers[start]), rows_of_run) for rows_of_run in rows.slice(start, end - start).to_batches()
+            )
 
 
 def _find_run_bounds(numbers: NDArray[np.int64]) -> list[int]:
@@ -131,7 +133,7 @@ def _hash_values(values: pa.Array) -> Hashes:
 
 @value_class
 class _GatheredPart:
-    """The rows at some places as a partition. folder: the folder of their files, which lives as long as this object in
+    """The rows at rows_of_run places as a partition. folder: the folder of their files, which lives as long as this object in
     the process that made it; other processes only read it."""
 
     places: list[BatchLocation | pa.RecordBatch]

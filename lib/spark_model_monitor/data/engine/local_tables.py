@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 Table = tuple[tuple[str, ...], pa.Schema]  # column names, and column types by position
 
+MAX_LISTED_NAMES = 5  # in a sentence about columns
+PARQUET_BEGINNING = b"PAR1"
+FIELD_ID = b"PARQUET:field_id"  # the key of Iceberg's field id in the metadata of a column
+CHANGE = "_change_type"  # in Delta's change files
+
 
 def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str] = ()) -> Table:
     """The column names of the first file by path, as in Spark, and the types that hold the values of all files; type null
@@ -63,18 +68,15 @@ def read_table_schema(files: Sequence[File], reader: str, left_out: Sequence[str
     return names, pa.schema([(f"c{index}", data_type) for index, data_type in enumerate(types)])
 
 
-MAX_NAMES = 5  # in a sentence about columns
-
-
 def _describe_difference(first_names: Sequence[str], names: Sequence[str]) -> str:
     """What a file's columns have more and less than those of the first file, or that their order is another."""
     lacking = [repr(name) for name in first_names if name not in names]
     additional = [repr(name) for name in names if name not in first_names]
     differences = []
     if lacking:
-        differences.append("it lacks " + ", ".join(lacking[:MAX_NAMES]))
+        differences.append("it lacks " + ", ".join(lacking[:MAX_LISTED_NAMES]))
     if additional:
-        differences.append("it has " + ", ".join(additional[:MAX_NAMES]))
+        differences.append("it has " + ", ".join(additional[:MAX_LISTED_NAMES]))
     return " and ".join(differences) or "the same ones in another order"
 
 
@@ -106,9 +108,10 @@ def _require_different_names(file: File, names: Sequence[str]) -> None:
 class TableFiles:
     """The Parquet files of a table version, which may have different columns.
 
+    Of a file with a column CHANGE that the table lacks, only inserted rows count.
+
     schema: the table's columns; a file's columns are found by Iceberg field id, if the schema has ids, else by name.
-    constants: by file, the values of absent columns, such as partition columns. Of a file with a column CHANGE that the table
-    lacks, only inserted rows count.
+    constants: for each file, the values of columns that it lacks, such as partition columns.
     """
 
     files: tuple[File, ...]
@@ -146,11 +149,6 @@ def add_folder_columns(
             types[index] = pa.null()
     fields = [(f"c{index}", data_type) for index, data_type in enumerate(types)]
     return TableFiles((), table_schema, values), pa.schema(fields)
-
-
-PARQUET_BEGINNING = b"PAR1"
-FIELD_ID = b"PARQUET:field_id"
-CHANGE = "_change_type"  # in Delta's change files
 
 
 def read_table_piece(piece: Piece, *, table: TableFiles, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:

@@ -31,7 +31,7 @@ OPEN_COST_BYTES = 16 * 1024
 """The cost of a piece of a file, on top of its bytes, when pieces are packed into partitions. With Spark's default of 4
 MiB, at most eight files fit into a partition of 32 MiB, however small they are."""
 
-COLUMNS_TOGETHER = 250  # columns of a column-oriented source that are read in one pass
+MAX_COLUMNS_PER_PASS = 250  # columns of a column-oriented source that are read in one pass
 
 MAX_COLUMN_GROUPS = 8
 """The maximum number of column groups of a wide Parquet table, read one after the other. Spark writes row by row, so a
@@ -59,11 +59,11 @@ processor's caches before they are read row by row."""
 MAX_RECORD_SIZE = "spark.modelMonitor.maxRecordSize"
 """The session setting for the maximum length of a record in bytes; usually `locations.MAX_RECORD_BYTES`."""
 
-WORTH_PROCESSES = 4
+MIN_PARALLEL_PARTITIONS = 4
 """The number of partitions from which processes are started: a process takes as long to load its libraries as one
 partition of 32 MiB takes (benchmarks/engines.py)."""
 
-WORTH_PROCESSES_OF_TEXTS = 16
+MIN_PARALLEL_TEXT_PARTITIONS = 16
 """The same for regrouping raw lines: less work per line, and several steps, each of which starts new processes
 (benchmarks/merge.py)."""
 
@@ -96,7 +96,7 @@ def column_groups(columns: int, file_bytes: Sequence[int]) -> int:
     """
     # Each group opens all files again
     worth_opening = sum(file_bytes) // max(1, len(file_bytes)) // FILE_BYTES_OF_A_GROUP
-    return max(1, min(-(-columns // COLUMNS_TOGETHER), MAX_COLUMN_GROUPS, worth_opening))
+    return max(1, min(-(-columns // MAX_COLUMNS_PER_PASS), MAX_COLUMN_GROUPS, worth_opening))
 
 
 def partitions_at_most(file_bytes: Iterable[int], partition_bytes: int, open_cost_bytes: int) -> int:
@@ -197,7 +197,7 @@ def choose_process_count(parts: int, processes: int | None, worth: int) -> int:
 
 
 def run_in_processes(
-    parts: Sequence[Callable[[], Iterable[TaskResult]]], processes: int | None, worth: int = WORTH_PROCESSES
+    parts: Sequence[Callable[[], Iterable[TaskResult]]], processes: int | None, worth: int = MIN_PARALLEL_PARTITIONS
 ) -> list[list[TaskResult]]:
     """The batches or states of every partition, in order. This process computes some of them, or all if there are few.
 

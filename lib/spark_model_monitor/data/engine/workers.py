@@ -21,9 +21,22 @@ from spark_model_monitor.progress import show_progress
 from spark_model_monitor.stopping import run_at_exit
 
 PROGRAM = "import gc; gc.disable(); from spark_model_monitor.data.engine.workers import work; work({})"
-LENGTH_BYTES = 8
+LENGTH_BYTES = 8  # of the number before each message, which is its length
 
 TaskResult = TypeVar("TaskResult")
+
+ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
+"""glibc settings in bytes: the memory of a block's arrays is kept for the next block instead of being returned to the
+system, which would have to clear it before it is allocated again."""
+
+JOB_PACKAGES = (
+    *(f"spark_model_monitor.{room}." for room in ("data", "statistics", "running.merging")),
+    *("_codecs.", "builtins.", "collections.", "datetime.", "functools.", "numpy.", "pathlib.", "pyarrow."),
+)
+"""Packages and modules that jobs without third-party code import."""
+
+SCRIPTS = "spark_model_monitor.data.reading.scripts"
+LARGE_JOB_BYTES = 2**20
 
 
 def run_parts(parts: Sequence[Callable[[], Iterable[TaskResult]]], max_processes: int) -> list[list[TaskResult]]:
@@ -88,21 +101,6 @@ def _wait_for_answers(
         num_finished = len(done)
         if any(answer.exception() for answer in done):
             return
-
-
-ALLOCATION = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
-"""glibc settings in bytes: the memory of a block's arrays is kept for the next block instead of being returned to the
-system, which would have to clear it before it is allocated again."""
-
-
-JOB_PACKAGES = (
-    *(f"spark_model_monitor.{room}." for room in ("data", "statistics", "running.merging")),
-    *("_codecs.", "builtins.", "collections.", "datetime.", "functools.", "numpy.", "pathlib.", "pyarrow."),
-)
-"""Packages and modules that jobs without third-party code import."""
-
-SCRIPTS = "spark_model_monitor.data.reading.scripts"
-LARGE_JOB_BYTES = 2**20
 
 
 def _is_only_ours(job: bytes) -> bool:

@@ -17,9 +17,8 @@ from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, Scan
 from spark_model_monitor.data.records.windows import parse_time
 from spark_model_monitor.statistics.array_types import Doubles, Integers
 from spark_model_monitor.statistics.states import State
-from spark_model_monitor.statistics.states.ages import DAY, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS, parse_numbers
-from spark_model_monitor.statistics.states.time_counts import TimeCounts
+from spark_model_monitor.statistics.states.time_counts import DAY, Ages, TimeCounts
 from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 
 Seconds = Doubles  # shape (rows,): since 1970, NaN for cells that are not times

@@ -26,23 +26,25 @@ from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import (
     FACET,
-    FALSEHOODS,
     LABEL,
     PREDICTION,
-    TRUTHS,
     Cell,
     CellKind,
+    CellMatch,
     ColumnMetadata,
     Contingency,
+    Key,
+    number_keys,
+)
+from spark_model_monitor.statistics.states.contingency_plan import (
+    FALSEHOODS,
+    TRUTHS,
     ContingencyPlan,
     Interval,
-    Key,
     Scalar,
     Segmentation,
-    Standing,
     ValuedColumn,
     make_exact,
-    number_keys,
     parse_number,
 )
 from spark_model_monitor.statistics.states.hashing import hash_texts
@@ -52,9 +54,11 @@ from spark_model_monitor.value_class import value_class
 
 COLUMN_BITS = 6
 """Bits of one column in the packed number: three for the kind of its cell, three for its relation to the values."""
-STANDING_BITS = 3
+
+STANDING_BITS = 3  # for the relation to the values
 COLUMNS_PER_NUMBER = 10  # in 60 bits
 
+# Names of the columns of counted rows; those in braces end with the index of a column of the data
 CODE = "code{}"
 TEXT = "text{}"
 SEGMENT = "segment{}"
@@ -70,106 +74,171 @@ Counted: TypeAlias = Mapping[str, Any]  # a kind of rows, by column name
 
 KINDS = {int(kind): kind for kind in CellKind}
 
+log = logging.getLogger(__name__)
 
-def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
-    """The counts of all rows. reasons: number of reasons for refusing a row."""
-    refused: Counter[int] = Counter()
-    widths: Counter[int] = Counter()
-    for row in counted:
-        refused[row[REFUSED]] += row[ROWS]
-        if row[WIDTH] > 0:
-            widths[row[WIDTH]] += row[ROWS]
-    accepted, *rejected = (refused[reason] for reason in range(reasons + 1))
-    return RowCounts(accepted, tuple(rejected), (), tuple(sorted(widths.items())))
-
-
-def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
-    """The counts as tables per facet; a column's kind is removed from its key and counted in its facts."""
-    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
-    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
-    # A cell's key ends with the segments and the block of its rows
-    last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
-    if plan.group_column is not None:
-        last_columns.append(BLOCK)
-    for row in counted_rows:
-        # The valued columns are the facets, then the label, then the prediction
-        keys = [fact.add_row(row) for fact in facts]
-        label = keys[len(plan.facets)]
-        prediction = None
-        if plan.prediction:
-            prediction = keys[len(plan.facets) + 1]
-        last_keys = [row[name] for name in last_columns]
-        # Each facet has a table of its own: rows count once in each
-        for table, key in zip(tables, keys, strict=False):
-            cell = (key, label, prediction, row.get(GROUP), *last_keys)
-            table[cell] += row[ROWS]
-    return Contingency(tuple(map(dict, tables)), tuple(fact.build_metadata() for fact in facts), plan.text)
-
-
-class _ColumnMetadataBuilder:
-    """Computes the facts of one column from the counted rows."""
-
-    def __init__(self, column: ValuedColumn, index: int) -> None:
-        self._column = column
-        # Several columns are packed into one number
-        number, bits = divmod(index, COLUMNS_PER_NUMBER)
-        self._shift = bits * COLUMN_BITS
-        self._code = CODE.format(number)
-        self._text = TEXT.format(index)
-        self._minimum = MINIMUM.format(index)
-        self._maximum = MAXIMUM.format(index)
-        self._kinds: Counter[CellKind] = Counter()
-        self._extremes: list[float] = []
-        self._texts: set[str] = set()
-
-    def key(self, row: Counted) -> Key:
-        """The row's key in this column; with configured values 0 for a missing cell."""
-        if self._column.values:
-            return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
-        text: str | None = row[self._text]
-        return text
-
-    def add_row(self, row: Counted) -> Key:
-        """The row's key in this column; also adds its facts."""
-        # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
-        kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
-        self._kinds[kind] += row[ROWS]
-        minimum = row.get(self._minimum)
-        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
-            self._extremes += [minimum, row[self._maximum]]
-        # A key of its own, so that rows without a facet can be left out
-        if kind is CellKind.MISSING:
-            return None
-        key = self.key(row)
-        if isinstance(key, str):
-            self._texts.add(key)
-        return key
-
-    def build_metadata(self) -> ColumnMetadata:
-        # Extremes are doubles; those of whole numbers are written without a fraction
-        is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
-        numbers = [int(number) if is_integral else float(number) for number in self._extremes]
-        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
-        # Texts of a column with configured values aren't counted
-        counted = None
-        distinct = min(present, 1)
-        if not self._column.values:
-            counted = distinct = len(self._texts)
-        extremes = (min(numbers, default=None), max(numbers, default=None))
-        return ColumnMetadata(dict(self._kinds), *extremes, distinct, counted)
-
-
+# Texts of numbers as Python's float reads them, without words and underscores
 BLANK = r"[ \t\n\x0b\f\r]*"
 INTEGER = re.compile(rf"{BLANK}[+-]?[0-9]+{BLANK}")
 NUMBER = re.compile(rf"{BLANK}[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANK}")
-NOT_A_NUMBER = ("NaN", "nan")
+NOT_A_NUMBER = ("NaN", "nan")  # how pandas writes missing numbers
+
+MAX_STRAY_SHARE = 0.01
+"""The share of rows up to which cells of another kind than all others don't affect the column's type."""
+
+INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
+
+MAX_ROW_KINDS = 1_000_000
+"""The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
+
+
+def count_rows(
+    rows: Partitions,
+    names: Sequence[str],
+    plan: ContingencyPlan,
+    *,
+    reason: str | None = None,
+    reasons: int = 0,
+    cells: str | None = None,
+) -> tuple[Contingency, RowCounts]:
+    """The rows by kind, and their counts. One Spark job.
+
+    names: names of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
+
+    Raises BadInput if there are too many kinds of rows.
+    """
+    started = time.monotonic()
+    # One more than allowed, so that an engine can stop there and we still see that there are too many
+    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_ROW_KINDS + 1)
+    if len(counted) > MAX_ROW_KINDS:
+        raise BadInput(_describe_excess(plan))
+    account = build_row_counts(counted, reasons)
+    accepted = [row for row in counted if row[REFUSED] == 0]
+    state = build_contingency(accepted, plan)
+    log.info(
+        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - started
+    )
+    return state, account
+
+
+def count_kinds(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
+) -> list[Counted]:
+    """Each kind of rows with the number of rows. limit: number of kinds at which an engine may stop."""
+    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
+    if not parts:
+        return []
+    kinds: list[Counted] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
+    return kinds
+
+
+def _describe_excess(plan: ContingencyPlan) -> str:
+    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
+    if plan.group is not None:
+        listed.append(f"group_variable {plan.group!r}")
+    groups = ""
+    if plan.group_column is not None:
+        groups = f"; with --group-column there are up to {BLOCKS} times as many"
+    return (
+        f"there are more than {MAX_ROW_KINDS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
+        f"different values: bin them first, or name the facet's values{groups}"
+    )
+
+
+@value_class
+class CountTask:
+    """Counts the rows of a partition by kind.
+
+    names: the names of the features.
+    reason: the column with the reasons for refusing rows, if any.
+    cells: the column with the number of cells of records, if any.
+    """
+
+    plan: ContingencyPlan
+    names: tuple[str, ...]
+    reason: str | None
+    cells: str | None
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """One batch for each batch of the partition, with the number of rows of each kind (`sum_rows`)."""
+        for batch in batches:
+            if batch.num_rows:
+                yield from sum_rows(self.keys(batch)).to_batches()
+
+    def keys(self, batch: pa.RecordBatch) -> pa.Table:
+        plan = self.plan
+        cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
+        zeros = pa.array(np.zeros(batch.num_rows, np.int32))
+        refused = batch.column(self.reason) if self.reason else zeros
+        # Each column's kind of cell and relation to the configured values, in a few bits
+        codes = []
+        for column in plan.valued:
+            code = cells_by_name[column.name].kind << STANDING_BITS
+            if column.values:
+                code = code | compute_keys(cells_by_name[column.name], column).to_numpy()
+            codes.append(code)
+        # The codes of several columns in one number: fewer columns to group by
+        columns: dict[str, pa.Array] = {}
+        for start in range(0, len(codes), COLUMNS_PER_NUMBER):
+            packed_codes = enumerate(codes[start : start + COLUMNS_PER_NUMBER])
+            packed = sum(code << (COLUMN_BITS * index) for index, code in packed_codes)
+            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(packed)
+        # Columns without configured values have their texts as keys
+        for index, column in enumerate(plan.valued):
+            if not column.values:
+                columns[TEXT.format(index)] = compute_keys(cells_by_name[column.name], column)
+        for index, segment_plan in enumerate(plan.segmentations):
+            columns[SEGMENT.format(index)] = find_segments(cells_by_name[segment_plan.column], segment_plan)
+        if plan.group is not None:
+            columns[GROUP] = cells_by_name[plan.group].text
+        if plan.group_column is not None:
+            columns[BLOCK] = assign_blocks(cells_by_name[plan.group_column].text)
+        # The extremes of each kind of rows
+        for index, column in enumerate(plan.valued):
+            cells = cells_by_name[column.name]
+            if cells.number is not None:
+                numbers = pa.array(cells.number, mask=~cells.has_number)
+                columns |= {MINIMUM.format(index): numbers, MAXIMUM.format(index): numbers}
+        # Refused rows differ only by their reason and number of cells
+        is_accepted = pc.equal(refused, 0)
+        columns = {name: pc.if_else(is_accepted, values, None) for name, values in columns.items()}
+        columns[REFUSED] = refused
+        columns[WIDTH] = batch.column(self.cells) if self.cells else zeros
+        columns[ROWS] = pa.array(np.ones(batch.num_rows, np.int64))
+        return pa.table(columns)
+
+    def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
+        columns = [column for column in self.plan.valued if column.name == name]
+        may_be_integers = any(not column.values or column.threshold is not None for column in columns)
+        values = batch.column(f"c{self.names.index(name)}")
+        return classify_cells(values, untyped_texts=self.plan.untyped_texts, may_be_integers=may_be_integers)
+
+
+def sum_rows(rows: pa.Table) -> pa.Table:
+    """The number of rows of each kind, and the extremes of their numbers."""
+    # Columns have a number behind what they hold, which says how to aggregate them; the others are keys
+    aggregations = {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}
+    keys = []
+    aggregated = {}
+    for name in rows.column_names:
+        aggregation = aggregations.get(name.rstrip("0123456789"))
+        if aggregation is None:
+            keys.append(name)
+        else:
+            aggregated[name] = aggregation
+    sums = rows.group_by(keys).aggregate(list(aggregated.items()))
+    columns = [*keys, *(f"{name}_{aggregation}" for name, aggregation in aggregated.items())]
+    return sums.select(columns).rename_columns([*keys, *aggregated])
 
 
 @value_class(slots=False)
 class TypedCells:
     """A column's cells, as `TypedColumn` for Spark's columns.
 
-    kind: each cell's `CellKind`. number: None without numbers; has_number: flags of numbers. source: of the texts.
+    kind: the `CellKind` of each cell.
+    number: the number of each cell; None for a column without numbers.
+    has_number: flags of the cells that are numbers.
+    source: the cells from which the texts are made.
+    declared: the kind by the column's type; None for texts that may look like other kinds.
     """
 
     kind: Integers
@@ -205,183 +274,6 @@ def classify_cells(values: pa.Array, *, untyped_texts: bool, may_be_integers: bo
     if pa.types.is_string(values.type) and (untyped_texts or may_be_integers):
         return _parse_text_cells(values, untyped=untyped_texts)
     return _build_other_cells(values, CellKind.TEXT if pa.types.is_string(values.type) else CellKind.OTHER)
-
-
-def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
-    """The key of each cell: its relation to the configured values, or its text if there are none."""
-    if not column.values:
-        # Each fraction would be a key of its own, in a column that isn't used by value
-        if cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL:
-            return pa.nulls(len(cells), pa.string())
-        return cells.text
-    # A sum of flags: a cell can equal a value as text and as number
-    standing = np.zeros(len(cells), np.int64)
-    if cells.may_be_text:
-        standing += Standing.SAME_TEXT * _match_texts(cells.text, column.texts)
-    if cells.number is not None:
-        standing += Standing.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
-        if column.threshold is not None:
-            standing += Standing.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
-    return pa.array(standing)
-
-
-def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
-    """The index of each cell's first segment, one past the last for cells in none; by value, the cell's text."""
-    if not segmentation.segments:
-        return cells.text
-    segment_index = np.full(len(cells), len(segmentation.segments))
-    # In reverse, so that the first of overlapping segments wins
-    for number in reversed(range(len(segmentation.segments))):
-        for member in segmentation.segments[number]:
-            segment_index[_is_within(cells, member)] = number
-    return pa.array(segment_index)
-
-
-def assign_blocks(names: pa.StringArray) -> pa.Array:
-    """The block of each row by the name of its group; null without a group. Source: B5.4."""
-    has_name = ~are_missing(names)
-    blocks = np.zeros(len(names), np.int64)
-    blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
-    return pa.array(blocks, mask=~has_name)
-
-
-@value_class
-class CountTask:
-    """Counts the rows of a partition by kind. names: feature names; reason, cells: columns for counting, if any."""
-
-    plan: ContingencyPlan
-    names: tuple[str, ...]
-    reason: str | None
-    cells: str | None
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """One batch for each batch of the partition, with the number of rows of each kind (`sum_rows`)."""
-        for batch in batches:
-            if batch.num_rows:
-                yield from sum_rows(self.keys(batch)).to_batches()
-
-    def keys(self, batch: pa.RecordBatch) -> pa.Table:
-        plan = self.plan
-        cells_by_name = {name: self.read_cells(batch, name) for name in plan.columns}
-        zeros = pa.array(np.zeros(batch.num_rows, np.int32))
-        refused = batch.column(self.reason) if self.reason else zeros
-        # Each column's kind of cell and relation to the configured values, in a few bits
-        codes = []
-        for column in plan.valued:
-            code = cells_by_name[column.name].kind << STANDING_BITS
-            if column.values:
-                code = code | compute_keys(cells_by_name[column.name], column).to_numpy()
-            codes.append(code)
-        # The codes of several columns in one number: fewer columns to group by
-        columns: dict[str, pa.Array] = {}
-        for start in range(0, len(codes), COLUMNS_PER_NUMBER):
-            part = codes[start : start + COLUMNS_PER_NUMBER]
-            packed = sum(code << (COLUMN_BITS * index) for index, code in enumerate(part))
-            columns[CODE.format(start // COLUMNS_PER_NUMBER)] = pa.array(packed)
-        # Columns without configured values have their texts as keys
-        for index, column in enumerate(plan.valued):
-            if not column.values:
-                columns[TEXT.format(index)] = compute_keys(cells_by_name[column.name], column)
-        for index, segment_plan in enumerate(plan.segmentations):
-            columns[SEGMENT.format(index)] = find_segments(cells_by_name[segment_plan.column], segment_plan)
-        if plan.group is not None:
-            columns[GROUP] = cells_by_name[plan.group].text
-        if plan.group_column is not None:
-            columns[BLOCK] = assign_blocks(cells_by_name[plan.group_column].text)
-        # The extremes of each kind of rows
-        for index, column in enumerate(plan.valued):
-            cells = cells_by_name[column.name]
-            if cells.number is not None:
-                numbers = pa.array(cells.number, mask=~cells.has_number)
-                columns |= {MINIMUM.format(index): numbers, MAXIMUM.format(index): numbers}
-        # Refused rows differ only by their reason and number of cells
-        is_accepted = pc.equal(refused, 0)
-        columns = {name: pc.if_else(is_accepted, values, None) for name, values in columns.items()}
-        columns[REFUSED] = refused
-        columns[WIDTH] = batch.column(self.cells) if self.cells else zeros
-        columns[ROWS] = pa.array(np.ones(batch.num_rows, np.int64))
-        return pa.table(columns)
-
-    def read_cells(self, batch: pa.RecordBatch, name: str) -> TypedCells:
-        columns = [column for column in self.plan.valued if column.name == name]
-        may_be_integers = any(not column.values or column.threshold is not None for column in columns)
-        values = batch.column(f"c{self.names.index(name)}")
-        return classify_cells(values, untyped_texts=self.plan.untyped_texts, may_be_integers=may_be_integers)
-
-
-def sum_rows(rows: pa.Table) -> pa.Table:
-    """The number of rows of each kind, and the extremes of their numbers."""
-    # Columns are named by kind and number; the kind says how they add
-    extremes = {name: name.rstrip("0123456789") for name in rows.column_names}
-    added = {
-        name: {ROWS: "sum", MINIMUM.format(""): "min", MAXIMUM.format(""): "max"}[kind]
-        for name, kind in extremes.items()
-        if kind in (ROWS, MINIMUM.format(""), MAXIMUM.format(""))
-    }
-    keys = [name for name in rows.column_names if name not in added]
-    sums = rows.group_by(keys).aggregate(list(added.items()))
-    return sums.select([*keys, *(f"{name}_{aggregation}" for name, aggregation in added.items())]).rename_columns(
-        [*keys, *added]
-    )
-
-
-STRAY_SHARE = 0.01
-"""The share of rows up to which cells of another kind than all others don't affect the column's type."""
-
-INTEGER_KINDS = (CellKind.INTEGRAL, CellKind.INTEGER_TEXT)
-
-
-def find_strays(column: ValuedColumn, facts: ColumnMetadata) -> frozenset[CellKind]:
-    """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
-    integers. Texts that may be separate groups don't count."""
-    counts = facts.kinds
-    rows = facts.present + facts.missing
-    present_kinds = {kind for kind, count in counts.items() if count}
-    may_stay = {CellKind.MISSING}
-    for common_kinds in (
-        {INTEGER_KINDS[0]},
-        {INTEGER_KINDS[1]},
-        {CellKind.BOOLEAN},
-        {CellKind.INTEGRAL, CellKind.FRACTIONAL},
-    ):
-        if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - STRAY_SHARE) * rows:
-            # A missing cell makes a column of integers one of fractions
-            if common_kinds & {*INTEGER_KINDS} and len(common_kinds) == 1:
-                may_stay = may_stay - {CellKind.MISSING}
-            if not column.values:
-                may_stay = may_stay | {CellKind.TEXT}
-            return frozenset(present_kinds - common_kinds - may_stay)
-    return frozenset()
-
-
-@value_class
-class StrayTask:
-    """Refuses records with a stray cell. strays: stray kinds by column."""
-
-    count: CountTask
-    strays: Mapping[str, frozenset[CellKind]]
-    schema: pa.Schema
-
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            stray = np.zeros(batch.num_rows, bool)
-            for name, kinds in self.strays.items():
-                stray |= np.isin(self.count.read_cells(batch, name).kind, [*kinds])
-            yield reject_records(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
-
-
-def reject_strays(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
-) -> Partitions | None:
-    """The rows, with records that have a stray cell refused; None if no record has. rows: with their lines, if any."""
-    strays: dict[str, frozenset[CellKind]] = {}
-    for column, facts in zip(plan.valued, state.facts, strict=True):
-        if column.name in names and column.taken_as is None and (kinds := find_strays(column, facts)):
-            strays[column.name] = strays.get(column.name, frozenset()) | kinds
-    if not strays:
-        return None
-    schema = add_reason_field(rows.schema)
-    return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)
 
 
 def _build_number_cells(values: pa.Array, source: pa.Array, kind: CellKind) -> TypedCells:
@@ -429,28 +321,55 @@ def _parse_text(text: str, *, untyped: bool) -> tuple[CellKind, float | None]:
     return CellKind.TEXT, None
 
 
+def compute_keys(cells: TypedCells, column: ValuedColumn) -> pa.Array:
+    """The key of each cell: its relation to the configured values, or its text if there are none."""
+    if not column.values:
+        # Each fraction would be a key of its own, in a column that isn't used by value
+        if cells.declared is CellKind.FRACTIONAL and column.taken_as is not ValueKind.CATEGORICAL:
+            return pa.nulls(len(cells), pa.string())
+        return cells.text
+    # A sum of flags: a cell can equal a value as text and as number
+    cell_match = np.zeros(len(cells), np.int64)
+    if cells.may_be_text:
+        cell_match += CellMatch.SAME_TEXT * _match_texts(cells.text, column.texts)
+    if cells.number is not None:
+        cell_match += CellMatch.SAME_NUMBER * (_match_values(cells, column) & cells.has_number)
+        if column.threshold is not None:
+            cell_match += CellMatch.ABOVE * ((cells.number > make_exact(column.threshold)) & cells.has_number)
+    return pa.array(cell_match)
+
+
 def _match_values(cells: TypedCells, column: ValuedColumn) -> Flags:
     assert cells.number is not None
     truths = np.isin(cells.number, [float(truth) for truth in column.truths])
     numbers = np.isin(cells.number, [make_exact(number) for number in column.numbers])
     # `true` is no 1: a boolean equals configured booleans only
     boolean = cells.kind == CellKind.BOOLEAN
-    is_value: Flags = (boolean & truths) | (~boolean & numbers)
-    return is_value
+    return np.asarray((boolean & truths) | (~boolean & numbers))
+
+
+def find_segments(cells: TypedCells, segmentation: Segmentation) -> pa.Array:
+    """The index of each cell's first segment, one past the last for cells in none; by value, the cell's text."""
+    if not segmentation.segments:
+        return cells.text
+    segment_index = np.full(len(cells), len(segmentation.segments))
+    # In reverse, so that the first of overlapping segments wins
+    for number in reversed(range(len(segmentation.segments))):
+        for member in segmentation.segments[number]:
+            segment_index[_is_within(cells, member)] = number
+    return pa.array(segment_index)
 
 
 def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
     if isinstance(member, Interval):
         if cells.number is None:
             return np.zeros(len(cells), bool)
+        above = cells.number > member.low
         if member.with_low:
             above = cells.number >= member.low
-        else:
-            above = cells.number > member.low
+        below = cells.number < member.high
         if member.with_high:
             below = cells.number <= member.high
-        else:
-            below = cells.number < member.high
         return above & below & cells.has_number
     same = _match_texts(cells.text, [str(member)])
     number = parse_number(member)
@@ -460,54 +379,103 @@ def _is_within(cells: TypedCells, member: Scalar | Interval) -> Flags:
 
 
 def _match_texts(texts: pa.StringArray, listed: Sequence[str]) -> Flags:
-    are_listed: Flags = pc.is_in(texts, pa.array(listed, pa.string())).to_numpy(zero_copy_only=False)
-    return are_listed
+    return np.asarray(pc.is_in(texts, pa.array(listed, pa.string())))
 
 
-log = logging.getLogger(__name__)
-
-MAX_CELLS = 1_000_000
-"""The maximum number of kinds of rows: more means that a group variable or a facet is nearly an identifier."""
-
-
-def count_rows(
-    rows: Partitions,
-    names: Sequence[str],
-    plan: ContingencyPlan,
-    *,
-    reason: str | None = None,
-    reasons: int = 0,
-    cells: str | None = None,
-) -> tuple[Contingency, RowCounts]:
-    """The rows by kind, and their counts. One Spark job.
-
-    names: names of the first columns, by position. reason, reasons, cells: as in `profiling.scan`.
-
-    Raises BadInput if there are too many kinds of rows.
-    """
-    started = time.monotonic()
-    # One more than allowed, so that an engine can stop there and we still see that there are too many
-    counted = rows.engine.implementation(count_kinds)(rows, names, plan, reason, cells, MAX_CELLS + 1)
-    if len(counted) > MAX_CELLS:
-        raise BadInput(_describe_excess(plan))
-    account = build_row_counts(counted, reasons)
-    accepted = [row for row in counted if row[REFUSED] == 0]
-    state = build_contingency(accepted, plan)
-    log.info(
-        "counted %s rows by %s kinds, %.1f s", f"{account.kept:,}", f"{len(accepted):,}", time.monotonic() - started
-    )
-    return state, account
+def assign_blocks(names: pa.StringArray) -> pa.Array:
+    """The block of each row by the name of its group; null without a group. Source: B5.4."""
+    has_name = ~are_missing(names)
+    blocks = np.zeros(len(names), np.int64)
+    blocks[has_name] = hash_texts(names.drop_null()) % np.uint64(BLOCKS)
+    return pa.array(blocks, mask=~has_name)
 
 
-def count_kinds(
-    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, reason: str | None, cells: str | None, limit: int
-) -> list[Counted]:
-    """Each kind of rows with the number of rows. limit: number of kinds at which an engine may stop."""
-    parts = rows.mapped(CountTask(plan, tuple(names), reason, cells), pa.schema([])).batches()
-    if not parts:
-        return []
-    kinds: list[Counted] = sum_rows(pa.Table.from_batches(parts)).to_pylist()
-    return kinds
+def build_row_counts(counted: Sequence[Counted], reasons: int) -> RowCounts:
+    """The counts of all rows. reasons: number of reasons for refusing a row."""
+    refused: Counter[int] = Counter()
+    widths: Counter[int] = Counter()
+    for row in counted:
+        refused[row[REFUSED]] += row[ROWS]
+        if row[WIDTH] > 0:
+            widths[row[WIDTH]] += row[ROWS]
+    accepted, *rejected = (refused[reason] for reason in range(reasons + 1))
+    return RowCounts(accepted, tuple(rejected), (), tuple(sorted(widths.items())))
+
+
+def build_contingency(counted_rows: Sequence[Counted], plan: ContingencyPlan) -> Contingency:
+    """The counts as tables per facet; the kinds of cells are counted in the metadata of their columns instead."""
+    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    tables: list[Counter[Cell]] = [Counter() for _ in plan.facets]
+    # A cell's key ends with the segments and the block of its rows
+    last_columns = [SEGMENT.format(part) for part in range(len(plan.segmentations))]
+    if plan.group_column is not None:
+        last_columns.append(BLOCK)
+    for row in counted_rows:
+        # The valued columns are the facets, then the label, then the prediction
+        keys = [builder.add_row(row) for builder in builders]
+        label = keys[len(plan.facets)]
+        prediction = None
+        if plan.prediction:
+            prediction = keys[len(plan.facets) + 1]
+        last_keys = [row[name] for name in last_columns]
+        # Each facet has a table of its own: rows count once in each
+        for table, key in zip(tables, keys, strict=False):
+            cell = (key, label, prediction, row.get(GROUP), *last_keys)
+            table[cell] += row[ROWS]
+    return Contingency(tuple(map(dict, tables)), tuple(builder.build_metadata() for builder in builders), plan.text)
+
+
+class _ColumnMetadataBuilder:
+    """Computes the metadata of one column from the counted rows."""
+
+    def __init__(self, column: ValuedColumn, index: int) -> None:
+        self._column = column
+        # Several columns are packed into one number
+        number, bits = divmod(index, COLUMNS_PER_NUMBER)
+        self._shift = bits * COLUMN_BITS
+        self._code = CODE.format(number)
+        self._text = TEXT.format(index)
+        self._minimum = MINIMUM.format(index)
+        self._maximum = MAXIMUM.format(index)
+        self._kinds: Counter[CellKind] = Counter()
+        self._extremes: list[float] = []
+        self._texts: set[str] = set()
+
+    def key(self, row: Counted) -> Key:
+        """The row's key in this column; with configured values 0 for a missing cell."""
+        if self._column.values:
+            return int(row[self._code] >> self._shift & ((1 << STANDING_BITS) - 1))
+        text: str | None = row[self._text]
+        return text
+
+    def add_row(self, row: Counted) -> Key:
+        """The row's key in this column; also adds the cell to the metadata."""
+        # The kind is in the upper bits of the column's part of the number, the relation to values in the lower ones
+        kind = KINDS[row[self._code] >> self._shift + STANDING_BITS & ((1 << COLUMN_BITS - STANDING_BITS) - 1)]
+        self._kinds[kind] += row[ROWS]
+        minimum = row.get(self._minimum)
+        if minimum is not None and kind not in (CellKind.BOOLEAN, CellKind.TEXT):
+            self._extremes += [minimum, row[self._maximum]]
+        # None is no column's key otherwise, so that rows without a facet can be left out
+        if kind is CellKind.MISSING:
+            return None
+        key = self.key(row)
+        if isinstance(key, str):
+            self._texts.add(key)
+        return key
+
+    def build_metadata(self) -> ColumnMetadata:
+        # Extremes are doubles; those of whole numbers are written without a fraction
+        is_integral = set(self._kinds) - {CellKind.MISSING} <= {CellKind.INTEGRAL, CellKind.INTEGER_TEXT}
+        numbers = [int(number) if is_integral else float(number) for number in self._extremes]
+        present = sum(count for kind, count in self._kinds.items() if kind is not CellKind.MISSING)
+        # Texts of a column with configured values aren't counted
+        counted = None
+        distinct = min(present, 1)
+        if not self._column.values:
+            counted = distinct = len(self._texts)
+        extremes = (min(numbers, default=None), max(numbers, default=None))
+        return ColumnMetadata(dict(self._kinds), *extremes, distinct, counted)
 
 
 def select_first_runs(
@@ -520,17 +488,17 @@ def select_first_runs(
     # The first rows by kind
     first_rows = rows.engine.implementation(read_first_kinds)(rows, names, plan, reason, ROWS_OF_A_WINDOW * MAX_RUNS)
     # The keys of these rows, as positions among all keys of their column; missing cells are as those of no value
-    facts = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
+    builders = [_ColumnMetadataBuilder(column, index) for index, column in enumerate(plan.valued)]
     positions = [
         *(number_keys(table, FACET) for table in state.tables),
         *(number_keys(state.tables[0], position) for position in (LABEL, PREDICTION)),
     ]
     numbers = (
         np.array(
-            [positions_of_keys.get(column_facts.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
+            [positions_of_keys.get(builder.key(row), positions_of_keys.get(None, 0)) for row in first_rows],
             np.float64,
         )
-        for column_facts, positions_of_keys in zip(facts, positions, strict=False)
+        for builder, positions_of_keys in zip(builders, positions, strict=False)
     )
     return tuple(map(build_first_runs, numbers))
 
@@ -550,14 +518,54 @@ def read_first_kinds(
     return kinds
 
 
-def _describe_excess(plan: ContingencyPlan) -> str:
-    listed = [f"facet {facet.name!r} without values" for facet in plan.facets if not facet.values]
-    if plan.group is not None:
-        listed.append(f"group_variable {plan.group!r}")
-    groups = ""
-    if plan.group_column is not None:
-        groups = f"; with --group-column there are up to {BLOCKS} times as many"
-    return (
-        f"there are more than {MAX_CELLS:,} kinds of rows to count; {' or '.join(listed) or 'a column'} has too many "
-        f"different values: bin them first, or name the facet's values{groups}"
-    )
+def find_strays(column: ValuedColumn, metadata: ColumnMetadata) -> frozenset[CellKind]:
+    """The kinds of few cells that would change the type of the whole column: a text among numbers, a fraction among
+    integers. Texts that may be separate groups don't count."""
+    counts = metadata.kinds
+    rows = metadata.present + metadata.missing
+    present_kinds = {kind for kind, count in counts.items() if count}
+    may_stay = {CellKind.MISSING}
+    for common_kinds in (
+        {INTEGER_KINDS[0]},
+        {INTEGER_KINDS[1]},
+        {CellKind.BOOLEAN},
+        {CellKind.INTEGRAL, CellKind.FRACTIONAL},
+    ):
+        if sum(counts.get(kind, 0) for kind in common_kinds) >= (1 - MAX_STRAY_SHARE) * rows:
+            # A missing cell makes a column of integers one of fractions
+            if common_kinds & {*INTEGER_KINDS} and len(common_kinds) == 1:
+                may_stay = may_stay - {CellKind.MISSING}
+            if not column.values:
+                may_stay = may_stay | {CellKind.TEXT}
+            return frozenset(present_kinds - common_kinds - may_stay)
+    return frozenset()
+
+
+@value_class
+class StrayTask:
+    """Refuses records with a stray cell. count: reads the cells. strays: the stray kinds by column."""
+
+    count: CountTask
+    strays: Mapping[str, frozenset[CellKind]]
+    schema: pa.Schema
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            stray = np.zeros(batch.num_rows, bool)
+            for name, kinds in self.strays.items():
+                stray |= np.isin(self.count.read_cells(batch, name).kind, [*kinds])
+            yield reject_records(batch, stray, Refusal.STRAY, self.count.cells, self.schema)
+
+
+def reject_strays(
+    rows: Partitions, names: Sequence[str], plan: ContingencyPlan, state: Contingency, cells: str | None
+) -> Partitions | None:
+    """The rows, with records that have a stray cell refused; None if no record has. rows: with their lines, if any."""
+    strays: dict[str, frozenset[CellKind]] = {}
+    for column, metadata in zip(plan.valued, state.metadata, strict=True):
+        if column.name in names and column.taken_as is None and (kinds := find_strays(column, metadata)):
+            strays[column.name] = strays.get(column.name, frozenset()) | kinds
+    if not strays:
+        return None
+    schema = add_reason_field(rows.schema)
+    return rows.mapped(StrayTask(CountTask(plan, tuple(names), REASON, cells), strays, schema), schema)

@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from spark_model_monitor.data.engine import partitions
-from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_KEY, compute_file_keys, format_uri
+from spark_model_monitor.data.records.locations import compute_file_keys, format_uri
 from spark_model_monitor.statistics.array_types import Integers
-from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MAX_PLACES
 from spark_model_monitor.value_class import value_class
 
@@ -30,8 +28,10 @@ Ranks = Integers  # of each row: how many pieces of files come before its own
 class FileOrder:
     """The ranks of the pieces of several files.
 
-    keys: of the files, sorted; a file has one for each spelling of its path. first_ranks: the rank of the first piece of
-    each. unit_bytes: bytes that have a rank of their own. ranks: how many there are.
+    keys: of the files, sorted; a file has one for each spelling of its path.
+    first_ranks: the rank of the first piece of each file.
+    unit_bytes: the bytes of a file that share a rank.
+    ranks: the number of ranks.
     """
 
     keys: Integers
@@ -82,19 +82,3 @@ class FileOrder:
 def _make_natural_sort_key(path: str) -> list[str | int]:
     """Its texts and numbers in turn: `day-9` comes before `day-10`."""
     return [int(part) if index % 2 else part for index, part in enumerate(re.split("([0-9]+)", path))]
-
-
-def select_file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
-    """FILE_KEY and BLOCK_START of rows, 0 for files that are read at once; none if their files are unknown."""
-    names = batch.schema.names
-    if FILE_KEY in names:
-        file_keys = batch.column(FILE_KEY)
-    elif FILE in names:
-        file_keys = pa.array(hash_texts(batch.column(FILE)).view(np.int64))
-    else:
-        return {}
-    if BLOCK_START in names:
-        block_starts = batch.column(BLOCK_START)
-    else:
-        block_starts = pa.array(np.zeros(batch.num_rows, np.int64))
-    return {FILE_KEY: file_keys, BLOCK_START: block_starts}

@@ -1,15 +1,12 @@
-"""Computes the states of one column on executors, by block: a `Gatherer` for each kind of column, and runs of rows.
+"""Computes the states of one column on executors, by block: a `Gatherer` for each kind of column.
 
 A gatherer takes the blocks of one partition in order and returns the states of its column at the end.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, count, pairwise, repeat
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +20,6 @@ from spark_model_monitor.data.profiling.scan_plan import (
     ColumnPlan,
     ScanPlan,
     Texts,
-    compute_once_a_block,
     find_cut_hashes,
     hash_keys,
 )
@@ -38,6 +34,7 @@ from spark_model_monitor.statistics.states import (
     Ends,
     FrequenciesBuilder,
     KllBuilder,
+    Moments,
     MomentsBuilder,
     RepeatsBuilder,
     RowRepeats,
@@ -55,20 +52,20 @@ from spark_model_monitor.statistics.states.hashing import (
     hash_texts,
     mix_bits,
 )
-from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, MIN_ROWS, RowRun, RowRuns, encode_lot
 
-if TYPE_CHECKING:
-    from spark_model_monitor.data.profiling.file_order import FileOrder
+PUNCTUATION = ".,;:!?()[]\"'"  # taken off the words of a text
 
-SIGNS = ".,;:!?()[]\"'"  # around words
-
-MAX_TEXTS = 2048  # texts of a block that are examined one by one
+MAX_EXAMINED_TEXTS = 2048  # texts of a block that are examined one by one
 
 SAMPLED_TEXTS = 2**13
 """The number of first texts of a block from which to decide whether deduplicating the block pays off."""
 
-MOSTLY = 0.5
-"""The share of distinct texts in a block above which later blocks are not deduplicated: it would save too little."""
+MAX_DISTINCT_SHARE = 0.5
+"""The share of distinct texts in a block up to which later blocks are deduplicated: with more it saves too little."""
+
+HASHED_VALUES = 2**15
+"""The number of values of neighbouring columns that are hashed at once: enough to make numpy's overhead per call small,
+and few enough to stay in a core's cache."""
 
 
 class Gatherer(Protocol):
@@ -104,11 +101,6 @@ def _make_vector_gatherer(column: ColumnPlan, plan: ScanPlan) -> Gatherer:
     return VectorGatherer(column, plan)
 
 
-VALUES_TOGETHER = 2**15
-"""The number of values of neighbouring columns that are hashed at once: enough to make numpy's overhead per call small,
-and few enough to stay in a core's cache."""
-
-
 class NumbersGatherer:
     """The gatherers of all numeric columns; hashes are computed for several columns at once."""
 
@@ -133,7 +125,7 @@ class NumbersGatherer:
 
     def _group_neighbours(self, values: int) -> Iterator[list[NumberGatherer]]:
         """Groups of neighbouring columns. values: number of values per column."""
-        group_size = max(1, VALUES_TOGETHER // values)
+        group_size = max(1, HASHED_VALUES // values)
         for first in range(0, len(self._gatherers), group_size):
             yield self._gatherers[first : first + group_size]
 
@@ -184,15 +176,19 @@ class NumberGatherer:
     def states(self) -> Iterator[State]:
         """The states of all rows so far, without the registers of distinct values."""
         moments = self._moments.state()
-        if self.column.column_type is ColumnType.INTEGRAL:
-            yield DataTypeCounts(missing=moments.absent, integral=moments.present)
-        else:
-            yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
+        yield count_number_types(self.column, moments)
         yield from (moments, self._ends, self._sketch.state())
         if self._repeats is not None:
             yield self._repeats.state()
         if self._frequencies is not None:
             yield self._frequencies.state()
+
+
+def count_number_types(column: ColumnPlan, moments: Moments) -> DataTypeCounts:
+    """The types of the cells of a numeric column."""
+    if column.column_type is ColumnType.INTEGRAL:
+        return DataTypeCounts(missing=moments.absent, integral=moments.present)
+    return DataTypeCounts(missing=moments.absent, fractional=moments.present)
 
 
 class TextGatherer:
@@ -278,7 +274,7 @@ class TextGatherer:
         self._frequencies.update(texts, counts, self._select_text_hashes(hashes))
         self._repeats.update(hashes, counts)
         # Decides how the next block is examined
-        self._mostly_different = len(texts) > MOSTLY * len(encoded)
+        self._mostly_different = len(texts) > MAX_DISTINCT_SHARE * len(encoded)
         if not self._frequencies.exact and not self._data_types.text and not self._keep_frequencies:
             self._frequencies.give_up()
         return Texts(texts, codes, self._kinds, numbers, hashes)
@@ -334,7 +330,7 @@ class TextGatherer:
         types = DataTypeCounts.from_kinds(kinds, counts, missing=missing)
         self._data_types += types
         self._lengths += TextLengths.of(texts, counts)
-        if types.fractional > types.text + types.integral:  # measured numbers; an id may look like one
+        if types.fractional > types.text + types.integral:  # of measured numbers; ids have no fractions
             self._repeats.give_up()
         if not types.integral and not types.fractional and not (kinds == DataType.OTHER_NUMBER).any():
             return None
@@ -362,12 +358,12 @@ def _sample_texts(examined: Texts, counts: Integers | None) -> tuple[pa.Array, F
     lots = (hashes % 16).astype(np.int64)
     # A fourth of the rows of each text, rounded up or down by its lot
     occurrences = np.where(examined.kinds == DataType.TEXT, counts, 0)
-    if occurrences.sum() > MAX_TEXTS:
+    if occurrences.sum() > MAX_EXAMINED_TEXTS:
         occurrences = (occurrences + lots % 4) // 4
     indices = np.flatnonzero(occurrences)
     texts = examined.dictionary.take(pa.array(indices))
     sampled = occurrences = occurrences[indices]
-    if occurrences.sum() > MAX_TEXTS // 2:
+    if occurrences.sum() > MAX_EXAMINED_TEXTS // 2:
         sampled = (occurrences + lots[indices] // 4) // 4
     are_long = np.zeros(len(texts), bool)
     are_long[[*find_cut_hashes(texts)]] = True
@@ -379,7 +375,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
     # ASCII without the separators that only one of Arrow's two functions splits at
     letters = view_text_bytes(texts)
     is_plain = letters.max(initial=0) < 0x80 and not (letters - np.uint8(0x1C) <= 0x1F - 0x1C).any()
-    # Nor ends any text with a blank
+    # Texts that end with a blank are split differently, too
     if is_plain:
         is_plain = len(view_text_bytes(pc.ascii_rtrim_whitespace(texts))) == len(letters)
     # The same result for plain texts, in half the time
@@ -389,7 +385,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
         # If the last text ends with a blank, Arrow 25 reads memory behind it
         words = pc.utf8_split_whitespace(pc.utf8_lower(pc.utf8_rtrim_whitespace(texts)))
     lengths = pc.list_value_length(words).to_numpy()
-    # A text of one word tells no more than the value does
+    # The word of a text of one word would be counted like the text itself
     several = lengths > 1
     if not several.all():
         words = words.filter(pa.array(several))
@@ -397,7 +393,7 @@ def _count_words(texts: pa.Array, counts: Integers) -> tuple[Hashes, Integers]:
         lengths = lengths[several]
     encoded = words.flatten().dictionary_encode()
     occurrences = np.bincount(encoded.indices.to_numpy(), np.repeat(counts, lengths))
-    return hash_texts(pc.utf8_trim(encoded.dictionary, SIGNS)), occurrences.astype(np.int64)
+    return hash_texts(pc.utf8_trim(encoded.dictionary, PUNCTUATION)), occurrences.astype(np.int64)
 
 
 class RowRepeatsGatherer:
@@ -449,178 +445,3 @@ class PresenceGatherer:
 
     def states(self) -> Iterator[State]:
         yield self._data_types
-
-
-# maximum rows of a run, and maximum cells of a run over all columns
-LONGEST_RUN = 512
-CELLS_OF_RUNS = 50_000
-
-
-class RunStarts:
-    """Locations of the kept runs of one partition, the same for all columns. The first partition keeps the most, since
-    it may be the only one. The first run of every partition ranks before the second of any, so all have a part.
-    """
-
-    def __init__(self, plan: ScanPlan, partition: int, max_runs: int = MAX_RUNS) -> None:
-        self._fewest = plan.run_rows
-        self._partition = partition
-        self._seen = 0
-        self._file_order = plan.file_order
-        self._seen_by_rank: Counter[int] = Counter()  # rows of each piece of a file
-        self._longest = max(8 * MIN_ROWS, min(LONGEST_RUN, CELLS_OF_RUNS // max(1, plan.all_columns)))
-        self._random = np.random.default_rng(partition)
-        self.most = max(1, max_runs >> partition.bit_length())
-        if partition >= 2 * MAX_RUNS and self._random.random() * partition > 2 * MAX_RUNS:
-            self.most = 0
-        self._lots: list[float] = []
-        self._time = plan.time_column
-
-    @compute_once_a_block
-    def select_runs(self, block: Block) -> tuple[list[float], list[Integers]]:
-        """`draw_runs` a block's rows, ordered by time if there is a time column, else by their files; computed once for all
-        columns.
-        """
-        order, ranks = block.find_row_order(self._time, self._file_order)
-        if order is None:
-            return self.draw_runs(block.rows, ranks)
-        lots, positions = self.draw_runs(block.rows, None if ranks is None else ranks[order])
-        return lots, [order[rows] for rows in positions]
-
-    def draw_runs(self, rows: int, ranks: Integers | None = None) -> tuple[list[float], list[Integers]]:
-        """The runs kept so far among the next rows: their lots, and the positions of their rows.
-
-        ranks: of the rows' pieces of files, rising; None if these are unknown.
-        """
-        # As many runs as could be kept, if the block were all rows
-        step = max(self._fewest, rows // max(1, self.most))
-        # A small window is one run
-        if rows < 2 * step and self._fewest > MIN_ROWS:
-            step = rows
-        starts = range(0)
-        if self.most:
-            starts = range(0, rows - step + 1, step)
-        by_chance = self._random.random(len(starts)).tolist()
-        # Where in the data each run begins, and where it ends
-        length = min(step, self._longest)
-        ends = [start + length for start in starts]
-        if ranks is None or self._file_order is None:
-            lots = map(encode_lot, by_chance, repeat(self._partition), count(self._seen, step))
-        else:
-            pieces, first_rows, ends = self._locate_runs(self._file_order, ranks, starts, ends)
-            lots = map(encode_lot, by_chance, pieces, first_rows)
-        # Those that are kept
-        drawn = sorted(zip(lots, starts, ends, strict=False))
-        self._seen += rows
-        self._lots = sorted([*self._lots, *(lot for lot, _, _ in drawn)])[: self.most]
-        kept_runs = [(lot, np.arange(start, end)) for lot, start, end in drawn if lot in self._lots]
-        return [lot for lot, _ in kept_runs], [positions for _, positions in kept_runs]
-
-    def _locate_runs(
-        self, order: FileOrder, ranks: Integers, starts: range, ends: list[int]
-    ) -> tuple[list[int], list[int], list[int]]:
-        """For each run, the piece of a file in which its rows are counted, its first row there, and its end.
-
-        Pieces that follow each other in the data are one sequence of rows, as if they were one file. A run ends with its
-        sequence, unless it would be too short.
-        """
-        sequence_starts = np.concatenate(([0], np.flatnonzero(np.diff(ranks) > 1) + 1))
-        sequence_ends = np.append(sequence_starts[1:], len(ranks))
-        sequences = np.searchsorted(sequence_starts, starts, side="right") - 1
-        # A sequence is counted from the first row of its first piece, of which earlier blocks may have had rows
-        first_ranks = ranks[sequence_starts]
-        rows_before = np.array([self._seen_by_rank[rank] for rank in first_ranks.tolist()]) - sequence_starts
-        first_rows = np.array(starts, np.int64) + rows_before[sequences]
-        pieces = order.scale_ranks(first_ranks)[sequences]
-        ranks_seen, row_counts = np.unique(ranks, return_counts=True)
-        self._seen_by_rank.update(dict(zip(ranks_seen.tolist(), row_counts.tolist(), strict=True)))
-        # Ends of runs
-        cut_ends = []
-        for start, end, sequence_end in zip(starts, ends, sequence_ends[sequences].tolist(), strict=True):
-            is_long_enough = sequence_end - start >= self._fewest
-            cut_ends.append(min(end, sequence_end) if is_long_enough else end)
-        return pieces.tolist(), first_rows.tolist(), cut_ends
-
-
-class RowRunsGatherer:
-    """Keeps a sample of runs of a column's rows."""
-
-    def __init__(self, column: ColumnPlan, starts: RunStarts) -> None:
-        self._column = column
-        self._starts = starts
-        self._runs: list[RowRun] = []
-
-    def update(self, block: Block) -> None:
-        lots, positions = self._starts.select_runs(block)
-        if lots:
-            self._runs += extract_runs(self._column, block, lots, positions)
-            self._runs = keep_lowest_lots(self._runs, self._starts.most)
-
-    def states(self) -> Iterator[RowRuns]:
-        yield rank_runs(self._runs)
-
-
-def keep_lowest_lots(runs: Iterable[RowRun], limit: int) -> list[RowRun]:
-    """The `limit` runs with the lowest lots."""
-    return sorted(runs, key=attrgetter("lot"))[:limit]
-
-
-def rank_runs(runs: Iterable[RowRun]) -> RowRuns:
-    """The runs that one partition kept, ranked in this order."""
-    return RowRuns(tuple(RowRun(rank + run.lot, *run[1:]) for rank, run in enumerate(runs)))
-
-
-def extract_runs(
-    column: ColumnPlan, block: Block, lots: Sequence[float], positions: Sequence[Integers]
-) -> Iterator[RowRun]:
-    """Runs of a column at these positions of a block; all runs are computed together, which is cheaper."""
-    rows = np.concatenate(positions)
-    ends = [0, *accumulate(map(len, positions))]
-    read_cells = _read_texts if column.is_text else _read_numbers
-    is_present, numbers, hashes = read_cells(column, block, rows)
-    # Numbers and hashes of the present cells of all runs, cut into those of each
-    present_ends = _count_before(is_present, ends)
-    number_counts = np.diff(_count_before(~np.isnan(numbers), present_ends)).tolist()
-    present_bits = [b""] * len(lots)
-    if not is_present.all():
-        present_bits = _pack_presence_bits(is_present, ends)
-    number_bytes = numbers.tobytes()
-    hash_bytes = hashes.tobytes()
-    for index, lot in enumerate(lots):
-        start = present_ends[index]
-        end = present_ends[index + 1]
-        run_numbers = b""
-        if 2 * number_counts[index] >= end - start:
-            run_numbers = number_bytes[8 * start : 8 * end]
-        yield RowRun(lot, len(positions[index]), run_numbers, hash_bytes[8 * start : 8 * end], present_bits[index])
-
-
-def _read_numbers(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags, Doubles, Hashes]:
-    """Which of some rows have a number, the numbers, and no hashes."""
-    numbers = convert_to_doubles(block.cells(column))[rows]
-    is_present = ~np.isnan(numbers)
-    return is_present, numbers[is_present], np.empty(0, np.uint64)
-
-
-def _read_texts(column: ColumnPlan, block: Block, rows: Integers) -> tuple[Flags, Doubles, Hashes]:
-    """Which of some rows have a text, and the texts as numbers and as hashes."""
-    is_valid = ~are_missing(block.cells(column))
-    among_present = (np.cumsum(is_valid) - 1)[rows[is_valid[rows]]]
-    texts = block.texts_by_position[column.position]
-    return is_valid[rows], *texts.take(among_present, hashed=not column.hashed_by_spark)
-
-
-def _pack_presence_bits(is_present: Flags, ends: list[int]) -> list[bytes]:
-    """For each run, one bit for each row; empty if all of its rows are present."""
-    packed = []
-    for start, end in pairwise(ends):
-        run_is_present = is_present[start:end]
-        packed.append(b"" if run_is_present.all() else np.packbits(run_is_present).tobytes())
-    return packed
-
-
-def _count_before(flags: Flags, positions: list[int]) -> list[int]:
-    """The number of true flags before each of these positions; the same list if all are true."""
-    if flags.all():
-        return positions
-    counts: list[int] = np.concatenate(([0], np.cumsum(flags)))[positions].tolist()
-    return counts

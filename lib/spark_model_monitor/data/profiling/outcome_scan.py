@@ -12,21 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.engine.engine_protocol import (
-    LINE_KEY,
-    PARTITION,
-    Partitions,
-    StateRow,
-    add_states_by_key,
-)
+from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, PARTITION, Partitions, StateRow, add_states_by_key
 from spark_model_monitor.data.profiling.partition import MAX_BLOCK_ROWS, split_into_blocks
 from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE, Block, ColumnPlan, ScanPlan
-from spark_model_monitor.data.profiling.segment_scan import Cut, Segments
+from spark_model_monitor.data.profiling.segment_cuts import Cut
+from spark_model_monitor.data.profiling.segment_scan import Segments
 from spark_model_monitor.errors import ScriptFailed
 from spark_model_monitor.statistics.array_types import Doubles
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, ROWS_OF_A_WINDOW, build_first_runs
 from spark_model_monitor.value_class import value_class
 
@@ -37,12 +34,23 @@ if TYPE_CHECKING:
 OutcomeMetric = Callable[[Any], Any]
 """A user's metric: takes a pandas frame of outcomes (label, prediction, probability), returns one value for each."""
 
+log = logging.getLogger(__name__)
+
+PARTITIONS_ON_THE_DRIVER = 200
+"""The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
+
 
 @value_class
 class OutcomeTask:
-    """Computes the states of a partition. decoder: makes outcomes from a raw block. reasons: number of reasons for
-    refusing a record. metrics: the user's own, by name, in the order of `plan.values`. cuts: cuts of the rows into
-    segments, by columns named as in a scan of features. group: such a column, which names groups of rows."""
+    """Computes the states of a partition.
+
+    plan: the states of outcomes to compute.
+    decoder: makes outcomes from a raw block.
+    reasons: the number of reasons for refusing a record.
+    metrics: the user's own, by name, in the order of `plan.values`.
+    cuts: the cuts of the rows into segments, by columns named as in a scan of features.
+    group: such a column, which names groups of rows; None without groups.
+    """
 
     plan: OutcomePlan
     decoder: Callable[[pa.RecordBatch], OutcomeRows]
@@ -59,7 +67,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
     """
     # The first block says which partition this is, so builders wait for it
     builder: OutcomeBuilder | None = None
-    cut_columns = sorted({f"{VALUE}{part.position}" for cut in task.cuts for part in cut.parts})
+    cut_columns = sorted({f"{VALUE}{column.position}" for cut in task.cuts for column in cut.columns})
     by_segment: dict[tuple[int, int], OutcomeBuilder] = {}
     first_kinds: list[Doubles] = []
     counted = RowCounts.zero(reasons=task.reasons, predicates=0)
@@ -90,7 +98,7 @@ def compute_outcome_states(task: OutcomeTask, batches: Iterable[pa.RecordBatch])
     # Segments by name, sorted, so that the state's bytes don't depend on which came first
     segments_by_cut: dict[str, dict[str, Outcomes]] = {cut.name: {} for cut in task.cuts}
     for (cut_index, number), segment_builder in by_segment.items():
-        segments_by_cut[task.cuts[cut_index].name][segments.labels(cut_index)[number]] = segment_builder.state()
+        segments_by_cut[task.cuts[cut_index].name][segments.list_labels(cut_index)[number]] = segment_builder.state()
     by_cut = {cut: dict(sorted(segments_by_cut[cut].items())) for cut in sorted(segments_by_cut)}
     state = replace(builder.state(), segments=by_cut)
     yield StateRow(FEATURE_OF_ROWS, counted.KIND, partition, counted)
@@ -110,7 +118,7 @@ def _select_cut_cells(outcomes: OutcomeRows, block: pa.RecordBatch, names: Seque
 
 def _plan_cuts(cuts: tuple[Cut, ...]) -> ScanPlan:
     """A plan for the columns that cut the rows, which are texts."""
-    positions = sorted({part.position for cut in cuts for part in cut.parts})
+    positions = sorted({column.position for cut in cuts for column in cut.columns})
     columns = tuple(ColumnPlan(position, ColumnType.TEXT, hashed_by_spark=False) for position in positions)
     return ScanPlan(columns, 0, cuts=cuts)
 
@@ -188,12 +196,6 @@ def _compute_metrics(rows: OutcomeRows, metrics: tuple[tuple[str, OutcomeMetric]
     return np.column_stack(columns_of_values)
 
 
-log = logging.getLogger(__name__)
-
-PARTITIONS_ON_THE_DRIVER = 200
-"""The number of partitions up to which the driver adds the states itself; one of outcomes has up to a few MB."""
-
-
 @value_class
 class OutcomeScan:
     """The result of one pass: the kept outcomes, the counts of all rows, and runs of the first rows."""
@@ -213,12 +215,9 @@ def scan_outcomes(raw: Partitions, task: OutcomeTask, *, partitions_at_most: int
     are_few = partitions_at_most is not None and partitions_at_most <= PARTITIONS_ON_THE_DRIVER
     partials = raw.numbered().states(partial(compute_outcome_states, task))
     sums = add_states_by_key(partials.rows(adders=0 if are_few else 1))  # small: two per partition
-    states = {kind: state for (_, kind), state in sums.items()}
+    states: dict[str, Any] = {kind: state for (_, kind), state in sums.items()}
     outcomes = states.get(Outcomes.KIND, Outcomes.zero(task.plan))
     rows = states.get(RowCounts.KIND, RowCounts.zero(reasons=task.reasons, predicates=0))
-    assert isinstance(outcomes, Outcomes)  # executors send this kind
     runs = states.get(RowRuns.KIND, RowRuns())
-    assert isinstance(rows, RowCounts)
-    assert isinstance(runs, RowRuns)
     log.info("scanned %s outcomes, %.1f s", f"{rows.kept:,}", time.monotonic() - started)
     return OutcomeScan(outcomes, rows, runs)

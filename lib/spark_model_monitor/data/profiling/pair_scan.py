@@ -78,10 +78,9 @@ def find_broken_rows(relation: Relation, columns: Sequence[Values]) -> tuple[Fla
     with np.errstate(invalid="ignore", over="ignore"):
         if kind == "order":
             return applies, applies & (first > second)
+        computed = first
         if third:
             computed = {"sum": np.add, "product": np.multiply}[kind](first, second)
-        else:
-            computed = first
         expected_value = third[0] if third else second
         # Sums of doubles are rounded; infinite ones are equal or not
         is_near = np.isfinite(expected_value) & (

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
-from spark_model_monitor.data.engine.engine_protocol import PARTITION, StateRow
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches, StateRow
 from spark_model_monitor.data.engine.partitions import MAX_BATCH_ROWS
 from spark_model_monitor.data.profiling.age_scan import RowTimes, TimesGatherer
-from spark_model_monitor.data.profiling.file_order import select_file_columns
-from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, RowRunsGatherer, RunStarts, build_gatherers
+from spark_model_monitor.data.profiling.gathering import RowRepeatsGatherer, build_gatherers
+from spark_model_monitor.data.profiling.row_runs import RowRunsGatherer, RunStarts
 from spark_model_monitor.data.profiling.scan_plan import (
     CELLS,
     FEATURE_OF_ROWS,
@@ -41,6 +41,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
     make_keys,
 )
 from spark_model_monitor.data.records.arrays import are_missing
+from spark_model_monitor.data.records.locations import select_file_columns
 from spark_model_monitor.statistics.array_types import Hashes
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
@@ -56,17 +57,20 @@ BLOCK_BYTES = 2**27
 """Bounds of a block: large enough to make numpy's fixed cost negligible, small enough for a column to stay in a core's
 cache and for a block of many columns to fit into memory."""
 
-BYTES_TOGETHER = 2**20  # of lines of small files that are decoded together, since each call has a fixed cost
+MIN_DECODED_BYTES = 2**20  # lines of small files are decoded together up to this, since each call has a fixed cost
 
 BYTES_OF_NUMBER = 8
 BYTES_OF_TEXT = 64
 BYTES_OF_VECTOR = 8192
 """The assumed size of a cell when the size of a block is chosen."""
 
+DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.
 
-def compute_partition_states(
-    plan: ScanPlan, decode: Decode | None, batches: Iterable[pa.RecordBatch]
-) -> Iterator[StateRow]:
+WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
+"""Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
+
+
+def compute_partition_states(plan: ScanPlan, decode: Decode | None, batches: Batches) -> Iterator[StateRow]:
     """The states of one partition's rows. A partition without rows has none.
 
     decode: makes rows from the batches; None if they are rows already.
@@ -153,13 +157,13 @@ def choose_block_rows(columns: Sequence[ColumnPlan]) -> int:
     return min(MAX_BLOCK_ROWS, max(1, fitting // MIN_BLOCK_ROWS) * MIN_BLOCK_ROWS)
 
 
-def split_into_blocks(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def split_into_blocks(batches: Batches, rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows in blocks of exactly `rows`; the last one may be shorter."""
     for pieces in split_into_pieces(batches, rows):
         yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
 
 
-def split_into_pieces(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+def split_into_pieces(batches: Batches, rows: int) -> Iterator[list[pa.RecordBatch]]:
     """The same blocks, each as a list of pieces of batches."""
     pieces: list[pa.RecordBatch] = []
     missing_rows = rows
@@ -178,15 +182,15 @@ def split_into_pieces(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[
         yield pieces
 
 
-def _combine_small_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _combine_small_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The same lines in fewer batches: lines of small files are decoded together."""
     waiting: list[pa.RecordBatch] = []
-    free_bytes = BYTES_TOGETHER
+    free_bytes = MIN_DECODED_BYTES
     for batch in batches:
         if waiting and batch.nbytes > free_bytes:
             yield pa.concat_batches(waiting)
             waiting = []
-            free_bytes = BYTES_TOGETHER
+            free_bytes = MIN_DECODED_BYTES
         waiting.append(batch)
         free_bytes -= batch.nbytes
     if waiting:
@@ -199,9 +203,8 @@ def _read_rows(
     """The rows of a batch. Also counts the requests behind its lines, even if their data is refused, and records the
     newest time of kept rows.
     """
-    if decode is None:
-        rows = batch
-    else:
+    rows = batch
+    if decode is not None:
         rows = _decode_lines(batch, decode, row_plan)
     if row_plan.metadata is None:
         return rows
@@ -255,9 +258,6 @@ def _select_accepted_rows(piece: pa.RecordBatch, row_plan: RowPlan) -> tuple[pa.
     return accepted, RowCounts(kept=accepted.num_rows, refused=tuple(refused), matches=matches, widths=widths)
 
 
-DIGITS_OF_LONG = 18  # digits of decimals that Spark hashes as 64-bit numbers. Source: HashExpression of Spark 3.5.
-
-
 def column_type(data_type: pa.DataType) -> ColumnType:
     """Our column type for an Arrow type, as `rows.column_type` for Spark's types."""
     types = pa.types
@@ -294,12 +294,8 @@ def plan_typed_columns(
     return tuple(plans)
 
 
-WITH_HASHES = (pa.types.is_decimal, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
-"""Types of cells whose hashes are prepared; numbers of fixed width and texts are hashed by their gatherers."""
-
-
 def prepare_batches(
-    plan: ScanPlan, reason: str | None, cells: str | None, batches: Iterable[pa.RecordBatch]
+    plan: ScanPlan, reason: str | None, cells: str | None, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """A partition's batches with the columns that the plan's gatherers need."""
     for batch in batches:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.data.profiling.gathering import extract_runs
+from spark_model_monitor.data.profiling.row_runs import extract_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.statistics.array_types import Integers

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_decimals, convert_to_doubles, format_texts
-from spark_model_monitor.data.engine.engine_protocol import PARTITION
+from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches
 from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
@@ -34,10 +34,17 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 40_000
 MISSING = 0  # the bin of cells without a value
-LONGEST = 120  # maximum characters of a record's metadata
+MAX_METADATA_LENGTH = 120  # characters of each value in a record's metadata; the rest is cut off
 PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")  # the name in a custom attribute `name=value`
 
 Bins = NDArray[np.int16]  # shape (rows, columns)
+
+SCHEMA = pa.schema(
+    [
+        *(("partition", pa.int32()), ("row", pa.int64()), ("file", pa.string()), ("block", pa.int64())),
+        *(("said", pa.string()), ("bins", pa.list_(pa.int16()))),
+    ]
+)
 
 
 class RowMark(Protocol):
@@ -55,7 +62,7 @@ class RowMark(Protocol):
 
 @value_class
 class BinnedColumn:
-    """A column and its bins: 0 for missing cells, 1 for others, and its own from 2.
+    """A column and its bins: 0 for missing cells, 1 for cells without a bin of their own, and bins of values from 2 on.
 
     cuts: ascending, for numbers: bin 2 has those up to the first cut, the last those above the last; 1 has the others.
     values: for texts, one bin each; bin 1 has all other texts. grouped: texts that share the last bin.
@@ -115,8 +122,10 @@ class BinnedColumn:
 class RowSample:
     """Sampled rows, in the order of their files and positions.
 
-    bins: bins of each column. rows: number of all rows. files: the file of each row; empty if unknown. said: each
-    record's metadata by name, such as `time` and `client`.
+    bins: the bin of each column in each sampled row.
+    rows: the number of all rows.
+    files: the file of each sampled row; empty if unknown.
+    said: the metadata of each sampled row's record by name, such as `time` and `client`.
     """
 
     bins: Bins
@@ -127,7 +136,7 @@ class RowSample:
 
 @value_class
 class HashedRowSampler:
-    """Chooses rows by a hash of their position. share: share of chosen rows."""
+    """Chooses rows by a hash of their position. share: the share of rows that are chosen."""
 
     share: float
 
@@ -137,7 +146,11 @@ class HashedRowSampler:
 
 @value_class
 class BinRowSampler:
-    """Chooses each partition's first rows with cells in some bins. bins: by column. most: maximum rows per column."""
+    """Chooses each partition's first rows with cells in some bins.
+
+    bins: for each column.
+    most: the maximum number of rows for each column.
+    """
 
     bins: tuple[tuple[int, ...], ...]
     most: int
@@ -179,7 +192,7 @@ def read_sampled_rows(dataset: Dataset, rows: int, max_rows: int) -> pa.Table:
 
 
 def _read_sampled_texts(
-    sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    sampler: HashedRowSampler, reason: str | None, schema: pa.Schema, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     for accepted, rows, positions in _iterate_accepted_rows(batches, reason):
         is_chosen = pa.array(sampler.choose(None, positions, []))
@@ -189,9 +202,7 @@ def _read_sampled_texts(
         yield pa.RecordBatch.from_arrays([*locations, *cells], schema=schema)
 
 
-def _iterate_accepted_rows(
-    batches: Iterable[pa.RecordBatch], reason: str | None
-) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
+def _iterate_accepted_rows(batches: Batches, reason: str | None) -> Iterator[tuple[pa.RecordBatch, Integers, Integers]]:
     """The accepted rows of a partition, their numbers in it, and their positions in the data."""
     before = 0
     for batch in batches:
@@ -242,10 +253,8 @@ def _read_chosen_rows(
     if dataset.reason in dataset.table.columns:
         reason = dataset.reason
     # Only the needed columns are read
-    inputs = [name for column in columns for name in column.inputs] + [
-        f"c{position}" for position in metadata_columns.values()
-    ]
-    names = [*inputs]
+    names = [name for column in columns for name in column.inputs]
+    names += [f"c{position}" for position in metadata_columns.values()]
     if reason:
         names.append(reason)
     if has_files:
@@ -259,20 +268,12 @@ def _read_chosen_rows(
     return pa.Table.from_batches(batches, SCHEMA).sort_by(order)
 
 
-SCHEMA = pa.schema(
-    [
-        *(("partition", pa.int32()), ("row", pa.int64()), ("file", pa.string()), ("block", pa.int64())),
-        *(("said", pa.string()), ("bins", pa.list_(pa.int16()))),
-    ]
-)
-
-
 def _choose_rows(
     columns: tuple[RowMark, ...],
     reason: str | None,
     sampler: HashedRowSampler | BinRowSampler,
     metadata_columns: Mapping[str, int],
-    batches: Iterable[pa.RecordBatch],
+    batches: Batches,
 ) -> Iterator[pa.RecordBatch]:
     """The chosen rows of a partition."""
     chosen_before = [0] * len(columns)
@@ -345,9 +346,9 @@ def _read_metadata(line: str) -> dict[str, str]:
             else:
                 metadata["customAttributes"] = attribute
     for half in ("endpointInput", "endpointOutput"):
-        metadata |= {f"content type of {half}": _get_members(data, half).get("observedContentType")}
+        metadata[f"content type of {half}"] = _get_members(data, half).get("observedContentType")
     metadata |= {"time": event.get("inferenceTime"), "version": record.get("eventVersion"), "id": event.get("eventId")}
-    return {name: value[:LONGEST] for name, value in metadata.items() if isinstance(value, str)}
+    return {name: value[:MAX_METADATA_LENGTH] for name, value in metadata.items() if isinstance(value, str)}
 
 
 def _get_members(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -362,19 +363,20 @@ def read_rows_with_ids(
 ) -> list[tuple[str, tuple[str | None, ...]]]:
     """The existing ids, in row order, with their rows' cells. One pass. For users who may read the data."""
     features = [f"c{position}" for position in range(len(dataset.names))]
-    further_names = ([dataset.reason] if dataset.reason else []) + (
-        [LINE] if id_column is None and dataset.has_lines else []
-    )
     schema = pa.schema([(PARTITION, pa.int32()), *((name, pa.string()) for name in ("id", *features))])
     task = partial(_select_rows_with_ids, frozenset(ids), id_column, dataset.reason, schema)
-    names = [*features, *further_names]
+    names = [*features]
+    if dataset.reason:
+        names.append(dataset.reason)
+    if id_column is None and dataset.has_lines:
+        names.append(LINE)
     batches = dataset.table.selected(names, names).numbered().mapped(task, schema).batches()
     rows = sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row[PARTITION])
     return [(row["id"], tuple(row[name] for name in features)) for row in rows]
 
 
 def _select_rows_with_ids(
-    ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    ids: frozenset[str], position: int | None, reason: str | None, schema: pa.Schema, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         accepted = drop_rejected(batch, reason)

@@ -23,13 +23,35 @@ from spark_model_monitor.statistics.states.data_types import classify, parse_num
 from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, RuleCounts, measure_pair
 from spark_model_monitor.value_class import value_class
 
+BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
+"""How booleans are written, in lower case; the last two by pandas, beside missing ones."""
+
+_OPERATIONS = {
+    "and": pc.and_kleene,
+    "or": pc.or_kleene,
+    "+": pc.add,
+    "-": pc.subtract,
+    "*": pc.multiply,
+    "/": pc.divide,
+}
+
+_COMPARISONS = {
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+}
+
 
 @value_class
 class RowFormula:
-    """What is computed from the cells of a row; its columns are positions.
+    """What is computed from the cells of a row; columns are given by their positions.
 
-    tree: true or false for a row, or a number. where: true for the rows that count; None: all do. second: the number that `tree`
-    is correlated with.
+    tree: a condition, or a number, of a row.
+    where: the condition of the rows that count; None if all do.
+    second: the number that `tree` is correlated with; None without a correlation.
     """
 
     tree: Tree
@@ -58,9 +80,12 @@ def list_positions(tree: Tree, *, with_missing: bool = True) -> Iterator[int]:
 
 @value_class
 class Rules:
-    """All rules of a scan. conditions: whose rows are counted. numbers: whose moments are computed.
+    """All rules of a scan.
 
-    ids: position of the column with row ids; None if rows have no ids. whole_texts: the columns whose texts are needed uncut.
+    conditions: formulas whose offending rows are counted.
+    numbers: formulas whose moments are computed.
+    ids: the position of the column with row ids; None if rows have no ids.
+    whole_texts: the positions of the columns whose texts are needed uncut.
     """
 
     conditions: tuple[RowFormula, ...] = ()
@@ -111,10 +136,6 @@ class ColumnCells:
         return pc.take(compute(self._encoded.dictionary), self._encoded.indices, boundscheck=False)
 
 
-BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0", "1.0", "0.0")
-"""How booleans are written, in lower case; the last two by pandas, beside missing ones."""
-
-
 def _parse_times(texts: pa.Array) -> pa.Array:
     """Times in microseconds since 1970, for a day its beginning; null for texts that are not times."""
     # A day alone is no time to the parser
@@ -136,24 +157,6 @@ class _Value:
     @property
     def missing(self) -> pa.BooleanArray | pa.BooleanScalar:
         return pc.is_null(self.numbers)
-
-
-_OPERATIONS = {
-    "and": pc.and_kleene,
-    "or": pc.or_kleene,
-    "+": pc.add,
-    "-": pc.subtract,
-    "*": pc.multiply,
-    "/": pc.divide,
-}
-_COMPARISONS = {
-    "<": pc.less,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    ">=": pc.greater_equal,
-    "==": pc.equal,
-    "!=": pc.not_equal,
-}
 
 
 class FormulaEvaluator:

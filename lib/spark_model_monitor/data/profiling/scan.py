@@ -49,20 +49,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LARGEST_FREQUENCY_LIMIT = 4096
+# Bounds of the counts by value (P15): the maximum values of a column, the bytes of all columns' counts, and those of one
+MAX_FREQUENCY_LIMIT = 4096
 FREQUENCY_BYTES = 64 * 2**20
-BYTES_PER_VALUE = 110  # bounds of the counts by value: at most 4,096 values per column and 64 MiB in total (P15)
+BYTES_PER_VALUE = 110
 
 STATES_ON_THE_DRIVER = 4096
 """The number of features times partitions up to which the driver adds states: 4,096 KLL sketches are about 180 MB."""
 
-STATES_PER_FOLD = 1250
-MAX_FOLDS = 200
-"""The number of features times partitions whose states one task adds, at most 56 MB of KLL sketches; and the maximum
-number of such tasks."""
+STATES_PER_FOLD = 1250  # features times partitions whose states one task adds: at most 56 MB of KLL sketches
+MAX_FOLDS = 200  # such tasks
 
 KINDS_OF_RUNS = (RowRuns.KIND, RowGroups.KIND)
 UNKNOWN_PARTITIONS = 100  # assumed number of partitions of a frame if it is unknown
+
+PROFILE = ScanPlan()  # of each column, and nothing else
 
 
 @value_class
@@ -105,9 +106,6 @@ class RowSource:
     """Makes the features, `reason` and `cells` from lines on the executors; None if they are columns."""
 
 
-PROFILE = ScanPlan()  # of each column, and nothing else
-
-
 def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[str] = frozenset()) -> Scan:
     """Profile the features of rows, or of lines, in one pass: one Spark job (two if executors add the states).
 
@@ -118,7 +116,7 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
     plans, states = build_plans(source, requested, counted)
 
     # One pass over the rows, and the states of all partitions added
-    partials = reduce(lambda states_so_far, more: states_so_far.concat(more), map(states, plans))
+    partials = reduce(lambda states_so_far, further_states: states_so_far.concat(further_states), map(states, plans))
     features = len(source.names)
     max_partitions = source.partitions_at_most
     are_few = max_partitions is not None and features * max_partitions <= STATES_ON_THE_DRIVER
@@ -129,16 +127,13 @@ def scan(source: RowSource, requested: ScanPlan = PROFILE, counted: frozenset[st
         sums.setdefault(feature, []).append(state)
 
     # The states of the rows themselves
-    row_states = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
+    row_states: dict[type, Any] = {type(state): state for state in sums.get(FEATURE_OF_ROWS, [])}
     rows = row_states.get(RowCounts, RowCounts.zero(reasons=requested.rows.reasons, predicates=len(source.predicates)))
     requests = row_states.get(Requests)
     rules = requested.rows.rules
     rule_counts = None
     if rules is not None:
         rule_counts = row_states.get(RuleCounts, RuleCounts.zero(len(rules.conditions), len(rules.numbers)))
-    assert isinstance(rows, RowCounts)
-    assert isinstance(requests, (Requests, type(None)))
-    assert isinstance(rule_counts, (RuleCounts, type(None)))
 
     # The states of the features, less their runs of rows, which are no part of a profile
     columns = [column for plan in plans for column in plan.columns]
@@ -188,7 +183,7 @@ def require_values(plan: ScanPlan) -> None:
     """Raises BadConfiguration if a column of lists, maps or bytes is to cut or group the rows."""
     if plan.group_column is not None and plan.group_column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
         raise BadConfiguration(NO_GROUPS)
-    positions = {part.position: part.name for cut in plan.cuts for part in cut.parts}
+    positions = {column.position: column.name for cut in plan.cuts for column in cut.columns}
     for column in plan.columns:
         if column.position in positions and column.column_type in (ColumnType.VECTOR, ColumnType.NESTED):
             raise BadConfiguration(CUT_NO_ROWS.format(name=positions[column.position]))
@@ -223,7 +218,7 @@ def plan_decoded_columns(names: Sequence[str], counted: frozenset[str]) -> tuple
 
 def choose_frequency_limit(columns: int) -> int:
     """The maximum number of values that are counted individually per column."""
-    return max(1, min(LARGEST_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
+    return max(1, min(MAX_FREQUENCY_LIMIT, FREQUENCY_BYTES // (max(columns, 1) * BYTES_PER_VALUE)))
 
 
 def choose_folds(columns: int, partitions: int) -> int:

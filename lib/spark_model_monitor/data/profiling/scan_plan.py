@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.partitions import COLUMNS_TOGETHER
+from spark_model_monitor.data.engine.partitions import MAX_COLUMNS_PER_PASS
 from spark_model_monitor.data.records.arrays import are_missing, find_utf_8, view_text_bytes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
 from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
@@ -40,7 +40,7 @@ cells of columns of one type are in a list (`Block`)."""
 
 FEATURE_OF_ROWS = -1  # the "feature" of states of the rows themselves
 
-LATE_ROWS_APART = 0.9  # the rank correlation of rows with their times, from which rows out of order are late ones
+MIN_ORDER_CORRELATION = 0.9  # of rows with their times, by rank: then rows out of order are late, and the order stays
 
 TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.TIMESTAMP})
 """Types of columns whose cells are examined as texts."""
@@ -48,12 +48,34 @@ TEXT_TYPES = frozenset({ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DATE, Co
 HASHED_TYPES = TEXT_TYPES - {ColumnType.TEXT}
 """Those whose values are hashed, not their texts: Spark's hash of a time isn't that of its text."""
 
+# Errors of columns that can't group or cut the rows
+NO_GROUPS = "--group-column has lists or maps, which name no groups; write another column"
+CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
+
+KEY_BYTES = 256  # of the longest text that is its own key
+KEY_PREFIX_CHARACTERS = 60  # of a longer text, at the beginning of its key: at most 240 bytes of UTF-8
+CUT_MARK = "…#"  # between the beginning and the hash in such a key
+_HASH_OF_CUT = rf"{CUT_MARK}(?P<hash>[0-9a-f]{{1,16}})$"
+_SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
+
+Cell = TypeVar("Cell", bound=np.generic)
+Holder = TypeVar("Holder")
+Cached = TypeVar("Cached")
+
+TRANSPOSED_COLUMNS = 64
+"""The number of columns that are extracted together from a list of numbers: enough to use whole cache lines of a row,
+and few enough to stay in the processor's cache."""
+
 
 @value_class
 class ColumnPlan:
-    """One feature column. hashed_by_spark: whether batches have its hashes. counted: whether to count it by value.
+    """One feature column.
 
-    listed: the list column that contains its cells, None if they are a separate column; slot: its index in the list.
+    position: its index among the features.
+    hashed_by_spark: whether batches have the hashes of its values.
+    counted: whether to count it by value.
+    listed: the list column that contains its cells; None if they are a separate column.
+    slot: its index in that list.
     """
 
     position: int
@@ -68,16 +90,13 @@ class ColumnPlan:
         return self.column_type in TEXT_TYPES
 
 
-NO_GROUPS = "--group-column has lists or maps, which name no groups; write another column"
-CUT_NO_ROWS = "segments: {name!r} has lists or maps, which cut no rows; write another column"
-
-
 @value_class
 class LineMetadata:
     """How to read the requests behind captured lines.
 
-    line: the column with the lines. read: takes lines and the reasons for refusing their records, returns statuses,
-    latencies and percentages for `RequestsBuilder.update`; pickled by name. None if only the lines' times are needed.
+    line: the column with the lines.
+    read: takes lines and the reasons for refusing their records, and returns statuses, latencies and percentages for
+    `RequestsBuilder.update`. Pickled by name; None if only the lines' times are needed.
     """
 
     line: str
@@ -88,12 +107,15 @@ class LineMetadata:
 class RowPlan:
     """The states of the rows themselves.
 
-    counted: whether this plan counts them; otherwise another plan for the same rows does. reasons: number of reasons for
-    refusing a row. predicates: number of boolean columns to count. counts_cells: whether a column has the number of cells
-    of each record, to be counted. rules: the user's rules, whose offending rows are counted (`rule_scan.Rules`); None
-    without rules. metadata: how to read the requests behind the lines; None if not requested. newest: computes the latest
-    time, in microseconds since 1970, from texts in captured lines or the time column; None if not requested. read_times:
-    reads the times in captured lines, which rows get as a column TIME; None for other rows.
+    counted: whether this plan counts them; otherwise another plan for the same rows does.
+    reasons: the number of reasons for refusing a row.
+    predicates: the number of boolean columns to count.
+    counts_cells: whether a column has the number of cells of each record, to be counted.
+    rules: the user's rules, whose offending rows are counted (`rule_scan.Rules`); None without rules.
+    metadata: how to read the requests behind the lines; None if not requested.
+    newest: computes the latest time, in microseconds since 1970, from texts in captured lines or the time column; None if not
+    requested.
+    read_times: reads the times in captured lines, which rows get as a column TIME; None for other rows.
     """
 
     counted: bool = True
@@ -118,15 +140,19 @@ ROWS = RowPlan()  # which are counted, and nothing else
 class ScanPlan:
     """The states that one scan computes.
 
-    frequency_limit: maximum number of values that are counted individually per column.
-    accept_exponents: whether `1e-5` is a number. rows: states of the rows themselves.
-    run_rows: minimum rows of a kept run; 0 for no runs. time_position: position of the column that orders a block's
-    rows for runs; None for the order in the data. group_position: position of the column that names groups of rows, of
-    which some are kept instead of runs. all_columns: number of columns of all plans for the rows. cuts: ways to cut the rows
-    into segments (`segment_scan.Cut`), in each of which states of the columns are computed, too. pairs: counts over several
-    columns, and their positions (`pair_scan.locate_pairs`). value_by_value: how moments are computed (`MomentsBuilder`).
-    file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the
-    order in the data.
+    columns: the columns of this plan.
+    frequency_limit: the maximum number of values that are counted individually per column.
+    accept_exponents: whether `1e-5` is a number.
+    rows: the states of the rows themselves.
+    run_rows: the minimum rows of a kept run; 0 for no runs.
+    time_position: the position of the column that orders a block's rows for runs; None for the order in the data.
+    group_position: the position of the column that names groups of rows, of which some are kept instead of runs.
+    all_columns: the number of columns of all plans for the rows.
+    cuts: the cuts of the rows into segments (`segment_cuts.Cut`), in each of which states of the columns are computed, too.
+    pairs: counts over several columns, and their positions (`pair_scan.locate_pairs`).
+    value_by_value: how moments are computed (`MomentsBuilder`).
+    file_order: the order of the files, of whose rows batches have the columns FILE_KEY and BLOCK_START; None for the order in
+    the data.
     """
 
     columns: tuple[ColumnPlan, ...] = ()
@@ -153,7 +179,7 @@ class ScanPlan:
         values that we examine.
         """
         nested = any(column.column_type is ColumnType.NESTED for column in self.columns)
-        return 0 < len(self.columns) == self.all_columns <= COLUMNS_TOGETHER and not nested
+        return 0 < len(self.columns) == self.all_columns <= MAX_COLUMNS_PER_PASS and not nested
 
     @property
     def run_columns(self) -> tuple[ColumnPlan, ...]:
@@ -180,14 +206,6 @@ class ScanPlan:
         """The same plan without states of the rows, which another plan computes."""
         rows = replace(self.rows, counted=False, predicates=0, counts_cells=False, rules=None, metadata=None)
         return replace(self, rows=rows)
-
-
-KEY_BYTES = 256
-KEY_PREFIX_CHARACTERS = 60  # at most 240 bytes of UTF-8
-CUT_MARK = "…#"
-
-_HASH_OF_CUT = rf"{CUT_MARK}(?P<hash>[0-9a-f]{{1,16}})$"
-_SHORTEST_CUT = KEY_PREFIX_CHARACTERS + len(CUT_MARK.encode()) + 1
 
 
 def make_keys(texts: pa.StringArray) -> pa.StringArray:
@@ -233,21 +251,14 @@ def _count_longest_bytes(texts: pa.StringArray) -> int:
     return int(np.diff(read_buffers(texts)[0]).max(initial=0))
 
 
-Cell = TypeVar("Cell", bound=np.generic)
-Holder = TypeVar("Holder")
-Cached = TypeVar("Cached")
-
-TURNED_AT_A_TIME = 64
-"""The number of columns that are extracted together from a list of numbers: enough to use whole cache lines of a row,
-and few enough to stay in the processor's cache."""
-
-
 @value_class
 class Texts:
     """The present cells of a block's text column, as computed by its gatherer.
 
-    dictionary, codes: the distinct texts, and the index of each cell's text; all texts, and None, if not deduplicated.
-    kinds, numbers, hashes: of the dictionary. numbers: NaN for other texts, or None.
+    dictionary: the distinct texts; all texts if they were not deduplicated.
+    codes: the index of each cell's text in the dictionary; None if they were not deduplicated.
+    kinds, hashes: the `DataType` and the hash of each text of the dictionary.
+    numbers: the number of each text of the dictionary, NaN for other texts; None if no text is a number.
     """
 
     dictionary: pa.Array
@@ -318,17 +329,18 @@ class Block:
         """The indices of the rows in the order of a column, missing values last; computed once for all columns. Rows that come in
         this order but for some that are late keep the order in which they came.
         """
-        if time not in self._made:
+
+        def sort_rows() -> Integers:
             cells = self.cells(time)
             if time.is_text and np.isnan(numbers := parse_numbers(cells)).sum() == cells.null_count:
                 cells = pa.array(numbers)
             indices = pc.array_sort_indices(cells).to_numpy().astype(np.int64)
             in_order = np.arange(len(indices))
-            if len(indices) > 1 and np.corrcoef(indices, in_order)[0, 1] > LATE_ROWS_APART:
-                indices = in_order
-            self._made[time] = indices
-        order: Integers = self._made[time]
-        return order
+            if len(indices) > 1 and np.corrcoef(indices, in_order)[0, 1] > MIN_ORDER_CORRELATION:
+                return in_order
+            return np.asarray(indices)
+
+        return self.compute_once(time, sort_rows)
 
     def rank_by_file(self, order: FileOrder | None) -> Integers | None:
         """The rank of each row in the order of the files; None if it isn't known of which file a row is. Computed once."""
@@ -409,15 +421,15 @@ class _NumberList:
         self._missing: list[Flags] | None = None
         if any(piece.null_count for piece in values):
             self._missing = [are_missing(piece).reshape(count, -1) for piece, count in zip(values, rows, strict=True)]
-        self._first = -TURNED_AT_A_TIME
+        self._first = -TRANSPOSED_COLUMNS
         self._turned: NDArray[np.generic] = np.empty(0)
         self._turned_missing: Flags | None = None
 
     def column(self, slot: int) -> pa.Array:
-        if not self._first <= slot < self._first + TURNED_AT_A_TIME:
+        if not self._first <= slot < self._first + TRANSPOSED_COLUMNS:
             # Some columns are turned at a time, which are asked for one after the other
-            self._first = slot - slot % TURNED_AT_A_TIME
-            positions = slice(self._first, self._first + TURNED_AT_A_TIME)
+            self._first = slot - slot % TRANSPOSED_COLUMNS
+            positions = slice(self._first, self._first + TRANSPOSED_COLUMNS)
             self._turned = _transpose(self._numbers, positions)
             if self._missing is None:
                 self._turned_missing = None

@@ -1,14 +1,9 @@
-"""Segments: assigns a block's rows to segments, and computes a column's states in each segment. Runs on executors.
-
-`parse_cuts` parses the user's cuts: `plan` by value, `age:30:50` by range, `ordered:hour` by hour of the day, `plan*has_roaming`
-by both.
-"""
+"""Assigns a block's rows to segments, and computes a column's states in each segment. Runs on executors."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field, replace
 
 import numpy as np
@@ -17,10 +12,11 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.age_scan import parse_seconds
-from spark_model_monitor.data.profiling.gathering import RunStarts, extract_runs, keep_lowest_lots, rank_runs
+from spark_model_monitor.data.profiling.gathering import count_number_types
+from spark_model_monitor.data.profiling.row_runs import RunStarts, extract_runs, keep_lowest_lots, rank_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
+from spark_model_monitor.data.profiling.segment_cuts import AND, Cut, CutColumn
 from spark_model_monitor.data.records.arrays import are_missing, drop_nulls
-from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.statistics.array_types import Bytes, Doubles, Integers
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -35,110 +31,40 @@ from spark_model_monitor.statistics.states import (
     RowRun,
     State,
 )
-from spark_model_monitor.statistics.states.ages import DAY, HOUR
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import decode_texts
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 from spark_model_monitor.statistics.states.segments import (
-    BY_HOUR,
     MAX_SEGMENTS,
     MISSING,
     O_CLOCK,
     Segmented,
-    format_rest_label,
 )
-from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY
+from spark_model_monitor.statistics.states.time_counts import DAY, HOUR, HOURS_OF_DAY
 from spark_model_monitor.value_class import value_class
 
 Codes = Bytes  # shape (rows,): the segment of each row
 Counts = Integers  # shape (segments, kinds of cells or values)
 
-AND = " & "  # separates the values of a combination
 
 SKETCH_SIZE = 1024
-MIN_ITEMS = 128
-ITEMS_OF_ALL = 2**22
-"""The size of a column's sketch in a segment, and the maximum items over all columns and segments: 32 MiB."""
+MIN_SKETCH_SIZE = 128
+MAX_SKETCH_ITEMS = 2**22
+"""The usual and the minimum size of a column's sketch in a segment, and the maximum items of all sketches: 32 MiB."""
 
-MAX_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
-BUFFER_SIZE = 2  # of a sketch's buffer, in multiples of the sketch's size
-MAX_VALUES = 512  # values of a text column that are counted individually in a segment
-
-
-@value_class
-class Part:
-    """A column that cuts the rows. cuts: ascending bounds; empty to cut by value. by_hour: whether to cut by hour of the day."""
-
-    position: int
-    name: str
-    cuts: tuple[float, ...] = ()
-    by_hour: bool = False
-
-    def ranges(self) -> list[str]:
-        """The names of the ranges between the cuts: `age<30`, `30<=age<50`, `age>=50`."""
-        ends = [f"{cut:.15g}" for cut in self.cuts]
-        between = [f"{low}<={self.name}<{high}" for low, high in itertools.pairwise(ends)]
-        return [f"{self.name}<{ends[0]}", *between, f"{self.name}>={ends[-1]}"]
-
-
-@value_class
-class Cut:
-    """A way to cut the rows. name: as the user wrote it. labels: segments of the baseline; all others are merged."""
-
-    name: str
-    parts: tuple[Part, ...]
-    labels: tuple[str, ...] = ()
-
-    @property
-    def rest(self) -> str:
-        return format_rest_label(self.name)
-
-
-def parse_cuts(
-    written: Sequence[str], names: Sequence[str], labels: Mapping[str, Sequence[str]] | None = None
-) -> list[Cut]:
-    """The cuts that the user wrote, for columns with these names. labels: the baseline's segments, by cut.
-
-    Raises BadConfiguration for an absent column, and for bounds that are not ascending numbers.
-    """
-    labels = labels or {}
-    distinct = dict.fromkeys(written)
-    return [Cut(text, _parse_parts(text, names), tuple(labels.get(text, ()))) for text in distinct]
-
-
-def _parse_parts(written: str, names: Sequence[str]) -> tuple[Part, ...]:
-    # A column may have `*` or `:` in its own name
-    if written in names:
-        return (Part(names.index(written), written),)
-    return tuple(_parse_part(text, written, names) for text in written.split("*"))
-
-
-def _parse_part(text: str, written: str, names: Sequence[str]) -> Part:
-    """The column, with its bounds if it has some. written: the whole cut, for errors."""
-    if text in names:
-        return Part(names.index(text), text)
-    name, *bounds = text.split(":")
-    if name not in names:
-        raise BadConfiguration(
-            f"segments: {name!r} of {written!r} is no column of the data; they are {', '.join(names[:20])}; write a column, "
-            "COLUMN:30:50 for ranges, COLUMN:hour for hours of the day, or COLUMN*COLUMN for combinations"
-        )
-    if text == f"{name}{BY_HOUR}":
-        return Part(names.index(name), name, by_hour=True)
-    try:
-        cuts = tuple(float(bound) for bound in bounds)
-    except ValueError:
-        cuts = (math.nan,)
-    # Infinite bounds would leave a range without rows; a comparison with NaN is false
-    are_ascending = all(low < high for low, high in itertools.pairwise((-math.inf, *cuts, math.inf)))
-    if not are_ascending:
-        raise BadConfiguration(f"segments: the bounds of {text!r} are no rising numbers; write {name}:30:50")
-    return Part(names.index(name), name, cuts)
+MAX_SEGMENT_RUNS = 12  # runs of a segment in the first partition; each takes as long as a run of all rows
+BUFFER_FACTOR = 2  # of a sketch's buffer, in multiples of the sketch's size
+MAX_COUNTED_VALUES = 512  # values of a text column that are counted individually in a segment
 
 
 @value_class
 class BlockRuns:
-    """Runs of rows of a block. segments: the cut and the segment's number of each run. positions: those of its rows."""
+    """Runs of rows of a block.
+
+    segments: the cut and the segment's number of each run.
+    lots: the lot of each run, by which runs are kept.
+    positions: the positions of each run's rows in the block.
+    """
 
     segments: list[tuple[int, int]] = field(default_factory=list)
     lots: list[float] = field(default_factory=list)
@@ -156,25 +82,25 @@ class Segments:
         self._numbers = [_number_labels(cut) for cut in self.cuts]
         # Many segments have smaller sketches, so that all of them fit into memory
         num_segments = sum(len(cut.labels) or MAX_SEGMENTS for cut in plan.cuts)
-        max_items = ITEMS_OF_ALL // max(1, 3 * plan.all_columns * num_segments)
-        self.size = max(MIN_ITEMS, min(SKETCH_SIZE, max_items))
+        max_items = MAX_SKETCH_ITEMS // max(1, 3 * plan.all_columns * num_segments)
+        self.size = max(MIN_SKETCH_SIZE, min(SKETCH_SIZE, max_items))
         self._run_plan = replace(plan, time_position=None, all_columns=plan.all_columns * num_segments)
         self._partition = partition
         self.run_starts: dict[tuple[int, int], RunStarts] = {}  # by cut, and number of the segment
 
-    def labels(self, cut: int) -> list[str]:
+    def list_labels(self, cut: int) -> list[str]:
         """The names of a cut's segments, by number."""
         return [self.cuts[cut].rest, *self._numbers[cut]]
 
     @compute_once_a_block
     def assign_rows(self, block: Block) -> list[Codes]:
         """The segment of each row, by cut."""
-        return [self._number_segments(number, block) for number in range(len(self.cuts))]
+        return [self._number_segments(cut_index, block) for cut_index in range(len(self.cuts))]
 
     @compute_once_a_block
-    def runs(self, block: Block) -> BlockRuns:
+    def draw_block_runs(self, block: Block) -> BlockRuns:
         """The runs of neighbouring rows kept so far in each segment."""
-        # Neighbours are so by time, else by file, else in the data; the rows of each segment, in this order
+        # Rows are neighbours by time, else by the order of the files, else as they stand in the data
         in_order, ranks = block.find_row_order(self._time, self._file_order)
         runs = BlockRuns()
         for cut, codes in enumerate(self.assign_rows(block)):
@@ -190,15 +116,11 @@ class Segments:
         return runs
 
     def _draw_runs(
-        self,
-        runs: BlockRuns,
-        segment: tuple[int, int],
-        segment_rows: Integers,
-        ranks: Integers | None,
+        self, runs: BlockRuns, segment: tuple[int, int], segment_rows: Integers, ranks: Integers | None
     ) -> None:
         """Add the runs among a segment's rows. ranks: of the block's rows, by file."""
         if segment not in self.run_starts:
-            self.run_starts[segment] = RunStarts(self._run_plan, self._partition, MAX_RUNS)
+            self.run_starts[segment] = RunStarts(self._run_plan, self._partition, MAX_SEGMENT_RUNS)
         segment_ranks = None
         if ranks is not None:
             segment_ranks = ranks[segment_rows]
@@ -207,13 +129,13 @@ class Segments:
         runs.lots.extend(lots)
         runs.positions.extend(segment_rows[run_positions] for run_positions in positions)
 
-    def _number_segments(self, number: int, block: Block) -> Codes:
-        cut = self.cuts[number]
-        numbers = self._numbers[number]
-        labels, codes = self._label_part(cut.parts[0], block)
-        for part in cut.parts[1:]:
-            part_labels, part_codes = self._label_part(part, block)
-            labels, codes = _combine_labels(labels, codes, part_labels, part_codes)
+    def _number_segments(self, cut_index: int, block: Block) -> Codes:
+        cut = self.cuts[cut_index]
+        numbers = self._numbers[cut_index]
+        labels, codes = self._label_column(cut.columns[0], block)
+        for cut_column in cut.columns[1:]:
+            column_labels, column_codes = self._label_column(cut_column, block)
+            labels, codes = _combine_labels(labels, codes, column_labels, column_codes)
         counts = np.bincount(codes, minlength=len(labels))
         present_indices = np.flatnonzero(counts).tolist()
         # The largest get a segment of their own, if there are too many; equally large ones by name
@@ -227,28 +149,29 @@ class Segments:
             number_of_label[index] = numbers.get(label, 0)
         return number_of_label[codes]
 
-    def _label_part(self, part: Part, block: Block) -> tuple[list[str], Integers]:
+    def _label_column(self, cut_column: CutColumn, block: Block) -> tuple[list[str], Integers]:
         """The names of a column's values or ranges, and the index of each row's."""
-        column = self._columns[part.position]
-        missing = f"{part.name}={MISSING}"
+        column = self._columns[cut_column.position]
+        missing = f"{cut_column.name}={MISSING}"
         cells = block.cells(column)
-        if part.by_hour:
+        if cut_column.by_hour:
             hours = np.floor(parse_seconds(cells) % DAY / HOUR)
             hours[np.isnan(hours)] = HOURS_OF_DAY
-            return [*(f"{part.name} at {hour:02}{O_CLOCK}" for hour in range(HOURS_OF_DAY)), missing], hours.astype(
-                np.int64
-            )
-        if part.cuts:
+            return [
+                *(f"{cut_column.name} at {hour:02}{O_CLOCK}" for hour in range(HOURS_OF_DAY)),
+                missing,
+            ], hours.astype(np.int64)
+        if cut_column.cuts:
             numbers = _parse_numbers(cells, column)
-            codes = np.searchsorted(np.array(part.cuts), numbers, side="right").astype(np.int64)
-            codes[np.isnan(numbers)] = len(part.cuts) + 1
-            return [*part.ranges(), missing], codes
-        # NaN is a missing value, too
+            codes = np.searchsorted(np.array(cut_column.cuts), numbers, side="right").astype(np.int64)
+            codes[np.isnan(numbers)] = len(cut_column.cuts) + 1
+            return [*cut_column.list_ranges(), missing], codes
+        # NaN is missing, too
         if column.column_type is ColumnType.FRACTIONAL:
             numbers = _parse_numbers(cells, column)
             cells = pa.array(numbers, mask=np.isnan(numbers))
         encoded = cells.cast(pa.string()).dictionary_encode()
-        labels = [f"{part.name}={text}" for text in decode_texts(encoded.dictionary)]
+        labels = [f"{cut_column.name}={text}" for text in decode_texts(encoded.dictionary)]
         codes = encoded.indices.fill_null(len(labels)).to_numpy(zero_copy_only=False)
         return [*labels, missing], codes.astype(np.int64)
 
@@ -260,10 +183,7 @@ def _number_labels(cut: Cut) -> dict[str, int]:
 
 
 def _combine_labels(
-    first_labels: list[str],
-    first_codes: Integers,
-    second_labels: list[str],
-    second_codes: Integers,
+    first_labels: list[str], first_codes: Integers, second_labels: list[str], second_codes: Integers
 ) -> tuple[list[str], Integers]:
     """The labels of the pairs that occur, and the index of each row's."""
     # One number for each pair: first * number of second labels + second
@@ -322,7 +242,7 @@ class SegmentsGatherer:
         for cut, codes in enumerate(self._segments.assign_rows(block)):
             # A block may bring new segments
             segments = self._segment_states[cut]
-            while len(segments) < len(self._segments.labels(cut)):
+            while len(segments) < len(self._segments.list_labels(cut)):
                 segments.append(_SegmentStates(self._segments.size))
             rows = np.bincount(codes, minlength=len(segments))
             present = rows
@@ -356,7 +276,7 @@ class SegmentsGatherer:
         self._value_counts[cut] = value_counts
 
     def _keep_runs(self, block: Block) -> None:
-        block_runs = self._segments.runs(block)
+        block_runs = self._segments.draw_block_runs(block)
         if not block_runs.segments:
             return
         runs = extract_runs(self._column, block, block_runs.lots, block_runs.positions)
@@ -365,12 +285,12 @@ class SegmentsGatherer:
 
     def _index_texts(self, texts: Texts) -> Integers | None:
         """The columns of a block's distinct texts in the counts by value; None if there are too many."""
-        if self._values is None or texts.codes is None or len(texts.dictionary) > MAX_VALUES:
+        if self._values is None or texts.codes is None or len(texts.dictionary) > MAX_COUNTED_VALUES:
             self._values = None
             return None
         values = self._values
         indices = np.array([values.setdefault(text, len(values)) for text in decode_texts(texts.dictionary)], np.int64)
-        if len(values) > 4 * MAX_VALUES:
+        if len(values) > 4 * MAX_COUNTED_VALUES:
             self._values = None
         return indices
 
@@ -381,7 +301,7 @@ class SegmentsGatherer:
             segments = self._segment_states[cut_index]
             type_counts = self._type_counts[cut_index].tolist()
             profiles: dict[str, FeatureProfile] = {}
-            for number, label in enumerate(self._segments.labels(cut_index)):
+            for number, label in enumerate(self._segments.list_labels(cut_index)):
                 if number < len(segments):
                     segment = segments[number]
                     counts = type_counts[number]
@@ -402,7 +322,7 @@ class SegmentsGatherer:
         if runs:
             yield rank_runs(keep_lowest_lots(runs, self._segments.run_starts[cut, number].most))
         if self._column.is_text:
-            frequencies_builder = FrequenciesBuilder(MAX_VALUES)
+            frequencies_builder = FrequenciesBuilder(MAX_COUNTED_VALUES)
             if self._values is None:
                 frequencies_builder.give_up()
                 frequencies_builder.skip(sum(counts) - counts[DataType.MISSING])
@@ -515,7 +435,7 @@ class _SegmentStates:
             self.buffered_items += len(middles)
         self.buffer[0].append(numbers[:remainder].copy())
         self.buffered_items += remainder
-        if self.buffered_items >= BUFFER_SIZE * self.size:
+        if self.buffered_items >= BUFFER_FACTOR * self.size:
             self.flush()
 
     def flush(self) -> None:
@@ -541,8 +461,6 @@ class _SegmentStates:
         if column.is_text:
             yield DataTypeCounts.from_counts(counts)
             moments = moments + Moments(nan=sum(counts) - missing - moments.nan - moments.present)
-        elif column.column_type is ColumnType.INTEGRAL:
-            yield DataTypeCounts(missing=moments.absent, integral=moments.present)
         else:
-            yield DataTypeCounts(missing=moments.absent, fractional=moments.present)
+            yield count_number_types(column, moments)
         yield from (moments, self.sketch.state())

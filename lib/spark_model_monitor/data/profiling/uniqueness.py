@@ -44,8 +44,12 @@ class ValueQuestion:
 
 @value_class
 class ValueCounts:
-    """How often values occur in the rows that have one. rows: how many have. distinct: different values. single: those that
-    occur once. weighted_logs: the sum over values of n log n.
+    """How often values occur in the rows that have one.
+
+    rows: the number of rows with a value.
+    distinct: the number of different values.
+    single: the number of values that occur once.
+    weighted_logs: the sum over the values of n log n, where n is how often a value occurs.
     """
 
     rows: int = 0

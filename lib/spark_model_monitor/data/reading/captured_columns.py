@@ -15,19 +15,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.listing import Listing
-from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records import CSV, INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records.captured_payloads import Path, number_elements, open_members
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.data.records.decoding import (
-    CSV,
-    Path,
-    Reading,
-    list_cells,
-    number_elements,
-    open_members,
-    read_rows,
-)
+from spark_model_monitor.data.records.decoding import Reading, list_cells, read_rows
 from spark_model_monitor.data.records.json_lines import JsonObject, JsonValue
 from spark_model_monitor.documents.column_roles import ColumnRoles
 from spark_model_monitor.documents.page import list_names
@@ -42,12 +35,12 @@ SampledRows: TypeAlias = Sequence[Mapping[str, Sequence[JsonObject]]]
 """The rows of the first records, by half."""
 
 SAMPLED_RECORDS = FORMAT_SAMPLE_FILES * FORMAT_SAMPLE_RECORDS
-MAX_POSITIONS = 64  # of an array whose elements are columns
-MIN_SHARE = 0.1
-"""The least share of the first records that have a column: a key of fewer is a value of theirs, such as an address."""
+MAX_POSITIONS = 64  # elements of an array that are columns; a longer array is a text
+MIN_RECORD_SHARE = 0.1
+"""The minimum share of the first records that have a column: a key of fewer is a value, such as an address."""
 
-CLEARLY_BETTER = 0.6  # as a column that doesn't fit
-FITTING = 0.2  # the largest misfit of columns that fit
+MIN_MISFIT_DIFFERENCE = 0.6  # of sums of misfits: about one column more that doesn't fit
+MAX_FITTING_MISFIT = 0.2  # of a column that fits, on the scale from 0 to 1 of `BaselineValues.measure_misfit`
 
 PREDICTION = "prediction"
 ANSWER = "answer"
@@ -209,8 +202,11 @@ def _iterate_members(members: JsonObject, outer: str = "") -> Iterator[tuple[str
 
 @value_class
 class _SampledColumns:
-    """The columns of a half in the first records. shares: by name, the share of its records that have a value of them. cells: of
-    each column, if most records have no names."""
+    """The columns of a half in the first records.
+
+    shares: by name, the share of the records that have a value in the column.
+    cells: the cells of each column, if most records have no names; otherwise empty.
+    """
 
     shares: Mapping[str, float]
     cells: Sequence[Sequence[str | None]]
@@ -240,7 +236,7 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
         return None
     lacks_one = bool(inputs.cells) and len(absent) == 1
     is_first = lacks_one and len(answers.cells) == 1 and reading.encoding == CSV and absent[0] == baseline[0]
-    # Who the label is: an absent column that no answer is. Answers without names are the others, if they have such values
+    # The label is an absent column that no answer fits; answers without names are the other absent columns, if their values fit
     label = None
     answered = absent
     if answers.cells and len(absent) == len(answers.cells) + 1:
@@ -253,7 +249,7 @@ def find_roles(samples: SampledRows, reading: Reading, values: BaselineValues) -
     new_inputs = {name: share for name, share in inputs.shares.items() if name not in baseline}
     if are_answered:
         if label is None:
-            # In the place of answers no label is meant
+            # In CSV, the first column is the answer's, so it is probably not the label
             report = log.info if is_first else log.warning
             report(
                 "answers without names are compared with %s, which no input has; if one is the label, write --label and its "
@@ -292,7 +288,7 @@ def _describe_half(samples: SampledRows, reading: Reading, halves: Sequence[str]
         value_counts.update({key for key, value in first_row if value is not None})
         widths[0 if any(keys) else len(keys)] += 1
     # A key of few records is a value of theirs
-    fewest = MIN_SHARE * len(records)
+    fewest = MIN_RECORD_SHARE * len(records)
     shares = {name: value_counts[name] / len(records) for name, count in counts.items() if count >= fewest}
     # Records of another width are refused later
     [(width, _)] = widths.most_common(1) or [(0, 0)]
@@ -321,8 +317,8 @@ def _find_absent_columns(
     other_names = baseline[answers:]
     label = _find_absent_column(other_names, inputs.cells, values, prefers_first=False)
     input_names = [name for name in other_names if name != label]
-    # A baseline of other columns is no such one
-    if max(map(values.measure_misfit, input_names, inputs.cells)) > FITTING:
+    # Columns that don't fit are those of another baseline
+    if max(map(values.measure_misfit, input_names, inputs.cells)) > MAX_FITTING_MISFIT:
         return None
     return [*baseline[:answers], label]
 
@@ -345,7 +341,7 @@ def _find_absent_column(
     totals = sums_before + sums_after
     # The last of equals
     best = len(totals) - 1 - int(np.argmin(totals[::-1]))
-    if prefers_first and totals[0] - totals[best] < CLEARLY_BETTER:
+    if prefers_first and totals[0] - totals[best] < MIN_MISFIT_DIFFERENCE:
         best = 0
     return baseline[best]
 
@@ -369,7 +365,7 @@ def match_paths(halves: Mapping[str, str], baseline: Collection[str]) -> dict[st
             if path[dot.end() :] in paths:
                 paths[path[dot.end() :]].append(path)
                 outer_counts[path[: dot.end()]] += 1
-    # Of several paths nobody knows which one is meant, but for that of other columns
+    # Of several paths with the same name, the one below the object that has the other columns is meant
     [(outer, count)] = outer_counts.most_common(1) or [("", 0)]
     matches = {}
     for name, candidates in paths.items():

@@ -25,8 +25,8 @@ from spark_model_monitor.data.reading.captured_columns import (
     sample_rows,
 )
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines, report_spellings
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DEFAULT_OPTIONS, CaptureFormat, MergedFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.ledger import read_coverages
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import (
@@ -37,12 +37,12 @@ from spark_model_monitor.data.reading.listing import (
     require_within,
 )
 from spark_model_monitor.data.reading.scripts import Script, process_lines
-from spark_model_monitor.data.records import ENDPOINT_INDEXES, INPUT
+from spark_model_monitor.data.records import CSV, ENDPOINT_INDEXES, INPUT, JSON
 from spark_model_monitor.data.records.capture_documents import has_request_metadata, read_request_metadata
 from spark_model_monitor.data.records.captured_lines import CapturedLines
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
 from spark_model_monitor.data.records.decoded_rows import Decoded, Matching, choose_matching, have_names
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.locations import LINE, NO_FILES
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import Window, parse_hour_of_path
@@ -164,7 +164,7 @@ def read_captures(
     Spark jobs: none; two for a script.
     Raises NoData if no record is left to a script, or none by it.
     """
-    # How the records are read, as far as options say it
+    # What the options say of how the records are read
     names = options.names
     as_service = options.as_service
     reading = replace(
@@ -189,7 +189,7 @@ def read_captures(
         # The scan refuses all records, by reason
         first_record = FirstRecord(encodings[0], Decoded(cells=1))
     reading = replace(reading, encoding=first_record.encoding, names=reading.names or first_record.content.keys)
-    # With which of the baseline's names columns are matched
+    # Whether columns are matched with the baseline's by name or by position
     matched_by = None
     if names:
         matched_by = _choose_matching(reading.names, reading.encoding)
@@ -267,7 +267,11 @@ def _choose_matching(names: Sequence[str], encoding: str | None) -> Matching:
 
 @value_class(eq=False)
 class _Captures:
-    """Some captures, and how they are read. matched_by: how columns are matched with the baseline's; None without one."""
+    """Some captures, and how they are read.
+
+    as_service: whether to read as the service does, in the order of the files.
+    matched_by: how columns are matched with the baseline's; None without a baseline.
+    """
 
     engine: Engine
     source: Listing
@@ -310,7 +314,7 @@ class _Captures:
 
     def _find_shared_keys(self, columns: int) -> list[str]:
         """The keys that the baseline lacks, of half of the first records of this width: a key of fewer is a value of theirs."""
-        reading = _accept_all(self.reading)
+        reading = self.reading.drop_limits()
         counts = Counter[str]()
         records = 0
         for file in self.source.files[:FORMAT_SAMPLE_FILES]:
@@ -320,11 +324,6 @@ class _Captures:
                     records += 1
                     counts.update(key for key in decoded.keys if key not in reading.names)
         return [key for key, count in counts.items() if 2 * count >= records]
-
-
-def _accept_all(reading: Reading) -> Reading:
-    """The reading that refuses no record for its time, its turn in a sample, or its width."""
-    return replace(reading, window=None, sample=None, columns=None)
 
 
 def _read_with_script(
@@ -364,7 +363,11 @@ def name_columns(names: Sequence[str], columns: int) -> tuple[str, ...]:
 
 @value_class
 class FirstRecord:
-    """A record that shows how the others are read. encoding: of its payloads; None if it may be any."""
+    """A record that shows how the others are read.
+
+    encoding: of its payloads; None if it may be any.
+    content: its rows, with the number of cells and the names that the others are expected to have.
+    """
 
     encoding: str | None
     content: Decoded
@@ -376,7 +379,7 @@ def _find_first_record(
     """The first readable record, in one of these encodings and regardless of its time, that has the encoding and width of most
     of the first records. If there is none, the first that is refused for its rows only, since its encoding is known.
     """
-    reading = _accept_all(reading)
+    reading = reading.drop_limits()
     with_faulty_rows = None
     first_by_layout: dict[tuple[str | None, int], FirstRecord] = {}
     counts: Counter[tuple[str | None, int]] = Counter()

@@ -59,6 +59,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # the input of a run
+GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
+MAX_LOCAL_BYTES = 10**9
+
+MAX_LOCAL_BYTES_BY_FORMAT: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
+"""The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
+start of the JVM included (benchmarks/README.md, "auto")."""
+
 
 def convert_pandas(frame: pd.DataFrame) -> pa.Table:
     """The columns of a frame, without its index.
@@ -102,10 +111,6 @@ def _convert_column(values: pd.Series, name: str) -> pa.Array | pa.ChunkedArray:
         fault = f"can't be stored as one type: its values are {' and '.join(types)}"
         remedy = f"frame[{name!r}].astype('string'), or .astype(float) for numbers"
     raise BadInput(f"column {name!r} of the frame ({values.dtype}) {fault}; write frame[{name!r}] = {remedy}")
-
-
-Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
-Data: TypeAlias = "DataFrame | pd.DataFrame | ArrowStream | Paths | Dataset"  # the input of a run
 
 
 def read_data(
@@ -181,7 +186,6 @@ def read_with_options(
     follow_links: bool = False,
 ) -> Dataset:
     """The data set of `read_data`. options: of paths."""
-    window = options.window
     if isinstance(data, Dataset):
         return data
     # What the data is: a data set, paths, a frame of Spark, of pandas, or of another library
@@ -190,7 +194,10 @@ def read_with_options(
         and bool(data)
         and all(isinstance(path_like, (str, os.PathLike)) for path_like in data)
     )
-    if not is_path and (dataset_format is not None or window is not None):
+    if is_path:
+        with following_links(follow_links):
+            return _read_files(engine, spark, cast("Paths", data), dataset_format, options)
+    if dataset_format is not None or options.window is not None:
         option = "window"
         if dataset_format is not None:
             option = "dataset_format"
@@ -199,24 +206,10 @@ def read_with_options(
         return Dataset.of(cast("DataFrame", data))
     pandas = sys.modules.get("pandas")  # a user with a pandas frame has loaded pandas
     is_frame = pandas is not None and isinstance(data, pandas.DataFrame)
-    if is_frame:
-        rows = convert_pandas(cast("pd.DataFrame", data))
-    elif is_path:
-        rows = None
-    else:
-        rows = stream_rows(data)
+    rows = convert_pandas(cast("pd.DataFrame", data)) if is_frame else stream_rows(data)
     if rows is not None:
         size_bytes = rows.nbytes if isinstance(rows, pa.Table) else 0
         return read_arrow(choose_engine(engine, spark, size_bytes=size_bytes), rows)
-    if is_path:
-        data_format = None
-        if dataset_format is not None:
-            data_format = parse_format(dataset_format)
-        path = _normalize_paths(data)
-        with following_links(follow_links):
-            return _read_files(
-                choose_engine(engine, spark, path, data_format, window=window), path, data_format, options
-            )
     raise TypeError(
         f"the data is of type {_describe_type(data)}; pass a DataFrame of pandas, polars or Spark, a Table of pyarrow, "
         "anything else that has __arrow_c_stream__, or the path of files"
@@ -231,33 +224,37 @@ def read_again(
     Raises BadInput if they can't be read so.
     """
     options = ReadOptions.recorded(read_by, None if names is None else tuple(names))
-    dataset_format = read_by.get("dataset_format")
-    data_format = None
-    if dataset_format is not None:
-        data_format = parse_format(dataset_format)
+    dataset = _read_files("auto", spark, path, read_by.get("dataset_format"), options)
     # The same columns, in the order of the files
-    files = _normalize_paths(path)
-    dataset = _read_files(choose_engine("auto", spark, files, data_format, window=None), files, data_format, options)
     if names is None or not set(names) < set(dataset.names):
         return dataset
     return dataset.select_features([name for name in dataset.names if name in names])
 
 
-def _normalize_paths(data: Any) -> PathOrPaths:
-    if isinstance(data, (list, tuple)):
-        return tuple(map(os.fspath, data))
-    path: str = os.fspath(data)
-    return path
-
-
 def _read_files(
-    engine: Engine, path: PathOrPaths, dataset_format: DatasetFormat | None, options: ReadOptions
+    engine_name: str,
+    spark: SparkSession | None,
+    paths: Paths,
+    dataset_format: str | DatasetFormat | None,
+    options: ReadOptions,
 ) -> Dataset:
     from spark_model_monitor.data.reading.paths import (
         read_files,  # imports all readers, which in-memory rows don't need
     )
 
-    return read_files(engine, path, dataset_format, options)
+    data_format = None
+    if dataset_format is not None:
+        data_format = parse_format(dataset_format)
+    path = _normalize_paths(paths)
+    engine = choose_engine(engine_name, spark, path, data_format, window=options.window)
+    return read_files(engine, path, data_format, options)
+
+
+def _normalize_paths(paths: Any) -> PathOrPaths:
+    if isinstance(paths, (list, tuple)):
+        return tuple(map(os.fspath, paths))
+    path: str = os.fspath(paths)
+    return path
 
 
 def _describe_type(data: object) -> str:
@@ -265,14 +262,6 @@ def _describe_type(data: object) -> str:
     if module == "builtins":
         return type(data).__name__
     return f"{module}.{type(data).__name__}"
-
-
-GATEWAY = "PYSPARK_GATEWAY_PORT"  # set if spark-submit has started a JVM for this Python
-
-LARGEST_BYTES = 10**9
-MAX_LOCAL_BYTES: Mapping[type, int] = {ParquetFormat: 10**10, CsvFormat: 10**10, CaptureFormat: 2 * 10**9}
-"""The size in bytes above which "auto" chooses Spark: up to these sizes, this machine alone was measured to be faster,
-start of the JVM included (benchmarks/README.md, "auto")."""
 
 
 class EngineName(str, Enum):
@@ -360,12 +349,12 @@ def find_reason_for_spark(
             if isinstance(dataset_format, SparkFormat) or have_values_of_spark(file_paths):
                 return "folders like day=1 are columns"
         size_bytes = listing.size_bytes
-        if dataset_format is None and size_bytes > LARGEST_BYTES:
-            from spark_model_monitor.data.reading.headers import detect_format
+        if dataset_format is None and size_bytes > MAX_LOCAL_BYTES:
+            from spark_model_monitor.data.reading.format_detection import detect_format
 
             with suppress(MonitorError):  # the reader reports it
                 dataset_format = parse_format(detect_format(LocalEngine(), path, window))
-    largest = MAX_LOCAL_BYTES.get(type(dataset_format), LARGEST_BYTES)
+    largest = MAX_LOCAL_BYTES_BY_FORMAT.get(type(dataset_format), MAX_LOCAL_BYTES)
     if size_bytes > largest:
         return f"there are {size_bytes:,} bytes, more than {largest:,}"
     return None
@@ -374,9 +363,9 @@ def find_reason_for_spark(
 def _is_log_in_catalog(path: str, request_log: str) -> bool:
     """Whether a request log is a table that Spark's catalog knows by name."""
     from spark_model_monitor.data.request_logs import find_log_reader
-    from spark_model_monitor.data.request_logs.capture_folder import names_table  # as the readers, rarely needed
+    from spark_model_monitor.data.request_logs.capture_folder import is_named_table  # as the readers, rarely needed
 
-    return opens_here(path) and names_table(LocalEngine().storage(path), path, find_log_reader(request_log))
+    return opens_here(path) and is_named_table(LocalEngine().storage(path), path, find_log_reader(request_log))
 
 
 def require_opener(path: str) -> None:
@@ -392,12 +381,7 @@ def require_opener(path: str) -> None:
 
 def require_own_library(dataset_format: DatasetFormat | None) -> None:
     """Raises MissingDependency for a table of Delta or Iceberg if neither its library nor PySpark is installed."""
-    kind = None
-    if dataset_format == DELTA:
-        kind = "delta"
-    # A table without a path is in a catalog of Iceberg, the only one that is read without Spark
-    if isinstance(dataset_format, TableFormat):
-        kind, _ = parse_table_path(dataset_format.name) or ("iceberg", "")
+    kind = _find_table_kind(dataset_format)
     # Other formats are not worth a search on the path, of which each window would have one
     if kind not in ("delta", "iceberg") or find_spec("pyspark") is not None:
         return
@@ -405,16 +389,24 @@ def require_own_library(dataset_format: DatasetFormat | None) -> None:
         raise MissingDependency(f"a table of {kind} needs {LIBRARIES[kind]}: pip install 'spark-model-monitor[{kind}]'")
 
 
+def _find_table_kind(dataset_format: DatasetFormat | None) -> str | None:
+    """The kind of a versioned table, such as `delta`; None for other data."""
+    if dataset_format == DELTA:
+        return "delta"
+    if not isinstance(dataset_format, TableFormat):
+        return None
+    # A table without a path is in a catalog of Iceberg, the only one that is read without Spark
+    kind, _ = parse_table_path(dataset_format.name) or ("iceberg", "")
+    return kind
+
+
 def _is_versioned_table(dataset_format: DatasetFormat | None) -> bool:
     """Whether a format is a table that an installed library reads without Spark."""
-    if dataset_format == DELTA:
-        return find_spec(LIBRARIES["delta"]) is not None
-    if not isinstance(dataset_format, TableFormat):
+    kind = _find_table_kind(dataset_format)
+    if kind is None or find_spec(LIBRARIES[kind]) is None:
         return False
-    if kind_and_path := parse_table_path(dataset_format.name):
-        return find_spec(LIBRARIES[kind_and_path[0]]) is not None
-    if find_spec(LIBRARIES["iceberg"]) is None:
-        return False
+    if not isinstance(dataset_format, TableFormat) or parse_table_path(dataset_format.name) is not None:
+        return True
     from spark_model_monitor.data.reading.versioned_tables import is_configured
 
     return is_configured(dataset_format.name.partition(".")[0])

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NAMES_LISTED = 10  # column names listed in a message; the rest are counted
+MAX_LISTED_NAMES = 10  # column names listed in a message; the rest are counted
 NO_FILES = Listing("", ())  # for data sets that don't come from files
 
 
@@ -143,7 +143,8 @@ class Dataset:
 
     @classmethod
     def of(cls, frame: DataFrame) -> Dataset:
-        """A data set from a frame: every column is a feature."""
+        """A data set from a frame: every column is a feature. Raises BadInput if two have one name."""
+        require_columns(frame.columns)
         rows: Partitions = plugin("spark").by_position(frame)
         return cls(rows, tuple(frame.columns))
 
@@ -219,10 +220,9 @@ class Dataset:
 
         Source: C11.4.
         """
-        if self.record_cells is None:
+        expected = self.record_cells
+        if expected is None:
             expected = len(self.names)
-        else:
-            expected = self.record_cells
         widths = dict(rows.widths) or {expected: 0}
         return min(widths, key=lambda cells: (-widths[cells], cells != expected, cells))
 
@@ -340,7 +340,7 @@ class Dataset:
         # Two encodings in one record: the service fails on any, we on most
         mismatched = _count_rejected(rows, Refusal.ENCODING_MISMATCH)
         if mismatched and (self.one_encoding or 2 * mismatched >= rows.total):
-            from spark_model_monitor.data.records.decoding import describe_mismatch
+            from spark_model_monitor.data.records.captured_payloads import describe_mismatch
 
             if not self.one_encoding:
                 log.warning("requests and answers have different encodings; --set allow_mixed_encodings=yes reads both")
@@ -360,7 +360,7 @@ class Dataset:
 
         # Fewer header lines than files: some file has none, or another one
         if _count_rejected(rows, Refusal.REPEATED_HEADER) < self.header_lines:
-            from spark_model_monitor.data.reading.headers import require_one_header  # rarely needed
+            from spark_model_monitor.data.reading.csv_headers import require_one_header  # rarely needed
 
             require_one_header(self.engine.storage(self.listing.path), self.files, self.separator)
 
@@ -483,7 +483,7 @@ def _describe_foreign_keys(counts: Mapping[str, int]) -> str:
 
 def _format_names(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
-    return list_names(names, NAMES_LISTED) or "none"
+    return list_names(names, MAX_LISTED_NAMES) or "none"
 
 
 @value_class
@@ -521,19 +521,15 @@ class DecodedLines:
     def rows(self) -> Partitions:
         """The features c0, c1, …, REASON, CELLS if the decoder counts them, and the locations."""
         # Locations come with every row, and may be among what the decoder reads
-        looked_at = (
-            *LOCATION_COLUMNS,
-            *(name for name in self.decoding.decoder.inputs if name not in LOCATION_COLUMNS),
-        )
-        return self.lines.partitions(*looked_at).mapped(self.decoding.decode_with_locations, self._schema)
+        line_columns = dict.fromkeys((*LOCATION_COLUMNS, *self.decoding.decoder.inputs))
+        return self.lines.partitions(*line_columns).mapped(self.decoding.decode_with_locations, self._schema)
 
     @property
     def _schema(self) -> pa.Schema:
         features = [pa.field(f"c{position}", pa.string()) for position in range(len(self.decoding.kept))]
+        row_columns = [REASON]
         if self.decoding.decoder.counts_cells:
-            row_columns = [REASON, CELLS]
-        else:
-            row_columns = [REASON]
+            row_columns.append(CELLS)
         return pa.schema([*features, *(pa.field(name, pa.int32()) for name in row_columns), *LOCATION_FIELDS])
 
     def select_features(self, positions: Sequence[int]) -> DecodedLines:

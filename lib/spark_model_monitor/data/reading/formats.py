@@ -46,6 +46,45 @@ SHORT_WORDS: Mapping[str, str] = {
 REQUEST_LOGS = ("kserve", "databricks", "azure-ml", "vertex")  # of servers, `request_logs/` reads them
 MAPPING_SUFFIXES = (".yaml", ".yml")  # of a file that says where a log of any other kind has its captures
 
+DATABASE = "adbc:"  # how the source of a query begins
+
+LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
+"""The library that reads a table without Spark, by kind of table."""
+
+_TABLE_AT_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
+
+ADDRESS_OPTIONS = {
+    "label": "ground_truth_attribute",
+    "prediction": "inference_attribute",
+    "probability": "probability_attribute",
+}
+"""The jobs' options that name the columns of `outcomes`; a run records them, and its rows are read again by them."""
+
+_RECORDED = (
+    "accept_exponents",
+    "exclude_features_attribute",
+    "flatten_json",
+    "missing_values",
+    *ADDRESS_OPTIONS.values(),
+)
+"""Options in run.json with which rows are read again; exponents and names of outcomes are no matter of reading."""
+
+# Texts between commas that are not in double quotes, and a name in such quotes, which an equals sign may follow
+_BETWEEN_COMMAS = re.compile(r'(?:"[^"]*"|[^,"]|")+')
+_QUOTED_NAME = re.compile(r'^"([^"]*)"(?=$|\s*=)')
+
+# The allowed characters of each option of CSV, the default first
+CSV_MARKS: Mapping[str, tuple[str, ...]] = {
+    "separator": (",", ";", "\t", "|"),
+    "decimal": (".", ","),
+    "escape": ('"', "\\"),
+}
+
+_INDEXES = ("captureindexnames",)  # the members of a capture's format
+
+# The allowed members of a format, and the function that reads them
+FormatReader: TypeAlias = "tuple[tuple[str, ...], Callable[[Members], DatasetFormat]]"
+
 
 @dataclass(frozen=True, slots=True)
 class CsvFormat:
@@ -187,23 +226,14 @@ class SparkFormat:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-DATABASE = "adbc:"  # how the source of a query begins
-
-
 @value_class
 class QueryFormat:
     """The rows of a query to a database."""
 
 
-LIBRARIES = {"delta": "deltalake", "iceberg": "pyiceberg", "parquet": "pyarrow"}
-"""The library that reads a table without Spark, by kind of table."""
-
-_AT_A_PATH = re.compile(r"(delta|iceberg|parquet)\.`(.+)`", re.IGNORECASE)
-
-
 def parse_table_path(table: str) -> tuple[str, str] | None:
     """Kind and path of a table such as delta.`/data/orders`; None for a table of a catalog."""
-    match = _AT_A_PATH.fullmatch(table)
+    match = _TABLE_AT_PATH.fullmatch(table)
     if match:
         return (match[1].lower(), match[2])
     return None
@@ -317,22 +347,6 @@ class ReadOptions:
 
 DEFAULT_OPTIONS = ReadOptions()
 
-ADDRESS_OPTIONS = {
-    "label": "ground_truth_attribute",
-    "prediction": "inference_attribute",
-    "probability": "probability_attribute",
-}
-"""The jobs' options that name the columns of `outcomes`; a run records them, and its rows are read again by them."""
-
-_RECORDED = (
-    "accept_exponents",
-    "exclude_features_attribute",
-    "flatten_json",
-    "missing_values",
-    *ADDRESS_OPTIONS.values(),
-)
-"""Options in run.json with which rows are read again; exponents and names of outcomes are no matter of reading."""
-
 
 def split_names(text: str) -> tuple[str, ...]:
     """The words between commas; a name with a comma is in double quotes, as in `"amount, EUR",age`."""
@@ -356,10 +370,6 @@ def remove_quotes(word: str) -> str:
 def add_quotes(name: str) -> str:
     """A name as `split_names` reads it."""
     return f'"{name}"' if "," in name else name
-
-
-_BETWEEN_COMMAS = re.compile(r'(?:"[^"]*"|[^,"]|")+')
-_QUOTED_NAME = re.compile(r'^"([^"]*)"(?=$|\s*=)')
 
 
 def parse_dataset_format(text: str) -> DatasetFormat:
@@ -422,13 +432,6 @@ def _read_csv_format(members: Members) -> DatasetFormat:
     return CsvFormat(header, "END" if position == "END" else "START", **marks)
 
 
-CSV_MARKS: Mapping[str, tuple[str, ...]] = {
-    "separator": (",", ";", "\t", "|"),
-    "decimal": (".", ","),
-    "escape": ('"', "\\"),
-}
-
-
 def format_csv_option(csv_format: CsvFormat) -> str:
     """The `--dataset-format` value for a CSV format, as a short word if there is one."""
     default_format = CsvFormat(header=csv_format.header)
@@ -459,10 +462,6 @@ def _read_spark_format(members: Members) -> DatasetFormat:
     # True is written `true`, as Spark's readers expect
     texts = {str(key): str(value).lower() if isinstance(value, bool) else str(value) for key, value in options.items()}
     return SparkFormat(reader, texts)
-
-
-_INDEXES = ("captureindexnames",)
-FormatReader: TypeAlias = "tuple[tuple[str, ...], Callable[[Members], DatasetFormat]]"
 
 
 def _make_capture_reader(name: str, request_log: str | None) -> FormatReader:

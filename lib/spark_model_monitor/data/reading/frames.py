@@ -28,17 +28,34 @@ if TYPE_CHECKING:
 
     from spark_model_monitor.data.engine.local_engine import LocalEngine
 
+Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
+"""Rows in memory, or as a stream."""
+
+ROWS = 2**16  # rows per batch requested from a library
+
+CAST: Mapping[str, pa.DataType] = {
+    **WIDER,
+    "null": pa.string(),
+    "string_view": pa.large_string(),
+    "binary_view": pa.large_binary(),
+}
+"""Spark's substitutes for Arrow types that it lacks, by name; no value changes."""
+
+NO_TYPE_OF_SPARK = {
+    **UNREADABLE,
+    "duration": "a number, such as frame[name].dt.total_seconds()",
+    "extension": "its text",
+}
+"""Types that Spark columns can't have, by name prefix, and what to write instead."""
+
+TEXTS = (pa.string(), pa.large_string(), pa.string_view())
+VIEW = "list_view"  # in the names of types that are, or contain, list views
+
 
 class ArrowStream(Protocol):
     """A frame with Arrow support: of polars, DuckDB, pyarrow and others."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-
-
-Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
-"""Rows in memory, or as a stream."""
-
-ROWS = 2**16  # rows per batch requested from a library
 
 
 def stream_rows(data: Any) -> Rows | None:
@@ -86,27 +103,6 @@ def _make_reader(frames: Iterable[ArrowStream]) -> pa.RecordBatchReader:
         raise BadInput("the data set has no rows, and so nothing says its columns")
     batches = (batch for table in chain([first], tables) for batch in table.to_batches())
     return pa.RecordBatchReader.from_batches(first.schema, batches)
-
-
-CAST: Mapping[str, pa.DataType] = {
-    **WIDER,
-    "null": pa.string(),
-    "string_view": pa.large_string(),
-    "binary_view": pa.large_binary(),
-}
-"""Spark's substitutes for Arrow types that it lacks, by name; no value changes."""
-
-NO_TYPE_OF_SPARK = {
-    **UNREADABLE,
-    "duration": "a number, such as frame[name].dt.total_seconds()",
-    "extension": "its text",
-}
-"""Types that Spark columns can't have, by name prefix, and what to write instead."""
-
-
-TEXTS = (pa.string(), pa.large_string(), pa.string_view())
-
-VIEW = "list_view"  # in the names of types that are, or contain, list views
 
 
 def map_to_spark_type(name: str, data_type: pa.DataType) -> pa.DataType:

@@ -36,6 +36,24 @@ COVERAGE = "_coverage.json"
 MERGED_PART = re.compile(r"part-\d{5}-[0-9a-f-]{36}\.c000\.jsonl")
 """The file names of merged records, the service's and ours."""
 
+Version: TypeAlias = int | datetime  # a version number, or a time: the version that was current then
+
+NUMBER = "__number"  # the column with the line number in the file, from 1
+FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
+LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
+
+Record: TypeAlias = Mapping[str, Any]
+"""A refused record as the quarantine keeps it: its reason, its location, its line, by the names of the columns."""
+
+RejectedLines: TypeAlias = Callable[["Dataset"], Iterator[Record]]
+"""Returns the refused records of a data set as the quarantine keeps them, by file and line number."""
+
+ReasonsByLine: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
+
+QUARANTINE = "quarantine"  # the folder of the refused records
+LINE_IN_LOG = 0  # stands for the line number of a request log's record, whose lines are not counted
+CHUNK_BYTES = 16 * 2**20  # of a quarantine file, all of which is in the driver's memory while it is written
+
 
 @value_class
 class Coverage:
@@ -57,8 +75,10 @@ class Coverage:
             return self.labelled / self.captures
         return 0.0
 
-    def __add__(self, more: Coverage) -> Coverage:
-        return Coverage(self.captures + more.captures, self.labelled + more.labelled, self.absent + more.absent)
+    def __add__(self, coverage: Coverage) -> Coverage:
+        return Coverage(
+            self.captures + coverage.captures, self.labelled + coverage.labelled, self.absent + coverage.absent
+        )
 
     def to_json_dict(self) -> dict[str, Json]:
         """The content of `_coverage.json`."""
@@ -108,13 +128,16 @@ def _read_coverages_below(storage: Storage, folder: str) -> list[Coverage]:
 
 @value_class
 class Ledger:
-    """Counts of the records read. refused: records by the reason's text, only reasons that occurred.
+    """Counts of the records read.
 
-    without_data: records of failed requests, captured for their metadata only. rows: rows of the kept records; None if
-    each record is one row. coverage: for merged records, how many of their captures have a label.
-    not_in_log: records of a request log that lack what makes them captures, by the reason's text.
+    refused: the records by the reason's text, only for reasons that occurred.
+    without_data: records of failed requests, captured for their metadata only.
+    rows: the rows of the kept records; None if each record is one row.
+    coverage: for merged records, how many of their captures have a label.
     matched_by: how the columns of the kept records were matched with the baseline's; None if they were not matched.
-    table: the versioned table that was read instead of files. newest: time of the latest kept record, if known.
+    table: the versioned table that was read instead of files.
+    newest: the time of the latest kept record, if known.
+    not_in_log: records of a request log that lack what makes them captures, by the reason's text.
     """
 
     files: tuple[StoredFile, ...]
@@ -171,9 +194,6 @@ class Ledger:
         }
 
 
-Version: TypeAlias = int | datetime  # a version number, or a time: the version that was current then
-
-
 @value_class
 class TableVersion:
     """The version of a table that a run read. since: only rows appended after this version were read."""
@@ -185,20 +205,6 @@ class TableVersion:
     def to_json_dict(self) -> dict[str, Json]:
         """The member `table` of `ledger.json`."""
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-NUMBER = "__number"  # the column with the line number in the file, from 1
-
-FAULT_SCHEMA = pa.schema([(FILE, pa.string()), (LINE, pa.binary()), (REASON, pa.int32())])
-LINE_SCHEMA = pa.schema([(FILE, pa.string()), (NUMBER, pa.int64()), (BLOCK_START, pa.int64()), (LINE, pa.binary())])
-
-Record: TypeAlias = Mapping[str, Any]
-"""A refused record as the quarantine keeps it: its reason, its location, its line, by the names of the columns."""
-
-RejectedLines: TypeAlias = Callable[["Dataset"], Iterator[Record]]
-"""Returns the refused records of a data set as the quarantine keeps them, by file and line number."""
-
-ReasonsByLine: TypeAlias = dict[tuple[str, bytes], list[int]]  # the reasons for refusing each line of each file
 
 
 def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Iterator[Record]:
@@ -219,10 +225,8 @@ def find_rejected_lines(dataset: Dataset, also: Partitions | None = None) -> Ite
     whole_files = refused.keys() - {(row[FILE], row[LINE]) for row in rejected_lines}
     rejected_lines += [{FILE: file, NUMBER: 1, BLOCK_START: 0, LINE: line} for file, line in whole_files]
     if also is not None:
-        further_lines = [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
-    else:
-        further_lines = []
-    for row in sorted([*rejected_lines, *further_lines], key=lambda row: (row[FILE], row[NUMBER])):
+        rejected_lines += [{**row, LINE: row[LINE].encode()} for row in _iterate_rows(also.batches())]
+    for row in sorted(rejected_lines, key=lambda row: (row[FILE], row[NUMBER])):
         # The first header line of a file is no refused record
         for reason in [row[REASON]] if REASON in row else refused[row[FILE], row[LINE]]:
             if reason != Refusal.REPEATED_HEADER or row[NUMBER] > dataset.header_number:
@@ -285,12 +289,6 @@ def _trace_to_log(row: Record) -> Record:
 def _iterate_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:
     for batch in batches:
         yield from batch.to_pylist()
-
-
-QUARANTINE = "quarantine"
-LINE_IN_LOG = 0  # the number of a line that isn't counted
-
-CHUNK_BYTES = 16 * 2**20  # size of a quarantine file, which bounds the driver's memory
 
 
 def write_quarantine(
@@ -398,10 +396,9 @@ def _format_long_line(line: LongLine) -> Record:
 
 
 def _format_record(row: Record) -> Record:
+    content = {"line_base64": row["line_base64"]}
     if row["line_base64"] is None:
         content = {"line": row["line"]}
-    else:
-        content = {"line_base64": row["line_base64"]}
     return {
         "reason": Refusal(row[REASON]).text,
         "file": row[FILE],

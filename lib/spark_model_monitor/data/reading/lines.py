@@ -40,14 +40,32 @@ from spark_model_monitor.value_class import value_class
 
 Reasons: TypeAlias = NDArray[np.int32]  # shape (lines,), 0 or a Refusal
 
+PIECE_BYTES = 8 * 2**20  # of a text, read at once
+PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
+
+MIN_PROBED_BYTES = 64 * PROBE_BYTES
+"""A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
+
+MAX_DEFLATE_RATIO = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
+GZIP_MAGIC = b"\x1f\x8b\x08"  # the first bytes of each member of a gzip, of which a file may have several
+
+MAX_COMPRESSED_LINE_BYTES = 2**31 - 1
+"""Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
+Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
+
+SEARCH_THREADS = 8  # which wait for the storage most of the time
+
 
 @value_class
 class CsvLines:
     """The decoder of CSV files.
 
-    names: the feature names, one for each cell. header: whether lines that repeat the names are refused.
-    escape: the character before a quote within quotes. separator, decimal: as in `CsvFormat`. separator_line: the line in
-    which Excel names the separator; None if there is none. missing_values: texts that stand for a missing value.
+    names: the names of the features, one for each cell.
+    header: whether lines that repeat the names are refused.
+    escape: the character before a quote within quotes.
+    separator, decimal: as in `CsvFormat`.
+    separator_line: the line in which Excel names the separator; None if there is none.
+    missing_values: texts that stand for a missing value.
     """
 
     names: tuple[str, ...]
@@ -69,9 +87,9 @@ class CsvLines:
     def rows(self, batch: pa.RecordBatch) -> DecodedRows:
         """One row for each line."""
         lines = batch.column(LINE)
-        return DecodedRows.by_parts([(0, len(lines))], lambda part: self._rows(lines[part]), self.features)
+        return DecodedRows.by_parts([(0, len(lines))], lambda chunk: self._decode_chunk(lines[chunk]), self.features)
 
-    def _rows(self, lines: pa.StringArray) -> DecodedRows:
+    def _decode_chunk(self, lines: pa.StringArray) -> DecodedRows:
         is_text = find_utf_8(lines)
         if is_text is not None:
             lines = pc.if_else(pa.array(is_text), lines, "")
@@ -84,19 +102,17 @@ class CsvLines:
     def _find_reasons(self, lines: pa.StringArray, is_text: NDArray[np.bool_] | None, cells: CsvCells) -> Reasons:
         reasons = np.where(cells.widths == len(self.names), 0, Refusal.WRONG_NUMBER_OF_CELLS).astype(np.int32)
         if self.escape == RFC_4180_ESCAPE:
-            # the first half of a cell with a line break would be read as a whole cell
-            for number, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
+            # The first half of a cell with a line break would be read as a whole cell
+            for row, line in zip(cells.odd.tolist(), lines.take(pa.array(cells.odd)).to_pylist(), strict=True):
                 if line.count('"') % 2:
-                    reasons[number] = Refusal.UNFINISHED_QUOTE
+                    reasons[row] = Refusal.UNFINISHED_QUOTE
         if is_text is not None:
             reasons[~is_text] = Refusal.NOT_UTF_8
         # Rows of names, of this file's header or another's; a row that is refused already keeps its reason
         if self.header:
-            for number in self._find_rows_of_names(cells):
-                if not reasons[number]:
-                    reasons[number] = self._judge_row_of_names(
-                        [column[number].as_py() or "" for column in cells.columns]
-                    )
+            for row in self._find_rows_of_names(cells):
+                if not reasons[row]:
+                    reasons[row] = self._judge_row_of_names([column[row].as_py() or "" for column in cells.columns])
         if self.separator_line is not None:
             is_separator_line = np.asarray(pc.equal(lines, self.separator_line))
             reasons[is_separator_line] = Refusal.SEPARATOR_LINE
@@ -123,24 +139,8 @@ class CsvLines:
         return 0
 
     def _get_written_names(self) -> list[str]:
-        """The names in the header line; empty for columns that are named by position (`headers.read_names`)."""
+        """The names in the header line; empty for columns that are named by position (`csv_headers.read_names`)."""
         return ["" if name == f"_c{position}" else name for position, name in enumerate(self.names)]
-
-
-PIECE_BYTES = 8 * 2**20
-PROBE_BYTES = 64 * 1024  # bytes read first on either side of an offset, since most lines end within them
-
-PROBED_AT_LEAST = 64 * PROBE_BYTES
-"""A limit below which reading a whole file is about as cheap as probing every multiple of the limit."""
-
-DEFLATED_AT_MOST = 1032  # maximum bytes of text per byte of gzip. Source: zlib, "Technical Details".
-MEMBER_BEGINNING = b"\x1f\x8b\x08"  # begins each member of a gzip, of which a file may have several
-
-MAX_COMPRESSED = 2**31 - 1
-"""Maximum bytes of a line that Hadoop's reader can count in a compressed file; it fails on longer lines.
-Source: `LineReader` of Hadoop, which Spark 3.5 brings."""
-
-THREADS = 8
 
 
 def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLine, ...]:
@@ -155,7 +155,7 @@ def find_long_lines(engine: Engine, files: Iterable[StoredFile]) -> tuple[LongLi
         return ()
     # A search reads files from their storage and waits for it, so several at once
     search = partial(_find_long_lines_of_file, engine, max_line_bytes)
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1, len(candidates))) as threads:
+    with ThreadPoolExecutor(min(SEARCH_THREADS, os.cpu_count() or 1, len(candidates))) as threads:
         return tuple(
             sorted(line for long_lines_of_file in threads.map(search, candidates) for line in long_lines_of_file)
         )
@@ -169,7 +169,7 @@ def find_listed_long_lines(engine: Engine, listing: Listing) -> tuple[LongLine, 
 def _may_have_long_line(file: StoredFile, max_line_bytes: int) -> bool:
     """Whether a file is large enough to contain a line that is too long."""
     if file.path.endswith(".gz"):
-        return file.size_bytes * DEFLATED_AT_MOST > max_line_bytes
+        return file.size_bytes * MAX_DEFLATE_RATIO > max_line_bytes
     return file.is_compressed or file.size_bytes > max_line_bytes
 
 
@@ -177,7 +177,7 @@ def _find_long_lines_of_file(engine: Engine, max_line_bytes: int, file: StoredFi
     storage = engine.storage(file.path)
     if (
         not file.is_compressed
-        and max_line_bytes >= PROBED_AT_LEAST
+        and max_line_bytes >= MIN_PROBED_BYTES
         and not _may_have_line_across(storage, max_line_bytes, file)
     ):
         return []
@@ -189,7 +189,7 @@ def _find_long_lines_of_file(engine: Engine, max_line_bytes: int, file: StoredFi
         for long_line in measure_long_lines(read_text_pieces(storage, file, max_line_bytes), max_line_bytes)
     ]
     for line in too_long:
-        if file.is_compressed and line.size_bytes > MAX_COMPRESSED:
+        if file.is_compressed and line.size_bytes > MAX_COMPRESSED_LINE_BYTES:
             raise BadInput(
                 f"{file.path}: line {line.number} has {line.size_bytes:,} bytes, and no line of a compressed file can be passed "
                 "over that has more than 2 GiB; take the file away, or decompress it"
@@ -202,28 +202,30 @@ def measure_long_lines(pieces: Iterable[bytes], max_line_bytes: int) -> Iterator
 
     pieces: the text in pieces, each at most one byte longer than `max_line_bytes`.
     """
-    offset = begun = 0
-    number = 1
+    offset = line_start = 0
+    line_number = 1
     after_return = False
     for piece in pieces:
         # A piece may begin with a byte order mark, or within the end of a line
-        first = 0
+        text_start = 0
         if not offset and piece.startswith(BYTE_ORDER_MARK):
-            first = begun = len(BYTE_ORDER_MARK)
+            text_start = line_start = len(BYTE_ORDER_MARK)
         elif after_return and piece.startswith(b"\n"):  # the rest of the previous line end
-            first = 1
-            begun = offset + 1
-        end = _find_first_end(piece, first)
+            text_start = 1
+            line_start = offset + 1
+        end = _find_first_end(piece, text_start)
         # Within the piece no line can be too long: a piece has as many bytes as a line may have
         if end >= 0:
-            if offset + end - begun > max_line_bytes:
-                yield number, begun, offset + end - begun
-            number += piece.count(b"\n", first) + piece.count(b"\r", first) - piece.count(b"\r\n", first)
-            begun = offset + max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+            if offset + end - line_start > max_line_bytes:
+                yield line_number, line_start, offset + end - line_start
+            line_number += (
+                piece.count(b"\n", text_start) + piece.count(b"\r", text_start) - piece.count(b"\r\n", text_start)
+            )
+            line_start = offset + max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
         after_return = piece.endswith(b"\r")
         offset += len(piece)
-    if offset - begun > max_line_bytes:
-        yield number, begun, offset - begun
+    if offset - line_start > max_line_bytes:
+        yield line_number, line_start, offset - line_start
 
 
 def _find_first_end(piece: bytes, start: int = 0) -> int:
@@ -270,11 +272,11 @@ def _is_short(storage: Storage, file: StoredFile, max_line_bytes: int) -> bool:
 
     The trailer has 32 bits; a size below that of the file is not a trailer but data behind the member.
     """
-    if file.size_bytes * DEFLATED_AT_MOST >= 2**32:
+    if file.size_bytes * MAX_DEFLATE_RATIO >= 2**32:
         return False
     content = storage.read(file.path)
     text_bytes = int.from_bytes(content[-4:], "little")
-    return content.find(MEMBER_BEGINNING, 1) < 0 and file.size_bytes <= text_bytes <= max_line_bytes
+    return content.find(GZIP_MAGIC, 1) < 0 and file.size_bytes <= text_bytes <= max_line_bytes
 
 
 def read_text_pieces(storage: Storage, file: StoredFile, maximum_bytes: int) -> Iterator[bytes]:

@@ -31,11 +31,17 @@ IsRequested: TypeAlias = Callable[[str], bool]
 """Whether a folder such as 2026, 2026/01 or 2026/01/31/22 has requested hours."""
 
 BESIDE_MERGED = ("pending", "quarantine", "metrics")
-PUBLISHED = "_current.json"
-"""Folders that a merge writes next to the hours of its output, and the file that identifies an output of ours."""
+"""Folders that a merge writes next to the hours of its output."""
+
+PUBLISHED = "_current.json"  # the file that identifies the output of a merge
 
 
 _FOLLOWS_LINKS: ContextVar[bool] = ContextVar("follows_links", default=False)
+
+log = logging.getLogger(__name__)
+
+PathOrPaths: TypeAlias = "str | tuple[str, ...]"  # a path, or several
+Change = tuple[StoredFile, int | None]  # a listed file, and its current size; None if it was deleted
 
 
 @contextmanager
@@ -98,13 +104,13 @@ def list_window_folders(storage: Storage, path: str, window: Window, *, later: i
     # Names of folders compare like times, as far as they go
     bounds = [time.astimezone(timezone.utc).strftime(HOUR_NAME) for time in (first, end - A_MOMENT)]
 
-    def is_wanted(name: str) -> bool:
+    def is_requested(name: str) -> bool:
         hour = parse_hour_of_path(f"/{name}/")
         if hour is not None:
             return first <= hour < end
         return bool(ABOVE_HOURS.fullmatch(name)) and bounds[0][: len(name)] <= name <= bounds[1][: len(name)]
 
-    return _list_requested_below(storage, path, is_wanted)
+    return _list_requested_below(storage, path, is_requested)
 
 
 def list_hour_folders(storage: Storage, path: str, hours: Iterable[datetime]) -> list[str]:
@@ -134,8 +140,8 @@ def _list_folders(storage: Storage, path: str) -> list[str]:
         return storage.list_folders(path)
 
 
-def _list_requested_below(storage: Storage, path: str, is_wanted: IsRequested) -> list[str]:
-    return sorted(_list_below(storage, path, is_wanted, ignoring=_find_folders_without_hours(storage, path)))
+def _list_requested_below(storage: Storage, path: str, is_requested: IsRequested) -> list[str]:
+    return sorted(_list_below(storage, path, is_requested, ignoring=_find_folders_without_hours(storage, path)))
 
 
 def _find_folders_without_hours(storage: Storage, path: str) -> tuple[str, ...]:
@@ -144,33 +150,36 @@ def _find_folders_without_hours(storage: Storage, path: str) -> tuple[str, ...]:
     return ()
 
 
-def _list_below(storage: Storage, path: str, is_wanted: IsRequested, *, ignoring: tuple[str, ...] = ()) -> list[str]:
+def _list_below(storage: Storage, path: str, is_requested: IsRequested, *, ignoring: tuple[str, ...] = ()) -> list[str]:
     names = [name for name in _list_folders(storage, path) if name not in ignoring]
     # Years here: only the requested hours below them. Else they may be further below, as with variants of an endpoint
     if any(YEAR.fullmatch(name) for name in names):
-        return [folder for name in names for folder in _list_hours_below(storage, join(path, name), name, is_wanted)]
-    inner = [(join(path, name), _list_below(storage, join(path, name), is_wanted)) for name in names]
+        return [folder for name in names for folder in _list_hours_below(storage, join(path, name), name, is_requested)]
+    inner = [(join(path, name), _list_below(storage, join(path, name), is_requested)) for name in names]
     if all(inner_folders == [folder] for folder, inner_folders in inner):
         return [path]  # no years anywhere below
     return [folder for _, inner_folders in inner for folder in inner_folders]
 
 
-def _list_hours_below(storage: Storage, folder: str, name: str, is_wanted: IsRequested) -> Iterator[str]:
+def _list_hours_below(storage: Storage, folder: str, name: str, is_requested: IsRequested) -> Iterator[str]:
     """Folders of wanted hours at or below the folder of a year, month, day or hour; lists wanted folders only."""
-    if not is_wanted(name):
+    if not is_requested(name):
         return
     # A folder of an hour is taken whole
     if name.count("/") == HOUR_NAME.count("/"):
         yield folder
         return
     for inner in storage.list_folders(folder):
-        yield from _list_hours_below(storage, join(folder, inner), f"{name}/{inner}", is_wanted)
+        yield from _list_hours_below(storage, join(folder, inner), f"{name}/{inner}", is_requested)
 
 
 @value_class
 class Listing:
-    """The files of a data set, sorted by path, without empty and hidden ones. folders: the folders of `path` to read.
+    """The files of a data set.
 
+    path: what was listed.
+    files: sorted by path, without empty and hidden ones.
+    folders: the folders of `path` to read; none if all of it is read.
     coverage: for merged records, how many captures of their hours have a label.
     request_log: the log that the files were made of, for the length of a run.
     """
@@ -228,9 +237,6 @@ class Listing:
         return engine.partitions_at_most((file.size_bytes for file in self.files), partition_bytes)
 
 
-PathOrPaths: TypeAlias = "str | tuple[str, ...]"  # a path, or several
-
-
 def list_dataset(engine: Engine, path: PathOrPaths) -> Listing:
     """The files at or below `path`, which may be a glob of local files, or several paths.
 
@@ -268,11 +274,6 @@ def _expand_glob(path: str) -> list[str]:
     if not glob.has_magic(path) or not is_local(path) or os.path.exists(path):
         return [path]
     return sorted(glob.glob(path, recursive=True)) or [path]
-
-
-log = logging.getLogger(__name__)
-
-Change = tuple[StoredFile, int | None]  # a listed file, and its current size; None if it was deleted
 
 
 @contextmanager
@@ -335,6 +336,7 @@ def _find_changes(engine: Engine, listings: Iterable[Listing]) -> list[Change]:
 
 
 def _list_existing(storage: Storage, path: str) -> list[StoredFile]:
+    """The files at a path; none if it was deleted."""
     try:
         return storage.list_files(path)
     except BadInput:

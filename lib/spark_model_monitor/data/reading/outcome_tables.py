@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -18,11 +17,11 @@ from spark_model_monitor.data.engine.casts import format_texts, is_number, parse
 from spark_model_monitor.data.engine.engine_protocol import LINE_KEY, Engine, Partitions
 from spark_model_monitor.data.profiling.outcome_scan import OutcomeMetric
 from spark_model_monitor.data.profiling.scan_plan import CUT_NO_ROWS, NO_GROUPS, VALUE
-from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
+from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
 from spark_model_monitor.data.reading.data import Data, read_data
-from spark_model_monitor.data.reading.dataset import NAMES_LISTED, Dataset, DecodedLines
+from spark_model_monitor.data.reading.dataset import MAX_LISTED_NAMES, Dataset, DecodedLines
+from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.formats import DatasetFormat
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, FORMAT_SAMPLE_RECORDS, read_first_lines
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
 from spark_model_monitor.data.records.decoding import Reading
@@ -46,7 +45,7 @@ from spark_model_monitor.data.records.outcome_records import (
 from spark_model_monitor.data.records.outcome_values import NO_RECORDS, OUTCOMES, FeatureReading, OutcomeReading
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import BadConfiguration, BadInput, did_you_mean, make_no_group_column_error
-from spark_model_monitor.statistics.states.outcomes import THRESHOLD, ClassKey, OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, ClassKey, OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.value_class import value_class
 
@@ -55,12 +54,15 @@ if TYPE_CHECKING:
 
     from spark_model_monitor.monitors.predictors.error_model import ErrorModel
 
+PREDICTION_COLUMN = "predicted_label"  # the column's name if no header names it
 
-log = logging.getLogger(__name__)
+FIELDS = (
+    *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
+    *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
+)
+"""The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
 
-
-# Names of these columns if no header names them
-PREDICTION_COLUMN = "predicted_label"
+EXPECTED = "prediction and expected error"  # name of the column that replaces the labels
 
 
 def read_labelled(
@@ -94,9 +96,8 @@ def read_labelled(
         source.places, in_order=as_service and not whole_files, with_blank=whole_files, whole_files=whole_files
     )
     # Times of files are only needed for a window
-    if reading.records.window is None:
-        files = NO_FILES
-    else:
+    files = NO_FILES
+    if reading.records.window is not None:
         files = lines.files_by_key()
     decoded = DecodedLines.of(lines, LabelledRecords(fixed, files, threshold, documents))
     at_most = source.partitions_at_most(engine, partition_bytes, in_order=as_service)
@@ -136,7 +137,7 @@ def _count_features(
 
     Raises BadInput if none of the first records is readable.
     """
-    anything = replace(reading, records=replace(reading.records, window=None, sample=None))
+    anything = replace(reading, records=reading.records.drop_limits())
     storage = engine.storage(source.path)
     reason = Refusal.NO_PAYLOAD
     widths: Counter[int] = Counter()
@@ -163,17 +164,12 @@ def _count_features(
     )
 
 
-FIELDS = (
-    *(pa.field("c0", pa.string()), pa.field("c1", pa.string()), pa.field("c2", pa.float64())),
-    *(pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32())),
-)
-"""The columns of outcomes row by row: label, prediction, probability, and those for counting records."""
-
-
 @value_class
 class OutcomeSource:
-    """The source of outcomes. addresses: their columns in a table, as `outcomes` takes them. columns: the same as
-    `prepare_outcomes` takes them; None for lines, which are decoded directly.
+    """The source of outcomes.
+
+    addresses: their columns in a table, as `outcomes` takes them.
+    columns: the same as `prepare_outcomes` takes them; None for lines, which are decoded directly.
     """
 
     dataset: Dataset
@@ -204,9 +200,8 @@ class OutcomeMark:
 
     def assign_bins(self, rows: pa.RecordBatch) -> NDArray[np.int16]:
         """The bin of each row; missing for refused rows."""
-        if self.columns is None:
-            block = rows
-        else:
+        block = rows
+        if self.columns is not None:
             block = next(_convert_columns(dict(self.columns), self.schema, [rows]))
         outcomes = self.decoder(block)
         accepted = outcomes.where(outcomes.kept)
@@ -230,10 +225,15 @@ class OutcomeMark:
 class OutcomeDataset(Dataset):
     """A data set of outcomes. Its rows have one outcome each; a scan reads the outcomes from their source instead.
 
-    raw: the rows as read, with a column LINE_KEY if records have one. placed: the same with the records' locations.
-    decoder: makes outcomes of raw rows on executors. metrics: the user's own, by name. errors: estimates labels.
-    cuts: cuts of the rows into segments. group: the scan's name for the column that names groups of rows. source: the
-    source of the outcomes, with all other columns.
+    raw: the rows as read, with a column LINE_KEY if records have one.
+    placed: the same with the records' locations.
+    decoder: makes outcomes of raw rows on executors.
+    metrics: the user's own, by name.
+    errors: estimates the labels; None for labels that are known.
+    cuts: the cuts of the rows into segments.
+    group: the scan's name for the column that names groups of rows.
+    group_column: the same column's name in the data.
+    source: the source of the outcomes, with all other columns.
     """
 
     raw: Partitions = field(kw_only=True, repr=False)
@@ -344,10 +344,12 @@ def outcomes(
         if pa.types.is_nested(dataset.table.schema.field(f"c{position}").type):
             raise BadConfiguration(NO_GROUPS)
         columns[group] = (position, False)
-    for part in (part for cut in cuts for part in cut.parts):
-        if pa.types.is_nested(kind := dataset.table.schema.field(f"c{part.position}").type) or pa.types.is_binary(kind):
-            raise BadConfiguration(CUT_NO_ROWS.format(name=part.name))
-        columns[f"{VALUE}{part.position}"] = (part.position, False)
+    for cut_column in (cut_column for cut in cuts for cut_column in cut.columns):
+        if pa.types.is_nested(kind := dataset.table.schema.field(f"c{cut_column.position}").type) or pa.types.is_binary(
+            kind
+        ):
+            raise BadConfiguration(CUT_NO_ROWS.format(name=cut_column.name))
+        columns[f"{VALUE}{cut_column.position}"] = (cut_column.position, False)
 
     # The scan reads the outcomes alone; the quarantine and reports need locations, too
     raw = prepare_outcomes(dataset.table, columns, dataset.reason, [])
@@ -380,9 +382,6 @@ def _find_group_column(plan: OutcomePlan, names: Sequence[str]) -> str | None:
     return f"{VALUE}{names.index(plan.group_column)}"
 
 
-EXPECTED = "prediction and expected error"  # name of the column that replaces the labels
-
-
 def _add_expected_labels(dataset: Dataset, errors: ErrorModel, prediction: str) -> Dataset:
     """The data set with a column appended: each prediction plus its expected error.
 
@@ -391,7 +390,7 @@ def _add_expected_labels(dataset: Dataset, errors: ErrorModel, prediction: str) 
     absent = [name for name in errors.names if name not in dataset.names]
     if absent:
         raise BadInput(
-            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent[:NAMES_LISTED]))}, which the model of "
+            f"{dataset.listing.path or 'the data'}: has no {', '.join(map(repr, absent[:MAX_LISTED_NAMES]))}, which the model of "
             "errors has learnt from; give the columns that were there then, or learn it anew"
         )
     table = dataset.table

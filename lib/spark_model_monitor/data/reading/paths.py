@@ -21,7 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.csv_headers import read_first_cells
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.file_heads import find_nonblank_file
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
     DELTA,
@@ -37,11 +40,6 @@ from spark_model_monitor.data.reading.formats import (
     find_request_log,
     parse_format,
 )
-from spark_model_monitor.data.reading.headers import (
-    detect_format,
-    find_first_with_line,
-    read_first_cells,
-)
 from spark_model_monitor.data.reading.listing import Listing, PathOrPaths, list_dataset, list_paths
 from spark_model_monitor.data.reading.readers import read_dataset, read_source, read_table, set_for_width
 from spark_model_monitor.data.records.decoded_rows import can_match_by_name, choose_matching
@@ -55,6 +53,18 @@ from spark_model_monitor.storage.stand_in import resolve_stand_in
 
 if TYPE_CHECKING:
     from spark_model_monitor.data.reading.scripts import Script
+
+log = logging.getLogger(__name__)
+
+# Columns and members that a batch transform with a data join appends
+INFERENCE_ID = "SageMakerInferenceId"
+INFERENCE_TIME = "SageMakerInferenceTime"
+OUTPUT = "SageMakerOutput"
+
+MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
+MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
+OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # of the same objects
+INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def read_files(
@@ -125,20 +135,6 @@ def _reject_script(script: Script | None, source: str) -> None:
         raise BadConfiguration(
             f"record_preprocessor_script: {source} has no lines that a script could get; drop one of the two"
         )
-
-
-log = logging.getLogger(__name__)
-
-INFERENCE_ID = "SageMakerInferenceId"
-INFERENCE_TIME = "SageMakerInferenceTime"
-OUTPUT = "SageMakerOutput"
-MANIFEST_BEGINNING = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
-
-MANIFEST_BYTES = 4096  # bytes of a file that are read to detect a manifest
-
-OBJECT_SCHEMES = ("s3", "s3a", "s3n")  # of the same objects
-
-INFERENCE_ID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def list_outputs(engine: Engine, listing: Listing, manifest_root: str | None) -> Listing:
@@ -279,7 +275,7 @@ def _find_appended_columns(
 ) -> dict[str, str]:
     """The names of the columns with inference id and time."""
     if isinstance(dataset_format, CsvFormat):
-        first, head = find_first_with_line(engine.storage(listing.path), listing.files)
+        first, head = find_nonblank_file(engine.storage(listing.path), listing.files)
         # Without names, their content tells them: an id, then a time
         cells = [cell.strip() for cell in read_first_cells(first, head, dataset_format.separator)]
         if len(cells) >= 2 and INFERENCE_ID_TEXT.fullmatch(cells[-2]) and parse_time(cells[-1]):

@@ -17,7 +17,16 @@ import pyarrow as pa
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.engine.partitions import column_groups
+from spark_model_monitor.data.reading.csv_headers import (
+    find_header_line_number,
+    has_escapes_by_backslash,
+    match_separator_line,
+    read_first_cells,
+    read_names,
+    require_no_header,
+)
 from spark_model_monitor.data.reading.dataset import Dataset, DecodedLines
+from spark_model_monitor.data.reading.file_heads import find_nonblank_file, measure_longest_line, read_head
 from spark_model_monitor.data.reading.formats import (
     DEFAULT_OPTIONS,
     CsvFormat,
@@ -30,18 +39,7 @@ from spark_model_monitor.data.reading.formats import (
     format_csv_option,
     parse_table_path,
 )
-from spark_model_monitor.data.reading.headers import (
-    find_first_with_line,
-    find_header_number,
-    find_separator_line,
-    has_escapes_by_backslash,
-    measure_longest_line,
-    read_first_cells,
-    read_head,
-    read_names,
-    require_no_header,
-    require_records,
-)
+from spark_model_monitor.data.reading.json_tables import require_records
 from spark_model_monitor.data.reading.lines import CsvLines, find_long_lines
 from spark_model_monitor.data.reading.listing import Listing, naming_faulty_files, require_within
 from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, SPARK_ESCAPE
@@ -83,10 +81,8 @@ def read_dataset(
             return replace(dataset, long_lines=find_long_lines(engine, listing.files))
         dataset = _read_format(engine, listing, dataset_format, options)
     if dataset.has_lines:
-        long_lines = find_long_lines(engine, listing.files)
-    else:
-        long_lines = ()
-    return replace(dataset, listing=listing, partitions_at_most=at_most, long_lines=long_lines)
+        dataset = replace(dataset, long_lines=find_long_lines(engine, listing.files))
+    return replace(dataset, listing=listing, partitions_at_most=at_most)
 
 
 def _read_format(engine: Engine, listing: Listing, dataset_format: DatasetFormat, options: ReadOptions) -> Dataset:
@@ -131,7 +127,7 @@ def read_with_reader(engine: Engine, reader: str, options: Mapping[str, str], *,
 
 
 def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, options: ReadOptions) -> Dataset:
-    first, head = find_first_with_line(engine.storage(listing.path), listing.files)
+    first, head = find_nonblank_file(engine.storage(listing.path), listing.files)
     # The first line says how many columns there are, and how they are called
     cells = read_first_cells(first, head, dataset_format.separator)
     if dataset_format.separator != ",":
@@ -146,15 +142,16 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
         if not options.as_service:
             require_no_header(first, head, dataset_format, options.names or ())
     # How to decode the lines
+    escape = dataset_format.escape
     if options.as_service:
         escape = SPARK_ESCAPE
-    else:
-        escape = dataset_format.escape
     if escape == RFC_4180_ESCAPE and has_escapes_by_backslash(head, dataset_format.separator):
         instead = format_csv_option(replace(dataset_format, escape=SPARK_ESCAPE))
         raise BadInput(f"{first.path}: quotes within quotes follow a backslash; write --dataset-format '{instead}'")
     marks = dataset_format.separator, dataset_format.decimal
-    decoder = CsvLines(names, dataset_format.header, escape, *marks, find_separator_line(head), options.missing_values)
+    match = match_separator_line(head.decode("utf-8", "replace"))
+    separator_line = match and match[0]
+    decoder = CsvLines(names, dataset_format.header, escape, *marks, separator_line, options.missing_values)
     lines = engine.lines(listing.places, in_order=options.as_service)
     dataset = Dataset(DecodedLines.of(lines, decoder), names, refusable=True)
     if not dataset_format.header:
@@ -162,7 +159,7 @@ def _read_csv(engine: Engine, listing: Listing, dataset_format: CsvFormat, optio
     return replace(
         dataset,
         header_lines=len(listing.files),
-        header_number=find_header_number(head),
+        header_number=find_header_line_number(head),
         separator=dataset_format.separator,
         header=names,
     )

@@ -31,15 +31,15 @@ ROW_GROUP_BYTES = 8 * 2**20
 MAX_FILE_BYTES = 256 * 2**20
 """The maximum size of a table that is scanned without a file, by one process, in groups of neighbouring columns."""
 
-MAX_OF_DICTIONARY = 1.6
+MAX_DICTIONARY_RATIO = 1.6
 """The bytes of a value and its index of up to 18 bits in a dictionary of 1 MB, relative to the value's 32 bits."""
 
-ENOUGH_OF_COLUMNS = 1.1  # bytes of columns relative to those of a file
+COLUMN_BYTES_MARGIN = 1.1  # bytes of columns in memory for a byte of their file
 SAMPLED_VALUES = 256  # first values, which usually show whether all differ
 
-# bytes of a column in a row group: two values, twice
+# Bytes of a column's statistics in a row group: its extremes, each written twice
 STATISTICS_BYTES = 1024
-STATISTICS_OF_TEXTS = 1024 + 4 * 4096
+TEXT_STATISTICS_BYTES = 1024 + 4 * 4096
 
 
 def choose_column_groups(table: pa.Table) -> int | None:
@@ -60,17 +60,17 @@ def choose_column_groups(table: pa.Table) -> int | None:
             return None
     if len(possible) == 1:
         return 1
-    # More groups make other states only if the rows are several blocks
+    # States depend on the groups only if the rows are several blocks
     types = pa.schema([(f"c{position}", data_type) for position, data_type in enumerate(table.schema.types)])
     plans = plan_typed_columns(types, table.column_names, frozenset(), range(columns))
     several = [groups for groups in possible if not _is_one_block(plans, groups, table.num_rows)]
     if not several:
         return 1
-    # Large enough for one of the sizes beyond: then the exact size decides, which is written to find it
-    enough = max(several) + 1
-    if enough > max(possible):
+    # Of a file that is large enough for more groups, the size is found by writing it
+    enough_groups = max(several) + 1
+    if enough_groups > max(possible):
         return None
-    return partitions.column_groups(columns, [_estimate_min_file_bytes(table, enough * step)])
+    return partitions.column_groups(columns, [_estimate_min_file_bytes(table, enough_groups * step)])
 
 
 def _is_one_block(columns: Sequence[ColumnPlan], groups: int, rows: int) -> bool:
@@ -79,14 +79,14 @@ def _is_one_block(columns: Sequence[ColumnPlan], groups: int, rows: int) -> bool
     return all(rows <= choose_block_rows(columns[cut.start : cut.stop]) for cut in cuts)
 
 
-def _estimate_min_file_bytes(table: pa.Table, enough: int) -> int:
-    """A lower bound on the bytes of a Parquet file with these rows, of which at most `enough` are written.
+def _estimate_min_file_bytes(table: pa.Table, enough_bytes: int) -> int:
+    """A lower bound on the bytes of a Parquet file with these rows, of which at most `enough_bytes` are written.
 
     That file is smaller: it has some of the columns, no statistics, and no dictionaries of numbers that all differ,
     which would store each number and its index. Writing it takes a third of the time.
     """
     differing = list[str]()
-    missing_bytes = ENOUGH_OF_COLUMNS * enough
+    missing_bytes = COLUMN_BYTES_MARGIN * enough_bytes
     for name, column in zip(table.column_names, table.columns, strict=True):
         if missing_bytes > 0 and _has_distinct_values(column):
             differing.append(name)
@@ -94,13 +94,12 @@ def _estimate_min_file_bytes(table: pa.Table, enough: int) -> int:
     if missing_bytes <= 0:
         differing_columns = table.select(differing)
         rows = _choose_group_rows(table)
-        if (
-            num_bytes := _measure_written_bytes(
-                differing_columns, enough, rows, use_dictionary=False, write_statistics=False
-            )
-        ) >= enough:
-            return num_bytes
-    return _measure_written_bytes(table, enough, _choose_group_rows(table))
+        written_bytes = _measure_written_bytes(
+            differing_columns, enough_bytes, rows, use_dictionary=False, write_statistics=False
+        )
+        if written_bytes >= enough_bytes:
+            return written_bytes
+    return _measure_written_bytes(table, enough_bytes, _choose_group_rows(table))
 
 
 def _has_distinct_values(column: pa.ChunkedArray) -> bool:
@@ -113,15 +112,14 @@ def _has_distinct_values(column: pa.ChunkedArray) -> bool:
     return bool((ordered[1:] > ordered[:-1]).all())
 
 
-def _measure_written_bytes(table: pa.Table, enough: int, group: int, **options: Any) -> int:
+def _measure_written_bytes(table: pa.Table, enough_bytes: int, group: int, **options: Any) -> int:
     with pa.BufferOutputStream() as sink:
         with pq.ParquetWriter(sink, table.schema, store_schema=False, **options) as file:
             for start in range(0, table.num_rows, group):
-                if sink.tell() >= enough:
-                    return enough
+                if sink.tell() >= enough_bytes:
+                    return enough_bytes
                 file.write_table(table.slice(start, group), group)
-        written: int = sink.tell()
-        return written
+        return int(sink.tell())
 
 
 def estimate_max_file_bytes(table: pa.Table) -> float:
@@ -134,17 +132,15 @@ def estimate_max_file_bytes(table: pa.Table) -> float:
             return math.inf
         # Smaller integers are stored as 32 bits, texts have their extremes in the statistics
         is_text = pa.types.is_string(kind) or pa.types.is_binary(kind)
+        size = column.nbytes
         if pa.types.is_integer(kind) and kind.bit_width < 32:
             size = 4 * table.num_rows
-        else:
-            size = column.nbytes
-        total_bytes += MAX_OF_DICTIONARY * size + groups * (STATISTICS_OF_TEXTS if is_text else STATISTICS_BYTES)
+        total_bytes += MAX_DICTIONARY_RATIO * size + groups * (TEXT_STATISTICS_BYTES if is_text else STATISTICS_BYTES)
     return total_bytes
 
 
 def _choose_group_rows(table: pa.Table) -> int:
-    rows: int = max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes))
-    return rows
+    return int(max(1, table.num_rows * ROW_GROUP_BYTES // max(1, table.nbytes)))
 
 
 def write(rows: Rows, path: Path) -> None:

@@ -21,10 +21,11 @@ from spark_model_monitor import stopping
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Engine, Lines
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.arrays import is_writable
 from spark_model_monitor.data.records.captured_lines import InferenceRecord, has_known_types
 from spark_model_monitor.data.records.decoded_rows import Decoded
-from spark_model_monitor.data.records.decoding import CSV, JSON, Reading, decode, open_record
+from spark_model_monitor.data.records.decoding import Reading, decode, open_record
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE, LOCATION_COLUMNS, LOCATION_FIELDS
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal
 from spark_model_monitor.errors import NO_DATA, SCRIPT_FAILED, BadConfiguration, BadInput, NoData, ScriptFailed
@@ -33,7 +34,7 @@ from spark_model_monitor.value_class import value_class
 
 HANDLER = "preprocess_handler"
 
-# values of the column `outcome`; other values are `Refusal`s
+# Values of the column `outcome`; other values are `Refusal`s
 ACCEPTED_RECORD = 0
 DROPPED = -1
 WITHOUT_ROW = {
@@ -52,10 +53,26 @@ OUTCOME_SCHEMA = pa.schema(
 )
 """The columns of `run_handler`'s output. part: 0 for the first row of a record, 1 for the second, …"""
 
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function; its answer may be anything
+
+PROBLEMS = 3  # failures of a script that are reported, always without values
+ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
+
+TALLY_SCHEMA = pa.schema(
+    [
+        (PARTITION, pa.int32()),
+        ("records", pa.map_(pa.int32(), pa.int64())),
+        ("names", pa.map_(pa.string(), pa.int64())),
+        ("problems", pa.list_(pa.string())),
+    ]
+)
+
 
 @value_class
 class Script:
-    """A user's script. name: file name, for messages; source: the script's text."""
+    """A user's script. name: of its file, for messages. source: its text."""
 
     name: str
     source: str
@@ -68,9 +85,6 @@ class ScriptResult:
     row: Mapping[str, str | None] | None
     kind: int
     problem: str | None = None
-
-
-Handler: TypeAlias = Callable[[str | InferenceRecord], object]  # a script's function; its answer may be anything
 
 
 def load_handler(script: Script) -> Handler:
@@ -130,13 +144,12 @@ def run_on_record(handler: Handler, record: str | InferenceRecord, script: Scrip
 
 
 def _check_answer(answer: object) -> list[ScriptResult]:
+    rows = []
     # A table, empty or not, is not a row, and has no truth value
     if isinstance(answer, list):
         rows = answer
     elif hasattr(answer, "shape") or answer:
         rows = [answer]
-    else:
-        rows = []
     # No row: the script dropped the record
     if not rows:
         return [ScriptResult(None, DROPPED)]
@@ -247,11 +260,10 @@ def run_on_captured_line(
 
 def _decode_unchanged(line: bytes, reading: Reading) -> list[ScriptResult]:
     """The record read as without a script, for a script that returns the record itself."""
-    anything = replace(reading, window=None, sample=None, columns=None)
     decoded = Decoded(Refusal.NO_PAYLOAD)
     # The reason of the last try says what is wrong, unless another encoding is
     for encoding in (CSV, JSON):
-        decoded = decode(line, replace(anything, encoding=encoding))
+        decoded = decode(line, replace(reading.drop_limits(), encoding=encoding))
         if decoded.reason is not Refusal.ANOTHER_ENCODING:
             break
     if decoded.reason is not None:
@@ -264,26 +276,8 @@ def _choose_names(decoded: Decoded, reading: Reading) -> tuple[str, ...]:
     if len(reading.names) == decoded.cells:
         return reading.names
     if len(decoded.keys) == decoded.cells:
-        keys = decoded.keys
-    else:
-        keys = ()
-    return keys or tuple(f"_c{position:05d}" for position in range(decoded.cells))
-
-
-log = logging.getLogger(__name__)
-
-PROBLEMS = 3  # number of reported script failures, always without values
-
-ACCOUNT = (pa.field(REASON, pa.int32()), pa.field(CELLS, pa.int32()))
-
-TALLY_SCHEMA = pa.schema(
-    [
-        (PARTITION, pa.int32()),
-        ("records", pa.map_(pa.int32(), pa.int64())),
-        ("names", pa.map_(pa.string(), pa.int64())),
-        ("problems", pa.list_(pa.string())),
-    ]
-)
+        return decoded.keys
+    return tuple(f"_c{position:05d}" for position in range(decoded.cells))
 
 
 def read_script(path: str, engine: Engine) -> Script:
@@ -302,10 +296,9 @@ def read_script(path: str, engine: Engine) -> Script:
         require_going_on()
         if isinstance(fault, SystemExit) and not is_raised_by_script(fault, script):
             raise  # the host process is told to end
+        problem = describe_problem(fault, script)
         if isinstance(fault, ValueError) and not fault.__cause__:
             problem = str(fault)
-        else:
-            problem = describe_problem(fault, script)
         raise ScriptFailed(f"{SCRIPT_FAILED} {script.name} can't be loaded: {problem}") from fault
     return script
 

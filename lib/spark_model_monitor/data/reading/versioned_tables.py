@@ -53,6 +53,8 @@ NOT_RECORDED = "Delta records it while the table's property delta.enableChangeDa
 
 Versions = Sequence[tuple[int, int]]  # a table's versions with their microseconds since 1970, newest first
 
+PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
+
 
 def find_versions(
     name: str, versions: Versions, as_of: Version | None, since: Version | None
@@ -268,10 +270,9 @@ class _DeltaTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        if is_local(self.path):
-            path = str(local_path(self.path).absolute())
-        else:
-            path = self.path
+        path = self.path
+        if is_local(path):
+            path = str(local_path(path).absolute())
         try:
             return DeltaTable(path, version=version)
         except (DeltaError, OSError, ValueError) as fault:
@@ -344,9 +345,6 @@ class _IcebergTable:
         return TableFiles(tuple(File(resolve_path(file.file_path), file.file_size_in_bytes) for file in files), schema)
 
 
-PAUSE_MS = 600_000  # Parquet files written less than this far apart belong together
-
-
 def group_file_times(modified_ms: Sequence[int]) -> Versions:
     """The versions of a table of Parquet files: the times of the last files written together. modified_ms: in order."""
     pauses = [later - earlier >= PAUSE_MS for earlier, later in pairwise(modified_ms)]
@@ -389,10 +387,9 @@ class _ParquetFolder:
             }
             for file in files
         }
+        schema = pa.schema([])
         if files:
             schema = read_schema(files[-1].path, "parquet")
-        else:
-            schema = pa.schema([])
         own_fields = [pa.field(field.name, field.type) for field in schema]
         folders = [
             pa.field(name, _infer_type([file_values.get(name) for file_values in values.values()]))
@@ -431,10 +428,9 @@ def _load_table_at(path: str) -> Table:
     if not path.endswith(".metadata.json"):
         storage = storage_of(path)
         folder = join(path, "metadata")
+        paths = []
         if storage.exists(folder):
             paths = [file.path for file in storage.list_files(folder)]
-        else:
-            paths = []
         numbered = [(_parse_metadata_number(file), file) for file in paths if file.endswith(".metadata.json")]
         if not numbered:
             raise BadConfiguration(f"dataset_format: {path} is no table of Iceberg; it has no metadata/….metadata.json")

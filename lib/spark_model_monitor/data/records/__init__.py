@@ -10,3 +10,11 @@ REQUEST_LOG = "requestLog"  # ours, in the lines that a request log is converted
 RECORD = "record"  # the member of REQUEST_LOG with a refused record, in base64
 OUTPUT_INDEXES = INDEX_NAMES[1:]
 """The halves with the model's reply."""
+
+CSV = "CSV"
+JSON = "JSON"
+BASE64 = "BASE64"
+ENCODINGS = (CSV, JSON, BASE64)
+"""The encodings of a half."""
+
+GROUND_TRUTH = "groundTruthData"  # the member of a merged record with the observed label

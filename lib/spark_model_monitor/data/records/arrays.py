@@ -16,7 +16,15 @@ from spark_model_monitor.statistics.states.hashing import read_buffers
 
 Rows = TypeVar("Rows")
 
-LONG_LINE_PARTS = 8  # more parts than this belong to a long line
+LONG_LINE_PARTS = 8  # with more parts, the memory of a long line is worth releasing
+
+Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
+Bytes: TypeAlias = NDArray[np.uint8]
+REPLACED = "\ufffd"  # replacement for bytes that are not UTF-8
+MAX_ASCII = 0x7F
+BACKSLASH, BLANK = b"\\ "
+WINDOW_BYTES = 4 * 2**20  # bytes that are examined together
+CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at once: decoding takes a few times as much memory
 
 
 def concat_rows(parts: list[Rows]) -> Rows:
@@ -49,7 +57,7 @@ def drop_nulls(cells: pa.Array) -> pa.Array:
 
 
 def select_rows(rows: Rows, is_selected: NDArray[np.bool_]) -> Rows:
-    """The wanted rows."""
+    """The rows whose flag is set."""
     if is_selected.all():
         return rows
     return take_rows(rows, np.flatnonzero(is_selected))
@@ -103,21 +111,9 @@ def get_column(table: pa.Table, name: str) -> pa.Array:
     return combine_chunks(table.column(name))
 
 
-Flags: TypeAlias = NDArray[np.bool_]  # shape (texts,)
-Bytes: TypeAlias = NDArray[np.uint8]
-
-REPLACED = "\ufffd"  # replacement for bytes that are not UTF-8
-
-LAST_OF_ASCII = 0x7F
-BACKSLASH, BLANK = b"\\ "
-
-WINDOW_BYTES = 4 * 2**20  # bytes that are examined together
-CHUNK_BYTES = 16 * 2**20  # bytes of lines that are decoded at once: decoding takes a few times as much memory
-
-
 def find_utf_8(lines: pa.StringArray) -> Flags | None:
     """Flags of the lines that are UTF-8; None if all are, which is cheap to check."""
-    if view_text_bytes(lines).max(initial=0) <= LAST_OF_ASCII:
+    if view_text_bytes(lines).max(initial=0) <= MAX_ASCII:
         return None
     try:
         # Arrow looks at all of it at once; only if something is wrong, line by line
@@ -183,7 +179,7 @@ def _match_letters(letters: bytes, window: Bytes) -> Flags:
 
 
 def _find_by_windows(texts: pa.StringArray, find_in_window: Callable[[Bytes], Flags]) -> Iterator[NDArray[np.int64]]:
-    """The positions in a part of the texts after the other, so that a text of any length takes little memory."""
+    """The positions in the texts, window by window, so that a text of any length takes little memory."""
     content = view_text_bytes(texts)
     for start in range(0, len(content), WINDOW_BYTES):
         positions = np.flatnonzero(find_in_window(content[start : start + WINDOW_BYTES]))

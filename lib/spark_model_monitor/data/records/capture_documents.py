@@ -18,23 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records import REQUEST_METADATA
+from spark_model_monitor.data.records import BASE64, CSV, GROUND_TRUTH, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import (
     Flags,
     get_column,
     get_text_buffer,
     has_letters,
 )
-from spark_model_monitor.data.records.decoding import (
-    BASE64,
-    CSV,
-    GROUND_TRUTH,
-    WITHOUT_MODEL,
-    EncodedText,
-    Reading,
-    normalize_model_name,
-    open_base64,
-)
+from spark_model_monitor.data.records.captured_payloads import EncodedText, open_base64
+from spark_model_monitor.data.records.decoding import WITHOUT_MODEL, Reading, normalize_model_name
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import parse_json
 from spark_model_monitor.data.records.line_templates import parse_table
@@ -46,7 +38,7 @@ QUOTED_METADATA_KEY = f'"{REQUEST_METADATA}"'
 
 MEMBERS = ("status", "latencyMs", "samplingPercentage")
 SCHEMA = pa.schema([(REQUEST_METADATA, pa.struct([(name, pa.float64()) for name in MEMBERS]))])
-LARGEST_STATUS = 2.0**63
+STATUS_LIMIT = 2.0**63  # above which a number is no 64-bit integer
 
 UNKNOWN_REQUESTS = np.array(
     [
@@ -63,6 +55,9 @@ UNKNOWN_REQUESTS = np.array(
 """Reasons of lines that can't be read, or are outside the window."""
 
 Columns: TypeAlias = tuple[pa.Array, pa.Array, pa.Array]
+
+MIN_LONG_DATA_BYTES = 4096  # bytes of data from which a copy costs more than a check of its end
+_HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
 
 def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Columns:
@@ -84,7 +79,7 @@ def read_request_metadata(lines: pa.Array, reasons: NDArray[np.int32]) -> Column
         for index, column in enumerate(members.flatten())
     )
     # A status is a 64-bit number
-    is_status = pc.less(pc.abs(statuses), LARGEST_STATUS)
+    is_status = pc.less(pc.abs(statuses), STATUS_LIMIT)
     return pc.if_else(is_status, statuses, None).cast(pa.int64(), safe=False), latencies, percentages
 
 
@@ -105,11 +100,6 @@ def _read_member(line: bytes) -> list[float | None]:
         member = {}
     numbers = [member.get(name) for name in MEMBERS]
     return [number if isinstance(number, float) else None for number in numbers]
-
-
-LONG_DATA = 4096  # bytes of data from which a copy costs more than a check of its end
-
-_HALF = pa.struct([(name, pa.string()) for name in ("data", "encoding", "observedContentType")])
 
 
 @value_class
@@ -136,7 +126,7 @@ class Payloads:
 
     def strip_line_ends(self) -> pa.StringArray:
         """The data without final line ends."""
-        if get_text_buffer(self.data).size > LONG_DATA * len(self.data):
+        if get_text_buffer(self.data).size > MIN_LONG_DATA_BYTES * len(self.data):
             in_line_end = pc.or_(pc.ends_with(self.data, "\n"), pc.ends_with(self.data, "\r"))
             if not pc.any(in_line_end, min_count=0).as_py():
                 return self.data
@@ -147,9 +137,10 @@ class Payloads:
 class Documents:
     """Parsed lines, in arrays with one element per line.
 
-    are_known: whether the line is one JSON object with an object `captureData`; all else is undefined for other lines.
-    halves: the reading's halves, by name, in the order of their columns. truth: the ground truth, null unless
-    requested. times, event_ids, models: null unless the reading requests them.
+    are_known: whether the line is one JSON object with an object `captureData`; the other members mean nothing otherwise.
+    halves: the reading's halves, by name, in the order of their columns.
+    truth: the ground truth; null unless requested.
+    times, event_ids, models: of the event; null unless the reading requests them.
     """
 
     are_known: Flags

@@ -12,19 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.records import INDEX_NAMES
+from spark_model_monitor.data.records import CSV, INDEX_NAMES, JSON
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, has_letters, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Documents, parse_documents
-from spark_model_monitor.data.records.csv_rows import NUMBER_CELL, parse_rows
+from spark_model_monitor.data.records.csv_rows import BEGINNINGS_OF_LISTS, NUMBER_CELL, parse_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
-from spark_model_monitor.data.records.decoding import BEGINNINGS_OF_LISTS, CSV, JSON, Reading, decode
+from spark_model_monitor.data.records.decoding import Reading, decode
 from spark_model_monitor.data.records.json_lines import JsonValue
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.missing_values import replace_missing_values
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.value_class import value_class
 
-ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once
+ROWS_AT_ONCE = 2**17  # rows of payloads that are parsed at once, since a record may have millions
+
+_NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
 
 
 def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading) -> DecodedRows:
@@ -67,9 +69,6 @@ def decode_csv_documents(documents: Documents, are_csv: Flags, reading: Reading)
     if not len(unclear_records):
         return rows
     return select_rows(rows, ~np.isin(rows.lines, unclear_records))
-
-
-_NUMBER_IN_ROW = rf"([^\n]*,)?{NUMBER_CELL}(,|\n|$)"
 
 
 def _may_begin_with_header(payload: pa.StringArray, has_several: Flags) -> Flags:
@@ -151,9 +150,9 @@ class CapturedLines:
         """The rows of each line: one for each row of a payload, or one for a refused record."""
         lines = batch.column(LINE)
         paths = self.files.get_paths(batch)
-        parts = split_into_chunks(lines, self.chunk_bytes)
+        chunks = split_into_chunks(lines, self.chunk_bytes)
         rows = DecodedRows.by_parts(
-            parts, lambda part: _decode_lines(lines[part], paths[part], self.reading), self.features
+            chunks, lambda chunk: _decode_lines(lines[chunk], paths[chunk], self.reading), self.features
         )
         if not self.reading.missing_values:
             return rows

@@ -42,13 +42,21 @@ NUMBER_CELL = r"[ \t]*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?[ \t]*"
 
 QUOTE, LINE_END = b'"\n'
 
+BEGINNINGS_OF_LISTS = ("[", "(", "array(", "np.array(", "tensor(")
+_INNERMOST_LIST = re.compile(r"\[([^\[\]()]*)\]|\(([^\[\]()]*,[^\[\]()]*)\)")
+_NUMBER_OF_NUMPY = re.compile(r"np\.(?:float|int)\d+\(([^()]*)\)")
+_AROUND_LISTS = re.compile(r"(?:(?:np\.)?array|tensor|,\s*dtype=[\w.]+|[\[\](),\s])*")
+_PRINTED_NUMBER = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)")
+_BETWEEN_NUMBERS = re.compile(r"\s*,\s*|\s+")
+
 
 @value_class
 class CsvCells:
     """The cells of some rows.
 
-    columns: the cells of each column, null if missing and in rows with another number of cells. widths: number of cells
-    of each row, shape (rows,). odd: numbers of the rows whose quotes are not as in RFC 4180.
+    columns: the cells of each column, null if missing, and in rows with another number of cells.
+    widths: the number of cells of each row, shape (rows,).
+    odd: the indices of the rows whose quotes are not as in RFC 4180.
     """
 
     columns: tuple[pa.StringArray, ...]
@@ -247,6 +255,37 @@ def _find_odd_rows(lines: pa.StringArray, escape: str, separator: str) -> NDArra
     return np.flatnonzero(is_odd)
 
 
+def split_csv_rows(data: str) -> list[str]:
+    """The rows of a CSV payload: split at line ends outside quotes."""
+    text = data.rstrip("\r\n")
+    if not text:
+        return []
+    # Quotes are rare, and a search for them is quick
+    if '"' not in text:
+        return [row.removesuffix("\r") for row in text.split("\n")]
+    # Every second piece between quotes is quoted
+    pieces = text.split('"')
+    pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
+    return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
+
+
+def read_printed_list(data: str) -> list[str] | None:
+    """The rows of CSV in a list of numbers as Python, numpy or PyTorch print it, such as `[0.1, 0.9]`; None for other texts."""
+    if not data.startswith(BEGINNINGS_OF_LISTS):
+        return None
+    data = _NUMBER_OF_NUMPY.sub(r"\1", data)
+    if not _AROUND_LISTS.fullmatch(_INNERMOST_LIST.sub("", data)):
+        return None
+    # A list in each row
+    rows = []
+    for match in _INNERMOST_LIST.finditer(data):
+        cells = _BETWEEN_NUMBERS.split((match[1] or match[2] or "").strip(" ,\r\n\t"))
+        if not all(map(_PRINTED_NUMBER.fullmatch, cells)):
+            return None
+        rows.append(",".join(cells))
+    return rows or None
+
+
 def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ()) -> bool:
     """Whether the first of these rows has the names of columns: its cells are different texts, and at least half of them are
     among `names`, in whatever case, or one stands above a column of numbers.
@@ -259,7 +298,7 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
     present = [text for text in texts if text]
     if not present or len(set(present)) < len(present):
         return False
-    if any(_is_number(cell) for cell in header):
+    if any(map(is_number, header)):
         return False
     if any(is_missing_word(text) for text in present):
         return False
@@ -278,11 +317,10 @@ def is_header(rows: Sequence[Sequence[str | None]], names: Collection[str] = ())
 def _are_numbers(cells: Iterable[str | None]) -> bool:
     """Whether most cells that aren't blank are numbers."""
     present = [cell for cell in cells if cell and cell.strip()]
-    num_numbers = sum(_is_number(cell) for cell in present)
+    num_numbers = sum(map(is_number, present))
     return 2 * num_numbers > len(present)
 
 
-def _is_number(cell: str | None) -> bool:
-    if cell is None:
-        return False
-    return re.fullmatch(NUMBER_CELL, cell) is not None
+def is_number(cell: str | None) -> bool:
+    """Whether a cell is a number, with a decimal point if it has a fraction."""
+    return re.fullmatch(NUMBER_CELL, cell or "") is not None

@@ -16,7 +16,13 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LI
 from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
 from spark_model_monitor.value_class import value_class
 
-NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # never a column name, unless the baseline has it
+NUMBER = re.compile(r"-\d+|[-+]?\d+\.\d+")  # a cell that can't be a column's name, unless the baseline has that name
+
+MAX_COLUMNS = 20_000
+"""The maximum number of columns of a data set, and of members of JSON records: a thousand take some 50 MB of memory."""
+
+ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions
+GENERATED = re.compile(r"_c\d+")  # a generated name of a column without one
 
 
 class Matching(Enum):
@@ -53,19 +59,15 @@ def have_names(names: Collection[str]) -> bool:
     return not all(map(GENERATED.fullmatch, names))
 
 
-MAX_COLUMNS = 20_000
-"""The maximum number of columns of a data set, and of members of JSON records: a thousand take some 50 MB of memory."""
-
-ROWS_AT_ONCE = 65_536  # rows of one outgoing batch: a document may contain millions
-
-
 @value_class
 class DecodedRows:
     """The rows of some lines; a refused line is one row.
 
-    columns: for each requested column, the cells of all rows, null if missing. lines: the number of each row's line,
-    shape (rows,). reasons: 0 or the `Refusal` of each row. cells: the number of cells under which a record is counted,
-    on its first row, and 0 on the others; all 0 if cells aren't counted.
+    columns: the cells of each requested column, null if missing.
+    lines: the number of each row's line, shape (rows,).
+    reasons: 0 or the `Refusal` of each row, shape (rows,).
+    cells: on the first row of a record its number of cells, by which records are counted; 0 on its other rows, and on all
+    rows if cells aren't counted. Shape (rows,).
     """
 
     columns: tuple[pa.Array, ...]
@@ -139,23 +141,18 @@ def reject_records(
 
     cells: the column that is 0 on all rows of a record but its first; None if each row is a record.
     """
-    nothing = np.zeros(batch.num_rows, np.int32)
+    reasons = np.zeros(batch.num_rows, np.int32)
     if REASON in batch.schema.names:
         reasons = batch.column(REASON).to_numpy(zero_copy_only=False)
-    else:
-        reasons = nothing
-    cell_counts = None
+    is_first = np.ones(len(reasons), bool)
     if cells is not None:
         cell_counts = batch.column(cells).to_numpy(zero_copy_only=False)
-    if cell_counts is None:
-        is_first = np.ones(len(reasons), bool)
-    else:
         is_first = (cell_counts > 0) | (reasons > 0)
     # A bad row refuses all rows of its record, of which one is left
     record = np.cumsum(is_first)
     refused = np.isin(record, record[bad & (reasons == 0)])
     changed_columns = {REASON: pa.array(np.where(refused, np.int32(reason), reasons).astype(np.int32))}
-    if cells is not None and cell_counts is not None:
+    if cells is not None:
         changed_columns[cells] = pa.array(np.where(refused, 0, cell_counts).astype(np.int32))
     columns = [changed_columns[name] if name in changed_columns else batch.column(name) for name in schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=schema).filter(pa.array(~refused | is_first))
@@ -188,6 +185,8 @@ class Decoder(Protocol):
 class Decoding:
     """A decoder, and a selection of its features. `decoding(batch)` gives a scan the rows of a batch of lines: the
     features c0, c1, …, REASON, CELLS if the decoder counts them, and FILE_KEY and BLOCK_START if the lines have both.
+
+    kept: the positions of the selected features among the decoder's.
     keeps_lines: whether all rows include their line, regardless of the decoder.
     """
 
@@ -211,15 +210,15 @@ class Decoding:
             decoded = self._build_batch(rows)
             # A document may have millions of rows, each with the whole document as its line
             for start in range(0, len(rows.lines), ROWS_AT_ONCE):
-                part = slice(start, start + ROWS_AT_ONCE)
-                locations = self._take_locations(batch, rows.lines[part], rows.reasons[part])
+                chunk = slice(start, start + ROWS_AT_ONCE)
+                locations = self._take_locations(batch, rows.lines[chunk], rows.reasons[chunk])
                 columns = [*decoded.slice(start, ROWS_AT_ONCE).columns, *locations]
                 yield pa.RecordBatch.from_arrays(columns, names=[*decoded.schema.names, *LOCATION_COLUMNS])
 
     def _take_locations(
         self, batch: pa.RecordBatch, lines: NDArray[np.int64], reasons: NDArray[np.int32]
     ) -> list[pa.Array]:
-        # Null as a row's number of its line gives a null as its line
+        # A row whose line number is null gets null as its line
         numbers = pa.array(lines)
         if self.keeps_lines or self.decoder.keeps_lines:
             line_numbers = numbers
@@ -237,13 +236,15 @@ class Decoding:
 
 @value_class
 class Decoded:
-    """A decoded line. reason: why it is refused, None if it is kept. rows: its cells if it is kept. cells: number of
-    cells of each row, also if that is the reason; 0 if not counted or if rows differ. keys: keys of JSON objects."""
+    """A decoded line.
+
+    reason: why it is refused; None if it is accepted.
+    rows: the cells of each row; none if it is refused.
+    cells: the number of cells of each row, also of a line that is refused for it; 0 if not counted, or if rows differ.
+    keys: the keys of JSON objects.
+    """
 
     reason: Refusal | None = None
     rows: Sequence[Sequence[str | None]] = ()
     cells: int = 0
     keys: tuple[str, ...] = ()
-
-
-GENERATED = re.compile(r"_c\d+")  # a generated name of a column without one

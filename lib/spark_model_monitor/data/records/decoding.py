@@ -9,89 +9,84 @@ Source: C3, C11.4, C11.16, C11.17, C11.18, C11.25.
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from itertools import chain
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-from spark_model_monitor.data.records import INDEX_NAMES, INPUT, REQUEST_LOG, REQUEST_METADATA
+from spark_model_monitor.data.records import BASE64, CSV, ENCODINGS, INPUT, JSON, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import REPLACED, is_utf_8, is_writable
-from spark_model_monitor.data.records.csv_rows import RFC_4180_ESCAPE, Row, is_header, split_row
+from spark_model_monitor.data.records.captured_payloads import (
+    EncodedText,
+    Path,
+    format_json_value,
+    format_optional_value,
+    get_object,
+    is_base64,
+    number_elements,
+    open_members,
+    open_rows,
+    parse_json_rows,
+    parse_line,
+    read_halves,
+)
+from spark_model_monitor.data.records.csv_rows import (
+    RFC_4180_ESCAPE,
+    Row,
+    is_header,
+    read_printed_list,
+    split_csv_rows,
+    split_row,
+)
 from spark_model_monitor.data.records.decoded_rows import GENERATED, Decoded
-from spark_model_monitor.data.records.json_lines import (
-    JsonMembers,
-    JsonObject,
-    JsonValue,
-    has_many_names,
-    is_deep,
-    is_deep_value,
-    parse_json,
-)
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonObject, JsonValue
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.data.records.serving_protocols import (
-    BYTES_MEMBER,
-    TEXT_MEMBER,
-    ValuesElsewhere,
-    extract_protocol_rows,
-    read_binary_tensors,
-)
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.data.records.windows import Window, is_sampled, parse_hour_of_path, parse_time
 from spark_model_monitor.value_class import value_class
 
-CSV = "CSV"
-JSON = "JSON"
-BASE64 = "BASE64"
-
-ENCODING_MISMATCH = (
-    "Encoding mismatch: Encoding is {first} for endpointInput, but Encoding is {second} for endpointOutput. "
-    "We currently only support the same type of input and output encoding at the moment."
-)
-"""The service's text (C1.6)."""
-
-GROUND_TRUTH = "groundTruthData"  # the member of a merged record with the observed label
-
 WITHOUT_MODEL = "-"  # stands for the `targetModel` of records that name no model
-LONGEST_MODEL_NAME = 1024  # Source: botocore's model of sagemaker-runtime, `TargetModelHeader`
+MAX_MODEL_NAME_LENGTH = 1024  # Source: botocore's model of sagemaker-runtime, `TargetModelHeader`
 
 COLUMN_ORDER = ("endpointOutput", "batchTransformOutput", INPUT)
 """The halves in the order of their columns: output first (G13)."""
 
-Row_ = TypeVar("Row_")
-
-Path: TypeAlias = tuple[str, ...]  # names of members, each within the one before
-
-Entries = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
+HalfRow = TypeVar("HalfRow")
 
 
-@value_class
-class EncodedText:
-    """One half of a captured record, undecoded. encoding: CSV, JSON or BASE64 in capitals, None without one."""
+NamedCells = list[tuple[str, str | None]]  # keys and values of one row; the cells of a CSV row have an empty key
 
-    data: str
-    encoding: str | None
+PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
+HEADER_ROWS = 2  # rows that tell a header from data: the first one, and the one below it
 
 
 @value_class
 class Reading:
     """How captured records are read.
 
-    halves: names of the members of `captureData` that become columns. names: the feature names. columns: required
-    number of cells per row; None for any. encoding: required encoding of all payloads; None allows CSV and JSON.
-    exact_keys: whether, as in the service, a JSON object that lacks a feature has fewer cells, instead of a missing value,
-    a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row.
+    halves: the members of `captureData` that become columns.
+    names: the names of the features.
+    columns: the number of cells that a row must have; None for any.
+    encoding: the encoding that all payloads must have; None allows CSV and JSON.
+    window: the times of the records to read; None for all.
+    sample: the fraction of the records to read; None for all.
+    flatten_json: whether the members of objects within a row are columns.
+    exact_keys: whether to read as the service does: a JSON object that lacks a feature has fewer cells instead of a missing
+    value, a short row of CSV has missing values, JSON arrays are not rows, and a row of scores is not one score per row.
     escape: the character before a quote within quotes in CSV.
-    opens_base64: whether to read BASE64 with content type CSV or JSON as such. target_model: the model of a multi-model
-    endpoint, or `WITHOUT_MODEL`; other records are left out. missing_values: texts that stand for a missing value.
+    opens_base64: whether to read BASE64 whose content type is CSV or JSON as such.
+    target_model: the model of a multi-model endpoint, or `WITHOUT_MODEL`; other records are left out.
+    missing_values: the texts that stand for a missing value.
     opened_arrays: with flatten_json, the paths of the arrays within a row that are columns, `outer.0`, `outer.1`, …; other
-    arrays are texts. answers: the names of the output's columns, if it names none. spellings: the baseline's names of cells
-    that are nearly called so. members_with_rows: by half, the paths of the arrays that are its rows, or their columns; what
-    stands beside these is about the request. are_numbered: whether the first cell of each row is its number.
+    arrays are texts.
+    answers: the names of the output's columns, if it names none.
+    spellings: the baseline's names, by names that differ from them in spelling only.
+    members_with_rows: for each half, the paths of the arrays that are its rows, or the columns of its rows; other members
+    are about the request.
+    are_numbered: whether the first cell of each row is the row's number.
     """
 
     halves: tuple[str, ...]
@@ -119,19 +114,14 @@ class Reading:
             return (LINE,)
         return (LINE, FILE_KEY)
 
+    def drop_limits(self) -> Reading:
+        """The same reading, which refuses no record for its time, its turn in a sample, or its width."""
+        return replace(self, window=None, sample=None, columns=None)
+
     @property
     def ordered_halves(self) -> tuple[str, ...]:
         """The halves in the order of their columns."""
         return tuple(half for half in COLUMN_ORDER if half in self.halves)
-
-
-class RecordRefused(Exception):
-    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
-
-    def __init__(self, reason: Refusal, cells: int = 0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.cells = cells
 
 
 def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
@@ -142,7 +132,7 @@ def decode(line: bytes, reading: Reading, path: str = "") -> Decoded:
 
 def decode_record(line: bytes, reading: Reading, path: str, read_content: Callable[[JsonMembers], Decoded]) -> Decoded:
     """The result of `read_content` for the record of a line, or the reason for refusing it."""
-    # A line without a known record is refused for that, whatever is asked of it
+    # A line that has no record is refused for that, whatever content is requested
     record = open_record(line, reading, path)
     if isinstance(record, Refusal):
         return Decoded(record)
@@ -199,47 +189,28 @@ def _parse_rows(name: str, half: EncodedText, reading: Reading) -> list[JsonObje
     if is_lenient and name != INPUT and PLAIN_NUMBER.fullmatch(half.data):
         return [JsonObject([("", json.loads(half.data))])]
     rows = parse_json_rows(half.data, with_arrays=is_lenient, opens_members=is_lenient)
-    # What stands beside the rows, and their numbers, are no columns
+    # Members beside the rows, and the numbers of rows, are no columns
     paths = reading.members_with_rows.get(name)
     if paths:
         rows = [inner_row for row in rows for inner_row in open_members(row, paths)]
     if reading.are_numbered:
-        return [row for numbered_row in rows for row in _open_rows(_drop_number(numbered_row))]
+        return [row for numbered_row in rows for row in open_rows(_drop_number(numbered_row))]
     return rows
 
 
 def _drop_number(row: JsonObject) -> JsonObject:
-    """The row without its number; what stands behind that may be an object."""
+    """The row without its number; the only cell behind the number may be an object, which is then the row."""
     cells = row[1:]
     if len(cells) == 1 and isinstance(cells[0][1], JsonObject):
         return cells[0][1]
     return JsonObject(cells)
 
 
-def open_members(row: JsonObject, paths: Sequence[Path]) -> list[JsonObject]:
-    """The rows in these members of an object, of which several are columns; the object itself if it lacks one."""
-    names = [path[-1] for path in paths]
-    columns = [find_value(row, path) for path in paths]
-    if not columns or not all(type(column) is list for column in columns):
-        return [row]
-    if len(columns) > 1:
-        return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    rows: list[JsonObject] = _open_rows(JsonObject([(names[0], columns[0])]))
-    return rows
-
-
-def find_value(value: JsonValue, path: Path) -> JsonValue:
-    """The member of an object at a path; None if it has none."""
-    for name in path:
-        value = dict(value).get(name) if isinstance(value, JsonObject) else None
-    return value
-
-
 def open_record(line: bytes, reading: Reading, path: str = "") -> JsonMembers | Refusal:
     """The record of a line, undecoded, or the reason for refusing it without examining its data."""
     try:
         document = parse_line(line)
-        # Only whether it is a capture, and of this window and sample; not what its data is
+        # Checks whether it is a capture of this window and sample; its data is decoded later
         log_reason = get_log_reason(document)
         if log_reason is None:
             read_halves(document, ())
@@ -264,231 +235,9 @@ def get_log_reason(document: JsonValue) -> Refusal | None:
     return Refusal(int(request_log["reason"]))
 
 
-def parse_line(line: bytes) -> JsonValue:
-    """The JSON value of a line; of duplicate members, the last one counts."""
-    if has_many_names(line):
-        raise RecordRefused(Refusal.TOO_MANY_NAMES)
-    try:
-        return parse_json(line.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise RecordRefused(Refusal.NOT_A_JSON_OBJECT if is_utf_8(line) else Refusal.NOT_UTF_8) from None
-
-
-def read_halves(
-    document: JsonValue, names: Sequence[str] = INDEX_NAMES, *, opens_base64: bool = False
-) -> dict[str, EncodedText]:
-    """The members of `captureData` with these names that contain data."""
-    captured = _get_object(document, "captureData")
-    if captured is None:
-        raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    named_halves = ((name, read_half(captured, name, opens_base64=opens_base64)) for name in names)
-    return {name: half for name, half in named_halves if half is not None}
-
-
-def read_half(document: JsonValue, name: str, *, opens_base64: bool) -> EncodedText | None:
-    """A half of a record, None without data. Ground truth without an encoding is CSV. opens_base64: as in `Reading`."""
-    members = _get_object(document, name) or {}
-    data = members.get("data")
-    encoding = members.get("encoding", CSV if name == GROUND_TRUTH else None)
-    if data is None:
-        return None
-    if isinstance(data, (dict, list)) and is_deep_value(data):
-        raise RecordRefused(Refusal.TOO_DEEP)
-    half = EncodedText(format_json_value(data), None if encoding is None else format_json_value(encoding).upper())
-    if opens_base64 and half.encoding == BASE64:
-        return open_base64(half, members.get("observedContentType"))
-    return half
-
-
-def open_base64(half: EncodedText, content_type: JsonValue) -> EncodedText:
-    """Decoded BASE64; unchanged if the content is neither CSV nor JSON in UTF-8 (M13), nor JSON with tensors behind it."""
-    # `text/csv; charset=utf-8` is CSV
-    media_type = str(content_type).partition(";")[0].upper()
-    encoding = next((text_encoding for text_encoding in (CSV, JSON) if text_encoding in media_type), None)
-    try:
-        content = _decode_base64(half.data)
-        tensors = read_binary_tensors(content)
-        if tensors is None and encoding is not None:
-            return EncodedText(content.decode(), encoding)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return half
-    return half if tensors is None else EncodedText(tensors, JSON)
-
-
-def _get_object(document: JsonValue, name: str) -> JsonMembers | None:
-    if not isinstance(document, dict):
-        raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    member = document.get(name)
-    if not isinstance(member, (dict, type(None))):
-        raise RecordRefused(Refusal.NOT_A_CAPTURE)
-    return member
-
-
-def format_json_value(value: JsonValue) -> str:
-    """A JSON value as the text of a cell: a text unchanged, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    if type(value) is int or (type(value) is float and math.isfinite(value)):
-        return repr(value)  # same as json.dumps, in a tenth of the time
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def format_optional_value(value: JsonValue) -> str | None:
-    """A JSON value as the text of a cell; None for null."""
-    if value is None:
-        return None
-    return format_json_value(value)
-
-
-def describe_mismatch(line: str) -> str:
-    """The service's sentence for a record whose halves have different encodings."""
-    document = parse_line(line.encode())
-    # As written, or as opened: one of both differs
-    for opens_base64 in (False, True):
-        halves = read_halves(document, opens_base64=opens_base64)
-        first, second = (half and half.encoding for half in map(halves.get, (INPUT, "endpointOutput")))
-        if first != second:
-            break
-    return ENCODING_MISMATCH.format(first=first, second=second)
-
-
-def split_csv_rows(data: str) -> list[str]:
-    """The rows of a CSV payload: split at line ends outside quotes."""
-    text = data.rstrip("\r\n")
-    if not text:
-        return []
-    # Quotes are rare, and a search for them is quick
-    if '"' not in text:
-        return [row.removesuffix("\r") for row in text.split("\n")]
-    # Every second piece between quotes is quoted
-    pieces = text.split('"')
-    pieces[1::2] = [piece.replace("\n", "\uffff") for piece in pieces[1::2]]
-    return [row.removesuffix("\r").replace("\uffff", "\n") for row in '"'.join(pieces).split("\n")]
-
-
-BEGINNINGS_OF_LISTS = ("[", "(", "array(", "np.array(", "tensor(")
-_INNERMOST_LIST = re.compile(r"\[([^\[\]()]*)\]|\(([^\[\]()]*,[^\[\]()]*)\)")
-_NUMBER_OF_NUMPY = re.compile(r"np\.(?:float|int)\d+\(([^()]*)\)")
-_AROUND_LISTS = re.compile(r"(?:(?:np\.)?array|tensor|,\s*dtype=[\w.]+|[\[\](),\s])*")
-_PRINTED_NUMBER = re.compile(r"[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)")
-_BETWEEN_NUMBERS = re.compile(r"\s*,\s*|\s+")
-
-
-def read_printed_list(data: str) -> list[str] | None:
-    """The rows of CSV in a list of numbers as Python, numpy or PyTorch print it, such as `[0.1, 0.9]`; None for other texts."""
-    if not data.startswith(BEGINNINGS_OF_LISTS):
-        return None
-    data = _NUMBER_OF_NUMPY.sub(r"\1", data)
-    if not _AROUND_LISTS.fullmatch(_INNERMOST_LIST.sub("", data)):
-        return None
-    # A list in each row
-    rows = []
-    for match in _INNERMOST_LIST.finditer(data):
-        cells = _BETWEEN_NUMBERS.split((match[1] or match[2] or "").strip(" ,\r\n\t"))
-        if not all(map(_PRINTED_NUMBER.fullmatch, cells)):
-            return None
-        rows.append(",".join(cells))
-    return rows or None
-
-
-def parse_json_rows(data: str, *, with_arrays: bool, opens_members: bool) -> list[JsonObject]:
-    """The rows of a JSON payload: an object, an array of objects, or one object per line.
-
-    with_arrays: also accept an array of values, or of arrays of values; their names are empty. opens_members: an object
-    whose only member is an array stands for that array: `{"predictions": [[0.1, 0.9]]}`, `{"features": [1, 2]}` per
-    line; an object with several equally long arrays is a table by columns: `{"labels": [1, 0], "scores": [0.9, 0.2]}`.
-    """
-    if has_many_names(data):
-        raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
-    # Objects on lines of their own are read as one array
-    text = data
-    is_array = LEADING_BRACKET.match(data) is not None
-    if not is_array:
-        text = f"[{BETWEEN_LINES.sub('},{', data)}]"
-    try:
-        objects = json.loads(text, object_pairs_hook=JsonObject)
-    except ValueError:
-        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-    except RecursionError:
-        raise RecordRefused(Refusal.TOO_DEEP) from None
-    if is_deep(text, objects):
-        raise RecordRefused(Refusal.TOO_DEEP)
-    # A handler may return JSON as a text
-    if with_arrays and not is_array and len(objects) == 1 and isinstance(objects[0], str):
-        if not objects[0].lstrip().startswith(("{", "[")):
-            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
-        return parse_json_rows(objects[0], with_arrays=with_arrays, opens_members=opens_members)
-    # A list of numbers is a row, a list of such lists is several
-    if with_arrays and is_array and objects and not any(isinstance(record, JsonObject) for record in objects):
-        objects = _make_nameless_rows(objects)
-    # Protocols of model servers wrap rows in objects
-    if opens_members and type(objects) is list:
-        objects = [row for record in objects for row in _open_rows(record)]
-    if type(objects) is not list or not all(isinstance(record, JsonObject) for record in objects):
-        raise RecordRefused(Refusal.PAYLOAD_NOT_JSON)
-    return objects
-
-
-def _open_rows(item: JsonValue) -> list[JsonValue]:
-    """The rows of a model server's payload, of a row whose only member is an array of values, arrays or objects, or whose
-    members are columns; else the row itself."""
-    if isinstance(item, JsonObject):
-        members = dict(item)
-        if not any(isinstance(value, list) for value in members.values()) and not members.keys() <= MEMBERS_OF_SELDON:
-            return [item]  # a flat object, as most are
-        if isinstance(members.get(TEXT_MEMBER), str) and members.keys() <= MEMBERS_OF_SELDON:
-            return _read_text_rows(members[TEXT_MEMBER])
-        try:
-            rows = extract_protocol_rows(item)
-        except ValuesElsewhere as error:
-            raise RecordRefused(error.reason) from None
-        except ValueError:
-            raise RecordRefused(Refusal.PAYLOAD_NOT_JSON) from None
-        if rows is not None and rows and all(isinstance(row, JsonObject) for row in rows):
-            return [inner_row for row in rows for inner_row in _open_rows(row)]
-        if rows is not None:
-            return _make_nameless_rows(rows)
-    if not isinstance(item, JsonObject) or not item or not all(type(value) is list and value for _, value in item):
-        return [item]
-    # Several members: columns, if they are equally long and flat
-    if len(item) > 1:
-        names = [name for name, _ in item]
-        columns = [value for _, value in item]
-        if len(set(map(len, columns))) > 1 or any(isinstance(cell, list) for cell in chain.from_iterable(columns)):
-            return [item]
-        return [JsonObject(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    # One member alone: its array has the rows
-    [(_, values)] = item
-    if all(isinstance(value, JsonObject) for value in values):
-        return [row for value in values for row in _open_rows(value)]
-    return _make_nameless_rows(values)
-
-
-MEMBERS_OF_SELDON = {BYTES_MEMBER, TEXT_MEMBER, "meta", "status"}
-
-
-def _read_text_rows(text: str) -> list[JsonValue]:
-    """The rows of a text in JSON, or in CSV."""
-    if text.lstrip().startswith(("{", "[")):
-        return [*parse_json_rows(text, with_arrays=True, opens_members=True)]
-    return _make_nameless_rows([[*split_row(row, RFC_4180_ESCAPE)] for row in split_csv_rows(text)])
-
-
-def _make_nameless_rows(values: list[JsonValue]) -> list[JsonValue]:
-    """An array of arrays as one row each, any other array as one row."""
-    if not all(type(value) is list for value in values):
-        values = [values]
-    return [JsonObject(("", value) for value in row) for row in values]
-
-
-PLAIN_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)  # an answer that is a number alone
-LEADING_BRACKET = re.compile(r"[ \t\r\n]*\[")
-BETWEEN_LINES = re.compile(r"\}[ \t\r]*\n[ \t\r\n]*\{")
-
-
-def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
+def flatten_object(row: JsonObject, reading: Reading, outer: str = "") -> Iterator[tuple[str, str | None]]:
     """The members of an object by path; one that the baseline has as a text stays a text."""
-    for key, value in item:
+    for key, value in row:
         path = outer + key
         inner = value
         if path in reading.opened_arrays:
@@ -499,7 +248,7 @@ def flatten_object(item: JsonObject, reading: Reading, outer: str = "") -> Itera
             yield path, format_optional_value(_convert_to_dicts(value))
 
 
-def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
+def list_cells(row: JsonObject, reading: Reading, half: str) -> NamedCells:
     """The cells of a row, with their names. A single wide tensor of a request, `input-0.0`, `input-0.1`, …, has no names if the
     baseline hasn't these.
     """
@@ -511,19 +260,12 @@ def list_cells(row: JsonObject, reading: Reading, half: str) -> Entries:
     return cells
 
 
-def drop_tensor_name(cells: Entries) -> Entries:
+def drop_tensor_name(cells: NamedCells) -> NamedCells:
     """The cells without names if these are the positions in a tensor, `input-0.0`, `input-0.1`, …; else as they are."""
     outer = cells[0][0].removesuffix(".0")
     if [name for name, _ in cells] != [f"{outer}.{position}" for position in range(len(cells))]:
         return cells
     return [("", value) for _, value in cells]
-
-
-def number_elements(value: JsonValue) -> JsonValue:
-    """An array as an object whose names are the positions; any other value as it is."""
-    if type(value) is not list:
-        return value
-    return JsonObject((str(position), inner) for position, inner in enumerate(value))
 
 
 def _convert_to_dicts(value: JsonValue) -> JsonValue:
@@ -539,7 +281,7 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
     if reading.window is None and reading.sample is None and reading.target_model is None:
         return
     # The first condition that a record doesn't meet says why it is left out
-    metadata = _get_object(document, "eventMetadata") or {}
+    metadata = get_object(document, "eventMetadata") or {}
     if reading.target_model is not None and normalize_model_name(metadata.get("targetModel")) != reading.target_model:
         raise RecordRefused(Refusal.SAMPLED_OUT)
     if reading.window is not None:
@@ -564,7 +306,7 @@ def _require_time_and_sample(document: JsonValue, reading: Reading, path: str, l
 def normalize_model_name(name: str | None) -> str:
     """A record's `targetModel`, or `WITHOUT_MODEL` if that can't be the name of a model: it is no text, empty, longer than the
     API allows, not printable, no UTF-8, has blanks around it, or is a path through a parent folder."""
-    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_MODEL_NAME:
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_MODEL_NAME_LENGTH:
         return WITHOUT_MODEL
     is_valid = name.isprintable() and REPLACED not in name and name == name.strip() and ".." not in name.split("/")
     if is_valid:
@@ -581,7 +323,7 @@ def _require_data(document: JsonValue, halves: Mapping[str, EncodedText]) -> Non
 def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None:
     # Of several faults, the first is named
     encodings = [half.encoding for half in present]
-    if any(encoding not in (CSV, JSON, BASE64) for encoding in encodings):
+    if not {*encodings} <= {*ENCODINGS}:
         raise RecordRefused(Refusal.UNKNOWN_ENCODING)
     if any(half.encoding == BASE64 and not is_base64(half.data) for half in present):
         raise RecordRefused(Refusal.BAD_BASE64)
@@ -592,18 +334,6 @@ def _require_encodings(present: Sequence[EncodedText], reading: Reading) -> None
         raise RecordRefused(Refusal.ENCODING_MISMATCH)
     if reading.encoding is not None and encodings[0] != reading.encoding:
         raise RecordRefused(Refusal.ANOTHER_ENCODING)
-
-
-def is_base64(data: str) -> bool:
-    try:
-        _decode_base64(data)
-    except ValueError:
-        return False
-    return True
-
-
-def _decode_base64(data: str) -> bytes:
-    return base64.b64decode("".join(data.split()), validate=True)
 
 
 def _decode_features(document: JsonMembers, reading: Reading) -> Decoded:
@@ -621,7 +351,7 @@ def _decode_csv(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded:
     rows_by_half = [_read_csv_rows(half, reading) for half in halves.values()]
     if not reading.exact_keys:
         rows_by_half = _split_answers(halves, rows_by_half, lambda row: row.split(","))
-    rows = [split_row(",".join(parts), reading.escape) for parts in _zip_halves(rows_by_half)]
+    rows = [split_row(",".join(halves_of_row), reading.escape) for halves_of_row in _zip_halves(rows_by_half)]
     widths = [len(row) for row in rows]
     columns = reading.columns or 0
     # As the service reads them: a short row lacks its last values
@@ -649,17 +379,14 @@ def _require_no_header(rows: Sequence[str], reading: Reading) -> None:
         raise RecordRefused(Refusal.CAPTURED_HEADER)
 
 
-HEADER_ROWS = 2  # the first row, and the one below it
-
-
 def _split_answers(
-    halves: Iterable[str], rows_by_half: list[list[Row_]], cells: Callable[[Row_], Sequence[Row_]]
-) -> list[list[Row_]]:
+    halves: Iterable[str], rows_by_half: list[list[HalfRow]], cells: Callable[[HalfRow], Sequence[HalfRow]]
+) -> list[list[HalfRow]]:
     """Rows of halves; one row that answers as many rows as it has cells is split into cells, as with XGBoost."""
     num_rows = max(map(len, rows_by_half))
     split_halves = []
     for name, rows in zip(halves, rows_by_half, strict=True):
-        # One row of scores answers all rows of the request
+        # A single row of the answer may have a score for each row of the request
         if name != INPUT and len(rows) == 1 and num_rows > 1:
             answers = list(cells(rows[0]))
             if len(answers) == num_rows:
@@ -670,7 +397,7 @@ def _split_answers(
 
 def _split_nameless_cells(row: JsonValue) -> list[JsonValue]:
     """The cells without a name, each as a row; one with a name is about all rows."""
-    # As `JsonObject`, of cells before they are flattened, too
+    # Each row is a `JsonObject`, so that cells that aren't flattened yet have the same form
     return [JsonObject([(name, value)]) for name, value in row if not name]
 
 
@@ -691,12 +418,12 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     is_lenient = not reading.exact_keys
     objects = [_parse_rows(name, half, reading) for name, half in halves.items()]
     # Arrays within rows are no cells, unless they are to be flattened
-    members = [value for objects_of_half in objects for item in objects_of_half for _, value in item]
+    members = [value for half_rows in objects for row in half_rows for _, value in row]
     if not reading.flatten_json and any(isinstance(value, list) and _is_nested(value, reading) for value in members):
         has_rows = is_lenient and any(map(_has_objects, members))
         raise RecordRefused(Refusal.ROWS_WITHIN_ROWS if has_rows else Refusal.NESTED_JSON)
     # Rows as names and cells
-    rows_by_half: list[list[Entries]] = []
+    rows_by_half: list[list[NamedCells]] = []
     for name, objects_of_half in zip(halves, objects, strict=True):
         rows_by_half.append([list_cells(row, reading, name) for row in objects_of_half])
     if is_lenient:
@@ -708,19 +435,19 @@ def _decode_json(halves: Mapping[str, EncodedText], reading: Reading) -> Decoded
     # The halves of each row, in the order of the features
     rows: list[Row] = []
     widths: list[int] = []
-    for parts in _zip_halves(rows_by_half):
-        cells, width = _arrange_entries([*chain.from_iterable(parts)], reading)
+    for halves_of_row in _zip_halves(rows_by_half):
+        cells, width = _arrange_cells([*chain.from_iterable(halves_of_row)], reading)
         rows.append(cells)
         widths.append(width)
     # The names of the first row, for a data set without a baseline
-    first_keys = [key for rows_of_part in rows_by_half for key, _ in rows_of_part[0]]
+    first_keys = [key for half_rows in rows_by_half for key, _ in half_rows[0]]
     keys: tuple[str, ...] = ()
     if any(first_keys):
         keys = tuple(dict.fromkeys(key or f"_c{position}" for position, key in enumerate(first_keys)))
     return _build_decoded(rows, widths, reading, keys)
 
 
-def _name_answers(row: Entries, names: Sequence[str]) -> Entries:
+def _name_answers(row: NamedCells, names: Sequence[str]) -> NamedCells:
     """The cells of an output without names, with these names if they are as many."""
     if len(row) != len(names) or any(key for key, _ in row):
         return row
@@ -749,50 +476,47 @@ def _zip_halves(rows_by_half: Sequence[Sequence[JsonValue]]) -> list[tuple[JsonV
     return list(zip(*rows_by_half, strict=True))
 
 
-def _arrange_entries(entries: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
+def _arrange_cells(cells: Sequence[tuple[str, str | None]], reading: Reading) -> tuple[Row, int]:
     """The cells of a JSON object in the order of the features, and their number. Nameless cells belong, in order, to
     the features that no cell names."""
-    keys = {key for key, _ in entries}
-    if len(keys) < len(entries):
-        entries = _merge_duplicates(entries)
+    keys = {key for key, _ in cells}
+    if len(keys) < len(cells):
+        cells = _merge_equal_cells(cells)
     # Nameless cells beside named ones: an output in CSV, an input in JSON
     names = set(reading.names)
     if "" in keys and keys & names and not reading.exact_keys:
         absent_names = [name for name in reading.names if name not in keys]
-        if len(absent_names) == sum(not key for key, _ in entries):
+        if len(absent_names) == sum(not key for key, _ in cells):
             names_left = iter(absent_names)
-            entries = [(key or next(names_left), value) for key, value in entries]
-            keys = {key for key, _ in entries}
+            cells = [(key or next(names_left), value) for key, value in cells]
+            keys = {key for key, _ in cells}
     # By name if all features are there, or if the service isn't replayed and no other name is
     by_name = bool(names) and (names <= keys or (keys <= names and not reading.exact_keys))
     if not by_name:
-        width = len(entries)
+        width = len(cells)
         carries_names = "" not in keys and not all(map(GENERATED.fullmatch, names))
         # A record with other names is detected by another number of columns
         if names and carries_names and not reading.exact_keys:
             width = len(names | keys)
-        return tuple(value for _, value in entries), width
-    values = dict(entries)
-    return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(entries))
+        return tuple(value for _, value in cells), width
+    values = dict(cells)
+    return tuple(values.get(name) for name in reading.names), max(len(reading.names), len(cells))
 
 
-def _merge_duplicates(entries: Iterable[tuple[str, str | None]]) -> Entries:
+def _merge_equal_cells(cells: Iterable[tuple[str, str | None]]) -> NamedCells:
     """The members, with duplicates, also of input and output, merged if their values are equal."""
-    merged_entries: dict[str | int, tuple[str, str | None]] = {}
-    for position, entry in enumerate(entries):
+    merged_cells: dict[str | int, tuple[str, str | None]] = {}
+    for position, cell in enumerate(cells):
         # Cells without a name are never the same one
-        if merged_entries.setdefault(entry[0] or position, entry) != entry:
+        if merged_cells.setdefault(cell[0] or position, cell) != cell:
             raise RecordRefused(Refusal.TWO_VALUES)
-    return list(merged_entries.values())
+    return list(merged_cells.values())
 
 
 def _build_decoded(rows: Sequence[Row], widths: Sequence[int], reading: Reading, keys: tuple[str, ...] = ()) -> Decoded:
     # Rows of different widths are refused, whatever is required
     width = widths[0] if len(set(widths)) == 1 else 0
-    required_width = reading.columns
-    if required_width is None:
-        required_width = width
-    if any(width != required_width for width in widths) or width == 0:
+    if width == 0 or reading.columns not in (None, width):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS, width)
     # A key that is no feature has no cell
     if len(rows[0]) < width:

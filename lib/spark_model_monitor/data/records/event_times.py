@@ -10,13 +10,15 @@ from spark_model_monitor.data.records.windows import count_microseconds, parse_t
 _TIME = r'"inferenceTime"\s*:\s*"(?P<time>[ !#-\[\]-~]*)"'  # ASCII only: a line's bytes need not be text
 _WITH_ZONE = r"[+-]\d\d:\d\d$"
 
-LAST_BYTES = 192  # of a captured line, usually its metadata; otherwise the whole line is searched
+METADATA_BYTES = 192  # at the end of a captured line, which usually has the metadata; else the whole line is searched
+
+SERVICE_TIME_LENGTH = len("2026-01-31T22:10:00Z")
 
 
 def extract_times(lines: pa.Array) -> pa.StringArray:
     """The `inferenceTime` of captured lines; null for lines without one."""
     lines = lines.cast(pa.binary())
-    times = _extract_times(pc.binary_slice(lines, -LAST_BYTES, None))
+    times = _extract_times(pc.binary_slice(lines, -METADATA_BYTES, None))
     if times.null_count:
         times = pc.replace_with_mask(times, times.is_null(), _extract_times(lines.filter(times.is_null())))
     return times.cast(pa.string())
@@ -25,11 +27,10 @@ def extract_times(lines: pa.Array) -> pa.StringArray:
 def find_newest_time(texts: pa.Array) -> int:
     """The newest time in microseconds since 1970; 0 if there is none, or if the last text by alphabet is no time."""
     texts = pc.utf8_rtrim(texts.drop_null(), "Z")  # without zones, times sort like their texts
+    candidates = [pc.max(texts).as_py() or ""]
     if pc.any(pc.match_substring_regex(texts, _WITH_ZONE), min_count=0).as_py():
-        times = [time for time in map(parse_time, texts.unique().to_pylist()) if time is not None]
-    else:
-        last = pc.max(texts).as_py()
-        times = [time for time in [last and parse_time(last)] if time]
+        candidates = texts.unique().to_pylist()
+    times = [time for time in map(parse_time, candidates) if time is not None]
     if times:
         return max(0, count_microseconds(max(times)))
     return 0
@@ -45,12 +46,9 @@ def parse_microseconds(texts: pa.StringArray) -> pa.Int64Array:
     return micros.take(encoded.indices)
 
 
-AS_THE_SERVICE_WRITES = len("2026-01-31T22:10:00Z")
-
-
 def _parse_usual_times(texts: pa.StringArray) -> pa.Int64Array | None:
     """The texts as times; None unless all have the service's time format."""
-    as_usual = pc.and_(pc.equal(pc.binary_length(texts), AS_THE_SERVICE_WRITES), pc.ends_with(texts, "Z"))
+    as_usual = pc.and_(pc.equal(pc.binary_length(texts), SERVICE_TIME_LENGTH), pc.ends_with(texts, "Z"))
     as_usual = pc.and_not(as_usual, pc.starts_with(texts, "0000"))  # a valid year in Arrow, but not in Python
     if not pc.all(as_usual).as_py():
         return None

@@ -7,7 +7,6 @@ Source: JsonInferSchema and JacksonParser of Spark 3.5.
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -20,20 +19,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
 from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
-from spark_model_monitor.data.records.json_lines import (
-    JsonMembers,
-    JsonValue,
-    has_many_names,
-    is_deep,
-    iterate_records,
-    parse_flat_objects,
-    parse_json,
-)
+from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, parse_flat_objects, read_records
 from spark_model_monitor.data.records.locations import FILE_KEY
 from spark_model_monitor.data.records.missing_values import replace_missing_values
-from spark_model_monitor.data.records.record_faults import describe_fault, describe_json_fault
+from spark_model_monitor.data.records.record_faults import describe_fault
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.errors import BadInput
@@ -59,20 +49,36 @@ NAMES_AS_VALUES = (
     "or use a preprocessor script"
 )
 
-FEW_RECORDS = 3
-RARE_SHARE = 0.01
-MAX_RARE = 100
+MAX_RARE_RECORDS = 3
+MAX_RARE_SHARE = 0.01
+MAX_RARE_MEMBERS = 100
 """Members of at most so many records, and at most such a share of them, are rare. They are features, but if there are
-more than `MAX_RARE` rare members, their records are refused."""
+more than `MAX_RARE_MEMBERS` rare members, their records are refused."""
 
-MAX_LAYOUTS = 1_000  # maximum number of distinguished layouts
+MAX_LAYOUTS = 1_000  # that are distinguished; the records of further ones count together
 
+# What a partition infers: the pickled layouts, the error of a file, and what the first line is if no line is an object
 INFERRED = pa.schema([("layouts", pa.binary()), ("fault", pa.string()), ("without_objects", pa.string())])
+
+Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays; True for objects
+NESTED = (dict, list)  # types of values that contain values
+NESTED_KINDS = (tuple, dict)  # types of the kinds of such values
+
+TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # read as texts
+KINDS = {pa.int64(): LONG, pa.float64(): DOUBLE, pa.bool_(): BOOLEAN, pa.null(): NOTHING}
+KINDS |= dict.fromkeys((pa.string(), *TIMES), TEXT)
+LONG_LIMIT = 2.0**63  # from which a number is no 64-bit integer
 
 
 @dataclass(slots=True)
 class MemberValues:
-    """The values of one member. plain, arrays, objects: number of values of each shape. kind: of the plain values."""
+    """The values of one member.
+
+    plain, arrays, objects: the number of values of each shape.
+    kind: the kind of the plain values.
+    inner: the elements of the arrays.
+    members: the members of the objects, by name.
+    """
 
     plain: int = 0
     arrays: int = 0
@@ -103,19 +109,19 @@ class MemberValues:
             self.plain += 1
             self.kind = _merge_kinds(self.kind, kind)
 
-    def __add__(self, more: MemberValues) -> MemberValues:
+    def __add__(self, further_values: MemberValues) -> MemberValues:
         """The values of both; sums of partitions don't depend on their order."""
         members = dict(self.members)
-        for name, member in more.members.items():
+        for name, member in further_values.members.items():
             members[name] = members.get(name, MemberValues()) + member
-        inner = self.inner or more.inner
-        if self.inner and more.inner:
-            inner = self.inner + more.inner
+        inner = self.inner or further_values.inner
+        if self.inner and further_values.inner:
+            inner = self.inner + further_values.inner
         return MemberValues(
-            self.plain + more.plain,
-            self.arrays + more.arrays,
-            self.objects + more.objects,
-            _merge_kinds(self.kind, more.kind),
+            self.plain + further_values.plain,
+            self.arrays + further_values.arrays,
+            self.objects + further_values.objects,
+            _merge_kinds(self.kind, further_values.kind),
             inner,
             members,
         )
@@ -133,9 +139,6 @@ class MemberValues:
             return (self.inner.choose_kind() if self.inner else NOTHING,)
         members = {name: member.choose_kind(may_be_object=flatten) for name, member in self.members.items()}
         return {name: kind for name, kind in members.items() if kind not in ({}, ({},))}
-
-
-Layout: TypeAlias = tuple[tuple[str, bool], ...]  # the members that are objects or arrays; True for objects
 
 
 def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -156,7 +159,7 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
                 layouts[()] = layouts.get((), MemberValues()) + flat_members
                 continue
             # Nested records one by one; beyond so many layouts, new ones count as one
-            for value, reason in _read_records(batch, whole_files):
+            for value, reason in read_records(batch, whole_files):
                 if reason:
                     continue
                 layout = _find_layout(value)
@@ -174,17 +177,8 @@ def infer_members(whole_files: bool, batches: Iterable[pa.RecordBatch]) -> Itera
     yield pa.RecordBatch.from_pylist([inferred], INFERRED)
 
 
-NESTED = (dict, list)
-
-
 def _find_layout(record: JsonMembers) -> Layout:
     return tuple((name, type(member) is dict) for name, member in record.items() if type(member) in NESTED)
-
-
-TIMES = (pa.timestamp("s"), pa.timestamp("ns"))  # read as texts
-KINDS = {pa.int64(): LONG, pa.float64(): DOUBLE, pa.bool_(): BOOLEAN, pa.null(): NOTHING}
-KINDS |= dict.fromkeys((pa.string(), *TIMES), TEXT)
-LARGEST_LONG = 2.0**63
 
 
 def _count_flat_members(records: pa.Table | None) -> MemberValues | None:
@@ -201,7 +195,7 @@ def _count_flat_members(records: pa.Table | None) -> MemberValues | None:
         if cells.type == pa.string():
             present -= pc.sum(pc.equal(cells, "")).as_py() or 0
         # Arrow reads integers of more than 64 bits as doubles
-        elif kind == DOUBLE and pc.any(pc.greater_equal(pc.abs(cells), LARGEST_LONG)).as_py():
+        elif kind == DOUBLE and pc.any(pc.greater_equal(pc.abs(cells), LONG_LIMIT)).as_py():
             return None
         members[name] = MemberValues(plain=present, kind=kind if present else NOTHING)
     return MemberValues(objects=len(records), members=members)
@@ -224,9 +218,13 @@ def _count_names(values: MemberValues) -> int:
 
 @value_class
 class Features:
-    """columns: features by path, with kinds, in the order of Spark's columns. left_out: names of members whose records
-    are refused for having them. rare: names of features that few records have. counts_of_few: the features that fewer than
-    half of the records have, with the numbers of these."""
+    """The features of a data set of JSON objects.
+
+    columns: the features by path, with kinds, in the order of Spark's columns.
+    left_out: the members whose records are refused for having them.
+    rare: the names of features that few records have.
+    counts_of_few: the features that fewer than half of the records have, with the numbers of these records.
+    """
 
     columns: tuple[tuple[Path, Kind], ...]
     left_out: tuple[str, ...]
@@ -280,12 +278,12 @@ def choose_features(
     # Members that only records with another layout have are no features: these records are refused
     members = reduce(MemberValues.__add__, _select_fitting(layouts, kinds), MemberValues()).members
     # Members of few records are mistakes, if there are very many of them
-    rare_count = min(FEW_RECORDS, RARE_SHARE * root.objects)
+    rare_count = min(MAX_RARE_RECORDS, MAX_RARE_SHARE * root.objects)
     rare = {name for name, values in members.items() if values.count <= rare_count}
-    if len(rare) > MAX_RARE:
+    if len(rare) > MAX_RARE_MEMBERS:
         members = {name: values for name, values in members.items() if name not in rare}
     features = {name: kind for name, kind in choose_kinds(members).items() if kind not in ({}, ({},))}
-    if not features and len(rare) > MAX_RARE:
+    if not features and len(rare) > MAX_RARE_MEMBERS:
         raise BadInput(f"{where}: each of {len(rare):,} members is in few records; {NAMES_AS_VALUES}")
     if not features and faults:
         raise BadInput(f"{where}: no line is a JSON object; in the first, {faults[0]}")
@@ -304,7 +302,7 @@ def choose_features(
             )
         columns[name] = (path, kind)
     # Of few records, 1 % is less than one: a feature of a single record is rare even so
-    rare_count = max(rare_count, int(root.objects > FEW_RECORDS))
+    rare_count = max(rare_count, int(root.objects > MAX_RARE_RECORDS))
     counts = {name: find_member(members, path).count for name, (path, _) in columns.items()}
     rare_names = tuple(name for name, count in counts.items() if count <= rare_count)
     counts_of_few = {name: count for name, count in counts.items() if 2 * count < root.objects}
@@ -343,9 +341,6 @@ def choose_arrow_type(kind: Kind) -> pa.DataType:
     return ARROW.get(kind, pa.string())
 
 
-NESTED_KINDS = (tuple, dict)
-
-
 def decode_records(
     features: Features,
     schema: pa.Schema,
@@ -373,7 +368,7 @@ def decode_records(
             yield pa.RecordBatch.from_arrays([*cells, reasons, *batch.columns], schema=schema)
             continue
         # Nested records one by one, then member by member
-        records = list(_read_records(batch, whole_files))
+        records = list(read_records(batch, whole_files))
         objects = [value for value, _ in records]
         reasons = np.array([reason for _, reason in records], np.int32)
         # A value of another kind than its column's refuses the record
@@ -474,92 +469,9 @@ def _convert_to_double(value: float) -> float:
 
 def _format_value(value: JsonValue) -> str:
     """A number or boolean as Spark writes it into a feature that also has texts."""
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, int):
-        return str(value)
+        return str(value).lower()
     return format_java_double(value)
-
-
-def _read_records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[JsonMembers, int]]:
-    """Each record of a batch with 0, or an empty record with the reason for refusing it."""
-    if not whole_files:
-        yield from (_read_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
-        return
-    contents = batch.column(0).view(pa.binary()).to_pylist()
-    for content, file in zip(contents, batch.column(1).to_pylist(), strict=True):
-        if content.strip():
-            yield from _read_document(content, file)
-
-
-def _read_line(line: bytes) -> tuple[JsonMembers, int]:
-    # Before a parser builds the whole record
-    if has_many_names(line):
-        return {}, Refusal.TOO_MANY_NAMES if is_utf_8(line) else Refusal.NOT_UTF_8
-    try:
-        text = line.decode()
-        *values, _ = parse_json(f"[{text},null]", too_long=float)
-    except UnicodeDecodeError:
-        return {}, Refusal.NOT_UTF_8
-    except RecursionError:
-        return {}, Refusal.TOO_DEEP
-    except ValueError:
-        return {}, Refusal.NOT_A_JSON_OBJECT
-    if len(values) > 1 and all(isinstance(value, dict) for value in values):
-        return {}, Refusal.SEVERAL_JSON_OBJECTS
-    if len(values) != 1:
-        return {}, Refusal.NOT_A_JSON_OBJECT
-    if is_deep(text):
-        return {}, Refusal.TOO_DEEP
-    return _check_record(values[0], has_escapes="\\u" in text)
-
-
-def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int]]:
-    # Other letters are half surrogate pairs in the text: the record that has them is refused, and no other
-    text = content.decode("utf-8-sig", "surrogateescape")
-    is_damaged = not is_utf_8(content)
-    try:
-        for record in iterate_records(text, too_long=float):
-            if record.reason:
-                yield {}, record.reason
-            elif is_damaged and not is_writable(record.text):
-                yield {}, Refusal.NOT_UTF_8
-            else:
-                yield _check_record(record.value, has_escapes="\\u" in record.text)
-    except (ValueError, RecursionError):
-        raise BadInput(_describe_broken_document(text, file)) from None
-
-
-def _describe_broken_document(text: str, file: str) -> str:
-    where = ""
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as fault:
-        where = f": line {fault.lineno:,}, {describe_json_fault(fault)}"
-    except (ValueError, RecursionError):
-        where = ", or it is nested too deep"
-    return f"{file}: is not one JSON document (an object or an array of objects){where}"
-
-
-def _check_record(value: JsonValue, *, has_escapes: bool) -> tuple[JsonMembers, int]:
-    """has_escapes: whether the text that contains the value has letters as numbers, such as half a surrogate pair."""
-    if not isinstance(value, dict):
-        return {}, Refusal.NOT_A_JSON_OBJECT
-    if has_escapes and not all(map(is_writable, _iterate_names(value))):
-        return {}, Refusal.NOT_UTF_8
-    return value, 0
-
-
-def _iterate_names(value: JsonValue) -> Iterator[str]:
-    """The names of the members of all objects in a value."""
-    contained: Iterable[JsonValue] = ()
-    if isinstance(value, dict):
-        yield from value
-        contained = value.values()
-    elif isinstance(value, list):
-        contained = value
-    for inner in contained:
-        yield from _iterate_names(inner)
 
 
 def _find_kind(value: JsonValue) -> Kind:

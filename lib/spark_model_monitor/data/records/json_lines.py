@@ -25,11 +25,43 @@ from spark_model_monitor.data.records.arrays import (
     compute_text_starts,
     find_utf_8,
     get_text_buffer,
+    is_utf_8,
+    is_writable,
     view_text_bytes,
 )
 from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.errors import BadInput
 from spark_model_monitor.value_class import value_class
+
+OPENING, CLOSING, OPENING_LIST, COLON = b"{}[:"
+
+MAX_DEPTH = 100
+"""Maximum nesting of objects and arrays in a record. Arrow's parser recurses into each until a stack overflow ends the process,
+so it gets no line that opens more of them, nested or not."""
+
+MEMBER_BYTES = len('"a":1')  # the fewest bytes of a member
+MAX_UNCOUNTED_BYTES = MAX_COLUMNS * MEMBER_BYTES  # bytes of a record that can't have too many members
+# What Arrow's parser reads in another way than Python's: half a surrogate pair, and numbers that are not JSON
+READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")
+ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # an integer, which has no negative zero
+
+NAME = re.compile(rb'"([^"\\]*)"\s*:')
+
+MAX_CELLS = 20_000_000
+"""The maximum cells of a table, including absent members: lines with few absent members have fewer."""
+
+# Lines whose names are counted: the longest ones, and others from all over a batch
+NUM_LONGEST_LINES = 16
+NUM_SPREAD_LINES = 256
+
+JsonValue: TypeAlias = Any  # what `json.loads` makes of a text, with `JsonObject` or a dictionary for objects
+JsonMembers: TypeAlias = dict[str, Any]  # the members of an object by name; of duplicates, the last one
+
+TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"\s*(:?)|[{}\[\]]', re.DOTALL)
+"""A name with its colon, another text, or where an object or an array begins or ends."""
+
+BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def parse_json(text: str, *, too_long: Callable[[str], str | float] = str, **options: Any) -> JsonValue:
@@ -72,25 +104,6 @@ def parse_json_table(
         return None
 
 
-OPENING, CLOSING, OPENING_LIST, COLON = b"{}[:"
-
-DEEPEST = 100
-"""Maximum nesting of objects and arrays in a record. Arrow's parser, which recurses into each until a stack overflow ends the
-process, gets no line that opens more of them at all."""
-
-MEMBER_BYTES = len('"a":1')  # the fewest bytes of a member
-LONGEST_UNCOUNTED = MAX_COLUMNS * MEMBER_BYTES  # bytes of a record that can't have too many members
-
-READ_ANOTHER_WAY = (b"\\u", b"NaN", b"Inf")  # half a surrogate pair, and numbers that are not JSON
-ZERO_WITH_SIGN = re.compile(rb"-0[^.\d]")  # integers have no negative zero
-
-NAME = re.compile(rb'"([^"\\]*)"\s*:')
-MAX_CELLS = 20_000_000
-"""The maximum cells of a table, including absent members: lines with few absent members have fewer."""
-LONGEST_LINES = 16
-LINES_OF_ALL = 256
-
-
 def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.Table | None:
     """The members of all objects, or only those in a schema; None to leave the lines to `json_features`.
 
@@ -110,7 +123,7 @@ def parse_flat_objects(lines: pa.Array, schema: pa.Schema | None = None) -> pa.T
     content = letters.tobytes()
     if content.count(b"{") + content.count(b"[") > len(lines):
         opened = np.flatnonzero((letters == OPENING) | (letters == OPENING_LIST))
-        if np.diff(np.searchsorted(opened, ends)).max() > DEEPEST:
+        if np.diff(np.searchsorted(opened, ends)).max() > MAX_DEPTH:
             return None
     if any(mark in content for mark in READ_ANOTHER_WAY) or find_utf_8(texts) is not None:
         return None
@@ -132,8 +145,8 @@ def _is_sparse(lines: pa.Array, ends: NDArray[np.int64]) -> bool:
     if len(lines) * int(ends[-1] - ends[0]) < MAX_CELLS * MEMBER_BYTES:
         return False
     # Long lines have the most names
-    longest = np.argsort(np.diff(ends))[-LONGEST_LINES:]
-    line_indices = np.union1d(longest, np.linspace(0, len(lines) - 1, LINES_OF_ALL).astype(np.int64))
+    longest = np.argsort(np.diff(ends))[-NUM_LONGEST_LINES:]
+    line_indices = np.union1d(longest, np.linspace(0, len(lines) - 1, NUM_SPREAD_LINES).astype(np.int64))
     sampled_lines = lines.take(pa.array(line_indices)).cast(pa.binary()).to_pylist()
     return len({name for line in sampled_lines for name in NAME.findall(line)}) * len(lines) > MAX_CELLS
 
@@ -143,7 +156,7 @@ def find_many_names(lines: pa.Array) -> Flags:
     letters = view_text_bytes(lines)
     starts = compute_text_starts(lines)
     flags = np.zeros(len(lines), np.bool_)
-    for number in np.flatnonzero(np.diff(starts) > LONGEST_UNCOUNTED).tolist():
+    for number in np.flatnonzero(np.diff(starts) > MAX_UNCOUNTED_BYTES).tolist():
         line = letters[starts[number] : starts[number + 1]]
         flags[number] = np.count_nonzero(line == COLON) > MAX_COLUMNS
     return flags
@@ -151,10 +164,6 @@ def find_many_names(lines: pa.Array) -> Flags:
 
 class JsonObject(list[tuple[str, Any]]):
     """The members of a JSON object in order, including duplicates."""
-
-
-JsonValue: TypeAlias = Any  # what `json.loads` makes of a text, with `JsonObject` or a dictionary for objects
-JsonMembers: TypeAlias = dict[str, Any]  # the members of an object by name; of duplicates, the last one
 
 
 def parse_literal(text: str) -> Any:
@@ -170,18 +179,12 @@ def parse_literal(text: str) -> Any:
         raise ValueError("no literal of Python's") from None
 
 
-TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"\s*(:?)|[{}\[\]]', re.DOTALL)
-"""A name with its colon, another text, or where an object or an array begins or ends."""
-
-BLANKS = re.compile(r"[ \t\r\n]*")
-
-
 def has_many_names(text: bytes | str) -> bool:
-    """Whether a record has more names than are accepted, told apart by their paths; stops reading at the first one beyond.
+    """Whether a record has more names than are accepted, counted by their paths; stops at the first one beyond.
 
     The elements of an array share its path. The text is not parsed: a parser would build the whole record first.
     """
-    if len(text) <= LONGEST_UNCOUNTED:
+    if len(text) <= MAX_UNCOUNTED_BYTES:
         return False
     if isinstance(text, bytes):
         text = text.decode("latin-1")  # a letter for each byte
@@ -207,7 +210,7 @@ def has_many_names(text: bytes | str) -> bool:
 
 def is_deep(text: str, value: JsonValue = None) -> bool:
     """Whether a record is nested deeper than is accepted. value: what a parser that keeps duplicate members made of it."""
-    if len(text) <= DEEPEST or text.count("{") + text.count("[") <= DEEPEST:
+    if len(text) <= MAX_DEPTH or text.count("{") + text.count("[") <= MAX_DEPTH:
         return False
     return is_deep_value(value or parse_json(text, object_pairs_hook=JsonObject))
 
@@ -216,7 +219,7 @@ def is_deep_value(value: JsonValue) -> bool:
     """Whether an object or an array is nested deeper than is accepted."""
     # Level by level, since functions that call themselves reach Python's limit before
     containers = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         members = chain.from_iterable(map(_iterate_members, containers))
         containers = [member for member in members if isinstance(member, (dict, list))]
     return bool(containers)
@@ -232,7 +235,12 @@ def _iterate_members(container: dict[str, JsonValue] | list[JsonValue]) -> Itera
 
 @value_class
 class JsonRecord:
-    """An element of a JSON array. text: of it alone. reason: why it is refused, without a value; 0 if it isn't."""
+    """An element of a JSON array.
+
+    text: of the element alone.
+    value: what the text stands for; None if the record is refused.
+    reason: why the record is refused; 0 if it isn't.
+    """
 
     text: str
     value: JsonValue = None
@@ -244,10 +252,10 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
 
     Raises ValueError, also behind the first elements, if the text is not JSON.
     """
-    start = _skip_blanks(text, 0)
+    start = skip_blanks(text, 0)
     is_array = text.startswith("[", start)
     if is_array:
-        start = _skip_blanks(text, start + 1)
+        start = skip_blanks(text, start + 1)
     is_open = not (is_array and text.startswith("]", start))
     end = start
     # The second decoder, which is slower, is for integers that are too long for the first
@@ -258,16 +266,17 @@ def iterate_records(text: str, *, too_long: Callable[[str], str | float] = str, 
     while is_open:
         record = _parse_record(text, start, decoders)
         yield record
-        end = _skip_blanks(text, start + len(record.text))
+        end = skip_blanks(text, start + len(record.text))
         is_open = is_array and text.startswith(",", end)
-        start = _skip_blanks(text, end + 1)
+        start = skip_blanks(text, end + 1)
     if is_array and not text.startswith("]", end):
         raise json.JSONDecodeError("Expecting ',' delimiter", text, end)
-    if _skip_blanks(text, end + is_array) < len(text):
+    if skip_blanks(text, end + is_array) < len(text):
         raise json.JSONDecodeError("Extra data", text, end)
 
 
-def _skip_blanks(text: str, position: int) -> int:
+def skip_blanks(text: str, position: int) -> int:
+    """The position behind the blanks that begin there, if any."""
     return BLANKS.match(text, position).end()  # type: ignore[union-attr]
 
 
@@ -301,3 +310,86 @@ def _find_end(text: str, start: int) -> int:
         if depth == 0:
             return token.end()
     return len(text)
+
+
+def read_records(batch: pa.RecordBatch, whole_files: bool) -> Iterator[tuple[JsonMembers, int]]:
+    """Each record of a batch with 0, or an empty record with the reason for refusing it."""
+    if not whole_files:
+        yield from (_read_line(line) for line in batch.column(0).view(pa.binary()).to_pylist())
+        return
+    contents = batch.column(0).view(pa.binary()).to_pylist()
+    for content, file in zip(contents, batch.column(1).to_pylist(), strict=True):
+        if content.strip():
+            yield from _read_document(content, file)
+
+
+def _read_line(line: bytes) -> tuple[JsonMembers, int]:
+    # Before a parser builds the whole record
+    if has_many_names(line):
+        return {}, Refusal.TOO_MANY_NAMES if is_utf_8(line) else Refusal.NOT_UTF_8
+    try:
+        text = line.decode()
+        *values, _ = parse_json(f"[{text},null]", too_long=float)
+    except UnicodeDecodeError:
+        return {}, Refusal.NOT_UTF_8
+    except RecursionError:
+        return {}, Refusal.TOO_DEEP
+    except ValueError:
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        return {}, Refusal.SEVERAL_JSON_OBJECTS
+    if len(values) != 1:
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    if is_deep(text):
+        return {}, Refusal.TOO_DEEP
+    return _check_record(values[0], has_escapes="\\u" in text)
+
+
+def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int]]:
+    # Other letters are half surrogate pairs in the text: the record that has them is refused, and no other
+    text = content.decode("utf-8-sig", "surrogateescape")
+    is_damaged = not is_utf_8(content)
+    try:
+        for record in iterate_records(text, too_long=float):
+            if record.reason:
+                yield {}, record.reason
+            elif is_damaged and not is_writable(record.text):
+                yield {}, Refusal.NOT_UTF_8
+            else:
+                yield _check_record(record.value, has_escapes="\\u" in record.text)
+    except (ValueError, RecursionError):
+        raise BadInput(_describe_broken_document(text, file)) from None
+
+
+def _describe_broken_document(text: str, file: str) -> str:
+    from spark_model_monitor.data.records.record_faults import describe_json_fault  # rarely needed
+
+    where = ""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as fault:
+        where = f": line {fault.lineno:,}, {describe_json_fault(fault)}"
+    except (ValueError, RecursionError):
+        where = ", or it is nested too deep"
+    return f"{file}: is not one JSON document (an object or an array of objects){where}"
+
+
+def _check_record(value: JsonValue, *, has_escapes: bool) -> tuple[JsonMembers, int]:
+    """has_escapes: whether the text that contains the value has letters as numbers, such as half a surrogate pair."""
+    if not isinstance(value, dict):
+        return {}, Refusal.NOT_A_JSON_OBJECT
+    if has_escapes and not all(map(is_writable, _iterate_names(value))):
+        return {}, Refusal.NOT_UTF_8
+    return value, 0
+
+
+def _iterate_names(value: JsonValue) -> Iterator[str]:
+    """The names of the members of all objects in a value."""
+    contained: Iterable[JsonValue] = ()
+    if isinstance(value, dict):
+        yield from value
+        contained = value.values()
+    elif isinstance(value, list):
+        contained = value
+    for inner in contained:
+        yield from _iterate_names(inner)

@@ -53,7 +53,7 @@ _NUMBER_MARK = "#"  # before the piece of a number, in a document of pieces
 CHUNK_BYTES = 2**21
 """Bytes of lines that are compared at once: many for each call of numpy, and few enough to stay in the cache."""
 
-MIN_BYTES = 2**13  # fewer bytes of lines are read faster one by one
+MIN_CHUNK_BYTES = 2**13  # fewer bytes of lines are read faster one by one
 MAX_TEMPLATES = 8  # of the lines of a chunk
 
 
@@ -69,7 +69,8 @@ class Member(Enum):
 class Value:
     """A text, or a number, in a line that is cut into pieces at its quotes.
 
-    piece: index of the piece in which it stands. before, behind: bytes of the piece that are beside it: none of a text.
+    piece: the index of the piece in which it stands.
+    before, behind: the number of other bytes in that piece, before and behind a number; 0 for a text.
     """
 
     piece: int
@@ -80,8 +81,13 @@ class Value:
 
 @value_class
 class Template:
-    """A line without its values. quotes: their number in a line. constants: the bytes before, between and behind the values.
-    members: the values by path, and the kinds of other members."""
+    """A line without its values.
+
+    quotes: the number of quotes in the line.
+    constants: the bytes before, between and behind the values.
+    values: the texts and numbers that differ between lines, in order.
+    members: the values by path, and the kinds of other members.
+    """
 
     quotes: int
     constants: tuple[bytes, ...]
@@ -210,7 +216,7 @@ def parse_table(lines: pa.StringArray, schema: pa.Schema) -> pa.Table:
 def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Positions, pa.Table]]:
     """The lines that fit each template, by number, and their members."""
     content = view_text_bytes(lines)
-    if len(content) < MIN_BYTES:
+    if len(content) < MIN_CHUNK_BYTES:
         return
     starts = compute_text_starts(lines)
     specials = find_backslashes_and_controls(lines)
@@ -223,7 +229,7 @@ def _parse_chunk(lines: pa.StringArray, schema: pa.Schema) -> Iterator[tuple[Pos
     quote_counts = np.diff(first_quotes)
     # The template of the first line that is left, for all that have as many quotes
     for _ in range(MAX_TEMPLATES):
-        if (starts[line_numbers + 1] - starts[line_numbers]).sum() < MIN_BYTES:
+        if (starts[line_numbers + 1] - starts[line_numbers]).sum() < MIN_CHUNK_BYTES:
             return
         first = line_numbers[0]
         template = build_template(content[starts[first] : starts[first + 1]].tobytes())
@@ -292,8 +298,12 @@ def _match_text_at(content: Bytes, begins: Positions, text: bytes) -> Flags:
 
 @value_class
 class _FittingLines:
-    """Some lines that fit a template. bounds: of the values in these. rows: how many lines fit. has_escapes: whether texts may
-    have some."""
+    """The lines that fit a template, among others.
+
+    bounds: where each value begins and ends in each fitting line.
+    rows: the number of fitting lines.
+    has_escapes: whether texts may have escapes.
+    """
 
     lines: pa.StringArray
     template: Template

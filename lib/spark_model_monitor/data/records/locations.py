@@ -34,12 +34,16 @@ KEY_FOLDERS = 6
 NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]\\^`{|}]")
 """Characters that Java percent-encodes in the path of a URI; it leaves non-ASCII letters unchanged."""
 
+_NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))
+"""One empty text. `pa.array` would load pandas, which takes 0.2 s."""
+
 
 @value_class(eq=False)
 class FilesByKey:
     """Paths of files, cut to their last names, by Spark's xxhash64 of the whole paths.
 
-    keys: sorted, shape (files,). paths: shape (files + 1,); the last one, for unknown keys, is empty.
+    keys: sorted, shape (files,).
+    paths: shape (files + 1,); the last one, for unknown keys, is empty.
     """
 
     keys: NDArray[np.int64]
@@ -50,7 +54,7 @@ class FilesByKey:
         keys = np.array(compute_file_keys(paths), np.int64)
         order = np.argsort(keys, kind="stable")
         # The hour is in the last folders; whole paths would take much memory
-        path_ends = [_cut_path(paths[index]) for index in order.tolist()]
+        path_ends = ["/".join(paths[index].rsplit("/", KEY_FOLDERS)[-KEY_FOLDERS:]) for index in order.tolist()]
         return cls(keys[order], pa.array([*path_ends, ""], pa.string()))
 
     def get_paths(self, lines: pa.RecordBatch) -> pa.Array:
@@ -61,12 +65,6 @@ class FilesByKey:
         # The last path, an empty one, is for unknown files
         path_indices = np.where(is_known, indices, len(self.keys)).astype(np.int32)
         return pa.DictionaryArray.from_arrays(path_indices, self.paths)
-
-
-def _cut_path(path: str) -> str:
-    """The last names of a path."""
-    names = path.rsplit("/", KEY_FOLDERS)
-    return "/".join(names[-KEY_FOLDERS:])
 
 
 def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[NDArray[np.int64], Flags]:
@@ -80,6 +78,22 @@ def find_file_indices(keys: NDArray[np.int64], lines: pa.RecordBatch) -> tuple[N
     return indices, is_known
 
 
+def select_file_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+    """FILE_KEY and BLOCK_START of rows, 0 for files that are read at once; none if their files are unknown."""
+    names = batch.schema.names
+    if FILE_KEY in names:
+        file_keys = batch.column(FILE_KEY)
+    elif FILE in names:
+        file_keys = pa.array(hash_texts(batch.column(FILE)).view(np.int64))
+    else:
+        return {}
+    if BLOCK_START in names:
+        block_starts = batch.column(BLOCK_START)
+    else:
+        block_starts = pa.array(np.zeros(batch.num_rows, np.int64))
+    return {FILE_KEY: file_keys, BLOCK_START: block_starts}
+
+
 def compute_file_keys(paths: Sequence[str]) -> list[int]:
     """The `FILE_KEY` of files with these paths in Spark."""
     keys: list[int] = hash_texts(pa.array(paths, pa.string())).view(np.int64).tolist()
@@ -90,8 +104,5 @@ def format_uri(path: str) -> str:
     """A listed path as Spark's `_metadata.file_path` spells it: with `%20` for a blank."""
     return NOT_IN_A_URI.sub(lambda match: f"%{ord(match[0]):02X}", path)
 
-
-_NO_PATH = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))
-"""One empty text. `pa.array` would load pandas, which takes 0.2 s."""
 
 NO_FILES = FilesByKey(np.empty(0, np.int64), _NO_PATH)  # for readers that don't need a line's file

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
-from spark_model_monitor.data.records.csv_rows import Row, split_row
-from spark_model_monitor.data.records.decoding import (
-    BASE64,
-    CSV,
-    JSON,
+from spark_model_monitor.data.records import BASE64, CSV, JSON
+from spark_model_monitor.data.records.captured_payloads import (
     EncodedText,
-    RecordRefused,
     format_json_value,
     format_optional_value,
     is_base64,
-    split_csv_rows,
 )
+from spark_model_monitor.data.records.csv_rows import Row, split_csv_rows, split_row
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names, parse_literal
 from spark_model_monitor.data.records.outcome_values import FeatureReading, OutcomeReading
-from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.statistics.states.outcomes import is_positive
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
+from spark_model_monitor.statistics.states.outcome_plan import is_positive
 from spark_model_monitor.value_class import value_class
 
-LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at other characters
+LINE_END = re.compile(r"[\r\n]")  # `str.splitlines` would also split at form feeds and others
 INDEX = re.compile(r"(?:_c)?([0-9]+)", re.ASCII)  # a column's index: `0`, or Spark's name `_c0`
 
-SURE_PARTS = 0.01  # maximum difference between 1 and the sum of all classes' probabilities
+MAX_SUM_ERROR = 0.01  # of the sum of all classes' probabilities, which should be 1
 
 Outcome: TypeAlias = tuple[str | None, str | None, str | None]
 """Label, prediction, probability as texts; None if missing or not requested."""
@@ -56,7 +52,7 @@ class ModelReply:
         ):
             return False
         numbers = [share for share in shares if isinstance(share, (int, float))]
-        return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < SURE_PARTS
+        return len(set(map(str, labels))) == len(labels) == len(numbers) and abs(sum(numbers) - 1) < MAX_SUM_ERROR
 
 
 def decode_outcomes(
@@ -215,9 +211,7 @@ def _parse_literal(text: str) -> JsonValue:
 
 def parse_index(address: str | None) -> int | None:
     """The index in an address; None if the address is a name or a path."""
-    matched = None
-    if address is not None:
-        matched = INDEX.fullmatch(address.strip())
+    matched = INDEX.fullmatch((address or "").strip())
     if matched is None:
         return None
     return int(matched[1])
@@ -370,14 +364,12 @@ def decode_document_features(document: JsonValue, reading: FeatureReading) -> li
 
     Raises RecordRefused if there are none, or if their number is wrong.
     """
-    if reading.path is None:
-        features = document
-    else:
+    features = document
+    if reading.path is not None:
         features = find_value(reading.path, document)
+    rows = [features]
     if isinstance(features, list) and _are_rows(features):
         rows = features
-    else:
-        rows = [features]
     if not all(isinstance(row, (list, Mapping)) for row in rows):
         is_absent = features is None and reading.path is not None
         raise RecordRefused(Refusal.NO_PAYLOAD if is_absent else Refusal.PAYLOAD_NOT_JSON)
@@ -392,24 +384,22 @@ def _are_rows(rows: list[JsonValue]) -> bool:
 
 def _format_cells(row: list[JsonValue] | JsonMembers, names: tuple[str, ...]) -> Row:
     """The cells of a row: by name if it has some of the names."""
-    if isinstance(row, list):
-        values = row
-    else:
-        values = list(row.values())
-    # Names win over positions; a missing member is a missing value
-    if isinstance(row, Mapping) and not row.keys().isdisjoint(names):
-        values = [row.get(name) for name in names]
-    return tuple(format_optional_value(value) for value in values)
+    values: Iterable[JsonValue] = row
+    if isinstance(row, Mapping):
+        # Names win over positions; a missing member is a missing value
+        values = row.values()
+        if not row.keys().isdisjoint(names):
+            values = [row.get(name) for name in names]
+    return tuple(map(format_optional_value, values))
 
 
 def _check_widths(rows: list[Row], reading: FeatureReading) -> list[Row]:
     if not rows:
         raise RecordRefused(Refusal.NO_PAYLOAD)
     # The first row decides, if nothing else does
-    if reading.columns is None:
+    columns = reading.columns
+    if columns is None:
         columns = len(rows[0])
-    else:
-        columns = reading.columns
     if any(len(row) != columns for row in rows):
         raise RecordRefused(Refusal.WRONG_NUMBER_OF_CELLS)
     return rows

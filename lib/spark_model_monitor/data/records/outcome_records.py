@@ -12,19 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
+from spark_model_monitor.data.records import GROUND_TRUTH, INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.arrays import CHUNK_BYTES, Flags, is_writable, select_rows, split_into_chunks
 from spark_model_monitor.data.records.capture_documents import Payloads, parse_documents
 from spark_model_monitor.data.records.captured_lines import split_halves
+from spark_model_monitor.data.records.captured_payloads import read_half
 from spark_model_monitor.data.records.csv_rows import Row, extract_cells, parse_rows
 from spark_model_monitor.data.records.decoded_rows import Decoded, DecodedRows
-from spark_model_monitor.data.records.decoding import (
-    GROUND_TRUTH,
-    RecordRefused,
-    decode_record,
-    decode_value,
-    read_half,
-)
+from spark_model_monitor.data.records.decoding import decode_record, decode_value
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import LINE, NO_FILES, FilesByKey
 from spark_model_monitor.data.records.outcome_payloads import (
@@ -45,9 +40,16 @@ from spark_model_monitor.data.records.outcome_values import (
     Reasons,
     judge_outcomes,
 )
-from spark_model_monitor.data.records.refusals import CELLS, REASON, Refusal, decode_by_parts
-from spark_model_monitor.statistics.states.outcomes import THRESHOLD
+from spark_model_monitor.data.records.refusals import CELLS, REASON, RecordRefused, Refusal, decode_by_parts
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD
 from spark_model_monitor.value_class import value_class
+
+# The columns of a frame of outcomes
+LABEL = "label"
+
+PREDICTION = "prediction"
+PROBABILITY = "probability"
+IDENTITY = "id"  # an additional column that identifies rows
 
 
 def decode_merged_lines(lines: pa.Array, files: pa.Array, reading: OutcomeReading) -> OutcomeRows:
@@ -173,9 +175,8 @@ def _decode_plain_rows(
         feature_cells = parse_rows(requested_halves[0], reading.columns, escape=reading.records.escape)
         fit = feature_cells.widths == reading.columns
         features = feature_cells.columns
-    if truth is None:
-        label = nulls
-    else:
+    label = nulls
+    if truth is not None:
         label = extract_cells(truth, parse_index(reading.label) or 0)
     prediction, probability = (
         nulls if address is None else extract_cells(output, parse_index(address))
@@ -198,31 +199,18 @@ def build_decoded_rows(decoded: Sequence[Decoded], sources: Indices, reading: Ou
     return DecodedRows.one_by_one(decoded, sources, OUTCOMES + reading.columns)
 
 
-# The columns of a frame of outcomes
-LABEL = "label"
-PREDICTION = "prediction"
-PROBABILITY = "probability"
-IDENTITY = "id"  # an additional column that identifies rows
-
-
 def read_outcome_columns(block: pa.RecordBatch, reading: OutcomeReading) -> OutcomeRows:
     """The outcomes of rows with the columns LABEL, PREDICTION and PROBABILITY, if requested, and REASON.
 
     Columns are texts or numbers; prediction and probability may be lists of all classes, or texts that look like lists.
     """
     # What isn't requested is null
-    nothing = pa.nulls(block.num_rows, pa.string())
+    labels = predictions = probabilities = pa.nulls(block.num_rows, pa.string())
     if reading.with_label:
         labels = block.column(LABEL)
-    else:
-        labels = nothing
-    if reading.prediction is None:
-        predictions = nothing
-    else:
+    if reading.prediction is not None:
         predictions = block.column(PREDICTION)
-    if reading.probability is None:
-        probabilities = nothing
-    else:
+    if reading.probability is not None:
         probabilities = block.column(PROBABILITY)
     reasons = block.column(REASON).to_numpy(zero_copy_only=False).astype(np.int32)
     # Lists of all classes: the most probable one is the prediction
@@ -289,9 +277,9 @@ class LineDecoder:
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
         files = self.files.get_paths(block)
-        parts = split_into_chunks(lines, self.chunk_bytes)
+        chunks = split_into_chunks(lines, self.chunk_bytes)
         return _decode_by_parts(
-            parts, lambda part: decode_merged_lines(lines[part], files[part], self.reading), self.reading
+            chunks, lambda chunk: decode_merged_lines(lines[chunk], files[chunk], self.reading), self.reading
         )
 
 
@@ -305,8 +293,8 @@ class DocumentDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         lines = block.column(LINE)
-        parts = split_into_chunks(lines, self.chunk_bytes)
-        return _decode_by_parts(parts, lambda part: decode_documents(lines[part], self.reading), self.reading)
+        chunks = split_into_chunks(lines, self.chunk_bytes)
+        return _decode_by_parts(chunks, lambda chunk: decode_documents(lines[chunk], self.reading), self.reading)
 
 
 @value_class
@@ -318,7 +306,7 @@ class ColumnDecoder:
 
     def __call__(self, block: pa.RecordBatch) -> OutcomeRows:
         rows = [(0, block.num_rows)]
-        return _decode_by_parts(rows, lambda part: read_outcome_columns(block[part], self.reading), self.reading)
+        return _decode_by_parts(rows, lambda chunk: read_outcome_columns(block[chunk], self.reading), self.reading)
 
 
 def _decode_by_parts(
@@ -376,8 +364,11 @@ def decode_blocks(
 class LabelledRecords:
     """The decoder of captured and merged records.
 
-    reading: must have features and their number. files: the lines' files. threshold: without predictions, a probability
-    above it predicts 1. documents: whether the lines are JSON documents, one per line or per file.
+    reading: must have features and their number.
+    files: the lines' files.
+    threshold: without predictions, a probability above it predicts 1.
+    documents: whether the lines are JSON documents, one per line or per file.
+    chunk_bytes: the bytes of lines that are decoded at once.
     """
 
     reading: OutcomeReading

@@ -20,7 +20,7 @@ from spark_model_monitor.data.records.arrays import concat_rows, select_rows
 from spark_model_monitor.data.records.decoded_rows import DecodedRows
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.statistics.states.outcomes import ClassKey, class_key
+from spark_model_monitor.statistics.states.outcome_plan import ClassKey, class_key
 from spark_model_monitor.value_class import value_class
 
 Reasons: TypeAlias = NDArray[np.int32]
@@ -46,8 +46,9 @@ NO_RECORDS = Reading(())  # for tables, which have no records
 class FeatureReading:
     """The location of a record's features.
 
-    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects. columns: number, None for any.
-    names: names of the members of JSON objects, in order; without names, the order of the members counts.
+    path: a JMESPath; None for the cells of CSV, or for the members of JSON objects.
+    columns: the number of features; None for any.
+    names: the members of JSON objects that are features, in order; without names, all members in their own order.
     """
 
     path: str | None = None
@@ -57,15 +58,18 @@ class FeatureReading:
 
 @value_class
 class OutcomeReading:
-    """The parts of each outcome to read, and their locations.
+    """The chunks of each outcome to read, and their locations.
 
     label, prediction, probability: a column's name or index, or a JMESPath; None if not requested, or, for the label,
-    for the first cell. numeric: whether labels and predictions are numbers. binary: whether a probability is that of
-    the positive class, which is `positive_label`, or 1 or true; otherwise it is that of the predicted class.
-    with_label: whether a label is requested. classes: allowed labels and predictions; None for any. keeps_missing:
-    whether an outcome may lack its label or prediction, without an error. records: which records to take, the members
-    of `captureData` that may contain outcomes, and their CSV dialect.
-    features: location of the record's features; None if not requested.
+    for the first cell.
+    numeric: whether labels and predictions are numbers.
+    binary: whether a probability is that of the positive class; otherwise it is that of the predicted class.
+    positive_label: the positive class; None for 1 or true.
+    with_label: whether a label is requested.
+    classes: the allowed labels and predictions; None for any.
+    keeps_missing: whether an outcome may lack its label or prediction, without an error.
+    records: which records to take, the members of `captureData` that may contain outcomes, and their CSV dialect.
+    features: the location of the record's features; None if not requested.
     """
 
     label: str | None
@@ -97,10 +101,13 @@ class OutcomeReading:
 class OutcomeRows:
     """Outcomes as `outcomes.OutcomeBuilder` takes them, and refused records.
 
-    Rows with a reason above 0 are refused records, one row each, whose other members are meaningless. sources: index of
-    a row's record; the rows of a record are consecutive. features: texts, as many as requested. A label or prediction
-    that may be missing is null, and a score NaN. predictions, scores: None if not requested. of_classes: the
-    probabilities by class name, null if only that of the predicted class is known; None unless there are many classes.
+    labels, predictions: null where one may be missing and is. predictions: None if not requested.
+    scores: NaN where one may be missing and is; None if not requested.
+    sources: the index of each row's record; the rows of a record are consecutive.
+    reasons: 0, or above 0 for a refused record, which is one row whose other members are meaningless.
+    features: texts, as many columns as requested.
+    of_classes: the probabilities by class name, null if only that of the predicted class is known; None unless there are many
+    classes.
     """
 
     labels: pa.Array
@@ -114,14 +121,12 @@ class OutcomeRows:
     @property
     def kept(self) -> NDArray[np.bool_]:
         """The rows that are not refused."""
-        is_accepted: NDArray[np.bool_] = self.reasons == 0
-        return is_accepted
+        return np.asarray(self.reasons == 0)
 
     @property
     def is_first(self) -> NDArray[np.bool_]:
         """The first row of each record."""
-        first: NDArray[np.bool_] = np.diff(self.sources, prepend=-1) != 0
-        return first
+        return np.asarray(np.diff(self.sources, prepend=-1) != 0)
 
     def where(self, mask: NDArray[np.bool_]) -> OutcomeRows:
         """The rows selected by `mask`."""
@@ -134,13 +139,15 @@ def judge_outcomes(decoded: DecodedRows, reading: OutcomeReading) -> OutcomeRows
     decoded: one row for each outcome and one for each refused record, with label, prediction, probability and features:
     texts or numbers, null if missing or not requested.
     """
-    # Parts of a record with millions of rows, of which one bad row refuses all
-    parts = []
+    # A record may have millions of rows, so they are judged in chunks; one bad row refuses the whole record
+    chunks = []
     for start in range(0, max(1, len(decoded.lines)), ROWS_AT_ONCE):
-        some = slice(start, start + ROWS_AT_ONCE)
-        label, prediction, probability = (column[some] for column in decoded.columns[:OUTCOMES])
-        parts.append(_judge_rows(label, prediction, probability, decoded.lines[some], decoded.reasons[some], reading))
-    rows = concat_rows(parts)
+        chunk = slice(start, start + ROWS_AT_ONCE)
+        label, prediction, probability = (column[chunk] for column in decoded.columns[:OUTCOMES])
+        chunks.append(
+            _judge_rows(label, prediction, probability, decoded.lines[chunk], decoded.reasons[chunk], reading)
+        )
+    rows = concat_rows(chunks)
     rows = replace(rows, reasons=_spread_over_records(rows.reasons, rows.sources), features=decoded.columns[OUTCOMES:])
     return rows.where(rows.kept | rows.is_first)
 

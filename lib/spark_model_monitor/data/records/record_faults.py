@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from spark_model_monitor.data.records import ENCODINGS
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
-from spark_model_monitor.data.records.refusals import ENCODINGS, Refusal
+from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.json_text import explain_syntax_fault, is_cut_off
 
 NOT_IN_ONE_LINE = "the object doesn't end in this line; is it cut off?"
 
-LONGEST_SHOWN = 24  # characters of a word that is none of these
+MAX_SHOWN_LENGTH = 24  # characters of an unknown encoding
 MEMBERS_OF_CAPTURES = (("encoding", '"CSV", "JSON" or "BASE64"'), ("data", "the payload"))
 
 
@@ -21,12 +22,12 @@ def describe_json_fault(
 ) -> str:
     """What is wrong at the first place that is no JSON. cut_off: the words for a text that ends too early."""
     if is_cut_off(fault):
-        words = cut_off
+        explanation = cut_off
     elif fault.msg.startswith("Extra data") and fault.doc[fault.pos] in '{["':
-        words = "another value follows; write one in each line, or all in one array"
+        explanation = "another value follows; write one in each line, or all in one array"
     else:
-        words = explain_syntax_fault(fault)
-    return f"character {fault.colno:,} is no JSON: {words}"
+        explanation = explain_syntax_fault(fault)
+    return f"character {fault.colno:,} is no JSON: {explanation}"
 
 
 def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: int = 0) -> str:
@@ -94,7 +95,7 @@ def _describe_capture(halves: JsonMembers, reason: str, width: int) -> str:
             if member not in half:
                 return f"the {name} has no {member}; write it: {values}"
         if reason == Refusal.UNKNOWN_ENCODING.text and str(half["encoding"]).upper() not in ENCODINGS:
-            return f"the {name}'s encoding is {str(half['encoding'])[:LONGEST_SHOWN]!r}"
+            return f"the {name}'s encoding is {str(half['encoding'])[:MAX_SHOWN_LENGTH]!r}"
         if half["data"] == "":
             return f"the {name}'s data is empty; {instead}"
         payloads[name] = str(half["data"])

@@ -15,12 +15,24 @@ from spark_model_monitor.data.records.arrays import concat_rows
 
 MAX_QUARANTINED_SHARE = 0.01  # the largest share of the records read that may be refused before a run fails (C11b)
 
-ENCODINGS = ("CSV", "JSON", "BASE64")
-
 REASON = "__reason"
 
 CELLS = "__cells"
 """The number of cells of a captured record, on its first row; 0 on its other rows and if cells weren't counted."""
+
+_UNREADABLE = "unreadable ("  # how the texts of reasons for unforeseen exceptions begin
+
+# Parts of the remedies
+_IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a JSON member"
+
+_LABEL = (
+    'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "…"}, '
+    '"eventVersion": "0"}, with the inferenceId of the capture as eventId'
+)
+
+_NUMBER = "write one number, with a point; for classes write another --problem-type"
+
+Part = TypeVar("Part")
 
 
 class NumberedText(IntEnum):
@@ -112,6 +124,15 @@ class Refusal(NumberedText):
         return self not in NOT_QUARANTINED
 
 
+class RecordRefused(Exception):
+    """The record is refused for `reason`. cells: number of cells of its rows, if counted."""
+
+    def __init__(self, reason: Refusal, cells: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cells = cells
+
+
 NOT_IN_LOG = (Refusal.WAITING, Refusal.PAYLOAD_ELSEWHERE, Refusal.PAYLOAD_TOO_LARGE)
 """Records of a request log that lack what makes them captures."""
 
@@ -119,7 +140,6 @@ NOT_QUARANTINED = frozenset(
     {Refusal.OUTSIDE_WINDOW, Refusal.SAMPLED_OUT, Refusal.WITHOUT_DATA, Refusal.SEPARATOR_LINE, *NOT_IN_LOG}
 )
 
-_UNREADABLE = "unreadable ("
 
 UNFORESEEN = {
     reason.text.removeprefix(_UNREADABLE)[:-1]: reason for reason in Refusal if reason.text.startswith(_UNREADABLE)
@@ -133,14 +153,6 @@ def format_spark_reader(options: Mapping[str, bool | str]) -> str:
     reader = {"format": "csv", "options": {**options, "header": True, "escape": '"'}}
     return f"--dataset-format '{json.dumps({'spark': reader})}'"
 
-
-_IN_A_RECORD = "the column of a table, the index of a CSV cell, or the path of a JSON member"
-
-_LABEL = (
-    'write labels as {"groundTruthData": {"data": "1", "encoding": "CSV"}, "eventMetadata": {"eventId": "…"}, '
-    '"eventVersion": "0"}, with the inferenceId of the capture as eventId'
-)
-_NUMBER = "write one number, with a point; for classes write another --problem-type"
 
 REMEDIES = {
     Refusal.WRONG_NUMBER_OF_CELLS: "write the same number of cells in each row, those with a separator in quotes, and "
@@ -189,9 +201,6 @@ REMEDIES = {
 def describe_remedy(reasons: Collection[str]) -> str:
     """The remedy for records that were refused for these reasons, given as texts."""
     return "; ".join([text for refusal, text in REMEDIES.items() if refusal.text in reasons] or ["correct them"])
-
-
-Part = TypeVar("Part")
 
 
 def decode_by_parts(

@@ -22,40 +22,47 @@ from spark_model_monitor.data.records.refusals import Refusal
 
 MEMBERS_OF_ROWS = ("instances", "predictions", "dataframe_records", "inputs", "outputs", "data", "examples", "jsonData")
 
-SETTINGS = frozenset(
-    {"signature_name", "parameters", "params", "id", "model_name", "model_version", "metadata", "meta"}
-    | {
-        "modelName",
-        "modelVersion",
-        "deployedModelId",
-        "model",
-        "modelDisplayName",
-        "modelVersionId",
-        "model_version_id",
-    }
-    | {"GlobalParameters", "method", "client_request_id", "databricks_output", "explanations", "status"}
-)
+SETTINGS = {
+    "signature_name",
+    "parameters",
+    "params",
+    "id",
+    "model_name",
+    "model_version",
+    "model_version_id",
+    "metadata",
+    "meta",
+    "modelName",
+    "modelVersion",
+    "deployedModelId",
+    "model",
+    "modelDisplayName",
+    "modelVersionId",
+    "GlobalParameters",
+    "method",
+    "client_request_id",
+    "databricks_output",
+    "explanations",
+    "status",
+}
 """Members beside the rows, about the request or the model: they are no features."""
 
-NESTED_PAYLOADS = (
-    "dataframe_split",
+# Members that may be a payload themselves
+NESTED_PAYLOADS = ("dataframe_split", "inputs", "input", "input_data", "data", "jsonData")
+
+# Whatever has no rows beside one of these is about the request
+MEMBERS_OF_ROWS_ALONE = {"instances", "dataframe_records", "dataframe_split"}
+
+# Members of Seldon's payloads with bytes, and with a text
+BYTES_MEMBER = "binData"
+TEXT_MEMBER = "strData"
+
+COLUMNS_BY_NAME = (
     "inputs",
-    "input",
-    "input_data",
+    "outputs",
+    "predictions",
     "data",
-    "jsonData",
-)  # members that may be a payload themselves
-
-MEMBERS_OF_ROWS_ALONE = {
-    "instances",
-    "dataframe_records",
-    "dataframe_split",
-}  # what is beside them without rows is about the request
-
-BYTES_MEMBER = "binData"  # of Seldon
-TEXT_MEMBER = "strData"  # of Seldon
-
-COLUMNS_BY_NAME = ("inputs", "outputs", "predictions", "data")  # members that may have an array for each column
+)  # members that may be an object of an array for each column
 
 NAMES_BESIDE_ROWS = (
     ("ColumnNames", "Values"),
@@ -73,6 +80,22 @@ MEMBERS_OF_RESULTS = ("result", "results")  # of TensorFlow Serving's classify
 
 WRAPPERS_OF_ROWS = ("Inputs", "Results")  # of Azure ML: an object with an array of rows, by whatever name
 
+ONNX_TYPES = {1: "FP32", 2: "UINT8", 3: "INT8", 4: "UINT16", 5: "INT16", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "FP16"}
+
+ONNX_TYPES |= {11: "FP64", 12: "UINT32", 13: "UINT64"}
+"""The name of each type's number in ONNX's TensorProto."""
+
+BINARY_TYPES = {
+    **{f"UINT{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)},
+    **{f"INT{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)},
+    **{f"FP{8 * size}": f"<f{size}" for size in (2, 4, 8)},
+    "BOOL": "?",
+}
+"""Types of the values in bytes behind a payload's JSON. Source: Triton, "Binary Tensor Data Extension"."""
+
+SIZE_OF_VALUES = "binary_data_size"  # the parameter of a tensor with that many bytes
+LENGTH_BYTES = 4  # before each text among them
+
 
 class ValuesElsewhere(ValueError):
     """A payload whose values are bytes outside its JSON. reason: for refusing its record."""
@@ -87,7 +110,7 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
 
     Raises ValueError if it contradicts itself, such as names beside rows of another length; ValuesElsewhere if it has none.
     """
-    # What is beside settings says which protocol it is
+    # The members that are no settings show which protocol it is
     members = dict(payload)
     names_of_rows = members.keys() - SETTINGS
     with_rows = {name for name in names_of_rows if _has_rows(members[name])}
@@ -122,7 +145,7 @@ def extract_protocol_rows(payload: JsonObject) -> list[JsonValue] | None:
     if names_of_rows and all(_is_column_by_index(members[name]) for name in names_of_rows):
         return _combine_columns({name: [value for _, value in members[name]] for name in names_of_rows})
     if names_of_rows == {"inputs", "outputs"} and not _are_tensors(members["outputs"]):
-        names_of_rows = {"inputs"}  # the other one names what is asked for
+        names_of_rows = {"inputs"}  # `outputs` only names the requested outputs
     if names_of_rows == {BYTES_MEMBER}:
         raise ValuesElsewhere(Refusal.BYTES_OF_SELDON)
     # One member with rows, as most protocols have it
@@ -170,11 +193,6 @@ def _read_tensorflow_tensor(tensor: dict[str, JsonValue]) -> list[JsonValue]:
     return _reshape(values, [dict(size)["size"] for size in sizes])
 
 
-ONNX_TYPES = {1: "FP32", 2: "UINT8", 3: "INT8", 4: "UINT16", 5: "INT16", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "FP16"}
-ONNX_TYPES |= {11: "FP64", 12: "UINT32", 13: "UINT64"}
-"""The name of each type's number in ONNX's TensorProto."""
-
-
 def _are_onnx_tensors(tensors: JsonObject) -> bool:
     """Whether these are tensors by name, as the ONNX Runtime server has them."""
     values = [value for _, value in tensors]
@@ -207,7 +225,7 @@ def _extract_nested_rows(name: str, payload: JsonObject) -> list[JsonValue] | No
         rows = value if type(value) is list else None
     if rows and any(_is_column_by_index(value) for _, value in payload):
         return rows
-    # Within a member of any other name, an array of values may be a feature; one of rows is none
+    # In a member of any other name, an array of values may be a feature, but an array of rows is none
     if not rows or not all(isinstance(row, list) for row in rows):
         return None
     return rows
@@ -282,10 +300,9 @@ def _are_tensors(values: JsonValue) -> bool:
     if type(values) is not list or not values:
         return False
     for value in values:
-        if isinstance(value, JsonObject):
-            members = dict(value)
-        else:
-            members = {}
+        if not isinstance(value, JsonObject):
+            return False
+        members = dict(value)
         if not isinstance(members.get("name"), str) or "shape" not in members:
             return False
         if "datatype" in members and _read_values(members) is None:
@@ -302,18 +319,6 @@ def _read_values(tensor: dict[str, JsonValue]) -> JsonValue:
         [(_, values)] = contents
         return values
     return tensor.get("data")
-
-
-BINARY_TYPES = {
-    **{f"UINT{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)},
-    **{f"INT{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)},
-    **{f"FP{8 * size}": f"<f{size}" for size in (2, 4, 8)},
-    "BOOL": "?",
-}
-"""Types of the values in bytes behind a payload's JSON. Source: Triton, "Binary Tensor Data Extension"."""
-
-SIZE_OF_VALUES = "binary_data_size"  # the parameter of a tensor with that many bytes
-LENGTH_BYTES = 4  # before each text among them
 
 
 def read_binary_tensors(content: bytes) -> str | None:

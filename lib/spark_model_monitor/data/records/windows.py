@@ -29,6 +29,8 @@ TIME = re.compile(
 HOUR_FOLDER = r".*/(\d{4})/(\d\d)/(\d\d)/(\d\d)/[^/]*"
 """A file path that contains its hour: `…/2022/04/18/00/48-871-0b7b.jsonl`."""
 
+HASHES = 2**32  # number of values of CRC-32
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -59,7 +61,7 @@ class Window:
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise BadConfiguration(
-                f"the window {self.start} to {self.end} has no time zone; write 2026-01-31T22:00:00Z"
+                f"the window {self.start} to {self.end} has no time zone; write datetime(2026, 1, 31, 22, tzinfo=timezone.utc)"
             )
         if not self.start < self.end:
             raise BadConfiguration(
@@ -130,9 +132,6 @@ def parse_hour_of_path(path: str) -> datetime | None:
         return datetime(year, month, day, hour, tzinfo=timezone.utc)
     except ValueError:
         return None
-
-
-HASHES = 2**32  # number of values of CRC-32
 
 
 def is_sampled(event_id: bytes, fraction: float) -> bool:

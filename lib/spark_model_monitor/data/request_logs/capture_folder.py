@@ -16,9 +16,14 @@ from uuid import uuid4
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.file_heads import (
+    FORMAT_SAMPLE_FILES,
+    measure_longest_line,
+    read_head,
+    split_pieces,
+)
 from spark_model_monitor.data.reading.formats import TableFormat
 from spark_model_monitor.data.reading.frames import read_arrow
-from spark_model_monitor.data.reading.headers import FORMAT_SAMPLE_FILES, measure_longest_line, read_head, read_lines
 from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import PIECE_BYTES, find_long_lines, read_text_pieces
 from spark_model_monitor.data.reading.listing import (
@@ -69,9 +74,11 @@ DELTA_LOG = "_delta_log"
 
 @value_class
 class CaptureFolder:
-    """Captures in `path`, converted from a log. files: of the log. long_lines: of it, which readers skip.
+    """Captures in the folder `path`, converted from a log.
 
-    owner: deletes the folder with itself.
+    files: the files of the log.
+    long_lines: the lines of the log that readers skip.
+    owner: deletes the folder when it is deleted itself.
     """
 
     path: str
@@ -111,7 +118,7 @@ def convert_log(
     # Held until all is converted: what many rows lie in is deleted with it
     log_table = None
     storage = engine.storage(path)
-    if names_table(storage, path, reader):
+    if is_named_table(storage, path, reader):
         source = Listing(path, ())
         read_rows = engine.implementation(read_log_table)
         log_table = read_rows(engine, path, reader, hours)
@@ -148,7 +155,7 @@ def convert_log(
     return CaptureFolder(captures, source.files, long_lines, owner)
 
 
-def names_table(storage: Storage, path: str, reader: LogReader) -> bool:
+def is_named_table(storage: Storage, path: str, reader: LogReader) -> bool:
     """Whether a log is given by the name of a table in a catalog; only logs with columns of their own can be."""
     return bool(reader.columns) and is_catalog_name(path) and not storage.exists(path)
 
@@ -206,8 +213,7 @@ def _read_events(
     if log_table is not None:
         return [_select_events(log_table.names, log_table.table, task)]
     if storage.exists(join(source.path, DELTA_LOG)):
-        delta_table = TableFormat(f"delta.`{source.path}`")
-        dataset = read_table(engine, delta_table)
+        dataset = read_table(engine, TableFormat(f"delta.`{source.path}`"))
         return [_select_events(dataset.names, dataset.table, task)]
     # Tables are read by columns, other Parquet and documents as wholes, lines one by one
     tables = [file.path for file in source.files if file.path.endswith(PARQUET_SUFFIX)]
@@ -275,8 +281,7 @@ def _write_captures(events: Sequence[Partitions], reader: LogReader, source: Lis
     if not events:
         return
     rows = reduce(lambda joined, further: joined.concat(further), events)
-    file_bytes = map(_estimate_text_bytes, source.files)
-    text_bytes = sum(file_bytes)
+    text_bytes = sum(map(_estimate_text_bytes, source.files))
     partitions = max(1, -(-text_bytes // PARTITION_BYTES))
     if reader.comes_apart:
         rows = rows.repartition_by(KEY, [KEY, ROLE, *EVENTS.names[2:]], partitions).mapped(join_halves, CAPTURES)
@@ -288,8 +293,7 @@ def _has_captures(storage: Storage, folder: str) -> bool:
     if not storage.exists(folder):
         return False
     for file in storage.list_files(folder):
-        pieces = read_text_pieces(storage, file, PIECE_BYTES)
-        lines = read_lines(pieces, MAX_RECORD_BYTES)
+        lines = split_pieces(read_text_pieces(storage, file, PIECE_BYTES), MAX_RECORD_BYTES)
         if any(line.startswith(CAPTURE_BEGINNING) for line in lines):
             return True
     return False
@@ -299,10 +303,8 @@ def _find_only_half(events: Sequence[Partitions]) -> EventRole | None:
     """The half that all events with a payload have; None if both occur, or there are none."""
     roles: set[int] = set()
     for rows in events:
-        role_rows = rows.mapped(list_roles, ROLES)
-        for batch in role_rows.batches():
-            column = batch.column(ROLE)
-            roles.update(column.to_pylist())
+        for batch in rows.mapped(list_roles, ROLES).batches():
+            roles.update(batch.column(ROLE).to_pylist())
     if len(roles) != 1 or roles == {EventRole.EXCHANGE}:
         return None
     return EventRole(roles.pop())

@@ -23,17 +23,16 @@ import pyarrow as pa
 
 from spark_model_monitor.data.records import INPUT, RECORD, REQUEST_LOG, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import is_utf_8, is_writable
+from spark_model_monitor.data.records.captured_payloads import parse_line
 from spark_model_monitor.data.records.csv_rows import BYTE_ORDER_MARK
-from spark_model_monitor.data.records.decoding import RecordRefused, parse_line
 from spark_model_monitor.data.records.json_lines import iterate_records
 from spark_model_monitor.data.records.locations import FILE, LINE
-from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.data.records.refusals import RecordRefused, Refusal
 from spark_model_monitor.data.records.windows import count_microseconds, parse_hour_of_path
 from spark_model_monitor.data.request_logs.logged_events import (
     GOOD_STATUS,
     EventRole,
     LoggedEvent,
-    LoggedPayload,
     LogReader,
     format_moment,
 )
@@ -98,10 +97,12 @@ class EventRow(NamedTuple):
 
 @value_class
 class ConvertedLog:
-    """The task that reads the records of a log. names: the columns of a table; empty for lines and whole files.
+    """The task that reads the records of a log.
 
-    hours: those of the run, None for all; the hours beside them may have the other half of an exchange. file_times: of
-    files whose records have no time, in milliseconds since 1970. path: of the log.
+    path: of the log.
+    names: the columns of a table; empty for lines and whole files.
+    hours: those of the run, since 1970; None for all. The hours beside them may have the other half of an exchange.
+    file_times: in milliseconds since 1970, of files whose records have no time.
     """
 
     reader: LogReader
@@ -229,12 +230,11 @@ def _format_members(values: Iterable[tuple[str, str | float | None]]) -> str:
 
 def _format_halves(event: LoggedEvent) -> str:
     """The members of `captureData`."""
-    payloads = ((INPUT, event.request), (OUTPUT, event.answer))
-    return ",".join(_format_half(name, payload) for name, payload in payloads if payload is not None)
-
-
-def _format_half(name: str, payload: LoggedPayload) -> str:
-    return f'"{name}":{{"data":{json.dumps(payload.text)},"encoding":"{payload.encoding}"}}'
+    halves = []
+    for name, payload in ((INPUT, event.request), (OUTPUT, event.answer)):
+        if payload is not None:
+            halves.append(f'"{name}":{{"data":{json.dumps(payload.text)},"encoding":"{payload.encoding}"}}')
+    return ",".join(halves)
 
 
 def split_records(content: bytes) -> Iterator[bytes]:
@@ -330,12 +330,8 @@ def _format_value(value: bytes | Decimal) -> str:
 
 def list_roles(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The roles of the events with a payload, each once."""
-    roles = set()
-    for event in _iterate_events(batches):
-        if event.half:
-            roles.add(event.role)
-    rows = [(role,) for role in sorted(roles)]
-    yield make_batch(ROLES, rows)
+    roles = {event.role for event in _iterate_events(batches) if event.half}
+    yield make_batch(ROLES, [(role,) for role in sorted(roles)])
 
 
 def join_halves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

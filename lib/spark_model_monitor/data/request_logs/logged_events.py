@@ -15,7 +15,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from spark_model_monitor.data.records.decoding import BASE64, CSV, JSON
+from spark_model_monitor.data.records import BASE64, CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.data.records.windows import convert_microseconds, count_microseconds, parse_time
 from spark_model_monitor.registry import Registry
@@ -32,6 +32,9 @@ since 1970. Seconds reach 10**11 in the year 5138, milliseconds were at 10**11 i
 
 NANOSECONDS_IN_A_MICROSECOND = 1_000
 MICROSECONDS_OF_A_SECOND = 1_000_000
+
+READERS: Registry[MakeReader] = Registry("server with a request log")
+GOOD_STATUS = 200
 
 
 class EventRole(IntEnum):
@@ -52,9 +55,10 @@ class LoggedPayload(NamedTuple):
 class LoggedEvent(NamedTuple):
     """One record of a log.
 
-    key: the id that a request and its answer share. client_key: the id that the client gave, by which labels are joined
-    instead. time: microseconds since 1970. left_out: why a record without payloads is no capture, though nothing is wrong
-    with it.
+    key: the id that a request and its answer share.
+    time: in microseconds since 1970.
+    client_key: the id that the client gave, by which labels are joined instead of `key`.
+    left_out: why a record without payloads is no capture, though nothing is wrong with it.
     """
 
     role: EventRole
@@ -71,12 +75,15 @@ class LoggedEvent(NamedTuple):
 
 @value_class
 class LogReader:
-    """How to read a log. read_event: pure, raises KeyError, TypeError or ValueError for a record of another kind.
+    """How to read a log.
 
-    comes_apart: whether a request and its answer are separate records, and both are wanted. only_half: the one that is wanted
-    alone. columns: of a table, those that are read. time_columns: those of them that may have a record's time, as a timestamp or
-    in milliseconds since 1970. limits: what the log doesn't say. uses_file_times: whether a record without a time has that of its
-    file.
+    read_event: makes an event of a record. Pure; raises KeyError, TypeError or ValueError for a record of another kind.
+    limits: what the log doesn't say, as a sentence for the user.
+    comes_apart: whether a request and its answer are separate records, and both are requested.
+    columns: those of a table that are read.
+    time_columns: those of them that may have a record's time, as a timestamp or in milliseconds since 1970.
+    uses_file_times: whether a record without a time has that of its file.
+    only_half: the half that is requested alone; None for both.
     """
 
     read_event: Callable[[Document], LoggedEvent]
@@ -96,8 +103,6 @@ class LogReader:
 
 MakeReader = Callable[[], LogReader]
 
-READERS: Registry[MakeReader] = Registry("server with a request log")
-
 
 def register_reader(
     name: str, *, signatures: Sequence[Set[str]], event_type: str
@@ -108,9 +113,6 @@ def register_reader(
     have none.
     """
     return READERS.register(name, signatures=signatures, event_type=event_type)
-
-
-GOOD_STATUS = 200
 
 
 def read_payload(value: LogValue, content_type: LogValue = None) -> LoggedPayload | None:
@@ -233,6 +235,7 @@ def make_half_event(
     role: EventRole, key: str | None, time: int | None, payload: LoggedPayload | None, left_out: Refusal | None = None
 ) -> LoggedEvent:
     """The event of a request, or of an answer."""
+    event = LoggedEvent(role, key, time, left_out=left_out)
     if role is EventRole.REQUEST:
-        return LoggedEvent(role, key, time, request=payload, left_out=left_out)
-    return LoggedEvent(role, key, time, answer=payload, left_out=left_out)
+        return event._replace(request=payload)
+    return event._replace(answer=payload)

@@ -15,8 +15,11 @@ import json
 from collections.abc import Mapping
 from functools import partial
 
-from spark_model_monitor.data.records.decoding import JSON, RecordRefused, drop_tensor_name, parse_json_rows
+from spark_model_monitor.data.records import JSON
+from spark_model_monitor.data.records.captured_payloads import parse_json_rows
+from spark_model_monitor.data.records.decoding import drop_tensor_name
 from spark_model_monitor.data.records.outcome_payloads import compile_path
+from spark_model_monitor.data.records.refusals import RecordRefused
 from spark_model_monitor.data.request_logs.logged_events import (
     Document,
     EventRole,
@@ -76,15 +79,13 @@ def read_mapped_record(mapping: LogMapping, record: Document) -> LoggedEvent:
     request = read_payload(_find(mapping, "request", record))
     answer = read_payload(_find(mapping, "response", record))
     status = read_status(_find(mapping, "status", record))
+    if request is None and answer is None and status is None:
+        raise ValueError("a record has neither a request nor an answer")
     role = EventRole.EXCHANGE
-    if request is None or answer is None:
+    if request is None and answer is not None:
+        role = EventRole.ANSWER
+    elif request is not None and answer is None:
         role = EventRole.REQUEST
-        if request is None:
-            role = EventRole.ANSWER
-        if request is answer and status is None:
-            raise ValueError("a record has neither a request nor an answer")
-        if request is answer:
-            role = EventRole.EXCHANGE
     return LoggedEvent(
         role,
         read_text(_find(mapping, "id", record)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from spark_model_monitor.data.records.decoding import CSV, JSON
+from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.request_logs.logged_events import (
     Document,
     EventRole,

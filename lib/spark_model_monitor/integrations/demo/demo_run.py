@@ -54,7 +54,7 @@ from spark_model_monitor.reports.outputs.run_files import PAGE
 from spark_model_monitor.running.configuration.reading import build_config, read_sources
 from spark_model_monitor.running.kinds import monitor_for, read_source
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.stopping import run_to_its_end, shell_status
 

@@ -66,8 +66,8 @@ def find_drifted(baseline: Statistics, window: Statistics) -> Drifted:
 def has_drifted(before: FeatureDistribution, after: FeatureDistribution, is_small: bool) -> bool | None:
     """What Evidently's default for such a column says; None if a side has no values, or none that are kept."""
     if before.numbers and after.numbers:
-        baseline = before.numbers.step_cdf()
-        window = after.numbers.step_cdf()
+        baseline = before.numbers.cdf
+        window = after.numbers.cdf
         # With a value missing, pandas has floats
         are_integers = after.inferred_type is InferredType.INTEGRAL and after.present == after.rows
         if are_integers and len(window.values) <= FEW_INTEGERS:

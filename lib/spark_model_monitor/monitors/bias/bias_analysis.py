@@ -30,10 +30,10 @@ from spark_model_monitor.statistics.states.contingency import (
     SEGMENTS,
     Cell,
     Contingency,
-    ContingencyPlan,
     Key,
     number_keys,
 )
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan
 from spark_model_monitor.statistics.states.segments import MAX_SEGMENTS, MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.value_class import value_class
@@ -129,10 +129,14 @@ class BiasAnalysis:
 
 
 @value_class
-class Chosen:
-    """The positive labels and the sensitive groups. predicted: None without predictions. groups: of each facet.
+class GroupChoices:
+    """The positive labels and the sensitive groups.
 
-    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones don't.
+    positives: the positive labels.
+    predicted: the positive predictions; None without predictions.
+    groups: of each facet.
+    tells_unknown: of each facet, whether its table counts all rows in which it is missing by themselves; older ones
+        don't.
     """
 
     positives: Choice
@@ -165,12 +169,12 @@ class LabelTable:
     keys: tuple[Key, ...]
     rows: Counts
     cells: Mapping[Cell, int]
-    chosen: Chosen
+    chosen: GroupChoices
     plan: ContingencyPlan
     blocks: Counts | None = None
 
     @classmethod
-    def of(cls, cells: Mapping[Cell, int], chosen: Chosen, plan: ContingencyPlan) -> LabelTable:
+    def of(cls, cells: Mapping[Cell, int], chosen: GroupChoices, plan: ContingencyPlan) -> LabelTable:
         keys = number_keys(cells, FACET)
         subgroups = sorted({str(cell[GROUP]) for cell in cells if cell[GROUP] is not None})
         subgroup_indexes: dict[Key, int] = {subgroup: index for index, subgroup in enumerate(subgroups)}
@@ -231,7 +235,7 @@ def analyse_contingency(
     methods: Methods = ALL_METHODS,
     flips: FlipTests | None = None,
     *,
-    chosen: Chosen | None = None,
+    chosen: GroupChoices | None = None,
 ) -> BiasAnalysis:
     """The analysis of counts that were made with `plan`.
 
@@ -249,13 +253,13 @@ def analyse_contingency(
     return BiasAnalysis(plan.label.name, chosen.positives, tuple(groups), state.rows, methods)
 
 
-def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
+def choose_groups(state: Contingency, plan: ContingencyPlan) -> GroupChoices:
     """The positive labels and the sensitive groups, determined from all rows."""
     # Columns come in the order of facets, label, prediction
-    label, *prediction = state.facts[len(plan.facets) :]
+    label, *prediction = state.metadata[len(plan.facets) :]
     groups = tuple(
-        choose_groups_of_facet(facet, facts, _keys_at(table, FACET))
-        for facet, facts, table in zip(plan.facets, state.facts, state.tables, strict=False)
+        choose_groups_of_facet(facet, metadata, _keys_at(table, FACET))
+        for facet, metadata, table in zip(plan.facets, state.metadata, state.tables, strict=False)
     )
     positives = choose_positives(plan.label, label, _keys_at(state.tables[0], LABEL))
     predicted = None
@@ -264,9 +268,9 @@ def choose_groups(state: Contingency, plan: ContingencyPlan) -> Chosen:
     # Older counts have missing cells among those that are none of the configured values
     tells_unknown = tuple(
         sum(rows for cell, rows in table.items() if cell[FACET] is None) == column.missing
-        for table, column in zip(state.tables, state.facts, strict=False)
+        for table, column in zip(state.tables, state.metadata, strict=False)
     )
-    return Chosen(positives, predicted, groups, tells_unknown)
+    return GroupChoices(positives, predicted, groups, tells_unknown)
 
 
 def kinds_of_columns(state: Contingency) -> dict[str, ValueKind]:
@@ -321,13 +325,15 @@ def _analyse_group(
     return GroupAnalysis(counts, *measured, facet=facet_name, choice=choice, segments=tuple(segment_analyses))
 
 
-def tests_flips(methods: Methods, chosen: Chosen) -> bool:
+def tests_flips(methods: Methods, chosen: GroupChoices) -> bool:
     """Whether a flip test is requested, and predictions allow one."""
     is_requested = chosen.predicted is not None and FLIP_TEST in (methods.post_training or ())
     return is_requested and not (chosen.positives.error or chosen.error_of_predictions)
 
 
-def _compute_parts(methods: Methods, chosen: Chosen, choice: Choice, counts: FacetCounts) -> tuple[Metrics, Metrics]:
+def _compute_parts(
+    methods: Methods, chosen: GroupChoices, choice: Choice, counts: FacetCounts
+) -> tuple[Metrics, Metrics]:
     """The metrics of both parts, pre-training first; None for a part that was not requested, or lacks predictions."""
     error = choice.error or chosen.positives.error
     pre = _compute_metrics(PRE_TRAINING, methods.pre_training, counts, error)

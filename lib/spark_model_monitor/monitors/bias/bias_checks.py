@@ -15,19 +15,10 @@ from spark_model_monitor.monitors.bias.metric_comparison import MetricComparison
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry
 
-DRIFT = "Metric value {current} doesn't meet the baseline constraint requirement {baseline}"
-OUT_OF_RANGE = "Metric value {current} is not within the allowed range {low} to {high}"
-NO_GROUP = "the baseline does not have this metric of this group"
 UNDEFINED = "the metric is undefined in the baseline"
 NO_INTERVAL = "the metric has no interval"
 NO_RESAMPLES = f"{NO_INTERVAL}: it is undefined in too many resamples of the window"
-MUCH_FARTHER = "it is much farther from 0 than in the baseline, which may be chance"
-TOO_WIDE = "its interval reaches farther than {size:g} to either side"
 LONGER_WINDOWS = "take longer windows, with more rows of each group"
-CHECK_VALUES = (
-    "check whether the values of the facet or the label were renamed, and write them as the data has them; "
-    "if the baseline lacks them, make it again"
-)
 MAY_BE_CHANCE = "it is farther from 0 than in the baseline by no more than chance allows"
 
 UNBOUNDED = frozenset({"DI", "DCA", "TE"})
@@ -48,14 +39,20 @@ def drift(metric: MetricComparison) -> Finding | None:
     """
     # The file has no value to compare with, or nothing of this group at all
     if metric.baseline is None and metric.reason_empty is None:
-        return Finding.not_judged(None, UNDEFINED if metric.in_baseline else NO_GROUP)
+        reason = UNDEFINED
+        if not metric.in_baseline:
+            reason = "the baseline does not have this metric of this group"
+        return Finding.not_judged(None, reason)
     value = metric.current.value
     unjudged = _explain_unjudged(metric, metric.baseline)
     if unjudged is not None or value is None or metric.baseline is None:
         return unjudged
     measured = "|value - 1|" if metric.neutral else "|value|"
     finding = Finding(CheckStatus.PASSED, threshold=metric.baseline, formula=f"{measured} against that of the baseline")
-    description = DRIFT.format(current=format_number(value), baseline=format_number(metric.baseline))
+    description = (
+        f"Metric value {format_number(value)} doesn't meet the baseline constraint requirement "
+        f"{format_number(metric.baseline)}"
+    )
     distance = abs(value - metric.neutral)
     allowed = abs(metric.baseline - metric.neutral)
     if metric.allows_for_chance:
@@ -78,8 +75,8 @@ def _judge_by_chance(
         score = None
     finding = finding.but(decided_by=STUDENT, statistic=score, p=p, level=metric.level)
     groups = ""
-    if round(metric.noise.likeness) > 1:
-        groups = IN_GROUPS.format(rows=metric.noise.likeness)
+    if round(metric.noise.design_effect) > 1:
+        groups = IN_GROUPS.format(rows=metric.noise.design_effect)
     if metric.noise.spread is None or metric.noise.interval is None:
         return finding.unsure(NO_RESAMPLES + groups, LONGER_WINDOWS)
     if p is not None and p <= metric.level:
@@ -91,9 +88,10 @@ def _judge_by_chance(
     size = RATIO_CHANGE if metric.current.name in UNBOUNDED else METRIC_CHANGE
     farther = distance - allowed
     if farther > size:
-        return finding.unsure(MUCH_FARTHER + groups, LONGER_WINDOWS, is_change_seen=True)
+        reason = f"it is much farther from 0 than in the baseline, which may be chance{groups}"
+        return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=True)
     if (high - low) / 2 > size:
-        return finding.unsure(TOO_WIDE.format(size=size) + groups, LONGER_WINDOWS)
+        return finding.unsure(f"its interval reaches farther than {size:g} to either side" + groups, LONGER_WINDOWS)
     if farther > 0:
         return finding.but(reason=MAY_BE_CHANCE + groups)
     return finding
@@ -120,7 +118,7 @@ def within_range(metric: MetricComparison) -> Finding | None:
     passed = Finding(CheckStatus.PASSED, decided_by=LIMITS, limits=(minimum, maximum), formula=formula)
     if allowed[0] <= value <= allowed[1]:
         return passed
-    description = OUT_OF_RANGE.format(current=format_number(value), low=low, high=high)
+    description = f"Metric value {format_number(value)} is not within the allowed range {low} to {high}"
     return passed.but(status=CheckStatus.VIOLATED, description=description)
 
 
@@ -133,7 +131,11 @@ def _explain_unjudged(metric: MetricComparison, threshold: float | None) -> Find
         unjudged = Finding.not_judged(threshold, reason_empty)
         is_compared = metric.baseline is not None or metric.tolerances.with_intervals
         if is_compared:
-            return unjudged.unsure(reason_empty, CHECK_VALUES)
+            return unjudged.unsure(
+                reason_empty,
+                "check whether the values of the facet or the label were renamed, and write them as the data has them; "
+                "if the baseline lacks them, make it again",
+            )
         return unjudged
     # A metric that the baseline has and few rows don't: a longer window may have it
     if is_undefined:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from spark_model_monitor.data.profiling.segment_scan import Cut, parse_cuts
+from spark_model_monitor.data.profiling.segment_cuts import Cut, parse_cuts
 from spark_model_monitor.documents.analysis_config import (
     AnalysisConfig,
     BiasMethods,
@@ -22,7 +22,7 @@ from spark_model_monitor.errors import BadConfiguration, make_no_group_column_er
 from spark_model_monitor.monitors.bias.bias_analysis import ALL_METHODS, Methods
 from spark_model_monitor.monitors.predictors import Model
 from spark_model_monitor.monitors.predictors.model_loading import resolve_model
-from spark_model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency_plan import (
     ContingencyPlan,
     Interval,
     Scalar,
@@ -35,8 +35,6 @@ from spark_model_monitor.statistics.user_choices import ValueKind
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.predictors import ModelSource
-
-ALL_METHODS_VALUE = "all"
 
 
 def resolve_methods(config: AnalysisConfig, *, has_predictions: bool, where: str) -> Methods:
@@ -78,15 +76,14 @@ def _requested_metrics(
     part: str, requested: BiasMethods | None, known_names: tuple[str, ...] | None, faults: list[str]
 ) -> tuple[str, ...] | None:
     names = known_names or ()
-    if requested is None or requested.methods == (ALL_METHODS_VALUE,):
+    if requested is None or requested.methods == ("all",):
         return None if requested is None else names
     # The first unknown name is enough for the error, which lists all known ones
     unknown = [name for name in requested.methods if name not in names]
     if unknown or not requested.methods:
+        problem = "is empty"
         if unknown:
             problem = f"names {unknown[0]!r}, which is no such metric"
-        else:
-            problem = "is empty"
         faults.append(f"methods.{part}.methods {problem}; write all, or some of {', '.join(names)}")
     return tuple(sorted(set(requested.methods)))
 
@@ -292,15 +289,17 @@ def _read_segmentation(config: SegmentConfig, column: str) -> Segmentation:
 
 
 def _segmentation_from_cut(cut: Cut) -> Segmentation:
-    if len(cut.parts) > 1:
+    if len(cut.columns) > 1:
         raise BadConfiguration(f"segments: {cut.name!r} has several columns; of bias rows are cut by one column each")
-    [part] = cut.parts
-    if part.by_hour:
+    [column] = cut.columns
+    if column.by_hour:
         raise BadConfiguration(f"segments: {cut.name!r} are hours; of bias rows are cut by values or ranges")
-    if not part.cuts:
-        return Segmentation(cut.name, part.name, (), ())
-    ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *part.cuts, math.inf)))
-    return Segmentation(cut.name, part.name, tuple((interval,) for interval in ranges), (*part.ranges(), MISSING))
+    if not column.cuts:
+        return Segmentation(cut.name, column.name, (), ())
+    ranges = (Interval(*ends, True, False) for ends in itertools.pairwise((-math.inf, *column.cuts, math.inf)))
+    return Segmentation(
+        cut.name, column.name, tuple((interval,) for interval in ranges), (*column.list_ranges(), MISSING)
+    )
 
 
 def _interval_or_value(value: Scalar) -> Scalar | Interval:

@@ -24,7 +24,7 @@ Counts: TypeAlias = NDArray[np.float64]
 """Shape (): one data set; (resamples,): each of its resamples. Not negative."""
 
 REST_INDEX = 0
-SENSITIVE = 1
+SENSITIVE_INDEX = 1
 """Indexes on the first axis of `FacetCounts.cells`: group a, which is everything else, and group d."""
 
 EQUIVALENT_METRICS = {"DI": "DPPL", **dict.fromkeys(("JS", "KL", "KS", "LP", "TVD"), "DPL")}
@@ -70,30 +70,34 @@ class OutcomeCounts:
 class FlipTest:
     """The result of letting neighbours in group a classify rows of group d.
 
-    to_negative: predicted positive, but negative by the neighbours; to_positive: the reverse. tested: rows of group d.
-    neighbours, of: how many rows of group a were searched, out of how many.
+    to_negative: predicted positive, but negative by the neighbours.
+    to_positive: the reverse.
+    tested: rows of group d.
+    neighbours, candidates: how many rows of group a were searched, out of how many.
     """
 
     to_negative: Counts
     to_positive: Counts
     tested: int
     neighbours: int
-    of: int
+    candidates: int
 
 
 @value_class
 class FacetCounts:
     """Rows by side, observed label, predicted label and subgroup.
 
-    cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last. has_groups:
-    whether there is a group variable. flips: the flip test; if None, no_flips says why. blocks: the same for all
-    subgroups together, by blocks of rows that belong together, last the rows known to be in none; None without blocks.
+    cells: shape (…, 2, 2, 2, subgroups + 1): group d second, positive second, rows without a subgroup last.
+    has_groups: whether there is a group variable.
+    flips: the flip test; if None, no_flips says why.
+    blocks: the same for all subgroups together, by blocks of rows that belong together, last the rows known to be in
+        none; None without blocks.
     """
 
     cells: Counts
     has_groups: bool = False
     flips: FlipTest | None = None
-    no_flips: str = choices.NO_FLIP_TEST_OF_SUMS
+    no_flips: str = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
     blocks: Counts | None = None
 
     @property
@@ -104,7 +108,7 @@ class FacetCounts:
     @property
     def d(self) -> OutcomeCounts:
         """The sensitive group."""
-        return _count_outcomes(self.cells[..., SENSITIVE, :, :, :])
+        return _count_outcomes(self.cells[..., SENSITIVE_INDEX, :, :, :])
 
     @property
     def all(self) -> OutcomeCounts:
@@ -277,7 +281,7 @@ def disparity_in_predicted_labels(counts: FacetCounts) -> Counts:
 def _conditional_disparity(rows: Counts) -> Counts:
     """rows: shape (…, side, label, subgroup)."""
     rows_of_both = rows.sum(axis=-3)
-    shares = divide(rows[..., SENSITIVE, :, :], rows_of_both)
+    shares = divide(rows[..., SENSITIVE_INDEX, :, :], rows_of_both)
     sizes = rows_of_both.sum(axis=-2)
     return divide((sizes * (shares[..., 0, :] - shares[..., 1, :])).sum(axis=-1), np.asarray(sizes.sum(axis=-1)))
 
@@ -299,7 +303,11 @@ def flip_test(counts: FacetCounts) -> Counts:
     POST_TRAINING,
     "GE",
     description="Generalized Entropy (GE)",
-    requires={choices.ALL_FALSE_NEGATIVE: lambda counts: counts.all.false_negatives < counts.all.rows},
+    requires={
+        "All predicted labels are false negatives. There should be at least one prediction that is not false negative.": (
+            lambda counts: counts.all.false_negatives < counts.all.rows
+        )
+    },
 )
 def generalized_entropy(counts: FacetCounts) -> Counts:
     """Generalized entropy index, α = 2, of the benefit prediction - label + 1 of every row: 0 if all rows benefit equally.
@@ -308,12 +316,12 @@ def generalized_entropy(counts: FacetCounts) -> Counts:
     """
     everyone = counts.all
     rows = everyone.rows
-    more = everyone.false_positives
-    less = everyone.false_negatives
+    twice = everyone.false_positives
+    never = everyone.false_negatives
     # False positives benefit twice, false negatives not at all, all others once
-    mean = 1 + (more - less) / rows
+    mean = 1 + (twice - never) / rows
     # benefits are 2, 1 and 0; summed in this order, the last digits match the service's
-    squares = more * ((2 / mean) ** 2 - 1) + (rows - more - less) * ((1 / mean) ** 2 - 1) - less
+    squares = twice * ((2 / mean) ** 2 - 1) + (rows - twice - never) * ((1 / mean) ** 2 - 1) - never
     return squares / (2 * rows)
 
 
@@ -332,11 +340,11 @@ def _label_shares(counts: FacetCounts) -> tuple[Counts, Counts, Flags]:
     return np.where(common, a, 1.0), np.where(common, d, 1.0), common
 
 
-def _have_common_label(counts: FacetCounts) -> Flags:
-    return np.asarray(_label_shares(counts)[2].any(axis=-1))
-
-
-_REQUIRES = {choices.NO_COMMON_LABEL: _have_common_label}
+_REQUIRES: Mapping[str, Condition] = {
+    "No instance of common facet found, dataset may be too small": (
+        lambda counts: np.asarray(_label_shares(counts)[2].any(axis=-1))
+    )
+}
 
 
 @register_bias_metric(PRE_TRAINING, "KL", description="Kullback-Liebler Divergence (KL)", requires=_REQUIRES)

@@ -224,10 +224,14 @@ def _draw_group(stage: str, group: GroupAnalysis, verdicts: Verdicts, *, with_ch
     blocks: list[Block] = [about]
     # A sample of the flip test is named, since its counts differ from the table's
     flips = group.counts.flips
-    if stage == "post_training" and flips is not None and (flips.tested < d.rows or flips.neighbours < flips.of):
+    if (
+        stage == "post_training"
+        and flips is not None
+        and (flips.tested < d.rows or flips.neighbours < flips.candidates)
+    ):
         blocks.append(
             f"The flip test is from a sample: {format_count(flips.tested)} rows of the group beside "
-            f"{format_count(flips.neighbours)} of {format_count(flips.of)} others."
+            f"{format_count(flips.neighbours)} of {format_count(flips.candidates)} others."
         )
     if with_chart and any(metric.value is not None for metric in metrics):
         blocks.append(_draw_chart(group, metrics, metric_results))

@@ -8,7 +8,7 @@ maximum don't settle it; the flip test is two more, whatever the number of group
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,13 +23,14 @@ from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.monitors.bias.bias_analysis import (
     BiasAnalysis,
-    Chosen,
     FlipTests,
+    GroupChoices,
     Methods,
     analyse_contingency,
     choose_groups,
     tests_flips,
 )
+from spark_model_monitor.monitors.bias.bias_baseline import BiasBaseline
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures, build_plan
 from spark_model_monitor.monitors.bias.bias_metrics import PRE_TRAINING
 from spark_model_monitor.monitors.bias.choices import (
@@ -39,13 +40,13 @@ from spark_model_monitor.monitors.bias.choices import (
     describe_unmatched,
 )
 from spark_model_monitor.monitors.bias.flip_test import Positive, RowsOfKeys, SensitiveGroup, flip_test
-from spark_model_monitor.monitors.bias.metric_comparison import BiasBaseline
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
 from spark_model_monitor.monitors.predictions import Labelling, with_predictions
 from spark_model_monitor.monitors.predictors import Model
-from spark_model_monitor.monitors.protocol import Scanned, select_violations
-from spark_model_monitor.statistics.states import RowCounts
-from spark_model_monitor.statistics.states.contingency import FACET, Contingency, ContingencyPlan, ValuedColumn
+from spark_model_monitor.monitors.protocol import ScanResult, select_violations
+from spark_model_monitor.statistics.states import RowCounts, RowRuns
+from spark_model_monitor.statistics.states.contingency import FACET, Contingency
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.user_choices import ValueKind
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
     """The rows by kind. The flip test reads rows again, so the metrics are computed here.
 
     If a model makes the predictions, they are made once for all passes, and released with the metrics.
@@ -71,14 +72,12 @@ def scan_rows(measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None
             plan = plan_of_window
             state, rows = scan_contingency(dataset, plan)
         counted = _select_counted_columns(dataset, plan)
-        with_runs = measures.with_runs
-        if with_runs:
+        runs: Sequence[RowRuns] = ()
+        if measures.with_runs:
             runs = select_first_runs(counted.table, counted.names, plan, dataset.reason, state)
-        else:
-            runs = ()
         # Kept open beyond this function: the flip test reads the predicted rows again
         resources = opened.pop_all()
-    return Scanned(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
+    return ScanResult(state, rows, partial(_analyse_scan, resources, dataset, plan, state, measures.methods), runs=runs)
 
 
 @contextmanager
@@ -108,7 +107,7 @@ def _add_predictions(
 
 
 def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingency, RowCounts]:
-    """The counts that `plan` requests, with enough facts about each column to tell its kind. One or two Spark jobs.
+    """The counts that `plan` requests, with enough metadata about each column to tell its kind. One or two Spark jobs.
 
     Raises BadInput if there are too many kinds of rows.
     """
@@ -124,19 +123,19 @@ def scan_contingency(dataset: Dataset, plan: ContingencyPlan) -> tuple[Contingen
     # Columns whose kind depends on how many distinct values there are, which the scan bounds only
     hanging = [
         position
-        for position, (column, facts) in enumerate(zip(plan.valued, state.facts, strict=True))
-        if depends_on_distinct_values(column, facts)
+        for position, (column, metadata) in enumerate(zip(plan.valued, state.metadata, strict=True))
+        if depends_on_distinct_values(column, metadata)
     ]
     if hanging:
         questions = [ValueQuestion((dataset.names.index(plan.valued[position].name),)) for position in hanging]
         counts = dict(zip(hanging, count_values(dataset, questions, rows.kept), strict=True))
-        facts = tuple(
-            replace(fact, at_least=counts[position].distinct, at_most=counts[position].distinct)
+        metadata = tuple(
+            replace(column, at_least=counts[position].distinct, at_most=counts[position].distinct)
             if position in counts
-            else fact
-            for position, fact in enumerate(state.facts)
+            else column
+            for position, column in enumerate(state.metadata)
         )
-        state = replace(state, facts=facts)
+        state = replace(state, metadata=metadata)
     return state, rows
 
 
@@ -148,10 +147,10 @@ def with_kinds_of_baseline(
     """
 
     columns = []
-    for column, facts in zip(plan.valued, state.facts, strict=True):
+    for column, metadata in zip(plan.valued, state.metadata, strict=True):
         kind = baseline_kinds.get(column.name)
-        is_comparable = facts.present and not find_strays(column, facts)
-        if kind is not None and is_comparable and choose_kind(column, facts) is not kind:
+        is_comparable = metadata.present and not find_strays(column, metadata)
+        if kind is not None and is_comparable and choose_kind(column, metadata) is not kind:
             log.info("column %r is taken as %s, as in the baseline", column.name, kind.value)
             column = replace(column, taken_as=kind)
         columns.append(column)
@@ -181,7 +180,7 @@ def _analyse_scan(
     return analyse_contingency(state, plan, methods, flips, chosen=chosen)
 
 
-def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: Chosen) -> Chosen:
+def _explain_empty_groups(dataset: Dataset, plan: ContingencyPlan, chosen: GroupChoices) -> GroupChoices:
     """The choices with the reason why a configured group has no row. Configured values without a row are logged.
 
     One Spark job for each facet without a row, or with several values.
@@ -231,7 +230,7 @@ def _describe_unmatched_values(
     return list(describe_unmatched(facet, texts, is_empty=is_empty))
 
 
-def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
+def _log_choices(plan: ContingencyPlan, chosen: GroupChoices) -> None:
     groups = [
         f"facet {facet.name!r} {choices[0].kind.value}, {len(choices)} group{'s' if len(choices) > 1 else ''}"
         for facet, choices in zip(plan.facets, chosen.groups, strict=True)
@@ -251,7 +250,7 @@ def _log_choices(plan: ContingencyPlan, chosen: Chosen) -> None:
         log.warning("no metric of predictions: %r is taken as %s; %s (%s)", *arguments)
 
 
-def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: Chosen) -> FlipTests:
+def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, chosen: GroupChoices) -> FlipTests:
     """The flip test of every group with rows on both sides, by the indexes of facet and group."""
     if plan.prediction is None or chosen.predicted is None:
         return {}
@@ -282,8 +281,8 @@ def _flip_tests(dataset: Dataset, plan: ContingencyPlan, state: Contingency, cho
     if isinstance(flip_tests, str):
         return dict.fromkeys(tested, flip_tests)
     for group, flips in zip(tested.values(), flip_tests, strict=True):
-        if flips.tested < group.size or flips.neighbours < group.rest:
-            looked_at = (flips.tested, group.size, flips.neighbours, group.rest)
+        if flips.tested < group.size or flips.neighbours < group.rest_size:
+            looked_at = (flips.tested, group.size, flips.neighbours, group.rest_size)
             log.warning(
                 "flip test of facet %r by sample: %s of %s rows and %s of %s others",
                 *(group.sensitive.column.name, *(f"{rows:,}" for rows in looked_at)),
@@ -330,7 +329,7 @@ def find_causes(
         positive[True] = RowsOfKeys(plan.prediction, tuple(chosen.predicted.keys))
     outcomes = frozenset(rows_of_keys.column.name for rows_of_keys in positive.values())
 
-    def about(result: CheckResult) -> Iterator[Part]:
+    def list_parts(result: CheckResult) -> Iterator[Part]:
         facet = result.feature or ""
         value = (result.model_extra or {}).get(FACET_VALUE, "")
         of_predictions = (result.metric or "") not in PRE_TRAINING and True in positive
@@ -338,19 +337,23 @@ def find_causes(
             yield facet, value, in_group, of_predictions, of_predictions and result.metric in OF_ERRORS
 
     # Window and baseline are marked alike: rows of the part that have the outcome
-    def opened(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
+    def open_marked_rows(part: Part, resources: ExitStack) -> tuple[MarkedRows, MarkedRows]:
         facet, value, in_group, of_predictions, of_errors = part
         rows_of_part = [groups[facet, value], positive[of_predictions], *([positive[False]] if of_errors else [])]
 
-        def marked(dataset: Dataset, rows: int) -> MarkedRows:
+        def mark_rows(dataset: Dataset, rows: int) -> MarkedRows:
             mark = Positive(CountTask(plan, dataset.names, None, None), tuple(rows_of_part), in_group)
             return MarkedRows(dataset, mark, rows, outcomes | {facet})
 
         rows = sum(state.tables[0].values())
-        return marked(data, rows), marked(resources.enter_context(source()), rows)
+        return mark_rows(data, rows), mark_rows(resources.enter_context(source()), rows)
 
     # Each part of the data that a violation is about is searched once
-    parts = {part for result in select_violations(check_results) for part in about(result) if part[:2] in groups}
+    parts = {part for result in select_violations(check_results) for part in list_parts(result) if part[:2] in groups}
     return with_causes(
-        check_results, {part: partial(opened, part) for part in sorted(parts)}, about, level, hide_values=hide_values
+        check_results,
+        {part: partial(open_marked_rows, part) for part in sorted(parts)},
+        list_parts,
+        level,
+        hide_values=hide_values,
     )

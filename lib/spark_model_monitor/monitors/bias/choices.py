@@ -8,11 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from enum import Enum
 
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.statistics.states.contingency import (
-    CellKind,
-    ColumnMetadata,
-    Key,
-    Standing,
+from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch, ColumnMetadata, Key
+from spark_model_monitor.statistics.states.contingency_plan import (
     ValuedColumn,
     join_texts,
     normalize_code,
@@ -28,15 +25,9 @@ NO_POSITIVE_PREDICTION = (
     "Positive Predicted Index Series contains all False values"
 )  # fmt: skip
 LABEL_TYPES_DIFFER = "Predicted Label Column series datatype is not the same as Label Column series"
-NO_COMMON_LABEL = "No instance of common facet found, dataset may be too small"
 NO_GROUP_VARIABLE = "Group variable is empty or not provided"
 NO_POSITIVE_LABEL = "No positive labels in set"
 NO_NEGATIVE_LABEL = "No negative labels in set"
-ALL_FALSE_NEGATIVE = (
-    "All predicted labels are false negatives. There should be at least one prediction that is not false negative."
-)
-NO_FLIP_TEST_OF_SUMS = "FlipTest can't be made from counts; it is left out of merged runs and of segments"
-"""Our own text, for a case that the service doesn't have."""
 
 
 # The kind of a column, categories or a continuous number, is inferred from its values as in Clarify.
@@ -55,11 +46,11 @@ class PandasType(Enum):
     OTHER = "other"
 
 
-def value_type(facts: ColumnMetadata) -> PandasType:
+def value_type(metadata: ColumnMetadata) -> PandasType:
     """The type of a column's values; integers with a missing value are floating, and so is a column without values."""
-    kinds = _kinds(facts) - {CellKind.MISSING}
+    kinds = _kinds(metadata) - {CellKind.MISSING}
     # pandas reads a column of integers with a missing one as floating, and the service follows it
-    if kinds == {CellKind.INTEGRAL} and not facts.missing:
+    if kinds == {CellKind.INTEGRAL} and not metadata.missing:
         return PandasType.INTEGER
     if kinds <= {CellKind.INTEGRAL, CellKind.FRACTIONAL}:
         return PandasType.FLOATING
@@ -70,61 +61,64 @@ def value_type(facts: ColumnMetadata) -> PandasType:
     return PandasType.TEXT
 
 
-def choose_kind(column: ValuedColumn, facts: ColumnMetadata) -> ValueKind:
+def choose_kind(column: ValuedColumn, metadata: ColumnMetadata) -> ValueKind:
     """Whether the column's values are categories or continuous numbers.
 
     Raises BadInput if that depends on the number of distinct values and only bounds of it are known, as in
     merged runs.
     """
-    at_least, at_most = _kind_bounds(column, facts)
+    at_least, at_most = _kind_bounds(column, metadata)
     if at_least is not at_most:
+        maximum = metadata.at_most or metadata.present
         raise BadInput(
-            f"column {column.name!r} has between {facts.at_least:,} and {facts.at_most or facts.present:,} distinct values "
-            f"in {facts.present:,} rows, so it isn't known whether they are categories; write --set "
+            f"column {column.name!r} has between {metadata.at_least:,} and {maximum:,} distinct values in "
+            f"{metadata.present:,} rows, so it isn't known whether they are categories; write --set "
             f"column_types={column.name}=categorical or {column.name}=continuous"
         )
     return at_least
 
 
-def depends_on_distinct_values(column: ValuedColumn, facts: ColumnMetadata) -> bool:
+def depends_on_distinct_values(column: ValuedColumn, metadata: ColumnMetadata) -> bool:
     """Whether the kind of the column is unknown before its distinct values are counted."""
-    at_least, at_most = _kind_bounds(column, facts)
+    at_least, at_most = _kind_bounds(column, metadata)
     return at_least is not at_most
 
 
-def _kind_bounds(column: ValuedColumn, facts: ColumnMetadata) -> tuple[ValueKind, ValueKind]:
+def _kind_bounds(column: ValuedColumn, metadata: ColumnMetadata) -> tuple[ValueKind, ValueKind]:
     """The kind of the column for the smallest and for the largest possible number of distinct values."""
     if column.taken_as is not None:
         return column.taken_as, column.taken_as
-    kind = value_type(facts)
-    are_integers = kind is PandasType.INTEGER or (kind is PandasType.TEXT and _kinds(facts) == {CellKind.INTEGER_TEXT})
+    kind = value_type(metadata)
+    are_integers = kind is PandasType.INTEGER or (
+        kind is PandasType.TEXT and _kinds(metadata) == {CellKind.INTEGER_TEXT}
+    )
     shares = (0.0, 0.0)
     # Several configured values are always categories; one may be a threshold
     if len(column.values) <= 1 and kind is PandasType.FLOATING:
         shares = (1.0, 1.0)
     elif len(column.values) <= 1 and are_integers:
-        shares = _share_bounds(facts)
+        shares = _share_bounds(metadata)
     low, high = (ValueKind.CONTINUOUS if share >= MIN_CONTINUOUS_SHARE else ValueKind.CATEGORICAL for share in shares)
     return low, high
 
 
-def _kinds(facts: ColumnMetadata) -> Set[CellKind]:
-    return {kind for kind, count in facts.kinds.items() if count}
+def _kinds(metadata: ColumnMetadata) -> Set[CellKind]:
+    return {kind for kind, count in metadata.kinds.items() if count}
 
 
-def _share_bounds(facts: ColumnMetadata) -> tuple[float, float]:
+def _share_bounds(metadata: ColumnMetadata) -> tuple[float, float]:
     """Bounds of the share of distinct values among those present; 0 without any.
 
     There are at most as many distinct integers as between minimum and maximum; texts of integers may be padded.
     """
-    present = facts.present
+    present = metadata.present
     if not present:
         return 0.0, 0.0
     # Without an upper bound every present value may be a different one
-    upper_bound = min(present, present if facts.at_most is None else facts.at_most)
-    if _kinds(facts) == {CellKind.INTEGRAL} and facts.minimum is not None and facts.maximum is not None:
-        upper_bound = min(upper_bound, int(facts.maximum) - int(facts.minimum) + 1)
-    return facts.at_least / present, max(upper_bound, facts.at_least) / present
+    upper_bound = min(present, present if metadata.at_most is None else metadata.at_most)
+    if _kinds(metadata) == {CellKind.INTEGRAL} and metadata.minimum is not None and metadata.maximum is not None:
+        upper_bound = min(upper_bound, int(metadata.maximum) - int(metadata.minimum) + 1)
+    return metadata.at_least / present, max(upper_bound, metadata.at_least) / present
 
 
 # Which cells of a column are chosen: the positive labels, the sensitive groups of a facet.
@@ -137,8 +131,10 @@ MISSING_SHOWN = "nan"  # name of the entry of missing values for a facet without
 class Choice:
     """A choice of a column's values.
 
-    shown: as in analysis.json, `F,X` or `(40, 75]`. configured: the configured values, by which later runs are matched;
-    their interval may have another end. kind: the kind of the column. error: why nothing can be chosen, None if it can.
+    shown: as in analysis.json, `F,X` or `(40, 75]`.
+    configured: the configured values, by which later runs are matched; their interval may have another end.
+    kind: the kind of the column.
+    error: why nothing can be chosen, None if it can.
     reason_empty: why a scan found no row with the configured values; None if it found one, or did not look.
     """
 
@@ -150,31 +146,31 @@ class Choice:
     reason_empty: str | None = None
 
 
-def choose_positives(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> Choice:
+def choose_positives(column: ValuedColumn, metadata: ColumnMetadata, keys: Collection[Key]) -> Choice:
     """The positive cells of a label or prediction. keys: the keys of the column's counts."""
     configured = join_texts(column.values)
-    if choose_kind(column, facts) is ValueKind.CATEGORICAL:
-        standing = Standing.SAME_TEXT
+    if choose_kind(column, metadata) is ValueKind.CATEGORICAL:
+        cell_match = CellMatch.SAME_TEXT
         # `01` is a code that stands among the integers of a CSV file by its text alone
-        if value_type(facts) not in (PandasType.TEXT, PandasType.OTHER):
-            standing |= Standing.SAME_NUMBER
-        return Choice(configured, configured, _with(standing, keys), ValueKind.CATEGORICAL)
+        if value_type(metadata) not in (PandasType.TEXT, PandasType.OTHER):
+            cell_match |= CellMatch.SAME_NUMBER
+        return Choice(configured, configured, _select_matching(cell_match, keys), ValueKind.CATEGORICAL)
     threshold = column.threshold
     if threshold is None:
         error = NOT_A_THRESHOLD if column.values else NO_THRESHOLD
         return Choice(configured, configured, frozenset(), ValueKind.CONTINUOUS, error)
-    shown = _format_interval(column, facts, threshold)
-    return Choice(shown, configured, _with(Standing.ABOVE, keys), ValueKind.CONTINUOUS)
+    shown = _format_interval(column, metadata, threshold)
+    return Choice(shown, configured, _select_matching(CellMatch.ABOVE, keys), ValueKind.CONTINUOUS)
 
 
-def choose_groups_of_facet(column: ValuedColumn, facts: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
+def choose_groups_of_facet(column: ValuedColumn, metadata: ColumnMetadata, keys: Collection[Key]) -> tuple[Choice, ...]:
     """The sensitive groups of a facet: one for configured values or a threshold, otherwise one per value, by value.
 
     Texts of one value (`1` and `01` for integers) are one group; missing values are no group, and marked as such.
     """
-    if column.values or choose_kind(column, facts) is ValueKind.CONTINUOUS:
-        return (choose_positives(column, facts, keys),)
-    kind = value_type(facts)
+    if column.values or choose_kind(column, metadata) is ValueKind.CONTINUOUS:
+        return (choose_positives(column, metadata, keys),)
+    kind = value_type(metadata)
     values: dict[str, set[Key]] = {}
     for key in keys:
         if key is not None:
@@ -188,22 +184,24 @@ def choose_groups_of_facet(column: ValuedColumn, facts: ColumnMetadata, keys: Co
     return tuple(choices)
 
 
-def _with(standing: Standing, keys: Collection[Key]) -> frozenset[Key]:
-    return frozenset(key for key in keys if isinstance(key, int) and key & standing)
+def _select_matching(cell_match: CellMatch, keys: Collection[Key]) -> frozenset[Key]:
+    return frozenset(key for key in keys if isinstance(key, int) and key & cell_match)
 
 
-def _format_interval(column: ValuedColumn, facts: ColumnMetadata, threshold: float) -> str:
+def _format_interval(column: ValuedColumn, metadata: ColumnMetadata, threshold: float) -> str:
     """`(40, 80]` from the threshold to the maximum; reversed for a threshold above it, empty for one at it."""
     # A column without values has no upper end to show
-    if facts.maximum is None:
+    if metadata.maximum is None:
         return f"({column.values[0]}, {MISSING_SHOWN}]"
-    if threshold == facts.maximum:
+    if threshold == metadata.maximum:
         return ""
-    numbers = column.values[0], facts.maximum
+    numbers = column.values[0], metadata.maximum
     # `(40, 80]` for integers, `(40.0, 80.0]` otherwise, as the service writes it
-    are_integers = value_type(facts) is not PandasType.FLOATING and all(isinstance(number, int) for number in numbers)
+    are_integers = value_type(metadata) is not PandasType.FLOATING and all(
+        isinstance(number, int) for number in numbers
+    )
     as_written: Callable[[float], int | float] = int if are_integers else float
-    low, high = sorted((as_written(threshold), as_written(facts.maximum)))
+    low, high = sorted((as_written(threshold), as_written(metadata.maximum)))
     return f"({low}, {high}]"
 
 

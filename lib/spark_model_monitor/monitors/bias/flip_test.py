@@ -18,17 +18,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.engine.engine_protocol import PARTITION, Broadcast, Partitions
-from spark_model_monitor.data.profiling.contingency_scan import (
-    CountTask,
-    TypedCells,
-    classify_cells,
-    compute_keys,
-)
+from spark_model_monitor.data.profiling.contingency_scan import CountTask, TypedCells, classify_cells, compute_keys
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
 from spark_model_monitor.statistics.array_types import Flags
-from spark_model_monitor.statistics.states.contingency import CellKind, ContingencyPlan, Key, ValuedColumn
+from spark_model_monitor.statistics.states.contingency import CellKind, Key
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes
 from spark_model_monitor.value_class import value_class
 
@@ -83,7 +79,12 @@ class FlipGroup:
 
 @value_class
 class FlipRows:
-    """Rows as numbers. features: shape (rows, features). sensitive: shape (rows, groups). draw: in [0, 1)."""
+    """Rows as numbers.
+
+    features: shape (rows, features).
+    sensitive: shape (rows, groups).
+    draw: in [0, 1).
+    """
 
     features: NDArray[np.float64]
     positive: Flags
@@ -245,23 +246,23 @@ def _pack_lists(cells: NDArray[np.generic], missing: Flags | None = None) -> pa.
 log = logging.getLogger(__name__)
 
 NOT_NUMERIC = "FlipTest does not support non-numeric columns"
-MISSING_VALUES = "FlipTest does not support missing values"
-NO_LIBRARY = "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
 
 SUMMED = ("to_negative", "to_positive", "tested")  # columns of `FLIP_SCHEMA` that are summed over the partitions
 
 
 @value_class
 class SensitiveGroup:
-    """A group to test. sensitive: its rows. features: the columns that define neighbours.
+    """A group to test.
 
-    size, rest: number of rows in the group and outside it.
+    sensitive: its rows.
+    features: the columns that define neighbours.
+    size, rest_size: number of rows in the group and outside it.
     """
 
     sensitive: RowsOfKeys
     features: tuple[str, ...]
     size: int
-    rest: int
+    rest_size: int
 
 
 def flip_test(
@@ -280,7 +281,7 @@ def flip_test(
     # Looked for on the driver, before two Spark jobs fail for lack of it
     if importlib.util.find_spec("sklearn") is None:
         log.warning("the flip test is left out: scikit-learn is not installed (pip install spark-model-monitor[bias])")
-        return NO_LIBRARY
+        return "FlipTest needs scikit-learn; install spark-model-monitor[bias]"
     # Groups of different facets have different features; rows are packed with all of them
     features = tuple(dict.fromkeys(name for group in groups for name in group.features))
     sensitive = [group.sensitive for group in groups]
@@ -304,7 +305,7 @@ def flip_test(
         FlipGroup(
             tuple(features.index(name) for name in group.features),
             # The shares that are drawn, so that about `rows` of either side are looked at
-            min(1.0, rows / max(group.rest, 1)),
+            min(1.0, rows / max(group.rest_size, 1)),
             min(1.0, rows / max(group.size, 1)),
         )
         for group in groups
@@ -317,7 +318,7 @@ def flip_test(
         return NOT_NUMERIC
     neighbours = concat_rows([FlipRows.of(batch, len(groups)) for batch in batches])
     if np.isnan(neighbours.features).any():
-        return MISSING_VALUES
+        return "FlipTest does not support missing values"
     flip_tests = _count_tested_flips(prepared, tested, neighbours, groups)
     log.info(
         "tested %s rows for flips, %.1f s",
@@ -343,6 +344,6 @@ def _count_tested_flips(
         )
         flips = sums[group_index].astype(np.float64)
         flip_tests.append(
-            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest)
+            FlipTest(flips[0], flips[1], int(sums[group_index, 2]), looked_among, groups[group_index].rest_size)
         )
     return flip_tests

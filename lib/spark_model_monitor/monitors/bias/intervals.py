@@ -30,10 +30,10 @@ from spark_model_monitor.value_class import value_class
 LEVEL = 0.95
 RESAMPLES = 1000
 SEED = 20_261_120  # the same counts give the same interval in every run
-NUMBERS_AT_ONCE = 4_000_000  # 32 MB
+MAX_RESAMPLED_CELLS = 4_000_000  # drawn at once: 32 MB of doubles
 
-STEP = 1.2  # ratio between neighbouring numbers of rows that count as one: a quarter of the precision of 64 blocks
-SMALLEST_ERROR = 1e-300  # the smallest error, instead of 0
+STEP = 1.2  # design effects are rounded to its powers, so that metrics share resamples; 64 blocks are less precise
+MIN_ERROR = 1e-300  # stands for an error of 0, by which nothing can be divided
 MIN_DEFINED = 0.95  # share of the resamples in which a metric must be defined to have an interval
 
 PRIOR = 0.5
@@ -67,19 +67,19 @@ class Spread:
     above: float
 
 
-def estimate_spreads(counts: FacetCounts, likeness: Mapping[str, float]) -> Mapping[str, Spread | None]:
+def estimate_spreads(counts: FacetCounts, design_effects: Mapping[str, float]) -> Mapping[str, Spread | None]:
     """The spread of each metric; allows for cells with few rows, and for neighbours that count for many rows. None if
-    the metric has no interval. likeness: by metric, how many rows count as one.
+    the metric has no interval. design_effects: by metric, how many rows count as one.
 
     Source: B5.3.
     """
-    spreads: dict[str, Spread | None] = dict.fromkeys(likeness)
+    spreads: dict[str, Spread | None] = dict.fromkeys(design_effects)
     # Metrics with equal design effects share their resamples
-    for fewer, metric_names in _group_by_design_effect(counts, likeness):
+    for fewer, metric_names in _group_by_design_effect(counts, design_effects):
         cautious = _add_prior(fewer)
         single_counts = replace(cautious, cells=cautious.cells[None])
         for name, interval in compute_intervals(cautious, dict.fromkeys(metric_names, 1.0)).items():
-            value = float(_compute_values(_metric(name), single_counts)[0])
+            value = float(_compute_values(_find_metric(name), single_counts)[0])
             if interval is not None and np.isfinite(value):
                 # The end of a ratio may be 0, whose logarithm is infinite
                 with np.errstate(divide="ignore"):
@@ -136,7 +136,7 @@ def _score_kinds(counts: FacetCounts, by_kind: Counts, names: Sequence[str]) -> 
     varied = replace(counts, cells=one_more.reshape(-1, *by_kind.shape))
     # Metrics that are equal by definition are computed once
     distinct_names = sorted({EQUIVALENT_METRICS.get(name, name) for name in names})
-    values = np.array([_compute_values(_metric(name), varied) for name in distinct_names])
+    values = np.array([_compute_values(_find_metric(name), varied) for name in distinct_names])
     # A metric that no row changes has no design effect
     is_defined = np.isfinite(values).all(axis=1) & (np.ptp(values, axis=1) > 0)
     scores = values[is_defined, 1:] - values[is_defined, :1]
@@ -163,13 +163,13 @@ def fewest_groups(counts: FacetCounts) -> float:
 
 
 def _group_by_design_effect(
-    counts: FacetCounts, likeness: Mapping[str, float]
+    counts: FacetCounts, design_effects: Mapping[str, float]
 ) -> Iterator[tuple[FacetCounts, list[str]]]:
     """The counts divided by how many rows count as one, each time with the metrics that share that number."""
-    for rows in sorted(set(likeness.values())):
+    for rows in sorted(set(design_effects.values())):
         yield (
             _divide_counts(counts, rows) if rows > 1 else counts,
-            [name for name in likeness if likeness[name] == rows],
+            [name for name in design_effects if design_effects[name] == rows],
         )
 
 
@@ -179,7 +179,7 @@ def _divide_counts(counts: FacetCounts, rows: float) -> FacetCounts:
     if flips is not None:
         tested, neighbours = (max(round(count / rows), 1) for count in (flips.tested, flips.neighbours))
         to_negative, to_positive = (count * tested / flips.tested for count in (flips.to_negative, flips.to_positive))
-        flips = FlipTest(to_negative, to_positive, tested, neighbours, flips.of)
+        flips = FlipTest(to_negative, to_positive, tested, neighbours, flips.candidates)
     return replace(counts, cells=counts.cells / rows, flips=flips)
 
 
@@ -202,20 +202,20 @@ def _add_prior(counts: FacetCounts) -> FacetCounts:
 
 
 def compute_intervals(
-    counts: FacetCounts, likeness: Mapping[str, float], *, resamples: int = RESAMPLES
+    counts: FacetCounts, design_effects: Mapping[str, float], *, resamples: int = RESAMPLES
 ) -> Mapping[str, Interval | None]:
     """The percentile interval of each metric; its ends may be infinite. None if it is undefined in too many resamples.
-    likeness: by metric, how many rows count as one.
+    design_effects: by metric, how many rows count as one.
     """
-    resampled_values: dict[str, list[Counts]] = {name: [] for name in likeness}
-    for fewer, metric_names in _group_by_design_effect(counts, likeness):
+    resampled_values: dict[str, list[Counts]] = {name: [] for name in design_effects}
+    for fewer, metric_names in _group_by_design_effect(counts, design_effects):
         for resampled in _resample_counts(fewer, resamples):
             for name in metric_names:
-                resampled_values[name].append(_compute_values(_metric(name), resampled))
+                resampled_values[name].append(_compute_values(_find_metric(name), resampled))
     return {name: _percentile_interval(np.concatenate(parts)) for name, parts in resampled_values.items()}
 
 
-def _metric(name: str) -> RegistryEntry[Metric]:
+def _find_metric(name: str) -> RegistryEntry[Metric]:
     return (PRE_TRAINING if name in PRE_TRAINING else POST_TRAINING).get(name)
 
 
@@ -225,7 +225,7 @@ def _resample_counts(counts: FacetCounts, resamples: int) -> Iterator[FacetCount
     rows = round(float(counts.cells.sum()))
     shares = counts.cells.ravel() / max(counts.cells.sum(), 1)
     # So many resamples at once that their counts fit into memory
-    chunk = max(1, NUMBERS_AT_ONCE // len(shares))
+    chunk = max(1, MAX_RESAMPLED_CELLS // len(shares))
     for start in range(0, resamples if rows else 0, chunk):
         size = min(chunk, resamples - start)
         # A draw of all rows with replacement, by kind of row

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from spark_model_monitor.arguments import require_count, require_share
-from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.documents.check_results import FACET_VALUE, CheckResult
-from spark_model_monitor.documents.clarify_files import BiasMetric, BiasPart, BiasReport, GroupMetrics, SegmentMetrics
-from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.documents.clarify_files import BiasMetric
 from spark_model_monitor.monitors.bias.bias_analysis import BiasAnalysis, GroupAnalysis, MetricsOfRows
+from spark_model_monitor.monitors.bias.bias_baseline import STAGES, BiasBaseline, Segment
 from spark_model_monitor.monitors.bias.choices import MISSING_SHOWN, Choice
 from spark_model_monitor.monitors.bias.intervals import (
     LEVEL,
+    MIN_ERROR,
     RATIOS,
     ROOTS,
-    SMALLEST_ERROR,
     Interval,
     Spread,
     compute_intervals,
@@ -27,116 +26,14 @@ from spark_model_monitor.monitors.bias.intervals import (
     fewest_groups,
     to_even_scale,
 )
-from spark_model_monitor.monitors.protocol import StoredBaseline
 from spark_model_monitor.statistics.drift.special_functions import student_above
-from spark_model_monitor.statistics.states.contingency import normalize_code, parse_number
+from spark_model_monitor.statistics.states.contingency_plan import normalize_code
 from spark_model_monitor.statistics.states.segments import MISSING
 from spark_model_monitor.statistics.user_choices import ValueKind
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
 
-Segment = tuple[str, str]  # the cut, and the segment's name
-
 NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)  # ends of a spread, in standard errors
-
-
-@value_class
-class BiasBaseline(StoredBaseline):
-    """What later data is compared with. groups: those of its counts, none if unavailable. copy: the constraints as the
-    baseline's run wrote them; None if unknown. group_column: column of the rows that belong together, as it was counted.
-    likeness: by facet and metric, how many rows of the window count as one, estimated from neighbours. source: opens its
-    rows again; None if unknown. kinds: how its columns were treated, by name; empty if its counts are unavailable.
-    """
-
-    constraints: BiasReport
-    groups: tuple[GroupAnalysis, ...] = ()
-    copy: BiasReport | None = None
-    group_column: str | None = None
-    likeness: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
-    kinds: Mapping[str, ValueKind] = field(default_factory=dict)
-
-    def with_source(self, source: Callable[[], Dataset]) -> BiasBaseline:
-        return replace(self, source=source)
-
-    def drop_features(self, excluded: Collection[str]) -> BiasBaseline:
-        remaining_constraints = {
-            f"{stage}_bias_metrics": part.model_copy(
-                update={"facets": {facet: groups for facet, groups in part.facets.items() if facet not in excluded}}
-            )
-            for stage in STAGES
-            if (part := getattr(self.constraints, f"{stage}_bias_metrics")) is not None
-        }
-        return replace(self, constraints=self.constraints.model_copy(update=remaining_constraints))
-
-    def values(
-        self, report: BiasReport | None, stage: str, facet: str, choice: Choice, segment: Segment | None = None
-    ) -> Mapping[str, float | None]:
-        """The values of a group's metrics by name, None for an undefined one; empty if the report lacks the group or
-        the segment, or has a value for what is a threshold here. report: the constraints, or their copy.
-        """
-        kinds = {group.choice.kind for group in self.groups if group.key == (facet, choice.configured)}
-        # A value there and a threshold here name other rows by the same text
-        if kinds and choice.kind not in kinds:
-            return {}
-        group = None
-        part: BiasPart | None = getattr(report, f"{stage}_bias_metrics", None)
-        if part:
-            group = _find_same_group(part.facets.get(facet, ()), choice)
-        measured: GroupMetrics | SegmentMetrics | None = group
-        if group is not None and segment is not None:
-            matching_segments = (
-                segment_metrics
-                for segment_metrics in group.segments or ()
-                if (segment_metrics.segmentation, segment_metrics.segment) == segment
-            )
-            measured = next(matching_segments, None)
-        if measured is None:
-            return {}
-        return {metric.name: metric.value for metric in measured.metrics}
-
-    def requested_metrics(
-        self, limits: Mapping[str, float | None], *suggestions: Mapping[str, float | None]
-    ) -> frozenset[str]:
-        """The metrics of a group whose limit a person wrote, or insists on. suggestions: the values of the baseline's
-        counts, and those of the copy; a limit of a metric that neither has is suggested.
-        """
-        requested = set()
-        for name, limit in limits.items():
-            values = [value for by_name in suggestions if (value := by_name.get(name)) is not None]
-            if limit is not None and not is_suggested(
-                name, limit, values or [limit], self.constraints.requested_limits or ()
-            ):
-                requested.add(name)
-        return frozenset(requested)
-
-
-def _find_same_group(groups: Collection[GroupMetrics], choice: Choice) -> GroupMetrics | None:
-    """The group with the same configured values. For intervals the threshold counts: the other end moves with the data.
-
-    A number that is a single value here, because every value has many rows, doesn't match the interval above it.
-    Source: B5.2.
-    """
-    for group in groups:
-        if group.value_or_threshold in (choice.shown, choice.configured):
-            return group
-    threshold = None
-    if choice.kind is ValueKind.CONTINUOUS:
-        threshold = parse_number(normalize_code(choice.configured))
-    for group in groups:
-        if threshold is not None and threshold in map(parse_number, _interval_ends(group.value_or_threshold)):
-            return group
-        if threshold is not None and group.value_or_threshold == "" and len(groups) == 1:
-            return group  # the threshold was the maximum, so the interval is empty
-    return None
-
-
-def _interval_ends(text: str) -> tuple[str, ...]:
-    """Both ends of an interval such as `(1.5, 7]`; none of another text."""
-    if not (text.startswith("(") and text.endswith("]")):
-        return ()
-    low, _, high = text[1:-1].rpartition(", ")
-    return low, high
 
 
 def format_segment_label(cut: str, name: str) -> str:
@@ -146,9 +43,6 @@ def format_segment_label(cut: str, name: str) -> str:
         return name
     return f"{column}={name}"
 
-
-STAGES = {"post_training": "Post-Training", "pre_training": "Pre-training"}
-"""The parts of analysis.json in its order, with their names in CloudWatch."""
 
 STAGE = "stage"  # a member of a bias check's result, besides `FACET_VALUE` and the common ones
 
@@ -210,15 +104,17 @@ class ComparedGroup:
 class MetricNoise:
     """How far noise moves a metric.
 
-    interval: None if there is none, or if not requested. spread: of the window's value. of_baseline: the same for the
-    baseline's value, None if its counts, or those of its flip test, are unavailable. likeness: how many rows of the window
-    count as one. groups: of the smaller side, of window or baseline.
+    interval: None if there is none, or if not requested.
+    spread: of the window's value.
+    of_baseline: the same for the baseline's value, None if its counts, or those of its flip test, are unavailable.
+    design_effect: how many rows of the window count as one.
+    groups: of the smaller side, of window or baseline.
     """
 
     interval: Interval | None = None
     spread: Spread | None = None
     of_baseline: Spread | None = None
-    likeness: float = 1.0
+    design_effect: float = 1.0
     groups: float = math.inf
 
 
@@ -226,9 +122,10 @@ class MetricNoise:
 class MetricComparison:
     """A metric of one group.
 
-    baseline: its value there; None if it was undefined. in_baseline: whether the baseline has the group and metric.
-    is_requested: whether a person wrote this value into the baseline's file, or insists on it. tests: number of tests that
-    share the budget.
+    baseline: its value there; None if it was undefined.
+    in_baseline: whether the baseline has the group and metric.
+    is_requested: whether a person wrote this value into the baseline's file, or insists on it.
+    tests: number of tests that share the budget.
     reason_empty: why the window or the baseline has nothing to compare, such as no row of the group; None if both have.
     is_label_unknown: whether that is because no label is positive, of which some metrics are 0 and none means anything.
     window_rows: those that were measured; None if the window lacks the group.
@@ -288,10 +185,10 @@ class MetricComparison:
         ends = 0.0 if name in RATIOS else -math.inf  # limit of the even scale
         # Both directions are measured on a scale on which errors are even; the farther one decides
         position = to_even_scale(name, value)
-        far = [(position - to_even_scale(name, highest)) / max(below, SMALLEST_ERROR) if highest > ends else math.inf]
+        distances = [(position - to_even_scale(name, highest)) / max(below, MIN_ERROR) if highest > ends else math.inf]
         if lowest > ends and name not in ROOTS:
-            far.append((to_even_scale(name, lowest) - position) / max(above, SMALLEST_ERROR))
-        return max(far) * NORMAL
+            distances.append((to_even_scale(name, lowest) - position) / max(above, MIN_ERROR))
+        return max(distances) * NORMAL
 
     @property
     def chance(self) -> float | None:
@@ -304,7 +201,7 @@ class MetricComparison:
     @property
     def freedom(self) -> int:
         """Degrees of freedom of Student's t: effective rows of the smaller side, or groups if fewer, less one."""
-        rows = min(self.group.rows) / self.noise.likeness
+        rows = min(self.group.rows) / self.noise.design_effect
         return int(max(min(rows, self.noise.groups) - 1, 1))
 
 
@@ -364,7 +261,7 @@ def adopt_spellings(analysis: BiasAnalysis, baseline: BiasBaseline) -> BiasAnaly
     return replace(analysis, groups=tuple(groups))
 
 
-_MetricKey = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
+_RowsKey = tuple[str, str, Segment | None]  # facet, its value and the segment, None for all rows
 
 
 def compare_with_baseline(
@@ -375,102 +272,105 @@ def compare_with_baseline(
     If rows are divided, all rows have half of the budget, and their segments the other half.
     Source: D4.6.
     """
-    with_intervals = tolerances.with_intervals
-    if with_intervals:
+    before: dict[_RowsKey, MetricsOfRows] = {}
+    if tolerances.with_intervals:
         before = dict(_iterate_measured_rows(baseline.groups))
-    else:
-        before = {}
-    choices = {group.key: group.choice for group in analysis.groups}
-    comparisons: list[MetricComparison] = []
+    comparer = _Comparer(analysis, baseline, tolerances, before)
+    overall: list[MetricComparison] = []
+    by_segment: list[MetricComparison] = []
     for rows_key, window_rows in dict(_iterate_measured_rows(analysis.groups)).items():
-        facet, configured, segment = rows_key
+        if rows_key[2] is None:
+            overall += comparer.compare_rows(rows_key, window_rows)
         # Without intervals most segments would be violated by chance
-        if segment is not None and not with_intervals:
-            continue
+        elif tolerances.with_intervals:
+            by_segment += comparer.compare_rows(rows_key, window_rows)
+    # All rows are one family of tests, their segments another with as much of the budget
+    share = 1
+    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in by_segment):
+        share = 2
+    for family in (overall, by_segment):
+        tested = [comparison.noise.interval is not None and not comparison.is_requested for comparison in family]
+        tests = share * max(1, sum(tested))
+        for stage in STAGES:
+            for comparison in family:
+                if comparison.group.stage == stage:
+                    yield replace(comparison, tests=tests)
+
+
+@value_class
+class _Comparer:
+    """Compares rows of the window with the same ones of the baseline. before: the baseline's; empty without intervals."""
+
+    analysis: BiasAnalysis
+    baseline: BiasBaseline
+    tolerances: Tolerances
+    before: Mapping[_RowsKey, MetricsOfRows]
+
+    def compare_rows(self, rows_key: _RowsKey, window_rows: MetricsOfRows) -> Iterator[MetricComparison]:
+        """The metrics of one group in all rows, or in a segment."""
+        facet, configured, segment = rows_key
         # How many rows count as one, in the window and in the baseline
-        neighbours = baseline.likeness.get(facet)
-        past = before.get(rows_key)
-        likeness = dict[str, float]()
-        if past is None:
-            own_values = {}
-        else:
-            own_values = {metric.name: metric.value for metric in past.metrics}
-        if with_intervals:
+        neighbours = self.baseline.design_effects.get(facet)
+        past = self.before.get(rows_key)
+        design_effects: dict[str, float] = {}
+        of_baseline: Mapping[str, Spread | None] = {}
+        past_values: dict[str, float | None] = {}
+        if past is not None:
+            past_values = {metric.name: metric.value for metric in past.metrics}
+            past_effects = estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
+            of_baseline = estimate_spreads(past.counts, past_effects)
+        if self.tolerances.with_intervals:
             named_rows = window_rows
             blocks = window_rows.counts.blocks
             # The baseline's rows show how many count as one if no row of the window has the name of a group
             if past is not None and blocks is not None and not blocks[:-1].any():
                 named_rows = past
-            likeness = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
-        # Intervals of the window's values, and how far noise moves both sides
-        intervals = compute_intervals(window_rows.counts, likeness)
-        spreads = estimate_spreads(window_rows.counts, likeness)
-        of_baseline: Mapping[str, Spread | None] = {}
-        if past is not None:
-            of_baseline = estimate_spreads(
-                past.counts, estimate_design_effects(past.counts, _defined_metrics(past), neighbours)
-            )
+            design_effects = estimate_design_effects(named_rows.counts, _defined_metrics(window_rows), neighbours)
+        # Intervals of the window's values, and how far noise moves them
+        intervals = compute_intervals(window_rows.counts, design_effects)
+        spreads = estimate_spreads(window_rows.counts, design_effects)
         # Why a metric may have no value: an empty group, or no positive label
         rows = int(window_rows.counts.d.rows), int(window_rows.counts.a.rows)
-        choice = choices[facet, configured]
-        all_rows_past = before.get((facet, configured, None))
+        choice = next(group.choice for group in reversed(self.analysis.groups) if group.key == (facet, configured))
+        all_rows_past = self.before.get((facet, configured, None))
         reason_empty = find_reason_empty(choice, all_rows_past)
-        reason_no_positive = find_reason_no_positive(analysis, all_rows_past)
-        groups = min(
-            fewest_groups(measured_rows.counts) for measured_rows in (window_rows, past) if measured_rows is not None
-        )
+        reason_no_positive = find_reason_no_positive(self.analysis, all_rows_past)
+        groups = fewest_groups(window_rows.counts)
+        if past is not None:
+            groups = min(groups, fewest_groups(past.counts))
         groups = min(groups, min(rows) / max((neighbours or {}).values(), default=1.0))
         for stage in STAGES:
             group = ComparedGroup(stage, facet, configured, rows, segment)
             # The file's values; one that a person edited differs from the run's own and its copy
-            limits = baseline.values(baseline.constraints, stage, facet, choice, segment)
-            copied_values = baseline.values(baseline.copy, stage, facet, choice, segment)
-            requested = baseline.requested_metrics(limits, own_values, copied_values)
+            limits = self.baseline.values(self.baseline.constraints, stage, facet, choice, segment)
+            copied_values = self.baseline.values(self.baseline.copy, stage, facet, choice, segment)
+            requested = self.baseline.requested_metrics(limits, past_values, copied_values)
             for metric in getattr(window_rows, stage) or ():
                 noise = MetricNoise(
                     intervals.get(metric.name),
                     spreads.get(metric.name),
                     of_baseline.get(metric.name),
-                    likeness.get(metric.name, 1.0),
+                    design_effects.get(metric.name, 1.0),
                     groups,
                 )
                 reason_no_label = None
                 if metric.name not in WITHOUT_LABELS:
                     reason_no_label = reason_no_positive
-                comparison = MetricComparison(
+                yield MetricComparison(
                     group,
                     metric,
                     baseline=limits.get(metric.name),
                     in_baseline=metric.name in limits,
                     noise=noise,
-                    tolerances=tolerances,
+                    tolerances=self.tolerances,
                     is_requested=metric.name in requested,
                     reason_empty=reason_empty or reason_no_label,
                     is_label_unknown=reason_no_label is not None,
                     window_rows=window_rows,
                 )
-                comparisons.append(comparison)
-    # All rows are one family of tests, their segments another with as much of the budget
-    families = [
-        [comparison for comparison in comparisons if (comparison.group.segment is None) is is_of_all_rows]
-        for is_of_all_rows in (True, False)
-    ]
-    share = 1
-    if any(comparison.noise.interval is not None and comparison.in_baseline for comparison in families[1]):
-        share = 2
-    for family in families:
-        tests = share * max(
-            1, sum(comparison.noise.interval is not None and not comparison.is_requested for comparison in family)
-        )
-        yield from (
-            replace(comparison, tests=tests)
-            for stage in STAGES
-            for comparison in family
-            if comparison.group.stage == stage
-        )
 
 
-def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_MetricKey, MetricsOfRows]]:
+def _iterate_measured_rows(groups: Iterable[GroupAnalysis]) -> Iterator[tuple[_RowsKey, MetricsOfRows]]:
     for group in groups:
         yield (*group.key, None), group
         for segment in group.segments:

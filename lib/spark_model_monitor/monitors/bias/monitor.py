@@ -47,6 +47,7 @@ from spark_model_monitor.monitors.bias.bias_analysis import (
     count_segment_rows,
     kinds_of_columns,
 )
+from spark_model_monitor.monitors.bias.bias_baseline import STAGES, BiasBaseline
 from spark_model_monitor.monitors.bias.bias_checks import CHECKS, drift
 from spark_model_monitor.monitors.bias.bias_measures import BiasMeasures
 from spark_model_monitor.monitors.bias.bias_metrics import EQUIVALENT_METRICS
@@ -54,8 +55,6 @@ from spark_model_monitor.monitors.bias.bias_page import DRIFT_CHECK, add_rates, 
 from spark_model_monitor.monitors.bias.intervals import estimate_design_effects_of_runs
 from spark_model_monitor.monitors.bias.metric_comparison import (
     STAGE,
-    STAGES,
-    BiasBaseline,
     MetricComparison,
     Tolerances,
     adopt_spellings,
@@ -70,8 +69,8 @@ from spark_model_monitor.monitors.protocol import (
     Monitor,
     PublishedMetric,
     Sample,
-    Scanned,
     ScanRequest,
+    ScanResult,
     count_violations,
     reject_rules,
     select_violations,
@@ -86,10 +85,10 @@ from spark_model_monitor.statistics.states.contingency import (
     PREDICTION,
     Cell,
     Contingency,
-    ContingencyPlan,
     Key,
     number_keys,
 )
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan
 from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.segments import has_columns
 from spark_model_monitor.statistics.verdicts.design_effect import (
@@ -100,11 +99,6 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)
-
-
-UNKNOWN_SHARE = "unknown_share"
-WITHOUT_UNKNOWN = "observed_without_unknown"
-"""Members of a result: the share of rows whose facet is missing, and the metric without them, if it is finite."""
 
 
 def _build_result(check: str, metric: MetricComparison, finding: Finding) -> CheckResult:
@@ -127,11 +121,11 @@ def _build_result(check: str, metric: MetricComparison, finding: Finding) -> Che
     )
     if metric.window_rows is None or not metric.window_rows.unknown_share:
         return check_result
-    # Not judged: how much of the metric are rows of which nobody knows the group
+    # Members that are not judged: the share of rows whose facet is missing, and the metric without them, if it is finite
     without_unknown = metric.window_rows.compute_without_unknown(name)
-    unknown = {UNKNOWN_SHARE: metric.window_rows.unknown_share}
+    unknown = {"unknown_share": metric.window_rows.unknown_share}
     if without_unknown is not None and math.isfinite(without_unknown):
-        unknown[WITHOUT_UNKNOWN] = without_unknown
+        unknown["observed_without_unknown"] = without_unknown
     return check_result.model_copy(update=unknown)
 
 
@@ -139,8 +133,8 @@ def _flag_rows_with_keys(
     keys: Collection[Key], key_indexes: Values, cells: Mapping[Cell, int], position: int
 ) -> NDArray[np.int64]:
     """For each row, whether its key is one of these. key_indexes: as in `build_first_runs`."""
-    among = np.array([key in keys for key in number_keys(cells, position)], np.int64)
-    return among[key_indexes.astype(np.int64)]
+    is_chosen = np.array([key in keys for key in number_keys(cells, position)], np.int64)
+    return is_chosen[key_indexes.astype(np.int64)]
 
 
 LARGEST_VALUE = 2.0**360
@@ -191,7 +185,7 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
     if not runs:
         return baseline
     plan = ContingencyPlan.from_text(counts.plan)
-    likeness = {}
+    design_effects = {}
     columns = [read_values(run.runs, numeric=True) for run in runs]
     chosen = choose_groups(counts, plan)
     # Columns of the runs come in the order of the facets, then label and prediction
@@ -223,8 +217,8 @@ def _with_design_effects(baseline: BiasBaseline, sample: Sample[Contingency, Bia
             effect_by_metric |= {
                 name: max(rows, effect_by_metric.get(name, 1.0)) for name, rows in choice_effects.items()
             }
-        likeness[facet.name] = effect_by_metric
-    return replace(baseline, likeness=likeness)
+        design_effects[facet.name] = effect_by_metric
+    return replace(baseline, design_effects=design_effects)
 
 
 @value_class(slots=False)
@@ -267,10 +261,9 @@ class BiasJudgement(Judgement[BiasBaseline]):
 
     @property
     def hints(self) -> tuple[Hint, ...]:
+        before = {}
         if self.baseline is not None:
             before = count_segment_rows(self.baseline.groups)
-        else:
-            before = {}
         if before:
             return tuple(write_segment_hints(before, count_segment_rows(self.sample.metrics.groups)))
         return ()
@@ -391,12 +384,12 @@ class BiasMonitor(Monitor[Contingency, BiasAnalysis, BiasBaseline, BiasMeasures]
             baseline_kinds=baseline.kinds,
         )
 
-    def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: BiasMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.bias.bias_scan import scan_rows
 
         return scan_rows(measures, dataset, checks)
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: BiasBaseline | None) -> Dataset | None:
         """The data set without the records whose few cells would change the kind of a column."""
         from spark_model_monitor.data.profiling.contingency_scan import reject_strays
 

@@ -5,7 +5,7 @@ A module imports only from those that stand above it here:
 messages.py: the service's texts of violations. families.py: the families of checks that share a run's budget.
 `distribution/`: one column, its distribution, design effect, history and tests. `baseline/`: what later data is compared
 with. baseline_comparison.py: the current data compared with its baseline, the input of every check. `checks/`: the checks of
-features and names. column_relations.py: relations between columns. rule_table.py: what all rules count.
+features and names. relation_verdicts.py, column_relations.py: relations between columns. rule_table.py: what all rules count.
 rule_conditions.py, rule_binding.py, rule_verdicts.py: rules in DQDL. expectations.py: a person's own rules.
 budget.py: how checks share the run's budget of false alarms. `hints/`: what looks wrong but violates nothing.
 evaluation.py: all checks and hints of a run, in order. `causes/`: where a violation may come from. `report/`: results for

@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.records.decoded_rows import have_names
-from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, MonitoringSettings
-from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import BaselineFeature, QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
-from spark_model_monitor.monitors.data_quality.distribution.calibration import (
-    LONGER_OR_INDEPENDENT,
-    LONGER_WINDOWS,
-    NoiseCalibration,
-)
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_OR_INDEPENDENT, LONGER_WINDOWS
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import (
     INDEPENDENT_ROWS,
     FeatureDesignEffect,
@@ -73,7 +70,6 @@ LOST_BY_CHANCE = 1e-6  # the chance that no record of a window has a column that
 class ComparedRelation:
     """A relation between columns on both sides. relation: as `Pairs` has it. before, now: the counts that it needs."""
 
-    check: str
     relation: Mapping[str, Any]
     before: tuple[int, ...]
     now: tuple[int, ...]
@@ -209,7 +205,7 @@ class FeatureComparison:
         """The finite numbers of both sides in the precision in which they are compared; None if a side has none."""
         if self.baseline.numbers is None or self.now.numbers is None:
             return None
-        return self.baseline.numbers.step_cdf().drop_infinite(), self.now.numbers.step_cdf().drop_infinite()
+        return self.baseline.numbers.cdf.drop_infinite(), self.now.numbers.cdf.drop_infinite()
 
     @property
     def are_texts(self) -> bool:
@@ -300,12 +296,10 @@ class FeatureComparison:
     @cached_property
     def chance_of_missing(self) -> float:
         """The p-value of this many missing values, as windows vary or rows form groups; 0 where nothing shows that."""
-        if self.baseline_feature.past() is None or not (self.now.rows and self.baseline.rows):
+        change = compare_with_reference(self.baseline, self.now).get("missing")
+        if change is None or self.baseline_feature.past() is None:
             return 0.0
-        changes = compare_with_reference(self.baseline, self.now)
-        if "missing" not in changes:
-            return 0.0
-        return judge_change(changes["missing"], self.variance_of_missing).p
+        return judge_change(change, self.variance_of_missing).p
 
     @property
     def variance_of_missing(self) -> ScoreVariance:
@@ -324,14 +318,30 @@ class FeatureComparison:
 
 @dataclass(eq=False)
 class WindowComparison:
-    """A run's data beside a baseline.
+    """A run's data and its baseline.
 
-    current: its features have the names in the baseline's constraints. current_columns: the number of columns of the records;
-    None: as many as `current`. is_matched: whether it is known which column is which; if not, and their number differs, no
-    feature is judged. foreign_keys: as in `reading.dataset.Dataset`. ties, exact_classes: LOST and True replay the service (G16
-    and G14); otherwise equal values add up, and a type holds whatever fits in it (C11.32). volume: rows of earlier windows;
-    None if unknown. design_effects: how many rows of the window count as one. calibration: how noise is allowed for in the run;
-    None if it isn't, or not computed yet.
+    Attributes
+    ----------
+    current
+        The window's states; features have the names in the baseline's constraints.
+    current_columns
+        The number of columns of the records; None if it is that of `current`.
+    is_matched
+        Whether it is known which column is which; if not, and their number differs, no feature is judged.
+    foreign_keys
+        As in `reading.dataset.Dataset`.
+    ties
+        LOST replays the service (G16); else equal values add up.
+    exact_classes
+        Whether a value counts only for its own type, as in the service (G14); else a type holds whatever fits in it (C11.32).
+    volume
+        The rows of earlier windows; None if unknown.
+    design_effects
+        How many rows of the window count as one.
+    standstills
+        The longest stretch of equal neighbours, by feature.
+    calibration
+        How noise is allowed for in the run; None if it isn't, or not computed yet.
     """
 
     baseline: QualityBaseline
@@ -368,7 +378,7 @@ class WindowComparison:
     @property
     def missing(self) -> tuple[str, ...]:
         """The columns of constraints.json that the current data lacks, and the first window's that no record has."""
-        missing = (_names(self.constraints.features) - _names(self.current.features)).elements()
+        missing = (_count_names(self.constraints.features) - _count_names(self.current.features)).elements()
         return (*missing, *self._find_lost_columns())
 
     @property
@@ -376,7 +386,7 @@ class WindowComparison:
         """The columns of the current data that constraints.json and the first window lack; for a repeated name, all but the
         first. One without a name and without a value is none: a spreadsheet ends each line with commas.
         """
-        extra = (_names(self.current.features) - _names(self.constraints.features)).elements()
+        extra = (_count_names(self.current.features) - _count_names(self.constraints.features)).elements()
         left_out = {*self.new_columns}
         if have_names(self.baseline.names) and not self.exact_classes:
             without_value = {feature.name for feature in self.current.features if not feature.num_present}
@@ -407,19 +417,20 @@ class WindowComparison:
     @cached_property
     def pairs(self) -> Sequence[ComparedRelation]:
         """The relations of columns that are counted on both sides."""
-        before = self.baseline.profile
-        is_counted = before is not None and any(PAIRS in feature.states for feature in before.features)
-        if is_counted and self.monitoring.is_calibrated:
-            return tuple(self._compare_pairs())
-        return ()
+        return tuple(self._compare_pairs())
 
     def _compare_pairs(self) -> Iterator[ComparedRelation]:
+        before = self.baseline.profile
+        if before is None or not self.monitoring.is_calibrated:
+            return
+        # Most baselines have none
+        if not any(PAIRS in feature.states for feature in before.features):
+            return
         from spark_model_monitor.statistics.states.pairs import Pairs
 
         compared = {feature.name for feature in self.features if feature.baseline_feature.is_compared}
         now = {feature.name: feature.state(Pairs) for feature in self.current.features}
-        before = self.baseline.profile
-        for feature in before.features if before is not None else ():
+        for feature in before.features:
             relations = feature.state(Pairs)
             relations_now = now.get(feature.name)
             if relations is None or relations_now is None:
@@ -429,10 +440,7 @@ class WindowComparison:
                 relation: dict[str, Any] = json.loads(text)
                 current = relations_now.counts.get(text, ())
                 if compared.issuperset(relation["columns"]) and any(current):
-                    association_check, relation_check = BETWEEN_COLUMNS
-                    # Counts of cells show an association; any other relation is one that each row meets
-                    check = association_check if "cells" in relation else relation_check
-                    yield ComparedRelation(check, relation, counts, current)
+                    yield ComparedRelation(relation, counts, current)
 
     def _compare_features(self) -> Iterator[FeatureComparison]:
         current = self.current.by_name
@@ -484,5 +492,5 @@ def _read_version(text: str) -> tuple[str, list[int]]:
     return re.sub(r"\d+", "0", text), [int(digits) for digits in re.findall(r"\d+", text)]
 
 
-def _names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
+def _count_names(features: Iterable[FeatureConstraints | FeatureProfile]) -> Counter[str]:
     return Counter(feature.name for feature in features)

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from itertools import chain
 
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
-from spark_model_monitor.documents.constraints import Rows
+from spark_model_monitor.documents.monitoring_settings import Rows
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import facts
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import find_row_repeats
-from spark_model_monitor.monitors.data_quality.distribution.calibration import (
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import (
     ColumnRequest,
-    NoiseCalibration,
     adjust_columns,
     compute_column_tests,
     compute_window_sizes,
@@ -50,12 +50,13 @@ def calibrate(comparison: WindowComparison) -> NoiseCalibration | None:
         requests |= _request_references(comparison, feature)
         requests |= _request_segments(comparison, feature)
     sizes = compute_window_sizes(requests)
-    tests_by_reference = {}
+    columns = {}
     for key, request in requests.items():
         column = compute_column_tests(request, sizes.get(key))
         if column is not None:
-            tests_by_reference[key] = column
-    return NoiseCalibration(share_budget(comparison, evidence), adjust_columns(tests_by_reference), evidence, sizes)
+            columns[key] = column
+    adjust_columns(columns.values())
+    return NoiseCalibration(share_budget(comparison, evidence), columns, evidence, sizes)
 
 
 def _request_references(

@@ -1,4 +1,4 @@
-"""Relations between columns: detected in a sample of a baseline's rows, and judged in every window. Pure.
+"""Relations between columns, detected in a sample of a baseline's rows; `relation_verdicts.py` judges them in every window. Pure.
 
 Source: D4.17.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -16,47 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.profiling.pair_scan import Values, assign_cells, count_relation, hash_values
-from spark_model_monitor.documents.check_results import CHI_SQUARE, STUDENT, CheckResult, CheckStatus
-from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
-from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
-from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
-from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE
-from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
-from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
+from spark_model_monitor.monitors.data_quality.relation_verdicts import estimate_overdispersion
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowRuns
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells
 from spark_model_monitor.statistics.states.row_counts import RowRun
-from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
-ASSOCIATION, RELATION = BETWEEN_COLUMNS
-
-# examined; kept; per column
-MAX_COLUMNS = 200
-MAX_PAIRS = 300
-STRONGEST = 3
+MAX_COLUMNS = 200  # that are examined: every pair of them is
+MAX_PAIRS = 300  # relations that a baseline keeps
+STRONGEST_PER_COLUMN = 3  # associations that each column keeps, if they are strong
+MIN_STRENGTH = 0.15  # Cramér's V of a strong association
 MIN_ROWS = 200  # of the sample, and of those that a relation is about
-WEAKEST = 0.15  # association that is kept
-MIN_CHANGE = 0.1  # of an association, to be relevant
-# of numbers; and the number of texts with a cell of their own
-CUTS = (0.25, 0.5, 0.75)
-TOP = 4
-MAX_KEYS = 64
-MIN_OF_KEY = 5
-MAX_ALIKE = 0.95  # rows with the same value, beyond which a key determines nothing
-TRIED = 12  # rows that distinguish most sums and products
-MIN_EXPECTED = 1.0  # rows of a pair of cells that are compared
-STRENGTH = "how strongly both go together, from 0 to 1"
+QUARTILES = (0.25, 0.5, 0.75)  # between the cells of numbers
+MAX_FREQUENT_TEXTS = 4  # texts with a cell of their own
+MAX_KEYS = 64  # different values of a column that may determine another one
+MIN_ROWS_OF_KEY = 5  # of a value, before it is known what it determines
+MAX_SHARE_OF_ONE_VALUE = 0.95  # a column that has one value in more rows determines nothing
+TRIED_ROWS = 12  # that rule out most sums and products
 OPERATIONS = {"sum": np.add, "product": np.multiply}
 ROUNDED = {"sum": 0.0, "product": 0.0051}  # by how much a result may be rounded: products of prices, to cents
-
-SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
-SIGNS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
 
 
 Relation: TypeAlias = dict[str, Any]
@@ -64,9 +43,6 @@ Relation: TypeAlias = dict[str, Any]
 ColumnCells: TypeAlias = dict[str, list[float]]
 """The cells of a column: `cuts` between numbers, or `values`, the hashes of texts."""
 Table: TypeAlias = NDArray[np.float64]
-
-
-# Relations in a baseline.
 
 
 @value_class(eq=False)
@@ -157,7 +133,7 @@ def _find_keys(columns: Sequence[_Column]) -> Iterator[Relation]:
         values, codes, counts = np.unique(hash_values(column.values), return_inverse=True, return_counts=True)
         if values[0] == 0:  # missing
             counts[0] = 0
-        if len(values) <= MAX_KEYS and 0 < counts.max() <= MAX_ALIKE * counts.sum():
+        if len(values) <= MAX_KEYS and 0 < counts.max() <= MAX_SHARE_OF_ONE_VALUE * counts.sum():
             columns_of_few.append((column, values, codes))
     for first, second in itertools.combinations(columns_of_few, 2):
         names = [first[0].name, second[0].name]
@@ -177,7 +153,7 @@ def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn
     _, keys, key_codes = key_column
     _, values, value_codes = value_column
     # Shape (keys, values): rows with each pair, missing ones left out. The first rows usually show that nothing is determined
-    for rows in (slice(TRIED**2), slice(None)):
+    for rows in (slice(TRIED_ROWS**2), slice(None)):
         pair_codes = key_codes[rows] * len(values) + value_codes[rows]
         table = np.bincount(pair_codes, minlength=len(keys) * len(values)).reshape(len(keys), -1)
         table[:, values == 0] = 0
@@ -185,7 +161,7 @@ def _list_determined_values(key_column: _CodedColumn, value_column: _CodedColumn
         if (np.count_nonzero(table, axis=1) > 1).any():
             return []
     # Keys of enough rows, which have more than one value together
-    frequent_keys = np.flatnonzero(table.sum(axis=1) >= MIN_OF_KEY)
+    frequent_keys = np.flatnonzero(table.sum(axis=1) >= MIN_ROWS_OF_KEY)
     frequent_rows = table[frequent_keys]
     if frequent_rows.sum() < MIN_ROWS or np.count_nonzero(frequent_rows.sum(axis=0)) < 2:
         return []
@@ -227,7 +203,9 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
             continue
         columns_of_relation = (first, second, third)
         relation_type = {"kind": kind, "columns": [names[index] for index in columns_of_relation]}
-        for relation in _valid_relations(relation_type, [table[index] for index in columns_of_relation], ROUNDED[kind]):
+        for relation in _select_valid_relations(
+            relation_type, [table[index] for index in columns_of_relation], ROUNDED[kind]
+        ):
             implied_orders |= {frozenset((first, third)), frozenset((second, third))}
             yield relation
 
@@ -239,7 +217,7 @@ def _find_numeric_relations(columns: Sequence[_Column]) -> Iterator[Relation]:
 
 def _list_possible_orders(table: Table) -> list[list[int]]:
     """The pairs of columns of which the first is never above the second in the first rows, which rule out most of them."""
-    first_rows = table[:, : TRIED**2]
+    first_rows = table[:, : TRIED_ROWS**2]
     is_possible = ~(first_rows[:, None] > first_rows).any(axis=2)
     pairs: list[list[int]] = np.argwhere(is_possible & ~np.eye(len(table), dtype=bool)).tolist()
     return pairs
@@ -247,7 +225,7 @@ def _list_possible_orders(table: Table) -> list[list[int]]:
 
 def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
     """The columns of which the third is a sum, or a product, of the first two in the few rows that have most values."""
-    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED]]
+    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED_ROWS]]
     for (kind, operation), first in itertools.product(OPERATIONS.items(), range(len(table) - 1)):
         # Shape (second columns, third columns, rows)
         results_of_operation = operation(tried[first], tried[first + 1 :])[:, None]
@@ -257,7 +235,7 @@ def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
             yield kind, first, second + first + 1, third
 
 
-def _valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
+def _select_valid_relations(relation_type: Relation, values: Sequence[Values], rounded: float) -> Iterator[Relation]:
     """A sum or product that holds in all rows, but not with another column of them, or with a constant."""
     first, second, goal = values
     scale = float(np.nanmedian(np.abs(goal)))
@@ -297,27 +275,20 @@ def _find_associations(columns: Sequence[_Column], sizes: NDArray[np.int64]) -> 
     run_of_row = np.repeat(np.arange(len(sizes)), sizes)
     pairs = np.stack(np.triu_indices(len(cells), 1), axis=1)
     for first, second in pairs[np.argsort(-strengths[tuple(pairs.T)], kind="stable")].tolist():
-        is_strong = strengths[first, second] >= WEAKEST
-        if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST:
+        is_strong = strengths[first, second] >= MIN_STRENGTH
+        if is_strong and min(num_pairs[first], num_pairs[second]) >= STRONGEST_PER_COLUMN:
             continue
         num_pairs[[first, second]] += 1
         # A table for each run, which show how much more the association varies than by chance
         shape = (len(sizes), widths[first], widths[second])
         cell_index = (run_of_row * shape[1] + codes[first]) * shape[2] + codes[second]
         tables = np.bincount(cell_index, minlength=int(np.prod(shape))).astype(float).reshape(shape)
-        if is_strong:
-            kind = "association"
-            phi = _estimate_overdispersion(tables)
-        else:
-            kind = "independence"
-            phi = _estimate_dispersion_of_tables(tables)
         yield {
-            "kind": kind,
+            "kind": "association" if is_strong else "independence",
             "columns": [names[first], names[second]],
             "cells": [cells[first], cells[second]],
-            "phi": round(phi, 3),
+            "phi": round(estimate_overdispersion(tables), 3),
             "rows": round(float(sizes.mean()), 3),
-            "runs": len(sizes),
         }
 
 
@@ -354,264 +325,18 @@ def _choose_cells(values: Values) -> ColumnCells | None:
             return None
         # A cell for each of a few numbers
         lowest = different[0]
-        if len(different) <= len(CUTS) + 1:
+        if len(different) <= len(QUARTILES) + 1:
             return {"cuts": different[1:].tolist()}
-        quartiles = np.quantile(numbers, CUTS, method="higher")
+        quartiles = np.quantile(numbers, QUARTILES, method="higher")
         cuts = np.unique(quartiles[quartiles > lowest])
         # Where most numbers are the lowest one, the others are halved
         if len(cuts) <= 1:
             cuts = np.unique(np.quantile(numbers[numbers > lowest], (0.0, 0.5), method="higher"))
         return {"cuts": cuts.tolist()}
     texts, counts = np.unique(values[values > 0], return_counts=True)
-    by_count = np.argsort(-counts, kind="stable")[:TOP]
+    by_count = np.argsort(-counts, kind="stable")[:MAX_FREQUENT_TEXTS]
     is_frequent = counts[by_count] >= MIN_EFFECT * len(values)
     top = np.sort(texts[by_count][is_frequent])
     if len(top):
         return {"values": [int(value) for value in top]}
     return None
-
-
-# Verdicts on a window.
-
-
-def _score_cells(table: Table) -> tuple[float, Table, Table]:
-    """The strength of a table's association of rows and columns, from 0 to 1, and the scores that show it best.
-
-    Source: the first canonical correlation of a table, Fisher 1940, "The precision of discriminant functions".
-    """
-    total = table.sum()
-    rows = table.sum(axis=1)
-    columns = table.sum(axis=0)
-    # Standardized residuals of independence; an empty row or column has none
-    row_totals = np.where(rows > 0, rows, np.inf)
-    column_totals = np.where(columns > 0, columns, np.inf)
-    residuals = (table - np.outer(rows, columns) / max(total, 1)) / np.sqrt(np.outer(row_totals, column_totals))
-    left, strength, right = np.linalg.svd(residuals)
-    row_scores = left[:, 0] * np.sqrt(total / row_totals)
-    column_scores = right[0] * np.sqrt(total / column_totals)
-    return float(strength[0]), row_scores, column_scores
-
-
-def _fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
-    """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
-    fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
-    fitted = np.broadcast_to(fitted, (*rows.shape, columns.shape[-1])).copy()
-    # Iterative proportional fitting
-    for _ in range(20):
-        for axis, goal in ((-1, rows), (-2, columns)):
-            sums = fitted.sum(axis=axis)
-            fitted *= np.expand_dims(np.divide(goal, sums, out=np.zeros_like(sums), where=sums > 0), axis)
-    return fitted
-
-
-def _measure_change(table: Table, windows: Table) -> tuple[Table, Table, Table]:
-    """The strength of association in windows, its expected strength if they were associated as in `table`, and the
-    variance of the score of a row there. windows: shape (…, rows, columns).
-    """
-    _, row_scores, column_scores = _score_cells(table)
-    scores = np.outer(row_scores, column_scores)
-    # ColumnCells in rows or columns that the baseline lacks say nothing of an association
-    windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
-    sizes = np.maximum(windows.sum(axis=(-1, -2)), 1.0)
-    expected = _fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
-    strength_now = (windows * scores).sum(axis=(-1, -2)) / sizes
-    strength_expected = (expected * scores).sum(axis=(-1, -2)) / sizes
-    # Scores less what rows and columns alone explain, since the margins are given
-    residuals = np.broadcast_to(scores, windows.shape).copy()
-    for _ in range(10):
-        for axis in (-1, -2):
-            weights = expected.sum(axis=axis)
-            sums = (expected * residuals).sum(axis=axis)
-            means = np.divide(sums, weights, out=np.zeros_like(weights), where=weights > 0)
-            residuals -= np.expand_dims(means, axis)
-    return strength_now, strength_expected, (expected * residuals**2).sum(axis=(-1, -2)) / sizes
-
-
-def _estimate_overdispersion(tables: Table) -> float:
-    """The factor by which runs of rows vary more than independent rows. tables: of each run."""
-    now, before, variance = _measure_change(tables.sum(axis=0), tables)
-    # Each run's squared deviation in standard errors of independent rows; runs of one value have none
-    has_variance = variance > 1e-9
-    rows = tables.sum(axis=(1, 2))[has_variance]
-    squares = (now - before)[has_variance] ** 2 / variance[has_variance] * rows
-    if has_variance.sum() >= MIN_WINDOWS:
-        return max(1.0, float(squares.mean()))
-    return 0.0
-
-
-def _compute_chi_square(table: Table, window: Table) -> tuple[float, int]:
-    """Pearson's chi-square of a window, if its columns depend on each other as little as in `table`; degrees of freedom."""
-    independent = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1.0)
-    ratios = np.divide(table, independent, out=np.ones_like(table), where=independent >= MIN_EXPECTED)
-    expected = np.outer(window.sum(axis=1), window.sum(axis=0)) / max(window.sum(), 1.0) * ratios
-    is_filled = (expected >= MIN_EXPECTED) & (table > 0)
-    square = float(((window - expected)[is_filled] ** 2 / expected[is_filled]).sum())
-    rows, columns = (np.count_nonzero(is_filled.any(axis=axis)) for axis in (0, 1))
-    return square, max((rows - 1) * (columns - 1), 1)
-
-
-def _measure_strength(table: Table) -> float:
-    """Cramér's V, less what noise contributes to it."""
-    square, free = _compute_chi_square(np.outer(table.sum(axis=1), table.sum(axis=0)), table)
-    return _scale_to_strength(square - free, table)
-
-
-def _scale_to_strength(square: float, table: Table) -> float:
-    """Cramér's V of a chi-square: 1 if each column tells the other."""
-    cells = min(np.count_nonzero(table.any(axis=0)), np.count_nonzero(table.any(axis=1)))
-    return min(1.0, math.sqrt(max(square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
-
-
-def _estimate_dispersion_of_tables(tables: Table) -> float:
-    """The factor by which tables of runs of rows vary more than those of independent rows."""
-    total = tables.sum(axis=0)
-    tests = [_compute_chi_square(total, table) for table in tables]
-    if len(tests) < MIN_WINDOWS:
-        return 0.0
-    return max(1.0, sum(square for square, _ in tests) / sum(free for _, free in tests))
-
-
-def judge_relations(
-    comparison: WindowComparison, calibration: NoiseCalibration, violated: frozenset[str]
-) -> Iterator[CheckResult]:
-    """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
-
-    violated: features that other checks already report.
-    """
-    # Parts of a sorted column don't show how its associations vary
-    history = comparison.baseline.history.get(BASELINE)
-    unfit: Mapping[str, str] = {}
-    if history is not None and not calibration.rows_are_independent:
-        unfit = history.unfit
-    judged: list[_JudgedRelation] = []
-    for compared in comparison.pairs:
-        columns = compared.relation["columns"]
-        if compared.check == RELATION:
-            finding = _judge_relation(compared, calibration)
-        else:
-            finding = _judge_cells(compared, calibration, unfit)
-        is_loose = "cells" in compared.relation or compared.relation["kind"] == "order"
-        judged.append(_JudgedRelation(compared.check, columns, finding, is_loose))
-    # Columns of one exact relation change together
-    linked: dict[str, set[str]] = {}
-    for exact in judged:
-        if not exact.is_loose:
-            for name in exact.columns:
-                linked.setdefault(name, set()).update(exact.columns)
-    # What reported a change of each column
-    reported_by = {name: name for name in violated}
-    for judged_relation in sorted(judged, key=_JudgedRelation.rank):
-        finding = judged_relation.finding
-        if finding.is_violated:
-            reporters = [
-                reported_by[name] for name in judged_relation.list_changing_columns(linked) if name in reported_by
-            ]
-            fewest = 1 if judged_relation.is_loose else 2
-            if violated & {*reporters} or len(reporters) >= fewest:
-                finding = finding.leave_to(reporters[0])
-            else:
-                reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
-        yield finding.result(judged_relation.check, feature=judged_relation.name)
-
-
-@value_class
-class _JudgedRelation:
-    """A relation's check, columns and finding. is_loose: whether it is no exact one, but an order or an association."""
-
-    check: str
-    columns: Sequence[str]
-    finding: Finding
-    is_loose: bool
-
-    @property
-    def name(self) -> str:
-        return messages.join_names(self.columns)
-
-    def rank(self) -> tuple[bool, float]:
-        """Exact relations first, then the least likely one."""
-        if self.finding.p is None:
-            return self.is_loose, math.inf
-        return self.is_loose, self.finding.p
-
-    def list_changing_columns(self, linked: Mapping[str, set[str]]) -> list[str]:
-        """Its columns; of a loose relation, also those of exact ones. linked: the columns of these, by column."""
-        if not self.is_loose:
-            return [*self.columns]
-        return [linked_name for name in self.columns for linked_name in linked.get(name, (name,))]
-
-
-def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
-    # b of n rows of the baseline break it, w of m rows of the window
-    n, b = compared.before
-    m, w = compared.now
-    evidence = compare_shares("share of rows that break it", (b, n), (w, m))
-    if evidence is None:
-        return Finding.not_judged(None, "no row is about it")
-    evidence.family = COLUMN_PAIRS
-    finding = evidence.judge(calibration)
-    statement = SIGNS[compared.relation["kind"]].format(*compared.relation["columns"])
-    if finding.is_violated:
-        return finding.but(change=statement)
-    return finding.but(change=None)
-
-
-def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
-    """Whether two columns go together as before: violated if they do so differently by more than chance.
-
-    An association by a test of the score's mean, with as many degrees of freedom as runs show; columns that have little to do
-    with each other by Pearson's test of the window's table. Source: Rao and Scott 1981, for tables of rows in groups.
-    """
-    # The rows by pairs of cells, in the baseline and in the window
-    shape = [count_cells(cells) for cells in compared.relation["cells"]]
-    table, window = (np.array(counts, float).reshape(shape) for counts in (compared.before, compared.now))
-    n = int(table.sum())
-    m = int(window.sum())
-    is_association = compared.relation["kind"] == "association"
-    variance = 1.0
-    if is_association:
-        observed, expected, variance = map(float, _measure_change(table, window))
-    else:
-        observed = _measure_strength(window)
-        expected = _measure_strength(table)
-    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
-    # Why there is no verdict
-    phi = _find_overdispersion(compared, m, calibration)
-    reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]
-    if phi is None:
-        reasons.append(NO_HISTORY)
-    if variance < 1e-9:
-        reasons.append("one of them hardly varies in this window")
-    if phi is None or reasons:
-        return finding.unjudged(reasons[0])
-    # The test, and how much the strength changed
-    if is_association:
-        change = abs(observed - expected)
-        statistic = change / math.sqrt(phi * variance * (1 / m + 1 / n))
-        p = min(1.0, 2 * student_above(statistic, max(compared.relation["runs"] - 1, 1)))
-    else:
-        statistic, free = _compute_chi_square(table, window)
-        statistic *= n / (n + m)
-        change = _scale_to_strength(statistic - free, window)
-        p = chi_square_above(statistic / phi, free)
-    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
-    level = family_level / tests
-    decided_by = STUDENT if is_association else CHI_SQUARE
-    finding = finding.but(decided_by=decided_by, statistic=statistic, p=p, level=level)
-    finding = finding.but(effect=change, least_effect=MIN_CHANGE)
-    if p > level or change < MIN_CHANGE:
-        return finding
-    description = messages.changed("How strongly both go together", observed, expected)
-    return finding.but(status=CheckStatus.VIOLATED, description=description)
-
-
-def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:
-    """By what factor the window varies more than independent rows, as runs of the baseline's rows do; the excess grows with its
-    rows. None if too few runs show it.
-    """
-    if calibration.rows_are_independent:
-        return 1.0
-    relation = compared.relation
-    if relation["runs"] < MIN_WINDOWS or not relation["phi"]:
-        return None
-    excess = max(0.0, float(relation["phi"]) - 1)
-    return 1 + excess * max(1.0, rows / float(relation["rows"]))

@@ -14,10 +14,10 @@ from spark_model_monitor.documents.check_results import (
     Hint,
     compute_severity,
 )
-from spark_model_monitor.documents.constraints import MonitoringSettings
-from spark_model_monitor.documents.headline import RELATIONS, REQUEST, TIMES
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import CHECKS_OF_NEW_VALUES
 from spark_model_monitor.documents.page import format_percent
+from spark_model_monitor.documents.run_changes import RELATIONS, REQUEST, TIMES
 from spark_model_monitor.monitors.data_quality import checks, hints, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import (
     NEW_COLUMN,
@@ -44,7 +44,7 @@ import_all(facts)
 ROW_COUNT = "row_count_check"
 FRESHNESS = "freshness_check"
 SINGLE_VALUE_CHECKS = ("date_sentinel_check", "frequent_value_check", "single_date_check")
-MOSTLY = 0.5  # of a window's rows
+MAJORITY = 0.5  # of a window's rows
 SAME_CHANGE = {
     "missing": "completeness_check",
     **dict.fromkeys(("unseen", "value", "sixteenth", "tail", "largest"), "categorical_values_check"),
@@ -151,7 +151,7 @@ def _check_relations(comparison: WindowComparison, feature_results: Iterable[Che
     calibration = comparison.calibration
     if calibration is None or not comparison.pairs:
         return
-    from spark_model_monitor.monitors.data_quality.column_relations import judge_relations
+    from spark_model_monitor.monitors.data_quality.relation_verdicts import judge_relations
 
     violated = frozenset(check_result.feature or "" for check_result in feature_results if check_result.is_violation)
     yield from judge_relations(comparison, calibration, violated)
@@ -173,13 +173,13 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
     """
     for feature in comparison.features:
         lost = feature.baseline.completeness - feature.now.completeness
-        is_mostly_missing = feature.now.rows > 0 and feature.now.completeness < MOSTLY < feature.baseline.completeness
+        is_mostly_missing = feature.now.rows > 0 and feature.now.completeness < MAJORITY < feature.baseline.completeness
         if is_mostly_missing and lost > feature.settings.change_that_matters.missing:
             return f"completeness_check of {feature.name}"
     for name, evidence_by_check in calibration.evidence.items():
         for check in SINGLE_VALUE_CHECKS:
             evidence = evidence_by_check.get(check)
-            if evidence is None or evidence.observed <= max(evidence.expected, MOSTLY):
+            if evidence is None or evidence.observed <= max(evidence.expected, MAJORITY):
                 continue
             if evidence.judge(calibration).is_violated:
                 return f"{check} of {name}"
@@ -265,10 +265,9 @@ def _check_feature(
         from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
         violated |= {result.check for result in fact_results if result.is_violated}
-        own_violations = violated - violated_overall
         violated_check = None
-        if own_violations:
-            violated_check = f"the feature's {min(own_violations)}"
+        if violated:
+            violated_check = f"the feature's {min(violated)}"
         yield from segment_shares.judge_segments(feature, violated_check)
 
 

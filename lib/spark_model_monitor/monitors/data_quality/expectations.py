@@ -44,7 +44,7 @@ from spark_model_monitor.monitors.data_quality.rule_table import (
     is_present,
     parse_moment,
 )
-from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, Judged
+from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, RuleOutcomes
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.value_class import value_class
@@ -300,7 +300,7 @@ def _list_values(column: Tree, values: Sequence[str | bool | float]) -> Tree:
 # The results of the rules.
 
 
-def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> Judged:
+def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> RuleOutcomes:
     """The results of the rules: unmet errors as violations, and unmet warnings as hints."""
     results: list[CheckResult] = list(_judge_data_set(plan, measured.rows))
     hints: list[Hint] = []
@@ -319,7 +319,7 @@ def judge_expectations(plan: ExpectationPlan, measured: Measurements) -> Judged:
         elif finding.is_violated:
             names = rule.columns or (rule.name,)
             hints.append(Hint(hint="expectation", features=names, description=f"{rule.name}: {finding.reason}"))
-    return Judged(tuple(results), tuple(hints), plan.expectations.digest)
+    return RuleOutcomes(tuple(results), tuple(hints), plan.expectations.digest)
 
 
 def _judge_offences(rule: RequestedRule, offending: int, total: int) -> Finding:

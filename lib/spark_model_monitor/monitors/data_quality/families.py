@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from spark_model_monitor.documents.constraints import (
-    FeatureConstraints,
-    FeatureRole,
-    MonitoringSettings,
-)
+from spark_model_monitor.documents.constraints import FeatureConstraints, FeatureRole
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 
 DRIFT = "drift"
 PREDICTIONS = "prediction drift"

@@ -8,24 +8,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from spark_model_monitor.data.engine.engine_protocol import Partitions
-from spark_model_monitor.data.profiling.file_order import FileOrder
 from spark_model_monitor.data.profiling.scan import RowSource, Scan, scan
 from spark_model_monitor.data.profiling.scan_plan import RowPlan, ScanPlan
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.event_times import extract_times, find_newest_time
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import BadConfiguration, NeedsSpark, make_no_group_column_error
-from spark_model_monitor.monitors.protocol import Judged, Scanned
+from spark_model_monitor.monitors.protocol import RuleOutcomes, ScanResult
 from spark_model_monitor.statistics.states.profile import FeatureMetrics, Measures, Profile, compute_metrics
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS
 
 if TYPE_CHECKING:
-    from spark_model_monitor.data.profiling.segment_scan import Cut
+    from spark_model_monitor.data.profiling.segment_cuts import Cut
     from spark_model_monitor.monitors.data_quality.expectations import ExpectationPlan
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
 
-def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
     """The profile of every feature. Deequ computes metrics from its states and evaluates the checks."""
     engine = dataset.engine
     deequ = engine.deequ  # known before the rows are read
@@ -50,7 +49,9 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     if conditions:
         lines = None
     file_order = None
-    if measures.run_rows and dataset.tells_files:
+    if measures.run_rows and dataset.files and dataset.tells_files:
+        from spark_model_monitor.data.profiling.file_order import FileOrder
+
         file_order = FileOrder.from_files(dataset.files)
     rows = dataset.table
     if lines:
@@ -64,7 +65,7 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     # What is read, and what is computed from it
     cuts: Sequence[Cut] = ()
     if measures.segments:
-        from spark_model_monitor.data.profiling.segment_scan import parse_cuts
+        from spark_model_monitor.data.profiling.segment_cuts import parse_cuts
 
         cuts = parse_cuts(measures.segments, dataset.names, measures.labels)
     pairs: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -143,10 +144,10 @@ def scan_data_set(measures: Measures, dataset: Dataset, checks: CheckPlan | None
     if measures.expected:
         judge = partial(_judge_rules, measures.expected, dataset, scan_result)
     requests = scan_result.requests
-    return Scanned(scan_result.profile, scan_result.rows, metrics, results, requests, scan_result.runs, deequ, judge)
+    return ScanResult(scan_result.profile, scan_result.rows, metrics, results, requests, scan_result.runs, deequ, judge)
 
 
-def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> Judged:
+def _judge_rules(plan: ExpectationPlan, dataset: Dataset, scan_result: Scan) -> RuleOutcomes:
     """The results of a person's rules; those about how often values occur take a pass of their own."""
     from spark_model_monitor.data.profiling.uniqueness import count_values
     from spark_model_monitor.monitors.data_quality.expectations import judge_expectations

@@ -22,7 +22,8 @@ from spark_model_monitor.documents.check_results import (
     Violations,
 )
 from spark_model_monitor.documents.column_roles import ColumnRoles
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings, Verdicts
+from spark_model_monitor.documents.constraints import Constraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings, Verdicts
 from spark_model_monitor.documents.page import Page
 from spark_model_monitor.documents.rules_file import Expectations
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
@@ -69,8 +70,8 @@ from spark_model_monitor.monitors.protocol import (
     Monitor,
     PublishedMetric,
     Sample,
-    Scanned,
     ScanRequest,
+    ScanResult,
     StatisticSet,
     create_violations,
 )
@@ -84,7 +85,7 @@ if TYPE_CHECKING:
     from spark_model_monitor.documents.dqdl import RuleSet
     from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 
-LARGEST_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
+MAX_METRIC_VALUE = 2.0**360  # magnitude of the largest number that CloudWatch accepts: the 2.348543e108 of C9.2
 
 
 def _with_pairs(measures: Measures, baseline: Profile, outputs: Collection[str]) -> Measures:
@@ -126,13 +127,13 @@ def published_metrics(
                 emit_by_feature[constraints_of_feature.name] = config.emit_metrics.is_on
     for feature in profile.features:
         if emit_by_feature.get(feature.name, by_default):
-            yield from _feature_metrics(feature, distances)
+            yield from _list_feature_metrics(feature, distances)
     if by_default:
         violated = sum(check_result.is_violated for check_result in results)
         yield PublishedMetric("total_number_of_violations", violated, unit="Count")
 
 
-def _feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
+def _list_feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) -> Iterator[PublishedMetric]:
     name = feature.name
     types = feature.data_types
     moments = feature.moments
@@ -164,7 +165,7 @@ def _feature_metrics(feature: FeatureProfile, distances: Mapping[str, float]) ->
 
 def _is_taken(number: float) -> bool:
     """Whether CloudWatch accepts the number."""
-    return math.isfinite(number) and abs(number) <= LARGEST_VALUE
+    return math.isfinite(number) and abs(number) <= MAX_METRIC_VALUE
 
 
 # The rows that describe a data-quality run: every feature, in the bins of its baseline.
@@ -200,11 +201,11 @@ def _summarize_feature(feature: FeatureProfile, distribution: FeatureDistributio
         row = replace(row, distinct=min(round(feature.distinct.estimate()), feature.num_present))
     moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count > 0:
-        mean = _finite(moments.average)
-        sd = _finite(moments.standard_deviation)
+        mean = _get_finite(moments.average)
+        sd = _get_finite(moments.standard_deviation)
         row = replace(row, mean=mean, sd=sd, min=moments.minimum, max=moments.maximum)
     if distribution.numbers is not None:
-        cdf = distribution.numbers.step_cdf()
+        cdf = distribution.numbers.cdf
         if cdf.total:
             row = replace(row, quantiles=cdf.quantiles(QUANTILES))
     if bins is not None:
@@ -224,7 +225,7 @@ def _list_bin_names(bins: Bins, max_domain_size: int) -> Iterator[float | str]:
     return (f"value {position}" for position in range(1, len(names) + 1))
 
 
-def _finite(number: float) -> float | None:
+def _get_finite(number: float) -> float | None:
     if math.isfinite(number):
         return number
     return None
@@ -367,10 +368,7 @@ class DataQualityJudgement(Judgement[QualityBaseline]):
         )
         if self.baseline is None or not is_wanted:
             return results
-        from spark_model_monitor.monitors.data_quality.causes.contributing_segments import (
-            Examples,
-            find_causes,
-        )
+        from spark_model_monitor.monitors.data_quality.causes.contributing_segments import Examples, find_causes
 
         examples = None
         if output_path is not None:
@@ -574,7 +572,7 @@ class DataQualityMonitor(Monitor[Profile, Mapping[str, FeatureMetrics], QualityB
             profile = replace(profile, features=(*profile.features, *iterate_segments(profile.features)))
         return estimate_block_variation(profile, runs, are_by_time=self.time_column is not None)
 
-    def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: Measures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.data_quality.feature_scan import scan_data_set
 
         return scan_data_set(measures, dataset, checks)

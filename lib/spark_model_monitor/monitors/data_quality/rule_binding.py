@@ -12,24 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.records.windows import count_microseconds
-from spark_model_monitor.documents.dqdl import (
-    ANOMALIES,
-    Condition,
-    DataRule,
-    Operand,
-    OperandKind,
-    RuleSet,
-    parse_aggregate,
-)
+from spark_model_monitor.documents.dqdl import ANOMALIES, Condition, DataRule, Operand, OperandKind, RuleSet
+from spark_model_monitor.documents.dqdl_types import parse_aggregate
 from spark_model_monitor.documents.row_rules import Tree, list_columns
 from spark_model_monitor.documents.rules_file import match_whole
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors.data_quality.rule_conditions import evaluate_formula
-from spark_model_monitor.monitors.data_quality.rule_table import (
-    RuleTable,
-    is_present,
-    parse_moment,
-)
+from spark_model_monitor.monitors.data_quality.rule_table import RuleTable, is_present, parse_moment
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.value_class import value_class
 

@@ -17,7 +17,8 @@ from spark_model_monitor.documents.check_results import (
     CheckResult,
     CheckStatus,
 )
-from spark_model_monitor.documents.dqdl import ANOMALIES, ROW_TYPES, AnyRule, DataRule, RuleSet
+from spark_model_monitor.documents.dqdl import ANOMALIES, AnyRule, DataRule, RuleSet
+from spark_model_monitor.documents.dqdl_types import ROW_TYPES
 from spark_model_monitor.monitors.data_quality.rule_binding import BoundRule, RuleMetric
 from spark_model_monitor.monitors.data_quality.rule_conditions import compute_limits, meets_condition
 from spark_model_monitor.monitors.data_quality.rule_table import Measurements

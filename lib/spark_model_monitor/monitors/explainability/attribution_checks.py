@@ -15,15 +15,10 @@ from spark_model_monitor.registry import Registry
 
 CHECKS: Registry[Callable[[OutputComparison], Iterator[tuple[str | None, Finding]]]] = Registry("attribution check")
 
-DRIFT = "Feature attribution drift {ndcg} exceeds threshold {threshold}"
-"""The service says "exceeds" for a score below its threshold. Source: E6.1; G25."""
 
-CHANGE = "Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between {low:.4g} and {high:.4g}"
 GAIN = "normalised discounted cumulative gain of the window's ranking, gains being the baseline's values"
 TOO_WIDE = "the interval of the score is wider than from the threshold to 1"
 MORE_ROWS = "explain more rows, or take longer windows"
-OTHER_BASELINE_ROWS = "the baseline's attributions are compared with other baseline rows"
-LIMIT = "the interval of the change compared with {relative:g} of the feature's baseline value and {absolute:g} of the sum of all"
 
 
 @CHECKS.register("feature_attribution_drift_check")
@@ -45,7 +40,9 @@ def ranking(output: OutputComparison) -> Iterator[tuple[str | None, Finding]]:
     finding = Finding(CheckStatus.PASSED, threshold=threshold, observed=ndcg, interval=interval, n=n, m=m, formula=GAIN)
     finding = finding.but(decided_by=LOWER_LIMIT, limit=threshold)
     if ndcg < threshold:
-        finding = finding.but(status=CheckStatus.VIOLATED, description=DRIFT.format(ndcg=ndcg, threshold=threshold))
+        # The service says "exceeds" for a score below its threshold. Source: E6.1; G25
+        description = f"Feature attribution drift {ndcg} exceeds threshold {threshold}"
+        finding = finding.but(status=CheckStatus.VIOLATED, description=description)
     # The interval is wider than what the threshold leaves below 1
     elif interval is not None and (interval[1] - interval[0]) / 2 > 1 - threshold:
         finding = finding.unsure(TOO_WIDE, MORE_ROWS)
@@ -72,7 +69,10 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         unjudged = Finding.not_judged(None, reason)
     n, m = output.rows
     total = sum(map(abs, output.before.values()))
-    formula = LIMIT.format(relative=tolerances.relative, absolute=tolerances.absolute)
+    formula = (
+        f"the interval of the change compared with {tolerances.relative:g} of the feature's baseline value and "
+        f"{tolerances.absolute:g} of the sum of all"
+    )
     for name in output.state.features:
         if unjudged is not None:
             yield name, unjudged
@@ -88,7 +88,10 @@ def attribution(output: OutputComparison) -> Iterator[tuple[str | None, Finding]
         finding = finding.but(decided_by=INTERVAL, limits=(-limit, limit))
         # Violated only if the whole interval of the change lies beyond the limit
         if low > limit or high < -limit:
-            text = CHANGE.format(name=name, now=now, before=before, low=low, high=high)
+            text = (
+                f"Attribution of {name} is {now:.4g} where the baseline has {before:.4g}; the change is between "
+                f"{low:.4g} and {high:.4g}"
+            )
             change = _describe_change(output.current.name, now, before)
             finding = finding.but(status=CheckStatus.VIOLATED, change=change, description=text)
         elif (high - low) / 2 > limit:
@@ -104,15 +107,17 @@ def _explain_unjudged(output: OutputComparison, threshold: float | None) -> Find
     if output.baseline is None:
         return Finding.not_judged(threshold, "the baseline does not have this output")
     # Attributions are relative to the baseline rows, so others give other values
-    if output.known is not None and output.known.baseline != output.state.baseline:
-        return Finding.not_judged(threshold, None).unsure(OTHER_BASELINE_ROWS, "make the baseline again")
+    if output.baseline_state is not None and output.baseline_state.baseline != output.state.baseline:
+        return Finding.not_judged(threshold, None).unsure(
+            "the baseline's attributions are compared with other baseline rows", "make the baseline again"
+        )
     min_rows = output.tolerances.min_rows
     _, rows = output.rows
-    if rows >= min_rows * output.likeness:
+    if rows >= min_rows * output.design_effect:
         return None
     note_on_groups = ""
-    if output.likeness > 1:
-        note_on_groups = f", which say as much as {rows / output.likeness:,.0f} by themselves"
+    if output.design_effect > 1:
+        note_on_groups = f", which say as much as {rows / output.design_effect:,.0f} by themselves"
     reason = f"{rows:,} rows{note_on_groups}; at least {min_rows:,} are asked for"
     return Finding(CheckStatus.PASSED, threshold=threshold, m=rows).unsure(reason, MORE_ROWS)
 

@@ -149,9 +149,11 @@ def require_in_scope(config: AnalysisConfig, where: str) -> None:
 class AttributionPlan:
     """The analysis for the columns of a data set.
 
-    features: all players, in the data's order. written: those whose attributions are kept, empty if not requested.
-    join: the column that identifies rows of local values. dependent: features whose partial dependence is requested by
-    name; None for those with the largest values. group: the column of the rows that belong together.
+    features: all players, in the data's order.
+    written: those whose attributions are kept, empty if not requested.
+    join: the column that identifies rows of local values.
+    dependent: features whose partial dependence is requested by name; None for those with the largest values.
+    group: the column of the rows that belong together.
     """
 
     features: tuple[str, ...]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import isfinite
 
 from spark_model_monitor.documents.check_results import LABEL, CheckResult
-from spark_model_monitor.documents.headline import format_largest_unseen_change
 from spark_model_monitor.documents.page import (
     OF_BASELINE,
     Block,
@@ -28,7 +27,12 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
-from spark_model_monitor.monitors.change_cards import LARGEST_UNSEEN, PageFeature, create_card
+from spark_model_monitor.monitors.change_cards import (
+    LARGEST_UNSEEN,
+    PageFeature,
+    create_card,
+    format_largest_unseen_change,
+)
 from spark_model_monitor.monitors.explainability.attribution_results import (
     AttributionAnalysis,
     AttributionBaseline,
@@ -186,7 +190,7 @@ def _create_table(
             highlight = Highlight.BAD
         cells = (name, format_percent(abs(value) / total), *sizes, limit, change)
         lines.append(TableLine(cells, highlight, f"{name} ({output.name})"))
-    # What all of these are added to
+    # The expected value, to which the attributions of a row are added
     caption = f"On average, rows of the baseline get {format_number(output.expected)}."
     numbers = ("share", "signed", "before", "now", "limit")
     titles = ("feature", *numbers, LARGEST_UNSEEN)

@@ -25,7 +25,13 @@ from spark_model_monitor.data.records.decoded_rows import reject_records
 from spark_model_monitor.data.records.refusals import REASON as REASON_OF_ROW
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import UnansweredRows
-from spark_model_monitor.monitors.explainability.kernel import BUFFER_ROWS, Answers, Attributed, Kernel, limit_values
+from spark_model_monitor.monitors.explainability.kernel import (
+    BUFFER_ROWS,
+    Answers,
+    Kernel,
+    RowAttributions,
+    limit_values,
+)
 from spark_model_monitor.monitors.predictors import Cells, Model
 from spark_model_monitor.monitors.predictors.model_loading import Caller, convert_to_cells, simplify_type
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
@@ -104,7 +110,7 @@ FEATURE = "f{}"
 KEY = "key"  # sort key for drawing rows
 LOCAL_VALUES = "local_values"  # lines of a file on their way to the driver, in place of a state
 BLOCK_BYTES = 2**25  # of local values in a block
-MAX_IN_RUNS = 2**20  # values of rows that are kept per partition, to estimate how similar neighbours are
+MAX_RUN_VALUES = 2**20  # of first rows, kept per partition to estimate the design effect
 
 PROBE_SCHEMA = pa.schema(
     [
@@ -119,11 +125,13 @@ SUMS_SCHEMA = pa.schema([("feature", pa.int32()), ("sums", pa.binary())])
 
 
 @value_class
-class Explained:
+class ExplainedModel:
     """A model and the rows that its answers are compared with.
 
-    names, numeric: of the features. model: without its bytes, which are sent separately: content. baseline, samples,
-    seed, with_logit: as in `Kernel`. algorithm: how attributions are computed.
+    names, numeric: of the features.
+    model: without its bytes, which are sent separately: content.
+    baseline, samples, seed, with_logit: as in `Kernel`.
+    algorithm: how attributions are computed.
     """
 
     names: tuple[str, ...]
@@ -155,11 +163,14 @@ class Explained:
 class AttributionTask:
     """What to compute for a partition.
 
-    nothing: the attributions of no rows. written: indexes of the features whose attributions are kept. reasons: number
-    of reasons to refuse a row. with_local: also send local values to the driver. with_runs: also runs of first rows.
+    nothing: the attributions of no rows.
+    written: indexes of the features whose attributions are kept.
+    reasons: number of reasons to refuse a row.
+    with_local: also send local values to the driver.
+    with_runs: also runs of first rows.
     """
 
-    explained: Explained
+    explained: ExplainedModel
     nothing: Attributions
     written: tuple[int, ...]
     reasons: int
@@ -178,7 +189,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
     group_column = task.nothing.group_column
     # The first rows' amounts show how neighbours are alike
     first: list[NDArray[np.float64]] = []
-    most_amounts = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_IN_RUNS // max(1, len(task.written) * len(outputs)))
+    most_amounts = min(ROWS_OF_A_WINDOW * MAX_RUNS, MAX_RUN_VALUES // max(1, len(task.written) * len(outputs)))
     rows_at_once = BLOCK_BYTES // (8 * len(task.explained.names) * len(outputs))
     for block in split_into_blocks(batches, max(1, min(MAX_BLOCK_ROWS, rows_at_once))):
         partition = block.column(PARTITION)[0].as_py()
@@ -192,7 +203,7 @@ def attribute_partition(task: AttributionTask, batches: Iterable[pa.RecordBatch]
             if accepted_rows.num_rows:
                 cells = task.explained.cells(accepted_rows, columns)
                 # Without features to write only partial dependence is requested
-                explained = Attributed(np.zeros((len(cells), len(outputs), 0)), 0)
+                explained = RowAttributions(np.zeros((len(cells), len(outputs), 0)), 0)
             if cells is not None and task.written:
                 explained = kernel.explained(cells)
         except UnansweredRows:  # a later reading of the rows finds out which (`AnswerTask`)
@@ -247,7 +258,7 @@ def sample_partition(
         yield from smallest.combine_chunks().to_batches()
 
 
-def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def probe(explained: ExplainedModel, says_why: bool, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The model's answers to the baseline rows, and its speed; called twice to see whether the answers are the same."""
     for _ in batches:
         kernel = explained.kernel(says_why=says_why)
@@ -270,7 +281,10 @@ def probe(explained: Explained, says_why: bool, batches: Iterable[pa.RecordBatch
 
 
 def compute_dependence(
-    explained: Explained, grids: tuple[tuple[int, Grid], ...], rows: Broadcast[Cells], batches: Iterable[pa.RecordBatch]
+    explained: ExplainedModel,
+    grids: tuple[tuple[int, Grid], ...],
+    rows: Broadcast[Cells],
+    batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     """The sums of the model's answers over each feature's grid. batches: the indexes in `grids` of those to compute."""
     for batch in batches:
@@ -307,7 +321,7 @@ class AnswerTask:
     If many rows are affected, the model is at fault: then it raises the exception for all rows together.
     """
 
-    explained: Explained
+    explained: ExplainedModel
     columns: tuple[str, ...]
     cells: str | None
     schema: pa.Schema
@@ -319,12 +333,11 @@ class AnswerTask:
             if REASON_OF_ROW in batch.schema.names:
                 is_accepted = batch.column(REASON_OF_ROW).to_numpy(zero_copy_only=False) == 0
             accepted_indexes = np.flatnonzero(is_accepted)
+            unanswered = []
             if len(accepted_indexes):
                 unanswered = self._find_unanswered(caller, batch.take(pa.array(accepted_indexes)))
-            else:
-                unanswered = []
             # So many are a fault of the model, not of records: asked again, it raises its error
-            if len(unanswered) > max(FEW_ROWS, len(accepted_indexes) * MAX_UNANSWERED):
+            if len(unanswered) > max(MAX_REFUSED_ROWS, len(accepted_indexes) * MAX_REFUSED_SHARE):
                 self._ask(caller, batch.take(pa.array(accepted_indexes)))
             bad = np.zeros(batch.num_rows, bool)
             bad[accepted_indexes[unanswered]] = True
@@ -346,9 +359,8 @@ class AnswerTask:
         caller(self.explained.cells(rows, self.columns))
 
 
-# of a batch: for so few, or up to this share of it, the model is not at fault
-FEW_ROWS = 8
-MAX_UNANSWERED = 0.125
+MAX_REFUSED_ROWS = 8  # of a batch that the model can't answer, without it being at fault
+MAX_REFUSED_SHARE = 0.125  # likewise, of a large batch
 
 
 def _format_lines(values: Answers, block: pa.RecordBatch) -> bytes:

@@ -40,7 +40,9 @@ class Dependent:
 class OutputAnalysis:
     """The attributions for one output, by feature.
 
-    expected: the mean answer to the baseline rows. values: global values. errors: standard errors, None if unknown.
+    expected: the mean answer to the baseline rows.
+    values: global values.
+    errors: standard errors, None if unknown.
     means: of the signed values.
     """
 
@@ -64,10 +66,9 @@ class AttributionAnalysis:
 
     def largest(self, count: int) -> tuple[str, ...]:
         """The features with the largest global values, on average over the outputs."""
+        names = []
         if self.outputs:
             names = list(self.outputs[0].values)
-        else:
-            names = []
         totals = {name: sum(abs(output.values[name]) for output in self.outputs) for name in names}
         return tuple(sorted(names, key=lambda name: -totals[name])[:count])
 
@@ -160,12 +161,12 @@ def _discounted_gain(gains: NDArray[np.float64], ranked_by: NDArray[np.float64])
 
 @value_class
 class AttributionBaseline(StoredBaseline):
-    """What later data is compared with. likeness: how many rows of the window count as one, by output and feature,
+    """What later data is compared with. design_effects: how many rows of the window count as one, by output and feature,
     estimated from neighbours; None if unknown."""
 
     constraints: AttributionReport
     state: Attributions | None = None
-    likeness: Numbers | None = None
+    design_effects: Numbers | None = None
 
     def drop_features(self, excluded: Collection[str]) -> AttributionBaseline:
         remaining_attributions = {
@@ -190,9 +191,11 @@ LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
 class Tolerances:
     """How attributions are judged.
 
-    threshold: of the normalised discounted cumulative gain. min_rows: minimum rows for a verdict. with_changes: whether
-    each feature's attribution is judged by itself: violated if the interval of its change lies wholly beyond `relative`
-    of its baseline value and `absolute` of the sum of all. budget: the share of healthy runs that may violate any.
+    threshold: of the normalised discounted cumulative gain.
+    min_rows: minimum rows for a verdict.
+    with_changes: whether each feature's attribution is judged by itself: violated if the interval of its change lies
+        wholly beyond `relative` of its baseline value and `absolute` of the sum of all.
+    budget: the share of healthy runs that may violate any.
     """
 
     threshold: float = 0.9
@@ -210,30 +213,36 @@ class Tolerances:
 
 @value_class(slots=False)
 class OutputComparison:
-    """One output. state: of the window. place: the output's index in it. baseline: None if that lacks the output.
-    neighbours: by feature, how many of them count as one; None if unknown.
+    """One output.
+
+    current: its attributions in the window.
+    baseline: its global values in the baseline, by feature; None if that lacks the output.
+    state: of all outputs in the window.
+    output_index: of the output in `state`.
+    baseline_state: of the baseline; None if it has documents only.
+    neighbours: by feature, how many neighbouring rows count as one; None if unknown.
     """
 
     current: OutputAnalysis
     baseline: Mapping[str, float] | None
     tolerances: Tolerances
     state: Attributions
-    place: int
-    known: Attributions | None
+    output_index: int
+    baseline_state: Attributions | None
     neighbours: Numbers | None = None
 
     @property
     def rows(self) -> tuple[int | None, int]:
         """Number of rows in the baseline, if known, and in the window."""
-        return (self.known.count if self.known else None), self.state.count
+        return (self.baseline_state.count if self.baseline_state else None), self.state.count
 
     @cached_property
-    def likeness(self) -> float:
+    def design_effect(self) -> float:
         """How many rows count as one: 1 unless it is known which rows belong together. Source: E6.6."""
         if not self.state.group_column and self.neighbours is None:
             return 1.0
         # A mean over features, weighted by how much their attributions vary
-        design_effects, squares = _design_effects_in_blocks(self.state, self.place)
+        design_effects, squares = _design_effects_in_blocks(self.state, self.output_index)
         if self.neighbours is not None:
             design_effects = self.neighbours
         return float(np.average(design_effects, weights=squares) if squares.any() else design_effects.max(initial=1.0))
@@ -248,8 +257,8 @@ class OutputComparison:
     @cached_property
     def _states(self) -> list[tuple[Attributions, int]]:
         """The states and the output's index in each: of the window, and of a baseline with both it and the features."""
-        states = [(self.state, self.place)]
-        baseline_state = self.known
+        states = [(self.state, self.output_index)]
+        baseline_state = self.baseline_state
         name = self.current.name
         if (
             baseline_state is not None
@@ -322,7 +331,7 @@ class OutputComparison:
         resampled_values = aggregate_values(state, output_index, weights)
         if resampled_values is None or self.neighbours is None:
             return resampled_values
-        # Blocks scatter too little if neighbours are alike, so their values are stretched
+        # The scatter of blocks is too small if neighbours are alike, so it is multiplied by the root of the design effect
         middle = resampled_values.mean(axis=0)
         widened: Numbers = middle + (resampled_values - middle) * self._widening_factors(state, output_index)
         return widened
@@ -346,6 +355,6 @@ def compare_outputs(
     for output_index, output in enumerate(analysis.outputs):
         values = baseline.constraints.values.get(output.name)
         neighbours = None
-        if baseline.likeness is not None:
-            neighbours = baseline.likeness[output_index]
+        if baseline.design_effects is not None:
+            neighbours = baseline.design_effects[output_index]
         yield OutputComparison(output, values, tolerances, state, output_index, baseline.state, neighbours)

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.engine_protocol import Engine, Partitions, StateRow, add_states_by_key
 from spark_model_monitor.data.engine.local_engine import make_numbers
-from spark_model_monitor.data.profiling.contingency_scan import STRAY_SHARE
+from spark_model_monitor.data.profiling.contingency_scan import MAX_STRAY_SHARE
 from spark_model_monitor.data.reading.dataset import Dataset
 from spark_model_monitor.data.records.decoded_rows import add_reason_field
 from spark_model_monitor.data.records.refusals import Refusal
@@ -47,7 +47,7 @@ from spark_model_monitor.monitors.explainability.attribution_partition import (
     SUMS_SCHEMA,
     AnswerTask,
     AttributionTask,
-    Explained,
+    ExplainedModel,
     Grid,
     attribute_partition,
     build_grid,
@@ -74,7 +74,7 @@ from spark_model_monitor.monitors.predictors.model_loading import (
     simplify_type,
     without_path,
 )
-from spark_model_monitor.monitors.protocol import Scanned
+from spark_model_monitor.monitors.protocol import ScanResult
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.attributions import Attributions
 from spark_model_monitor.storage import join
@@ -85,11 +85,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARES_OF_SAMPLE = 8
+SAMPLE_FACTOR = 8
 """Rows that a partition returns, as a multiple of its share of the sample, so that uneven partitions balance out."""
 
 
-def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
     """The attributions of a data set. Partial dependence reads rows again, once enough rows are accepted."""
     rows = _Rows(measures, dataset)
     baseline = measures.shap.baseline
@@ -110,25 +110,24 @@ def scan_attributions(measures: AttributionMeasures, dataset: Dataset, checks: C
         with_local = bool(measures.shap.save_local_shap_values) and measures.attributes
         task = AttributionTask(explained, nothing, written, len(Refusal), with_local, measures.with_runs)
         state, counted, local, runs = _explain_rows(rows, task)
+        dependence: tuple[Dependent, ...] = ()
         if state.count:
             dependence = _compute_dependence(rows, explained, state)
-        else:
-            dependence = ()
     files = {FILE: state.baseline.encode()} | ({LOCAL: local} if task.with_local else {})
-    return Scanned(
+    return ScanResult(
         state, counted, lambda: replace(analyse_attributions(state), dependence=dependence, files=files), runs=runs
     )
 
 
 @contextmanager
-def _prepare_explained(rows: _Rows) -> Iterator[Explained]:
+def _prepare_explained(rows: _Rows) -> Iterator[ExplainedModel]:
     """The model with its baseline rows, while it is in use."""
     numeric, cells = _choose_baseline_rows(rows)
     measures = rows.measures
     shap = rows.measures.shap
     with rows.partitions.broadcast(read_content(measures.model, rows.dataset.engine.storage)) as content:
         how = rows.plan.samples, shap.seed or 0, bool(shap.use_logit), measures.algorithm
-        yield Explained(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
+        yield ExplainedModel(rows.plan.features, numeric, without_path(measures.model), content, cells, *how)
 
 
 def quarantine_unanswered(measures: AttributionMeasures, dataset: Dataset) -> Dataset:
@@ -184,7 +183,7 @@ class _Rows:
         kinds = [pa.string() if is_text else pa.float64() for is_text in self.are_texts]
         features = [pa.field(FEATURE.format(index), kind) for index, kind in enumerate(kinds)]
         schema = pa.schema([pa.field(KEY, pa.int64()), *features])
-        quota = max(1, min(rows, SHARES_OF_SAMPLE * rows // (self.dataset.partitions_at_most or 1)))
+        quota = max(1, min(rows, SAMPLE_FACTOR * rows // (self.dataset.partitions_at_most or 1)))
         task = partial(sample_partition, len(features), quota, schema)
         sampled = pa.Table.from_batches(self.partitions.mapped(task, schema).batches(), schema)
         # A few stray texts don't make a column of numbers one of texts
@@ -193,7 +192,7 @@ class _Rows:
                 are_numbers_there = flag_numbers(sampled[field.name].combine_chunks())
             else:
                 are_numbers_there = np.ones(1, bool)
-            if 0 < (~are_numbers_there).sum() <= STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
+            if 0 < (~are_numbers_there).sum() <= MAX_STRAY_SHARE * sampled.num_rows:  # too few to be a feature of texts
                 sampled = sampled.filter(pa.array(are_numbers_there))
         if not sampled.num_rows:
             raise NoData("no row is left to make baseline rows of")
@@ -285,7 +284,7 @@ def _name_outputs(measures: AttributionMeasures, count: int) -> tuple[str, ...]:
     return tuple(f"label{index}" for index in range(count))
 
 
-def _probe_model(rows: _Rows, explained: Explained, *, says_why: bool) -> list[float]:
+def _probe_model(rows: _Rows, explained: ExplainedModel, *, says_why: bool) -> list[float]:
     """The model's mean answers to the baseline rows, by output. One task. says_why: whether the rows are from the
     configuration, so that an error may repeat the model's message about them; other rows are made of the data."""
     probe_result = (
@@ -344,7 +343,7 @@ def _format_local_values(state_rows: list[StateRow], task: AttributionTask, join
     return header.getvalue().encode() + b"".join(row.blob for row in lines)
 
 
-def _compute_dependence(rows: _Rows, explained: Explained, state: Attributions) -> tuple[Dependent, ...]:
+def _compute_dependence(rows: _Rows, explained: ExplainedModel, state: Attributions) -> tuple[Dependent, ...]:
     """Partial dependence for the requested features, by default those with the largest attributions. One Spark job."""
     pdp = rows.measures.pdp
     sample = rows.sample

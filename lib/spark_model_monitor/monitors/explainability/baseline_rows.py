@@ -73,7 +73,7 @@ def _choose_cluster_count(points: Numbers, codes: Codes, most_clusters: int, see
                 _import_library("sklearn.metrics").silhouette_score(coordinates, cluster_of_row)
             )
     if silhouettes:
-        # The smaller number of equally good ones, as each row costs calls of the model
+        # Of equally good numbers the smallest, since each baseline row costs calls of the model
         return max(silhouettes, key=lambda clusters: (silhouettes[clusters], -clusters))
     return 1
 
@@ -112,7 +112,7 @@ def _run_k_prototypes(
         )
         before = cluster_of_row
         cluster_of_row = distances.argmin(axis=1)
-        # Nothing moved, so nothing will
+        # No row changed its cluster, so k-prototypes has converged
         if (cluster_of_row == before).all():
             break
         # A cluster without rows keeps its middle

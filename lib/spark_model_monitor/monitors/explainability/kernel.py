@@ -32,8 +32,11 @@ DRAWS_PER_COALITION = 4
 class Design:
     """Coalitions of some players, and the projection from the coalitions' worth to the players' values.
 
-    masks: who takes part, shape (coalitions, players); neither all nor none. of_coalitions: shape (players, coalitions).
-    of_all: shape (players,). is_exact: whether it has all coalitions. is_singular: whether it can't tell players apart.
+    masks: who takes part, shape (coalitions, players); neither all nor none.
+    of_coalitions: shape (players, coalitions).
+    of_all: shape (players,).
+    is_exact: whether it has all coalitions.
+    is_singular: whether it can't tell players apart.
 
     With y a coalition's worth above nobody's and total everybody's, the values are of_coalitions @ y + of_all * total.
     """
@@ -83,7 +86,7 @@ def _solve_least_squares(masks: Masks, weights: Numbers, *, is_exact: bool) -> D
     last = masks[:, -1:].astype(np.float64)
     differences = masks[:, :-1] - last
     weighted = differences.T * weights
-    # Eigenvalues show which directions too few coalitions leave open; these get no value
+    # Small eigenvalues belong to directions that too few coalitions determine; these get no value
     values, vectors = np.linalg.eigh(weighted @ differences)
     is_determined = values > 1e-12 * max(1.0, values.max(initial=0.0))
     solved = (vectors[:, is_determined] / values[is_determined]) @ (vectors[:, is_determined].T @ weighted)
@@ -191,11 +194,11 @@ class Designs:
 BUFFER_ROWS = 100_000
 BUFFER_BYTES = 64 * 2**20
 CLIP = 1e-12  # the smallest distance from 0 and 1 at which a probability has log-odds
-LARGEST_VALUE = 1e100  # larger answers and local values count as this, so that sums of their squares are finite
+MAX_VALUE = 1e100  # larger answers and local values count as this, so that sums of their squares are finite
 
 
 @value_class
-class Attributed:
+class RowAttributions:
     """Local values of rows, shape (rows, outputs, features), and the number of rows with exact ones."""
 
     values: Numbers
@@ -206,8 +209,11 @@ class Attributed:
 class Kernel:
     """The means to explain rows.
 
-    predict: the model's answers to rows. baseline: rows that represent a feature's absence. samples, seed: of designs.
-    with_logit: whether to attribute log-odds. exactly: computes the values directly, if the model needs no coalitions.
+    predict: the model's answers to rows.
+    baseline: rows that represent a feature's absence.
+    samples, seed: of designs.
+    with_logit: whether to attribute log-odds.
+    exactly: computes the values directly, if the model needs no coalitions.
     """
 
     predict: Callable[[Cells], Answers]
@@ -226,7 +232,7 @@ class Kernel:
         """The worth of the empty coalition: the mean answer to the baseline rows after the link, shape (outputs,)."""
         return self._linked(limit_values(self.predict(self.baseline)).mean(axis=0))
 
-    def explained(self, rows: Cells) -> Attributed:
+    def explained(self, rows: Cells) -> RowAttributions:
         """The attributions of all features for some rows.
 
         Raises BadInput if log-odds are requested for answers outside 0 to 1.
@@ -235,7 +241,7 @@ class Kernel:
         totals = self._linked(limit_values(self.predict(rows))) - self.expected
         # A sum, such as a linear model or trees, needs no coalitions
         if self.exactly is not None:
-            return Attributed(limit_values(self.exactly(rows)), len(rows))
+            return RowAttributions(limit_values(self.exactly(rows)), len(rows))
         # A feature that equals all baseline rows plays no part, which saves most coalitions
         differs = np.any([_find_differences(rows, other) for other in self.baseline], axis=0)
         values = np.zeros((len(rows), len(self.expected), rows.shape[1]))
@@ -260,7 +266,7 @@ class Kernel:
             shares = totals[row_indices][:, :, None] * design.of_all
             values[row_indices[:, None], :, column_indices] += shares.transpose(0, 2, 1)
             exact += len(row_indices) * design.is_exact
-        return Attributed(values, exact)
+        return RowAttributions(values, exact)
 
     @property
     def _room(self) -> int:
@@ -372,7 +378,7 @@ class _Piece:
 
 
 def limit_values(values: Numbers) -> Numbers:
-    return values.clip(-LARGEST_VALUE, LARGEST_VALUE)
+    return values.clip(-MAX_VALUE, MAX_VALUE)
 
 
 def _find_differences(rows: Cells, other_row: Cells) -> NDArray[np.bool_]:

@@ -47,8 +47,8 @@ from spark_model_monitor.monitors.protocol import (
     Monitor,
     PublishedMetric,
     Sample,
-    Scanned,
     ScanRequest,
+    ScanResult,
     count_violations,
     reject_rules,
     select_violations,
@@ -98,8 +98,8 @@ def _with_design_effects(
     if estimate_neighbour_design_effect([ScoredColumn.from_numbers(values) for values in amounts], sizes) == 1:
         return baseline
     # Shape (outputs × features, rows)
-    likeness = estimate_score_design_effects(np.array(amounts), sizes)
-    return replace(baseline, likeness=likeness.reshape(len(sample.state.outputs), -1))
+    design_effects = estimate_score_design_effects(np.array(amounts), sizes)
+    return replace(baseline, design_effects=design_effects.reshape(len(sample.state.outputs), -1))
 
 
 @value_class(slots=False)
@@ -230,13 +230,13 @@ class ExplainabilityMonitor(Monitor[Attributions, AttributionAnalysis, Attributi
         group_column = state.group_column or None
         return replace(measures, group_column=group_column, with_runs=group_column is None)
 
-    def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: AttributionMeasures, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         from spark_model_monitor.monitors.explainability.attribution_scan import scan_attributions
 
         return scan_attributions(measures, dataset, checks)
 
     def reject_unusable(
-        self, scanned: Scanned, dataset: Dataset, baseline: AttributionBaseline | None
+        self, scanned: ScanResult, dataset: Dataset, baseline: AttributionBaseline | None
     ) -> Dataset | None:
         """The data set without the records for which the model has no finite answer."""
         refused = scanned.rows.refused

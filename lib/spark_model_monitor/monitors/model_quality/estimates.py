@@ -81,7 +81,7 @@ def compare_estimates(baseline: Estimate, window: Estimate, direction: Side) -> 
     if difference <= rounding or freedom <= 0:
         return TestOfChange(STUDENT, None, 1.0)
     error = math.sqrt(uncertain.unit_variance * (1 / baseline.units + 1 / window.units))
-    # No variance at all, and yet a difference
+    # Without any variance every difference is certain
     if not error:
         return TestOfChange(STUDENT, None, 0.0)
     score = difference / error
@@ -96,7 +96,7 @@ def smallest_change(baseline: Estimate, window: Estimate, direction: Side, level
     critical_value = baseline.limit(direction, level, window.units_of_limit / baseline.units_of_limit)
     if critical_value is None:
         return math.inf
-    # The standard error behind the interval, whose half is 1.96 of it
+    # Half of a 95 % interval is 1.96 standard errors
     error = (interval[1] - interval[0]) / 2 / -normal_quantile((1 - CONFIDENCE) / 2)
     return abs(critical_value - baseline.value) + POWER * error
 
@@ -114,7 +114,9 @@ class FractionEstimate:
     """A metric from 0 to 1.
 
     trials: number of independent trials that make a share as uncertain; for a plain share its denominator, else
-    value·(1 - value) / variance. units: as above; 0 for a plain share. blocks: that show how many rows count as one.
+        value·(1 - value) / variance.
+    units: as above; 0 for a plain share.
+    blocks: that show how many rows count as one.
     """
 
     value: float
@@ -193,7 +195,7 @@ class FractionEstimate:
         """Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"."""
         if math.isnan(self.value) or not self.trials > 0:  # which are none where no draw has the metric
             return None
-        # At the end of the scale there is nothing beyond
+        # A value at the end of its scale has no end of an interval on that side
         if self.value == (1.0 if direction is Side.HIGH else 0.0):
             return self.value
         z = -normal_quantile(level)
@@ -278,7 +280,7 @@ class JackknifeEstimate:
             return None
         if not error:
             return self.value
-        # So many standard errors as the level and the degrees of freedom ask for
+        # The quantile of Student's t for the level and the degrees of freedom
         distance = direction.value * -student_quantile(self.freedom, level) * error
         # On a scale of logarithms: distances from 0, or from 1 for metrics whose best value is 1
         if self.scale is Scale.COMPLEMENT:
@@ -297,7 +299,7 @@ class JackknifeEstimate:
             end = max(end, 0.0)
         elif self.scale is Scale.COMPLEMENT:
             end = min(end, 1.0)
-        # It may be too huge or too tiny for a float
+        # The number may overflow or underflow a double
         return end if math.isfinite(end) else None
 
 
@@ -348,7 +350,7 @@ def jackknife(
         included = np.ones(len(rows), dtype=bool)
     blocks = np.flatnonzero(included & (rows > 0))
     groups = len(blocks)
-    # One block alone has no error
+    # The error is estimated from differences between blocks
     left_out = groups if groups > 1 else 0
     choices = np.tile(included, (left_out + 1, 1))  # all blocks first, then without each one in turn
     choices[np.arange(1, left_out + 1), blocks[:left_out]] = False
@@ -361,7 +363,7 @@ def jackknife(
         kurtosis = 0.0
         if error:
             kurtosis = float(np.mean(squares * squares) / np.mean(squares) ** 2) - 3
-    # Satterthwaite: a heavy tail of the blocks' parts makes the error itself uncertain
+    # Satterthwaite's degrees of freedom: a few blocks with large contributions make the error itself uncertain
     freedom = 2 / (2 / (groups - 1) + max(kurtosis, 0.0) / groups)
     return JackknifeEstimate(value, int(rows[included].sum()), error, freedom, scale)
 
@@ -388,11 +390,11 @@ def sum_blocks(included: IncludedBlocks, sums: Numbers) -> Numbers:
     return total
 
 
-# How large a window has to be to show a change, for sentences on windows that can't tell
+# How many times as many rows a window needs to show a change
 
 
 STEP = math.sqrt(2)  # between two sizes that are tried
-MAX_STEPS = 20  # beyond a thousand times as many rows nobody waits
+MAX_STEPS = 20  # up to about a thousand times as many rows
 
 
 def compute_growth(baseline: Estimate, window: Estimate, worse: Side, level: float, change: float) -> float | None:

@@ -18,14 +18,9 @@ from spark_model_monitor.statistics.spellings import describe_difference, match_
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.kll import KllSketch
-from spark_model_monitor.statistics.states.outcomes import (
-    ABOVE_THRESHOLD,
-    DEFAULT_POSITIVES,
-    ClassKey,
-    OutcomePlan,
-    Outcomes,
-    class_key,
-)
+from spark_model_monitor.statistics.states.outcome_builder import ABOVE_THRESHOLD
+from spark_model_monitor.statistics.states.outcome_plan import DEFAULT_POSITIVES, ClassKey, OutcomePlan, class_key
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import ClassScores, ConfusionCounts, ScoreCounts
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.value_class import value_class
@@ -36,9 +31,11 @@ Matrix = NDArray[np.int64]  # shape (classes, classes): rows by label, then by p
 
 _NEGATIVE_BY_POSITIVE: Mapping[ClassKey, str] = {1.0: "0", "true": "false"}
 _POSITIVE_BY_NEGATIVE: Mapping[ClassKey, str] = {0.0: "1", "false": "true", -1.0: "1"}
-ENOUGH_TO_TELL = 30  # rows in which labels and predictions must have something in common if they have the same classes
-_MAX_SHOWN = 10
-_LONGEST_SHOWN = 40
+MIN_ROWS_IN_COMMON = (
+    30  # rows in which labels and predictions must have something in common if they have the same classes
+)
+_MAX_LABELS = 10  # that an error lists
+_MAX_LABEL_LENGTH = 40  # a longer label is cut
 
 
 class ClassTable(NamedTuple):
@@ -62,7 +59,7 @@ def class_table(counts: ConfusionCounts, plan: OutcomePlan) -> ClassTable:
     if not plan.is_binary:
         names = _names_by_class(counts.labels | counts.predictions)
         label_keys, prediction_keys = map(_names_by_class, (counts.labels, counts.predictions))
-        if counts.total >= ENOUGH_TO_TELL and not label_keys.keys() & prediction_keys.keys():
+        if counts.total >= MIN_ROWS_IN_COMMON and not label_keys.keys() & prediction_keys.keys():
             raise _nothing_in_common(counts.labels, counts.predictions)
         ordered = tuple(sorted(names.values(), key=_sort_key))
         return ClassTable(ordered, _build_confusion_matrix(counts, ordered, plan))
@@ -108,12 +105,12 @@ def find_intended_classes(
         meant = _guess_classes(rows, plan)
     share = sum(count for key, count in rows.items() if key in meant) / max(1, rows.total())
     # Nearly all rows have the two classes, so the others are strays
-    if rows.keys() - meant and share > MEANT_SHARE:
+    if rows.keys() - meant and share > MIN_INTENDED_SHARE:
         return meant
     return None
 
 
-MEANT_SHARE = 0.5  # minimum share of the labels and predictions that are intended classes
+MIN_INTENDED_SHARE = 0.5  # minimum share of the labels and predictions that are intended classes
 
 
 def _guess_classes(rows: Counter[ClassKey], plan: OutcomePlan) -> frozenset[ClassKey]:
@@ -144,7 +141,9 @@ def sort_classes(classes: tuple[str, ...]) -> list[int]:
 def format_labels(labels: Iterable[str]) -> str:
     """Labels for a sentence of a document: sorted, at most ten."""
     names = sorted(labels, key=_sort_key)
-    texts = [repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…") for name in names[:_MAX_SHOWN]]
+    texts = [
+        repr(name if len(name) <= _MAX_LABEL_LENGTH else f"{name[:_MAX_LABEL_LENGTH]}…") for name in names[:_MAX_LABELS]
+    ]
     hidden_names = len(names) - len(texts)
     return ", ".join(texts) + (f" and {hidden_names:,} more" if hidden_names else "")
 
@@ -159,10 +158,9 @@ def describe_labels(labels: Iterable[str]) -> str:
             numbers += 1
         else:
             texts.append(len(label))
+    parts = []
     if numbers:
         parts = [f"{numbers:,} number{'' if numbers == 1 else 's'}"]
-    else:
-        parts = []
     if texts:
         if min(texts) == max(texts):
             letters = f"{min(texts):,}"
@@ -256,9 +254,11 @@ def _predict_most_frequent(matrix: Matrix, classes: tuple[str, ...]) -> Matrix:
 class BinaryEvidence:
     """The evidence of two classes.
 
-    matrix: rows by label, then by prediction; fractions of rows if estimated. classes: the negative one, the positive
-    one. scores, probabilities: None without probabilities. as_service: compute the area under the ROC curve as the
-    service does. others: for each block with rows, the evidence of all other rows, if a column names groups.
+    matrix: rows by label, then by prediction; fractions of rows if estimated.
+    classes: the negative one, the positive one.
+    scores, probabilities: None without probabilities.
+    as_service: compute the area under the ROC curve as the service does.
+    replicates: of the jackknife: for each block with rows, the evidence of all other rows; empty unless a column names groups.
     """
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.BINARY_CLASSIFICATION
@@ -269,7 +269,7 @@ class BinaryEvidence:
     probabilities: BlockSums | None = None
     values: BlockSums = field(default_factory=BlockSums)
     as_service: bool = False
-    others: tuple[BinaryEvidence, ...] = ()
+    replicates: tuple[BinaryEvidence, ...] = ()
 
     @property
     def true_positives(self) -> float:
@@ -315,9 +315,11 @@ class BinaryEvidence:
 class MulticlassEvidence:
     """The evidence of many classes.
 
-    matrix: rows by label, then by prediction, in the order of `classes`. scores: of each class against the rest; None
-    unless rows have the probabilities of all. estimated: if estimated, for each class its right rows, labels and
-    predictions, shape (3, classes); the labels of `matrix` are then the predictions. others: as in `BinaryEvidence`.
+    matrix: rows by label, then by prediction, in the order of `classes`.
+    scores: of each class against the rest; None unless rows have the probabilities of all.
+    estimated: if estimated, for each class its right rows, labels and predictions, shape (3, classes); the labels of
+        `matrix` are then the predictions.
+    replicates: as in `BinaryEvidence`.
     """
 
     PROBLEM_TYPE: ClassVar[ProblemType] = ProblemType.MULTICLASS_CLASSIFICATION
@@ -328,7 +330,7 @@ class MulticlassEvidence:
     values: BlockSums = field(default_factory=BlockSums)
     scores: tuple[ScoreCounts, ...] | None = None
     estimated: NDArray[np.float64] | None = None
-    others: tuple[MulticlassEvidence, ...] = ()
+    replicates: tuple[MulticlassEvidence, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -393,7 +395,7 @@ def build_evidence(outcomes: Outcomes, *, as_service: bool = False) -> Evidence:
         scored = scores_by_class(outcomes.class_scores, table.classes)
         without_block = tuple(MulticlassEvidence(matrix, table.classes) for matrix in matrices_without_block)
         return MulticlassEvidence(
-            table.matrix, table.classes, probabilities, outcomes.values, scored, others=without_block
+            table.matrix, table.classes, probabilities, outcomes.values, scored, replicates=without_block
         )
     # Of two classes the blocks have scores of their own, too
     scores = None

@@ -140,20 +140,24 @@ SEED = 20  # of the draws, so that a repeated run writes the same bytes
 
 @value_class
 class Measured:
-    """One metric of a run. standard_deviation: None without one. ours: whether the service lacks this metric. likeness:
-    how many rows count as one, for rows in the groups that a column names."""
+    """One metric of a run.
+
+    standard_deviation: None without one.
+    ours: whether the service lacks this metric.
+    design_effect: how many rows count as one, for rows in the groups that a column names.
+    """
 
     name: str
     estimate: Estimate
     standard_deviation: float | None = None
     ours: bool = False
-    likeness: float = 1.0
+    design_effect: float = 1.0
     rows: int = 0
 
     @property
     def counted(self) -> str:
         """The rows behind it, as text."""
-        if self.likeness == 1:
+        if self.design_effect == 1:
             return f"{self.estimate.n:,} rows"
         return f"{self.rows:,} rows, which count as {max(self.estimate.n, 1):,},"
 
@@ -167,8 +171,11 @@ class Measured:
 
 @value_class
 class Measurement:
-    """All metrics of a run. evidence: what they were computed from. rows: their number. segments: measurements of its
-    rows by cut and segment.
+    """All metrics of a run.
+
+    evidence: what they were computed from.
+    rows: their number.
+    segments: measurements of its rows by cut and segment.
     """
 
     problem_type: ProblemType
@@ -183,43 +190,45 @@ def measure_segments(outcomes: Outcomes) -> dict[str, dict[str, Measurement]]:
     measurements: dict[str, dict[str, Measurement]] = {}
     # Only named groups have blocks that show how alike rows are
     if outcomes.confusions:
-        likeness = Likeness.of(build_evidence(outcomes))
+        design_effects = DesignEffects.of(build_evidence(outcomes))
     else:
-        likeness = Likeness()
+        design_effects = DesignEffects()
     for cut, segments in outcomes.segments.items():
         measurements[cut] = {}
         for label, rows in segments.items():
             # Few rows may not show which class is the positive one
             with suppress(BadInput):
-                measurements[cut][label] = measure(build_evidence(rows), seed=None, likeness=likeness)
+                measurements[cut][label] = measure(build_evidence(rows), seed=None, design_effects=design_effects)
     return measurements
 
 
 @value_class
-class Likeness:
+class DesignEffects:
     """How many rows count as one, by metric, if a column names groups; and the number of blocks behind that."""
 
     rows: Mapping[str, float] = field(default_factory=dict)
     blocks: float = math.inf
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Likeness:
+    def of(cls, evidence: Evidence) -> DesignEffects:
         """Estimated from metrics without one block each; the largest of the others for metrics where that fails.
         Metrics of sums by block allow for it themselves.
 
         Source: D4.21.
         """
-        if isinstance(evidence, RegressionEvidence) or not evidence.others:
+        if isinstance(evidence, RegressionEvidence) or not evidence.replicates:
             return cls()
         rows_without_block = np.array(
-            [evidence_without_block.rows for evidence_without_block in evidence.others], np.float64
+            [evidence_without_block.rows for evidence_without_block in evidence.replicates], np.float64
         )
         scores = dict[str, Any]()
         squares = list[float]()
         for metric in applicable_metrics(evidence):
             estimate = metric(evidence)
             if isinstance(estimate, FractionEstimate):
-                values = np.array([metric(evidence_without_block).value for evidence_without_block in evidence.others])
+                values = np.array(
+                    [metric(evidence_without_block).value for evidence_without_block in evidence.replicates]
+                )
                 # By how much a block moves the metric, in rows
                 scores[metric.name] = (estimate.value - values) * rows_without_block
                 squares.append(estimate.variance * evidence.rows**2)
@@ -233,27 +242,27 @@ class Likeness:
         return cls(dict(zip(scores, design_effects.tolist(), strict=True)), float(rows.sum() ** 2 / (rows**2).sum()))
 
 
-def apply_design_effects(measurement: Measurement, likeness: Likeness) -> Measurement:
+def apply_design_effects(measurement: Measurement, design_effects: DesignEffects) -> Measurement:
     """The measurement, with at least as many rows counting as one for each metric."""
     metrics = {}
     for name, measured in measurement.metrics.items():
         # The window's own design effect counts already; only what is missing is added
-        more = max(likeness.rows.get(name, 1.0) / measured.likeness, 1.0)
-        fewer = measured.estimate.reduce_to_groups(more, likeness.blocks)
-        metrics[name] = replace(measured, estimate=fewer, likeness=measured.likeness * more)
+        more = max(design_effects.rows.get(name, 1.0) / measured.design_effect, 1.0)
+        fewer = measured.estimate.reduce_to_groups(more, design_effects.blocks)
+        metrics[name] = replace(measured, estimate=fewer, design_effect=measured.design_effect * more)
     segments = {
-        cut: {label: apply_design_effects(measured, likeness) for label, measured in of_cut.items()}
+        cut: {label: apply_design_effects(measured, design_effects) for label, measured in of_cut.items()}
         for cut, of_cut in measurement.segments.items()
     }
     return replace(measurement, metrics=metrics, segments=segments)
 
 
-def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness | None = None) -> Measurement:
+def measure(evidence: Evidence, *, seed: int | None = SEED, design_effects: DesignEffects | None = None) -> Measurement:
     """Every metric that the evidence allows: those of the contract, ours, and the user's own.
 
-    seed: of the draws for standard deviations (C5.1, C11.12); None for none. likeness: by default the evidence's own.
+    seed: of the draws for standard deviations (C5.1, C11.12); None for none. design_effects: by default the evidence's own.
     """
-    likeness = likeness or Likeness.of(evidence)
+    design_effects = design_effects or DesignEffects.of(evidence)
     metrics = {}
     draws = list[Evidence]()
     # `standard_deviation` of the service: of the metric in five draws of 80 % of the rows
@@ -264,12 +273,12 @@ def measure(evidence: Evidence, *, seed: int | None = SEED, likeness: Likeness |
         ours = metric.facts.get("ours", False)
         estimate = metric(evidence)
         deviation = None
-        # The service's file has no deviation for metrics that it doesn't have
+        # In the service's file only its own metrics have a deviation
         values = [metric(draw).value for draw in draws if not ours]
         if values and all(map(math.isfinite, values)):
             deviation = float(np.std(values))
-        rows = likeness.rows.get(metric.name, 1.0)
-        reduced_estimate = estimate.reduce_to_groups(rows, likeness.blocks)
+        rows = design_effects.rows.get(metric.name, 1.0)
+        reduced_estimate = estimate.reduce_to_groups(rows, design_effects.blocks)
         metrics[metric.name] = Measured(metric.name, reduced_estimate, deviation, ours, rows, estimate.n)
     # The user's own metrics: the mean over the outcomes that have a value
     for name in (name.removesuffix(".sum") for name in evidence.values.names[::2]):

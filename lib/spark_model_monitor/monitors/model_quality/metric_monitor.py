@@ -11,7 +11,7 @@ from spark_model_monitor.documents.model_quality import ModelQualityConstraints,
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.measurement import Measurement
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.quality_checks import UNSEEN_CHECK, check_unseen_classes, display_name
+from spark_model_monitor.monitors.model_quality.quality_checks import DISPLAYED, UNSEEN_CHECK, check_unseen_classes
 from spark_model_monitor.monitors.protocol import (
     Judgement,
     MeasuresT,
@@ -24,7 +24,7 @@ from spark_model_monitor.monitors.protocol import (
     create_violations,
 )
 from spark_model_monitor.statistics.states import State
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 
 
 class MetricJudgement(Judgement[ModelBaseline]):
@@ -109,4 +109,4 @@ class MetricMonitor(Monitor[StateT, MetricsT, ModelBaseline, MeasuresT]):
 
     def violations(self, check_results: tuple[CheckResult, ...]) -> Violations:
         """The violations among the results, in their order. Source: C5.3, G20."""
-        return create_violations(check_results, displayed=display_name)
+        return create_violations(check_results, displayed_names=DISPLAYED)

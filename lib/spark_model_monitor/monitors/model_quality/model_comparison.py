@@ -24,7 +24,9 @@ from spark_model_monitor.monitors.model_quality.metrics import applicable_metric
 from spark_model_monitor.monitors.model_quality.metrics.ranking import compute_ranks
 from spark_model_monitor.statistics.drift.special_functions import normal_above, student_above
 from spark_model_monitor.statistics.states.blocks import Keys, Numbers, add_by_block, assign_blocks
-from spark_model_monitor.statistics.states.outcomes import OutcomeBuilder, OutcomePlan, Outcomes, class_key, is_positive
+from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, is_positive
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.verdicts.components import two_sided_p_value
 from spark_model_monitor.statistics.verdicts.sequential import estimate_rows_to_significance, reach
 from spark_model_monitor.value_class import value_class
@@ -34,13 +36,10 @@ if TYPE_CHECKING:
 
 MIN_ROWS = 100  # on either side; with fewer, no sum is nearly normal
 MIN_OF_A_CLASS = 10  # rows of either class, for the same reason
-# of a non-numeric column; shown; chance of a false one among all
-MAX_VALUES = 20
-MAX_SEGMENTS = 10
-SURELY = 0.01
-FEW_ROWS = "{rows:,} rows with labels are too few for an interval; it takes {least:,}"
+MAX_VALUES = 20  # distinct texts of a column that divides the pairs
+MAX_SEGMENTS = 10  # that a trial shows
+SEGMENT_LEVEL = 0.01  # the chance that any of the segments is found by chance
 ONE_CLASS = "all labels of one side are of one class, so nothing says how well the other one is recognised"
-FEW_OF_A_CLASS = "{rows:,} rows of one class are too few for an interval; it takes {least}"
 
 Flags = NDArray[np.bool_]
 
@@ -49,8 +48,11 @@ Flags = NDArray[np.bool_]
 class Answers:
     """A model's answers, one per row, and the truth.
 
-    labels, predictions: numbers for regression, otherwise texts. scores: from 0 to 1. predictions, scores: may be None.
-    keys: a hash of each row's id. of_classes: for many classes, as `OutcomeBuilder` expects it.
+    labels, predictions: numbers for regression, otherwise texts.
+    scores: from 0 to 1.
+    predictions, scores: may be None.
+    keys: a hash of each row's id.
+    of_classes: for many classes, as `OutcomeBuilder` expects it.
     """
 
     plan: OutcomePlan
@@ -93,7 +95,7 @@ class Answers:
             builder.update(*(None if member is None else member.take(row_indexes) for member in members))
             # Without residuals, which only the mean error and the page of a run use
             states.append(replace(builder.state(), residuals=zero.residuals))
-        # One block alone has no others to compare with
+        # A jackknife takes two blocks at least
         states_without_block = sum_without_each(states, zero) if len(states) > 1 else []
         return [build_evidence(outcomes) for outcomes in (sum(states, zero), *states_without_block)], rows
 
@@ -175,7 +177,7 @@ def _compare_areas(champion: Answers, challenger: Answers, *, paired: bool) -> S
     # A variance takes two rows of each class
     if rows_of_rarer_class < 2:
         return math.nan, math.nan, JackknifeEstimate(math.nan, 0, math.nan, 0, method="DeLong"), None
-    # The same rows: errors of both models go together, which makes the difference more certain
+    # On the same rows the errors of both models are correlated, which makes their difference more certain
     if paired:
         (before, after), [[champion_variance, covariance], [_, challenger_variance]] = delong_covariance(
             champion.positive, champion.scores, challenger.scores
@@ -216,8 +218,12 @@ def _compare_by_blocks(values: list[Numbers], rows: list[Numbers], *, paired: bo
 
 @value_class
 class Comparison:
-    """Two models, and their differences. rows: of the trial; pairs, or the rows of both sides together. problem: why
-    there is no verdict, whatever the numbers. wholes: the evidence of each side."""
+    """Two models, and their differences.
+
+    rows: of the trial; pairs, or the rows of both sides together.
+    problem: why there is no verdict, whatever the numbers.
+    wholes: the evidence of each side.
+    """
 
     differences: Mapping[str, MetricDifference]
     rows: int
@@ -267,10 +273,12 @@ def compare_answers(champion: Answers, challenger: Answers, *, paired: bool, pla
     problem = None
     # Intervals rest on sums that are nearly normal, which takes rows of each class
     if fewer < MIN_ROWS:
-        problem = FEW_ROWS.format(rows=fewer, least=MIN_ROWS)
+        problem = f"{fewer:,} rows with labels are too few for an interval; it takes {MIN_ROWS:,}"
     if problem is None and rows_of_rarer_class < MIN_OF_A_CLASS:
         if rows_of_rarer_class:
-            problem = FEW_OF_A_CLASS.format(rows=rows_of_rarer_class, least=MIN_OF_A_CLASS)
+            problem = (
+                f"{rows_of_rarer_class:,} rows of one class are too few for an interval; it takes {MIN_OF_A_CLASS}"
+            )
         else:
             problem = ONE_CLASS
     return Comparison(differences, trial_rows, (first[0], second[0]), problem)
@@ -339,7 +347,7 @@ def find_disagreeing_segments(inputs: pd.DataFrame, gaps: Numbers) -> tuple[Segm
                     p = 2 * normal_above(abs(inside / n - (total - inside) / other_rows) / error)
             looked.append((p, str(name), str(value), n, float(inside / n)))
     # Bonferroni's bound over all values that were looked at
-    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SURELY)[:MAX_SEGMENTS]
+    clearest = sorted(candidate for candidate in looked if candidate[0] * len(looked) <= SEGMENT_LEVEL)[:MAX_SEGMENTS]
     return tuple(
         Segment(feature=name, value=value, rows=n, disagreement=mean, p=p * len(looked))
         for p, name, value, n, mean in clearest

@@ -19,7 +19,7 @@ from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisTy
 from spark_model_monitor.documents.statistics import RowTable
 from spark_model_monitor.errors import BadConfiguration, BadInput
 from spark_model_monitor.monitors.causes import MarkedRows, with_causes
-from spark_model_monitor.monitors.model_quality import quality_checks
+from spark_model_monitor.monitors.model_quality import mean_error, quality_checks
 from spark_model_monitor.monitors.model_quality.estimated import concept_drift
 from spark_model_monitor.monitors.model_quality.evidence import (
     BinaryEvidence,
@@ -49,15 +49,11 @@ from spark_model_monitor.monitors.model_quality.score_direction import (
     require_labels_follow_scores,
     require_scores_of_positive_class,
 )
-from spark_model_monitor.monitors.protocol import (
-    Sample,
-    Scanned,
-    ScanRequest,
-    reject_rules,
-)
+from spark_model_monitor.monitors.protocol import Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.segment_reports import write_segment_hints
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.row_counts import read_values
 from spark_model_monitor.statistics.states.scores import UNLIMITED
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED
@@ -68,22 +64,18 @@ from spark_model_monitor.value_class import value_class
 
 Documents = tuple[ModelQualityStatistics, ModelQualityConstraints, Metrics]
 
-NOT_IN_GROUPS = (
-    "group_column: rows count by {name!r} here, and this data set was made without it; give `outcomes` a plan with "
-    "group_column={name!r}"
-)
 LOSS = "loss"  # the rows behind any metric are read again once: all metrics use the same answers
-PARTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # multiples of the baseline's RMSE, as limits for counting errors
-MISSES_NAMES = (
-    "{name!r} names the group of {now} of the rows, in the baseline of {before}: rows count as there, or as fewer"
-)
+ERROR_LIMITS = (
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    1.5,
+    2.0,
+    3.0,
+)  # multiples of the baseline's RMSE, as limits for counting errors
 OWN_NAMES = "{name!r} names no groups: nearly each row has a name of its own, and counts {how}"
-LIMITS_ALONE = Hint(
-    hint="limits_as_written",
-    features=(),
-    description="constraints.json is there without statistics.json, so nothing says which limits are the baseline's own values: "
-    "each is judged as written, without room for chance; put both files in one folder",
-)
 
 
 @value_class(slots=False)
@@ -103,7 +95,7 @@ class QualityJudgement(MetricJudgement):
         measurement = self.sample.metrics
         # Rows without names of groups look independent, so the baseline's design effect is applied
         if baseline.misses_names(self.sample.state):
-            measurement = apply_design_effects(measurement, baseline.likeness)
+            measurement = apply_design_effects(measurement, baseline.design_effects)
         ledger = self.window_ledger
         min_samples = monitor.min_samples
         hide = monitor.hide_values
@@ -126,14 +118,14 @@ class QualityJudgement(MetricJudgement):
             return False
         evidence = self.sample.metrics.evidence
         is_scored = concept_drift.can_be_judged(self.baseline.evidence, evidence)
-        return is_scored or quality_checks.is_mean_error_judged(self.baseline, evidence)
+        return is_scored or mean_error.is_mean_error_judged(self.baseline, evidence)
 
     def _judge_further(self, baseline: ModelBaseline, level: float) -> CheckResult:
         before = baseline.evidence
         now = self.sample.metrics.evidence
         if isinstance(before, RegressionEvidence):
             assert isinstance(now, RegressionEvidence)  # as `has_further_test` says
-            return quality_checks.judge_mean_error(before, now, level, baseline.groups)
+            return mean_error.judge_mean_error(before, now, level, baseline.groups)
         assert isinstance(before, concept_drift.Scored)  # as `has_further_test` says
         assert isinstance(now, concept_drift.Scored)
         groups = baseline.groups
@@ -150,7 +142,7 @@ class QualityJudgement(MetricJudgement):
         measurement = measure(build_evidence(total), seed=self.monitor.seed)
         # As for the window alone
         if baseline.misses_names(total):
-            measurement = apply_design_effects(measurement, baseline.likeness)
+            measurement = apply_design_effects(measurement, baseline.design_effects)
         level = self.monitor.false_alarm_budget - self.window_budget
         return quality_checks.judge_windows_together(measurement, baseline, level, len(self.earlier) + 1)
 
@@ -205,10 +197,16 @@ class QualityJudgement(MetricJudgement):
             if not self.monitor.as_service:
                 hints += Hint.from_unread_members(baseline.constraints)
                 if not baseline.reported and not baseline.estimates:
-                    hints.append(LIMITS_ALONE)
+                    description = (
+                        "constraints.json is there without statistics.json, so nothing says which limits are the baseline's own "
+                        "values: each is judged as written, without room for chance; put both files in one folder"
+                    )
+                    hints.append(Hint(hint="limits_as_written", features=(), description=description))
             if baseline.has_fewer_names(outcomes):
-                now, baseline_percent = map(format_percent, (outcomes.share_named, baseline.names_of_groups.share))
-                sentence = MISSES_NAMES.format(name=baseline.group_column, now=now, before=baseline_percent)
+                sentence = (
+                    f"{baseline.group_column!r} names the group of {format_percent(outcomes.share_named)} of the rows, in the "
+                    f"baseline of {format_percent(baseline.names_of_groups.share)}: rows count as there, or as fewer"
+                )
             elif baseline.misses_names(outcomes):
                 sentence = OWN_NAMES.format(name=baseline.group_column, how="as in the baseline, where it did")
         rows_by_segment = {
@@ -239,7 +237,7 @@ class QualityJudgement(MetricJudgement):
         evidence = baseline.evidence
         if isinstance(evidence, RegressionEvidence):
             rmse = METRICS[monitor.plan.problem_type].get("rmse")(evidence).value or 1.0
-            cuts = tuple(part * rmse for part in PARTS)
+            cuts = tuple(part * rmse for part in ERROR_LIMITS)
 
         def marked(outcome_data: OutcomeDataset, rows: int) -> MarkedRows:
             # Outcomes that the caller prepared have no data set whose rows could be read again
@@ -346,7 +344,7 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             return plan
         return replace(plan, segments=tuple(labels), labels=labels)
 
-    def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, measures: OutcomePlan, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         """Labels and predictions. A data set that was not prepared must have the column names of `outcomes`."""
         if isinstance(dataset, OutcomeDataset):
             data = dataset
@@ -354,13 +352,16 @@ class ModelQualityMonitor(MetricMonitor[Outcomes, Measurement, OutcomePlan]):
             data = outcomes(dataset, measures)
         # A window prepared without the groups would pass as one of independent rows
         if measures.group_column not in (None, data.group_column):
-            raise BadConfiguration(NOT_IN_GROUPS.format(name=measures.group_column))
+            raise BadConfiguration(
+                f"group_column: rows count by {measures.group_column!r} here, and this data set was made without it; "
+                f"give `outcomes` a plan with group_column={measures.group_column!r}"
+            )
         cuts = tuple(replace(cut, labels=tuple(measures.labels.get(cut.name, ()))) for cut in data.cuts)
         task = OutcomeTask(measures, data.decoder, len(Refusal), data.metrics, cuts, data.group)
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
-        return Scanned(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
+        return ScanResult(scanned.outcomes, scanned.rows, runs=(scanned.runs,))
 
-    def reject_unusable(self, scanned: Scanned, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
+    def reject_unusable(self, scanned: ScanResult, dataset: Dataset, baseline: ModelBaseline | None) -> Dataset | None:
         """The data set without the records of a third class, in a binary problem."""
         if self.as_service:
             return None

@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.documents.document import is_suggested
 from spark_model_monitor.documents.model_quality import (
     Metric,
     MetricConstraint,
     ModelQualityConstraints,
     ModelQualityStatistics,
 )
-from spark_model_monitor.documents.requested_limits import is_suggested
 from spark_model_monitor.errors import BadDocument, BadState
 from spark_model_monitor.monitors.model_quality.estimates import Estimate, estimate_from_deviation
 from spark_model_monitor.monitors.model_quality.evidence import Evidence, build_evidence
 from spark_model_monitor.monitors.model_quality.measurement import (
     CONSTRAINED,
     MEMBERS,
-    Likeness,
+    DesignEffects,
     Measurement,
     measure,
     measure_segments,
@@ -42,8 +42,11 @@ WINDOWS_JUDGED = 8
 
 @value_class
 class GroupNames:
-    """How the rows of a baseline are named. column: of the rows that belong together; None without one. share: of its rows
-    with a name. rows_by_block: how many have one in each block.
+    """How the rows of a baseline are named.
+
+    column: of the rows that belong together; None without one.
+    share: of its rows with a name.
+    rows_by_block: how many have one in each block.
     """
 
     column: str | None = None
@@ -53,14 +56,19 @@ class GroupNames:
 
 @value_class
 class ModelBaseline(StoredBaseline):
-    """What later outcomes are compared with. measurement: of its states; None if unavailable, or if chance is not
-    allowed for. classes: of the baseline; None if unknown. rows: number in the baseline.
+    """What later outcomes are compared with.
 
-    suggested_limits: the metrics whose limit allows for chance; all others decide alone. reported: metrics as in
-    statistics.json, empty without one. groups: how many rows of the window count as one, estimated from neighbours.
-    segments: by cut and segment the measurement of the baseline's rows. likeness: the baseline's. names_of_groups: how its
-    rows are named. source: opens its rows again; None if unknown. earlier: the outcomes of the windows that are judged
-    together with the next one.
+    measurement: of its states; None if unavailable, or if chance is not allowed for.
+    classes: of the baseline; None if unknown.
+    rows: number in the baseline.
+    suggested_limits: the metrics whose limit allows for chance; all others decide alone.
+    reported: metrics as in statistics.json, empty without one.
+    groups: how many rows of the window count as one, estimated from neighbours.
+    segments: by cut and segment the measurement of the baseline's rows.
+    design_effects: the baseline's.
+    names_of_groups: how its rows are named.
+    source: opens its rows again; None if unknown.
+    earlier: the outcomes of the windows that are judged together with the next one.
     """
 
     constraints: ModelQualityConstraints
@@ -71,7 +79,7 @@ class ModelBaseline(StoredBaseline):
     reported: Mapping[str, Metric] = field(default_factory=dict)
     groups: float = 1.0
     segments: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
-    likeness: Likeness = field(default_factory=Likeness)
+    design_effects: DesignEffects = field(default_factory=DesignEffects)
     names_of_groups: GroupNames = field(default_factory=GroupNames)
     source: Callable[[], Dataset] | None = field(default=None, repr=False, compare=False)
     earlier: tuple[Outcomes, ...] = field(default=(), repr=False, compare=False)
@@ -100,9 +108,6 @@ class ModelBaseline(StoredBaseline):
 
     def with_earlier(self, states: Sequence[State]) -> ModelBaseline:
         return replace(self, earlier=tuple(state for state in states if isinstance(state, Outcomes)))
-
-    def with_source(self, source: Callable[[], Dataset]) -> ModelBaseline:
-        return replace(self, source=source)
 
     def drop_features(self, excluded: Collection[str]) -> ModelBaseline:
         remaining_constraints = {}
@@ -213,9 +218,9 @@ class ModelBaseline(StoredBaseline):
         baseline = replace(self, classes=classes or None, rows=outcomes.item_count)
         if not as_service:
             evidence = build_evidence(outcomes)
-            likeness = Likeness.of(evidence)
-            measurement = measure(evidence, seed=None, likeness=likeness)
-            baseline = replace(baseline, measurement=measurement, likeness=likeness)
+            design_effects = DesignEffects.of(evidence)
+            measurement = measure(evidence, seed=None, design_effects=design_effects)
+            baseline = replace(baseline, measurement=measurement, design_effects=design_effects)
         # Segments are judged only if constraints.json names them
         if self.constraints.segments:
             baseline = replace(baseline, segments=measure_segments(outcomes))

@@ -20,7 +20,6 @@ from spark_model_monitor.documents.check_results import (
 from spark_model_monitor.documents.json_text import format_java_double
 from spark_model_monitor.documents.model_quality import ComparisonOperator, MetricConstraint
 from spark_model_monitor.documents.outcome import IN_GROUPS, METRIC_CHANGE, RATIO_CHANGE
-from spark_model_monitor.documents.page import format_number
 from spark_model_monitor.errors import did_you_mean
 from spark_model_monitor.monitors.model_quality.estimates import (
     Estimate,
@@ -31,26 +30,16 @@ from spark_model_monitor.monitors.model_quality.estimates import (
     confidence_interval,
     smallest_change,
 )
-from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence, format_labels
-from spark_model_monitor.monitors.model_quality.measurement import (
-    MEMBERS,
-    WORSE_SIDE,
-    Measured,
-    Measurement,
-    suggest,
-)
+from spark_model_monitor.monitors.model_quality.evidence import RegressionEvidence, format_labels
+from spark_model_monitor.monitors.model_quality.measurement import MEMBERS, WORSE_SIDE, Measured, Measurement, suggest
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
-from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.monitors.segment_reports import locate_result, with_segments
-from spark_model_monitor.statistics.states.outcomes import class_key
+from spark_model_monitor.statistics.states.outcome_plan import class_key
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
 from spark_model_monitor.value_class import value_class
-
-BROKEN = "Metric {name} with {value}{deviation} was {operator} '{threshold}'"
-DEVIATION = " +/- {deviation}"
 
 DISPLAYED: Mapping[str, str] = {
     "true_positive_rate": "truePositiveRate",
@@ -74,21 +63,9 @@ SERVICE_ORDER = (
 
 # Why a metric is not judged, or nobody can tell, and what would help
 UNDEFINED = "the metric is not defined for this window: there is nothing to divide by"
-NO_THRESHOLD = "constraints.json has no threshold for it"
 NO_SUCH_METRIC = "this run has no metric of this name"
-NOT_OF_THE_SERVICE = "the service never reports this metric"
-TOO_FEW_ROWS = "it rests on {counted}, fewer than the {needed:,} of min_samples"
-MAY_BE_CHANCE = "of {counted} this may be chance: p is {p:.2g}, and a violation needs {level:.2g}"
 BEYOND_THRESHOLD = "it is {value:.4g}, beyond its threshold of {limit:.4g}"
-NO_ROWS = "the window has no rows in this segment from which it could be judged"
-UNSEEN_CHANGE = "of {counted} a change for the worse by less than {change:.2g} may go unseen"
-NOTHING_SEEN = "of {counted} any change for the worse may go unseen"
-MUCH_WORSE = "of {counted} it is much worse than in the baseline, which may be chance"
-WINDOW_NEEDED = "; windows of about {rows:,.0f} rows show a change by {change:.2g}"
-BASELINE_TOO_SMALL = "; no window shows a change by {change:.2g} with so small a baseline"
 LONGER_WINDOWS = "take longer windows, with more labels"
-TOGETHER = "the last {windows} windows together, of {rows:,} rows"
-UNSEEN = "not in the baseline: {classes}"
 
 UNSEEN_CHECK = "unseen_classes"
 """The name in checks.json of the look for classes that the baseline lacks; it is never a violation."""
@@ -103,22 +80,14 @@ NEVER_REPORTED = ("f0_5", "weighted_f0_5")
 """Metrics absent from the service's published reports, though four of these should list them."""
 
 
-def display_name(metric: str) -> str:
-    """The name of a metric in a violation."""
-    return DISPLAYED.get(metric, metric)
-
-
 def word_violation(metric: str, value: float, standard_deviation: float | None, operator: str, threshold: float) -> str:
     """The text for a metric on the wrong side of its threshold."""
     deviation = ""
     if standard_deviation is not None:
-        deviation = DEVIATION.format(deviation=format_java_double(standard_deviation))
-    return BROKEN.format(
-        name=display_name(metric),
-        value=format_java_double(value),
-        deviation=deviation,
-        operator=operator,
-        threshold=format_java_double(threshold),
+        deviation = f" +/- {format_java_double(standard_deviation)}"
+    return (
+        f"Metric {DISPLAYED.get(metric, metric)} with {format_java_double(value)}{deviation} was {operator} "
+        f"'{format_java_double(threshold)}'"
     )
 
 
@@ -136,8 +105,10 @@ def check_all(
     A metric is violated if it is beyond its threshold; beyond a suggested one, if the p-value of its test, one-sided toward
     the worse values, is at most the level of each test, too.
 
-    ledger: how the metrics share the budget, by default that of `plan_budget`. min_samples: rows needed to judge a metric.
-    as_service: judge by value alone. hide_values: name no class.
+    ledger: how the metrics share the budget, by default that of `plan_budget`.
+    min_samples: rows needed to judge a metric.
+    as_service: judge by value alone.
+    hide_values: name no class.
 
     Raises BadDocument if the constraints are for another type of problem.
     """
@@ -168,7 +139,9 @@ def judge_windows_together(
     check_result = _Judge(measurement, baseline, level, min_samples=0, as_service=False).result(name, limits[name])
     if not check_result.is_violation:
         return None
-    return check_result.model_copy(update={"reason": TOGETHER.format(windows=windows, rows=measurement.rows)})
+    return check_result.model_copy(
+        update={"reason": f"the last {windows} windows together, of {measurement.rows:,} rows"}
+    )
 
 
 def add_violation(check_results: Iterable[CheckResult], violation: CheckResult | None) -> tuple[CheckResult, ...]:
@@ -233,7 +206,9 @@ def _judge_segment(
     # The window has no row of the segment
     if now is None:
         for name in names:
-            finding = Finding.not_judged(limits[name].threshold, NO_ROWS)
+            finding = Finding.not_judged(
+                limits[name].threshold, "the window has no rows in this segment from which it could be judged"
+            )
             yield finding.result(limits[name].comparison_operator.value, metric=name)
         return
     # The segment's own values and limits, with the design effects of all rows, which are better known
@@ -243,7 +218,7 @@ def _judge_segment(
         rows=before.rows,
         suggested_limits=frozenset(name for name in names if limits[name].threshold is not None),
         groups=whole_baseline.groups,
-        likeness=whole_baseline.likeness,
+        design_effects=whole_baseline.design_effects,
     )
     judge = _Judge(now, baseline, level, min_samples, as_service=False)
     for name in names:
@@ -309,7 +284,7 @@ class _Judge:
         """The result of one constraint, with the numbers behind it."""
         measured = self.measurement.metrics.get(name)
         # With named groups the sample size is that of the estimate, which counts groups, not rows
-        has_group_estimate = name in self.baseline.likeness.rows and name in self.tested_estimates
+        has_group_estimate = name in self.baseline.design_effects.rows and name in self.tested_estimates
         finding = Finding(
             CheckStatus.PASSED,
             threshold=constraint.threshold,
@@ -340,17 +315,18 @@ class _Judge:
             reason = f"{NO_SUCH_METRIC}; {hint}" if hint else NO_SUCH_METRIC
             return finding.unjudged(reason)
         if constraint.threshold is None:
-            return finding.unjudged(NO_THRESHOLD)
+            return finding.unjudged("constraints.json has no threshold for it")
         # Not defined in these rows, such as recall without positive ones
         if measured.value is None:
             if self.as_service:
                 return finding.unjudged(UNDEFINED)
             return finding.undecided(UNDEFINED, LONGER_WINDOWS)
         if self.as_service and name in NEVER_REPORTED:
-            return finding.unjudged(NOT_OF_THE_SERVICE)
+            return finding.unjudged("the service never reports this metric")
         counted = measured.counted
         if measured.estimate.n < self.min_samples:
-            reason = TOO_FEW_ROWS.format(counted=counted.rstrip(","), needed=self.min_samples)
+            counted = counted.rstrip(",")
+            reason = f"it rests on {counted}, fewer than the {self.min_samples:,} of min_samples"
             return finding.undecided(reason, LONGER_WINDOWS)
         operator = constraint.comparison_operator
         p = finding.p
@@ -359,7 +335,7 @@ class _Judge:
             return self._check_power(finding, name, measured, operator)
         # On the wrong side of a suggested limit, but within chance
         if p is not None and p > self.level:
-            reason = MAY_BE_CHANCE.format(counted=counted, p=p, level=self.level)
+            reason = f"of {counted} this may be chance: p is {p:.2g}, and a violation needs {self.level:.2g}"
             if self.baseline.groups > 1:
                 reason += IN_GROUPS.format(rows=self.baseline.groups)
             return self._check_power(finding.but(reason=reason), name, measured, operator)
@@ -392,23 +368,23 @@ class _Judge:
             change = abs(measured.value - baseline.value)
             beyond = BEYOND_THRESHOLD.format(value=measured.value, limit=finding.threshold)
             finding = finding.but(reason=f"{beyond}; {finding.reason}")
-        # So much worse that it matters, though it may be chance: not passed in silence
+        # A change for the worse that matters is reported, though it may be chance
         if is_change_seen:
-            reason = finding.reason or MUCH_WORSE.format(counted=counted)
+            reason = finding.reason or f"of {counted} it is much worse than in the baseline, which may be chance"
         # Not worse, but a change that matters could have gone unseen
         elif math.isfinite(smallest) and smallest > change:
-            reason = UNSEEN_CHANGE.format(counted=counted, change=smallest)
+            reason = f"of {counted} a change for the worse by less than {smallest:.2g} may go unseen"
         elif smallest > change:
-            reason = NOTHING_SEEN.format(counted=counted)
+            reason = f"of {counted} any change for the worse may go unseen"
         else:
             return finding
         # The advice: how much longer a window would have to be
         growth = compute_growth(baseline, window, worse_side, self.level, change)
         if growth is None:
-            reason += BASELINE_TOO_SMALL.format(change=change)
+            reason += f"; no window shows a change by {change:.2g} with so small a baseline"
         else:
             rows = float(f"{self.measurement.rows * growth:.2g}")
-            reason += WINDOW_NEEDED.format(rows=rows, change=change)
+            reason += f"; windows of about {rows:,.0f} rows show a change by {change:.2g}"
         return finding.unsure(reason, LONGER_WINDOWS, is_change_seen=is_change_seen)
 
 
@@ -432,7 +408,7 @@ def check_unseen_classes(
             class_names = f"{len(unseen)} of the classes"
         else:
             class_names = format_labels(unseen)
-        finding = Finding.not_judged(None, UNSEEN.format(classes=class_names))
+        finding = Finding.not_judged(None, f"not in the baseline: {class_names}")
         yield finding.but(n=baseline.rows, m=measurement.rows).result(UNSEEN_CHECK, metric="confusion_matrix")
 
 
@@ -441,68 +417,3 @@ def check_unseen_classes(
 # If all predictions are off by a third of the errors' standard deviation, the mean squared error grows by a tenth, which is
 # within its noise for thousands of rows. The signed mean error shows it in a hundred. Model: errors of different rows are
 # independent, or as much alike as `groups` says, and their mean is normal. Source: D4.12.
-
-
-MEAN_ERROR_CHECK = "mean_error_check"
-CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
-MIN_ERRORS = 30  # of the baseline and of the window, so that their means are nearly normal
-
-MEAN_ERROR_CHANGED = "Mean error is not the baseline's. Observed: {now}, in the baseline: {before}"
-TOO_HIGH_OR_LOW = "says that predictions are {too} by {size} on average: it is {now}, it was {before}"
-MAY_BE_UNSEEN = "of {rows:,} rows a change of the mean error by less than {change:.2g} may go unseen"
-
-
-def is_mean_error_judged(baseline: ModelBaseline, window: Evidence) -> bool:
-    """Whether both sides have the distribution of their errors. Where a column names groups, how alike errors are within
-    one is unknown."""
-    if baseline.group_column is not None:
-        return False
-    return _has_enough(baseline.evidence) and _has_enough(window)
-
-
-def _has_enough(evidence: Evidence | None) -> bool:
-    return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= MIN_ERRORS
-
-
-def judge_mean_error(
-    baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float
-) -> CheckResult:
-    """The check of the mean error, which is violated if it moved away from 0 by more than chance allows.
-
-    groups: how many rows count as one.
-    """
-    # How far the mean moved, to either side, and how far it could have moved unseen
-    before = mean_error(baseline)
-    now = mean_error(window).reduce_to_groups(groups)
-    test = min((compare_estimates(before, now, direction) for direction in Side), key=attrgetter("p"))
-    p = min(1.0, 2 * test.p)
-    smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
-    low, high = (now.end(direction, 0.025) for direction in Side)
-    finding = Finding(
-        CheckStatus.PASSED,
-        threshold=before.value,
-        observed=now.value,
-        interval=None if low is None or high is None else (low, high),
-        n=before.n,
-        m=now.n,
-        smallest_change=smallest if math.isfinite(smallest) else None,
-        decided_by=test.name,
-        statistic=test.statistic,
-        p=p,
-        level=level,
-        effect=abs(now.value) - abs(before.value),
-        least_effect=0.0,
-    )
-    # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
-    spread = math.sqrt(before.unit_variance)
-    if p <= level and abs(now.value) > abs(before.value):
-        words = {"now": format_number(now.value), "before": format_number(before.value)}
-        too = "too high" if now.value > 0 else "too low"
-        change = TOO_HIGH_OR_LOW.format(too=too, size=format_number(abs(now.value)), **words)
-        finding = finding.but(
-            status=CheckStatus.VIOLATED, description=MEAN_ERROR_CHANGED.format(**words), change=change
-        )
-    elif smallest > CHANGE_THAT_MATTERS * spread:
-        reason = MAY_BE_UNSEEN.format(rows=now.n, change=smallest)
-        finding = finding.unsure(reason, LONGER_WINDOWS)
-    return finding.result(MEAN_ERROR_CHECK, metric="mean_error")

@@ -13,7 +13,6 @@ import numpy as np
 from spark_model_monitor.documents.challenge_file import Challenge, MetricDifference, TrialDesign, TrialVerdict
 from spark_model_monitor.documents.change_description import format_limit
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus, cause, group_by_cause
-from spark_model_monitor.documents.headline import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.documents.page import (
     OF_BASELINE,
     Block,
@@ -36,6 +35,7 @@ from spark_model_monitor.documents.page import (
     format_number,
     format_percent,
 )
+from spark_model_monitor.documents.run_changes import find_kind_of_change, is_beyond_threshold
 from spark_model_monitor.monitors.change_cards import VERDICTS, PageFeature, create_card
 from spark_model_monitor.monitors.model_quality.estimates import confidence_interval
 from spark_model_monitor.monitors.model_quality.evidence import (
@@ -62,10 +62,6 @@ READING = (
     "more than chance explains. metrics.json and checks.json have all numbers of this page.",
 )
 
-OF_GROUPS = (
-    "Rows are 74 of 1,200 where 1,200 say as much as 74 alone: those of a group belong together (--group-column)."
-)
-
 
 def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hide_values: bool = False) -> Page:
     """The page of a run. results: of its checks, none for a baseline. hide_values: number classes, don't name them."""
@@ -74,10 +70,9 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     names = dict.fromkeys((*judged, *measurement.metrics))
     lines = [_create_line(name, measurement.metrics.get(name), judged.get(name)) for name in names]
     cards = tuple(map(_create_card, group_by_cause(results)))
+    sections = []
     if cards:
         sections = [PageSection("Worse than asked for", (Cards(cards),), note="the largest first")]
-    else:
-        sections = []
     if kind := find_kind_of_change(results):
         sections.append(PageSection("What kind of change", (kind,)))
     # All metrics, the violated ones first
@@ -95,8 +90,13 @@ def create_page(measurement: Measurement, results: Sequence[CheckResult], *, hid
     if shown := tuple(_create_evidence_blocks(measurement, hide_values=hide_values)):
         sections.append(PageSection("What the predictions are like", shown))
     # How to read it, and the first sentence of a baseline; a run's sentence is written elsewhere
-    in_groups = any(metric.likeness > 1 for metric in measurement.metrics.values())
-    reading = create_reading((*READING, OF_GROUPS) if in_groups else READING)
+    in_groups = any(metric.design_effect > 1 for metric in measurement.metrics.values())
+    paragraphs = [*READING]
+    if in_groups:
+        paragraphs.append(
+            "Rows are 74 of 1,200 where 1,200 say as much as 74 alone: those of a group belong together (--group-column)."
+        )
+    reading = create_reading(paragraphs)
     headline = None
     if not results:
         headline = Headline(OF_BASELINE.format(format_noun_count(len(lines), "metric")))
@@ -155,7 +155,7 @@ def _create_line(name: str, measured: Measured | None, result: CheckResult | Non
     if measured:
         interval = confidence_interval(measured.estimate)
         rows = format_count(measured.estimate.n)
-        if measured.likeness > 1:
+        if measured.design_effect > 1:
             rows += f" of {format_count(measured.rows)}"
     return TableLine(
         (verdict, name, _format_value(measured), format_interval(interval), threshold, rows, remark), mark, name
@@ -267,10 +267,9 @@ NUMBERS_OF_TRIAL = ("champion", "challenger", "difference", "95 % interval", "p"
 
 def write_trial_verdict(document: Challenge) -> str:
     """The verdict in a sentence, with anything unfair first."""
+    pairs_or_rows = "rows of split traffic"
     if document.design is TrialDesign.SHADOW:
         pairs_or_rows = "pairs"
-    else:
-        pairs_or_rows = "rows of split traffic"
     unfair = ""
     if document.unfair:
         unfair = f"Not a fair trial: {'; '.join(document.unfair)}. "
@@ -289,10 +288,9 @@ def create_trial_page(document: Challenge, wholes: tuple[Evidence, Evidence], *,
         f"{deciding_metric.name} {format_number(deciding_metric.challenger)}, "
         f"beside the champion's {format_number(deciding_metric.champion)}"
     )
+    sections = []
     if document.unfair:
         sections = [PageSection("Not a fair trial", document.unfair)]
-    else:
-        sections = []
     titles = ("better", "metric", *NUMBERS_OF_TRIAL, "by")
     lines = map(_create_trial_line, document.metrics)
     table = build_table(titles, lines, numbers=NUMBERS_OF_TRIAL, names=("metric",))
@@ -321,10 +319,9 @@ def _create_trial_line(metric: MetricDifference) -> TableLine:
     better = "–"
     # One of both is better only if the interval lies on one side of 0
     if metric.interval is not None and not metric.interval[0] <= 0 <= metric.interval[1]:
+        better = "champion"
         if (metric.interval[0] > 0) == metric.higher_is_better:
             better = "challenger"
-        else:
-            better = "champion"
     gain = f"{'+' if (metric.difference or 0) > 0 else ''}{format_number(metric.difference)}"
     numbers = (format_number(metric.champion), format_number(metric.challenger), gain)
     mark = {"challenger": Highlight.GOOD, "champion": Highlight.BAD}.get(better, Highlight.NONE)

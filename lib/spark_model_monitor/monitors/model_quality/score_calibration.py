@@ -10,6 +10,7 @@ from dataclasses import field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_model_monitor.statistics.array_types import create_empty_doubles
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above
 from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class
@@ -20,8 +21,10 @@ GROUPS = 256
 """At most so many groups of about equal rows determine a calibration's error; more change it by less than 1 %."""
 
 MIN_ROWS = 100  # in a baseline, to calibrate its scores
-TENTHS = 10  # groups in which scores are compared with their calibration
-MIN_MEAN_DISTANCE = 0.02  # mean distance, besides the test's level, from which scores are not probabilities
+TENTHS = 10  # groups of rows in which scores are compared with their calibration
+MIN_MEAN_DISTANCE = (
+    0.02  # from their calibration, from which scores are no probabilities, if the test rejects them, too
+)
 LEVEL = 0.001
 
 
@@ -100,14 +103,16 @@ class CalibrationCheck:
     """How a baseline's scores compare with probabilities, in tenths of its rows; equal scores stay together.
 
     rows, scores, shares, expected: for each tenth its rows, its mean score, the share with the event, and the
-    calibrated probability. error: mean distance of score and share. left: of calibration and share. problem: why these
-    scores allow no estimates; None if they do.
+        calibrated probability.
+    error: mean distance of score and share.
+    left: of calibration and share.
+    problem: why these scores allow no estimates; None if they do.
     """
 
-    rows: Numbers = field(default_factory=lambda: np.zeros(0))
-    scores: Numbers = field(default_factory=lambda: np.zeros(0))
-    shares: Numbers = field(default_factory=lambda: np.zeros(0))
-    expected: Numbers = field(default_factory=lambda: np.zeros(0))
+    rows: Numbers = field(default_factory=create_empty_doubles)
+    scores: Numbers = field(default_factory=create_empty_doubles)
+    shares: Numbers = field(default_factory=create_empty_doubles)
+    expected: Numbers = field(default_factory=create_empty_doubles)
     problem: str | None = None
 
     @property
@@ -124,14 +129,8 @@ class CalibrationCheck:
         return 0.0
 
 
-TOO_MANY = "the baseline has more than {most} classes with probabilities; estimates are made of so many at most"
-NO_SCORES = "the baseline has no scores; make it with --probability-attribute"
 TOO_FEW = "the baseline has {rows:,} rows with a score; an estimate takes {needed:,}"
 ONE_CLASS = "all labels of the baseline are of one class, so that its scores say nothing of the other"
-NO_PROBABILITIES = (
-    "the scores are no probabilities: the share of positive labels does not rise with them (it is {left:.3f} from the best "
-    "rising curve on average, p {p:.1g})"
-)
 
 
 def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
@@ -143,8 +142,10 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     rows = (counts.negatives + counts.positives).astype(np.float64)
     total = float(rows.sum())
     hits = float(counts.positives.sum())
-    if not total or total < MIN_ROWS:
-        return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=MIN_ROWS) if total else NO_SCORES)
+    if not total:
+        return CalibrationCheck(problem="the baseline has no scores; make it with --probability-attribute")
+    if total < MIN_ROWS:
+        return CalibrationCheck(problem=TOO_FEW.format(rows=int(total), needed=MIN_ROWS))
     # Scores in ten groups of about as many rows each
     middles = np.cumsum(rows) - rows / 2
     tenth = np.minimum((middles / total * TENTHS).astype(np.int64), TENTHS - 1)
@@ -164,7 +165,11 @@ def check_calibration(counts: ScoreCounts) -> CalibrationCheck:
     statistic = float((squared_deviations[variance > 0] / variance[variance > 0]).sum())
     p = chi_square_above(statistic, len(scores))
     if p < LEVEL and calibration_check.left > MIN_MEAN_DISTANCE:
-        return replace(calibration_check, problem=NO_PROBABILITIES.format(left=calibration_check.left, p=p))
+        problem = (
+            "the scores are no probabilities: the share of positive labels does not rise with them (it is "
+            f"{calibration_check.left:.3f} from the best rising curve on average, p {p:.1g})"
+        )
+        return replace(calibration_check, problem=problem)
     return calibration_check
 
 
@@ -175,7 +180,10 @@ def check_classes(counts: ClassScores) -> CalibrationCheck:
     pooled = sum(counts_by_class[1:], counts_by_class[0]) if counts_by_class else ScoreCounts()
     checked = check_calibration(pooled)
     if counts.overflowed:
-        return replace(checked, problem=TOO_MANY.format(most=MAX_SCORED))
+        problem = (
+            f"the baseline has more than {MAX_SCORED} classes with probabilities; estimates are made of so many at most"
+        )
+        return replace(checked, problem=problem)
     if counts_by_class and rows < MIN_ROWS:
         return replace(checked, problem=TOO_FEW.format(rows=rows, needed=MIN_ROWS))
     # A class against the rest needs rows of either

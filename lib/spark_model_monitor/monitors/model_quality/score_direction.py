@@ -18,11 +18,11 @@ from spark_model_monitor.monitors.model_quality.metrics.ranking import area_unde
 from spark_model_monitor.statistics.states.scores import Counts
 
 MIN_ROWS = 30  # rows below which predictions fit a threshold by chance
-NEARLY_NONE = 0.1  # share of the rows of the rarer prediction that a threshold may leave unexplained
+MAX_UNEXPLAINED_SHARE = 0.1  # share of the rows of the rarer prediction that a threshold may leave unexplained
 MIN_UNEXPLAINED_SHARE = 0.2  # share of the rows of the rarer prediction that no threshold of the score itself explains
 MIN_PREDICTIONS = 9  # rows of the rarer prediction below which predictions don't show what the score is of
-REVERSED_AREA = 0.35  # area under the curve that no model has by weakness
-MANY_ERRORS = 5.0  # standard errors below .5 at which labels show clearly that the score is reversed
+MAX_REVERSED_AREA = 0.35  # under the ROC curve; a weak model has about 0.5
+MIN_ERRORS_BELOW = 5.0  # standard errors below an area of 0.5 from which a score is surely reversed
 
 REMEDY = (
     "so it is the score of the other class; write --positive-label with the class that the score is of, or give the score of "
@@ -46,7 +46,7 @@ def require_scores_of_positive_class(evidence: BinaryEvidence) -> None:
     # What predictions that have nothing to do with the score leave unexplained by chance
     by_chance = 3 * math.sqrt(rarer_rows)
     clear_difference = max(MIN_UNEXPLAINED_SHARE * rarer_rows, by_chance, 1)
-    if backward <= NEARLY_NONE * rarer_rows and forward >= backward + clear_difference:
+    if backward <= MAX_UNEXPLAINED_SHARE * rarer_rows and forward >= backward + clear_difference:
         raise BadInput(
             "score and prediction contradict each other in nearly all rows: where the positive class is predicted the score is "
             f"low, {REMEDY}"
@@ -68,7 +68,7 @@ def require_labels_follow_scores(evidence: BinaryEvidence, *, has_predictions: b
     area = area_under_roc(scores)
     # Mann and Whitney 1947
     standard_error = math.sqrt((negatives + positives + 1) / (12 * negatives * positives))
-    if area <= REVERSED_AREA and area <= 0.5 - MANY_ERRORS * standard_error:
+    if area <= MAX_REVERSED_AREA and area <= 0.5 - MIN_ERRORS_BELOW * standard_error:
         raise BadInput(
             f"score and label contradict each other: the area under the curve is {area:.2f}, {REMEDY}; "
             "--compat service measures it as it is"

@@ -36,11 +36,15 @@ PICKLES = (".pkl", ".pickle", ".joblib")  # endings of files that run code when 
 class Model:
     """The facts about a model that are needed to load it.
 
-    flavour: its loader. name: its path, address or `module:function`, as given. content: the bytes of its file.
-    function: for the flavour `callable`. allows_pickle: whether a file may run code when loaded. trusted: types that a
-    skops file may contain besides those that we know. request: the form of an endpoint's requests and responses, as the
-    members of `predictor`. labels: whether to return labels instead of scores. sha256: the required digest of the file,
-    in hexadecimal digits; None: any.
+    flavour: its loader.
+    name: its path, address or `module:function`, as given.
+    content: the bytes of its file.
+    function: for the flavour `callable`.
+    allows_pickle: whether a file may run code when loaded.
+    trusted: types that a skops file may contain besides those that we know.
+    request: the form of an endpoint's requests and responses, as the members of `predictor`.
+    labels: whether to return labels instead of scores.
+    sha256: the required digest of the file, in hexadecimal digits; None: any.
     """
 
     flavour: str
@@ -71,17 +75,17 @@ ModelSource: TypeAlias = Model | Predict | str | PathLike[str]  # also its path,
 
 @dataclass
 class Summing:
-    """A model's function with the model as a sum. found: returns the sum, None if the model isn't one."""
+    """A model's function with the model as a sum. find_sum: returns the sum, None if the model is none."""
 
     predict: Predict
-    found: Callable[[], Sum | None]
+    find_sum: Callable[[], Sum | None]
 
     def __call__(self, frame: pd.DataFrame) -> ArrayLike:
         return self.predict(frame)
 
     @cached_property
     def sum(self) -> Sum | None:
-        return self.found()
+        return self.find_sum()
 
 
 LoadModel = Callable[[Model], Predict]

@@ -108,7 +108,7 @@ class ErrorModel:
             name: _order_frequent_texts(column, off) for name, column in columns.items() if not _holds_numbers(column)
         }
         cells = _encode_cells(columns, tuple(columns), texts)
-        # Each half is predicted by a model of the other half, so that no row was seen before
+        # Two-fold cross-validation: each half is predicted by a model that has learnt from the other
         half = np.random.default_rng(SEED).permutation(len(off)) % 2 == 0
         expected = np.empty(len(off))
         for learns in (half, ~half):

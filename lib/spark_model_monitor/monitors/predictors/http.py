@@ -176,7 +176,7 @@ class RequestFormat:
             yield f'record_template is missing; write "$features" where a record\'s values go, such as {FEATURES_TEMPLATE}'
         elif self.content_type == JSON and not json_text.is_json(_PLACEHOLDER.sub("0", self._record)):
             yield f"record_template is no JSON with values for its placeholders; write one such as {FEATURES_TEMPLATE}"
-        # CSV has columns by number only; a JMESPath is of no use there
+        # Columns of CSV have positions only, so a JMESPath can't select one
         for member, location in (("label", self._label), ("probability", self._probability)):
             if self.accept_type == CSV and isinstance(location, str):
                 yield f"{member} is {location!r}; of CSV write the index of its column"
@@ -235,7 +235,7 @@ TRIES = 5
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 20.0
+MAX_WAIT_SECONDS = 20.0
 ROWS_AT_ONCE = 1000
 MAX_BYTES = 5 * 2**20  # limit of a request; the service's own is 6 MB
 
@@ -339,7 +339,7 @@ class Endpoint:
         # Waits are random, so that executors that were refused together don't come back together
         tries = Retrying(
             stop=stop_after_attempt(TRIES),
-            wait=wait_random_exponential(self._waits, LONGEST_WAIT_SECONDS),
+            wait=wait_random_exponential(self._waits, MAX_WAIT_SECONDS),
             retry=retry_if_exception_type(Unanswered),
         )
         try:

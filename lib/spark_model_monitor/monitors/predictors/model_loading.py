@@ -142,7 +142,7 @@ import_all(spark_model_monitor.monitors.predictors)
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 2**32  # of a model's file, which is read whole
-LONGEST_MODEL_MESSAGE = 200  # characters of a model's own message to repeat
+MAX_MESSAGE_LENGTH = 200  # characters of a model's own message that an error repeats
 
 _loaded: dict[tuple[object, ...], Predict] = {}
 
@@ -154,14 +154,14 @@ def infer_flavour(name: str) -> str:
     """
     if name.startswith(("http://", "https://")):
         return "http"
-    for entry in PREDICTORS.values():
-        if name.lower().endswith(entry.facts["endings"]):
-            return entry.name
+    for loader in PREDICTORS.values():
+        if name.lower().endswith(loader.facts["endings"]):
+            return loader.name
     # `package.module:function`; a path may have a colon, but a slash as well
     module, _, function = name.rpartition(":")
     if module and "/" not in name and function.isidentifier():
         return "callable"
-    endings = sorted(ending for entry in PREDICTORS.values() for ending in entry.facts["endings"])
+    endings = sorted(ending for loader in PREDICTORS.values() for ending in loader.facts["endings"])
     raise BadConfiguration(
         f"--model is {name!r}, whose flavour is not recognised; write a file that ends in {', '.join(endings)}, an address, "
         f"module:function, or --set model_flavour={'|'.join(sorted(PREDICTORS))}"
@@ -176,13 +176,13 @@ def load_model(model: Model) -> Predict:
     # The content is part of the key: the same path may hold another model in a later run of this process
     key = (model.flavour, model.name, model.content, model.function, repr(model.request), model.labels)
     if key not in _loaded:
-        entry = PREDICTORS.get(model.flavour)
+        loader = PREDICTORS.get(model.flavour)
         try:
-            predict = entry(model)
+            predict = loader(model)
         except ImportError as error:
             raise MissingDependency(
                 f"the model {model.name} needs {error.name or 'a library'}, which can't be imported; "
-                f"{entry.facts['remedy']}"
+                f"{loader.facts['remedy']}"
             ) from error
         # These already say what to do
         except MonitorError:
@@ -268,7 +268,7 @@ def without_path(model: Model) -> Model:
 
 def describe_error(error: BaseException) -> str:
     """The class and the first words of an exception's message."""
-    words = " ".join(str(error).split())[:LONGEST_MODEL_MESSAGE]
+    words = " ".join(str(error).split())[:MAX_MESSAGE_LENGTH]
     if words:
         return f"{type(error).__name__}: {words}"
     return type(error).__name__
@@ -278,8 +278,11 @@ def describe_error(error: BaseException) -> str:
 class Caller:
     """A loaded model as a function of cells.
 
-    names: of the columns. numeric: which of them are numbers. says_why: whether an error repeats the model's message,
-    which may contain values of rows. outputs: scores per row, known after the first call. rows: number of rows so far.
+    names: of the columns.
+    numeric: which of them are numbers.
+    says_why: whether an error repeats the model's message, which may contain values of rows.
+    outputs: scores per row, known after the first call.
+    rows: number of rows so far.
     """
 
     model: Model

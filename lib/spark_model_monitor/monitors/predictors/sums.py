@@ -25,7 +25,7 @@ Weighing: TypeAlias = Callable[[Indexes, HeldConditions], Numbers]
 """From leaves and the conditions that hold in a row to the shares of conditions, shape (leaves, conditions)."""
 
 MAX_CONDITIONS = 2**20  # of all leaves; with more, coalitions are faster
-AT_ONCE = 2**17  # conditions to process together: more would not stay in the cache, nor would their memory be reused
+CONDITIONS_PER_CALL = 2**17  # processed together: the arrays of more would not fit into the processor's cache
 LEAVES_TOGETHER = 256
 CONDITIONS_TOGETHER = 2**12
 """Leaves and conditions that share tables by the bins of cells: small tables stay in a core's cache."""
@@ -121,7 +121,9 @@ class Leaves:
         # What depends on baseline rows alone is computed once for all calls
         weighed_blocks = [(block, block.prepare_weighings(block.held(bins), looked_up)) for block in self._blocks]
         adds_baseline_rows = looked_up and len(baseline) > 1
-        at_once = AT_ONCE if adds_baseline_rows else 4 * AT_ONCE  # with one baseline row, most leaves are out of reach
+        at_once = (
+            CONDITIONS_PER_CALL if adds_baseline_rows else 4 * CONDITIONS_PER_CALL
+        )  # with one baseline row, most leaves are out of reach
         step = max(1, at_once // max(block.columns.size for block in self._blocks))
 
         def attributed(rows: Numbers) -> Numbers:

@@ -123,7 +123,7 @@ def _count_by_value(analyzer: Analyzer, feature: FeatureProfile, rows: int) -> d
     counts: dict[str, int] = {}
     if frequencies is None and feature.data_types.total:
         raise _not_counted(feature)
-    # Otherwise no cell is present, so there is nothing to count
+    # Without a present cell there is nothing to count
     if frequencies is not None:
         # Beyond the limit of distinct values a count is known within a bound only
         if not frequencies.exact:

@@ -189,7 +189,7 @@ def _find_faults(entry: Json) -> Iterator[str]:
             yield f" has no {member!r}, which {name} needs"
     for member, value in entry.items():
         if value is not None and member in _MEMBER_TESTS:
-            # What the value has to be, as a test and in words
+            # The test of the value, and what an error says that it has to be
             right, expected = _MEMBER_TESTS[member]
             if not right(value):
                 yield f".{member} is {value!r}; it has to be {expected}"

@@ -20,8 +20,11 @@ SECOND_SCAN_FLAG = "--set allow_second_scan=yes"
 class Analyzer:
     """One of Deequ's analyzers with its parameters; those that it does not have are None.
 
-    where: rows it looks at, a SQL condition. instance, expression: of Compliance. pattern: of PatternMatch, a Java regular
-    expression. quantile, relative_error: of ApproxQuantile. special: what else a Check asked for that states can't give.
+    where: rows it looks at, a SQL condition.
+    instance, expression: of Compliance.
+    pattern: of PatternMatch, a Java regular expression.
+    quantile, relative_error: of ApproxQuantile.
+    special: what else a Check asked for that states can't give.
     """
 
     name: str
@@ -82,7 +85,7 @@ FROM_FREQUENCIES = frozenset(
 )
 """Analyzers that a column's counts by value answer, if they look at one column and all rows."""
 
-SMALLEST_RELATIVE_ERROR = 0.005
+MIN_RELATIVE_ERROR = 0.005
 """ApproxQuantile with a smaller one needs a second scan: so sure is a KLL sketch of size 2,048 up to 80 million values.
 
 Source: D1b, 0.00035 · log2(n · k / (4,096 · 2,048)).
@@ -155,7 +158,7 @@ def choose_source(analyzer: Analyzer) -> Source:
         return Source.SECOND_SCAN
     if analyzer.name in FROM_STATES and analyzer.where is None:
         # The scan's sketch has an error of its own, and can't answer more exactly
-        too_exact = analyzer.relative_error is not None and analyzer.relative_error < SMALLEST_RELATIVE_ERROR
+        too_exact = analyzer.relative_error is not None and analyzer.relative_error < MIN_RELATIVE_ERROR
         return Source.SECOND_SCAN if too_exact else Source.STATES
     if analyzer.name in FROM_PREDICATES:
         return Source.PREDICATES

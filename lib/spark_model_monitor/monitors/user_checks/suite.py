@@ -95,17 +95,15 @@ class SuiteResults:
         }
 
 
-NOT_MET = "Value: {value} does not meet the constraint requirement!"  # Source: AnalysisBasedConstraint of Deequ 2.1.0
-
-
 def judge_constraint(check: JsonCheck, number: float | None, fault: str, served_by: str) -> ConstraintResult:
-    """fault: why there is no number."""
+    """The result of one constraint. fault: why there is no number."""
     failed = number is None or not check.assertion.holds(number)
     # A metric that failed fails its constraint, as in Deequ
     if number is None:
         message = fault
     else:
-        message = NOT_MET.format(value=format_java_double(number))
+        # Deequ's own text
+        message = f"Value: {format_java_double(number)} does not meet the constraint requirement!"
     if failed:
         status = ERROR if check.level is Level.ERROR else WARNING
     else:
@@ -186,7 +184,7 @@ def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int
     analyzer = check.analyzer
     _require_type(analyzer, profile)
     evidence = find_evidence(analyzer, profile, matches)
-    # Two of the metrics of values are 0 without any, not failures
+    # Without values, two metrics are 0; the others fail
     if evidence is None or (evidence == {} and analyzer.name not in ("CountDistinct", "Histogram")):
         raise _empty_state_error(analyzer, profile)
     if isinstance(evidence, RowFraction):
@@ -197,7 +195,7 @@ def compute_metric(check: JsonCheck, profile: Profile, matches: Mapping[str, int
         return float(evidence.estimate_of_deequ())
     if isinstance(evidence, DataTypeCounts):
         return list_type_counts(evidence)[DATA_TYPES.index(check.data_type or "")] / evidence.total
-    # Of numbers, and of values
+    # Metrics of numbers, then metrics of counted values
     if isinstance(evidence, SketchedNumbers):
         return _compute_quantile(analyzer, evidence)
     if isinstance(evidence, Moments):
@@ -230,7 +228,7 @@ def _require_type(analyzer: Analyzer, profile: Profile) -> None:
         if nested_type is not None:
             raise NoMetric(f"Unsupported nested column type of column {name}: {nested_type}!")
         return
-    # What is left is about numbers
+    # All further metrics are of numbers
     if not (feature.is_numeric or feature.column_type in (ColumnType.INTEGRAL, ColumnType.FRACTIONAL)):
         deequ_type = nested_type or _FLAT_TYPES.get(feature.column_type, "StringType")
         raise NoMetric(f"Expected type of column {name} to be one of ({_NUMERIC}), but found {deequ_type} instead!")

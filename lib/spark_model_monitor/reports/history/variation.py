@@ -51,7 +51,7 @@ from spark_model_monitor.statistics.verdicts.seasonality import (
     CLOCK_DAY,
     CLOCK_WEEK,
     DAY,
-    LOOKED_BACK,
+    DAYS_BACK,
     MAX_WEEKS,
     SCORES,
     WEEK,
@@ -279,7 +279,7 @@ class WindowHistory:
             for entry in self.select_before(time).entries
         }
         # If all windows end at the same hour of the day, there is one a day, and weekdays matter instead of hours
-        lookback_minutes = LOOKED_BACK * DAY + 60
+        lookback_minutes = DAYS_BACK * DAY + 60
         hours_of_day = {back % DAY for back in windows if back <= lookback_minutes}
         are_daily = hours_of_day == {0}
         if are_daily:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from spark_model_monitor.documents import json_text
-from spark_model_monitor.documents.constraints import Constraints, MonitoringSettings
+from spark_model_monitor.documents.constraints import Constraints
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.model_quality import ModelQualityConstraints
+from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.documents.statistics import Statistics, as_rows
 from spark_model_monitor.errors import BadInput

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spark_model_monitor.documents.deequ_metrics import AnalysisResult, parse_analysis_results
-from spark_model_monitor.documents.headline import DEEQU_METRICS
+from spark_model_monitor.documents.run_changes import DEEQU_METRICS
 from spark_model_monitor.reports.history_page.past_run import COLUMNS, NONE, PastRun, RunIdentity
 from spark_model_monitor.storage import read_file
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from enum import Enum
 from textwrap import TextWrapper
 
-from spark_model_monitor.documents.headline import KINDS
 from spark_model_monitor.documents.outcome import group_by
 from spark_model_monitor.documents.page import (
     Cell,
@@ -30,6 +29,7 @@ from spark_model_monitor.documents.page import (
     list_short_names,
     shorten_name,
 )
+from spark_model_monitor.documents.run_changes import KINDS
 from spark_model_monitor.value_class import value_class
 
 WINDOWS = 24  # windows in each line of the table, and in the drawing over time
@@ -209,7 +209,7 @@ def create_fleet_page(
         causes = _draw_common_causes(alerting, noun)
         sections.append(PageSection("What changed", (causes,), note=f"{noun}s in which a column changed"))
     table = build_table(titles, lines, names=(noun,), caption=caption).drop_empty_columns()
-    table = replace(table, of_all=True)
+    table = replace(table, is_searchable=True)
     sections.append(PageSection(f"All {noun}s", (table,), note="the worst first"))
     # Windows of different lengths have columns of their own, by their end
     times = sorted({window.time for monitor in monitors for window in monitor.windows})[-WINDOWS:]

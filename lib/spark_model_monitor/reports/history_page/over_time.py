@@ -12,9 +12,9 @@ from spark_model_monitor.data.records.windows import HOUR_NAME, parse_hour_of_pa
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
-    Around,
     Highlight,
     Hours,
+    NeighbourRuns,
     Track,
     Tracks,
     format_count,
@@ -215,7 +215,7 @@ MAX_WINDOWS = 24  # windows on a run's page, including its own
 HISTORY = "history.html"
 
 
-def read_neighbour_runs(output_path: str, described: RunDescription, summary: bytes) -> Around:
+def read_neighbour_runs(output_path: str, described: RunDescription, summary: bytes) -> NeighbourRuns:
     """summary: the run's own. Nothing for a run without a window, or outside the folder of its hour (the start or the
     end of its window, as for the other runs).
     """
@@ -248,7 +248,7 @@ def read_neighbour_runs(output_path: str, described: RunDescription, summary: by
         hours = {name: create_hours(series, row, times) for row, name in enumerate(series.names)}
     else:
         hours = {}
-    return Around(hours, tuple(_find_links(top, hour, (start, end))))
+    return NeighbourRuns(hours, tuple(_find_links(top, hour, (start, end))))
 
 
 def _find_links(top: str, hour: datetime, window: Window) -> Iterator[tuple[str, str]]:

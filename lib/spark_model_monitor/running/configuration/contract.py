@@ -23,7 +23,7 @@ from spark_model_monitor.data.reading.formats import CaptureFormat, DatasetForma
 from spark_model_monitor.data.records import ENDPOINT_INDEXES
 from spark_model_monitor.data.records.locations import MAX_RECORD_BYTES
 from spark_model_monitor.data.records.windows import Window
-from spark_model_monitor.documents import constraints
+from spark_model_monitor.documents import monitoring_settings
 from spark_model_monitor.documents.run_description import AnalysisType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.baseline.documents import DEFAULT_SETTINGS, MAX_DOMAIN_SIZE
@@ -333,7 +333,7 @@ class JobConfig(BaseModel):
     sagemaker_endpoint_datacapture_prefix: str | None = _contract_option("PATH", jobs=())
     """Prefix of the path of the captures."""
 
-    categorical_drift_method: Annotated[str | None, choose_from(constraints.CATEGORICAL_DRIFT_METHODS)] = (
+    categorical_drift_method: Annotated[str | None, choose_from(monitoring_settings.CATEGORICAL_DRIFT_METHODS)] = (
         _contract_option(
             "METHOD",
             default=_DEFAULT_METHOD.format("LInfinity"),
@@ -344,7 +344,7 @@ class JobConfig(BaseModel):
     )
     """Distance for text features: {choices}; written into the suggested constraints."""
 
-    comparison_method: Annotated[str | None, choose_from(constraints.COMPARISON_METHODS)] = _suggestion_option(
+    comparison_method: Annotated[str | None, choose_from(monitoring_settings.COMPARISON_METHODS)] = _suggestion_option(
         "METHOD", default=_DEFAULT_METHOD.format("Robust"), choices=", ".join(NUMERIC_METHODS)
     )
     """Distance for numeric features: {choices}; written into the suggested constraints."""
@@ -359,10 +359,10 @@ class JobConfig(BaseModel):
     ] = _suggestion_option("NUMBER", default=_DEFAULT_THRESHOLD)
     """Distance above which a text feature has drifted, without allowance for noise; written into the suggested constraints."""
 
-    datatype_check_threshold: Share | None = _suggestion_option(default=f"{constraints.SUGGESTED_SHARE:g}")
+    datatype_check_threshold: Share | None = _suggestion_option(default=f"{monitoring_settings.SUGGESTED_SHARE:g}")
     """Minimum share of values of the inferred type, without allowance for noise; written into the suggested constraints."""
 
-    domain_content_threshold: Share | None = _suggestion_option(default=f"{constraints.SUGGESTED_SHARE:g}")
+    domain_content_threshold: Share | None = _suggestion_option(default=f"{monitoring_settings.SUGGESTED_SHARE:g}")
     """Minimum share of text values in the baseline's domain, without allowance for noise; written into the suggested
     constraints."""
 
@@ -377,7 +377,7 @@ class JobConfig(BaseModel):
     """Share of healthy runs that may have any violation, if less than the share of the baseline or the job; run-due sets it for
     schedules that share alarms_per_month."""
 
-    rows: constraints.Rows = _suggestion_option(initial=constraints.Rows.CLUSTERED)
+    rows: monitoring_settings.Rows = _suggestion_option(initial=monitoring_settings.Rows.CLUSTERED)
     """How rows depend on each other: clustered, like the rows of one user, or independent, which detects small drifts; written
     into the suggested constraints."""
 

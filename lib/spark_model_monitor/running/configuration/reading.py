@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pydantic import ValidationError
 
 from spark_model_monitor.data.engine.local_engine import LocalEngine
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import (
     ADDRESS_OPTIONS,
     DATABASE,
@@ -29,7 +30,6 @@ from spark_model_monitor.data.reading.formats import (
     parse_dataset_format,
     split_names,
 )
-from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.listing import following_links
 from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.errors import BadConfiguration, BadDocument, BadInput, MonitorError, did_you_mean
@@ -48,6 +48,7 @@ from spark_model_monitor.running.configuration.option_types import (
 )
 from spark_model_monitor.running.configuration.project_file import PYPROJECT, TABLE, YAML_FILES, read_project_file
 from spark_model_monitor.storage import is_local, local_path, opens_here
+from spark_model_monitor.storage.file_system import is_hidden
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
     """The texts of all options from flags, environment and files, with errors; no default is chosen yet.
 
     env_file and container_root name further sources, so they are read from the sources with higher priority. project: the
-    folder of the project file; None if there is none.
+    folder of the project file; None if neither it nor a container's files count.
     """
     # Sentences with the option that each is about: further errors of that option would only repeat it
     errors: Faults = {}
@@ -122,9 +123,10 @@ def read_sources(arguments: Sequence[str], environment: Texts, *, project: Path 
         layers.append(_read_variables(variables, f"{env_file.text}: {{}}"))
         doubtful += _find_doubtful_names(variables, f"{env_file.text}: {{}}", only_prefixed=False)
 
-    if project is not None:
-        layers.append(_read_project(project, errors))
+    if project is None:
+        return Sources(_take_highest(layers), errors, tuple(doubtful), tuple(setting_notes))
 
+    layers.append(_read_project(project, errors))
     root = _take_highest(layers).get("container_root", LocatedText("/", ""))
     if not Path(root.text).is_dir():
         errors[f"{root.location} is {root.text!r}, where there is no directory"] = "container_root"
@@ -235,11 +237,10 @@ def _describe_unknown_flag(flag: str, near_flags: Sequence[str]) -> str:
 
 def _read_variables(variables: Texts, location_template: str) -> Layer:
     values_by_name: Layer = {}
-    if not variables:
-        return values_by_name
     for variable, (name, positive) in _list_variables().items():
         # Containers set unused variables to empty texts
-        if (text := variables.get(variable, "")).strip():
+        text = variables.get(variable)
+        if text and text.strip():
             values_by_name[name] = LocatedText(
                 text if positive else _resolve_switch(text, positive), location_template.format(variable)
             )
@@ -293,10 +294,7 @@ def _read_env_file(env_file: LocatedText, errors: Faults) -> dict[str, str]:
         with open(env_file.text, encoding="utf-8-sig") as file:
             return dict(_read_bindings(env_file.text, parse_stream(file), errors))
     except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError):
-            reason = error.strerror
-        else:
-            reason = "it is not UTF-8 text"
+        reason = getattr(error, "strerror", "it is not UTF-8 text")
         fault = (
             f"{env_file.location} is {env_file.text!r}, which can't be read ({reason}); write the path of a local file"
         )
@@ -345,6 +343,7 @@ def _read_processing_job(path: Path, errors: Faults) -> dict[str, str]:
     return {str(name): str(value) for name, value in variables.items()}
 
 
+LINE_FORMATS = ("csv", "jsonl")  # formats of lines, which have no window
 FORMATS_BY_TYPE = {"CSV": "csv", "JSON_LINES": "jsonl", "JSON": "json", "CAPTURE": "capture", "PARQUET": "parquet"}
 """Formats by the name of an analysis configuration's `dataset_type`, used if `dataset_format` is not set."""
 
@@ -400,8 +399,12 @@ def _recognise_format(job: str, sources: Sources) -> Sources:
         return sources
     # An analysis that expects records also accepts CSV, which can't be confused with them
     default = implied_options(sources.values, job).get("dataset_format")
+    window = _find_window(job, sources)
     try:
-        detected = detect_format(LocalEngine(), str(path), _find_window(job, sources))
+        detected = detect_format(LocalEngine(), str(path), window)
+        # Damaged captures look like other lines, and would be read without the window
+        if window is not None and detected in LINE_FORMATS:
+            detected = detect_format(LocalEngine(), str(path))
     except MonitorError as error:
         # Reading the data in the default format reports the error
         if default is not None:
@@ -566,6 +569,7 @@ def build_config(job: str, sources: Sources, *, in_container: bool) -> JobConfig
     # Faults between options can be found only if each of them is valid
     if config is not None:
         errors += _find_baseline_faults(config, sources.values)
+        errors += _find_output_faults(config, sources.values)
         errors += _find_useless_flags(config, sources.values, texts)
     if config is None or errors:
         raise BadConfiguration.gathered(errors)
@@ -637,10 +641,24 @@ def _find_baseline_faults(config: JobConfig, values: Layer) -> Iterator[str]:
         )
 
 
-def _resolve_path(path: str) -> str:
+def _find_output_faults(config: JobConfig, values: Layer) -> Iterator[str]:
+    """Errors: an output in the data, where later runs would read it, and a merge would replace the captures."""
+    output_folder = _resolve_path(config.output_path)
+    for source in filter(None, (config.dataset_source, config.ground_truth_source)):
+        data = _resolve_path(source)
+        if data.is_file() or not output_folder.is_relative_to(data):
+            continue
+        if not any(map(is_hidden, output_folder.relative_to(data).parts)):
+            yield (
+                f"{values['output_path'].location} is {config.output_path!r}, which lies in the data, where other runs would "
+                f"read it; write a path outside of {source!r}"
+            )
+
+
+def _resolve_path(path: str) -> Path:
     if is_local(path):
-        return str(local_path(path).resolve())
-    return path.rstrip("/")
+        return local_path(path).resolve()
+    return Path(path)
 
 
 def _list_remembered(config: JobConfig, texts: Texts) -> Iterator[tuple[str, str]]:

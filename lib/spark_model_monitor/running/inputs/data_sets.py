@@ -14,7 +14,9 @@ from spark_model_monitor.data.engine.engine_protocol import Engine
 from spark_model_monitor.data.profiling.row_sample import read_sampled_rows
 from spark_model_monitor.data.reading import outcome_tables
 from spark_model_monitor.data.reading.captures import find_input_columns, list_captures, select_records
+from spark_model_monitor.data.reading.csv_headers import read_first_cells
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.file_heads import find_nonblank_file, measure_longest_line
 from spark_model_monitor.data.reading.formats import (
     ADDRESS_OPTIONS,
     CaptureFormat,
@@ -23,7 +25,6 @@ from spark_model_monitor.data.reading.formats import (
     MergedFormat,
     find_request_log,
 )
-from spark_model_monitor.data.reading.headers import find_first_with_line, measure_longest_line, read_first_cells
 from spark_model_monitor.data.reading.listing import Listing, list_dataset
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.decoding import Reading
@@ -48,7 +49,7 @@ from spark_model_monitor.running.inputs.job_measures import (
 )
 from spark_model_monitor.running.inputs.joined import join_data_sets
 from spark_model_monitor.running.inputs.run_inputs import load_metrics
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.states.segments import has_columns
 
 log = logging.getLogger(__name__)
@@ -253,7 +254,7 @@ def read_headed_csv(engine: Engine, config: JobConfig, csv_format: CsvFormat, an
         return read_columns(engine, config)
     files = list_dataset(engine, config.dataset_source).files
     # Empty files come from writers with nothing to write; the first line decides
-    first, head = find_first_with_line(engine.storage(config.dataset_source), files)
+    first, head = find_nonblank_file(engine.storage(config.dataset_source), files)
     cells = read_first_cells(first, head, csv_format.separator)
     if len(cells) != len(analysis.headers):
         raise BadConfiguration(

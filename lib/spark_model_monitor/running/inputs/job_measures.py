@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.predictors.model_loading import infer_flavour,
 from spark_model_monitor.running.configuration.contract import JobConfig
 from spark_model_monitor.running.configuration.option_types import IntervalMethod, read_analysis_config
 from spark_model_monitor.running.inputs.run_inputs import PREVIOUS, metric_name
-from spark_model_monitor.statistics.states.outcomes import THRESHOLD, OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import THRESHOLD, OutcomePlan
 from spark_model_monitor.statistics.user_choices import Algorithm, ProblemType
 
 log = logging.getLogger(__name__)

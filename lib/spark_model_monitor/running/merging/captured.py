@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from json.decoder import JSONDecodeError
 from typing import TypeAlias
@@ -21,12 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
+from spark_model_monitor.data.reading.file_heads import HEAD_BYTES, read_first_lines, read_head
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat
-from spark_model_monitor.data.reading.headers import HEAD_BYTES, read_first_lines, read_head
-from spark_model_monitor.data.records import REQUEST_METADATA
+from spark_model_monitor.data.records import CSV, REQUEST_METADATA
 from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_writable, select_rows, take_rows
-from spark_model_monitor.data.records.decoding import CSV, format_optional_value, get_log_reason
+from spark_model_monitor.data.records.captured_payloads import format_optional_value
+from spark_model_monitor.data.records.decoding import get_log_reason
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.line_templates import parse_table
@@ -103,7 +104,7 @@ class Captures:
 
     inputs = (LINE, FILE_KEY)
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         for _, ranks, records in self._read(batches):
             # Refused records are only counted here; `refused` gives them in a second scan
             hours, reasons = self._assign_hours(records, ranks)
@@ -123,14 +124,14 @@ class Captures:
             }
             yield merge_rows.make_rows(merge_rows.Role.CAPTURE, columns, reasons == 0)
 
-    def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         """Only the faulty lines, with `REFUSED`."""
         for lines, ranks, records in self._read(batches):
             _, reasons = self._assign_hours(records, ranks)
             columns = [pa.array(reasons), self.locations.uris.take(ranks), lines]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(pa.array(reasons > 0))
 
-    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
+    def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, pa.Int32Array, Records]]:
         for batch in batches:
             # The rank of a line's file in the listing is the same in every rerun
             listed, ranks = self.locations.keep_listed(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import partial
 from itertools import groupby, islice
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.data.engine.casts import parse_doubles
-from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
 from spark_model_monitor.data.records.locations import LINE
 from spark_model_monitor.running.merging.merge_rows import ID_SCHEMA, parse_id_lines
 from spark_model_monitor.running.merging.sources import Score
@@ -84,7 +84,7 @@ def choose_ids(engine: Engine, files: Sequence[str], to_label: ToLabel, partitio
     return [row for _, _, row in sorted(taken, key=lambda choice: (choice[1], choice[0]))]
 
 
-def _score_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _score_ids(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The ids of a partition, sorted, each once with its score, and the score rounded to a few digits."""
     # An id with several captures has the greatest of their scores as text, whatever the order of rows
     rows = pa.Table.from_batches(batches, ID_SCHEMA).group_by("id", use_threads=False).aggregate([("score", "max")])
@@ -102,14 +102,14 @@ def _round_score(score: float) -> float:
         return float(f"{Decimal(repr(score)):{DIGITS}}") + 0.0  # also turns -0.0 into 0.0
 
 
-def _count_bins(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _count_bins(batches: Batches) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         bin_counts = batch.column("bin").value_counts()
         yield pa.RecordBatch.from_arrays([bin_counts.field(0), bin_counts.field(1)], schema=COUNTED)
 
 
 def _select_candidates(
-    strata: Mapping[float | None, int], to_label: ToLabel, batches: Iterable[pa.RecordBatch]
+    strata: Mapping[float | None, int], to_label: ToLabel, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
     """The first captures of each stratum, in an order drawn from the seed."""
     # The width of the hashed seed is part of the choice: another one would draw other ids

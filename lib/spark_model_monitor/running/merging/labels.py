@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field, replace
 from functools import partial
 
@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spark_model_monitor.data.engine.engine_protocol import Batches
 from spark_model_monitor.data.reading.ledger import NUMBER
+from spark_model_monitor.data.records import ENCODINGS
 from spark_model_monitor.data.records.arrays import concat_rows, get_column, is_utf_8, is_writable, take_rows
-from spark_model_monitor.data.records.decoding import format_json_value
+from spark_model_monitor.data.records.captured_payloads import format_json_value
 from spark_model_monitor.data.records.json_lines import (
     JsonMembers,
     JsonRecord,
@@ -27,7 +29,7 @@ from spark_model_monitor.data.records.json_lines import (
 )
 from spark_model_monitor.data.records.line_templates import parse_table
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY, LINE
-from spark_model_monitor.data.records.refusals import ENCODINGS, NumberedText, Refusal, decode_by_parts
+from spark_model_monitor.data.records.refusals import NumberedText, Refusal, decode_by_parts
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
@@ -354,7 +356,7 @@ class GroundTruth:
 
     inputs = (LINE, FILE_KEY, BLOCK_START)
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         records = 0
         last = -1
         for lines, ranks, blocks in self._read(batches):
@@ -380,26 +382,26 @@ class GroundTruth:
             records += len(rows.origins)
             yield merge_rows.make_rows(merge_rows.Role.LABEL, columns, rows.reasons == 0)
 
-    def refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def refused(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         """Only the faulty lines, with `REFUSED`."""
         for rows, uris in self._refused(batches):
             columns = [pa.array(rows.reasons), uris, rows.lines.view(pa.string())]
             yield pa.RecordBatch.from_arrays(columns, schema=REFUSED).filter(rows.contents.is_null())
 
-    def refused_elements(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def refused_elements(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         """The faulty elements of multi-line arrays, with `ELEMENTS`."""
         for rows, uris in self._refused(batches):
             first = np.zeros(len(uris), np.int64)
             columns = [pa.array(rows.reasons), uris, rows.contents, pa.array(rows.positions + 1), pa.array(first)]
             yield pa.RecordBatch.from_arrays(columns, schema=ELEMENTS).filter(rows.contents.is_valid())
 
-    def _refused(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[LabelRows, pa.StringArray]]:
+    def _refused(self, batches: Batches) -> Iterator[tuple[LabelRows, pa.StringArray]]:
         for lines, ranks, _ in self._read(batches):
             rows = self._decode(lines)
             rows = take_rows(rows, np.flatnonzero(rows.reasons))
             yield rows, self.locations.uris.take(pa.array(ranks[rows.origins]))
 
-    def _read(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
+    def _read(self, batches: Batches) -> Iterator[tuple[pa.StringArray, NDArray[np.int32], Integers]]:
         for batch in batches:
             listed, ranks = self.locations.keep_listed(batch)
             # Files with an array are the input of another task

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.engine.engine_protocol import Batches, Engine
 from spark_model_monitor.data.records.arrays import has_letters
 from spark_model_monitor.data.records.json_lines import parse_json_table
 from spark_model_monitor.data.records.locations import FILE_KEY, LINE
@@ -188,7 +188,7 @@ class Remembered:
 
     inputs = (LINE, FILE_KEY)
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             lines, ranks = self.locations.keep_listed(batch)
             remembered = _parse_ids(lines.column(LINE))
@@ -202,7 +202,7 @@ class Remembered:
             yield make_rows(self.role, columns, np.asarray(remembered.column("id").is_valid()))
 
 
-def parse_id_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def parse_id_lines(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The task that turns lines of ids into rows of `ID_SCHEMA`."""
     for batch in batches:
         rows = _parse_ids(batch.column(0))

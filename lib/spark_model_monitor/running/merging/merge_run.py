@@ -21,11 +21,16 @@ from functools import cached_property
 from hashlib import sha256
 
 from spark_model_monitor.data.engine.engine_protocol import Engine
+from spark_model_monitor.data.reading.file_heads import (
+    find_first_line,
+    measure_longest_line,
+    read_first_lines,
+    read_head,
+)
 from spark_model_monitor.data.reading.formats import CaptureFormat, CsvFormat, JsonFormat, find_request_log
-from spark_model_monitor.data.reading.headers import find_first_line, measure_longest_line, read_first_lines, read_head
 from spark_model_monitor.data.reading.ledger import LongLine, clear_quarantine
 from spark_model_monitor.data.reading.listing import naming_faulty_files, require_unchanged
-from spark_model_monitor.data.records.decoding import CSV, JSON
+from spark_model_monitor.data.records import CSV, JSON
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.errors import NO_DATA, BadInput, NoData
 from spark_model_monitor.reports.outputs.run_files import LEDGER, find_unfinished, has_digest, publish, run_before

@@ -24,7 +24,7 @@ from spark_model_monitor.data.reading.ledger import LongLine
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing, list_hour_folders, require_within
 from spark_model_monitor.data.reading.paths import list_named_files
-from spark_model_monitor.data.records.decoding import CSV
+from spark_model_monitor.data.records import CSV
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
 from spark_model_monitor.statistics.array_types import Integers

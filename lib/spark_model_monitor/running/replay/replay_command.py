@@ -170,7 +170,7 @@ def parse_recurrence(expression: str) -> Recurrence:
 
 
 OF_ALL_WINDOWS = (ExitStatus.BAD_CONFIGURATION, ExitStatus.SCRIPT_FAILED)
-"""Errors in one window that would recur in the next."""
+"""Errors in the first window that would recur in the next; in a later one its data is to blame."""
 
 
 @value_class
@@ -197,6 +197,9 @@ def read_backfill(arguments: Sequence[str]) -> BackfillRequest:
             f"{config.dataset_source}: every hour would be of all of its rows; backfill is of captures in hour folders, and of "
             "Parquet and tables with --time-column"
         )
+    # As all hours have it: those of one may be damaged
+    if (word := sources.text("dataset_format")) is not None:
+        flags = ["--dataset-format", word, *flags]
     return BackfillRequest(config, parse_recurrence(parsed.schedule), flags)
 
 
@@ -259,12 +262,14 @@ def backfill(request: BackfillRequest, out: TextIO) -> tuple[int, bool]:
     start_logging()
     logging.disable(logging.INFO)  # the steps of each window
     try:
-        for window, status in run_windows(windows, run, ends_all=OF_ALL_WINDOWS.__contains__):
+        for window, status in run_windows(windows, run):
             statuses.append(status)
             message = read_message(join(output(window), MESSAGE), status)
             failed_outputs, _ = parse_published_without(message)
             has_runs |= bool(failed_outputs) or status in SUCCESSFUL
             print(f"{format_moment(window.start)}/{format_moment(window.end)}  {message}", file=out, flush=True)
+            if statuses[0] in OF_ALL_WINDOWS and len(statuses) == 1 and stored_baseline is None:
+                break
     finally:
         logging.disable(logging.NOTSET)
     # Violations are a finding; whatever else isn't 0 is a failure and comes first

@@ -28,8 +28,8 @@ from spark_model_monitor.data.engine.local_engine import LocalEngine, LocalParti
 from spark_model_monitor.data.reading.captures import list_captures, select_records
 from spark_model_monitor.data.reading.data import Data, read_data
 from spark_model_monitor.data.reading.dataset import Dataset
+from spark_model_monitor.data.reading.format_detection import detect_format
 from spark_model_monitor.data.reading.formats import CaptureFormat, ReadOptions
-from spark_model_monitor.data.reading.headers import detect_format
 from spark_model_monitor.data.reading.outcome_tables import OutcomeDataset, build_reading, outcomes, read_line_outcomes
 from spark_model_monitor.data.records import INPUT, OUTPUT_INDEXES
 from spark_model_monitor.data.records.locations import LINE
@@ -64,7 +64,7 @@ from spark_model_monitor.running.merging.sources import containing_hour
 from spark_model_monitor.running.runs.monitoring_run import run_baseline, run_monitoring
 from spark_model_monitor.statistics.drift.special_functions import normal_above
 from spark_model_monitor.statistics.states.hashing import hash_texts
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan
 from spark_model_monitor.statistics.verdicts.sequential import ERROR
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.storage.local_storage import TemporaryFolder

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from spark_model_monitor import __version__
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.run_description import RunDescription, RunWindow
 from spark_model_monitor.errors import BadConfiguration, BadInput, BadState
 from spark_model_monitor.monitors.protocol import Monitor, Sample

@@ -41,7 +41,7 @@ from spark_model_monitor.data.records.windows import Window
 from spark_model_monitor.documents.alarms import group_into_alarms
 from spark_model_monitor.documents.check_results import CheckResult, Hint, locate_without_values
 from spark_model_monitor.documents.run_description import NO_CONTEXT, RunContext, format_moment, name_of_place
-from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, Scanned, ScanRequest, StoredBaseline
+from spark_model_monitor.monitors.protocol import ColumnLayout, Monitor, ScanRequest, ScanResult, StoredBaseline
 from spark_model_monitor.running.runs.pages import warn_of_nan_texts
 from spark_model_monitor.running.runs.results import Baseline, Findings
 from spark_model_monitor.statistics.states import Profile
@@ -137,6 +137,7 @@ def run_baseline(
     >>> baseline.to_pandas()["num_missing"].to_dict()
     {'age': 1, 'cabin': 2}
     """
+    _require_instance(monitor)
     reading = _Reading(
         data, monitor, dataset_format, window, spark, engine, checks, max_quarantined_share, output_path, context
     )
@@ -240,6 +241,7 @@ def run_monitoring(
     >>> [violation.feature_name for violation in findings.violations.violations]
     ['country']
     """
+    _require_instance(monitor)
     stored = baseline.stored_for(monitor) if isinstance(baseline, Baseline) else baseline
     if stored is not None and not hasattr(stored, "names"):
         raise TypeError(
@@ -273,6 +275,11 @@ def run_monitoring(
         stored,
     )
     return reading.run(partial(comparison.scan_and_judge, reading))
+
+
+def _require_instance(monitor: Monitor) -> None:
+    if isinstance(monitor, type):
+        raise TypeError(f"the monitor is a class; write {monitor.__name__}(…)")
 
 
 class _Source:
@@ -322,10 +329,6 @@ class _Reading:
     context: RunContext | None
     baseline: StoredBaseline | None = None
 
-    def __post_init__(self) -> None:
-        if isinstance(self.monitor, type):
-            raise TypeError(f"the monitor is a class; write {self.monitor.__name__}(…)")
-
     def run(self, use: Callable[[Dataset], Result]) -> Result:
         """The result of `use` for the data set; on Spark if that turns out to be needed and no engine was requested."""
         try:
@@ -366,7 +369,7 @@ class _Reading:
 
     def _scan_until_read(
         self, dataset: Dataset, measures: Any, checks: CheckPlan | None, scans: int = MAX_SCANS
-    ) -> tuple[Scanned, Ledger, Dataset]:
+    ) -> tuple[ScanResult, Ledger, Dataset]:
         """The last scan of a data set, the ledger of its records, and the data set in the form in which it was read then.
 
         scans: how many are left. Raises BadInput or NoData if too few records were accepted.
@@ -418,7 +421,7 @@ def _rare_garbage_collection() -> Iterator[None]:
             gc.set_threshold(*thresholds)
 
 
-def _describe(monitor: Monitor, scanned: Scanned, ledger: Ledger, context: RunContext) -> Baseline:
+def _describe(monitor: Monitor, scanned: ScanResult, ledger: Ledger, context: RunContext) -> Baseline:
     """The result of a scan as a baseline, with everything computed from it."""
     # An engine's own metrics, such as Deequ's, replace the monitor's
     metrics = scanned.metrics() if scanned.metrics else monitor.metrics(scanned.state)
@@ -589,7 +592,7 @@ def read_expectations(
             return Expectations.from_json(json.dumps(source), "expectations")
         path = os.fspath(source)
         if path.lower().endswith(".dqdl"):
-            from spark_model_monitor.documents.dqdl import parse_rule_set
+            from spark_model_monitor.documents.dqdl_parser import parse_rule_set
 
             return parse_rule_set(read_file(path), path, skip_unsupported=skip_unsupported)
         # The name of a table may follow that of its contract

@@ -19,17 +19,15 @@ from typing import TYPE_CHECKING, Any
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.change_description import format_start, format_window
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, Hint, identify_subject
-from spark_model_monitor.documents.headline import KINDS, RunChanges
 from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.page import (
     NO_NEIGHBOUR_RUNS,
-    WHERE_FOLDER_IS,
-    Around,
     Block,
     Card,
     Cards,
     Headline,
     Hours,
+    NeighbourRuns,
     Page,
     PageSection,
     PageTable,
@@ -39,6 +37,7 @@ from spark_model_monitor.documents.page import (
     format_noun_count,
     list_names,
 )
+from spark_model_monitor.documents.run_changes import KINDS, RunChanges
 from spark_model_monitor.documents.run_description import BaselineReference, RunDescription, parse_moment
 from spark_model_monitor.errors import MissingDependency
 from spark_model_monitor.reports.outputs.run_files import HOUR_FOLDERS
@@ -97,7 +96,7 @@ def create_run_page(
     hints: Sequence[Hint] = (),
     headline: Headline | None = None,
     budget: BudgetLedger | None = None,
-    neighbours: Around = NO_NEIGHBOUR_RUNS,
+    neighbours: NeighbourRuns = NO_NEIGHBOUR_RUNS,
     baseline: BaselineReference | None = None,
 ) -> Page:
     """The page of a run: the monitor's page with context.
@@ -169,10 +168,12 @@ def _add_context_to_section(
     for block in section.blocks:
         if isinstance(block, Cards):
             cards = (_add_context_to_card(card, description, hints) for card in block.cards)
-            block = replace(block, cards=tuple(replace(card, hours=hours.get(card.of or card.name)) for card in cards))
+            block = replace(
+                block, cards=tuple(replace(card, hours=hours.get(card.history_name or card.name)) for card in cards)
+            )
         # A table gets one more column with the small chart of each line's earlier windows
-        elif isinstance(block, PageTable) and any(line.of in hours for line in block.lines):
-            lines = (replace(line, cells=(*line.cells, hours.get(line.of, "–"))) for line in block.lines)
+        elif isinstance(block, PageTable) and any(line.history_name in hours for line in block.lines):
+            lines = (replace(line, cells=(*line.cells, hours.get(line.history_name, "–"))) for line in block.lines)
             count = max(len(hour.values) for hour in hours.values())
             block = replace(block, columns=(*block.columns, TableColumn(f"{count} windows")), lines=tuple(lines))
         blocks.append(block)
@@ -189,7 +190,7 @@ def name_folders(html: str, folder: str, baseline: BaselineReference | None) -> 
     named = IN_COMMANDS.sub(lambda _: own_name, html)
     named = named.replace(BOTH_IN_COMMANDS, f"compare {baseline_name} {own_name}")
     where = OF_NAMED_FOLDER if is_local(folder) else OF_ADDRESS
-    return named.replace(OF_FOLDER, where.format(own_name)).replace(WHERE_FOLDER_IS, ".")
+    return named.replace(OF_FOLDER, where.format(own_name))
 
 
 def _shorten_path(path: str) -> str:

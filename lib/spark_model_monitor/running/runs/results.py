@@ -15,10 +15,10 @@ from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alarms import collect_alarms
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult, CheckResults, Hint, remove_values
 from spark_model_monitor.documents.column_roles import ColumnRoles
-from spark_model_monitor.documents.constraints import MonitoringConfig
 from spark_model_monitor.documents.document import Document
 from spark_model_monitor.documents.headline import write_headline
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig
 from spark_model_monitor.documents.outcome import (
     FeatureOutcome,
     Outcome,
@@ -26,16 +26,16 @@ from spark_model_monitor.documents.outcome import (
     judge_features,
     judge_run,
 )
-from spark_model_monitor.documents.page import NO_NEIGHBOUR_RUNS, Around, Headline, Page
+from spark_model_monitor.documents.page import NO_NEIGHBOUR_RUNS, Headline, NeighbourRuns, Page
 from spark_model_monitor.documents.run_description import NO_CONTEXT, BaselineReference, RunContext, RunDescription
 from spark_model_monitor.errors import ViolationsFound
 from spark_model_monitor.monitors.protocol import (
     NAMED_COLUMNS,
     ColumnLayout,
-    Judged,
     Judgement,
     Monitor,
     PublishedMetric,
+    RuleOutcomes,
     Sample,
     StoredBaseline,
 )
@@ -113,7 +113,7 @@ class Baseline(AsTables):
     context: RunContext = NO_CONTEXT
     runs: Sequence[RowRuns] = ()
     deequ: str | None = None
-    judged: Judged | None = None
+    judged: RuleOutcomes | None = None
     source: Callable[[], Dataset] | None = field(default=None, compare=False)
     layout: ColumnLayout = field(default=NAMED_COLUMNS, compare=False)
 
@@ -485,7 +485,7 @@ class Findings(AsTables):
         return description.model_copy(update={"baseline": baseline})
 
     def _create_page(
-        self, description: RunDescription, neighbours: Around, baseline: BaselineReference | None = None
+        self, description: RunDescription, neighbours: NeighbourRuns, baseline: BaselineReference | None = None
     ) -> Page:
         page, headline = self._judgement_page
         ledger = self.current.ledger
@@ -617,7 +617,7 @@ def _format_member(value: Json) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
 
 
-def _read_neighbours(path: str, description: RunDescription, summary: bytes) -> Around:
+def _read_neighbours(path: str, description: RunDescription, summary: bytes) -> NeighbourRuns:
     # Only windows have neighbours in time
     if description.window is None:
         return NO_NEIGHBOUR_RUNS

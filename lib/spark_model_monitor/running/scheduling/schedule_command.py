@@ -271,7 +271,9 @@ def _run_schedule(plan: Plan, folder: State, calls: _Calls) -> tuple[int, Record
             statuses.append(_write_history(plan))
         watch(plan, record, now(), environment)
     failed = next(filter(None, statuses), ExitStatus.COMPLETED)
-    return shell_status(failed), record, bool(statuses) or request.as_json
+    is_listed = bool(statuses) or request.as_json
+    # What nothing shows is not kept: a thousand records take 150 MB
+    return shell_status(failed), record if is_listed or request.page else None, is_listed
 
 
 def _launch_in_pass(launch: schedule_runs.Launch, command: JobCommand, note: schedule_runs.Note) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlparse
+from urllib.parse import urlsplit
 
 from spark_model_monitor.data.records.windows import A_MOMENT, FOLDER_BY_TIME, Window, format_duration, parse_time
 from spark_model_monitor.documents.clarify_files import AttributionReport
@@ -259,7 +259,7 @@ class Plan:
 
     def path(self, text: str) -> str:
         """A path from the entry or an env file, resolved."""
-        if urlparse(text).scheme:
+        if urlsplit(text).scheme:
             return text
         return str(self.folder / text)
 
@@ -380,6 +380,7 @@ def _list_name_errors(entry: Schedule, where: str) -> Iterator[str]:
             yield f"{where}: jobs[{index}].output_folder is {job.output_folder!r}; {FOLDER_BY_TIME}"
 
 
+JOB_NAMES = Layout.here().job_names()
 OPTION_NAMES = frozenset({*OPTIONS, *(variable_name(name, option) for name, option in OPTIONS.items())})
 """A variable of a job may be written as the option or as its environment variable."""
 
@@ -387,11 +388,10 @@ OPTION_NAMES = frozenset({*OPTIONS, *(variable_name(name, option) for name, opti
 def _list_job_errors(plan: Plan, where: str) -> list[str]:
     if not plan.entry.jobs:
         return [f'{where}: jobs is empty; name one, such as {{"job": "monitor", "env_file": "churn.env"}}']
-    jobs = Layout.here().job_names()
     errors = []
     for index, job in enumerate(plan.entry.jobs):
-        if job.job not in jobs:
-            errors.append(f"{where}: jobs[{index}].job is {job.job!r}; it is one of {', '.join(jobs)}")
+        if job.job not in JOB_NAMES:
+            errors.append(f"{where}: jobs[{index}].job is {job.job!r}; it is one of {', '.join(JOB_NAMES)}")
         for name in sorted(set(job.variables or {}) - OPTION_NAMES):
             hint = did_you_mean(name, sorted(OPTION_NAMES), "docs/jobs.md lists them", shown=str)
             errors.append(f"{where}: jobs[{index}].variables: {name!r} is no option; {hint}")

@@ -15,6 +15,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from itertools import takewhile
 from typing import TypeVar
 
@@ -43,6 +44,15 @@ def _iterate_times(cron: str, start: datetime, *, reverse: bool = False) -> Iter
     return CronSim(cron, start, reverse=reverse)
 
 
+@cache
+def _find_first_time(cron: str) -> datetime:
+    """The first time since 2000; cached, as a fleet's entries share a line.
+
+    Raises CronSimError, or StopIteration for a line such as 30 February, which is valid, and never comes.
+    """
+    return next(_iterate_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
+
+
 @value_class
 class CrontabTimes:
     """The times of a crontab line, minute to day of the week, in UTC."""
@@ -57,12 +67,12 @@ class CrontabTimes:
         """
         from cronsim import CronSimError
 
-        cron = " ".join(text.split())
+        fields = text.split()
+        cron = " ".join(fields)
         try:
-            if len(cron.split()) != _CRONTAB_FIELDS:
-                raise CronSimError(f"it has {len(cron.split())} fields of {_CRONTAB_FIELDS}")
-            # A line such as 30 February is valid, and never comes; this shows it
-            next(_iterate_times(cron, datetime(2000, 1, 1, tzinfo=timezone.utc)))
+            if len(fields) != _CRONTAB_FIELDS:
+                raise CronSimError(f"it has {len(fields)} fields of {_CRONTAB_FIELDS}")
+            _find_first_time(cron)
         except CronSimError as error:
             raise BadConfiguration(
                 f"{where} is {text!r} ({error}); it has to be minute, hour, day, month and day of the week as crontab has "
@@ -137,20 +147,16 @@ class Recurrence:
         return CrontabTimes(self.cron).times(after, until)
 
 
-def run_windows(
-    windows: Iterable[W], run: Callable[[W], R], *, ends_all: Callable[[R], bool] = lambda result: False
-) -> Iterator[tuple[W, R]]:
+def run_windows(windows: Iterable[W], run: Callable[[W], R]) -> Iterator[tuple[W, R]]:
     """Each window with the result of its run, when that has ended, one after the other.
 
-    windows: may be a generator that grows meanwhile. run: runs one. ends_all: whether all other runs would have the same
-    result: then none of them is run. When this process is told to end, the rest is not run either, and the exception is raised.
+    windows: may be a generator that grows meanwhile. run: runs one. When this process is told to end, the rest is not run,
+    and the exception is raised.
     """
     for window in windows:
         require_going_on()
         result = run(window)
         yield window, result
-        if ends_all(result):
-            return
 
 
 def hour_folders(storage: Storage, path: str) -> Iterator[tuple[datetime, str]]:

@@ -127,7 +127,7 @@ class DeequStates:
         deequ = self.deequ
         if evidence is None:
             return None
-        # Of rows, and of the values of a column
+        # Analyzers of all rows, and of a column's values of any type
         if isinstance(evidence, RowFraction):
             if analyzer.name == "Size":
                 return deequ["analyzers.NumMatches"](evidence.matching)
@@ -136,7 +136,7 @@ class DeequStates:
             return deequ["analyzers.ApproxCountDistinctState"](deequ.longs(evidence.words()))
         if isinstance(evidence, DataTypeCounts):
             return deequ["analyzers.DataTypeHistogram"](*list_type_counts(evidence))
-        # Of numbers
+        # Analyzers of numbers
         if isinstance(evidence, SketchedNumbers):
             moments = evidence.moments
             if analyzer.name == "KLLSketch":

@@ -32,15 +32,14 @@ from spark_model_monitor.data.profiling.contingency_scan import (
 )
 from spark_model_monitor.spark.engine.rows import FRACTIONAL, INTEGRAL
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.states.contingency import (
+from spark_model_monitor.statistics.states.contingency import CellKind, CellMatch
+from spark_model_monitor.statistics.states.contingency_plan import (
     FALSEHOODS,
     TRUTHS,
-    CellKind,
     ContingencyPlan,
     Interval,
     Scalar,
     Segmentation,
-    Standing,
     ValuedColumn,
     make_exact,
     parse_number,
@@ -115,11 +114,11 @@ def compute_key(cell: TypedColumn, column: ValuedColumn) -> Column:
         return cell.text
     # Each relation is one bit, so a sum of flags keeps them all
     flagged_relations = [
-        (cell.text.isin(list(column.texts)), Standing.SAME_TEXT) if cell.may_be_text else None,
-        (_is_configured_value(cell, column), Standing.SAME_NUMBER) if cell.number is not None else None,
+        (cell.text.isin(list(column.texts)), CellMatch.SAME_TEXT) if cell.may_be_text else None,
+        (_is_configured_value(cell, column), CellMatch.SAME_NUMBER) if cell.number is not None else None,
     ]
     if cell.number is not None and column.threshold is not None:
-        flagged_relations.append((cell.number > F.lit(make_exact(column.threshold)), Standing.ABOVE))
+        flagged_relations.append((cell.number > F.lit(make_exact(column.threshold)), CellMatch.ABOVE))
     flags = (F.when(holds, int(flag)).otherwise(0) for holds, flag in filter(None, flagged_relations))
     return reduce(lambda low, high: low + high, flags)
 

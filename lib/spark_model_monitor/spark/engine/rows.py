@@ -37,15 +37,10 @@ from spark_model_monitor.data.records.locations import BLOCK_START, FILE, FILE_K
 from spark_model_monitor.data.records.refusals import NOT_QUARANTINED, REASON, Refusal
 from spark_model_monitor.data.request_logs.capture_folder import SharedFolder, make_shared_folder
 from spark_model_monitor.data.request_logs.logged_events import LogReader
+from spark_model_monitor.spark.engine.arrow_slices import frame_of_table, split_table
 from spark_model_monitor.spark.engine.spark import SparkPartitions, collect_batches
-from spark_model_monitor.spark.engine.spark_tables import (
-    frame_of_table,
-    make_no_table_error,
-    make_reader,
-    put_in_one_partition,
-    read_table_version,
-    split_table,
-)
+from spark_model_monitor.spark.engine.spark_tables import make_no_table_error, read_table_version
+from spark_model_monitor.spark.engine.table_files import make_reader, put_in_one_partition
 from spark_model_monitor.spark.engine.text_lines import is_utf_8, number_lines, read_lines
 from spark_model_monitor.spark.storage import is_connect
 from spark_model_monitor.statistics.states import ColumnType
@@ -103,7 +98,7 @@ def read_catalog_table(
     return replace(Dataset.of(frame), version=version)
 
 
-MILLISECONDS_OF_AN_HOUR = 3_600_000
+MILLISECONDS_PER_HOUR = 3_600_000
 
 
 def fetch_log_rows(
@@ -125,8 +120,8 @@ def fetch_log_rows(
         if types[times[0]].startswith("timestamp"):
             row_ms = F.unix_millis(row_ms.cast("timestamp"))
         # An answer may come in the hour after its request
-        start = min(hours) * MILLISECONDS_OF_AN_HOUR
-        end = (max(hours) + 2) * MILLISECONDS_OF_AN_HOUR
+        start = min(hours) * MILLISECONDS_PER_HOUR
+        end = (max(hours) + 2) * MILLISECONDS_PER_HOUR
         frame = frame.where(row_ms.isNull() | ((row_ms >= start) & (row_ms < end)))
     rows = frame.select(*[column for column in frame.columns if column in columns])
     batches = collect_batches(rows)

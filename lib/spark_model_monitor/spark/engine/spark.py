@@ -195,7 +195,7 @@ class SparkEngine:
         in_order: bool = False,
         left_out: Sequence[str] = (),
     ) -> tuple[tuple[str, ...], SparkPartitions]:
-        from spark_model_monitor.spark.engine.spark_tables import read_table_files
+        from spark_model_monitor.spark.engine.table_files import read_table_files
 
         frame = read_table_files(self.spark, paths, reader, options, left_out, by_folders=by_folders, in_order=in_order)
         return tuple(frame.columns), by_position(frame)

@@ -38,9 +38,11 @@ LINE_END_BYTES = 8  # more than a line's end and a byte order mark, which Hadoop
 class TextLines:
     """Lines, as frames of only the requested columns: Spark reads no location that isn't needed.
 
-    text: their frame, as Spark's reader gives it. with_blank: includes blank lines, which are left out otherwise.
+    text: their frame, as Spark's reader gives it.
+    with_blank: includes blank lines, which are left out otherwise.
     in_order: one partition, sorted by path and offset, which costs a shuffle unless there is a single partition anyway;
-    without it partitions depend on the files alone. max_bytes: longer lines are left out; 0 for none.
+        without it partitions depend on the files alone.
+    max_bytes: longer lines are left out; 0 for none.
     """
 
     text: DataFrame

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -19,7 +19,7 @@ from zipimport import zipimporter
 import pyarrow as pa
 
 import spark_model_monitor
-from spark_model_monitor.data.engine.engine_protocol import Task
+from spark_model_monitor.data.engine.engine_protocol import Batches, Task
 from spark_model_monitor.errors import MonitorError
 
 MAPPED = (
@@ -27,7 +27,7 @@ MAPPED = (
 )
 
 
-def run_in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def run_in_worker(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
     """The result of `task` for the batches; the worker's next task then starts at once.
 
     PySpark 3.5 collects garbage after each task (daemon.py), which visits every object of every imported library, and
@@ -39,7 +39,7 @@ def run_in_worker(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.
     _freeze_libraries()
 
 
-def hide_texts(task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def hide_texts(task: Task, batches: Batches) -> Iterator[pa.RecordBatch]:
     """The result of `task` for the batches. An exception that is not ours loses its text, which may repeat a value.
 
     Executors log what a worker raises, by the cluster's own settings. Source: P25.
@@ -92,7 +92,7 @@ def _freeze_libraries() -> None:
     gc.freeze()
 
 
-def with_libraries(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def with_libraries(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The batches, on executors that can import what tasks need."""
     import_module(MAPPED)
     yield from batches
@@ -110,20 +110,20 @@ def _fork_workers() -> None:
     manager()  # type: ignore[no-untyped-call]
 
 
-def report_versions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def report_versions(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The release of this package that a worker imports, for each row."""
     for batch in batches:
         yield pa.RecordBatch.from_pydict({"version": [spark_model_monitor.__version__] * batch.num_rows})
 
 
-def unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def unpack(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The rows of the slices in a column."""
     for batch in batches:
         for packed in batch.column(0):
             yield from pa.ipc.open_stream(packed.as_buffer())
 
 
-def read_footers(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def read_footers(batches: Batches) -> Iterator[pa.RecordBatch]:
     """The schemas of Parquet files in place of their ends; null where the end is missing, has no whole footer, or is damaged."""
     from pyarrow import parquet
 

@@ -29,9 +29,12 @@ SPARK_REMEDY = "`pip install 'spark-model-monitor[spark]'`"
 class SparkLine:
     """Spark's releases of one number, "3.5".
 
-    scala: of its JARs and thus of Deequ's. javas: the major versions it runs on, the recommended one last. deequ: the
-    revision of Deequ that is built for it, None if there is none. sha256: of that JAR; None where no copy is known to
-    compare with, so that the user must name it and it is not downloaded. pydeequ: PyDeequ's value for SPARK_VERSION.
+    scala: of its JARs and thus of Deequ's.
+    javas: the major versions it runs on, the recommended one last.
+    deequ: the revision of Deequ that is built for it, None if there is none.
+    sha256: of that JAR; None where no copy is known to compare with, so that the user must name it and it is not
+        downloaded.
+    pydeequ: PyDeequ's value for SPARK_VERSION.
 
     Source: Spark 3.5 and 4.0, overview page, "Downloading".
     """

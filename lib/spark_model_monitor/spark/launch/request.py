@@ -72,9 +72,11 @@ class S3Location:
 class Target:
     """One cluster or application.
 
-    identifier: of the cluster or the application. role: ARN of the role that a serverless job runs as. package: the
-    location of the files that jobs need. environment: an archive of Python's environment, here or on S3. waits: whether
-    the command waits for the job's end.
+    identifier: of the cluster or the application.
+    role: ARN of the role that a serverless job runs as.
+    package: the location of the files that jobs need.
+    environment: an archive of Python's environment, here or on S3.
+    waits: whether the command waits for the job's end.
     """
 
     kind: ServiceKind

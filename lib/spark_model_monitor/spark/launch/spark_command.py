@@ -59,7 +59,9 @@ def build_jvm_options(
 ) -> str:
     """The value of SPARK_SUBMIT_OPTS: the user's own options, and ours where the user set none.
 
-    logging: the file with our logging settings. settings: Spark's. local: whether executors are in the same JVM.
+    logging: the file with our logging settings.
+    settings: Spark's.
+    local: whether executors are in the same JVM.
     """
     user_options = environment.get(VARIABLE, "")
     our_options = []

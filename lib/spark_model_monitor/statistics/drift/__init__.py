@@ -1,7 +1,7 @@
-"""The distance between two distributions of one feature, and whether it is drift. Pure: numpy, driver only.
+"""The distance between two distributions of one feature. Pure: numpy, driver only.
 
 distributions.py: the distributions compared; histograms.py: their cells. distances.py: the distances, and the service's
-way of counting. comparison.py: the methods of constraints.json, and the verdict against a threshold.
+way of counting. comparison.py: the methods of constraints.json.
 special_functions.py: tails and quantiles.
 """
 
@@ -11,13 +11,10 @@ from spark_model_monitor.statistics.drift.comparison import (
     CATEGORICAL_METHODS,
     NUMERIC_METHODS,
     DistanceComparison,
-    DriftVerdict,
-    Status,
     Ties,
     compare_categorical,
     compare_numeric,
     distance,
-    judge,
 )
 from spark_model_monitor.statistics.drift.distances import DISTANCES, ChiSquareTest
 from spark_model_monitor.statistics.drift.distributions import EmptyDistribution, NumericDistribution
@@ -27,9 +24,6 @@ __all__ = [
     "compare_categorical",
     "DistanceComparison",
     "Ties",
-    "judge",
-    "DriftVerdict",
-    "Status",
     "distance",
     "DISTANCES",
     "NUMERIC_METHODS",

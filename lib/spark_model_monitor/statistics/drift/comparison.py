@@ -1,6 +1,4 @@
-"""Compares two distributions by a method of constraints.json or any registered distance, and judges the result. Driver
-only, pure.
-"""
+"""Compares two distributions by a method of constraints.json or any registered distance. Driver only, pure."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.registry import Registry, RegistryEntry
@@ -21,6 +19,7 @@ from spark_model_monitor.statistics.drift.distributions import (
     StepCdf,
     category_cells,
 )
+from spark_model_monitor.statistics.drift.histograms import Histogram, count_decile_cells, count_histogram_cells
 from spark_model_monitor.value_class import value_class
 
 Samples: TypeAlias = tuple[StepCdf, StepCdf] | tuple[Counts, Counts]
@@ -98,7 +97,7 @@ def compare_numeric(
         compared_distance, reason = _measure_distance(entry, samples)
     else:
         compared_distance = None
-        reason = _describe_empty_samples(n, m)
+        reason = describe_empty_samples(n, m)
     return DistanceComparison(entry.name, compared_distance, n, m, formula, ties, reason=reason)
 
 
@@ -138,7 +137,7 @@ def compare_categorical(
         entry.name, None, n, m, entry.facts["formula"], higher_is_more=entry.facts["higher_is_more"]
     )
     if not (n and m):
-        return replace(nothing, reason=_describe_empty_samples(n, m))
+        return replace(nothing, reason=describe_empty_samples(n, m))
     # All methods but the test give a distance of the counts by category
     cells = category_cells(baseline, current)
     if entry.facts["service"] != "ChiSquared":
@@ -175,22 +174,12 @@ def distance(
     raise BadConfiguration(f"distance {name!r} was given a numeric and a categorical feature; both have to be the same")
 
 
-def _build_decile_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
-    from spark_model_monitor.statistics.drift.histograms import count_decile_cells
-
-    return count_decile_cells(baseline.step_cdf(), current.step_cdf())
-
-
-def _build_histogram_cells(baseline: NumericDistribution, current: NumericDistribution) -> Samples:
-    from spark_model_monitor.statistics.drift.histograms import Histogram, count_histogram_cells
-
-    return count_histogram_cells(*map(Histogram.from_numbers, (baseline, current)))
-
-
 _NUMERIC_FORMS: dict[str, Callable[[NumericDistribution, NumericDistribution], Samples]] = {
-    "step_cdf": lambda baseline, current: (baseline.step_cdf(), current.step_cdf()),
-    "deciles": _build_decile_cells,
-    "histogram": _build_histogram_cells,
+    "step_cdf": lambda baseline, current: (baseline.cdf, current.cdf),
+    "deciles": lambda baseline, current: count_decile_cells(baseline.cdf, current.cdf),
+    "histogram": lambda baseline, current: count_histogram_cells(
+        Histogram.from_numbers(baseline), Histogram.from_numbers(current)
+    ),
 }
 
 
@@ -198,45 +187,6 @@ def _list_distances(kind: str) -> str:
     return ", ".join(entry.name for entry in DISTANCES.values() if entry.facts[kind])
 
 
-def _describe_empty_samples(n: int, m: int, kind: str = "values") -> str:
+def describe_empty_samples(n: int, m: int, kind: str = "values") -> str:
     empty_samples = [name for name, count in (("the baseline", n), ("the current data", m)) if not count]
     return f"no {kind} in {' and '.join(empty_samples)}"
-
-
-class Status(Enum):
-    """The status of a check, in the spelling of checks.json."""
-
-    VIOLATED = "violated"
-    PASSED = "passed"
-    NOT_JUDGED = "not judged"
-
-
-class DriftVerdict(NamedTuple):
-    """The outcome for one feature. reason: why it is not judged, or passed without a distance."""
-
-    status: Status
-    reason: str | None = None
-
-
-def judge(comparison: DistanceComparison, threshold: float, *, baseline_rows: int, current_rows: int) -> DriftVerdict:
-    """Drift if the distance is above the threshold, or a p-value below it; no drift exactly at the threshold.
-
-    Not judged: a side without rows; values on one side only (missing values are left to the completeness check); a
-    distance that is not computable. If all values are missing on both sides, there is no drift.
-    Source: D2; C11.23.
-    """
-    if not (baseline_rows and current_rows):
-        return DriftVerdict(
-            Status.NOT_JUDGED, f"no data: {_describe_empty_samples(baseline_rows, current_rows, 'rows')}"
-        )
-    # Values that are missing on both sides have not changed
-    if not (comparison.n or comparison.m):
-        return DriftVerdict(Status.PASSED, "all values are missing on both sides")
-    if comparison.distance is None:
-        return DriftVerdict(Status.NOT_JUDGED, comparison.reason)
-    # A p-value is small where a distance is large
-    if comparison.higher_is_more:
-        drifted = comparison.distance > threshold
-    else:
-        drifted = comparison.distance < threshold
-    return DriftVerdict(Status.VIOLATED if drifted else Status.PASSED)

@@ -10,8 +10,7 @@ import bisect
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -67,7 +66,7 @@ def register_distance(
 CRITICAL_VALUE = 1.8
 """c of the robust distance; a level of 0.003. Source: Distance.scala of Deequ 2.1.0, after Knuth, TAOCP 2, 3.3.1."""
 
-SMALLEST_DEVIATION = 0.001
+MIN_DEVIATION = 0.001
 """A baseline that hardly varies is taken to vary so much. Source: Evidently's normed Wasserstein distance."""
 
 _ROBUST = "max(0, {distance} - 1.8 * sqrt((n + m) / (n * m)))"
@@ -162,7 +161,7 @@ def js_divergence(baseline: Counts, current: Counts) -> float:
     """
     p, q = _normalize_counts(baseline, current)
     middle = (p + q) / 2
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
+    divergence = (_compute_relative_entropy(p, middle) + _compute_relative_entropy(q, middle)) / 2
     return min(max(divergence, 0.0), 1.0)
 
 
@@ -254,7 +253,7 @@ def wasserstein_normalised(baseline: StepCdf, current: StepCdf) -> float:
     # In the unit of the baseline's deviation, which makes one limit fit all features
     moved = wasserstein(baseline, current)
     with np.errstate(over="ignore"):
-        return min(moved / max(baseline.deviation, SMALLEST_DEVIATION), sys.float_info.max)
+        return min(moved / max(baseline.deviation, MIN_DEVIATION), sys.float_info.max)
 
 
 def _normalize_counts(baseline: Counts, current: Counts) -> tuple[Values, Values]:
@@ -266,7 +265,7 @@ def _remove_noise(gap: float, n: float, m: float) -> float:
     return max(0.0, gap - CRITICAL_VALUE * math.sqrt((n + m) / (n * m)))
 
 
-def _relative_entropy(p: Values, q: Values) -> float:
+def _compute_relative_entropy(p: Values, q: Values) -> float:
     filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
     return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
 
@@ -289,11 +288,7 @@ class ChiSquareTest:
     degrees_of_freedom: int
 
 
-_NOT_COMPUTABLE = ChiSquareTest(math.nan, math.nan, 0)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Cell:
+class _Cell(NamedTuple):
     """A category, or several joined, ordered by what it expects and then by its place."""
 
     expected: float
@@ -323,7 +318,7 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
         ]
     )
     if len(cells) < 2:
-        return _NOT_COMPUTABLE
+        return ChiSquareTest(math.nan, math.nan, 0)
     statistic = sum((cell.observed - cell.expected) ** 2 / cell.expected for cell in cells)
     freedom = len(cells) - 1
     # 1 - cdf as in MLlib, which is 0 below 1e-16; the survival function would go on.

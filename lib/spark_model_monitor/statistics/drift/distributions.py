@@ -36,10 +36,12 @@ SINGLE = 0  # stands for the precision of 32 bits
 DIGITS_OF_SINGLE = 7  # that tell most 32-bit numbers from whole ones and decimals
 MAX_DIGITS = 15  # that any double has
 DIGITS_OF_PRECISIONS = (6, 7, SINGLE, *range(8, MAX_DIGITS + 1))  # C's %g and %e, and so on to doubles
-MAX_NUMBERS = 0.5  # of those with so many digits a tenth end in 0, and of few more
-NO_CHANCE = 1e-9  # the probability that none of so many numbers has more digits; there are many columns and precisions
-LARGEST_ROUNDING = 1e-3  # relative
-SAMPLED = 32  # numbers that show whether all may have a precision
+MAX_FEWER_DIGITS_SHARE = 0.5  # of those with so many digits a tenth end in 0, and of few more
+MAX_LOST_DIGITS_P = (
+    1e-9  # the probability that none of so many numbers has more digits; there are many columns and precisions
+)
+MAX_ROUNDING = 1e-3  # relative
+SAMPLED_NUMBERS = 32  # numbers that show whether all may have a precision
 
 
 class EmptyDistribution(MonitorError):
@@ -182,7 +184,9 @@ class StepCdf:
     @cached_property
     def precisions(self) -> frozenset[int]:
         """Those of `DIGITS_OF_PRECISIONS` that all its values have; a few of these settle it for most columns."""
-        sampled_values = self.values[:: max(1, len(self.values) // SAMPLED)]
+        sampled_values = self.values[:: max(1, len(self.values) // SAMPLED_NUMBERS)]
+        if any(float(f"{value:.{MAX_DIGITS - 1}e}") != value for value in sampled_values.tolist()):
+            return frozenset()
         candidates = [digits for digits in DIGITS_OF_PRECISIONS if _find_rounded(sampled_values, digits).all()]
         return frozenset(digits for digits in candidates if _find_rounded(self.values, digits).all())
 
@@ -258,17 +262,17 @@ class NumericDistribution:
     @property
     def total(self) -> int:
         """Number of values, infinite ones included."""
-        return self.step_cdf().total
+        return self.cdf.total
 
     @property
     def error(self) -> float:
         """The error bound of the sketch's shares; see `KllSketch.error`."""
-        return self.sketch().error
+        return self.sketch.error
 
     @property
     def ends(self) -> tuple[float, float]:
         """The smallest and the largest value, which the sketch may have dropped. There must be values."""
-        low, high = self.step_cdf().values[[0, -1]].tolist()
+        low, high = self.cdf.values[[0, -1]].tolist()
         return (
             low if self.minimum is None else min(low, self.minimum),
             high if self.maximum is None else max(high, self.maximum),
@@ -283,13 +287,10 @@ class NumericDistribution:
         measured = moments.minimum, moments.maximum, moments.standard_deviation
         return cls(sketch.levels, *infinite, *measured, sketch)
 
-    def step_cdf(self) -> StepCdf:
-        """The sketch with the weights of equal items added up, and infinities at its ends."""
-        return self._step_cdf
-
     @cached_property
-    def _step_cdf(self) -> StepCdf:
-        values, cumulative = self.sketch().step_cdf()
+    def cdf(self) -> StepCdf:
+        """The sketch with the weights of equal items added up, and infinities at its ends."""
+        values, cumulative = self.sketch.step_cdf()
         if self.negative_infinite or self.positive_infinite:
             weights = np.diff(cumulative, prepend=0)
             counts = np.concatenate(([self.negative_infinite], weights, [self.positive_infinite]))
@@ -300,9 +301,10 @@ class NumericDistribution:
 
     def round_to(self, digits: int) -> NumericDistribution:
         """The same numbers in another precision."""
-        levels = tuple(round_to_precision(level, digits) for level in self.sketch().levels)
-        return replace(self, levels=levels, known=replace(self.sketch(), levels=levels))
+        levels = tuple(round_to_precision(level, digits) for level in self.sketch.levels)
+        return replace(self, levels=levels, known=replace(self.sketch, levels=levels))
 
+    @cached_property
     def sketch(self) -> KllSketch:
         if self.known is not None:
             return self.known
@@ -317,7 +319,7 @@ def align_precision(
     of digits beside numbers that have no fixed number of decimals. Whole numbers stay, as ids may have more digits.
     """
     distributions = (before, now)
-    cdfs = [distribution.step_cdf().drop_infinite() for distribution in distributions]
+    cdfs = [distribution.cdf.drop_infinite() for distribution in distributions]
     # Most numbers have all digits of a double
     has_precision = any(cdf.precisions or cdf.are_singles for cdf in cdfs)
     if not has_precision or all((cdf.values == np.rint(cdf.values)).all() for cdf in cdfs):
@@ -346,15 +348,15 @@ def _has_lost_digits(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
     """
     have_fewer = _find_rounded(coarse.values, (digits or DIGITS_OF_SINGLE) - 1)
     has_all_digits = fine.decimals == MAX_DECIMALS or not _find_rounded(fine.values, MAX_DIGITS).all()
-    if have_fewer.sum() > MAX_NUMBERS * len(coarse.values) or not has_all_digits:
+    if have_fewer.sum() > MAX_FEWER_DIGITS_SHARE * len(coarse.values) or not has_all_digits:
         return False
     rounded = round_to_precision(fine.values, digits)
     is_coarse = rounded == fine.values
     p = chance_of_more(int(fine.counts[is_coarse].sum()), fine.total, coarse.total, coarse.total)
-    if np.isin(rounded[~is_coarse], round_to_precision(coarse.values, digits)).mean() <= MAX_NUMBERS:
+    if np.isin(rounded[~is_coarse], round_to_precision(coarse.values, digits)).mean() <= MAX_FEWER_DIGITS_SHARE:
         num_coarse = len(coarse.values)
         p = max(p, chance_of_more(int(is_coarse.sum()), len(fine.values), num_coarse, num_coarse))
-    return p <= NO_CHANCE
+    return p <= MAX_LOST_DIGITS_P
 
 
 def _find_rounded(values: Values, digits: int) -> Flags:
@@ -374,7 +376,7 @@ def round_to_precision(values: Values, digits: int) -> Values:
             powers = 10.0 ** np.abs(decimals)
             rounded = np.where(decimals >= 0, np.rint(values * powers) / powers, np.rint(values / powers) * powers)
         # Zero has no digits, and 32 bits no number beyond 3.4e38
-        is_near = np.abs(rounded - values) <= LARGEST_ROUNDING * np.abs(values)
+        is_near = np.abs(rounded - values) <= MAX_ROUNDING * np.abs(values)
     numbers: Values = np.where(is_near, rounded, values)
     return numbers
 

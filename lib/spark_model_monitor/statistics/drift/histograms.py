@@ -18,27 +18,28 @@ _LARGEST_DOUBLE = float(np.finfo(np.float64).max)
 
 @value_class(eq=False)
 class Histogram:
-    """Counts of ranges of values, ascending. A range of zero width is a point, possibly an infinity.
-
-    nan: the number of NaNs, if they are counted (`NumericDistribution` treats them as null).
-    """
+    """Counts of ranges of values, ascending. A range of zero width is a point, possibly an infinity."""
 
     lower: Values
     upper: Values
     counts: Counts
-    nan: float = 0.0
+
+    @property
+    def is_wide(self) -> Flags:
+        """Which ranges have a half width above 0; halves, because the full width of the widest overflows a double."""
+        is_wide: Flags = self.upper / 2 > self.lower / 2
+        return is_wide
 
     @classmethod
-    def of(cls, buckets: Sequence[HistogramBin], *, nan: int = 0) -> Histogram:
+    def of(cls, buckets: Sequence[HistogramBin]) -> Histogram:
         """The histogram of these buckets, such as those of statistics.json."""
         rows = [(bucket.lower_bound, bucket.upper_bound, bucket.count) for bucket in buckets]
-        lower, upper, counts = np.array(rows, dtype=np.float64).reshape(-1, 3).T
-        return cls(lower, upper, counts, float(nan))
+        return cls(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
 
     @classmethod
     def from_numbers(cls, numbers: NumericDistribution) -> Histogram:
         """The ten buckets of statistics.json, plus a point for each infinity that occurs."""
-        sketch = numbers.sketch()
+        sketch = numbers.sketch
         buckets: list[HistogramBin] = []
         if sketch.count:
             low = numbers.minimum
@@ -87,68 +88,28 @@ def count_decile_cells(baseline: StepCdf, current: StepCdf) -> tuple[Counts, Cou
 def count_histogram_cells(baseline: Histogram, current: Histogram) -> tuple[Counts, Counts]:
     """Counts of each side between the edges of both; a bucket's values are spread evenly over its width.
 
-    Points are their own cells, matched by value. Values in ranges that reach to infinity, and NaNs, are a cell that the
-    other side lacks, because their position in the range is unknown. Infinities that were counted are points, because
-    their position is known.
+    Points are their own cells, matched by value, also those at an infinity.
     Source: AlignHistograms of TFDV's anomalies/metrics.cc; D2, D3.3.
     """
-    edges_by_histogram = []
+    edges: list[Values] = []
+    points: list[Values] = []
     for histogram in (baseline, current):
-        is_wide = _is_wide(histogram)
-        edges_by_histogram += [histogram.lower[is_wide], histogram.upper[is_wide]]
-    edges = np.unique(np.concatenate(edges_by_histogram))
-    # Points are matched by value
-    points = np.unique(np.concatenate([histogram.lower[_is_point(histogram)] for histogram in (baseline, current)]))
-    # Where one side counts values without a position, the other has nothing
-    nothing = np.zeros(2)
-    return (
-        np.concatenate((_count_cells(baseline, edges, points), _count_unplaced(baseline), nothing)),
-        np.concatenate((_count_cells(current, edges, points), nothing, _count_unplaced(current))),
-    )
-
-
-def _count_cells(histogram: Histogram, edges: Values, points: Values) -> Counts:
-    return np.concatenate((_count_spread(histogram, edges), _count_points(histogram, points)))
-
-
-def _count_unplaced(histogram: Histogram) -> Counts:
-    """The values of buckets that reach to infinity, and the NaNs."""
-    return np.array([histogram.counts[_is_open(histogram)].sum(), histogram.nan])
+        edges += [histogram.lower[histogram.is_wide], histogram.upper[histogram.is_wide]]
+        points.append(histogram.lower[~histogram.is_wide])
+    cells = np.unique(np.concatenate(edges)), np.unique(np.concatenate(points))
+    return _count_cells(baseline, *cells), _count_cells(current, *cells)
 
 
 def _count_between(edges: Values, cdf: StepCdf) -> Counts:
     return np.diff(cdf.ranks_at(edges), prepend=0, append=cdf.total).astype(np.float64)
 
 
-def _is_wide(histogram: Histogram) -> Flags:
-    """Buckets with a finite half width above 0; halves, because the full width of the widest overflows a double."""
-    finite = np.isfinite(histogram.lower) & np.isfinite(histogram.upper)
-    wide: Flags = finite & (histogram.upper / 2 > histogram.lower / 2)
-    return wide
-
-
-def _is_open(histogram: Histogram) -> Flags:
-    """Buckets that reach to infinity."""
-    infinite: Flags = np.isinf(histogram.lower) | np.isinf(histogram.upper)
-    reaching: Flags = infinite & (histogram.lower != histogram.upper)
-    return reaching
-
-
-def _is_point(histogram: Histogram) -> Flags:
-    return ~_is_wide(histogram) & ~_is_open(histogram)
-
-
-def _count_spread(histogram: Histogram, edges: Values) -> Counts:
-    """Counts between neighbouring `edges`, which include all edges of the histogram's wide buckets."""
-    wide = _is_wide(histogram)
-    lower = histogram.lower[wide, None] / 2
-    upper = histogram.upper[wide, None] / 2
+def _count_cells(histogram: Histogram, edges: Values, points: Values) -> Counts:
+    """Counts between neighbouring edges, which include those of the histogram's wide ranges, and at points."""
+    is_wide = histogram.is_wide
+    lower = histogram.lower[is_wide, None] / 2
+    upper = histogram.upper[is_wide, None] / 2
     covered = np.minimum(upper, edges[1:] / 2) - np.maximum(lower, edges[:-1] / 2)
-    counts: Counts = (histogram.counts[wide, None] * (np.maximum(covered, 0) / (upper - lower))).sum(axis=0)
-    return counts
-
-
-def _count_points(histogram: Histogram, points: Values) -> Counts:
-    point = _is_point(histogram)
-    positions = np.searchsorted(points, histogram.lower[point])
-    return np.bincount(positions, histogram.counts[point], minlength=len(points)).astype(np.float64)
+    spread = (histogram.counts[is_wide, None] * (np.maximum(covered, 0) / (upper - lower))).sum(axis=0)
+    positions = np.searchsorted(points, histogram.lower[~is_wide])
+    return np.append(spread, np.bincount(positions, histogram.counts[~is_wide], minlength=len(points)))

@@ -14,24 +14,24 @@ import numpy as np
 _NORMAL = NormalDist()
 _ROOT = math.sqrt(0.5)
 _ROOT_OF_PI = math.sqrt(math.pi)
-_NOTHING = 1e-17  # a term this small relative to its sum changes nothing
+_NEGLIGIBLE = 1e-17  # a term this small relative to its sum changes nothing
 _ODD_EXPONENTS = tuple(-odd * odd * math.pi**2 for odd in (1, 3, 5, 7))
 _LIKE_NORMAL = 1e15  # degrees of freedom from which the t distribution is normal
 _SMALL = 20.0  # below it, powers and gamma functions are multiplied directly
 # the range in which the sum of incomplete gamma functions has all digits
 _MIN_A = 10.0
 _MAX_LOG = 1.0
-_OF_SINE = (
+_SINH_COEFFICIENTS = (
     *(-1 / 48, 1 / 2560, -61 / 7741440, 1261 / 7431782400, -79 / 20761804800),
     *(66643 / 761775532277760, -2.044523359411974e-12, 4.833351797967704e-14, -1.152434101767386e-15),
 )
 """The coefficients of (sinh(τ/2) / (τ/2))^(-1/2) in powers of τ², from the first on."""
 
-LARGE = 1000.0
+MAX_EXACT_DEVIATION = 1000.0
 """Above this standard deviation, a count's tail is taken as normal; the error is below 3 % at five deviations."""
 
-REACH = 10
-MIN_REACH = 40
+TAIL_DEVIATIONS = 10
+MIN_TAIL_COUNTS = 40
 """A tail is summed over this many standard deviations and at least this many counts, for all digits of a double."""
 
 
@@ -114,8 +114,8 @@ def chi_square_below(statistic: float, degrees_of_freedom: int) -> float:
     if x >= a:
         return 1 - chi_square_above(statistic, degrees_of_freedom)
     # Each term from the one before
-    term = total = _poisson(a, x)
-    while term > total * _NOTHING:  # DLMF 8.11.4
+    term = total = _compute_poisson_term(a, x)
+    while term > total * _NEGLIGIBLE:  # DLMF 8.11.4
         a += 1
         term *= x / a
         total += term
@@ -135,8 +135,8 @@ def chi_square_above(statistic: float, degrees_of_freedom: int) -> float:
     total = 0.0
     if degrees_of_freedom % 2:
         total = math.erfc(math.sqrt(x))
-    term = _poisson(a, x) * a / x
-    while a >= 1 and term > total * _NOTHING:  # DLMF 8.8.2: down to the parameter 1/2, or 0
+    term = _compute_poisson_term(a, x) * a / x
+    while a >= 1 and term > total * _NEGLIGIBLE:  # DLMF 8.8.2: down to the parameter 1/2, or 0
         total += term
         a -= 1
         term *= a / x
@@ -161,7 +161,7 @@ def kolmogorov_above(value: float) -> float:
     return 2 * math.fsum((first, -second, third, -fourth))
 
 
-def _poisson(a: float, x: float) -> float:
+def _compute_poisson_term(a: float, x: float) -> float:
     """x^a · e^-x / Γ(a + 1), without a difference of large logarithms. Source: Loader 2000, "Fast and accurate computation"."""
     if not 0 < x < math.inf:
         return 0.0 * x
@@ -193,12 +193,12 @@ def _compute_student_tail(a: float, log: float) -> float:
     x = math.exp(-log)
     # Raise a until the sum over gamma functions has all digits, or nothing is left to add
     total = 0.0
-    term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _ratio(a) / a
+    term = math.exp(-a * log) * math.sqrt(-math.expm1(-log)) * _compute_gamma_ratio(a) / a
     while a < _MIN_A or log > _MAX_LOG:
         total += term
         term *= x * (a + 0.5) / (a + 1)
         a += 1
-        if term <= total * _NOTHING:
+        if term <= total * _NEGLIGIBLE:
             return total / 2 / _ROOT_OF_PI
     # The incomplete gamma functions of 1/2, 5/2, …, each from the one before
     t = a - 0.25
@@ -208,19 +208,19 @@ def _compute_student_tail(a: float, log: float) -> float:
     power = math.sqrt(u) * math.exp(-u)
     series = gamma
     scale = 1.0
-    for coefficient in _OF_SINE:
+    for coefficient in _SINH_COEFFICIENTS:
         for _ in range(2):
             gamma = s * gamma + power
             s = s + 1
             power = power * u
         scale /= t * t
         series += (more := coefficient * gamma * scale)
-        if abs(more) <= series * _NOTHING:
+        if abs(more) <= series * _NEGLIGIBLE:
             break
-    return (total + series / math.sqrt(t) * _ratio(a)) / 2 / _ROOT_OF_PI
+    return (total + series / math.sqrt(t) * _compute_gamma_ratio(a)) / 2 / _ROOT_OF_PI
 
 
-def _ratio(a: float) -> float:
+def _compute_gamma_ratio(a: float) -> float:
     """Γ(a + 1/2) / Γ(a)."""
     if a < 100:
         return math.gamma(a + 0.5) / math.gamma(a)
@@ -243,16 +243,16 @@ def chance_of_more(lacking: int, rows: int, x: int, m: int) -> float:
     if x <= expected:
         return 1.0
     deviation = math.sqrt(expected * (1 - m / num_rows) * (num_rows - t) / max(num_rows - 1, 1))
-    if deviation > LARGE:  # continuity correction: half a count
+    if deviation > MAX_EXACT_DEVIATION:  # continuity correction: half a count
         return normal_above((x - 0.5 - expected) / deviation)
     # Each term over the one before: (t - k) (m - k) / (k + 1) / (N - m - t + k + 1)
-    k = x + np.arange(min(t - x, m - x, int(REACH * deviation) + MIN_REACH))
+    k = x + np.arange(min(t - x, m - x, int(TAIL_DEVIATIONS * deviation) + MIN_TAIL_COUNTS))
     terms = np.cumprod((t - k) * (m - k) / ((k + 1) * (num_rows - m - t + k + 1.0)))
     # The first one, C(t, x) C(N - t, m - x) / C(N, m)
-    first_term = _log_choose(t, x) + _log_choose(num_rows - t, m - x) - _log_choose(num_rows, m)
+    first_term = _compute_log_choose(t, x) + _compute_log_choose(num_rows - t, m - x) - _compute_log_choose(num_rows, m)
     return min(1.0, math.exp(first_term) * (1 + float(terms.sum())))
 
 
-def _log_choose(n: int, k: int) -> float:
+def _compute_log_choose(n: int, k: int) -> float:
     """The logarithm of C(n, k)."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

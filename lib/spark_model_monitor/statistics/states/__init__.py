@@ -14,17 +14,11 @@ from typing import cast
 
 from spark_model_monitor.statistics.states.data_types import DataType, DataTypeCounts, InferredType, VectorCounts
 from spark_model_monitor.statistics.states.date_texts import DateTexts, DateTextsBuilder
-from spark_model_monitor.statistics.states.distinct import (
-    DistinctBuilder,
-    DistinctRegisters,
-    Repeats,
-    RepeatsBuilder,
-    RowRepeats,
-    Words,
-)
+from spark_model_monitor.statistics.states.distinct import DistinctBuilder, DistinctRegisters
 from spark_model_monitor.statistics.states.encoding import STATES, State, decode
 from spark_model_monitor.statistics.states.ends import Ends, TextLengths, TextShapes
 from spark_model_monitor.statistics.states.frequencies import Frequencies, FrequenciesBuilder
+from spark_model_monitor.statistics.states.hash_samples import Repeats, RepeatsBuilder, RowRepeats, Words
 from spark_model_monitor.statistics.states.kll import HistogramBin, KllBuilder, KllSketch
 from spark_model_monitor.statistics.states.moments import Moments, MomentsBuilder
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, Profile

@@ -10,7 +10,7 @@ from dataclasses import field, replace
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics.array_types import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Keys,
@@ -39,10 +39,14 @@ SIGNED, ABSOLUTE, SQUARED = range(3)  # what is summed: the value, its absolute 
 class Attributions(State):
     """Sums of the local values of features for outputs.
 
-    baseline: the rows that they are relative to, as CSV. aggregation: how global values are computed. expected: the
-    outputs for the baseline rows. rows: of each block. sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block.
-    sketches: of the values, by output and feature. exact: rows for which all coalitions were tried. group_column: the
-    column whose groups are put whole into blocks; empty if rows are.
+    baseline: the rows that they are relative to, as CSV.
+    aggregation: how global values are computed.
+    expected: the outputs for the baseline rows.
+    rows: of each block.
+    sums: by SIGNED, ABSOLUTE, SQUARED, output, feature and block.
+    sketches: of the values, by output and feature.
+    exact: rows for which all coalitions were tried.
+    group_column: the column whose groups are put whole into blocks; empty if rows are.
     """
 
     KIND = "attributions"
@@ -51,7 +55,7 @@ class Attributions(State):
     outputs: tuple[str, ...] = ()
     aggregation: str = ""
     baseline: str = ""
-    expected: Numbers = field(default_factory=lambda: np.zeros(0))
+    expected: Numbers = field(default_factory=create_empty_doubles)
     rows: Numbers = field(default_factory=lambda: np.zeros(BLOCKS))
     sums: Numbers = field(default_factory=lambda: np.zeros((3, 0, 0, BLOCKS)))
     sketches: tuple[KllSketch, ...] = ()
@@ -126,8 +130,8 @@ class AttributionsBuilder:
         self._rows += add_by_block(blocks)
         for index, column in enumerate(np.ascontiguousarray(values.reshape(len(values), -1).T)):
             sums = self._sums.reshape(3, -1, BLOCKS)[:, index]  # a view: additions change the whole array
-            for kind, taken in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
-                sums[kind] += add_by_block(blocks, taken)
+            for kind, terms in ((SIGNED, column), (ABSOLUTE, np.abs(column)), (SQUARED, column * column)):
+                sums[kind] += add_by_block(blocks, terms)
             self._sketches[index].update(column)
         self._exact += exact
 

@@ -13,12 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
-from spark_model_monitor.statistics.states.encoding import (
-    LARGEST_COUNT,
-    Parameters,
-    State,
-    register_state,
-)
+from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class
 
@@ -122,9 +117,12 @@ def _create_sums() -> Numbers:
 class RegressionSums(State):
     """Sums by block, each of shape (blocks,).
 
-    rows: of the block. absolute, squared: sums of |label - prediction| and of its square. label_mean: of the labels, 0 for no
-    rows. label_m2: sum of their squared deviations from it. absolute_label: sum of |label|. relative: sum of
-    |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
+    rows: of the block.
+    absolute, squared: sums of |label - prediction| and of its square.
+    label_mean: of the labels, 0 for no rows.
+    label_m2: sum of their squared deviations from it.
+    absolute_label: sum of |label|.
+    relative: sum of |label - prediction| / |label| over the `nonzero` rows whose label is not 0.
     """
 
     KIND = "regression"

@@ -1,251 +1,32 @@
-"""Contingency: counts of each kind of row, from which all bias metrics but one are computed, and the plan of what is
-counted.
-"""
+"""Contingency: counts of each kind of row by a `ContingencyPlan`, from which all bias metrics but one are computed."""
 
 from __future__ import annotations
 
 import json
-import math
-import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from enum import IntEnum, IntFlag
 from typing import TypeAlias
 
 from spark_model_monitor.errors import BadState
 from spark_model_monitor.statistics.states.blocks import BLOCKS
-from spark_model_monitor.statistics.states.encoding import (
-    MALFORMED,
-    Parameters,
-    State,
-    is_count,
-    register_state,
-    require_equal,
-)
-from spark_model_monitor.statistics.user_choices import ValueKind
+from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan
+from spark_model_monitor.statistics.states.encoding import Parameters, State, is_count, register_state, require_equal
 from spark_model_monitor.value_class import value_class
 
-Scalar: TypeAlias = str | int | float | bool
-
-TRUTHS = ("true", "True", "TRUE")
-FALSEHOODS = ("false", "False", "FALSE")  # texts that pandas reads as booleans
-
-
-@value_class
-class ValuedColumn:
-    """A column and the values it is compared with. values: empty if every value of the column is its own case.
-
-    taken_as: how to interpret it; None to infer it from the values.
-    """
-
-    name: str
-    values: tuple[Scalar, ...] = ()
-    taken_as: ValueKind | None = None
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The values as texts, in every spelling of the same code."""
-        texts: list[str] = []
-        for value in self.values:
-            texts += [str(value), *list_spellings(value)]
-        return tuple(dict.fromkeys(texts))
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """The values that are numbers, truths or texts of either."""
-        numbers = (parse_number(normalize_code(value)) for value in self.values if not has_leading_zeros(value))
-        return tuple(number for number in numbers if number is not None)
-
-    @property
-    def truths(self) -> tuple[bool, ...]:
-        """The values that are booleans, or 0 and 1, however they are written."""
-        codes = map(normalize_code, self.values)
-        return tuple(code == TRUE_CODE for code in codes if code in (TRUE_CODE, FALSE_CODE))
-
-    @property
-    def threshold(self) -> float | None:
-        """The only value if it is a number, else None."""
-        if len(self.values) == 1:
-            return parse_number(self.values[0])
-        return None
-
-
-@value_class
-class Interval:
-    """Numbers between two ends. Infinite ends are open."""
-
-    low: float
-    high: float
-    with_low: bool
-    with_high: bool
-
-
-@value_class
-class Segmentation:
-    """A column whose values divide the rows into segments; the remaining rows are one more, the last.
-
-    segments: the values and intervals of each; empty if every value of the column is its own segment, by its text.
-    names: of all segments, including the last; empty for segments by value.
-    """
-
-    title: str
-    column: str
-    segments: tuple[tuple[Scalar | Interval, ...], ...]
-    names: tuple[str, ...]
-
-
-@value_class
-class ContingencyPlan:
-    """What is counted. prediction: None to count labels only. group: the column of subgroups, None without one.
-    group_column: the column that tells which rows belong together, None if unknown.
-
-    untyped_texts: whether texts in the data stand for the type they appear to have (CSV), not for texts (Parquet).
-    with_flip_test: whether to search for neighbours, by all columns that are neither facet, label, prediction nor in
-    not_features. flip_rows: the most rows to search for neighbours.
-    """
-
-    facets: tuple[ValuedColumn, ...]
-    label: ValuedColumn
-    prediction: ValuedColumn | None = None
-    group: str | None = None
-    segmentations: tuple[Segmentation, ...] = ()
-    untyped_texts: bool = False
-    with_flip_test: bool = False
-    not_features: tuple[str, ...] = ()
-    flip_rows: int = 200_000
-    group_column: str | None = None
-
-    @property
-    def valued(self) -> tuple[ValuedColumn, ...]:
-        """The facets, the label and the prediction, in the order in which an `Extent` of each is kept."""
-        return (*self.facets, self.label, *([self.prediction] if self.prediction else []))
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Every column that is counted, once."""
-        group_columns = [name for name in (self.group, self.group_column) if name is not None]
-        named = [
-            *(column.name for column in self.valued),
-            *group_columns,
-            *(part.column for part in self.segmentations),
-        ]
-        return tuple(dict.fromkeys(named))
-
-    @property
-    def text(self) -> str:
-        """What counts must share to be added. The flip test's settings don't matter, because it is not a count."""
-        # What is no count may differ
-        counted = asdict(self)
-        for name in ("with_flip_test", "not_features", "flip_rows"):
-            del counted[name]
-        if self.group_column is None:
-            del counted["group_column"]
-        return json.dumps(counted, ensure_ascii=False, sort_keys=True)
-
-    @classmethod
-    def from_text(cls, text: str) -> ContingencyPlan:
-        """The plan with this text, without a flip test. Raises BadState if it is not the text of a plan."""
-        try:
-            plan = json.loads(text)
-            prediction = plan.pop("prediction")
-            return cls(
-                facets=tuple(map(_parse_column, plan.pop("facets"))),
-                label=_parse_column(plan.pop("label")),
-                prediction=None if prediction is None else _parse_column(prediction),
-                segmentations=tuple(map(_parse_segmentation, plan.pop("segmentations"))),
-                **plan,
-            )
-        except MALFORMED as error:
-            problem = f"the plan can't be read ({type(error).__name__}); scan the data again"
-            raise BadState(f"contingency: {problem}") from error
-
-
-def parse_number(value: Scalar) -> float | None:
-    """The finite number that a configured value is or spells; a boolean counts as 0 or 1."""
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    if math.isfinite(number):
-        return number
-    return None
-
-
-def make_exact(number: float) -> int | float:
-    """A whole number as an integer: a column of integers is then compared without conversion."""
-    # From 2^53 on a double no longer tells neighbouring integers apart
-    if number.is_integer() and abs(number) < 2**53:
-        return int(number)
-    return number
-
-
-def join_texts(values: Sequence[Scalar]) -> str:
-    """Values joined as the files have them: `F,X`, `0`, `True`."""
-    return ",".join(map(str, values))
-
-
-TRUE_CODE = "1"
-FALSE_CODE = "0"
-
-
-def has_leading_zeros(value: Scalar) -> bool:
-    """Whether a text of digits is a code such as `01`, which is not the number 1."""
-    return isinstance(value, str) and re.fullmatch(r"0[0-9]+", value) is not None
-
-
-def normalize_code(value: Scalar) -> str:
-    """The text that all spellings of a code share: `1` for 1, 1.0, true and `1.0`. `01` is another code."""
-    text = str(value)
-    if text in TRUTHS:
-        return TRUE_CODE
-    if text in FALSEHOODS:
-        return FALSE_CODE
-    number = parse_number(text)
-    if number is None or has_leading_zeros(text) or text != text.strip():
-        return text
-    return str(make_exact(number))
-
-
-def list_spellings(value: Scalar) -> tuple[str, ...]:
-    """The texts in which files write the same code: the integer, the double that it became, and truths of 1 and 0."""
-    code = normalize_code(value)
-    number = parse_number(code)
-    if number is None or has_leading_zeros(code):
-        return (code,)
-    truths = {TRUE_CODE: TRUTHS, FALSE_CODE: FALSEHOODS}.get(code, ())
-    return (code, str(number), *truths)
-
-
-def _parse_column(column: Parameters) -> ValuedColumn:
-    taken_as = column["taken_as"]
-    return ValuedColumn(column["name"], tuple(column["values"]), None if taken_as is None else ValueKind(taken_as))
-
-
-def _parse_segmentation(members: Parameters) -> Segmentation:
-    segments = tuple(
-        tuple(Interval(**item) if isinstance(item, dict) else item for item in segment)
-        for segment in members["segments"]
-    )
-    return Segmentation(members["title"], members["column"], segments, tuple(members["names"]))
-
-
 Key: TypeAlias = int | str | None
-"""The key of a row in one column: a standing, a text, or None for a missing cell or an absent column."""
+"""The key of a row in one column: a `CellMatch`, a text, or None for a missing cell or an absent column."""
 
 Cell: TypeAlias = tuple[Key, ...]
-"""The keys of one kind of row: facet, label, prediction, group, then its place in each of the segmentations, or its text in those
-by value; last, where a column names groups of rows, the block of its group, None without a name."""
+"""The keys of one kind of row: facet, label, prediction, group, then its position in each of the segmentations, or its text
+in those by value; last, where a column names groups of rows, the block of its group, None without a name."""
 
-FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # places in a `Cell`; segmentations begin at the last
+FACET, LABEL, PREDICTION, GROUP, SEGMENTS = range(5)  # positions in a `Cell`; segmentations begin at the last
 
 
 def number_keys(cells: Iterable[Cell], column: int) -> dict[Key, int]:
     """The index of each key of a column, in the order of their texts."""
     return {key: index for index, key in enumerate(sorted({cell[column] for cell in cells}, key=str))}
-
-
-LARGEST = sys.float_info.max
 
 
 class CellKind(IntEnum):
@@ -260,7 +41,7 @@ class CellKind(IntEnum):
     OTHER = 6
 
 
-class Standing(IntFlag):
+class CellMatch(IntFlag):
     """How a cell stands to the configured values: whether it is one of them, as a text or as a number, and whether it is a
     number above the only one."""
 
@@ -273,8 +54,10 @@ class Standing(IntFlag):
 class ColumnMetadata:
     """Facts about one column besides its keys.
 
-    kinds: how many cells there are of each kind. minimum, maximum: of its numbers, None if there are none. at_least, at_most:
-    bounds of the number of distinct present values, equal where they were counted; at_most is None if there is none.
+    kinds: how many cells there are of each kind.
+    minimum, maximum: of its numbers, None if there are none.
+    at_least, at_most: bounds of the number of distinct present values, equal where they were counted; at_most is None
+        if there is none.
     """
 
     kinds: Mapping[CellKind, int]
@@ -292,8 +75,8 @@ class ColumnMetadata:
         return self.kinds.get(CellKind.MISSING, 0)
 
     def __add__(self, addend: ColumnMetadata) -> ColumnMetadata:
-        lows = [facts.minimum for facts in (self, addend) if facts.minimum is not None]
-        highs = [facts.maximum for facts in (self, addend) if facts.maximum is not None]
+        lows = [metadata.minimum for metadata in (self, addend) if metadata.minimum is not None]
+        highs = [metadata.maximum for metadata in (self, addend) if metadata.maximum is not None]
         # Without an upper bound on either side the sum has none
         bounded = self.at_most is not None and addend.at_most is not None
         return ColumnMetadata(
@@ -310,14 +93,15 @@ class ColumnMetadata:
 class Contingency(State):
     """The rows of one data set by kind.
 
-    tables: one for each facet, each counting every row once. facts: of the facets' columns, the label's and the
-    prediction's. plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
+    tables: one for each facet, each counting every row once.
+    metadata: of the facets' columns, the label's and the prediction's.
+    plan: what was counted, as a text (`ContingencyPlan.text`); only counts of one plan add up.
     """
 
     KIND = "contingency"
 
     tables: tuple[Mapping[Cell, int], ...] = ()
-    facts: tuple[ColumnMetadata, ...] = ()
+    metadata: tuple[ColumnMetadata, ...] = ()
     plan: str = ""
 
     @property
@@ -335,17 +119,18 @@ class Contingency(State):
         plan = _merge_plans(self.plan, addend.plan)
         return Contingency(
             tuple(self.sum_of_counts(first, second) for first, second in zip(self.tables, addend.tables, strict=True)),
-            tuple(first + second for first, second in zip(self.facts, addend.facts, strict=True)),
+            tuple(first + second for first, second in zip(self.metadata, addend.metadata, strict=True)),
             plan,
         )
 
     def payload(self) -> tuple[Parameters, bytes]:
-        """Its tables and facts as JSON, cells in the order of their texts."""
+        """Its tables and metadata as JSON, cells in the order of their texts."""
         tables = [[[*cell, rows] for cell, rows in table.items()] for table in self.tables]
-        facts = [
-            [sorted(fact.kinds.items()), fact.minimum, fact.maximum, fact.at_least, fact.at_most] for fact in self.facts
+        metadata = [
+            [sorted(column.kinds.items()), column.minimum, column.maximum, column.at_least, column.at_most]
+            for column in self.metadata
         ]
-        content = {"tables": [sorted(table, key=json.dumps) for table in tables], "facts": facts}
+        content = {"tables": [sorted(table, key=json.dumps) for table in tables], "facts": metadata}
         payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         return {"plan": self.plan}, payload
 
@@ -353,21 +138,21 @@ class Contingency(State):
     def from_payload(cls, parameters: Parameters, payload: bytes) -> Contingency:
         content = json.loads(payload.decode("utf-8", "surrogatepass"))
         tables = tuple({tuple(cell): rows for *cell, rows in table} for table in content["tables"])
-        facts = tuple(
+        metadata = tuple(
             ColumnMetadata({CellKind(kind): count for kind, count in kinds}, *numbers)
             for kinds, *numbers in content["facts"]
         )
-        return cls(tables, facts, parameters["plan"])
+        return cls(tables, metadata, parameters["plan"])
 
     def is_consistent(self) -> bool:
         cells = [cell for table in self.tables for cell in table]
         if any(len(cell) < SEGMENTS or not {type(key) for key in cell} <= {int, str, type(None)} for cell in cells):
             return False
         counted = [count for table in self.tables for count in table.values()]
-        for facts in self.facts:
-            counted += [*facts.kinds.values(), facts.at_least, facts.at_most or 0]
-            numbers = [number for number in (facts.minimum, facts.maximum) if number is not None]
-            if not all(type(number) in (int, float) and abs(number) <= LARGEST for number in numbers):
+        for metadata in self.metadata:
+            counted += [*metadata.kinds.values(), metadata.at_least, metadata.at_most or 0]
+            numbers = [number for number in (metadata.minimum, metadata.maximum) if number is not None]
+            if not all(type(number) in (int, float) and abs(number) <= sys.float_info.max for number in numbers):
                 return False
         return all(map(is_count, counted))
 
@@ -377,8 +162,8 @@ class Contingency(State):
         in_blocks = plan.group_column is not None
         cell_sizes = {len(cell) for table in self.tables for cell in table}
         planned_sizes = {SEGMENTS + len(plan.segmentations) + in_blocks}
-        # Tables, facts and keys as many as the plan has; the last key of a row is its block
-        fits = (len(self.tables), len(self.facts)) == sizes and cell_sizes <= planned_sizes
+        # Tables, metadata and keys as many as the plan has; the last key of a row is its block
+        fits = (len(self.tables), len(self.metadata)) == sizes and cell_sizes <= planned_sizes
         if fits and in_blocks:
             blocks = {cell[-1] for table in self.tables for cell in table}
         else:

@@ -12,10 +12,10 @@ from dataclasses import field, replace
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.statistics.array_types import Hashes, Integers
+from spark_model_monitor.statistics.array_types import Hashes, Integers, create_empty_integers
 from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
-from spark_model_monitor.statistics.states.distinct import sum_counts
 from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
+from spark_model_monitor.statistics.states.hash_samples import sum_counts
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.text_forms import is_like_number
 from spark_model_monitor.value_class import value_class
@@ -37,8 +37,8 @@ class DateTexts(State):
 
     KIND = "date_texts"
 
-    hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    hashes: Integers = field(default_factory=create_empty_integers)
+    counts: Integers = field(default_factory=create_empty_integers)
     texts: tuple[str, ...] = ()
     skipped: int = 0
 

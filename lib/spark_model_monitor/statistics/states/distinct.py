@@ -1,16 +1,13 @@
-"""Distinct counts, from the same HyperLogLog++ registers as Spark's approx_count_distinct; and repeats in a data set,
-from a bounded sample of distinct rows, or values, selected by the same hash everywhere.
-"""
+"""Distinct counts, from the same HyperLogLog++ registers as Spark's approx_count_distinct."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import field
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.array_types import Bytes, Doubles, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
@@ -18,38 +15,35 @@ from spark_model_monitor.value_class import value_class
 
 LINEAR_COUNTING_LIMIT = 400.0  # linear counting is preferred up to this estimate
 
-Item = TypeVar("Item", bound=np.generic)  # an array's scalar type
+
 Registers: TypeAlias = Bytes  # shape (REGISTERS,), from 0 to 56
 
 PRECISION = 9  # ceil(2 · log2(1.106 / 0.05)): bits of a hash that select its register
 REGISTERS = 2**PRECISION
 
-# fmt: off
-RAW_ESTIMATES: Doubles = np.array(
-    [
-        369.0, 374.8294, 381.2452, 387.6698, 394.1464, 400.2024, 406.8782, 413.6598, 420.462, 427.2826, 433.7102,
-        440.7416, 447.9366, 455.1046, 462.285, 469.0668, 476.306, 483.8448, 491.301, 498.9886, 506.2422, 513.8138,
-        521.7074, 529.7428, 537.8402, 545.1664, 553.3534, 561.594, 569.6886, 577.7876, 585.65, 594.228, 602.8036,
-        611.1666, 620.0818, 628.0824, 637.2574, 646.302, 655.1644, 664.0056, 672.3802, 681.7192, 690.5234, 700.2084,
-        708.831, 718.485, 728.1112, 737.4764, 746.76, 756.3368, 766.5538, 775.5058, 785.2646, 795.5902, 804.3818,
-        814.8998, 824.9532, 835.2062, 845.2798, 854.4728, 864.9582, 875.3292, 886.171, 896.781, 906.5716, 916.7048,
-        927.5322, 937.875, 949.3972, 958.3464, 969.7274, 980.2834, 992.1444, 1003.4264, 1013.0166, 1024.018,
-        1035.0438, 1046.34, 1057.6856, 1068.9836, 1079.0312, 1091.677, 1102.3188, 1113.4846, 1124.4424, 1135.739,
-        1147.1488, 1158.9202, 1169.406, 1181.5342, 1193.2834, 1203.8954, 1216.3286, 1226.2146, 1239.6684, 1251.9946,
-        1262.123, 1275.4338, 1285.7378, 1296.076, 1308.9692, 1320.4964, 1333.0998, 1343.9864, 1357.7754, 1368.3208,
-        1380.4838, 1392.7388, 1406.0758, 1416.9098, 1428.9728, 1440.9228, 1453.9292, 1462.617, 1476.05, 1490.2996,
-        1500.6128, 1513.7392, 1524.5174, 1536.6322, 1548.2584, 1562.3766, 1572.423, 1587.1232, 1596.5164, 1610.5938,
-        1622.5972, 1633.1222, 1647.7674, 1658.5044, 1671.57, 1683.7044, 1695.4142, 1708.7102, 1720.6094, 1732.6522,
-        1747.841, 1756.4072, 1769.9786, 1782.3276, 1797.5216, 1808.3186, 1819.0694, 1834.354, 1844.575, 1856.2808,
-        1871.1288, 1880.7852, 1893.9622, 1906.3418, 1920.6548, 1932.9302, 1945.8584, 1955.473, 1968.8248, 1980.6446,
-        1995.9598, 2008.349, 2019.8556, 2033.0334, 2044.0206, 2059.3956, 2069.9174, 2082.6084, 2093.7036, 2106.6108,
-        2118.9124, 2132.301, 2144.7628, 2159.8422, 2171.0212, 2183.101, 2193.5112, 2208.052, 2221.3194, 2233.3282,
-        2247.295, 2257.7222, 2273.342, 2286.5638, 2299.6786, 2310.8114, 2322.3312, 2335.516, 2349.874, 2363.5968,
-        2373.865, 2387.1918, 2401.8328, 2414.8496, 2424.544, 2436.7592, 2447.1682, 2464.1958, 2474.3438, 2489.0006,
-        2497.4526, 2513.6586, 2527.19, 2540.7028, 2553.768,
-    ]
+RAW_ESTIMATES: Doubles = np.fromstring(
+    """
+    369.0 374.8294 381.2452 387.6698 394.1464 400.2024 406.8782 413.6598 420.462 427.2826 433.7102 440.7416 447.9366
+    455.1046 462.285 469.0668 476.306 483.8448 491.301 498.9886 506.2422 513.8138 521.7074 529.7428 537.8402 545.1664
+    553.3534 561.594 569.6886 577.7876 585.65 594.228 602.8036 611.1666 620.0818 628.0824 637.2574 646.302 655.1644
+    664.0056 672.3802 681.7192 690.5234 700.2084 708.831 718.485 728.1112 737.4764 746.76 756.3368 766.5538 775.5058
+    785.2646 795.5902 804.3818 814.8998 824.9532 835.2062 845.2798 854.4728 864.9582 875.3292 886.171 896.781 906.5716
+    916.7048 927.5322 937.875 949.3972 958.3464 969.7274 980.2834 992.1444 1003.4264 1013.0166 1024.018 1035.0438
+    1046.34 1057.6856 1068.9836 1079.0312 1091.677 1102.3188 1113.4846 1124.4424 1135.739 1147.1488 1158.9202 1169.406
+    1181.5342 1193.2834 1203.8954 1216.3286 1226.2146 1239.6684 1251.9946 1262.123 1275.4338 1285.7378 1296.076
+    1308.9692 1320.4964 1333.0998 1343.9864 1357.7754 1368.3208 1380.4838 1392.7388 1406.0758 1416.9098 1428.9728
+    1440.9228 1453.9292 1462.617 1476.05 1490.2996 1500.6128 1513.7392 1524.5174 1536.6322 1548.2584 1562.3766
+    1572.423 1587.1232 1596.5164 1610.5938 1622.5972 1633.1222 1647.7674 1658.5044 1671.57 1683.7044 1695.4142
+    1708.7102 1720.6094 1732.6522 1747.841 1756.4072 1769.9786 1782.3276 1797.5216 1808.3186 1819.0694 1834.354
+    1844.575 1856.2808 1871.1288 1880.7852 1893.9622 1906.3418 1920.6548 1932.9302 1945.8584 1955.473 1968.8248
+    1980.6446 1995.9598 2008.349 2019.8556 2033.0334 2044.0206 2059.3956 2069.9174 2082.6084 2093.7036 2106.6108
+    2118.9124 2132.301 2144.7628 2159.8422 2171.0212 2183.101 2193.5112 2208.052 2221.3194 2233.3282 2247.295
+    2257.7222 2273.342 2286.5638 2299.6786 2310.8114 2322.3312 2335.516 2349.874 2363.5968 2373.865 2387.1918
+    2401.8328 2414.8496 2424.544 2436.7592 2447.1682 2464.1958 2474.3438 2489.0006 2497.4526 2513.6586 2527.19
+    2540.7028 2553.768
+    """,
+    sep=" ",
 )
-# fmt: on
 """The mean raw estimates of 201 counts, evenly spaced from one to five values per register. Source:
 HyperLogLogPlusPlusHelper of Spark 3.5."""
 
@@ -190,25 +184,6 @@ def _raise(registers: Registers, hashes: Hashes, first: int | Integers) -> None:
     np.maximum.at(registers, first + (hashes >> _REGISTER_SHIFT).view(np.int64), ranks)
 
 
-def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], Integers]:
-    """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
-    without NaN, but with fewer steps, which dominate the time for few values.
-    """
-    order = values.argsort()
-    ordered = values[order]
-    are_new = np.ones(len(values), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=are_new[1:])
-    inverse = np.empty(len(values), np.int64)
-    inverse[order] = are_new.cumsum() - 1
-    return ordered[are_new], inverse
-
-
-def sum_counts(values: NDArray[Item], counts: Integers) -> tuple[NDArray[Item], Integers]:
-    """The distinct values, ascending, and the sum of the counts of each."""
-    distinct, inverse = unique_with_inverse(values)
-    return distinct, np.bincount(inverse, counts, minlength=len(distinct)).astype(np.int64)
-
-
 def _estimate_bias(raw: float) -> float:
     """The mean bias of the six raw estimates in the table closest to this one.
 
@@ -225,159 +200,3 @@ def _estimate_bias(raw: float) -> float:
 def _round_half_up(estimate: float) -> int:
     """java.lang.Math.round: halves go up."""
     return math.floor(estimate + 0.5)
-
-
-MAX_HASHES = 2048  # the most distinct hashes kept
-BITS = 53  # of a hash that count; a count of ours has no more
-LEVEL_OF_NONE = BITS + 1  # the level at which none is kept
-
-R = TypeVar("R", bound="Repeats")
-
-
-@register_state
-@value_class(eq=False)
-class Repeats(State):
-    """The distinct hashes below 2^53 / 2^level, ascending, with their counts: all of them while they are few.
-
-    Whether a hash is kept only depends on itself and the level, and the level only on the distinct hashes, so states
-    add in any order. Source: Flajolet 1990, "On adaptive sampling".
-    """
-
-    KIND = "repeats"
-    MAX_REPEATED = 0.5  # the share of distinct hashes that repeat, above which a builder gives up
-    BUFFERED = MAX_HASHES  # the number of hashes that a builder takes at once
-
-    level: int = 0
-    hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-
-    def add_values(self: R, hashes: Hashes, counts: Integers | None = None) -> R:
-        """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
-        if self.level == LEVEL_OF_NONE:
-            return self
-        if self.level:
-            is_accepted = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
-            hashes = hashes[is_accepted]
-            counts = None if counts is None else counts[is_accepted]
-        if counts is None:
-            # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
-            hashes = np.sort(hashes)
-            are_last = np.ones(len(hashes), bool)
-            np.not_equal(hashes[1:], hashes[:-1], out=are_last[:-1])
-            ends = np.flatnonzero(are_last)
-            hashes = hashes[ends]
-            counts = np.diff(ends, prepend=-1)
-        return self._merge_counts((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)
-
-    def __add__(self: R, addend: R) -> R:
-        low, high = sorted((self, addend), key=lambda state: state.level)
-        is_accepted = low.hashes < first_rejected_hash(high.level)
-        if high.level < LEVEL_OF_NONE:
-            return high._merge_counts(low.hashes[is_accepted], low.counts[is_accepted])
-        return high
-
-    @property
-    def different(self) -> int:
-        """The number of distinct hashes kept."""
-        return len(self.hashes)
-
-    @property
-    def repeated(self) -> int:
-        """The number of hashes kept that occur more than once."""
-        return int((self.counts > 1).sum())
-
-    def _merge_counts(self: R, hashes: Integers, counts: Integers) -> R:
-        distinct, sums = sum_counts(np.concatenate((self.hashes, hashes)), np.concatenate((self.counts, counts)))
-        level = self.level
-        while len(distinct) > MAX_HASHES:  # ascending: those that stay come first
-            level += 1
-            distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
-        return type(self)(level, distinct, sums[: len(distinct)])
-
-    def is_consistent(self) -> bool:
-        is_ascending = self.hashes[1:] > self.hashes[:-1]
-        # At the level of none every hash is rejected
-        is_of_level = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
-        is_sample = len(self.hashes) <= MAX_HASHES
-        return is_sample and bool(is_ascending.all() and np.all(is_of_level) and (self.counts > 0).all())
-
-
-@register_state
-@value_class(eq=False)
-class RowRepeats(Repeats):
-    """The repeats of whole rows, kept with the first feature."""
-
-    KIND = "row_repeats"
-    MAX_REPEATED = 1.0  # rows of a few columns repeat by nature, and more often if a file comes twice
-    BUFFERED = 8 * MAX_HASHES
-
-
-@register_state
-@value_class(eq=False)
-class Words(Repeats):
-    """The words in texts of several words, in lower case, with their counts."""
-
-    KIND = "words"
-
-    def count_new_words(self, window: Words, rare: float = 1.0) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Among the words that both sides would have kept: those that occur `rare` times here at most, of how many; and those
-        of the window that don't occur here, of how many. The share of words that occur once estimates that of new words.
-        Source: Good 1953, "The population frequencies of species".
-        """
-        limit = first_rejected_hash(max(self.level, window.level))
-        words = self.hashes[self.hashes < limit]
-        occurrences = self.counts[self.hashes < limit]
-        is_accepted = window.hashes < limit
-        is_new = ~np.isin(window.hashes[is_accepted], words)
-        window_occurrences = window.counts[is_accepted]
-        new_occurrences = int(window_occurrences[is_new].sum())
-        once_here = int(occurrences[occurrences <= rare].sum()), int(occurrences.sum())
-        return once_here, (new_occurrences, int(window_occurrences.sum()))
-
-
-class RepeatsBuilder:
-    """Builds repeats, with a buffer of hashes. Gives up if most values repeat."""
-
-    def __init__(self, state_type: type[Repeats] = Repeats) -> None:
-        self._state_type = state_type
-        self._state = state_type()
-        self._waiting: list[tuple[Hashes, Integers | None]] = []
-        self._waits = 0
-
-    def give_up(self) -> None:
-        """Stop keeping hashes."""
-        self._waiting = []
-        self._state = self._state_type(LEVEL_OF_NONE)
-
-    def update(self, hashes: Hashes, counts: Integers | None = None) -> None:
-        """Take values. counts: as in `Repeats.add_values`."""
-        if self._state.level == LEVEL_OF_NONE:
-            return
-        self._waiting.append((hashes, counts))
-        self._waits += len(hashes)
-        if self._waits >= self._state_type.BUFFERED:
-            self._add_waiting()
-
-    def state(self) -> Repeats:
-        """The repeats of all values so far."""
-        self._add_waiting()
-        return self._state
-
-    def _add_waiting(self) -> None:
-        single = [hashes for hashes, counts in self._waiting if counts is None]
-        if single:
-            self._state = self._state.add_values(np.concatenate(single))
-        for hashes, counts in self._waiting:
-            if counts is not None:
-                self._state = self._state.add_values(hashes, counts)
-        self._waiting = []
-        self._waits = 0
-        if self._state.repeated > self._state_type.MAX_REPEATED * self._state.different:
-            self.give_up()
-
-
-def first_rejected_hash(level: int) -> int:
-    """The first hash that is not kept."""
-    if level <= BITS:
-        return 1 << (BITS - level)
-    return 0

@@ -429,7 +429,7 @@ STATES: dict[str, type[State]] = {}
 """The types of state by kind, of the modules imported so far; `find_state_type` imports those in `LATER`."""
 
 LATER: Mapping[str, str] = {
-    "ages": "ages",
+    "ages": "time_counts",
     "attributions": "attributions",
     "block_sums": "blocks",
     "class_scores": "scores",

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.statistics.array_types import Bytes, Flags, Integers
+from spark_model_monitor.statistics.array_types import Bytes, Flags, Integers, create_empty_doubles
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,
@@ -40,8 +40,8 @@ class Ends(State):
     KIND = "ends"
     VERSION = 2
 
-    smallest: Values = field(default_factory=lambda: np.empty(0))
-    largest: Values = field(default_factory=lambda: np.empty(0))
+    smallest: Values = field(default_factory=create_empty_doubles)
+    largest: Values = field(default_factory=create_empty_doubles)
 
     @classmethod
     def of(cls, values: Values) -> Ends:
@@ -143,8 +143,10 @@ SHARES = 1000  # shares of a text's bytes are whole thousandths, so that their s
 class TextShapes(State):
     """The composition of texts that are neither numbers nor booleans: sums and sums of squares over the texts.
 
-    texts: those of up to 256 bytes. long: the others, about which nothing else is counted. letters, digits: shares of a
-    text's bytes, in thousandths; bytes of non-Latin alphabets are letters. words: separated by blanks.
+    texts: those of up to 256 bytes.
+    long: the others, about which nothing else is counted.
+    letters, digits: shares of a text's bytes, in thousandths; bytes of non-Latin alphabets are letters.
+    words: separated by blanks.
     """
 
     KIND = "text_shapes"

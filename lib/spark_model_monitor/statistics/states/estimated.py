@@ -36,9 +36,12 @@ def measure_expected_errors(errors: Numbers, expected: Numbers, blocks: Blocks) 
 @value_class(eq=False)
 class EstimatedOutcomes(State):
     """predictions: outcomes with predictions in place of labels, so that `scores` has rows by score and predicted
-    class. reference: the baseline's rows by score and label, at the fewest scores without loss; of_classes: likewise
-    for many classes, each against the rest. of_errors: for regression, where labels differ from predictions by the
-    expected error: the accuracy of expected errors, as in `measure_expected_errors`.
+    class.
+
+    reference: the baseline's rows by score and label, at the fewest scores without loss.
+    of_classes: likewise for many classes, each against the rest.
+    of_errors: for regression, where labels differ from predictions by the expected error: the accuracy of expected
+        errors, as in `measure_expected_errors`.
     """
 
     KIND = "estimated_outcomes"

@@ -20,13 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
-from spark_model_monitor.statistics.states.encoding import (
-    Parameters,
-    State,
-    pack_texts,
-    register_state,
-    unpack_texts,
-)
+from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
 from spark_model_monitor.value_class import value_class
 
 LIMIT = 4096  # P15
@@ -50,9 +44,10 @@ _LONGEST_KEY = KEY_BYTES + len(_CUT_MARK.encode()) + 2 * _HASH_BYTES
 class Frequencies(State):
     """Counts by value.
 
-    counts: at most `limit` values. total: the number of values. bound: the largest error of a count, which is never too
-    large; a value not in `counts` occurred at most this often. The bound is at most total / (limit + 1), unless a
-    builder gave up counting.
+    counts: at most `limit` values.
+    total: the number of values.
+    bound: the largest error of a count, which is never too large; a value not in `counts` occurred at most this often.
+        The bound is at most total / (limit + 1), unless a builder gave up counting.
     """
 
     KIND = "frequencies"
@@ -116,8 +111,8 @@ class FrequenciesBuilder:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._kept = _Counted(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
-        self._pending: list[_Counted] = []
+        self._kept = _CountedValues(pa.nulls(0, pa.string()), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        self._pending: list[_CountedValues] = []
         self._pending_keys = self._total = self._bound = 0
         self.given_up = False  # whether values are only numbered, not counted apart, from now on
         # until it is known that something has to be dropped; a few calls may not have been looked at yet
@@ -142,7 +137,7 @@ class FrequenciesBuilder:
             counts = np.ones(len(texts), dtype=np.int64)
         else:
             self.exact &= len(texts) <= self._limit
-        self._pending.append(_Counted(_shorten(texts), counts, hashes))
+        self._pending.append(_CountedValues(_shorten(texts), counts, hashes))
         self._pending_keys += len(texts)
         self._total += occurrences
         if self._pending_keys > 8 * self._limit or len(self._pending) >= 256:
@@ -172,7 +167,7 @@ class FrequenciesBuilder:
             counts[key] = counts.get(key, 0) + count
         return Frequencies(counts, self._total, self._limit, bound)
 
-    def _fold_pending(self) -> tuple[_Counted, int]:
+    def _fold_pending(self) -> tuple[_CountedValues, int]:
         """The counts after the pending calls, of at most `limit` keys that differ, and the bound."""
         if not self._pending:
             return self._kept, self._bound
@@ -185,7 +180,7 @@ class FrequenciesBuilder:
         if singles_go:
             ends = np.cumsum([len(part.counts) for part in parts])[:-1]
             parts = [part.select(~flags) for part, flags in zip(parts, np.split(single, ends), strict=True)]
-        folded = _Counted.joined(parts).add_equal()
+        folded = _CountedValues.joined(parts).add_equal()
         if len(folded.counts) > self._limit:
             cut = int(np.partition(folded.counts, -self._limit - 1)[-self._limit - 1])  # the (limit + 1)-th largest
         else:
@@ -204,7 +199,7 @@ def decode_texts(keys: pa.StringArray) -> list[str]:
 
 
 @dataclass(slots=True)
-class _Counted:
+class _CountedValues:
     """Values, their counts, and their hashes if known; all of the same length."""
 
     keys: pa.Array
@@ -212,7 +207,7 @@ class _Counted:
     hashes: Hashes | None
 
     @classmethod
-    def joined(cls, parts: Sequence[_Counted]) -> _Counted:
+    def joined(cls, parts: Sequence[_CountedValues]) -> _CountedValues:
         hashes = [part.hashes for part in parts if part.hashes is not None]
         return cls(
             pa.concat_arrays([part.keys for part in parts]),
@@ -220,7 +215,7 @@ class _Counted:
             np.concatenate(hashes) if len(hashes) == len(parts) else None,
         )
 
-    def add_equal(self) -> _Counted:
+    def add_equal(self) -> _CountedValues:
         """The distinct values, each with the sum of its counts."""
         texts = self.keys.dictionary_encode()
         codes = texts.indices.to_numpy()
@@ -231,19 +226,19 @@ class _Counted:
         if self.hashes is not None:
             hashes = np.empty(different, np.uint64)
             hashes[codes] = self.hashes
-        return _Counted(texts.dictionary, counts, hashes)
+        return _CountedValues(texts.dictionary, counts, hashes)
 
-    def select(self, chosen: Flags) -> _Counted:
+    def select(self, chosen: Flags) -> _CountedValues:
         """The chosen values."""
         hashes = None
         if self.hashes is not None:
             hashes = self.hashes[chosen]
         if 8 * np.count_nonzero(chosen) < len(chosen):
-            return _Counted(self.keys.take(pa.array(np.flatnonzero(chosen))), self.counts[chosen], hashes)
-        return _Counted(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
+            return _CountedValues(self.keys.take(pa.array(np.flatnonzero(chosen))), self.counts[chosen], hashes)
+        return _CountedValues(self.keys.filter(pa.array(chosen)), self.counts[chosen], hashes)
 
 
-def _find_single(parts: Sequence[_Counted]) -> Flags:
+def _find_single(parts: Sequence[_CountedValues]) -> Flags:
     """Which values certainly occurred once, by their hashes: no repeated value shares their slot."""
     counts = np.concatenate([part.counts for part in parts])
     hashes_by_part = [part.hashes for part in parts if part.hashes is not None]

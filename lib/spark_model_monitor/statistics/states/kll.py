@@ -63,9 +63,10 @@ class HistogramBin:
 class KllSketch(State):
     """A finished sketch.
 
-    levels: items of weight 1, 2, 4, …; level 0 in arrival order. compactions: how often each level was compacted.
-    offsets: 0 or 1, where each level's last selection of every second item began. k, c: sketch size and shrinking
-    factor.
+    levels: items of weight 1, 2, 4, …; level 0 in arrival order.
+    compactions: how often each level was compacted.
+    offsets: 0 or 1, where each level's last selection of every second item began.
+    k, c: sketch size and shrinking factor.
     """
 
     KIND = "kll"

@@ -32,10 +32,13 @@ of doubles depends on the number of rows and on how they are split."""
 class Moments(State):
     """Counts and moments of one feature's values.
 
-    count: number of finite values. missing: number of nulls. nan, positive_infinite, negative_infinite: number of each.
-    sum, minimum, maximum: of the finite values. mean, m2: their mean and the sum of squared deviations from it, both
-    streaming (as in Deequ's StandardDeviationState); `average` is the mean that documents show. mean, minimum and
-    maximum are NaN if there is no finite value.
+    count: number of finite values.
+    missing: number of nulls.
+    nan, positive_infinite, negative_infinite: number of each.
+    sum, minimum, maximum: of the finite values.
+    mean, m2: their mean and the sum of squared deviations from it, both streaming (as in Deequ's
+        StandardDeviationState); `average` is the mean that documents show. mean, minimum and maximum are NaN if there
+        is no finite value.
     """
 
     KIND = "moments"

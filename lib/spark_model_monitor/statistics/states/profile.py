@@ -71,14 +71,17 @@ class RequiredNumbers:
 class Measures:
     """What a scan makes beyond the profile of every feature, and how it takes texts for numbers.
 
-    accept_exponents: whether a text like `1e-5` is a number. required_numbers: which text columns are of numbers.
+    accept_exponents: whether a text like `1e-5` is a number.
+    required_numbers: which text columns are of numbers.
     counted: numeric features whose values are counted one by one, as those of text features always are.
     run_rows: of the shortest run of neighbouring rows that is kept, as of a baseline; 0: none are.
     time_column: the feature that tells who is a neighbour, and when the newest row came; None: as they stand.
     group_column: the feature that names the groups that rows of a window belong to; None: neighbours may tell.
     expected: the plan of a person's own rules; None without any.
-    segments: ways to cut the rows, as somebody wrote them. labels: of the baseline's segments, by cut.
-    finds_pairs: whether columns that have to do with each other are looked for, as of a baseline. pairs: those to count.
+    segments: ways to cut the rows, as somebody wrote them.
+    labels: of the baseline's segments, by cut.
+    finds_pairs: whether columns that have to do with each other are looked for, as of a baseline.
+    pairs: those to count.
     value_by_value: whether deviations are summed value by value, as the service does (`MomentsBuilder`).
     """
 
@@ -152,16 +155,18 @@ _KINDS: Mapping[str, type[State]] = {
 class FeatureProfile(State):
     """The states of one feature.
 
-    states: by kind, those that the column's type has and the scan computed; always data_types. lacking: kinds that the
-    feature can't have any more, because they didn't count all of its rows. as_numbers: whether a text column is read as
-    one of numbers, although some of its cells are none; it isn't part of the state.
-
-    data_types counts every cell, and NaN as missing. A text column also has moments, kll and frequencies: its numbers
-    count if it `is_numeric`, that is, if all present cells are numbers, or if it is read as numbers.
-
+    states: by kind, those that the column's type has and the scan computed; always data_types.
+    lacking: kinds that the feature can't have any more, because they didn't count all of its rows.
+    as_numbers: whether a text column is read as one of numbers, although some of its cells are none; it isn't part of
+        the state. data_types counts every cell, and NaN as missing. A text column also has moments, kll and
+        frequencies: its numbers count if it `is_numeric`, that is, if all present cells are numbers, or if it is read
+        as numbers.
     inferred_type: as in documents: a numeric column's type, else the type of its cells; "Unknown" if a text column has
-    no present cell, or cells are arrays or maps. num_present: cells that are neither null nor NaN; num_missing: the
-    others. num_numbers: the numbers among the present cells, as pandas reads them. cached: the cache of `cache_with_feature`.
+        no present cell, or cells are arrays or maps.
+    num_present: cells that are neither null nor NaN.
+    num_missing: the others.
+    num_numbers: the numbers among the present cells, as pandas reads them.
+    cached: the cache of `cache_with_feature`.
     """
 
     KIND = "feature"
@@ -196,10 +201,9 @@ class FeatureProfile(State):
             num_numbers = moments.present
         inferred_type = _TYPES_OF_NUMBERS.get(self.column_type) or types.inferred_type()
         if self.as_numbers and inferred_type == "String":
+            inferred_type = "Fractional"
             if num_numbers == types.integral:
                 inferred_type = "Integral"
-            else:
-                inferred_type = "Fractional"
         members |= {
             "data_types": types,
             "inferred_type": inferred_type,

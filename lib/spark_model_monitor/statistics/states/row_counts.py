@@ -31,8 +31,10 @@ from spark_model_monitor.value_class import value_class
 @register_state
 @value_class
 class RowCounts(State):
-    """Rows of one scan. refused: rows not kept, by reason. matches: kept rows for which each predicate is true.
+    """Rows of one scan.
 
+    refused: rows not kept, by reason.
+    matches: kept rows for which each predicate is true.
     widths: (number of cells, records with that number), by number of cells; empty unless the scan requested it.
     newest: the latest time of a kept row, in microseconds since 1970; 0 if unknown.
     """
@@ -109,8 +111,9 @@ _STATUS = struct.Struct("<2q")
 class Requests(State):
     """Requests whose records have a status.
 
-    statuses: number of requests by HTTP status, in order of status. estimated: the number of all requests, from the
-    capture percentage of each. moments, latencies: of their latencies in milliseconds.
+    statuses: number of requests by HTTP status, in order of status.
+    estimated: the number of all requests, from the capture percentage of each.
+    moments, latencies: of their latencies in milliseconds.
     """
 
     KIND = "requests"
@@ -219,10 +222,13 @@ def encode_lot(lot: float, partition: int, row: int) -> float:
 
 
 class RowRun(NamedTuple):
-    """Neighbouring rows. lot: a random number; the runs with the smallest lots are kept. rows: their number.
+    """Neighbouring rows.
 
-    numbers: the present cells as doubles, NaN for a text that is none; empty if fewer than half are numbers. hashes: of
-    a text column's present cells. present: which rows have a cell, one bit each; empty if all have.
+    lot: a random number; the runs with the smallest lots are kept.
+    rows: their number.
+    numbers: the present cells as doubles, NaN for a text that is none; empty if fewer than half are numbers.
+    hashes: of a text column's present cells.
+    present: which rows have a cell, one bit each; empty if all have.
     """
 
     lot: float

@@ -30,8 +30,11 @@ MAX_IDS = 10  # ids of offending rows that are kept per condition
 class PairSums(NamedTuple):
     """Of the rows in which x and y are numbers; of a single number, y is x.
 
-    rows: how many. not_numbers: rows with a value that is none. m2_x, m2_y: squared deviations from the mean; m2_xy: products of
-    deviations. smallest, largest: of x.
+    rows: how many.
+    not_numbers: rows with a value that is none.
+    m2_x, m2_y: squared deviations from the mean.
+    m2_xy: products of deviations.
+    smallest, largest: of x.
     """
 
     rows: float = 0.0

@@ -15,7 +15,13 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
+from spark_model_monitor.statistics.array_types import (
+    Doubles,
+    Flags,
+    Integers,
+    create_empty_doubles,
+    create_empty_integers,
+)
 from spark_model_monitor.statistics.states.blocks import BLOCKS, Blocks, BlockSums, Numbers, add_by_block
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
@@ -129,9 +135,9 @@ class ScoreCounts(State):
 
     KIND = "scores"
 
-    scores: Scores = field(default_factory=lambda: np.zeros(0))
-    negatives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    positives: Counts = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    scores: Scores = field(default_factory=create_empty_doubles)
+    negatives: Counts = field(default_factory=create_empty_integers)
+    positives: Counts = field(default_factory=create_empty_integers)
     limit: int = SCORE_LIMIT
     binned: bool = False
 

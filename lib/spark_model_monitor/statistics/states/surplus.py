@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from spark_model_monitor.statistics.array_types import Doubles, Integers
-from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE, RowRepeats, first_rejected_hash
+from spark_model_monitor.statistics.states.hash_samples import LEVEL_OF_NONE, RowRepeats, first_rejected_hash
 from spark_model_monitor.value_class import value_class
 
 Counts: TypeAlias = Doubles | Integers  # shape (kinds,), whole numbers
@@ -31,10 +31,12 @@ LARGEST_RATIO = 5  # of natural copies in two samples, such as retries of 2 and 
 
 @value_class
 class SurplusRows:
-    """The fractions of surplus rows in a window and its baseline. excess: their difference.
+    """The fractions of surplus rows in a window and its baseline.
 
-    error: the standard deviation of their difference if rows are independent. most_by_nature: the largest fraction that a
-    window may have by nature, as the baseline shows it. repeated: how many kinds of rows the window has more than once.
+    excess: their difference.
+    error: the standard deviation of their difference if rows are independent.
+    most_by_nature: the largest fraction that a window may have by nature, as the baseline shows it.
+    repeated: how many kinds of rows the window has more than once.
     """
 
     current: float

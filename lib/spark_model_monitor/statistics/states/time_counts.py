@@ -1,4 +1,6 @@
-"""When the times of a column are: their number in each hour, and of those at midnight, at whole hours, minutes and seconds."""
+"""When the times of a column are: their number in each hour, and of those at midnight, at whole hours, minutes and seconds;
+and their ages, relative to the time of each row.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from datetime import date
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles, Integers
-from spark_model_monitor.statistics.states.distinct import sum_counts
+from spark_model_monitor.statistics.array_types import Doubles, Integers, create_empty_integers
 from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
+from spark_model_monitor.statistics.states.hash_samples import sum_counts
 from spark_model_monitor.value_class import value_class
 
 HOURS_OF_DAY = 24
@@ -33,15 +35,18 @@ NEARLY_ALL = 0.99  # of the times that are multiples
 class TimeCounts(State):
     """The number of times in each bin, and of those that are round.
 
-    width: hours from one bin to the next. starts: the beginnings of the bins that have times, ascending, in hours since the year
-    1. counts: of each. round_times: for each of ROUND_TIMES the number of its multiples. first, last: seconds since the year 1.
+    width: hours from one bin to the next.
+    starts: the beginnings of the bins that have times, ascending, in hours since the year 1.
+    counts: of each.
+    round_times: for each of ROUND_TIMES the number of its multiples.
+    first, last: seconds since the year 1.
     """
 
     KIND = "time_counts"
 
     width: int = WIDTHS[0]
-    starts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    starts: Integers = field(default_factory=create_empty_integers)
+    counts: Integers = field(default_factory=create_empty_integers)
     round_times: tuple[int, ...] = (0,) * len(ROUND_TIMES)
     first: int = LARGEST_COUNT
     last: int = 0
@@ -118,3 +123,64 @@ def _count_starts(starts: Integers, occurrences: Integers) -> tuple[Integers, In
         different = np.flatnonzero(sums) + earliest
         return different, sums[sums > 0].astype(np.int64)
     return sum_counts(starts, occurrences)
+
+
+HOUR = 3600.0
+DAY = 86400.0
+QUARTERS = 60  # quarters of an hour, on each side of 0
+_LONG = DAY * 2.0 ** np.arange(0, 15, 0.5)
+EDGES = np.unique(
+    np.concatenate(
+        [np.arange(-QUARTERS, QUARTERS + 1) * (HOUR / 4), (-60.0, 1.0, 5.0, 15.0, 60.0, 300.0), -_LONG, _LONG]
+    )
+)
+"""Seconds between which ages are counted: a few to a quarter of an hour, quarters up to fifteen hours, days by factors of 1.4."""
+
+FUTURE = int(EDGES.searchsorted(-60.0))  # the last bin of times more than a minute after their rows
+
+
+@register_state
+@value_class(eq=False)
+class Ages(State):
+    """The number of values by age. counts: of each bin between `EDGES`; the first and the last bin are open."""
+
+    KIND = "ages"
+
+    counts: Integers = field(default_factory=lambda: np.zeros(len(EDGES) + 1, np.int64))
+
+    @classmethod
+    def of(cls, ages: Doubles) -> Ages:
+        """The counts of ages in seconds; negative for times after their rows."""
+        return cls(np.bincount(EDGES.searchsorted(ages, side="right"), minlength=len(EDGES) + 1))
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def in_future(self) -> int:
+        """The number of times more than a minute after their rows."""
+        return int(self.counts[: FUTURE + 1].sum())
+
+    def quantiles(self, shares: Doubles) -> Doubles:
+        """The quantiles in seconds, interpolated linearly within bins."""
+        ends = np.concatenate(([EDGES[0]], EDGES, [EDGES[-1]]))
+        cumulative = np.concatenate(([0], self.counts.cumsum()))
+        goals = np.maximum(shares * self.total, 1e-9)  # the smallest is the first value's
+        bins = np.minimum(cumulative[1:].searchsorted(goals), len(self.counts) - 1)
+        within = (goals - cumulative[bins]) / np.maximum(self.counts[bins], 1)
+        return np.asarray(ends[bins] + within * (ends[bins + 1] - ends[bins]))
+
+    def count_beyond(self, young: float, old: float) -> int:
+        """The number of values certainly younger than `young` or older than `old`, in seconds."""
+        youngest = EDGES.searchsorted(young, side="right")
+        oldest = EDGES.searchsorted(old) + 1
+        return int(self.counts[:youngest].sum() + self.counts[oldest:].sum())
+
+    def compute_gap(self, seconds: float, later: Ages) -> float:
+        """The Kolmogorov-Smirnov distance of the other side's ages from these, if all these were `seconds` older."""
+        shares, later_shares = (np.cumsum(ages.counts)[:-1] / max(ages.total, 1) for ages in (self, later))
+        return float(np.abs(np.interp(EDGES - seconds, EDGES, shares) - later_shares).max())
+
+    def is_consistent(self) -> bool:
+        return len(self.counts) == len(EDGES) + 1 and bool((self.counts >= 0).all())

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics.array_types import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import PRIME_1, mix_bits
 from spark_model_monitor.value_class import value_class
@@ -34,17 +34,19 @@ STRETCHES = (32, 256, 2048)
 class VectorMoments(State):
     """The mean and the sum of squared deviations of several quantities of vectors of one length.
 
-    width: their length; 0 without vectors; SEVERAL or TOO_LONG if nothing else is known. unfit: vectors left out, with
-    missing, non-numeric or huge elements. moments: shape (1 + 2 Q,), rows, then means and squared deviations of Q
-    quantities: each component, its absolute value, each direction's absolute value, each direction. together: shape
-    (K, K), products of directions' deviations. stretches: shape (3, 1 + 2 K), likewise for means over neighbours.
+    width: their length; 0 without vectors; SEVERAL or TOO_LONG if nothing else is known.
+    unfit: vectors left out, with missing, non-numeric or huge elements.
+    moments: shape (1 + 2 Q,), rows, then means and squared deviations of Q quantities: each component, its absolute
+        value, each direction's absolute value, each direction.
+    together: shape (K, K), products of directions' deviations.
+    stretches: shape (3, 1 + 2 K), likewise for means over neighbours.
     """
 
     KIND = "vector_moments"
 
     width: int = 0
     unfit: int = 0
-    moments: Doubles = field(default_factory=lambda: np.zeros(0))
+    moments: Doubles = field(default_factory=create_empty_doubles)
     together: Doubles = field(default_factory=lambda: np.zeros((0, 0)))
     stretches: Doubles = field(default_factory=lambda: np.zeros((len(STRETCHES), 0)))
 

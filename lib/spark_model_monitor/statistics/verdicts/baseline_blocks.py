@@ -34,6 +34,7 @@ from spark_model_monitor.value_class import value_class
 Indices = NDArray[np.int64]
 
 STRETCHES = 4  # of a baseline: a value that one of them alone has was new there
+FREQUENT_TEXTS = 5  # that show whether the rows are sorted by a text
 
 
 @value_class(slots=False, eq=False)
@@ -67,9 +68,12 @@ class ColumnBlocks:
         statistics = {
             "rows": self.sizes.astype(float),
             "effective": self.sizes * (total - self.sizes) / total,
-            **self._score_means(),
         }
-        names, counts = count_cells(self.counts, self.rows_of_value.cumsum(), self.values, self.frequent)
+        rows = self.rows_of_value
+        for name, scores in compute_rank_scores((rows.cumsum() - rows / 2) / rows.sum()).items():
+            differences, errors = compare_mean_scores(scores, rows, self.counts)
+            statistics[name] = np.divide(differences, errors, out=np.zeros(len(errors)), where=errors > 0)
+        names, counts = count_cells(self.counts, rows.cumsum(), self.values, self.frequent)
         if self.are_numbers:
             names = [*names, *DIGITS]
             digits = find_digits(self.values, count_decimals(self.values))
@@ -84,14 +88,6 @@ class ColumnBlocks:
             is_of_stretch = blocks_around <= max(1, len(occurs) // STRETCHES)
             statistics["unseen"] = self.counts[:, is_of_stretch].sum(axis=1) / self.sizes
         return statistics
-
-    def _score_means(self) -> dict[str, Values]:
-        rows = self.rows_of_value
-        means = {}
-        for name, scores in compute_rank_scores((rows.cumsum() - rows / 2) / rows.sum()).items():
-            differences, errors = compare_mean_scores(scores, rows, self.counts)
-            means[name] = np.divide(differences, errors, out=np.zeros(len(errors)), where=errors > 0)
-        return means
 
     def measure_reach(self) -> Values:
         """How far the medians of both halves of the blocks' means lie apart, in widths of the range of all finite numbers, times
@@ -111,7 +107,7 @@ class ColumnBlocks:
         reach *= estimate_between_share(of_rows, self.sizes) * of_rows.var() / (means.var(ddof=1) or 1)
         return np.full(len(means), reach)
 
-    def between_share(self, most_frequent: int) -> tuple[float, Values]:
+    def between_share(self) -> tuple[float, Values]:
         """The share of the column's variance between blocks in row order, beyond what groups of rows explain; and the values
         with it: ranks of numbers, or the indicator of one of the most frequent texts.
         """
@@ -119,7 +115,7 @@ class ColumnBlocks:
             middle_ranks = self.rows_of_value.cumsum() - self.rows_of_value / 2
             candidates = [middle_ranks[self.value_of_row]]
         else:
-            frequent = np.argsort(-self.rows_of_value, kind="stable")[:most_frequent]
+            frequent = np.argsort(-self.rows_of_value, kind="stable")[:FREQUENT_TEXTS]
             candidates = [(self.value_of_row == value).astype(float) for value in frequent]
         shares = [estimate_between_share(values, self.sizes) for values in candidates]
         largest = int(np.argmax(shares))

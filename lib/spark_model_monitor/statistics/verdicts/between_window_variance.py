@@ -23,6 +23,7 @@ import numpy as np
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above, normal_quantile, student_above
 from spark_model_monitor.statistics.verdicts.components import (
+    COLUMN_TESTS,
     MIN_EFFECT,
     MIN_RATIO,
     Component,
@@ -44,14 +45,14 @@ MIN_WINDOWS = 8  # the fewest earlier windows that estimate a column's variation
 MAX_DISPERSED = 1.3
 """Chi-square per degree of freedom: 1 for independent rows, within 0.06 for 32 parts and 20 scores."""
 
-LARGEST_GROWTH = 1.5  # a factor within which noise explains a difference of design effects
-MIN_ALIKE = 5  # groups that show how similar their variances are
-CHANCE = 0.05  # the level at which what varies, comes late or lies together has to be beyond noise
-SURELY = 1e-3  # the level of the tests for outliers, for neighbours that are alike, and for a trend
+MAX_NOISE_RATIO = 1.5  # a factor within which noise explains a difference of design effects
+MIN_PRIOR_GROUPS = 5  # groups that show how similar their variances are
+NOISE_LEVEL = 0.05  # the level at which what varies, comes late or lies together has to be beyond noise
+STRICT_LEVEL = 1e-3  # the level of the tests for outliers, for neighbours that are alike, and for a trend
 MIN_PROBABILITY = 1e-200
 ERROR_OF_GROUPS = 8 / 27
 """A ninth of the squared error, relative to it, of a design effect that one group shows: 8/3 (D4.16)."""
-CLEAR = 0.01  # a larger p-value of a count need not be exact
+MAX_EXACT_P = 0.01  # a larger p-value of a count need not be exact
 
 
 @value_class
@@ -63,7 +64,7 @@ class ScoreVariance:
 
     def with_groups(self, rows_of_group: float, rows: float) -> ScoreVariance:
         """The same where so many of the window's rows count as one, if that is more than the past shows."""
-        if rows_of_group <= LARGEST_GROWTH * self.factor:
+        if rows_of_group <= MAX_NOISE_RATIO * self.factor:
             return self
         return ScoreVariance(rows_of_group, min(self.freedom, max(rows / rows_of_group - 1, 1.0)))
 
@@ -266,9 +267,9 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         return {}
     level_varies = size.level_varies
     if level_varies is None:
-        level_varies = dispersion.compute_p(size.of_values) <= CHANCE
+        level_varies = dispersion.compute_p(size.of_values) <= NOISE_LEVEL
     # Of a level that varies each score may; else one of many has to by more than the column as a whole
-    one_of_many = CHANCE / len(dispersion.names) / size.columns
+    one_of_many = NOISE_LEVEL / len(dispersion.names) / size.columns
     # Shrunk towards the column's other scores
     are_levels = dispersion.are_levels
     squares = dispersion.windows * dispersion.ratios
@@ -283,7 +284,7 @@ def estimate_variances(past: PastWindows, size: WindowSize) -> dict[str, ScoreVa
         noise_level = one_of_many
         if name in LEVELS:
             if level_varies:
-                noise_level = CHANCE
+                noise_level = NOISE_LEVEL
             added = min(prior_freedom, freedom, max(0.0, dispersion.freedom - freedom))
             ratio = (freedom * ratio + added * prior_ratio) / (freedom + added)
             freedom += added
@@ -343,7 +344,7 @@ def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, 
     # Neighbours that are alike count as fewer windows, whose variance around their mean is too small
     deviations = scores - scores.mean()
     correlation = float(deviations[1:] @ deviations[:-1]) / max(float(deviations @ deviations), MIN_PROBABILITY)
-    if correlation * math.sqrt(windows) > -normal_quantile(SURELY):
+    if correlation * math.sqrt(windows) > -normal_quantile(STRICT_LEVEL):
         correlation = min(correlation + (1 + 3 * correlation) / windows, 1.0)  # Kendall 1954: its bias
         different = max(windows * (1 - correlation) / (1 + correlation), 2.0)
         factor *= (1 + 1 / different) / (1 - 1 / different)
@@ -351,7 +352,7 @@ def _predict(ratio: float, freedom: float, growth: float, rows_of_group: float, 
     # A past with an outlier has the tails of Student's t with the same kurtosis
     squares = scores**2
     mean_of_other_windows = (float(squares.sum()) - float(squares.max())) / (windows - 1)
-    if float(squares.max()) > normal_quantile(SURELY / 2 / windows) ** 2 * max(mean_of_other_windows, 1.0):
+    if float(squares.max()) > normal_quantile(STRICT_LEVEL / 2 / windows) ** 2 * max(mean_of_other_windows, 1.0):
         kurtosis = windows * float((squares**2).sum()) / float(squares.sum()) ** 2
         freedom = min(freedom, 4 + 6 / max(kurtosis - 3, 1e-9))
     return ScoreVariance(factor, freedom)
@@ -364,7 +365,7 @@ def estimate_variance_prior(squares: Values, freedoms: Values) -> tuple[float, f
     Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", section 6.2.
     """
     is_usable = (freedoms >= 2) & (squares > 0)
-    if is_usable.sum() < MIN_ALIKE:
+    if is_usable.sum() < MIN_PRIOR_GROUPS:
         return 0.0, 1.0
     halves = freedoms[is_usable] / 2
     logs = (
@@ -385,8 +386,9 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
     statistic = score
     if change.counts is None:
         # A sketch's error adds to the variance of a mean of ranks
-        effect *= change.effect_of_score
-        least_effect = MIN_EFFECT - error * change.effect_of_score
+        effect_of_score = COLUMN_TESTS[change.test].effect_of_score
+        effect *= effect_of_score
+        least_effect = MIN_EFFECT - error * effect_of_score
         score *= error / max(math.hypot(error, change.sketch_error), MIN_PROBABILITY)
     else:
         effect = max(0.0, effect - change.sketch_error)
@@ -409,7 +411,7 @@ def judge_change(change: StatisticChange, variance: ScoreVariance = INDEPENDENT_
         return Component(change.test, 1.0, effect, direction)
     p = variance.p_value(score)
     # Few counts are not normal
-    if change.counts is not None and p < CLEAR:
+    if change.counts is not None and p < MAX_EXACT_P:
         exact_p = variance.p_value_of_count(*change.counts)
         if change.sketch_error:  # which the counts don't show
             exact_p = max(p, exact_p)

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.drift.special_functions import normal_above
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
-from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MAX_DISPERSED
+from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
+from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values
 from spark_model_monitor.value_class import value_class
 
@@ -38,14 +38,14 @@ BLOCK_SIZES = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of neighbours whose sum
 LONG_GROUP = 64  # rows
 SHORT_BLOCK = 32  # longer sums are taken if there are enough: few say little
 ONE_IN_40 = 1.96  # standard deviations of a normal variable
-SIGNIFICANT = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
-MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
+DEPENDENCE_LEVEL = 0.005  # of tables of independent rows, at most this share has a column that is taken to be dependent
+CUT_GROUPS_MARGIN = 1.1  # blocks cut groups of rows in two, so the design effect looks smaller
 # of rows, blocks of them, or single ones, that show how alike rows are; with fewer groups, each counts as a row
 MIN_GROUPS = 16
 MIN_FLAGGED_GROUPS = 3  # of flagged rows, from which these are scattered
 # changes of level that are no dependence, and what both explain relative to one
-CHANGES = 2
-OF_TWO_CHANGES = 1.5
+REMOVED_CHANGES = 2
+TWO_CHANGES_RATIO = 1.5
 QUANTILES = 8  # numbers are scored by the eighth of the values that they are in
 FREQUENT_VALUES = 7  # of a text, which have a score each
 COLUMNS_AT_ONCE = 16  # more don't stay in the processor's cache
@@ -143,7 +143,7 @@ def compute_design_effects(columns: Sequence[ScoredColumn], run_sizes: Sizes) ->
     scores = np.concatenate([column.scores for column in columns])
     # The sums of all rows before each, without the largest changes
     sums = _compute_cumulative_sums(scores, run_sizes)
-    for _ in range(CHANGES):
+    for _ in range(REMOVED_CHANGES):
         _remove_largest_change(sums, run_sizes)
     ratios_by_size: list[Values] = []
     z_by_size: list[Values] = []
@@ -186,7 +186,7 @@ def estimate_score_design_effects(scores: Values, run_sizes: Sizes) -> Values:
     """
     centred = scores - scores.mean(axis=1, keepdims=True)
     effects = compute_design_effects([ScoredColumn(centred, range(len(centred)))], run_sizes)
-    return np.array([max(MARGIN * effect.rows, 1.0) for effect in effects])
+    return np.array([max(CUT_GROUPS_MARGIN * effect.rows, 1.0) for effect in effects])
 
 
 @value_class
@@ -270,7 +270,7 @@ def _estimate_share_of_changes(block_size: int, rows: int) -> float:
     4,000 rows in one to 31 runs: within a third for blocks of 16 rows and more. For shorter ones in several runs it may be 1.6
     times as much, where it is below .08."""
     blocks = rows / block_size
-    return OF_TWO_CHANGES * math.log(blocks) / blocks
+    return TWO_CHANGES_RATIO * math.log(blocks) / blocks
 
 
 def _compute_squared_block_sums(sums: Values, run_sizes: Sizes, block_size: int) -> tuple[Values, float, int]:
@@ -299,10 +299,10 @@ def ratio_or_zero(numerators: Values, denominators: Values) -> Values:
 
 
 def find_dependent_columns(p_values: Sequence[float]) -> list[bool]:
-    """Whether the rows of each column are dependent, at a false discovery rate of `SIGNIFICANT`: if all columns are
+    """Whether the rows of each column are dependent, at a false discovery rate of `DEPENDENCE_LEVEL`: if all columns are
     independent, that is the chance that any of them is taken for dependent.
     """
-    return [p_value <= SIGNIFICANT for p_value in adjust_p_values(p_values)]
+    return [p_value <= DEPENDENCE_LEVEL for p_value in adjust_p_values(p_values)]
 
 
 def find_group_estimates(effects: Sequence[DesignEffect]) -> list[float]:
@@ -311,9 +311,9 @@ def find_group_estimates(effects: Sequence[DesignEffect]) -> list[float]:
     """
     columns = len(effects)
     p_values = sorted(effect.p for effect in effects)
-    if columns < 2 or columns * p_values[0] > SIGNIFICANT or (columns - 1) * p_values[1] > CHANCE:
+    if columns < 2 or columns * p_values[0] > DEPENDENCE_LEVEL or (columns - 1) * p_values[1] > NOISE_LEVEL:
         return []
-    return [effect.rows for effect in effects if columns * effect.p <= CHANCE]
+    return [effect.rows for effect in effects if columns * effect.p <= NOISE_LEVEL]
 
 
 def combine_design_effects(
@@ -382,7 +382,7 @@ def typical_design_effect(group_estimates: Sequence[float]) -> float:
 def add_margin_for_cut_groups(rows: float) -> float:
     """The design effect with its margin; 1 for one that independent rows have."""
     if rows > MAX_DISPERSED:
-        return MARGIN * rows
+        return CUT_GROUPS_MARGIN * rows
     return 1.0
 
 

@@ -22,7 +22,7 @@ from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import student_above
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
     MIN_WINDOWS,
-    SURELY,
+    STRICT_LEVEL,
     estimate_variance_prior,
     lomax_upper_tail,
 )
@@ -30,8 +30,8 @@ from spark_model_monitor.value_class import value_class
 
 MIN_CHANGE = math.log(1.25)  # a change by less than a quarter is not reported
 
-MIN_GAP = 0.1
-FINEST_GAP = 1e-4
+MIN_EXCESS_GAP = 0.1
+MIN_MEASURED_GAP = 1e-4
 """Shares of a window's length: by how much the newest row must be older than usual, and a gap that counts as none."""
 
 Earlier: TypeAlias = Sequence[tuple[datetime, float, float]]
@@ -166,7 +166,7 @@ def _estimate_row_count(now: datetime, earlier: Earlier, season: Season) -> Expe
 
     # The trend is kept only if it is significant
     slope_error = math.sqrt(max(float(residuals @ residuals), 1e-12) / max(1, freedom) / max(sum_xx, 1e-12))
-    if freedom < MIN_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > SURELY:
+    if freedom < MIN_WINDOWS - 2 or 2 * student_above(abs(slope) / slope_error, freedom) > STRICT_LEVEL:
         slope = 0.0
         slope_error = 0.0
         residuals = y
@@ -199,11 +199,11 @@ class ExpectedFreshness:
     @property
     def least_delay(self) -> float:
         """The minutes by which a gap has to be longer than usual."""
-        return MIN_GAP * self.length
+        return MIN_EXCESS_GAP * self.length
 
     @property
     def _finest(self) -> float:
-        return FINEST_GAP * self.length
+        return MIN_MEASURED_GAP * self.length
 
     @property
     def _logs(self) -> Values:
@@ -216,6 +216,6 @@ class ExpectedFreshness:
         if gap < self.minutes + self.least_delay:
             return 1.0
         logs = self._logs
-        spread = math.sqrt(max(float(logs.var(ddof=1)), FINEST_GAP) * (1 + 1 / len(logs)))
+        spread = math.sqrt(max(float(logs.var(ddof=1)), MIN_MEASURED_GAP) * (1 + 1 / len(logs)))
         by_gap = student_above((math.log(gap + self._finest) - float(logs.mean())) / spread, len(logs) - 1)
         return max(by_gap, lomax_upper_tail(gap * rows, self.gaps * self.rows, self._finest))

@@ -20,7 +20,7 @@ from spark_model_monitor.statistics.drift.special_functions import chance_of_mor
 
 Sizes = NDArray[np.int64]
 
-MIN_AT_END = 4.0  # rows near an end that show how the tail falls
+MIN_ROWS_AT_END = 4.0  # rows near an end that show how the tail falls
 
 
 def exact_tail(count: int, rows: int, baseline_count: int, baseline_rows: int, design_effect: float = 1.0) -> float:
@@ -50,7 +50,7 @@ def has_steep_end(counts: Values) -> bool:
     If a tail's logarithm is concave, rows that are one distance further outside are rarer by at least the factor by which
     those within that distance are more than those beyond: S(x + d) / S(x) <= S(x) / S(x - d).
     """
-    return bool((counts[1:] <= np.maximum(counts[:-1], MIN_AT_END) ** 2).all())
+    return bool((counts[1:] <= np.maximum(counts[:-1], MIN_ROWS_AT_END) ** 2).all())
 
 
 def steep_end_tail(count: int, rows: int, baseline_rows: int, rows_within: float) -> float:

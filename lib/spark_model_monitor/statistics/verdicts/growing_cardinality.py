@@ -17,12 +17,12 @@ import numpy as np
 
 from spark_model_monitor.statistics.drift.distributions import Flags, Values
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS
-from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE
+from spark_model_monitor.statistics.verdicts.between_window_variance import NOISE_LEVEL
 
-GROWS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
+MIN_LATE_DEVIATIONS = 10.0  # standard deviations by which values begin later than in random order. Source: D4.20.
 # parts in which values begin that rarely do in random order
-MIN_BEGINNINGS = 2
-MIN_LASTING = 2
+MIN_LATE_PARTS = 2
+MIN_LASTING_VALUES = 2
 """Values that come and go, before, in and after every part; rows sorted by a column have none at some part."""
 
 
@@ -49,17 +49,17 @@ def count_beginnings(occurs: Flags, *, may_end: bool) -> Values | None:
     early_end = float((order.scores[parts_after_last, parts_by_value] - mean).sum()) / deviation
     if not may_end:
         # The chance that all parts of a value are so close together
-        comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= CHANCE
+        comes_and_goes = order.tails[first + parts_after_last, parts_by_value] <= NOISE_LEVEL
         inner = np.arange(1, parts - 1)[:, None]
         is_around = (first < inner) & (inner < parts - 1 - parts_after_last) & comes_and_goes
-        may_end = is_around.sum(axis=1).min() >= MIN_LASTING
+        may_end = is_around.sum(axis=1).min() >= MIN_LASTING_VALUES
     # Rows sorted by the column begin late, too, but end as early
     if may_end:
         excess = late_begin
     else:
         excess = late_begin - max(early_end, 0.0)
-    late_parts = np.unique(first[order.tails[first, parts_by_value] <= CHANCE])
-    if excess < GROWS or len(late_parts) < MIN_BEGINNINGS:
+    late_parts = np.unique(first[order.tails[first, parts_by_value] <= NOISE_LEVEL])
+    if excess < MIN_LATE_DEVIATIONS or len(late_parts) < MIN_LATE_PARTS:
         return None
     new_values = np.bincount(first, minlength=parts).astype(float)
     new_values[: parts // 2] = np.nan

@@ -36,13 +36,13 @@ from spark_model_monitor.statistics.verdicts.design_effect import (
 )
 from spark_model_monitor.value_class import value_class
 
-MAX_UNEVEN = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
-LIKELIER = 1.0  # the least log-likelihood ratio of other names to the same names
+MAX_ROWS_PER_NAME = 1.65  # rows per name: 64 blocks of independent rows are as uneven in one of 1,000 windows
+MIN_LOG_LIKELIHOOD_RATIO = 1.0  # the least log-likelihood ratio of other names to the same names
 
 MIN_NAMES = 32  # values of equal frequency that are as diverse; a column with fewer names no groups
 MIN_ROWS_PER_NAME = 2  # in the baseline: keys of rows have one
 MIN_EXPECTED = 8  # names of the baseline in a window, to say that many are missing
-MAX_SHARED = 0.5  # of the names that independent rows would share with the baseline
+MAX_SHARED_NAMES = 0.5  # of the names that independent rows would share with the baseline
 
 
 def estimate_block_design_effects(
@@ -138,7 +138,7 @@ class NameShares:
     def has_too_few(self, shared_names: float, rows: int) -> bool:
         """Whether so many rows, if independent, would share far more of the values. shared_names: those they share."""
         expected = self.expected_names(rows)
-        return expected >= MIN_EXPECTED and shared_names <= MAX_SHARED * expected
+        return expected >= MIN_EXPECTED and shared_names <= MAX_SHARED_NAMES * expected
 
 
 def estimate_rows_per_name(rows_by_block: Values) -> float:
@@ -152,9 +152,9 @@ def has_one_row_per_name(rows_by_block: Values, baseline_rows_by_block: Values) 
     new. If names recur, as of users with one row per window, blocks have the same shares as before. Source: D4.21.
     """
     baseline_rows_per_name = estimate_rows_per_name(baseline_rows_by_block)
-    if estimate_rows_per_name(rows_by_block) > min(MAX_UNEVEN, baseline_rows_per_name / 2):
+    if estimate_rows_per_name(rows_by_block) > min(MAX_ROWS_PER_NAME, baseline_rows_per_name / 2):
         return False
     # the counts that recurring names would have, relative to equal blocks
     baseline_shares = baseline_rows_by_block / baseline_rows_by_block.mean()
     expected = 1 + (1 - 1 / baseline_rows_per_name) * (baseline_shares - 1)
-    return float(rows_by_block @ np.log(expected)) < -LIKELIER
+    return float(rows_by_block @ np.log(expected)) < -MIN_LOG_LIKELIHOOD_RATIO

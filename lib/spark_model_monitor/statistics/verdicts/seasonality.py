@@ -32,24 +32,24 @@ SCORES = ("location", "spread", "missing")  # the raw statistics of a window tha
 DAY = 1440
 WEEK = 7
 NEIGHBOURS = 60  # minutes between hours that are alike
-LOOKED_BACK = 14  # days
+DAYS_BACK = 14  # days
 # days with an alarm, and their share of days since the first one
-MIN_DAYS = 5
-MIN_SHARE = 0.7
+MIN_ALARMED_DAYS = 5
+MIN_ALARMED_SHARE = 0.7
 HOURS_DIFFER = 5.0
 WEEKDAYS_DIFFER = 25.0
 """Limits for the variance between hours, or weekdays, relative to that within them and of rows: beyond noise."""
 STANDS_OUT = 3.0  # normal scores from the level
 MEDIAN_OF_NORMAL = 0.6745  # of a normal variable's absolute value
 # sums of squared scores by which windows are closer to one hour than to another
-CLOSER = 9.0
-CERTAIN = 18.0
-FEW = (0.05, 0.95)
+MIN_CLOSER = 9.0
+MIN_CERTAIN = 18.0
+WINSORIZED_QUANTILES = (0.05, 0.95)
 # the fewest groups with several units for leaving out ODD_GROUPS of them
 MIN_GROUPS = 6
 ODD_GROUPS = 2
 MAX_WEEKS = 3  # weeks of daily windows that show a weekday
-CHOSEN = 5.0  # the factor by which the others then have to differ more, because they are the least variable
+CALM_GROUPS_RATIO = 5.0  # the factor by which the others then have to differ more, because they are the least variable
 
 CLOCK_DAY = "clock:day"
 CLOCK_WEEK = "clock:week"
@@ -64,12 +64,30 @@ CLOCKS_CHANGE = {FORWARD: (-60, ((3, 2), (3, -1), (9, 1), (9, -1), (10, 1))), BA
 
 @value_class
 class Season:
-    """A column's pattern at this hour. days: the number of earlier days with an alarm that stood out. since: when the
-    first began, `back` minutes before this window. learnt: whether the column has followed the clock for a week.
-    stands_out: whether this hour, or weekday, differs from the others. is_new: whether too few days are known to tell an
-    hour from a change. like: the closest reference of an hour, another one after a clock change. unlike: the references
-    that are certainly further away since then. lasting_values: of values that the baseline lacks, in each window of a week:
-    since when, in how many rows, of how many.
+    """A column's pattern at this hour.
+
+    Attributes
+    ----------
+    days
+        The number of earlier days with an alarm that stood out.
+    back
+        The minutes from the end of the first of these windows to this one's.
+    learnt
+        Whether the column has followed the clock for a week.
+    stands_out
+        Whether this hour, or weekday, differs from the others.
+    weekly
+        Whether the window a week ago was an alarm, which stood out.
+    is_new
+        Whether too few days are known to tell an hour from a change.
+    since
+        When the first window with an alarm began.
+    like
+        The closest reference of an hour, another one after a clock change.
+    unlike
+        The references that are certainly further away since then.
+    lasting_values
+        Of values that the baseline lacks, in each window of a week: since when, in how many rows, of how many.
     """
 
     days: int = 0
@@ -102,7 +120,7 @@ class PastHours:
     def _has_distinct_median(self, windows: Flags, days: int = WEEK) -> bool:
         """Whether the windows' median differs from the winsorized mean of some days: a few extreme hours are clipped."""
         scores = self.scores[self._days <= days]
-        level = scores.clip(*np.quantile(scores, FEW, axis=0)).mean(axis=0)
+        level = scores.clip(*np.quantile(scores, WINSORIZED_QUANTILES, axis=0)).mean(axis=0)
         difference = np.abs(np.median(self.scores[windows], axis=0) - level)
         return bool(np.any(difference > np.maximum(np.abs(level), STANDS_OUT)))
 
@@ -127,8 +145,8 @@ class PastHours:
         """
         oldest = self.back.max()
         if oldest < WEEK * DAY:
-            return bool(self.alarmed.any() and self._is_far.mean() >= MIN_SHARE)
-        return bool(oldest < LOOKED_BACK * DAY and self._has_distinct_day(WEEK))
+            return bool(self.alarmed.any() and self._is_far.mean() >= MIN_ALARMED_SHARE)
+        return bool(oldest < DAYS_BACK * DAY and self._has_distinct_day(WEEK))
 
     def _has_distinct_day(self, days: int) -> bool:
         """Whether there were alarms, and windows that many days ago, about this hour, were unlike the days since."""
@@ -138,10 +156,10 @@ class PastHours:
     def _is_recurring(self, cell: Flags) -> bool:
         """Whether these windows of one hour have been alarms for a week."""
         days = self._days[cell & self.alarmed]
-        if len(days) < MIN_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
+        if len(days) < MIN_ALARMED_DAYS or days.max() < WEEK or self.back.max() < WEEK * DAY:
             return False
         since_then = np.count_nonzero(cell & (self._days <= days.max()))
-        return len(days) >= MIN_SHARE * since_then and self._has_distinct_median(cell & self.alarmed)
+        return len(days) >= MIN_ALARMED_SHARE * since_then and self._has_distinct_median(cell & self.alarmed)
 
     @cached_property
     def _hours_differ(self) -> bool:
@@ -153,7 +171,7 @@ class PastHours:
     def weekdays_differ(self) -> bool:
         """Whether days (24 hours up to now, mostly complete) resemble those a week before but not each other."""
         windows = np.bincount(self._days)[self._days]
-        is_complete = (self._days <= self.back.max() // DAY) & (windows >= MIN_SHARE * windows.max())
+        is_complete = (self._days <= self.back.max() // DAY) & (windows >= MIN_ALARMED_SHARE * windows.max())
         days = self._days[is_complete]
         return bool(np.any(_compute_variance_ratios(self.scores[is_complete], days % WEEK, days) > WEEKDAYS_DIFFER))
 
@@ -215,7 +233,7 @@ class PastHours:
         weeks = max(groups, key=len)
         # A day may be odd in two weeks by chance
         needed = 2
-        if self.find_free_days() == (WEEK * DAY, LOOKED_BACK * DAY):
+        if self.find_free_days() == (WEEK * DAY, DAYS_BACK * DAY):
             needed = MAX_WEEKS
         return weeks if len(weeks) >= needed else ()
 
@@ -248,7 +266,11 @@ class PastHours:
     def has_moved(self) -> bool:
         """Whether this hour was an alarm on every day of a week and stood out from the other hours."""
         week = (self.back % DAY == 0) & (self._days <= WEEK)
-        return np.count_nonzero(week) >= MIN_DAYS and bool(self.alarmed[week].all()) and self._has_distinct_median(week)
+        return (
+            np.count_nonzero(week) >= MIN_ALARMED_DAYS
+            and bool(self.alarmed[week].all())
+            and self._has_distinct_median(week)
+        )
 
 
 def compare_with_hour(
@@ -265,15 +287,15 @@ def compare_with_hour(
         return CLOCK_DAY, frozenset(), None
     like = CLOCK_DAY
     alarmed = same_hour.alarmed
-    closest = CLOSER
+    closest = MIN_CLOSER
     last_change_by_suffix = {suffix: last_change for suffix, _, _, last_change in _find_clock_changes(ended)}
     for suffix in CLOCKS_CHANGE:
         shifted_hour = past_by_reference.get(CLOCK_DAY + suffix)
         if shifted_hour is None:
             continue
         # By how much each window that both hours have is closer to the shifted one, in squared scores
-        common = np.intersect1d(same_hour.back, shifted_hour.back, assume_unique=True, return_indices=True)
-        back, same_index, shifted_index = common
+        backs = same_hour.back, shifted_hour.back
+        back, same_index, shifted_index = np.intersect1d(*backs, assume_unique=True, return_indices=True)
         closer = (
             _compute_squares(past_by_reference, "")[same_index]
             - _compute_squares(past_by_reference, suffix)[shifted_index]
@@ -281,15 +303,15 @@ def compare_with_hour(
         since_change = float(closer.cumsum().max(initial=0.0))  # the most recent windows come first
         # All windows since the last change, of which none is enough alone
         is_after_change = back < last_change_by_suffix.get(suffix, 0)
-        certainty = float(closer[is_after_change].clip(-CLOSER, CLOSER).sum())
+        certainty = float(closer[is_after_change].clip(-MIN_CLOSER, MIN_CLOSER).sum())
         if since_change > closest:
             like = CLOCK_DAY + suffix
             closest = since_change
             alarmed = same_hour.alarmed.copy()
             alarmed[same_index] &= shifted_hour.alarmed[shifted_index]
-            if certainty >= CERTAIN:
+            if certainty >= MIN_CERTAIN:
                 unlike |= {CLOCK_DAY, CLOCK_WEEK}
-        if certainty <= -CERTAIN:
+        if certainty <= -MIN_CERTAIN:
             unlike |= {CLOCK_DAY + suffix, CLOCK_WEEK + suffix}
     return like, frozenset(unlike), replace(same_hour, alarmed=alarmed)
 
@@ -327,7 +349,7 @@ def select_hour_windows(
     weeks_by_suffix = {"": week}
     # Likewise for the hours that it may be after a change of clocks
     for suffix, minutes, first_change, last_change in () if has_moved else _find_clock_changes(ended):
-        days = (DAY * day for day in range(1, LOOKED_BACK + 1))
+        days = (DAY * day for day in range(1, DAYS_BACK + 1))
         same_hours = _list_windows_at_hour(days, minutes, first_change, last_change)
         windows_by_reference[CLOCK_DAY + suffix] = tuple(back for back in same_hours if back not in alarmed_backs)
         weeks_by_suffix[suffix] = tuple(_list_windows_at_hour(week, minutes, first_change, last_change))
@@ -350,12 +372,12 @@ def _select_weekday_windows(windows: Collection[int], ended: datetime) -> tuple[
         of_another_day = -60
     else:
         of_another_day = 0
-    last, before = (tuple(DAY * days + by for by in (-60, 60) if by != of_another_day) for days in (WEEK, LOOKED_BACK))
+    last, before = (tuple(DAY * days + by for by in (-60, 60) if by != of_another_day) for days in (WEEK, DAYS_BACK))
     last = (WEEK * DAY,) if WEEK * DAY in windows else last
-    for candidates in ((*last, LOOKED_BACK * DAY), before):
+    for candidates in ((*last, DAYS_BACK * DAY), before):
         if not {*candidates}.isdisjoint(windows):
             return candidates
-    return WEEK * DAY + of_another_day, LOOKED_BACK * DAY + of_another_day
+    return WEEK * DAY + of_another_day, DAYS_BACK * DAY + of_another_day
 
 
 def _find_clock_changes(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
@@ -365,7 +387,7 @@ def _find_clock_changes(ended: datetime) -> Iterator[tuple[str, int, int, int]]:
     for by, (minutes, sundays) in CLOCKS_CHANGE.items():
         noons = (datetime(ended.year, month, _find_sunday(ended.year, month, which), 12) for month, which in sundays)
         ago = [(ended.replace(tzinfo=None) - noon) // timedelta(minutes=1) for noon in noons]
-        ago = [minutes_ago for minutes_ago in ago if -DAY < minutes_ago < (LOOKED_BACK - 1) * DAY]
+        ago = [minutes_ago for minutes_ago in ago if -DAY < minutes_ago < (DAYS_BACK - 1) * DAY]
         if ago:
             yield by, minutes, max(ago) + DAY, min(ago)
 
@@ -388,9 +410,9 @@ def _select_examples(alarmed_backs: Collection[int]) -> Iterator[int]:
     """The windows at this hour, except those before a change that has become normal."""
     num_examples = 0
     in_a_row = 0
-    for back in range(DAY, LOOKED_BACK * DAY + 1, DAY):
+    for back in range(DAY, DAYS_BACK * DAY + 1, DAY):
         in_a_row = in_a_row + 1 if back in alarmed_backs else 0
-        if num_examples and in_a_row >= MIN_DAYS:
+        if num_examples and in_a_row >= MIN_ALARMED_DAYS:
             return
         if back not in alarmed_backs:
             num_examples += 1
@@ -422,7 +444,7 @@ def _compute_variance_ratios(scores: Scores, groups: NDArray[np.int64], units: N
             calm_ratio = _compute_variance_ratio(
                 group_means[calm], weights[calm], squares[calm].sum(), freedom[calm].sum()
             )
-            ratio = max(ratio, calm_ratio / CHOSEN)
+            ratio = max(ratio, calm_ratio / CALM_GROUPS_RATIO)
         ratios.append(max(ratio, 0.0))
     return np.array(ratios)
 

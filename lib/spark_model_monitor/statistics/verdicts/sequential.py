@@ -22,11 +22,11 @@ ERROR = 0.05  # probability that the interval misses the truth at any look, half
 # which add up to it
 ERROR_OF_PLAN = 0.04
 ERROR_OF_MIXTURE = 0.01
-TUNED = 0.0825
+PRIOR_ROWS_RATIO = 0.0825
 """Rows of the mixture's prior relative to those planned; this minimises its boundary at the planned end."""
 
 # how far ahead, in multiples of the rows so far, and how finely `estimate_rows_to_significance` looks
-MAX_TIMES = 1000.0
+MAX_ROWS_RATIO = 1000.0
 STEP = 1.02
 
 
@@ -39,7 +39,7 @@ def boundary(rows: float, planned: float) -> float:
     "Statistical methods related to the law of the iterated logarithm", the normal mixture, which Waudby-Smith et al. 2024,
     "Time-uniform central limit theory", have for any estimate that is nearly normal.
     """
-    prior = TUNED * planned / rows
+    prior = PRIOR_ROWS_RATIO * planned / rows
     mixture = math.sqrt((1 + prior) * (math.log1p(1 / prior) - 2 * math.log(ERROR_OF_MIXTURE)))
     if rows > planned:
         return mixture
@@ -57,7 +57,7 @@ def estimate_rows_to_significance(difference: float, error: float, rows: float, 
     difference: the distance of the estimate from the value it has to differ from. error: its standard error at `rows` rows.
     """
     look_rows = rows
-    while difference and look_rows <= MAX_TIMES * rows:
+    while difference and look_rows <= MAX_ROWS_RATIO * rows:
         if difference > boundary(look_rows, planned) * error * math.sqrt(rows / look_rows):
             return math.ceil(look_rows)
         next_rows = look_rows * STEP

@@ -26,7 +26,6 @@ from spark_model_monitor.statistics.drift.distributions import (
     compute_rank_scores,
 )
 from spark_model_monitor.statistics.drift.special_functions import normal_quantile
-from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.value_class import value_class
 
 Windows: TypeAlias = NDArray[np.float64]  # shape (windows, cells): counts of each window; totals include them
@@ -93,22 +92,18 @@ class StatisticChange:
         """Whether a share has any rows on either side."""
         return self.counts is None or bool(self.counts[0] or self.counts[2])
 
-    @property
-    def effect_of_score(self) -> float:
-        return COLUMN_TESTS[self.test].effect_of_score
-
 
 def compare_numbers(
     before: NumericDistribution, now: NumericDistribution, frequent: Values
 ) -> tuple[StatisticChange, ...]:
     """The changes of a numeric column. Neither side is empty. frequent: the reference's most frequent values."""
-    pooled = now.step_cdf().pool_with(before.step_cdf())
+    pooled = now.cdf.pool_with(before.cdf)
     counts = np.diff(np.array([pooled.before, pooled.after]), prepend=0).astype(float)
     changes = compare_values(pooled.values, counts, frequent, before.error + now.error)
     # Digits have no order, so a sketch shows those of as many values as it keeps
-    decimals = before.step_cdf().decimals
-    counts_before, n = before.step_cdf().count_digits(decimals, is_exact=not before.error)
-    counts_now, m = now.step_cdf().count_digits(decimals, is_exact=not now.error)
+    decimals = before.cdf.decimals
+    counts_before, n = before.cdf.count_digits(decimals, is_exact=not before.error)
+    counts_now, m = now.cdf.count_digits(decimals, is_exact=not now.error)
     if not m:  # all have more decimals
         return tuple(changes)
     return (*changes, *_compare_shares(DIGITS, np.array([counts_before, counts_now]), (n, m)))

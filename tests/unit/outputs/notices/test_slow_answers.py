@@ -60,7 +60,7 @@ def test_a_model_server_is_asked_in_time(monkeypatch):
 
 
 def test_s3_is_asked_in_time(monkeypatch):
-    monkeypatch.setattr(s3_storage, "WHOLE_SECONDS", 0.2)
+    monkeypatch.setattr(s3_storage, "REQUEST_SECONDS", 0.2)
     monkeypatch.setattr(s3_storage, "ATTEMPTS", 2)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "made-up")

@@ -6,7 +6,7 @@ Pure; takes the states' sums and Deequ's metrics of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +15,11 @@ from spark_model_monitor.documents.constraints import (
     Constraints,
     FeatureConstraints,
     FeatureRole,
-    MonitoringConfig,
-    MonitoringSettings,
     NumConstraints,
     StringConstraints,
 )
 from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig, MonitoringSettings
 from spark_model_monitor.documents.statistics import (
     Categorical,
     CategoryBucket,
@@ -40,7 +39,6 @@ from spark_model_monitor.documents.statistics import (
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
 from spark_model_monitor.monitors.data_quality.families import DRIFT, budget_families
-from spark_model_monitor.registry import Registry
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS
 from spark_model_monitor.statistics.states import (
     ColumnType,
@@ -51,7 +49,6 @@ from spark_model_monitor.statistics.states import (
     KllSketch,
     Moments,
     Profile,
-    VectorCounts,
 )
 from spark_model_monitor.statistics.states.profile import FeatureMetrics
 from spark_model_monitor.statistics.verdicts.multiple_testing import allocate_budget
@@ -161,7 +158,15 @@ def _describe_feature(
             numerical_statistics=_describe_numbers(feature, metrics, common, with_sketches=with_sketches),
         )
     if feature.vectors is not None:
-        vectors = _describe_vectors(feature, feature.vectors, common)
+        vectors = VectorStatistics(
+            common=common,
+            completeness=feature.completeness,
+            num_elements=feature.vectors.elements,
+            num_null_elements=feature.vectors.null_elements,
+            num_nan_elements=feature.vectors.nan_elements,
+            shortest=feature.vectors.shortest,
+            longest=feature.vectors.longest,
+        )
         return FeatureStatistics(name=feature.name, inferred_type=inferred_type, vector_statistics=vectors)
     if inferred_type is InferredType.UNKNOWN:
         texts = StringStatistics(common=common)
@@ -219,25 +224,8 @@ def _describe_sketch(feature: FeatureProfile, *, with_sketches: bool) -> Distrib
     return Distribution(kll=Kll.model_validate(kll))
 
 
-def _describe_vectors(feature: FeatureProfile, vectors: VectorCounts, common: Common) -> VectorStatistics:
-    return VectorStatistics(
-        common=common,
-        completeness=feature.completeness,
-        num_elements=vectors.elements,
-        num_null_elements=vectors.null_elements,
-        num_nan_elements=vectors.nan_elements,
-        shortest=vectors.shortest,
-        longest=vectors.longest,
-    )
+# A profile as constraints.json: limits for later data.
 
-
-# A profile as constraints.json: limits for later data, one registered rule for each kind of constraint.
-
-
-Rule = Callable[[FeatureProfile, int], Mapping[str, Json]]
-"""Suggests members of a feature's constraints from its profile and the largest domain size; empty if none fit."""
-
-SUGGESTIONS: Registry[Rule] = Registry("suggestion rule")
 
 DEFAULT_SETTINGS = MonitoringSettings()
 """The `monitoring_config` of new baselines: the service's (G12), and how verdicts allow for noise; drift is measured as
@@ -262,10 +250,7 @@ def suggest_constraints(
     require_features(predictions, [feature.name for feature in profile.features])
     features = []
     for feature in profile.features:
-        # Each rule adds its own members
-        members: dict[str, Json] = {}
-        for rule in SUGGESTIONS.values():
-            members |= rule(feature, max_domain_size)
+        members = _suggest_members(feature, max_domain_size)
         if feature.name in predictions:
             members["role"] = FeatureRole.PREDICTION
         if settings.is_calibrated:
@@ -280,6 +265,24 @@ def suggest_constraints(
     if settings.is_calibrated:
         settings = _with_level(settings, features)
     return Constraints(features=tuple(features), monitoring_config=settings.as_config())
+
+
+def _suggest_members(feature: FeatureProfile, max_domain_size: int) -> dict[str, Json]:
+    """What later values of a feature have to be like, as members of its constraints. Source: G8, G9, G11."""
+    members: dict[str, Json] = {"inferred_type": InferredType(feature.inferred_type)}
+    # At least the baseline's share of values is present; without rows, there is no such share
+    if feature.data_types.total:
+        members["completeness"] = feature.completeness
+    # Written for every numeric feature, even if false; without any finite value nothing was observed
+    moments = feature.moments
+    if feature.is_numeric and moments is not None and moments.count:
+        non_negative = moments.minimum >= 0 and not moments.negative_infinite
+        members["num_constraints"] = NumConstraints(is_non_negative=non_negative)
+    # Texts with few distinct values are among the baseline's
+    domain = find_domain(feature, max_domain_size)
+    if domain:
+        members["string_constraints"] = StringConstraints(domains=tuple(domain))
+    return members
 
 
 def require_features(predictions: Collection[str], names: Sequence[str]) -> None:
@@ -299,48 +302,3 @@ def _with_level(settings: MonitoringSettings, features: Sequence[FeatureConstrai
     levels = allocate_budget(settings.false_alarm_budget, budget_families(features, settings))
     level = levels[DRIFT] / max(len(features), 1)
     return replace(settings, categorical_comparison_threshold=level)
-
-
-@SUGGESTIONS.register("inferred_type")
-def inferred_type(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
-    """Later values have the type of the baseline's values.
-
-    Source: G8.
-    """
-    return {"inferred_type": InferredType(feature.inferred_type)}
-
-
-@SUGGESTIONS.register("completeness")
-def completeness(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
-    """The share of present values is at least the share observed in the baseline; without rows, there is no such share.
-
-    Source: G11.
-    """
-    if feature.data_types.total:
-        return {"completeness": feature.completeness}
-    return {}
-
-
-@SUGGESTIONS.register("is_non_negative")
-def is_non_negative(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
-    """Whether no number was negative; written for every numeric feature, even if false.
-
-    A numeric feature without any finite value gets no entry, because nothing was observed.
-    Source: G11.
-    """
-    if not feature.is_numeric or feature.moments is None or not feature.moments.count:
-        return {}
-    non_negative = feature.moments.minimum >= 0 and not feature.moments.negative_infinite
-    return {"num_constraints": NumConstraints(is_non_negative=non_negative)}
-
-
-@SUGGESTIONS.register("domains")
-def domains(feature: FeatureProfile, max_domain_size: int) -> Mapping[str, Json]:
-    """Later values of a text feature with few distinct values are among the baseline's values.
-
-    Source: G9 and G11.
-    """
-    domain = find_domain(feature, max_domain_size)
-    if domain:
-        return {"string_constraints": StringConstraints(domains=tuple(domain))}
-    return {}

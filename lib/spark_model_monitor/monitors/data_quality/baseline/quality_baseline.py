@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spark_model_monitor.documents.column_roles import ColumnRoles
-from spark_model_monitor.documents.constraints import (
-    Constraints,
-    FeatureConstraints,
-    FeatureRole,
-    MonitoringConfig,
-    MonitoringSettings,
-)
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, FeatureRole
+from spark_model_monitor.documents.monitoring_settings import MonitoringConfig, MonitoringSettings
 from spark_model_monitor.documents.statistics import Statistics
 from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import (
     COMPLETENESS,
@@ -25,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.baseline.suggested_limits import 
     find_suggested_limits,
 )
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
-from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_PAST
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import NO_PAST
 from spark_model_monitor.monitors.data_quality.distribution.column_values import match_answers, measure_misfit
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
@@ -85,15 +80,36 @@ NOT_IN_BASELINE = "it has no feature of this name; is it that of these constrain
 
 @value_class(slots=False)
 class QualityBaseline(StoredBaseline):
-    """What later data is compared with. distributions: by feature; the drift of a feature without one is not judged.
+    """What later data is compared with.
 
-    suggested_limits: the names of the limits that the baseline suggested, by feature. profile: the baseline's states; None
-    if unavailable. references: the other distributions to compare with, by name. history: how earlier windows varied from
-    each reference. volume: their numbers of rows and their freshness. seasons: what earlier windows show of features that
-    may follow the clock. attributions: each feature's share of the model's attributions. exact_classes: whether all
-    cells of a column of numbers have to be numbers, as in the service. roles: of captured columns, if an earlier window or the
-    baseline's own captures fixed them. has_given_label: whether a person named the label, which
-    is left out. source: opens the baseline's rows again; None if unknown.
+    Attributes
+    ----------
+    constraints
+        The limits on later data, with the settings in force.
+    distributions
+        The baseline's distribution of each feature, by name; the drift of a feature without one is not judged.
+    suggested_limits
+        The names of the limits that the baseline suggested, by feature.
+    profile
+        The baseline's states; None if unavailable.
+    references
+        The distributions of other references, such as `previous:8`, by reference and feature.
+    history
+        How earlier windows varied from each reference.
+    volume
+        The numbers of rows and the freshness of earlier windows.
+    seasons
+        What earlier windows show of features that may follow the clock.
+    attributions
+        Each feature's share of the model's attributions.
+    exact_classes
+        Whether all cells of a column of numbers have to be numbers, as in the service.
+    roles
+        The roles of captured columns, if an earlier window or the baseline's own captures fixed them.
+    has_given_label
+        Whether a person named the label, which is left out.
+    source
+        Opens the baseline's rows again; None if unknown.
     """
 
     constraints: Constraints
@@ -159,7 +175,7 @@ class QualityBaseline(StoredBaseline):
         if feature.is_numeric and are_flags(before.categories or ()):
             return read_bits_as_flags(feature)
         # Numbers stay, texts become what they stand for
-        has_bits = before.numbers is not None and are_bits(before.numbers.step_cdf().values)
+        has_bits = before.numbers is not None and are_bits(before.numbers.cdf.values)
         if has_bits and not feature.is_numeric:
             return read_flags_as_bits(feature)
         return feature
@@ -335,9 +351,6 @@ class QualityBaseline(StoredBaseline):
         if roles.absent_label is not None:
             excluded = (roles.absent_label,)
         return replace(self.drop_features(excluded), roles=roles)
-
-    def with_source(self, source: Callable[[], Dataset]) -> QualityBaseline:
-        return replace(self, source=source)
 
     def with_parts(self, variation: Variation | None) -> QualityBaseline:
         """The same baseline with the variation among its parts."""

@@ -1,15 +1,16 @@
 """Which limits of constraints.json a data-quality baseline suggested. Pure.
 
 A limit that equals what the baseline's statistics suggest allows for noise; any other one decides alone
-(`documents/requested_limits.py`). Both documents say so, wherever they lie.
+(`documents.document.is_suggested`). Both documents say so, wherever they lie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from spark_model_monitor.documents.constraints import SUGGESTED_SHARE, Constraints, FeatureConstraints
-from spark_model_monitor.documents.requested_limits import is_suggested
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
+from spark_model_monitor.documents.document import is_suggested
+from spark_model_monitor.documents.monitoring_settings import SUGGESTED_SHARE
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution, as_counted
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 

@@ -85,7 +85,7 @@ def list_candidates(
             continue
         numbers = None
         if before.numbers is not None and feature.is_numeric:
-            numbers = before.numbers.step_cdf().drop_infinite()
+            numbers = before.numbers.cdf.drop_infinite()
         if numbers is not None and numbers.total and len(numbers.values) > 1:
             cuts = tuple(sorted({*map(float, numbers.quantiles(QUARTILES))} - {float(numbers.values[0])}))
             if cuts:
@@ -262,7 +262,7 @@ def _choose_bins(profile: Profile, baseline: QualityBaseline, name: str) -> Binn
         for distribution in (before, now):
             if distribution.numbers is None:
                 continue
-            cdf = distribution.numbers.step_cdf().drop_infinite()
+            cdf = distribution.numbers.cdf.drop_infinite()
             if cdf.total:
                 cuts.update(map(float, cdf.quantiles(np.linspace(0, 1, BINS + 1).tolist())))
                 cuts.add(math.nextafter(float(cdf.values[0]), -math.inf))
@@ -296,7 +296,7 @@ def _compute_baseline_shares(before: FeatureDistribution, binned: BinnedColumn) 
     if before.rows:
         present = before.present / before.rows
     if binned.cuts and before.numbers is not None:
-        shares_below = before.numbers.step_cdf().shares_at(np.array(binned.cuts))
+        shares_below = before.numbers.cdf.shares_at(np.array(binned.cuts))
         shares = np.diff(shares_below, prepend=0.0, append=1.0)
     else:
         counts = before.categories or {}

@@ -24,7 +24,7 @@ from spark_model_monitor.statistics.date_forms import read_dates
 from spark_model_monitor.statistics.drift.distributions import StepCdf, Values
 from spark_model_monitor.statistics.spellings import fold_spelling
 from spark_model_monitor.statistics.states import FeatureProfile
-from spark_model_monitor.statistics.states.ages import HOUR, Ages
+from spark_model_monitor.statistics.states.time_counts import HOUR, Ages
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
@@ -33,7 +33,14 @@ UNITS = (10.0, 100.0, 1e3, 1024.0, 1e4, 1e5, 1e6, 1e9, 60.0, 3600.0, 1.609344, 2
 
 THOUSANDS = (1e3, 1024.0, 1 / 1e3, 1 / 1024.0)
 
-PART_UNITS = (10.0, 100.0, 1e3, 1e6, 60.0, 3600.0)  # factors that tell even a part of the values from the others
+OTHER_UNIT_FACTORS = (
+    10.0,
+    100.0,
+    1e3,
+    1e6,
+    60.0,
+    3600.0,
+)  # factors that tell even a part of the values from the others
 CONVERSIONS = {
     "as if turned from °C to °F": (1.8, 32.0),
     "as if turned from °F to °C": (1 / 1.8, -32 / 1.8),
@@ -50,12 +57,12 @@ TEMPERATURES = {
 }
 """Between which the mean of temperatures lies; otherwise a factor or a shift may look like a conversion."""
 
-for _unit in PART_UNITS:
+for _unit in OTHER_UNIT_FACTORS:
     CONVERSIONS[f"about {_unit:,.0f} times a usual one"] = (_unit, 0.0)
     CONVERSIONS[f"about 1/{_unit:,.0f} of a usual one"] = (1 / _unit, 0.0)
 
-MIN_PART = 0.05  # of the values, in another unit
-MIN_OUTSIDE = 30  # numbers outside the baseline's range that show their unit
+MIN_OTHER_UNIT_SHARE = 0.05  # of the values, in another unit
+MIN_OUTSIDE_NUMBERS = 30  # numbers outside the baseline's range that show their unit
 IN_SOME_ROWS = "about {share} of them are {name}: another unit in some rows?"
 
 FILLERS = (0.0, -1.0, -99.0, -999.0, 999.0, 9999.0, -9999.0)  # values that programs write for missing numbers
@@ -69,19 +76,21 @@ END_TOLERANCE = 0.2  # of an hour: tolerance for the ends of two samples besides
 MAX_HOURS = 14  # of a time zone relative to another
 FEW_HOURS = 6  # with no more different ones, numbers up to 23 are not hours of the day
 
-CHANCE = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
-EXPLAINED = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
-EXPLAINED_BY_PART = 0.25  # likewise for a part of the values, since its size is fitted, too
-SWAPPED = 0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
+CHANCE_GAP = 1.63  # the largest gap of 99 % of the samples of one distribution, in units of sqrt(1/n + 1/m)
+MAX_UNEXPLAINED_SHARE = 0.4  # the largest gap that a guess may leave, as a share of the one that it explains
+MAX_SHARE_UNEXPLAINED_BY_PART = 0.25  # likewise for a part of the values, since its size is fitted, too
+MAX_UNEXPLAINED_SWAP = (
+    0.6  # the same for the other sign, and for two features together, each compared with the other's baseline
+)
 MIN_MATCHING_SHARE = 0.75  # of the window's values that are the baseline's, times a factor
 # the share of one value that is held, beyond this multiple of the largest one before
 MIN_HELD_SHARE = 0.1
-HELD_TIMES = 2
+HELD_RATIO = 2
 STEPS = tuple(float(f"1e{power}") for power in range(6, -5, -1))  # that numbers are rounded to, the coarsest first
-FEWEST = 20  # rows of a side
-DIGITS = 10  # of a value that is named, which a reader may look for
-OF_ONE_VALUE = 0.9  # of the largest gap: the change of one value that explains it without a conversion
-LARGEST = 1e200  # of numbers, which some units would take beyond the largest double
+MIN_ROWS = 20  # rows of a side
+VALUE_DIGITS = 10  # of a value that is named, which a reader may look for
+MIN_SHARE_OF_ONE_VALUE = 0.9  # of the largest gap: the change of one value that explains it without a conversion
+MAX_MAGNITUDE = 1e200  # of numbers, which some units would take beyond the largest double
 
 
 Sides: TypeAlias = tuple[StepCdf, StepCdf]
@@ -114,11 +123,6 @@ class Suspect:
             return (Counter(before), Counter(now))
         return None
 
-    @property
-    def filled(self) -> float:
-        """The share of the rows that lacked a value and no longer do."""
-        return self.now.completeness - self.before.completeness
-
 
 Guess = Callable[..., str | None]
 
@@ -133,7 +137,7 @@ def register_guess(name: str, *, takes: Literal["numbers", "categories"] | None 
 
 def guess_mistake(suspect: Suspect) -> tuple[str, str] | None:
     """The first rule that holds, and its sentence."""
-    if min(suspect.before.rows, suspect.now.rows) < FEWEST:
+    if min(suspect.before.rows, suspect.now.rows) < MIN_ROWS:
         return None
     for rule in GUESSES.values():
         members = [getattr(suspect, rule.facts["takes"])] if rule.facts["takes"] else []
@@ -199,7 +203,8 @@ def time_form(suspect: Suspect) -> str | None:
     features = (suspect.before, suspect.now)
     are_counts = [feature.numbers is not None and feature.list_values()[0] >= FIRST_SECOND for feature in features]
     are_dates = [
-        bool(feature.times) or all(map(read_dates, list(feature.categories or ("",))[:FEWEST])) for feature in features
+        bool(feature.times) or all(map(read_dates, list(feature.categories or ("",))[:MIN_ROWS]))
+        for feature in features
     ]
     if are_dates[0] and are_counts[1]:
         return "dates became seconds or milliseconds since 1970: does pandas' to_json write them, without date_format='iso'?"
@@ -217,7 +222,7 @@ def swapped(suspect: Suspect) -> str | None:
         pairs = [[cdf for cdf in pair if cdf is not None] for pair in (crossed, own_numbers)]
         if all(len(pair) == 2 for pair in pairs):
             across, own_sum = (sum(_measure_gap(cdf[0].values, cdf) for cdf in pair) for pair in pairs)
-            if across < SWAPPED * own_sum and all(_looks_like(cdf[0].values, cdf) for cdf in pairs[0]):
+            if across < MAX_UNEXPLAINED_SWAP * own_sum and all(_looks_like(cdf[0].values, cdf) for cdf in pairs[0]):
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
         elif was.categories and suspect.now.categories and suspect.before.categories and current.categories:
             own_gap = _total_variation(suspect.before.categories, suspect.now.categories)
@@ -225,7 +230,7 @@ def swapped(suspect: Suspect) -> str | None:
                 _total_variation(was.categories, suspect.now.categories),
                 _total_variation(suspect.before.categories, current.categories),
             )
-            if own_gap > 0.5 and max(gaps) < EXPLAINED * own_gap:
+            if own_gap > 0.5 and max(gaps) < MAX_UNEXPLAINED_SHARE * own_gap:
                 return f"it looks like {other_name!r} did, and that like this: have they changed places?"
     return None
 
@@ -257,11 +262,12 @@ def filled(suspect: Suspect) -> str | None:
     numbers = suspect.numbers
     if numbers is None or len(numbers[0].values) <= 2:
         return None
+    share_filled = suspect.now.completeness - suspect.before.completeness
     for value in FILLERS:
         was, share_now = (_compute_value_share(number, value) for number in numbers)
         is_new = value not in (0.0, -1.0) or value < float(numbers[0].values[0])
         is_new &= _compute_value_share(numbers[0], -value) < share_now / 2  # no other sign
-        if share_now - was < MIN_EFFECT or not (suspect.filled > 0.5 * (share_now - was) or (is_new and not was)):
+        if share_now - was < MIN_EFFECT or not (share_filled > 0.5 * (share_now - was) or (is_new and not was)):
             continue
         if not suspect.with_values:
             return "a value that is written for missing ones?"
@@ -318,7 +324,7 @@ def _find_hours_older(before: Ages, now: Ages) -> int | None:
     steps = [hours for hours in range(-MAX_HOURS, MAX_HOURS + 1) if hours]
     gap, hours = min((before.compute_gap(hours * HOUR, now), hours) for hours in steps)
     noise = _estimate_noise(before.total, now.total) + MIN_EFFECT / 2
-    if gap <= min(noise, EXPLAINED * before.compute_gap(0.0, now)):
+    if gap <= min(noise, MAX_UNEXPLAINED_SHARE * before.compute_gap(0.0, now)):
         return hours
     return None
 
@@ -327,7 +333,7 @@ def _find_hours_older(before: Ages, now: Ages) -> int | None:
 def sign(suspect: Suspect, cdfs: Sides) -> str | None:
     """All numbers have the opposite sign, or those below zero lost it."""
     before, now = cdfs
-    if _explains(-before.values, cdfs, SWAPPED):
+    if _explains(-before.values, cdfs, MAX_UNEXPLAINED_SWAP):
         return "all of them have the other sign?"
     if before.values[0] < 0 <= now.values[0] and _explains(np.abs(before.values), cdfs):
         return "none is below zero any more, as if they lost their sign?"
@@ -376,14 +382,14 @@ def converted(suspect: Suspect, numbers: Sides) -> str | None:
     # One value that became more frequent needs no conversion to be explained
     values = np.concatenate((before.values, now.values))
     gaps_of_values = now.counts_at(values) / now.total - before.counts_at(values) / before.total
-    if float(np.abs(gaps_of_values).max()) >= OF_ONE_VALUE * largest:
+    if float(np.abs(gaps_of_values).max()) >= MIN_SHARE_OF_ONE_VALUE * largest:
         return None
 
     conversion = _find_conversion(before, CONVERSIONS, fit_part)
     noise = _estimate_noise(before.total, now.total)
-    if conversion is None or largest <= noise or conversion.part < MIN_PART:
+    if conversion is None or largest <= noise or conversion.part < MIN_OTHER_UNIT_SHARE:
         return None
-    if conversion.gap > min(noise, EXPLAINED_BY_PART * largest):
+    if conversion.gap > min(noise, MAX_SHARE_UNEXPLAINED_BY_PART * largest):
         return None
     factor, offset = CONVERSIONS[conversion.name]
     if _explains(factor * before.values + offset, numbers):
@@ -401,14 +407,14 @@ def converted_in_few_rows(suspect: Suspect, numbers: Sides) -> str | None:
         return cdf.select((cdf.values < low) | (cdf.values > high))
 
     outside = choose_outside(now)
-    if outside.total < MIN_OUTSIDE or len(before.values) < FEW_HOURS:
+    if outside.total < MIN_OUTSIDE_NUMBERS or len(before.values) < FEW_HOURS:
         return None
 
     # Both sides have numbers outside, the baseline as soon as it is converted
     def fit_outside(factor: float, offset: float) -> tuple[float, float]:
         """The gap to the numbers that such a conversion takes outside, and the part of the window that it is of then."""
         converted = choose_outside(StepCdf(factor * before.values + offset, before.cumulative))
-        if converted.total < MIN_OUTSIDE:
+        if converted.total < MIN_OUTSIDE_NUMBERS:
             return math.inf, 0.0
         part = outside.total / now.total / (converted.total / before.total)
         return _measure_gap(converted.values, (converted, outside)), part
@@ -482,11 +488,11 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
     value = float(cdfs[1].values[index])
     was, share_now = (_compute_value_share(cdf, value) for cdf in cdfs)
     largest_before = float(cdfs[0].counts.max() / cdfs[0].total)  # of the value with the most
-    if share_now < MIN_HELD_SHARE + HELD_TIMES * largest_before or index in (0, len(cdfs[1].values) - 1):
+    if share_now < MIN_HELD_SHARE + HELD_RATIO * largest_before or index in (0, len(cdfs[1].values) - 1):
         return None
     value_in_words = "one value"
     if suspect.with_values:
-        value_in_words = format_number(value, DIGITS)
+        value_in_words = format_number(value, VALUE_DIGITS)
     return f"{value_in_words} is in {format_percent(share_now)} of the values, {format_percent(was)} before: held, or repeated?"
 
 
@@ -564,7 +570,7 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
     Around zero a wider spread looks like a small factor, and isn't one, unless the same values recur, times the factor.
     """
     cdfs = before.drop_infinite(), now.drop_infinite()
-    if not all(cdf.total and np.abs(cdf.values[[0, -1]]).max() < LARGEST for cdf in cdfs):
+    if not all(cdf.total and np.abs(cdf.values[[0, -1]]).max() < MAX_MAGNITUDE for cdf in cdfs):
         return None
     mean, deviation = cdfs[0].compute_mean_and_deviation()
     is_centred = abs(mean) < 0.5 * deviation
@@ -583,8 +589,8 @@ def find_unit_factor(before: StepCdf, now: StepCdf) -> float | None:
 def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides | None:
     if before.numbers is None or now.numbers is None:
         return None
-    cdfs = before.numbers.step_cdf().drop_infinite(), now.numbers.step_cdf().drop_infinite()
-    usable = min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < LARGEST
+    cdfs = before.numbers.cdf.drop_infinite(), now.numbers.cdf.drop_infinite()
+    usable = min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < MAX_MAGNITUDE
     if not usable:
         return None
     return cdfs
@@ -603,7 +609,7 @@ def _measure_gap(values: Values, cdfs: Sides) -> float:
 
 
 def _estimate_noise(n: float, m: float) -> float:
-    return CHANCE * math.sqrt(1 / n + 1 / m)
+    return CHANCE_GAP * math.sqrt(1 / n + 1 / m)
 
 
 def _looks_like(values: Values, cdfs: Sides) -> bool:
@@ -611,7 +617,7 @@ def _looks_like(values: Values, cdfs: Sides) -> bool:
     return _measure_gap(values, cdfs) <= _estimate_noise(cdfs[0].total, cdfs[1].total) + MIN_EFFECT / 2
 
 
-def _explains(values: Values, cdfs: Sides, largest_left: float = EXPLAINED) -> bool:
+def _explains(values: Values, cdfs: Sides, largest_left: float = MAX_UNEXPLAINED_SHARE) -> bool:
     """… and far more so than like the baseline itself."""
     return _looks_like(values, cdfs) and _measure_gap(values, cdfs) <= largest_left * _measure_gap(cdfs[0].values, cdfs)
 

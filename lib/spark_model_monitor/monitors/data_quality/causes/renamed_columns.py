@@ -74,8 +74,8 @@ def measure_gap(old: FeatureProfile, new: FeatureProfile) -> float:
         is_one_form = dates_before is not None and dates_now is not None and dates_before.form == dates_now.form
         return 0.0 if is_one_form else 1.0
     if before.numbers is not None and now.numbers is not None:
-        cdf_before = before.numbers.step_cdf()
-        return l_infinity_numeric(cdf_before, now.numbers.step_cdf())
+        cdf_before = before.numbers.cdf
+        return l_infinity_numeric(cdf_before, now.numbers.cdf)
     if before.categories and now.categories:
         most_texts = MAX_DIFFERENT * before.present
         if len(before.categories) <= most_texts:

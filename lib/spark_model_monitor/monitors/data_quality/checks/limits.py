@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import partial
 from operator import attrgetter
 
@@ -23,7 +22,7 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
 from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
-from spark_model_monitor.statistics.verdicts.between_window_variance import SURELY
+from spark_model_monitor.statistics.verdicts.between_window_variance import STRICT_LEVEL
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 
 FORMULA = "values in the domain / present values"
@@ -97,29 +96,24 @@ def categorical_values(feature: FeatureComparison, threshold: float) -> Finding:
 
 
 def _count_in_domain(feature: FeatureComparison) -> tuple[int, int] | None:
-    """Bounds for the number of present values in the domain; None if unknown."""
+    """Bounds for the number of present values in the domain; None if unknown.
+
+    Counts are too small by `bound` at most. If inexact, distinct values exceeded the limit, each at least once.
+    """
     domain = feature.baseline_feature.domain
     frequencies = feature.current.frequencies
-    if frequencies is not None:
-        return _compute_bounds(frequencies, domain)
-    if feature.current.is_numeric and not _has_number(domain):
-        return 0, 0
-    return None
-
-
-def _compute_bounds(frequencies: Frequencies, domain: frozenset[str]) -> tuple[int, int]:
-    """Counts are too small by `bound` at most. If inexact, distinct values exceeded the limit, each at least once."""
+    if frequencies is None:
+        # Numbers are none of the texts in a domain without numbers
+        types = DataTypeCounts.of(pa.array(list(domain), pa.string()))
+        if feature.current.is_numeric and not types.integral + types.fractional:
+            return 0, 0
+        return None
     inside = sum(count for value, count in frequencies.counts.items() if value in domain)
     if frequencies.exact:
         return inside, inside
     kept_outside = sum(frequencies.counts.values()) - inside
     outside = max(kept_outside, frequencies.limit + 1 - len(domain))
     return inside, min(inside + frequencies.bound * len(domain), frequencies.total - outside)
-
-
-def _has_number(texts: Iterable[str]) -> bool:
-    types = DataTypeCounts.of(pa.array(list(texts), pa.string()))
-    return types.integral + types.fractional > 0
 
 
 @FEATURE_CHECKS.register("completeness_check", threshold=attrgetter("constraints.completeness"))
@@ -180,7 +174,7 @@ def explain_own_share(finding: Finding, feature: FeatureComparison, name: str, l
         return finding
     lacking_now = round((1 - finding.observed) * rows)
     p = exact_tail(lacking_now, rows, lacking, feature.baseline_feature.distribution.num_rows)
-    return explain_own_limit(finding, format_percent(1 - finding.threshold), has_moved=p <= SURELY)
+    return explain_own_limit(finding, format_percent(1 - finding.threshold), has_moved=p <= STRICT_LEVEL)
 
 
 def explain_own_limit(finding: Finding, limit: str, *, has_moved: bool) -> Finding:

@@ -2,5 +2,5 @@
 
 always_new.py: values that are new by nature, such as keys and dates. feature_distribution.py: `FeatureDistribution`, from
 states or from statistics.json. window_history.py: the statistics that a run leaves to later ones. design_effects.py: how
-many of a window's rows count as one. calibration.py: the tests of a column, and the verdict on its drift.
+many of a window's rows count as one. column_tests.py: the tests of a column. calibration.py: the verdict on its drift.
 """

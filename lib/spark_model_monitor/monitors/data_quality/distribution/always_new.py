@@ -23,17 +23,17 @@ RISING = "its values rise from row to row as those of keys do: whole numbers, ne
 
 MIN_NUMBERED = 30  # with fewer rows any whole numbers may be all different by chance
 
-MAX_APART = 2.5
+MAX_RANGE_PER_ROW = 2.5
 """Row numbers, even of a random half: nearly all of them are different, and their range is at most so many times their
 count. Random numbers of so short a range would repeat: 82 % would be different."""
 
-MAX_GAPS = 10.0
+MAX_RANGE_WITH_GAPS = 10.0
 """… where the ends show it: 64 random numbers at each end of so long a range are distinct once in 500 times (e^-6.3)."""
 
-ESTIMATED = 0.9
+MIN_ESTIMATED_SHARE = 0.9
 """… whose estimate of distinct values is at least this share, which is two of its standard deviations below."""
 
-MAX_UNEVEN = 0.1
+MAX_UNEVEN_DISTANCE = 0.1
 """The largest distance of keys from evenly spread numbers: data sorted by a measurement is seldom so even."""
 
 
@@ -100,7 +100,8 @@ def may_rise(feature: FeatureProfile) -> bool:
     values, cumulative = sketch.step_cdf()
     even = (values - moments.minimum) / max(moments.maximum - moments.minimum, 1.0)
     return (
-        _has_mostly_distinct_values(feature) and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MAX_UNEVEN
+        _has_mostly_distinct_values(feature)
+        and float(np.abs(cumulative / cumulative[-1] - even).max()) <= MAX_UNEVEN_DISTANCE
     )
 
 
@@ -121,9 +122,9 @@ def _has_row_numbers(feature: FeatureProfile) -> bool:
     if rows < MIN_NUMBERED or moments is None or not moments.count or not has_whole_numbers(feature):
         return False
     range_per_row = (moments.maximum - moments.minimum + 1) / rows
-    if range_per_row <= MAX_APART:
+    if range_per_row <= MAX_RANGE_PER_ROW:
         return _has_mostly_distinct_values(feature)
-    if range_per_row > MAX_GAPS or rows < 2 * VALUES_PER_END:
+    if range_per_row > MAX_RANGE_WITH_GAPS or rows < 2 * VALUES_PER_END:
         return False
     # Larger gaps, where the ends show that numbers are not repeated
     ends = feature.state(Ends)
@@ -136,4 +137,4 @@ def _has_mostly_distinct_values(feature: FeatureProfile) -> bool:
     rows = feature.num_present
     if sketch is not None and not sketch.error:
         return len(sketch.step_cdf()[0]) >= NEARLY_ALL * rows
-    return feature.distinct is not None and feature.distinct.estimate() >= ESTIMATED * NEARLY_ALL * rows
+    return feature.distinct is not None and feature.distinct.estimate() >= MIN_ESTIMATED_SHARE * NEARLY_ALL * rows

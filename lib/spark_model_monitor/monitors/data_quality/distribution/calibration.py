@@ -1,4 +1,4 @@
-"""How noise is allowed for in one run: its budget, the tests of its columns, and the verdict on a column's drift. Pure.
+"""How noise is allowed for in one run: its budget, and the verdict on a suggested limit and on a column's drift. Pure.
 
 The verdict is violated, passed, or, if a change that matters may have gone unseen, "cannot tell".
 """
@@ -7,42 +7,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, CheckStatus
-from spark_model_monitor.documents.constraints import ChangeThatMatters, Rows
+from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters, Rows
 from spark_model_monitor.documents.outcome import ALTERNATIVE, IN_GROUPS
 from spark_model_monitor.documents.page import format_noun_count, format_percent
 from spark_model_monitor.monitors.data_quality import messages
-from spark_model_monitor.monitors.data_quality.distribution.design_effects import INDEPENDENT_ROWS, FeatureDesignEffect
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import (
+    LONGER_AND_EARLIER,
+    LONGER_OR_INDEPENDENT,
+    LONGER_WINDOWS,
+    ColumnDrift,
+)
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import (
     LOOKS_SORTED,
-    compare_with_reference,
-    count_unseen,
 )
-from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, DRIFT
+from spark_model_monitor.monitors.data_quality.families import COMPLETENESS
 from spark_model_monitor.monitors.protocol import Finding
-from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
-from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (
-    CHANCE,
-    LARGEST_GROWTH,
-    PastWindows,
+    MAX_NOISE_RATIO,
     WindowSize,
-    judge_change,
-    judge_largest,
-    judge_unseen,
 )
-from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, Component, Samples, fewest_beyond_chance
+from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, fewest_beyond_chance
 from spark_model_monitor.statistics.verdicts.facts import exact_tail
 from spark_model_monitor.statistics.verdicts.multiple_testing import (
-    adjust_p_values,
-    combine_p_values,
     convert_gap_to_shift,
     convert_shift_to_gap,
     distance_interval,
@@ -51,54 +42,10 @@ from spark_model_monitor.statistics.verdicts.multiple_testing import (
     smallest_share,
     smallest_shift,
 )
-from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, MEANS
 from spark_model_monitor.value_class import value_class
 
 if TYPE_CHECKING:
     from spark_model_monitor.monitors.data_quality.checks.facts import FactEvidence
-
-NO_PAST = PastWindows(dict.fromkeys(FIELDS, np.empty(0)))
-LONGER_WINDOWS = "take longer windows"
-LONGER_AND_EARLIER = f"{LONGER_WINDOWS}, and judge earlier ones of that length, too (spark-model-monitor backfill)"
-LONGER_OR_INDEPENDENT = (
-    f"{LONGER_WINDOWS}{ALTERNATIVE}make the baseline with --rows independent if no rows belong together"
-)
-
-
-@dataclass
-class ColumnDrift:
-    """What two samples of a feature show of its drift. samples, distance: None if a side has no values. share: of the
-    baseline's most frequent value, for texts and flags. unseen: the share of values that the baseline lacks, beyond the
-    share that is new by nature.
-    windows: number of earlier ones, or parts of the baseline, that show how much the column varies; phi: by what factor
-    more than independent rows; freedom: the degrees of freedom of that. groups: how many rows count as one.
-    """
-
-    request: ColumnRequest
-    components: tuple[Component, ...] = ()
-    samples: Samples | None = None
-    distance: float | None = None
-    share: float | None = None
-    unseen: float = 0.0
-    adjusted_p: float = 1.0
-    windows: int = 0
-    phi: float = 1.0
-    freedom: float = math.inf
-    groups: float = 1.0
-
-    @cached_property
-    def p(self) -> float:
-        return combine_p_values(self.components)
-
-    @property
-    def present(self) -> float:
-        """The share of the baseline's rows that have a value."""
-        return self.request.baseline.completeness
-
-    @property
-    def rarest(self) -> Component | None:
-        """The component with the smallest p-value."""
-        return min(self.components, key=lambda component: component.p, default=None)
 
 
 @value_class
@@ -108,9 +55,9 @@ class NoiseCalibration:
     """
 
     ledger: BudgetLedger
-    columns: Mapping[tuple[str, str], ColumnDrift] = field(default_factory=dict)
-    evidence: Mapping[str, Mapping[str, FactEvidence]] = field(default_factory=dict)
-    sizes: Mapping[tuple[str, str], WindowSize] = field(default_factory=dict)
+    columns: Mapping[tuple[str, str], ColumnDrift]
+    evidence: Mapping[str, Mapping[str, FactEvidence]]
+    sizes: Mapping[tuple[str, str], WindowSize]
 
     @property
     def rows_are_independent(self) -> bool:
@@ -151,160 +98,15 @@ class NoiseCalibration:
         passed = finding.but(status=CheckStatus.PASSED, description=None)
         if exact_tail(current_lacking, window_rows, lacking, rows) <= level / tests:  # for independent rows
             if group_advice is not None:
-                reason = f"{current_lacking:,} of {finding.m:,} values don't meet the limit; {GROUPED}"
+                reason = f"{current_lacking:,} of {window_rows:,} values don't meet the limit; {GROUPED}"
                 return passed.unsure(reason, group_advice)
             return passed.but(reason="earlier windows or parts of the baseline vary as much")
         # How many it would take tells a user what the limit is worth
-        fewest = fewest_beyond_chance(lacking, rows, finding.m, level / tests)
+        fewest = fewest_beyond_chance(lacking, rows, window_rows, level / tests)
         enough = "so few can't show it"
         if fewest is not None:
             enough = f"{fewest:,} that lack it would not be"
-        return passed.but(reason=f"with {format_noun_count(finding.m or 0, 'value')} this may be chance; {enough}")
-
-
-@value_class
-class ColumnRequest:
-    """Two sides of a feature whose column is requested. groups, group_column, group_advice, unfit, family: of that feature.
-    tested: whether tests count. past: the raw statistics of earlier windows, if there are enough; the tests then allow for
-    them. earlier: another side whose values don't count as new.
-    """
-
-    baseline: FeatureDistribution
-    current: FeatureDistribution
-    groups: FeatureDesignEffect = INDEPENDENT_ROWS
-    family: str = DRIFT
-    unfit: str | None = None
-    tested: bool = False
-    past: PastWindows | None = None
-    earlier: FeatureDistribution | None = None
-    group_column: str | None = None
-    group_advice: str = LONGER_OR_INDEPENDENT
-
-    @property
-    def has_past(self) -> bool:
-        """Whether earlier windows count, as they don't where rows are known to be independent."""
-        return self.past is not None and not self.tested and bool(self.baseline.present and self.current.present)
-
-    @property
-    def past_windows(self) -> PastWindows:
-        """The past that counts."""
-        if not self.has_past or self.past is None:
-            return NO_PAST
-        return self.past
-
-    @property
-    def windows(self) -> PastWindows:
-        """The past as windows that are as long as this one."""
-        return self.past_windows.join_parts(self.baseline.present, self.current.present)
-
-
-def compute_window_sizes(requests: Mapping[tuple[str, str], ColumnRequest]) -> dict[tuple[str, str], WindowSize]:
-    """The sizes of the windows of columns with a past, and whether their level varies by more than chance, at a false discovery
-    rate of `CHANCE`: of many columns of independent rows some seem to.
-    """
-    sizes = {}
-    p_values = {}
-    for key, request in requests.items():
-        if not request.has_past:
-            continue
-        samples = Samples(request.baseline.present, request.current.present)
-        sizes[key] = WindowSize(samples.effective, *request.groups)
-        dispersion = request.windows.dispersion(samples.effective)
-        if dispersion is not None:
-            p_values[key] = dispersion.compute_p(request.groups.of_values)
-    adjusted = dict(zip(p_values, adjust_p_values([*p_values.values()]), strict=True))
-    return {
-        key: size._replace(level_varies=adjusted.get(key, 1.0) <= CHANCE, columns=len(sizes))
-        for key, size in sizes.items()
-    }
-
-
-def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None) -> ColumnDrift | None:
-    """The column of a request; None if a side is unknown, or if one side is numeric and the other text. size: of a column with a
-    past.
-    """
-    column = _create_column(request)
-    if column is None or not (request.tested or request.past is not None):
-        return column
-    changes = compare_with_reference(request.baseline, request.current)
-    # No test where nothing is missing
-    changes = {name: change for name, change in changes.items() if name != "missing" or change.has_rows}
-    if column.samples is None:
-        if request.tested:
-            column.components = tuple(map(judge_change, changes.values()))
-        return column
-    # Each statistic as its own past varies, and as the window's rows form groups
-    past = request.past_windows
-    is_text = request.baseline.categories is not None
-    windows = request.windows
-    size = size or WindowSize(column.samples.effective)
-    components = []
-    for name, change in changes.items():
-        rows_of_group = size.of_missing if name == "missing" else size.of_values
-        variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
-        if name == "largest":
-            shares = past["largest"][~np.isnan(past["largest"])]
-            components.append(judge_largest(change, request.current.num_values, shares, rows_of_group))
-        elif not (is_text and name in MEANS):  # the order of hashes has no meaning
-            components.append(judge_change(change, variance))
-    # Texts that the baseline lacks; numbers beyond its range are facts
-    if is_text:
-        unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
-        shares = past["unseen"][~np.isnan(past["unseen"])]
-        # Beside those that the baseline has once
-        known_rows = request.baseline.num_seen_once, column.samples.n
-        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.of_values))
-    column.components = tuple(components)
-    if past is NO_PAST:
-        return column
-    column.windows = len(past["rows"])
-    # Of the furthest gap, and of the location or the most frequent value
-    variance = windows.variance("value1" if is_text else "location", size).with_groups(size.of_values, column.samples.m)
-    column.phi = variance.factor
-    column.freedom = variance.freedom
-    column.groups = size.of_values
-    return column
-
-
-def _create_column(request: ColumnRequest) -> ColumnDrift | None:
-    baseline = request.baseline
-    current = request.current
-    if baseline.reason or current.reason or not baseline.rows or not current.rows:
-        return None
-    column = ColumnDrift(request)
-    # The threshold decides: only the window's own rows show how they are grouped
-    if request.past is None and not request.tested:
-        column.phi = column.groups = request.groups.of_values
-    if not (baseline.present and current.present):
-        return column
-    column.samples = Samples(baseline.present, current.present)
-    if baseline.numbers is not None and current.numbers is not None:
-        column.samples = replace(column.samples, error=baseline.numbers.error + current.numbers.error)
-        # A flag written as numbers, of whose share a change is spoken
-        before = baseline.numbers.step_cdf()
-        after = current.numbers.step_cdf()
-        if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
-            column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
-        column.distance = l_infinity_numeric(before, after)
-    elif baseline.categories is not None and current.categories is not None:
-        counts = category_cells(baseline.categories, current.categories)
-        column.distance = l_infinity_categorical(*counts)
-        column.share = float(counts[0].max() / counts[0].sum())
-        # As many values are new by chance as occur once in the baseline (Good 1953)
-        new_by_nature = baseline.num_seen_once / baseline.present
-        column.unseen = float(counts[1][counts[0] == 0].sum() / current.present) - new_by_nature
-    else:
-        return None
-    return column
-
-
-def adjust_columns(columns: Mapping[tuple[str, str], ColumnDrift]) -> dict[tuple[str, str], ColumnDrift]:
-    """The columns with their p-values adjusted within each family."""
-    for family in {column.request.family for column in columns.values()}:
-        members = [column for column in columns.values() if column.request.family == family]
-        for column, p in zip(members, adjust_p_values([column.p for column in members]), strict=True):
-            column.adjusted_p = p
-    return dict(columns)
+        return passed.but(reason=f"with {format_noun_count(window_rows, 'value')} this may be chance; {enough}")
 
 
 # The verdict on one column's drift: violated; "cannot tell" if a change that matters may have gone unseen, or if a column
@@ -317,7 +119,7 @@ INDEPENDENT = "rows assumed independent"
 LARGE_GAP = "{gap} of the values differ from the baseline's, which may be chance"
 NAME_TIME = f"name the baseline's time column (--time-column){ALTERNATIVE}shuffle its rows if they are independent"
 
-RARE = 0.05
+MIN_NORMAL_SHARE = 0.05
 """The lowest share of a text for computing its smallest change; the count of a rarer one is not normal."""
 
 
@@ -335,7 +137,7 @@ def judge_drift(
         column = replace(column, windows=0, phi=column.groups)
     # What this window can show, in numbers and in words
     smallest = smallest_change(threshold, column, calibration)
-    members: dict[str, Any] = {"distance": column.distance, "change": None, "smallest_change": None}
+    members: dict[str, Any] = {"distance": column.distance}
     if math.isfinite(smallest):
         words = f"{100 * smallest:.2g} % of the records"
         if column.share is None:
@@ -419,7 +221,7 @@ def smallest_change(threshold: float, column: ColumnDrift, calibration: NoiseCal
     level, tests = calibration.level_and_tests(column.request.family)
     if column.share is None:
         return smallest_shift(samples, level, tests, phi=phi, freedom=column.freedom)
-    share = max(min(column.share, 1 - column.share), RARE)
+    share = max(min(column.share, 1 - column.share), MIN_NORMAL_SHARE)
     smallest = smallest_share(share, samples, level, tests, phi=phi, freedom=column.freedom)
     if smallest < 1:
         return smallest - share
@@ -465,7 +267,7 @@ def _describe_enough_rows(column: ColumnDrift, lacking_power: float) -> str:
     if samples is None or not math.isfinite(lacking_power):
         return ""
     # Where levels wander, more rows of a window don't help
-    if column.windows and column.phi > LARGEST_GROWTH * column.groups:
+    if column.windows and column.phi > MAX_NOISE_RATIO * column.groups:
         return ""
     # The smallest change falls with the square root of the rows
     needed = samples.m * lacking_power**2 / column.present
@@ -480,7 +282,7 @@ def _write_advice(column: ColumnDrift) -> str:
     if column.request.group_column is not None:
         return column.request.group_advice
     # Levels that wander do so less over longer windows, of which several have to be known
-    if column.phi > LARGEST_GROWTH * column.groups:
+    if column.phi > MAX_NOISE_RATIO * column.groups:
         return LONGER_AND_EARLIER
     if column.groups > 1:
         return column.request.group_advice

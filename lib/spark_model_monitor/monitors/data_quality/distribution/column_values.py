@@ -44,7 +44,7 @@ class ColumnValues:
             numbers = distribution.numbers
             if numbers is None:
                 return None
-            return cls(False, numbers=numbers.step_cdf())
+            return cls(False, numbers=numbers.cdf)
         texts = distribution.categories
         if (
             distribution.inferred_type is not InferredType.STRING

@@ -25,10 +25,10 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED, compare_with_reference
 from spark_model_monitor.statistics.drift.distributions import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile, RowGroups, RowRun, RowRuns
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.profile import cache_with_feature
 from spark_model_monitor.statistics.states.row_counts import MIN_ROWS, ROWS_OF_A_GROUP, read_values
-from spark_model_monitor.statistics.verdicts.between_window_variance import LARGEST_GROWTH, MAX_DISPERSED
+from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_DISPERSED, MAX_NOISE_RATIO
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.design_effect import (
     MIN_GROUPS,
@@ -54,7 +54,9 @@ from spark_model_monitor.statistics.verdicts.intra_class_correlation import (
 from spark_model_monitor.value_class import value_class
 
 MIN_STEPS = 8  # that would all rise, or all fall, by chance in one of 20,000 columns
-CLOCK = 0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
+MAX_SHARE_AGAINST = (
+    0.2  # the largest share of steps against the others of a clock, which is put back, or of rows sorted in parts
+)
 
 
 FindValues: TypeAlias = Callable[[NDArray[Any]], Flags]  # of a kind, among numbers or hashes of texts
@@ -104,7 +106,7 @@ def estimate_window_design_effects(
     scattered: dict[str, FeatureDesignEffect] = {}
     for name, effect in group.effects.items() if group is not None else ():
         of_neighbours = effects.get(name, INDEPENDENT_ROWS)
-        if max(effect) > LARGEST_GROWTH * max(of_neighbours):  # else neighbours show these groups already
+        if max(effect) > MAX_NOISE_RATIO * max(of_neighbours):  # else neighbours show these groups already
             scattered[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
     if group is None or not scattered:
         return WindowDesignEffects(effects, None, neighbours)
@@ -245,7 +247,7 @@ def _estimate_same_runs(
             scores[column.name, "of_values"] = column.score
             # Numbers that rows are sorted by rise; texts may be in any order
             is_unordered = column.are_numbers or not is_sorted
-            if against > CLOCK and is_unordered and column.name not in unfit_features:
+            if against > MAX_SHARE_AGAINST and is_unordered and column.name not in unfit_features:
                 shown.append((column.name, "of_values"))
         if column.is_missing is not None:
             scores[column.name, "of_missing"] = partial(ScoredColumn.from_flags, column.is_missing)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.statistics import FeatureStatistics, InferredType, NumericalStatistics, Statistics
-from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times
+from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons, name_of_times
 from spark_model_monitor.statistics.drift import NumericDistribution
 from spark_model_monitor.statistics.drift.distributions import Values, align_precision
 from spark_model_monitor.statistics.states import (
@@ -42,11 +42,26 @@ LACKING = "its state {kind!r} is missing: not every run that was merged has it, 
 class FeatureDistribution:
     """One feature's distribution.
 
-    rows, present: all rows and those with a value. numbers: of a numeric feature. categories: counts by value of a text
-    feature. reason: why there is no distribution, if there are values. is_never_compared: whether the values are of a kind
-    that no run compares. text_share: the share of present values that are not numbers, as far as states know it. mean: of a
-    numeric feature, None if unknown. times: the type name of days and times. other_cells: rows of a numeric feature whose
-    cell is no number; they are none of `rows`.
+    Attributes
+    ----------
+    rows, present
+        All rows, and those with a value; neither counts `other_cells`.
+    numbers
+        The numbers of a numeric feature.
+    categories
+        The counts by value of a text feature.
+    reason
+        Why there is no distribution, if there are values.
+    text_share
+        The share of present values that are not numbers, as far as states know it.
+    mean
+        The mean of a numeric feature; None if unknown.
+    times
+        The type name of days and times.
+    is_never_compared
+        Whether the values are of a kind that no run compares.
+    other_cells
+        The number of cells of a numeric feature that are no numbers.
     """
 
     inferred_type: InferredType
@@ -64,7 +79,7 @@ class FeatureDistribution:
     def count_values(self, values: NDArray[Any]) -> Values:
         """How often each of these values occurs."""
         if self.numbers is not None:
-            return self.numbers.step_cdf().counts_at(values)
+            return self.numbers.cdf.counts_at(values)
         categories = self.categories or {}
         return np.array([categories.get(value, 0) for value in values], float)
 
@@ -72,7 +87,7 @@ class FeatureDistribution:
     def frequent_values(self) -> NDArray[Any]:
         """The most frequent values, from MIN_EFFECT of the present ones on, the most frequent first."""
         if self.numbers is not None:
-            cdf = self.numbers.step_cdf()
+            cdf = self.numbers.cdf
             is_frequent = cdf.counts >= MIN_EFFECT * self.present
             values = cdf.values[is_frequent]
             order = np.argsort(-cdf.counts[is_frequent], kind="stable")
@@ -90,13 +105,13 @@ class FeatureDistribution:
     def list_values(self) -> NDArray[np.generic]:
         """The different values, as far as a sketch keeps them."""
         if self.numbers is not None:
-            return self.numbers.step_cdf().values
+            return self.numbers.cdf.values
         return np.array([*(self.categories or ())], object)
 
     @property
     def num_seen_once(self) -> int:
         """The number of texts that one row has. Source: Good 1953, "The population frequencies of species"."""
-        return sum(count == 1 for count in (self.categories or {}).values())
+        return count_singletons(self.categories or {})
 
     @property
     def num_values(self) -> int:
@@ -218,7 +233,7 @@ def as_counted(values: Iterable[str]) -> frozenset[str]:
     """The values as the keys of `Frequencies` have them, which cut long texts."""
     values = frozenset(values)
     # Only long texts are cut, by their bytes
-    if max(map(len, values), default=0) <= SURELY_WHOLE:
+    if max(map(len, values), default=0) <= MAX_UNCUT_LENGTH:
         return values
     return frozenset(_count_frequencies(dict.fromkeys(values, 1)).counts)
 
@@ -286,7 +301,7 @@ def _count_frequencies(counts: Mapping[str, int]) -> Frequencies:
     return builder.state()
 
 
-SURELY_WHOLE = 60  # characters of a text that is surely counted whole: up to four bytes each
+MAX_UNCUT_LENGTH = 60  # characters of a text that is surely counted whole: up to four bytes each
 
 
 def find_new_values(now: FeatureDistribution, *before: FeatureDistribution | None) -> list[str]:
@@ -296,7 +311,7 @@ def find_new_values(now: FeatureDistribution, *before: FeatureDistribution | Non
     return [value for value in now.categories or () if all(value not in counts for counts in earlier_counts)]
 
 
-SURELY_PRESENT = 8.0  # rows expected of a value that has none by chance once in 3,000 times
+MIN_EXPECTED_ROWS = 8.0  # rows expected of a value that has none by chance once in 3,000 times
 
 
 def restrict_to_lasting_values(
@@ -309,7 +324,7 @@ def restrict_to_lasting_values(
     gone = {
         value
         for value, count in before.categories.items()
-        if value not in now.categories and count * expected_rows >= SURELY_PRESENT
+        if value not in now.categories and count * expected_rows >= MIN_EXPECTED_ROWS
     }
     lasting = baseline.categories.keys() - gone
     return restrict_to_values(before, lasting), restrict_to_values(now, lasting)

@@ -24,14 +24,11 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 )
 from spark_model_monitor.statistics.drift.distributions import Values, category_cells
 from spark_model_monitor.statistics.states import Profile, RowRuns
-from spark_model_monitor.statistics.states.distinct import unique_with_inverse
+from spark_model_monitor.statistics.states.hash_samples import unique_with_inverse
 from spark_model_monitor.statistics.states.row_counts import count_value_rows, read_values
 from spark_model_monitor.statistics.verdicts.baseline_blocks import ColumnBlocks
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, PastWindows
-from spark_model_monitor.statistics.verdicts.facts import (
-    find_standstills,
-    measure_standstills,
-)
+from spark_model_monitor.statistics.verdicts.facts import find_standstills, measure_standstills
 from spark_model_monitor.statistics.verdicts.growing_cardinality import count_beginnings
 from spark_model_monitor.statistics.verdicts.window_statistics import (
     FIELDS,
@@ -62,15 +59,16 @@ FOLLOW = "its values followed one another along the baseline's rows, as versions
 GO_ON = "its values follow those that followed one another along the baseline's rows, as versions do"
 LOOKS_SORTED = "the rows look sorted by this column"
 VARIES_ALONG_ROWS = "its values go up and down along the rows, as by season"
-LARGEST_BETWEEN_PART_SHARE = (
+MAX_BETWEEN_PART_SHARE = (
     0.05  # the share of a column's variance between parts from which its rows look sorted. Source: D4.8.
 )
-MAX_OF_LEVELS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
+MAX_SHARE_OF_SORTED_PARTS = 0.5  # … and from which these parts are no windows: too alike within. Source: D4.8.
 
-LARGEST_DOMAIN = 4096  # texts of more values have no exact counts, and their drift is not judged
-MIN_NEW = 4  # parts or windows that show how many values are new
-OUTLIER = 7.0  # deviations of noise by which sorted rows neither rise nor fall: five of the difference of two parts
-FREQUENT = 5  # values of a text that show whether the rows are sorted by it
+MAX_DOMAIN_SIZE = 4096  # texts of more values have no exact counts, and their drift is not judged
+MIN_COUNTED_PARTS = 4  # parts or windows that show how many values are new
+MAX_NOISE_DEVIATIONS = (
+    7.0  # deviations of noise by which sorted rows neither rise nor fall: five of the difference of two parts
+)
 Part: TypeAlias = NDArray[Any]  # shape (values,): numbers, or hashes of texts
 StatisticsByFeature: TypeAlias = Mapping[str, PastWindows]  # raw statistics of earlier windows, by feature
 
@@ -104,7 +102,7 @@ class Variation:
             return None
         raw = self.past[name]
         has_counts = ~np.isnan(raw["beyond"])
-        if has_counts.sum() < MIN_NEW:
+        if has_counts.sum() < MIN_COUNTED_PARTS:
             return None
         return raw["beyond"][has_counts], raw["far"][has_counts]
 
@@ -127,7 +125,7 @@ def estimate_block_variation(profile: Profile, runs: Sequence[RowRuns], *, are_b
         if np.count_nonzero(has_values) < MIN_WINDOWS:
             continue
         distinct, index_of_row = unique_with_inverse(values)
-        if not feature.is_numeric and len(distinct) > LARGEST_DOMAIN:
+        if not feature.is_numeric and len(distinct) > MAX_DOMAIN_SIZE:
             continue
         # The blocks that have a value, each compared with the others
         frequent = from_feature_profile(feature).frequent_values
@@ -157,10 +155,10 @@ def _add_block_statistics(
         new_values = count_beginnings(blocks.counts > 0, may_end=are_by_time)
     # The share of the column's variance between its parts; parts by time are windows, however they differ
     if new_values is None and not are_by_time:
-        share, values = blocks.between_share(FREQUENT)
-        if share > LARGEST_BETWEEN_PART_SHARE:
+        share, values = blocks.between_share()
+        if share > MAX_BETWEEN_PART_SHARE:
             unfit[name] = _find_reason_unfit(values, blocks.sizes, is_numeric=blocks.are_numbers)
-            if unfit[name] == LOOKS_SORTED and share > MAX_OF_LEVELS:
+            if unfit[name] == LOOKS_SORTED and share > MAX_SHARE_OF_SORTED_PARTS:
                 return
     # Missing values belong to all rows of a part, the other statistics to those with a value
     missing: Values = rows - blocks.sizes
@@ -289,6 +287,6 @@ def _find_reason_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: 
     # Numbers that rise, or fall
     falls = np.maximum.accumulate(means) - means
     rises = means - np.minimum.accumulate(means)
-    if is_numeric and min(falls.max(), rises.max()) > OUTLIER * noise:
+    if is_numeric and min(falls.max(), rises.max()) > MAX_NOISE_DEVIATIONS * noise:
         return VARIES_ALONG_ROWS
     return LOOKS_SORTED

@@ -4,9 +4,9 @@ A rule takes `ObservedData` and yields columns and a sentence only if it is near
 `evaluation.collect_hints` runs them all; a new file in this folder is discovered automatically. Ours: none with
 `--compat service`.
 
-dates_as_texts.py: columns of dates. layout.py: headers and shifted columns.
+layout.py: headers and shifted columns.
 not_numbers.py: cells that are no numbers. repeated_files.py: files that came twice. swapped_columns.py: columns in each
-other's place. value_forms.py: numbers written as texts, fillers, what follows the hour, and what names groups.
+other's place. value_forms.py: numbers written as texts, dates, fillers, what follows the hour, and what names groups.
 
 Source: M16.
 """

@@ -154,14 +154,14 @@ TOTALS = frozenset(
     }
 )
 SUM_ERROR = 1e-9  # of a sum of doubles, relative
-INEXACT_SUM = 0.02  # of a sum somebody rounded, or made of other lines, too
-FAR_OUTSIDE = 5
+MAX_SUM_DEVIATION = 0.02  # of a sum somebody rounded, or made of other lines, too
+MIN_FAR_RATIO = 5
 """Times as far from the mean of the others as one of them can be; the largest of skewed amounts is nearer."""
 MIN_LINES = 10  # of fewer numbers one may be the sum of the others by chance
-MIN_OF_SUM = 0.5  # of the sum of all others, for a number in a line that is called so
+MIN_SUM_RATIO = 0.5  # of the sum of all others, for a number in a line that is called so
 MAX_CLASSES = 20  # different values of a column that may be classes
 MAX_WORDS = 3  # different texts that stand for something among numbers
-MAX_NUMBERS = 0.9  # of the cells of a column, as numbers and other forms of numbers
+MIN_NUMBER_SHARE = 0.9  # of the cells of a column, as numbers and other forms of numbers
 
 
 @register_hint("not_numbers")
@@ -205,11 +205,11 @@ def line_of_totals(data: ObservedData) -> HintSentences:
     is_exact = bool(summed)
     if not is_exact:
         description = "a number far outside of the others, like a sum of them"
-        lowest = 1 - INEXACT_SUM
-        highest = 1 + INEXACT_SUM
+        lowest = 1 - MAX_SUM_DEVIATION
+        highest = 1 + MAX_SUM_DEVIATION
         # Where a line is called so, it may be of more or of fewer lines
         if columns_with_word:
-            lowest = MIN_OF_SUM
+            lowest = MIN_SUM_RATIO
             highest = math.inf
         summed = [name for name, (ratio, is_far) in ratios.items() if is_far and lowest <= ratio <= highest]
     if not summed:
@@ -257,7 +257,7 @@ def _compare_largest_with_sum(feature: FeatureProfile) -> tuple[float, bool]:
     deviation = largest - moments.mean
     m2_of_others = max(0.0, moments.m2 - deviation**2 * moments.count / num_others)
     largest_deviation = math.sqrt(m2_of_others)  # that one of them can have, if all others are equal
-    is_far = abs(largest - sum_of_others / num_others) > FAR_OUTSIDE * largest_deviation
+    is_far = abs(largest - sum_of_others / num_others) > MIN_FAR_RATIO * largest_deviation
     if sum_of_others:
         return largest / sum_of_others, is_far
     return 0.0, is_far
@@ -287,14 +287,12 @@ def number_forms(data: ObservedData) -> HintSentences:
 
 def _are_meant_so(form: str, feature: FeatureProfile, cells: Counter[str]) -> bool:
     """Whether a column's cells of this form need no sentence. cells: the column's, by form."""
+    texts = (feature.frequencies or Frequencies()).counts
     # Where all cells have a decimal comma, another hint says so
     if form == DECIMAL_COMMAS:
-        return _are_decimal_commas(feature)
+        return all(NUMBER_WITH_COMMA.fullmatch(text) for text in texts)
     # Where all are limits, they are classes
-    if form == LIMITS:
-        counts = feature.frequencies
-        return cells[PLAIN] < MIN_VALUES and counts is not None and len(counts.counts) <= MAX_CLASSES
-    return False
+    return form == LIMITS and cells[PLAIN] < MIN_VALUES and len(texts) <= MAX_CLASSES
 
 
 PLAIN = "plain"
@@ -309,7 +307,7 @@ def _count_by_form(feature: FeatureProfile) -> Counter[str]:
     for text, count in feature.frequencies.counts.items():
         cells[_find_number_form(text)] += count
     # A column of texts may have a few that look so
-    if cells[TEXT] > (1 - MAX_NUMBERS) * cells.total():
+    if cells[TEXT] > (1 - MIN_NUMBER_SHARE) * cells.total():
         cells.clear()
     # Beside 12,5 the comma of 1,234 is a decimal one, too
     if cells[DECIMAL_COMMAS]:
@@ -333,13 +331,6 @@ def _find_number_form(text: str) -> str:
     if re.fullmatch(rf"{SIGN}{DIGITS}", bare) and not bare.isascii():
         return OTHER_DIGITS
     return TEXT
-
-
-def _are_decimal_commas(feature: FeatureProfile) -> bool:
-    """Whether all counted cells of a column are numbers with a decimal comma."""
-    if feature.frequencies is None:
-        return False
-    return all(NUMBER_WITH_COMMA.fullmatch(text) for text in feature.frequencies.counts)
 
 
 PLAIN_NUMBER = re.compile(r"\s*[-+]? ?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
@@ -386,7 +377,7 @@ def missing_in_words(data: ObservedData) -> HintSentences:
     for feature in data.profile.features:
         words_of_column = _count_missing_words(feature)
         num_words = sum(words_of_column.values())
-        if feature.num_numbers + num_words < MAX_NUMBERS * feature.num_present:
+        if feature.num_numbers + num_words < MIN_NUMBER_SHARE * feature.num_present:
             continue
         if num_words >= MIN_VALUES and not data.is_text_in_baseline(feature):
             counts[feature.name] = num_words, feature.num_present
@@ -424,7 +415,7 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
             continue
         if data.is_text_in_baseline(feature):
             continue
-        if feature.num_numbers < MAX_NUMBERS * feature.num_present and not _are_few_words(feature):
+        if feature.num_numbers < MIN_NUMBER_SHARE * feature.num_present and not _are_few_words(feature):
             continue
         # Texts that no other hint names
         num_words = sum(_count_missing_words(feature).values())

@@ -10,9 +10,9 @@ from spark_model_monitor.monitors.data_quality.checks.facts.repeats import MIN_C
 from spark_model_monitor.monitors.data_quality.hints import HintSentences, ObservedData, list_quoted, register_hint
 from spark_model_monitor.statistics.states.surplus import compute_fraction_of_copies
 
-NEARLY_CERTAIN = 1e-6  # the probability of so many surplus rows by chance
+MAX_CHANCE = 1e-6  # the probability of so many surplus rows by chance
 DEVIATIONS = 2  # of the share of surplus rows, which a sample of kinds of rows estimates
-HALF = 0.45  # about the share of surplus rows if all rows are there twice
+MIN_DOUBLED_SHARE = 0.45  # about the share of surplus rows if all rows are there twice
 
 
 @register_hint("delivered_twice")
@@ -27,7 +27,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     if data.compared is None or states is None or compute_fraction_of_copies(states[1].counts) < MIN_COPIES:
         return
     evidence = repeated_rows(data.compared)
-    if evidence is None or not evidence.is_large or evidence.p > NEARLY_CERTAIN:
+    if evidence is None or not evidence.is_large or evidence.p > MAX_CHANCE:
         return
     baseline, current = (state.counts for state in states)
     share = evidence.observed - evidence.expected
@@ -41,7 +41,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
             (),
             f"surplus rows are as many as one file has ({list_quoted(files)}): was it delivered twice? leave one copy out",
         )
-    elif share >= HALF:
+    elif share >= MIN_DOUBLED_SHARE:
         times = round(1 / (1 - min(share, 0.99)))
         often = f"about {times} times"
         if times == 2:

@@ -1,10 +1,11 @@
-"""Hints on how values are written, on missing values, on features that follow the hour, and on columns that group rows."""
+"""Hints on how values and dates are written, on missing values, on features that follow the hour, and on group columns."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from spark_model_monitor.documents.headline import FEWER_MISSING
+from spark_model_monitor.documents.run_changes import FEWER_MISSING
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.hints import (
@@ -15,14 +16,16 @@ from spark_model_monitor.monitors.data_quality.hints import (
     list_quoted,
     register_hint,
 )
+from spark_model_monitor.statistics.date_columns import DateColumn, recognise_dates
 from spark_model_monitor.statistics.drift.special_functions import chance_of_more
+from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.seasonality import CLOCK_DAY, Season
 
 NUMBER = re.compile(r"[-+]?\d+(,\d+)?")  # a number with a decimal comma, or without a fraction
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")  # possibly a whole number with separators for thousands
 ARRAY_OF_OBJECTS = re.compile(r"\s{0,9}\[\s{0,9}\{")
-NEARLY_CERTAIN = 1e-6  # the probability of so few missing values without a change
+MAX_CHANCE = 1e-6  # the probability of so few missing values without a change
 
 
 @register_hint("decimal_commas")
@@ -60,6 +63,65 @@ def rows_in_cells(data: ObservedData) -> HintSentences:
         yield counts, f"{finding}; make a record of each object, or take them apart by a --record-preprocessor-script"
 
 
+@register_hint("dates_as_texts")
+def dates_as_texts(observed: ObservedData) -> HintSentences:
+    """Most values of a column are dates: as texts, as numbers, or of a type of dates.
+
+    Source: M16.
+    """
+    # By kind and form, so that columns of one form are one part of the sentence
+    columns_by_kind: dict[str, dict[str, dict[str, tuple[int, int]]]] = {}
+    for feature, column in find_date_columns(observed):
+        kind = "numbers" if feature.is_numeric else "texts"
+        form = column.form
+        if column.is_typed:
+            kind = "of a type"
+            form = feature.column_type.value
+        # Of many texts a sample is read
+        total = column.values or feature.num_present
+        if total < feature.num_present:
+            form = f"{form}, by a sample"
+        counts = total - column.not_dates, total
+        columns_by_kind.setdefault(kind, {}).setdefault(form, {})[feature.name] = counts
+    for kind, counts_by_form in columns_by_kind.items():
+        names = [name for counts in counts_by_form.values() for name in counts]
+        # Values are never part of it
+        columns = "; ".join(f"{list_columns(counts)} as {form}" for form, counts in counts_by_form.items())
+        instead = "windows are checked for that form and for odd days; write numbers, such as the weekday, to have drift judged"
+        yield names, f"dates are {kind} here: {columns}; {instead}"
+
+
+def find_date_columns(observed: ObservedData) -> Iterator[tuple[FeatureProfile, DateColumn]]:
+    """The columns of dates, except those of which the baseline's own run has said it."""
+    for feature in observed.profile.features:
+        has_same_type = observed.expected_types.get(feature.name) is InferredType(feature.inferred_type)
+        # Fewer values show no form
+        if has_same_type or feature.num_present < MIN_VALUES:
+            continue
+        column = recognise_dates(feature)
+        if column is not None:
+            yield feature, column
+
+
+@register_hint("day_or_month")
+def day_or_month(observed: ObservedData) -> HintSentences:
+    """No date of a column shows which number is the day and which the month.
+
+    Source: M16.
+    """
+    counts: dict[str, tuple[int, int]] = {}
+    for feature, column in find_date_columns(observed):
+        # A single 13th of a month would tell
+        if column.is_ambiguous:
+            counts[feature.name] = column.num_dates, column.values
+    if counts:
+        instead = "write YYYY-MM-DD, or give a baseline with a day after the 12th"
+        yield (
+            counts,
+            f"day first or month first? No date shows it: {list_columns(counts)}; both are accepted: {instead}",
+        )
+
+
 @register_hint("whole_fractions")
 def whole_fractions(data: ObservedData) -> HintSentences:
     """A feature is Integral in the baseline, and now Fractional, although all its numbers are whole.
@@ -93,7 +155,7 @@ def another_precision(data: ObservedData) -> HintSentences:
         if numbers is None or numbers_now is None or not feature.are_rounded:
             continue
         # With other decimals even then, they are other numbers
-        if numbers.step_cdf().decimals == numbers_now.step_cdf().decimals:
+        if numbers.cdf.decimals == numbers_now.cdf.decimals:
             names.append(feature.name)
     if names:
         finding = "numbers are in another precision than the baseline's, and compared in the coarser one"
@@ -115,7 +177,7 @@ def fewer_missing(data: ObservedData) -> HintSentences:
             continue
         gap = now.present / now.rows - before.present / before.rows
         p = chance_of_more(before.present, before.rows, now.present, now.rows)
-        if gap >= MIN_EFFECT and p <= NEARLY_CERTAIN:
+        if gap >= MIN_EFFECT and p <= MAX_CHANCE:
             missing_by_feature[feature.name] = (now.rows - now.present, now.rows)
     if missing_by_feature:
         finding = f"fewer values are missing than in the baseline: {list_columns(missing_by_feature)}"
@@ -154,9 +216,9 @@ def group_column(data: ObservedData) -> HintSentences:
 
     Source: D4.23.
     """
-    if data.compared is None or data.compared.design_effects is None:
-        return
-    name = data.compared.design_effects.group_column
+    name = None
+    if data.compared is not None:
+        name = data.compared.design_effects.group_column
     if name is None:
         return
     reason = f"rows with the same {name!r} are alike and lie scattered over the window"

@@ -27,7 +27,7 @@ class Bins:
     def shares(self, distribution: FeatureDistribution) -> Values | None:
         """The 22 shares of a distribution's values; None if there are none, or they are not known one by one."""
         if self.ends is not None and distribution.numbers is not None:
-            cdf = distribution.numbers.step_cdf()
+            cdf = distribution.numbers.cdf
             if cdf.total:
                 return np.diff(cdf.shares_at(self._edges), prepend=0.0, append=1.0)
             return None
@@ -60,7 +60,7 @@ class Bins:
 def choose_bins(baseline: FeatureDistribution) -> Bins | None:
     """None if its values are not known one by one."""
     if baseline.numbers is not None:
-        finite = baseline.numbers.step_cdf().drop_infinite()
+        finite = baseline.numbers.cdf.drop_infinite()
         if not finite.total:
             return None
         low, high = finite.quantiles((TAIL, 1 - TAIL))
@@ -113,7 +113,7 @@ def draw_overlay(
     # Numbers: between the ends, and beyond them
     low, high = bins.ends
     medians = [
-        format_number(distribution.numbers.step_cdf().quantiles((0.5,))[0])
+        format_number(distribution.numbers.cdf.quantiles((0.5,))[0])
         for distribution in distributions
         if distribution.numbers is not None
     ]

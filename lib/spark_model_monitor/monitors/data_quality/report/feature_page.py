@@ -35,7 +35,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 
 # of rows on a card, and letters of each
 MAX_IDS = 5
-LONGEST_ID = 40
+MAX_ID_LENGTH = 40
 NO_ROW_IDS: Mapping[str, Sequence[str]] = {}
 
 READING = (
@@ -146,7 +146,7 @@ def _write_row_hints(first: CheckResult, kept_ids: Sequence[str], *, hide_values
     """The ids of some rows of a violated feature, and the command that prints all that were kept."""
     ids = [*dict.fromkeys(kept_ids or first.ids or ())][:MAX_IDS]
     if ids and not hide_values:
-        short_ids = [shorten_name(row_id, LONGEST_ID) for row_id in ids]
+        short_ids = [shorten_name(row_id, MAX_ID_LENGTH) for row_id in ids]
         noun = "rows"
         if len(ids) == 1:
             noun = "row"
@@ -168,7 +168,7 @@ def _describe_findable_change(
         if before is not None and before.numbers is not None:
             from spark_model_monitor.monitors.data_quality.report.moved_values import find_deviation
 
-            deviation = find_deviation(before.numbers.step_cdf())
+            deviation = find_deviation(before.numbers.cdf)
         if deviation is not None:
             words = f"of its mean by {format_number(size * deviation, 2)} ({words})"
         else:
@@ -249,7 +249,7 @@ def _describe_oddity(feature: FeatureProfile, distribution: FeatureDistribution)
 def _format_median(distribution: FeatureDistribution | None) -> str:
     cdf = None
     if distribution and distribution.numbers:
-        cdf = distribution.numbers.step_cdf()
+        cdf = distribution.numbers.cdf
     if cdf is None or not cdf.total:
         return format_number(None)
     # Quartiles, which outliers don't move

@@ -18,24 +18,30 @@ from spark_model_monitor.documents.change_description import NEW_VALUES, ONE_VAL
 from spark_model_monitor.documents.check_results import CheckResult
 from spark_model_monitor.documents.page import format_number, format_percent
 from spark_model_monitor.monitors.data_quality.checks.facts import count_beyond
-from spark_model_monitor.monitors.data_quality.distribution.always_new import count_singletons
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
-from spark_model_monitor.statistics.drift.distributions import Counts, Flags, Pooled, StepCdf, Values, category_cells
+from spark_model_monitor.statistics.drift.distributions import (
+    Counts,
+    NumericDistribution,
+    Pooled,
+    StepCdf,
+    Values,
+    category_cells,
+)
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.ends import VALUES_PER_END
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.value_class import value_class
 
-SEVERAL = 2  # times the largest change of one value, which new values together need to be said instead
-MAX_OF_FLAG = 2  # distinct numbers
+MIN_NEW_VALUES_RATIO = 2  # times the largest change of one value, which new values together need to be said instead
+MAX_FLAG_VALUES = 2  # distinct numbers
 SMALL_CHANGE_DEVIATIONS = 0.2  # the change of a mean, or of the standard deviation, that outliers make
-CLEAR = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
-COMPARABLE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
+MIN_CLEAR_SHARE = 2 / 3  # of the clearest value's evidence: values with less are not what the test is about
+MIN_COMPARABLE_SHARE = 0.5  # of the largest change: a new value with so much comes before values that the baseline had
 MAX_CODES = 20  # distinct numbers that may be codes, as of categories
-EXPLAINED = 0.9  # of the largest gap of two distributions: the change of one value that explains it
-EXPLAINED_BY_CODE = 0.5  # likewise for codes, of which several may change
-MIN_OF_TAIL = 5  # numbers of both sides in a tail
-DIGITS = 10  # of a value, which a reader may look for
+MIN_EXPLAINED_SHARE = 0.9  # of the largest gap of two distributions: the change of one value that explains it
+MIN_SHARE_EXPLAINED_BY_CODE = 0.5  # likewise for codes, of which several may change
+MIN_TAIL_NUMBERS = 5  # numbers of both sides in a tail
+VALUE_DIGITS = 10  # of a value, which a reader may look for
 
 
 @value_class
@@ -98,9 +104,9 @@ def _describe_moved_categories(
 
     # Many new values that are rare alone, beyond those that are always new: as many as occur once in the baseline
     is_new = counts_before == 0
-    new_share = float(shares_now[is_new].sum()) - count_singletons(categories_before) / counts_before.sum()
+    new_share = float(shares_now[is_new].sum()) - before.num_seen_once / counts_before.sum()
     is_about_new = drift.component == "unseen" and is_new.sum() > 1
-    if is_about_new or new_share >= SEVERAL * abs(shares_now - shares_before).max():
+    if is_about_new or new_share >= MIN_NEW_VALUES_RATIO * abs(shares_now - shares_before).max():
         new_values = [names[new] for new in np.flatnonzero(is_new)]
         is_listed = len(categories_now) <= max_domain_size
         return _describe_new_values(shares_now[is_new], new_values, is_listed)
@@ -128,9 +134,9 @@ def find_clearest_value(before: Counts, now: Counts) -> int:
     gaps = np.round(now / num_now - before / num_before, 9)
     scores = _score_gaps(gaps, (before + now) / (num_before + num_now), num_before, num_now)
     # The largest change of the clear ones, unless new values come first
-    is_clear = scores >= CLEAR * scores.max()
+    is_clear = scores >= MIN_CLEAR_SHARE * scores.max()
     sizes = np.where(is_clear, np.abs(gaps), -1.0)
-    is_new = is_clear & (before == 0) & (sizes >= COMPARABLE * sizes.max())
+    is_new = is_clear & (before == 0) & (sizes >= MIN_COMPARABLE_SHARE * sizes.max())
     # The last key counts most
     return int(np.lexsort((gaps, sizes, is_new))[-1])
 
@@ -169,15 +175,15 @@ def _describe_moved_numbers(
     """The first of these that explains the change: another unit, one value, numbers outside the range, a tail, a moment."""
     assert before.numbers is not None
     assert now.numbers is not None
-    cdf_before = before.numbers.step_cdf()
-    cdf_now = now.numbers.step_cdf()
+    cdf_before = before.numbers.cdf
+    cdf_now = now.numbers.cdf
     pooled = cdf_now.pool_with(cdf_before)
     shares_before, shares_now, clearest = _compare_shares(pooled)
     gaps = shares_now - shares_before
     denominator = name_denominator(before, now)
-    name = format_number(float(pooled.values[clearest]), DIGITS)
+    name = format_number(float(pooled.values[clearest]), VALUE_DIGITS)
     change_of_clearest = _describe_value(shares_before[clearest], shares_now[clearest], [name], denominator)
-    if len(pooled.values) <= MAX_OF_FLAG:
+    if len(pooled.values) <= MAX_FLAG_VALUES:
         return change_of_clearest
     # All numbers in another unit
     from spark_model_monitor.monitors.data_quality.causes.likely_mistakes import find_unit_factor
@@ -187,18 +193,18 @@ def _describe_moved_numbers(
 
     # One value, as of a sensor that stopped, or written for missing ones
     same_direction = np.sort(gaps * np.sign(gaps[clearest]))
-    is_alone = same_direction[-2] <= COMPARABLE * abs(gaps[clearest])
-    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, EXPLAINED * pooled.gap)
+    is_alone = same_direction[-2] <= MIN_COMPARABLE_SHARE * abs(gaps[clearest])
+    is_large = abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_EXPLAINED_SHARE * pooled.gap)
     if is_alone and is_large and math.isfinite(pooled.values[clearest]):
         return change_of_clearest
 
     # Numbers outside the baseline's range, which many tests see
-    if current is not None and are_unusual(drift, before, now):
+    if current is not None and are_unusual(before.numbers, now.numbers):
         unusual = describe_unusual(before, current)
         if unusual is not None:
             return unusual
     are_codes = drift.component in ("value", "sixteenth") and len(pooled.values) <= MAX_CODES
-    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, EXPLAINED_BY_CODE * pooled.gap):
+    if are_codes and abs(gaps[clearest]) >= max(MIN_EFFECT, MIN_SHARE_EXPLAINED_BY_CODE * pooled.gap):
         return change_of_clearest
     if drift.component in ("value", "sixteenth", "tail") and not _has_moved(cdf_before, cdf_now):
         tail = _describe_tail(pooled, before, current, denominator)
@@ -241,13 +247,12 @@ def _compare_shares(pooled: Pooled) -> tuple[Values, Values, int]:
 
 def _has_moved(cdf_before: StepCdf, cdf_now: StepCdf) -> bool:
     """Whether mean or standard deviation of the finite numbers changed by more than a few outliers make."""
-    moments = []
-    for cdf in (cdf_before.drop_infinite(), cdf_now.drop_infinite()):
-        if not cdf.total:
-            return False
-        moments.append(cdf.compute_mean_and_deviation())
-    smallest_change = SMALL_CHANGE_DEVIATIONS * moments[0][1]
-    return any(abs(after - before) > smallest_change for before, after in zip(*moments, strict=True))
+    cdfs = cdf_before.drop_infinite(), cdf_now.drop_infinite()
+    if not all(cdf.total for cdf in cdfs):
+        return False
+    moments, moments_now = (cdf.compute_mean_and_deviation() for cdf in cdfs)
+    smallest_change = SMALL_CHANGE_DEVIATIONS * moments[1]
+    return any(abs(after - before) > smallest_change for before, after in zip(moments, moments_now, strict=True))
 
 
 def _describe_tail(
@@ -261,7 +266,7 @@ def _describe_tail(
     shares_now = pooled.after[:-1] / num_now
     num_at_most = pooled.before[:-1] + pooled.after[:-1]
     shares = num_at_most / (num_before + num_now)
-    has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= MIN_OF_TAIL
+    has_enough = np.minimum(num_at_most, num_before + num_now - num_at_most) >= MIN_TAIL_NUMBERS
     # The clearest of them
     scores = has_enough * _score_gaps(shares_now - shares_before, shares, num_before, num_now)
     if not len(scores) or not scores.max():
@@ -282,10 +287,10 @@ def _describe_tail(
     if is_now > was:
         more = "more"
     tail = "low"
-    ends = f" below {format_number(bound, DIGITS)}"
+    ends = f" below {format_number(bound, VALUE_DIGITS)}"
     if is_high:
         tail = "high"
-        ends = f" above {format_number(bound, DIGITS)}"
+        ends = f" above {format_number(bound, VALUE_DIGITS)}"
     shares_in_words = f"{format_percent(is_now)} of the {denominator}{ends}, {format_percent(was)} before"
     return ValueChange(f"has {more} {tail} values: {shares_in_words}", (), ends)
 
@@ -325,7 +330,7 @@ def _describe_moments(
         locations.append("mean")
     named = [change for change in changes if change[1] in locations]
     _, name, was, is_now = largest
-    if named and named[0][0] >= COMPARABLE * largest[0]:
+    if named and named[0][0] >= MIN_COMPARABLE_SHARE * largest[0]:
         _, name, was, is_now = named[0]
     # In words; the size of a spread's change is not told in standard deviations
     numbers = f"{name} {format_number(was)} → {format_number(is_now)}"
@@ -378,37 +383,16 @@ def describe_unusual(before: FeatureDistribution, current: FeatureProfile) -> Va
     return ValueChange(f"{words} the baseline's range{ends}", (), ends)
 
 
-def are_unusual(drift: CheckResult, before: FeatureDistribution, now: FeatureDistribution) -> bool:
+def are_unusual(before: NumericDistribution, now: NumericDistribution) -> bool:
     """Whether a drift is one of numbers that are infinite or outside the baseline's range, and the others are as before."""
-    if before.numbers is None or now.numbers is None or _is_flag(before, now):
-        return False
-    if drift.component == "unseen":
-        return True
-    # The numbers inside the range, beside all finite ones
-    low, high = before.numbers.ends
-    cdf = now.numbers.step_cdf()
+    low, high = before.ends
+    cdf = now.cdf
     is_inside = (cdf.values >= low) & (cdf.values <= high)
-    cdf_before = before.numbers.step_cdf().drop_infinite()
-    if not is_inside.any() or not cdf_before.total or not math.isfinite(high - low):
+    if not is_inside.any() or not math.isfinite(high - low):
         return False
-    mean_before, deviation_before = cdf_before.compute_mean_and_deviation()
-
-    def is_alike(chosen: Flags) -> bool:
-        mean, deviation = cdf.select(chosen).compute_mean_and_deviation()
-        is_near = abs(mean - mean_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
-        return is_near and abs(deviation - deviation_before) <= SMALL_CHANGE_DEVIATIONS * deviation_before
-
     # If all finite numbers together are as before, the few outside explain nothing
-    is_finite = np.isfinite(cdf.values)
-    return is_alike(is_inside) and not (is_finite.all() and is_alike(is_finite))
-
-
-def _is_flag(before: FeatureDistribution, now: FeatureDistribution) -> bool:
-    """Whether both sides together have so few different numbers."""
-    if before.numbers is None or now.numbers is None:
-        return False
-    pooled = now.numbers.step_cdf().pool_with(before.numbers.step_cdf())
-    return len(pooled.values) <= MAX_OF_FLAG
+    explains_nothing = np.isfinite(cdf.values).all() and not _has_moved(before.cdf, cdf)
+    return not (explains_nothing or _has_moved(before.cdf, cdf.select(is_inside)))
 
 
 def find_deviation(values: StepCdf) -> float | None:

@@ -43,7 +43,7 @@ from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.states.frequencies import unify_flags
 
 MAX_VALUES = 5
-LONGEST = 60
+MAX_VALUE_LENGTH = 60
 OTHER_FORMS = "share of dates that are not written as "  # the formula of date_form_check, before the forms
 SHARES_OF_ROWS = tuple(f"share of {rows} " for rows in ("dates", "times", "values", "texts", "vectors"))  # formulas
 MINUTES_OF_HOUR = 60
@@ -142,9 +142,9 @@ def _guess_mistakes(
 
 
 def _shorten_value(value: str) -> str:
-    if len(value) <= LONGEST:
+    if len(value) <= MAX_VALUE_LENGTH:
         return value
-    return value[:LONGEST] + "…"
+    return value[:MAX_VALUE_LENGTH] + "…"
 
 
 def select_sides(

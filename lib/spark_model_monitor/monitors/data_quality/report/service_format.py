@@ -21,7 +21,7 @@ from spark_model_monitor.documents.statistics import (
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.statistics.states.profile import FeatureProfile, Profile
 
-LARGEST_IN_ORDER = 4  # most keys of a map that keeps insertion order
+MAX_ORDERED_KEYS = 4  # most keys of a map that keeps insertion order
 _LOW_32_BITS = 0xFFFFFFFF  # hashes are 32 bits; higher bits are dropped
 
 
@@ -60,7 +60,7 @@ def sort_as_service(feature: str, categories: Iterable[str]) -> list[str]:
     inserted = sorted(
         categories, key=lambda category: _locate_in_trie(_hash_pair(_hash_text(feature), _hash_text(category)))
     )
-    if len(inserted) <= LARGEST_IN_ORDER:
+    if len(inserted) <= MAX_ORDERED_KEYS:
         return inserted
     return sorted(inserted, key=lambda category: _locate_in_trie(_hash_text(category)))
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import HOTELLING, CheckResult, CheckStatus
-from spark_model_monitor.documents.headline import CONCEPT_DRIFT
 from spark_model_monitor.documents.outcome import METRIC_CHANGE
 from spark_model_monitor.documents.page import format_number, format_percent
+from spark_model_monitor.documents.run_changes import CONCEPT_DRIFT
 from spark_model_monitor.monitors.model_quality.estimated.estimation import (
     SEED,
     Cells,
@@ -38,7 +38,7 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.distances import l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import StepCdf
-from spark_model_monitor.statistics.states.outcomes import class_key
+from spark_model_monitor.statistics.states.outcome_plan import class_key
 from spark_model_monitor.statistics.states.scores import SQUARED_ERROR, ClassScores, ScoreCounts, calibration
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT
 from spark_model_monitor.statistics.verdicts.intra_class_correlation import estimate_block_design_effects
@@ -50,33 +50,17 @@ DRAWS = 400  # of labels; enough for the covariance of the two sums that are tes
 MIN_UNCERTAIN = 25.0
 """Rows of either side that could have either label, as a sum of probabilities; with fewer, no sum is nearly normal."""
 KOLMOGOROV_999 = 1.95  # quantile of Kolmogorov's distribution
-MIN_MOVED_SHARE = 0.05  # the smallest gap between distributions of scores that is worth reporting
+MIN_SCORE_GAP = 0.05  # between two distributions of scores; a smaller one is not reported
 NORMAL_95 = 1.96  # for intervals of 95 %
-
-CHANGED = "is another one: {seen}"
-METRIC_DIFFERS = "{metric} is {real}, and {expected} was to be expected"
-ELSEWHERE = (
-    "{metric} is {real} as was to be expected, but {more} rows are {which} than the scores promise, by {shift} of all"
-)
-THE_WORLD = "Inputs as they were, and the answer changed: the world did. {seen}."
-MODEL_OR_WORLD = (
-    "Inputs moved, and a score is worth something else: {seen}. Scores alone can't tell a changed world from inputs that the "
-    "model doesn't see."
-)
-COST = "Inputs moved and cost {points:.1f} points of {metric}; the model held: a score is worth what it was."
-MODEL_HELD = "Inputs moved, the model held: a score is worth what it was."
-AS_IT_WAS = "Inputs are as they were, and so is what a score is worth."
-UNSEEN = " Flipped labels in less than {smallest} of the rows would not be seen."
-TOO_SURE = (
-    "by their scores {rows:.0f} rows could have either label; "
-    "to distinguish a changed answer from chance takes {needed:.0f}"
-)
 
 
 @value_class
 class ConceptDrift:
-    """p: probability of labels this far from what the scores promise. flips: share of labels that seem flipped. shift:
-    excess of the share of positive labels over the promise. smallest: share of flips that is detected 9 times in 10.
+    """p: probability of labels this far from what the scores promise.
+
+    flips: share of labels that seem flipped.
+    shift: excess of the share of positive labels over the promise.
+    smallest: share of flips that is detected 9 times in 10.
     """
 
     p: float
@@ -132,9 +116,9 @@ def measure_drift(
     random = np.random.default_rng(SEED)
     compacted = merge_neighbouring_scores(reference)
     calibration = Calibration.of(compacted)
-    # Labels are drawn with half a row of each label more, as a score that never missed isn't certainly right
+    # Half a row of each label is added before drawing: a score that was never wrong may still be wrong next time
     drawing_calibration = Calibration.of(compacted, prior=0.5)
-    # Draws are of pooled scores, which cost less and vary as much
+    # Scores are pooled before drawing, which costs less and gives the same variance
     cells = Cells.of(window)
     pooled_cells = cells.pooled()
     rows = pooled_cells.rows.sum(axis=0)
@@ -160,7 +144,7 @@ def measure_drift(
     if precision > 0:
         error = 1 / math.sqrt(precision)
         flips = float(flip_sums @ inverse @ excess) * error * error
-    # How few would be seen: beyond the critical value, and large enough to matter
+    # The smallest share of flipped labels that would be seen: beyond the critical value, and large enough to matter
     critical_value = math.sqrt(freedom * (level ** (-2 / freedom) - 1))
     smallest = max((critical_value + POWER) * error, MIN_EFFECT + POWER * error)
     return ConceptDrift(p, flips, float(excess[0] / rows.sum()), min(smallest, 1.0))
@@ -209,11 +193,14 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
     finding = Finding(CheckStatus.PASSED, threshold=0.0, n=before.rows, m=now.rows)
     if drift is None:
         # The class with the most rows that could have either label
-        uncertain = [
-            min(uncertain_rows(reference, counts) for counts in (reference, window)) for reference, window in pairs
-        ]
-        rows = max(uncertain, default=0.0) / groups
-        return finding.unjudged(TOO_SURE.format(rows=rows, needed=MIN_UNCERTAIN))
+        rows = 0.0
+        for reference, window in pairs:
+            rows_of_class = min(uncertain_rows(reference, reference), uncertain_rows(reference, window))
+            rows = max(rows, rows_of_class / groups)
+        return finding.unjudged(
+            f"by their scores {rows:.0f} rows could have either label; to distinguish a changed answer from chance "
+            f"takes {MIN_UNCERTAIN:.0f}"
+        )
     metric, real, expected, interval = _compare_headline_metric(before, now)
     are_scores_moved = any(_have_scores_moved(reference, window) for reference, window in pairs)
     # What checks.json says of the test
@@ -222,21 +209,26 @@ def _judge_drift(before: Scored, now: Scored, level: float, groups: float) -> Fi
     if drift.p <= level and drift.effect >= MIN_EFFECT:
         is_binary = isinstance(now, BinaryEvidence)
         observation = _describe_observation(metric, real, expected, drift.shift, is_binary=is_binary)
-        sentence = THE_WORLD.format(seen=observation)
+        sentence = f"Inputs as they were, and the answer changed: the world did. {observation}."
         if are_scores_moved:
-            sentence = MODEL_OR_WORLD.format(seen=observation)
+            sentence = (
+                f"Inputs moved, and a score is worth something else: {observation}. Scores alone can't tell a changed "
+                "world from inputs that the model doesn't see."
+            )
         finding = finding.but(status=CheckStatus.VIOLATED, reason=sentence, description=sentence)
-        return finding.but(change=CHANGED.format(seen=observation))
+        return finding.but(change=f"is another one: {observation}")
     # Scores kept their meaning: what the moved inputs cost, and what would not be seen
     lost = compute_metric_values(before)[metric] - expected
     margin = (interval[1] - interval[0]) / 2
     if not are_scores_moved:
-        reason = AS_IT_WAS
+        reason = "Inputs are as they were, and so is what a score is worth."
     elif lost > margin:
-        reason = COST.format(points=100 * lost, metric=metric)
+        reason = (
+            f"Inputs moved and cost {100 * lost:.1f} points of {metric}; the model held: a score is worth what it was."
+        )
     else:
-        reason = MODEL_HELD
-    reason += UNSEEN.format(smallest=format_percent(drift.smallest))
+        reason = "Inputs moved, the model held: a score is worth what it was."
+    reason += f" Flipped labels in less than {format_percent(drift.smallest)} of the rows would not be seen."
     if drift.smallest > METRIC_CHANGE:  # flipped labels in so many rows
         return finding.unsure(reason, LONGER_WINDOWS)
     return finding.but(reason=reason)
@@ -247,11 +239,13 @@ def _describe_observation(metric: str, real: float, expected: float, shift: floa
     formatted_real = format_number(real, 3)
     formatted_expected = format_number(expected, 3)
     if formatted_real != formatted_expected:
-        return METRIC_DIFFERS.format(metric=metric, real=formatted_real, expected=formatted_expected)
+        return f"{metric} is {formatted_real}, and {formatted_expected} was to be expected"
     more = "more" if shift > 0 else "fewer"
     which = "positive" if is_binary else "of one class"
-    return ELSEWHERE.format(
-        metric=metric, real=formatted_real, more=more, which=which, shift=format_percent(abs(shift))
+    share = format_percent(abs(shift))
+    return (
+        f"{metric} is {formatted_real} as was to be expected, but {more} rows are {which} than the scores promise, "
+        f"by {share} of all"
     )
 
 
@@ -283,7 +277,7 @@ def _compare_headline_metric(before: Scored, now: Scored) -> tuple[str, float, f
     # What the scores promise, and the metric of the labels
     expected = compute_expected_evidence(cells, reference, believed)
     estimated_value, real = (compute_metric_values(evidence)[metric] for evidence in (expected, now))
-    # How far both would lie apart by chance
+    # How far both metrics would lie apart by chance
     differences = simulate_differences(cells, reference, believed, {metric: estimated_value})[metric]
     differences = differences[np.isfinite(differences)]
     midpoint = real - estimated_value - float(differences.mean())
@@ -314,4 +308,4 @@ def _have_scores_moved(before: ScoreCounts, now: ScoreCounts) -> bool:
     )
     gap = l_infinity_numeric(cdf_before, cdf_now)
     critical_gap = KOLMOGOROV_999 * math.sqrt(1 / cdf_before.total + 1 / cdf_now.total)
-    return gap > max(critical_gap, MIN_MOVED_SHARE)
+    return gap > max(critical_gap, MIN_SCORE_GAP)

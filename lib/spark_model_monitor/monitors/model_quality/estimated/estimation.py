@@ -98,8 +98,9 @@ def estimate_two_classes(
 ) -> Estimation:
     """Every metric of a window without labels, with the error that it will show once labels come.
 
-    predictions: rows by score and predicted class. reference: the baseline's, by score and label. costs: the worth of a
-    true positive, a false positive, …, by `tp`, `fp`, `tn` and `fn`.
+    predictions: rows by score and predicted class.
+    reference: the baseline's, by score and label.
+    costs: the worth of a true positive, a false positive, …, by `tp`, `fp`, `tn` and `fn`.
 
     Source: the estimate is NannyML's CBPE (nannyml.readthedocs.io, "Estimation of performance of the monitored model"). The error
     comes from repeated draws: of the baseline's labels, with a new calibration each time, and of the window's.
@@ -185,7 +186,7 @@ def simulate_differences(
 ) -> dict[str, Numbers]:
     """Realised minus estimated value of each metric in each draw, if only noise parts them; NaN where undefined."""
     random = np.random.default_rng(SEED)
-    # Draws of pooled scores cost less and vary as much
+    # Scores are pooled before drawing, which costs less and gives the same variance
     pooled_cells = [cell.pooled() for cell in cells]
     compacted = [*map(merge_neighbouring_scores, reference)]
     truths = [*map(Calibration.of, compacted)]
@@ -234,7 +235,7 @@ def _build_estimate(
     name: str, value: float, deviations: Numbers, expected: BinaryEvidence | MulticlassEvidence
 ) -> Estimate:
     drawn = deviations[np.isfinite(deviations)]
-    # A metric that most draws lack has no error to speak of
+    # A metric that is undefined in most draws has no usable error
     if len(drawn) > REPEATS / 2:
         error = float(np.sqrt(np.mean(drawn * drawn)))
     else:
@@ -242,7 +243,7 @@ def _build_estimate(
     plain_estimate = None
     if name != BUSINESS_VALUE:
         plain_estimate = METRICS[expected.PROBLEM_TYPE].get(name)(expected)
-    # A share keeps its bounds of 0 and 1: as many trials as give it this error
+    # As a binomial share with as many trials as give it this error, its interval stays between 0 and 1
     if isinstance(plain_estimate, FractionEstimate):
         certain = not error or not 0 < value < 1
         if certain:

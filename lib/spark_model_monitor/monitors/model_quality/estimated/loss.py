@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.float64]
 BinIndexes = NDArray[np.int64]  # shape (rows,), the bin of each
 
-# per feature: for numbers with about equal rows, for texts the most frequent ones
-BINS = 10
-MAX_TEXTS = 20
-# of raking, and points on the path from known to later rows
-ROUNDS = 50
-STEPS = 24
-MIN_ROWS = 100
+BINS = 10  # of a numeric feature, with about equally many rows
+MAX_TEXTS = 20  # of a text feature, the most frequent ones; all others share a bin
+MAX_ROUNDS = 50  # of raking
+PATH_POINTS = 24  # between the known rows and the later ones
+MIN_ROWS = 100  # of either
 
 
 @value_class
@@ -121,7 +119,7 @@ def loss_by_feature(
     exponents = _fit_to_margins([known_bins for known_bins, _ in binned], [_later_shares(*bins) for bins in binned])
     parts = _integrate_parts(losses, exponents)
     weights = _normalized_weights(sum(exponents, np.zeros(len(losses))))
-    # The largest part first; what no feature explains is the rest of the total
+    # The feature with the largest part of the loss first; last what no feature explains
     ordered = sorted(zip(names, parts.tolist(), strict=True), key=lambda named_part: -abs(named_part[1]))
     before = float(losses.mean())
     explained = before + float(parts.sum())
@@ -143,7 +141,7 @@ def _bin_rows(known_column: Any, later: Any) -> tuple[BinIndexes, BinIndexes]:
         columns = [np.asarray(_convert_to_numbers(column), dtype=np.float64) for column in (known_column, later)]
         present = columns[0][np.isfinite(columns[0])]
         if len(present):
-            # Quantiles of the known rows, equal ones once; infinite and missing cells move no edge
+            # The edges are the different quantiles of the known rows, without infinite and missing cells
             edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)[1:-1]))
         else:
             edges = np.zeros(0)
@@ -175,7 +173,7 @@ def _fit_to_margins(bins_by_feature: Sequence[BinIndexes], wanted_shares: Sequen
     """For each feature the exponent of each row's weight that gives every feature its wanted shares."""
     exponents = [np.zeros(len(shares)) for shares in wanted_shares]
     total = np.zeros(len(bins_by_feature[0]))
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         moved = 0.0
         for row_bins, shares, exponent in zip(bins_by_feature, wanted_shares, exponents, strict=True):
             current_shares = np.bincount(row_bins, _normalized_weights(total), minlength=len(shares))
@@ -197,7 +195,7 @@ def _normalized_weights(exponents: Numbers) -> Numbers:
 
 def _integrate_parts(losses: Numbers, exponents: Sequence[Numbers]) -> Numbers:
     """For each feature the integral of the covariance of its exponent and the loss, along the path to the weights."""
-    steps, lengths = np.polynomial.legendre.leggauss(STEPS)
+    steps, lengths = np.polynomial.legendre.leggauss(PATH_POINTS)
     total = sum(exponents, np.zeros(len(losses)))
     parts = np.zeros(len(exponents))
     for step, length in zip((steps + 1) / 2, lengths / 2, strict=True):

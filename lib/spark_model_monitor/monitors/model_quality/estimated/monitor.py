@@ -16,10 +16,7 @@ from spark_model_monitor.data.records.outcome_records import UnlabelledDecoder
 from spark_model_monitor.data.records.refusals import Refusal
 from spark_model_monitor.documents.check_results import BudgetLedger, CheckResult
 from spark_model_monitor.documents.document import Document
-from spark_model_monitor.documents.model_quality import (
-    CalibrationNote,
-    EstimatedQuality,
-)
+from spark_model_monitor.documents.model_quality import CalibrationNote, EstimatedQuality
 from spark_model_monitor.documents.page import CurveChart, Page, PageSection, create_reading
 from spark_model_monitor.documents.run_description import NO_CONTEXT, AnalysisType, RunContext
 from spark_model_monitor.documents.statistics import RowTable
@@ -39,19 +36,11 @@ from spark_model_monitor.monitors.model_quality.evidence import (
     class_table,
     scores_by_class,
 )
-from spark_model_monitor.monitors.model_quality.measurement import (
-    Measured,
-    Measurement,
-    build_metrics,
-    build_table,
-)
+from spark_model_monitor.monitors.model_quality.measurement import Measured, Measurement, build_metrics, build_table
 from spark_model_monitor.monitors.model_quality.metric_monitor import MetricJudgement, MetricMonitor
 from spark_model_monitor.monitors.model_quality.metrics import METRICS
 from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
-from spark_model_monitor.monitors.model_quality.quality_checks import (
-    check_all,
-    plan_budget,
-)
+from spark_model_monitor.monitors.model_quality.quality_checks import check_all, plan_budget
 from spark_model_monitor.monitors.model_quality.quality_page import PARTS_OF_A_CLASS, create_page
 from spark_model_monitor.monitors.model_quality.score_calibration import (
     MIN_ROWS,
@@ -61,13 +50,7 @@ from spark_model_monitor.monitors.model_quality.score_calibration import (
     merge_neighbouring_scores,
 )
 from spark_model_monitor.monitors.predictors.error_model import NO_ERROR_MODEL
-from spark_model_monitor.monitors.protocol import (
-    Finding,
-    Sample,
-    Scanned,
-    ScanRequest,
-    reject_rules,
-)
+from spark_model_monitor.monitors.protocol import Finding, Sample, ScanRequest, ScanResult, reject_rules
 from spark_model_monitor.monitors.user_checks.check_plan import CheckPlan
 from spark_model_monitor.statistics.states.blocks import BlockSums
 from spark_model_monitor.statistics.states.estimated import (
@@ -78,7 +61,8 @@ from spark_model_monitor.statistics.states.estimated import (
     ROWS,
     EstimatedOutcomes,
 )
-from spark_model_monitor.statistics.states.outcomes import OutcomePlan, Outcomes, class_key
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key
+from spark_model_monitor.statistics.states.outcomes import Outcomes
 from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores
 from spark_model_monitor.statistics.user_choices import ProblemType
 from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
@@ -92,9 +76,7 @@ IN_WORDS = {
     ProblemType.MULTICLASS_CLASSIFICATION: "problem of many classes",
     ProblemType.REGRESSION: "problem of numbers",
 }
-MIN_ERRORS = "the model of errors has learnt from {rows:,} rows; an estimate takes {needed:,}"
 OF_ERRORS = frozenset({"mae", "mse", "rmse"})
-DIRECT = "model of errors"
 
 READING = (
     "An estimate counts every row as positive by what its score was worth in the baseline. Its interval is where the metric will "
@@ -106,9 +88,6 @@ READING_NUMBERS = (
     "will lie 95 times in 100 once the labels have come, if errors are what they were for such rows. Whether they are, labels "
     "alone tell.",
 )
-
-MORE_PREDICTIONS = "take longer windows, with more predictions"
-"""What to do where nobody can tell of an estimate."""
 
 
 @value_class
@@ -276,7 +255,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             )
         return evidence
 
-    def scan(self, evidence: Evidence, dataset: Dataset, checks: CheckPlan | None) -> Scanned:
+    def scan(self, evidence: Evidence, dataset: Dataset, checks: CheckPlan | None) -> ScanResult:
         """Predictions by score. A data set that was not prepared must have the column names of `outcomes`."""
         data = self.read_outcomes(dataset, label=None)
         decoder: Any = data.decoder
@@ -289,10 +268,10 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         scanned = scan_outcomes(data.raw, task, partitions_at_most=data.partitions_at_most)
         if isinstance(evidence, RegressionEvidence):
             assert data.errors is not None  # ensured above
-            return Scanned(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
+            return ScanResult(EstimatedOutcomes(scanned.outcomes, of_errors=data.errors.worth), scanned.rows)
         assert evidence.scores is not None  # ensured by `plan_scan`
         if isinstance(evidence, BinaryEvidence):
-            return Scanned(
+            return ScanResult(
                 EstimatedOutcomes(scanned.outcomes, merge_neighbouring_scores(evidence.scores)), scanned.rows
             )
         if scanned.outcomes.item_count and not scanned.outcomes.class_scores.of_class:
@@ -304,7 +283,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
             name: merge_neighbouring_scores(counts)
             for name, counts in zip(evidence.classes, evidence.scores, strict=True)
         }
-        return Scanned(EstimatedOutcomes(scanned.outcomes, of_classes=ClassScores(scores)), scanned.rows)
+        return ScanResult(EstimatedOutcomes(scanned.outcomes, of_classes=ClassScores(scores)), scanned.rows)
 
     def metrics(self, state: EstimatedOutcomes) -> EstimatedMeasurement:
         predictions = state.predictions
@@ -376,7 +355,7 @@ class EstimatedQualityMonitor(MetricMonitor[EstimatedOutcomes, EstimatedMeasurem
         if baseline is not None:
             baseline = replace(baseline, segments={})  # estimates are for all rows only
         if baseline is not None and self.plan.is_regression:
-            # Others have no estimate
+            # Metrics of other names have no estimate
             baseline = baseline.drop_features(set(baseline.limits(ProblemType.REGRESSION)) - OF_ERRORS)
         return EstimateJudgement(self, sample, baseline)
 
@@ -392,7 +371,7 @@ def _rename_as_estimate(result: CheckResult) -> CheckResult:
     members = {"metric": PREFIX + name, "description": description or None, "same_as": twin}
     # An estimate needs no labels
     if result.advice:
-        members["advice"] = MORE_PREDICTIONS
+        members["advice"] = "take longer windows, with more predictions"
     return result.model_copy(update=members)
 
 
@@ -402,16 +381,18 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
     """
     worth = state.of_errors
     window = state.predictions.regression
+    tested_rows = 0.0
     if worth.names:
         tested_rows = float(worth.of(ROWS).sum())
-    else:
-        tested_rows = 0.0
     rows = float(window.rows.sum())
     regression_evidence = RegressionEvidence(window)
     checked = CalibrationCheck()
     named: dict[str, Measured] = {}
     if tested_rows < MIN_ROWS:
-        checked = replace(checked, problem=MIN_ERRORS.format(rows=int(tested_rows), needed=MIN_ROWS))
+        checked = replace(
+            checked,
+            problem=f"the model of errors has learnt from {int(tested_rows):,} rows; an estimate takes {MIN_ROWS:,}",
+        )
     elif rows:
         once_more = math.sqrt(1 + tested_rows / rows)  # the error of the known rows, and that of the window
         error = math.sqrt(float(worth.of(APART_2).sum())) / tested_rows
@@ -428,7 +409,7 @@ def _estimate_errors(state: EstimatedOutcomes) -> EstimatedMeasurement:
             ("mse", mse, error_2, ratio.freedom),
             ("rmse", rmse, error_2 / (2 * rmse) if rmse else 0.0, ratio.freedom),
         ):
-            estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, DIRECT)
+            estimate = JackknifeEstimate(value, int(rows), off * once_more, freedom, Scale.LOG, "model of errors")
             named[PREFIX + name] = Measured(PREFIX + name, estimate)
     measurement = Measurement(ProblemType.REGRESSION, regression_evidence, state.predictions.item_count, named)
     return EstimatedMeasurement(measurement, checked, int(tested_rows))
@@ -445,7 +426,7 @@ def _estimate_classes(state: EstimatedOutcomes) -> Estimation:
     """The estimates for many classes: the baseline's and the window's."""
     predictions = state.predictions
     table = class_table(predictions.confusion, predictions.plan)
-    # Classes of either side, each once however it is spelled
+    # The classes of both sides; different spellings of one class count once
     keys = {class_key(name): name for name in (*table.classes, *state.of_classes.of_class)}
     classes = tuple(keys.values())
     predicted = {class_key(name): rows for name, rows in zip(table.classes, table.matrix.sum(axis=0), strict=True)}

@@ -41,10 +41,10 @@ def register_metric(
 ) -> Callable[[Metric], Metric]:
     """Decorator that enters a metric of a type of problem.
 
-    operator: which side of a threshold is worse. family: a name that metrics share which tell the same (recall and the
-    false negative rate); by default its own. ours: whether the service lacks it. requires: a function of the evidence that is
-    false where the
-    metric can't be; None if it always can.
+    operator: which side of a threshold is worse.
+    family: a name that metrics share which tell the same (recall and the false negative rate); by default its own.
+    ours: whether the service lacks it.
+    requires: a function of the evidence that is false where the metric can't be; None if it always can.
     """
     return registry.register(name, operator=operator, family=family or name, ours=ours, requires=requires)
 

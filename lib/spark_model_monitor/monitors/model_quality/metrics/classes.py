@@ -98,7 +98,7 @@ def f_score(evidence: BinaryEvidence, beta: float) -> FractionEstimate:
     slopes = ((1 + square) * (1 - value), -square * value, -value)
     counts = (hits, missed, found_falsely)
     variance = sum(count * slope * slope for count, slope in zip(counts, slopes, strict=True)) / denominator**2
-    # Rows with the root of whose number the error shrinks: hits, and as many of the rarer kind of error
+    # The number of trials behind the error: hits, and as many of the rarer kind of error
     units = hits + min(found_falsely, missed)
     return FractionEstimate.of_variance(value, variance, int(rows), method="delta method", fallback=rows, units=units)
 

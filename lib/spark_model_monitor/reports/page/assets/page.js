@@ -142,6 +142,9 @@ for (const label of document.querySelectorAll(".sift")) {
   const steps = (values, top) => values.reduce((path, value, place) => `${path}V${(100 - (95 * value) / top).toFixed(1)}H${(place + 1) * 10}`, "M0 100");
   const text = (value) => (Number.isNaN(value) ? "–" : Number(value.toPrecision(4)).toLocaleString("en"));
 
+  // A word as a shell takes it, since people copy the command and senders choose the names of members
+  const quote = (word) => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+
   const show = () => {
     detail.replaceChildren();
     if (!shown.length) return;
@@ -168,7 +171,9 @@ for (const label of document.querySelectorAll(".sift")) {
       detail.append(picture);
       if (data.bins[row].length) facts.push(`bins from ${data.bins[row][0]} to ${data.bins[row][1]}`);
     }
-    detail.append(made("p", facts.join(" · ")), made("code", `spark-model-monitor explain ${data.names[row]} --run ${data.folders[column]}`));
+    const folder = quote(data.folders[column].replace(/^…\//, ""));
+    detail.append(made("p", facts.join(" · ")), made("p", `in the folder that has ${folder}:`));
+    detail.append(made("code", `spark-model-monitor explain ${quote(data.names[row])} --run ${folder}`));
   };
 
   const choose = (of, window) => {

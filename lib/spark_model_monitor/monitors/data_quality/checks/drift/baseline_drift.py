@@ -17,7 +17,8 @@ from spark_model_monitor.monitors.data_quality.baseline_comparison import Featur
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.checks.limits import data_type, explain_own_limit
 from spark_model_monitor.monitors.data_quality.distribution.always_new import RISING
-from spark_model_monitor.monitors.data_quality.distribution.calibration import LONGER_WINDOWS, NAME_TIME, judge_drift
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NAME_TIME, judge_drift
+from spark_model_monitor.monitors.data_quality.distribution.column_tests import LONGER_WINDOWS
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
     FeatureDistribution,
     find_direction,
@@ -25,14 +26,8 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, FOLLOW
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift import DistanceComparison as DriftComparison
-from spark_model_monitor.statistics.drift import (
-    NumericDistribution,
-    Status,
-    Ties,
-    compare_categorical,
-    compare_numeric,
-    judge,
-)
+from spark_model_monitor.statistics.drift import NumericDistribution, Ties, compare_categorical, compare_numeric
+from spark_model_monitor.statistics.drift.comparison import describe_empty_samples
 
 COMPARISON_DISABLED = "perform_comparison is Disabled"
 NOISE_METHODS = "Robust", "LInfinity"  # whose distances are 0 up to what independent rows differ by
@@ -76,7 +71,7 @@ def baseline_drift(feature: FeatureComparison, threshold: float) -> Finding:
     methods = settings.comparison_method, settings.categorical_drift_method
     compared = compare_distributions(baseline, current, *methods, feature.comparison.ties)
     direction = find_direction(baseline.mean, current.mean)
-    finding = judge_by_threshold(compared, threshold, baseline, current).but(direction=direction)
+    finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows).but(direction=direction)
     # No report of the service has both violations of a feature
     is_of_service = feature.comparison.exact_classes
     if is_of_service and finding.is_violated and _is_type_violated(feature):
@@ -175,13 +170,15 @@ def judge_reference(feature: FeatureComparison, reference: str) -> Finding:
     )
 
 
-def judge_by_threshold(
-    compared: DriftComparison, threshold: float, baseline: FeatureDistribution, current: FeatureDistribution
-) -> Finding:
-    """The verdict on a comparison of the two sides, by a threshold."""
-    status, reason = judge(compared, threshold, baseline_rows=baseline.rows, current_rows=current.rows)
+def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_rows: int, current_rows: int) -> Finding:
+    """Drift if the distance is above the threshold, or a p-value below it; no drift exactly at the threshold.
+
+    Not judged: a side without rows; values on one side only (missing values are left to the completeness check); a
+    distance that is not computable. If all values are missing on both sides, there is no drift.
+    Source: D2; C11.23.
+    """
     finding = Finding(
-        CheckStatus(status.value),
+        CheckStatus.PASSED,
         threshold=threshold,
         observed=compared.distance,
         n=compared.n,
@@ -191,15 +188,25 @@ def judge_by_threshold(
         ties=None if compared.ties is Ties.SUMMED else compared.ties.value,
         statistic=compared.statistic,
         degrees_of_freedom=compared.degrees_of_freedom,
-        reason=reason,
     )
-    if status is Status.NOT_JUDGED:
-        return finding
-    finding = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
-    if status is Status.VIOLATED:
-        words = messages.drift if compared.higher_is_more else messages.drift_p_value
-        return finding.but(description=words(compared.distance or 0.0, threshold))
-    return finding
+    decided = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
+    # Values that are missing on both sides have not changed
+    reason = compared.reason
+    if not (baseline_rows and current_rows):
+        reason = f"no data: {describe_empty_samples(baseline_rows, current_rows, 'rows')}"
+    elif not (compared.n or compared.m):
+        return decided.but(reason="all values are missing on both sides")
+    if reason is not None or compared.distance is None:
+        return finding.but(status=CheckStatus.NOT_JUDGED, reason=reason)
+    # A p-value is small where a distance is large
+    has_drifted = compared.distance > threshold
+    words = messages.drift
+    if not compared.higher_is_more:
+        has_drifted = compared.distance < threshold
+        words = messages.drift_p_value
+    if has_drifted:
+        return decided.but(status=CheckStatus.VIOLATED, description=words(compared.distance, threshold))
+    return decided
 
 
 def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:

@@ -11,23 +11,23 @@ from dataclasses import replace
 import numpy as np
 
 from spark_model_monitor.documents.check_results import DRIFT, PRESENCE, UPPER_LIMIT, CheckStatus
-from spark_model_monitor.documents.constraints import (
+from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.monitoring_settings import (
     PLAIN_DISTANCE,
     Comparator,
-    Constraints,
     DistributionConstraints,
-    FeatureConstraints,
     MonitoringConfig,
     MonitoringSettings,
     Switch,
 )
-from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.statistics import InferredType
 from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality import messages
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import NOT_IN_BASELINE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import (
+    NOISE_METHODS,
     compare_distributions,
     find_reason_not_judged,
     judge_by_threshold,
@@ -62,7 +62,7 @@ def find_unfit_comparators(constraints: Constraints, *, as_service: bool) -> Ite
         kind = "categorical"
         if feature.inferred_type.is_numeric:
             kind = "numeric"
-        if not feature.inferred_type.is_numeric and feature.inferred_type is not InferredType.STRING:
+        elif feature.inferred_type is not InferredType.STRING:
             continue
         for comparator in constraints.settings_for(feature.name).comparators or ():
             distance = comparator.distance
@@ -107,21 +107,20 @@ def _judge_comparator(
     distance = comparator.distance
     threshold = comparator.threshold
     current = feature.now
-    # A distance of one kind only
-    are_numbers = bool(current.numbers or (baseline is not None and baseline.numbers))
-    takes_numbers = DISTANCES.get(distance).facts["numeric"] is not None
-    if baseline is not None:
-        feature = replace(feature, baseline=baseline, against=comparator.against)
-    reason = find_reason_not_judged(feature)
-    if baseline is None and feature.settings.perform_comparison:
-        reason = f"there are no earlier windows for {comparator.against}"
-    elif reason is None and not are_numbers and not DISTANCES.get(distance).facts["categorical"]:
-        reason = "the distance takes numbers only"
     if not feature.settings.perform_comparison:
-        return withhold_drift(feature, threshold, reason or "")
+        return withhold_drift(feature, threshold, find_reason_not_judged(feature) or "")
+    # A distance of one kind only
+    kinds = DISTANCES.get(distance).facts
+    reason: str | None = f"there are no earlier windows for {comparator.against}"
+    are_numbers = current.numbers is not None
+    if baseline is not None:
+        are_numbers = are_numbers or baseline.numbers is not None
+        reason = find_reason_not_judged(replace(feature, baseline=baseline, against=comparator.against))
+        if reason is None and not (are_numbers or kinds["categorical"]):
+            reason = "the distance takes numbers only"
     if baseline is None or reason is not None:
         return Finding.not_judged(threshold, reason)
-    if are_numbers and not takes_numbers:
+    if are_numbers and not kinds["numeric"]:
         return Finding(
             CheckStatus.PASSED,
             threshold=threshold,
@@ -131,11 +130,11 @@ def _judge_comparator(
             limit=threshold,
         )
     compared = compare_distributions(baseline, current, distance, distance)
-    finding = judge_by_threshold(compared, threshold, baseline, current)
+    finding = judge_by_threshold(compared, threshold, baseline.rows, current.rows)
     if not finding.is_violated or distance not in _TFDV or finding.observed is None:
         return finding
     value = None
-    if not takes_numbers:
+    if not kinds["numeric"]:
         value = _find_most_different(distance, baseline, current)
     title = _TFDV[distance][1]
     text = messages.comparator_high(title, finding.observed, threshold, value, reference=comparator.against)
@@ -166,7 +165,6 @@ SHARES = {
 
 DRIFT_LIMITS = ("comparison_threshold", "categorical_comparison_threshold")
 ALL_FEATURES = "*"
-LESS_NOISE = ("Robust", "LInfinity")  # methods that take off the plain distance what noise explains
 
 
 def with_thresholds(constraints: Constraints, thresholds: Json) -> Constraints:
@@ -250,9 +248,9 @@ def _create_drift_members(settings: MonitoringSettings, limit: float) -> dict[st
     feature that the baseline's suggestion left out is compared.
     """
     members: dict[str, Json] = dict.fromkeys(DRIFT_LIMITS, limit)
-    if settings.comparison_method in LESS_NOISE:
+    if settings.comparison_method in NOISE_METHODS:
         members["comparison_method"] = PLAIN_DISTANCE
-    if settings.categorical_drift_method in LESS_NOISE:
+    if settings.categorical_drift_method in NOISE_METHODS:
         members["categorical_drift_method"] = PLAIN_DISTANCE
     if settings.left_out is not None:
         members["perform_comparison"] = Switch.ENABLED

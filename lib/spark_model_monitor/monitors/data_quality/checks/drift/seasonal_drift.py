@@ -12,7 +12,6 @@ from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.distribution.calibration import doubt_missing_values
-from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
 from spark_model_monitor.monitors.data_quality.families import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
@@ -198,11 +197,11 @@ def find_accepted_features(check_results: Iterable[CheckResult]) -> list[str]:
 # days, or a day of its weeks, or whether none of them can be like it.
 
 
-MIN_TRAFFIC = 1.5  # times fewer rows than windows of such a size usually have
+TRAFFIC_MARGIN = 1.5  # times fewer rows than windows of such a size usually have
 ONE_HOUR = timedelta(hours=1)
 ONE_DAY = timedelta(days=1)
 ONE_WEEK = timedelta(weeks=1)
-LARGE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
+MIN_NEW_VALUE_SHARE = 0.1  # of a window's rows, in which rounded numbers have no value by chance
 EIGHTHS = [number / 8 for number in range(1, 8)]
 
 
@@ -239,7 +238,7 @@ def may_be_an_hour_or_day(feature: FeatureComparison) -> bool:
     usual_rows = float(np.mean([now.rows, *(rows for _, rows, _ in volume.earlier)]))
     traffic = min(1.0, now.rows / usual_rows)
     part_of_cycle = max(volume.length, ONE_HOUR) / cycle
-    hour_rows = int(baseline.rows * part_of_cycle * traffic / MIN_TRAFFIC)
+    hour_rows = int(baseline.rows * part_of_cycle * traffic / TRAFFIC_MARGIN)
     if _has_value_of_its_own(feature):
         return False
     # Whether no kind of row is more frequent in the window than in an hour, or on a day, with all such rows
@@ -258,8 +257,8 @@ def _count_kinds(feature: FeatureComparison) -> list[tuple[int, int]]:
     now = feature.now
     counts = [(baseline.rows - baseline.present, now.rows - now.present), *_count_frequent_values(feature)]
     if baseline.numbers is not None and now.numbers is not None:
-        before = baseline.numbers.step_cdf()
-        after = now.numbers.step_cdf()
+        before = baseline.numbers.cdf
+        after = now.numbers.cdf
         cuts = np.array(after.quantiles(EIGHTHS))
         ranks = zip((0, *before.ranks_at(cuts), before.total), (0, *after.ranks_at(cuts), after.total), strict=True)
         counts += [(int(high[0] - low[0]), int(high[1] - low[1])) for low, high in combinations(ranks, 2)]
@@ -284,9 +283,8 @@ def _has_value_of_its_own(feature: FeatureComparison) -> bool:
     if why_not_compared(baseline, now):
         return False
     for rows_before, rows_now in _count_frequent_values(feature):
-        if not rows_before and rows_now >= LARGE_SHARE * now.rows:
+        if not rows_before and rows_now >= MIN_NEW_VALUE_SHARE * now.rows:
             return True
-    new_rows = sum((now.categories or {})[value] for value in find_new_values(now, baseline))
     # As many as the baseline has once come by chance
-    p = chance_of_more(baseline.num_seen_once, baseline.rows, new_rows, now.rows)
+    p = chance_of_more(baseline.num_seen_once, baseline.rows, int(count_unseen(now, baseline)), now.rows)
     return p <= feature.comparison.monitoring.false_alarm_budget

@@ -23,7 +23,7 @@ from spark_model_monitor.documents.check_results import (
     SegmentPart,
 )
 from spark_model_monitor.documents.page import format_percent
-from spark_model_monitor.monitors.contributions import ALONE, MIN_SHARE_OF_CHANGE
+from spark_model_monitor.monitors.contributions import MIN_SHARE_ALONE, MIN_SHARE_OF_CHANGE
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import baseline_drift, select_threshold
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY
@@ -116,7 +116,7 @@ def describe_location(parts: Sequence[SegmentPart]) -> tuple[str, str | None]:
     percent = format_percent(min(best_share, 1.0))
     if best_part.mix > best_part.within:
         return f"{percent} of it as the shares of {best_part.cut} changed", None
-    where = "only" if best_share >= ALONE else "most of it"
+    where = "only" if best_share >= MIN_SHARE_ALONE else "most of it"
     amount = f"{percent} of the change in {format_percent(best_part.rows)} of the rows"
     return f"{where} in {ONE_SEGMENT}{best_part.cut}: {amount}", best_part.segment
 
@@ -149,7 +149,7 @@ def _find_largest_gap(before: FeatureProfile, now: FeatureProfile) -> Measure | 
     numbers = from_feature_profile(before).numbers
     numbers_now = from_feature_profile(now).numbers
     if numbers is not None and numbers_now is not None:
-        pooled = numbers_now.step_cdf().pool_with(numbers.step_cdf())
+        pooled = numbers_now.cdf.pool_with(numbers.cdf)
         gaps = np.abs(pooled.before / pooled.before[-1] - pooled.after / pooled.after[-1])
         value = float(pooled.values[int(gaps.argmax())])
         return partial(_count_up_to, value)
@@ -168,7 +168,7 @@ def _count_up_to(value: float, feature: FeatureProfile) -> tuple[float, float]:
     numbers = from_feature_profile(feature).numbers
     if numbers is None:
         return 0, 0
-    return float(numbers.step_cdf().ranks_at(np.array([value]))[0]), feature.num_numbers
+    return float(numbers.cdf.ranks_at(np.array([value]))[0]), feature.num_numbers
 
 
 def _count_category(category: str, feature: FeatureProfile) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
 from spark_model_monitor.monitors.data_quality import messages
@@ -77,16 +78,33 @@ def _select_facts(before: FeatureProfile) -> tuple[RegistryEntry[CollectEvidence
 
 
 MIN_SHIFT = 0.5  # the smallest relevant change of a mean, in standard deviations
-MIN_OF_MEAN = 30  # values, or groups of them, whose mean is approximately normal
+MIN_MEAN_VALUES = 30  # values, or groups of them, whose mean is approximately normal
 
 
 @dataclass(slots=True)
 class FactEvidence:
-    """The evidence of a fact. quantity: `observed` in the window and `expected` by the baseline. n, m: their values.
+    """The evidence of a fact.
 
-    effect: the size of the change; least_effect: from which it is relevant. tail: of a share, the p-value of so many of the
-    window's values; None of a mean. test: its name. statistic: of the test. reason: why there is no verdict; None if there
-    is one. family: whose level it has.
+    Attributes
+    ----------
+    quantity
+        What was measured, in words.
+    observed, expected
+        The quantity in the window, and by the baseline.
+    n, m
+        The numbers of the baseline's values, and of the window's.
+    p
+        The p-value; above 1 before it is judged, if it was adjusted for several tests.
+    effect, least_effect
+        The size of the change, and the size from which it is relevant.
+    tail
+        The p-value of so many of the window's values; None of a mean.
+    test, statistic
+        The name of the test, and its statistic.
+    reason
+        Why there is no verdict; None if there is one.
+    family
+        The family whose level the fact shares.
     """
 
     quantity: str
@@ -172,10 +190,8 @@ def compare_shares(
     if not n or not m:
         return None
 
-    def compute_tail(count: int) -> float:
-        return exact_tail(count, m, b, n, design_effect)
-
-    tail = tail or compute_tail
+    # No closure: findings are pickled, as by a pool of processes
+    tail = tail or partial(exact_tail, rows=m, baseline_count=b, baseline_rows=n, design_effect=design_effect)
     if least_effect is None:
         least_effect = min(MIN_EFFECT, MIN_RATIO * (b + 0.5) / n - b / n)
     return FactEvidence(
@@ -236,7 +252,7 @@ def compare_means(quantity: str, baseline: Mean, current: Mean, design_effect: f
         score = difference / error
     groups = min(baseline.count, current.count) / design_effect
     p = 1.0
-    if difference and groups >= MIN_OF_MEAN:
+    if difference and groups >= MIN_MEAN_VALUES:
         p = min(1.0, 2 * widened_tail(score, groups))
     return FactEvidence(
         *(quantity, current.mean, baseline.mean, baseline.count, current.count, p),

@@ -28,11 +28,11 @@ from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_
 from spark_model_monitor.statistics.verdicts.components import NEARLY_ALL
 from spark_model_monitor.statistics.verdicts.window_statistics import VALUES
 
-MIN_OF_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
-LARGE_SHARE = 0.25  # of a window
+MIN_CHANCE_DISPERSION = 0.6  # chi-square per degree of freedom of 32 parts, in one of 20 cases
+MIN_SINGLE_DATE_SHARE = 0.25  # of a window
 MIN_DAYS = 7  # different ones of a baseline, beside which a window of one day stands out
 SHORT_WINDOW = timedelta(days=2)
-BUSY_DAY = 3  # times as many rows as the baseline has for each date
+BUSY_DAY_RATIO = 3  # times as many rows as the baseline has for each date
 MIN_MARGIN = 300  # days outside the baseline's and the window's, for a window of a year beside a baseline of a month
 LONG_AGO = 3653  # days before the newest date: a median that does not follow the windows
 PERIODS = (
@@ -41,8 +41,8 @@ PERIODS = (
     "the third quarter",
     "the newest quarter",
 )  # of a baseline's dates
-MIN_OF_PERIOD = 0.1  # of the dates
-LARGEST_WINDOW = 730  # days after the baseline, of a window of which nobody says when it ends
+MIN_PERIOD_CHANGE = 0.1  # of the dates
+MAX_WINDOW_DAYS = 730  # days after the baseline, of a window of which nobody says when it ends
 
 
 @register_fact("date_form_check", same_as=("data_type_check",))
@@ -100,8 +100,8 @@ def date_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     last = baseline.days[-1]
     margin = max(MIN_MARGIN, 2 * (last - first))
     if feature.has_independent_rows:
-        margin = min(margin, LARGEST_WINDOW)
-    window_end = last + max(0, LARGEST_WINDOW - margin)
+        margin = min(margin, MAX_WINDOW_DAYS)
+    window_end = last + max(0, MAX_WINDOW_DAYS - margin)
     if feature.comparison.volume is not None:
         window_end = feature.comparison.volume.time.toordinal()
     latest = max(last, window_end) + margin
@@ -141,7 +141,7 @@ def date_period(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     for period, b, w in zip(PERIODS, counts_before, counts_now, strict=True):
         quantity = f"share of dates in {period}"
         changes.append(
-            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_OF_PERIOD)
+            compare_shares(quantity, (b, baseline.num_dates), (w, window.num_dates), least_effect=MIN_PERIOD_CHANGE)
         )
     clearest = select_clearest(*changes)
     if clearest is not None and clearest.is_large and not feature.has_independent_rows:
@@ -207,7 +207,7 @@ def single_date(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
         share_before = 1.0
     evidence = compare_shares("share of the most frequent date", (math.ceil(share_before * n), n), (most_now, m))
     if evidence is not None:
-        evidence.least_effect = max(BUSY_DAY * share_before, LARGE_SHARE) - share_before
+        evidence.least_effect = max(BUSY_DAY_RATIO * share_before, MIN_SINGLE_DATE_SHARE) - share_before
         evidence.expected = most_before / n
         evidence.tail = None
     return evidence
@@ -231,7 +231,7 @@ def _may_be_of_one_day(feature: FeatureComparison, baseline: DateColumn, window:
     is_later = window.num_dates > 0 and window.median() > baseline.days[-1]
     is_in_order = is_later or not feature.has_independent_rows
     rows_of_all_days = window.values * len(baseline.days)
-    return is_in_order and rows_of_all_days <= BUSY_DAY * baseline.values
+    return is_in_order and rows_of_all_days <= BUSY_DAY_RATIO * baseline.values
 
 
 def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], bool]) -> float:
@@ -253,7 +253,7 @@ def estimate_group_size(feature: FeatureComparison, is_of_kind: Callable[[str], 
     # The largest size that such a dispersion is compatible with; none beyond what chance allows
     size = 1.0
     if max(dispersions) > MAX_DISPERSED:
-        size = max(dispersions) / MIN_OF_DISPERSION
+        size = max(dispersions) / MIN_CHANCE_DISPERSION
     return size
 
 

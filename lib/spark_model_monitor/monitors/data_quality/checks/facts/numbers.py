@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -108,14 +109,17 @@ def _judge_outside(
         cluster = int(feature.limit_groups(groups, is_outside))
         rows_within = _count_within(before, numbers, cluster)
 
-    def compute_tail(number: int) -> float:
-        p = exact_tail(number, rows, 0, old.count, cluster)
-        clusters = int(number / cluster)
-        if clusters > 1 and rows_within > 1:  # one alone says nothing
-            p = min(p, steep_end_tail(clusters, int(rows / cluster), int(old.count / cluster), rows_within))
-        return p
+    tail = partial(_compute_tail, rows=rows, baseline_rows=old.count, cluster=cluster, rows_within=rows_within)
+    return compare_shares(quantity, (0, old.count), (count, rows), tail=tail)
 
-    return compare_shares(quantity, (0, old.count), (count, rows), tail=compute_tail)
+
+def _compute_tail(number: int, *, rows: int, baseline_rows: int, cluster: int, rows_within: float) -> float:
+    """The p-value of so many outside, in clusters."""
+    p = exact_tail(number, rows, 0, baseline_rows, cluster)
+    clusters = int(number / cluster)
+    if clusters > 1 and rows_within > 1:  # one alone says nothing
+        p = min(p, steep_end_tail(clusters, int(rows / cluster), int(baseline_rows / cluster), rows_within))
+    return p
 
 
 def _count_within(before: FeatureProfile, numbers: Values, cluster: float) -> float:

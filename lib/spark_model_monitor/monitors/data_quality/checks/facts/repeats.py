@@ -25,22 +25,22 @@ from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above
 from spark_model_monitor.statistics.states import FeatureProfile, Frequencies, Repeats, RowRepeats
-from spark_model_monitor.statistics.states.distinct import LEVEL_OF_NONE
+from spark_model_monitor.statistics.states.hash_samples import LEVEL_OF_NONE
 from spark_model_monitor.statistics.states.surplus import (
     LARGEST_RATIO,
     MAX_BY_NATURE,
     compute_fraction_of_copies,
     estimate_surplus_rows,
 )
-from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE, MIN_WINDOWS
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS, NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.components import MIN_EFFECT, MIN_RATIO
 from spark_model_monitor.statistics.verdicts.facts import compute_standstill, exact_tail, standstill_tail
 
-LARGEST = 2  # times the baseline: more values repeat in a window that is larger still
+MAX_SIZE_RATIO = 2  # times the baseline: more values repeat in a window that is larger still
 MAX_REPEATED_SHARE = (
     0.1  # of the baseline's values repeat: with more repeats, their number depends on the number of rows
 )
-LARGEST_BY_CHANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
+MAX_CHANCE_DISTANCE = 2.0  # the squared distance of nearly all samples of one distribution, in units of 1/n + 1/m
 EULER = 0.5772  # the mean of the standard law of the largest of many
 SURPLUS = "share of surplus rows"
 ESTIMATED_SURPLUS = f"estimated {SURPLUS}"
@@ -301,7 +301,7 @@ def _sum_squared_distances(comparison: WindowComparison) -> float:
     squared = 0.0
     for (reference, _), column in calibration.columns.items() if calibration is not None else ():
         if reference == BASELINE and column.samples is not None and column.distance is not None:
-            squared += max(0.0, column.distance**2 - LARGEST_BY_CHANCE / column.samples.effective)
+            squared += max(0.0, column.distance**2 - MAX_CHANCE_DISTANCE / column.samples.effective)
     return squared
 
 
@@ -336,7 +336,7 @@ def _resize_baseline(old: Repeats, size: float) -> tuple[int, int]:
         single = size * old.counts * (1 - size) ** (old.counts - 1)
         share = 1 - single.sum() / present.sum()
         different = round(repeated / max(share, repeated / different))
-    if size > LARGEST or old.repeated > MAX_REPEATED_SHARE * different:
+    if size > MAX_SIZE_RATIO or old.repeated > MAX_REPEATED_SHARE * different:
         return 0, 0
     return repeated, different
 
@@ -388,7 +388,7 @@ def new_values_check(feature: FeatureComparison, before: FeatureProfile) -> Fact
         squares = float(((new - expected) ** 2 / expected).sum())
     freedom = len(new) - 1
     scatter = 1.0
-    if chi_square_above(squares, freedom) < CHANCE:
+    if chi_square_above(squares, freedom) < NOISE_LEVEL:
         scatter = max(1.0, squares / freedom)
     expected_new = counts.total * float(new.sum() / rows.sum())
     # Of the values that so many rows have, each is new or not: all at once are new more seldom than as many of more values

@@ -38,7 +38,7 @@ NUMBERS = re.compile(r"[0-9]+")
 LAST_NUMBER = re.compile(r"\A.*([09])[^09]*", re.DOTALL)
 LOST_ZERO = 0.5  # characters that the codes are shorter on average
 MAX_WORDS = 2  # of a code, on average
-LONGEST_SHOWN = 24  # characters
+MAX_SHOWN_LENGTH = 24  # characters
 SHAPES: tuple[Callable[[str], str], ...] = (str, coarsen_form)
 """A fine form and a coarse one: each sees what is chance in the other."""
 
@@ -98,7 +98,7 @@ def _compare_forms(
     unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
     # The form by its letters, if that is short enough to read
     most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
-    if 0 < len(most_frequent) <= LONGEST_SHOWN:
+    if 0 < len(most_frequent) <= MAX_SHOWN_LENGTH:
         quantity = f"{quantity} ({most_frequent})"
     by_chance = (count_singletons(counts_before), counts_before.total())
     current = (sum(unseen.values()), counts_now.total())

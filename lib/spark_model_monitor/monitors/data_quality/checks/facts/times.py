@@ -24,23 +24,30 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
 from spark_model_monitor.monitors.data_quality.checks.facts.vector_checks import compare_mean_vectors
 from spark_model_monitor.monitors.data_quality.distribution.always_new import unit_of_times
 from spark_model_monitor.statistics.states import FeatureProfile, Moments
-from spark_model_monitor.statistics.states.ages import DAY, HOUR, Ages
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND
 from spark_model_monitor.statistics.states.profile import cache_with_feature
-from spark_model_monitor.statistics.states.time_counts import BEFORE_1970, HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
+from spark_model_monitor.statistics.states.time_counts import (
+    BEFORE_1970,
+    DAY,
+    HOUR,
+    HOURS_OF_DAY,
+    SECONDS_OF_HOUR,
+    Ages,
+    TimeCounts,
+)
 from spark_model_monitor.statistics.states.vectors import VectorMoments
 from spark_model_monitor.statistics.verdicts import hours_of_day
-from spark_model_monitor.statistics.verdicts.between_window_variance import CHANCE
+from spark_model_monitor.statistics.verdicts.between_window_variance import NOISE_LEVEL
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS
 from spark_model_monitor.statistics.verdicts.expected_row_count import RowCountHistory
 from spark_model_monitor.statistics.verdicts.hours_of_day import HourCounts, Stretch
 from spark_model_monitor.statistics.verdicts.multiple_testing import combine_p_values
 from spark_model_monitor.statistics.verdicts.window_statistics import WindowStatistics
 
-NEARLY_ALL = 0.99  # of the values of a column of times are times
+MIN_TIMES_SHARE = 0.99  # of the values of a column of times are times
 TENTHS = {"median age": 0.5, "age of the newest tenth": 0.1, "age of the oldest tenth": 0.9}
 PART = 0.25  # of an hour, and of an age: the smallest relevant change; of times, those that show when a window was
-LARGE_SHARE = 0.2  # of a window
+MIN_FAR_SHARE = 0.2  # of a window
 DATE_CHECKS = (
     "data_type_check",
     "date_form_check",
@@ -51,13 +58,13 @@ DATE_CHECKS = (
     "time_unit_check",
 )
 ROUND_TIME_NAMES = ("midnight", "whole hours", "whole minutes", "whole seconds")
-MIN_ROUNDED = 0.1  # of the times, to be relevant
-LONGEST_PAUSE = 7 * HOURS_OF_DAY  # hours without times
-LONGEST_SEASON = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
+MIN_ROUNDED_CHANGE = 0.1  # of the times, to be relevant
+MAX_PAUSE_HOURS = 7 * HOURS_OF_DAY  # hours without times
+MAX_SEASON_GAP_HOURS = 62 * HOURS_OF_DAY  # hours without times, beyond which a baseline's times are of another kind
 MEAN_HOUR = "mean hour of the day"
 ONE_DAY = timedelta(days=1)
-MIN_OF_DAY = 0.75  # of a baseline of one day, that a window has to cover
-WIDER = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
+MIN_COVERED_SHARE = 0.75  # of a baseline of one day, that a window has to cover
+UNIT_TOLERANCE = 4.0  # units are 1,000 apart: up to this factor beyond the usual years, a number is still a time
 
 
 @register_fact("time_unit_check", needs=Moments, same_as=("baseline_drift_check", "range_check", "sign_check"))
@@ -70,8 +77,8 @@ def time_unit(feature: FeatureComparison, before: FeatureProfile) -> FactEvidenc
     moments = before.moments
     if unit is None or moments is None or not has_numbers(before, feature.current):
         return None
-    first = FIRST_SECOND * unit / WIDER
-    last = LAST_SECOND * unit * WIDER
+    first = FIRST_SECOND * unit / UNIT_TOLERANCE
+    last = LAST_SECOND * unit * UNIT_TOLERANCE
     current = count_beyond(feature.current, below=first, above=last)
     return compare_shares("share of times in another unit", (0, moments.count), current)
 
@@ -85,7 +92,7 @@ def read_times(before: FeatureProfile, current: FeatureProfile, kind: type[Times
     """
     old = before.state(kind)
     new = current.state(kind)
-    if old and new and old.total >= NEARLY_ALL * before.num_present and new.total:
+    if old and new and old.total >= MIN_TIMES_SHARE * before.num_present and new.total:
         return (old, new)
     return None
 
@@ -143,7 +150,7 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     old, new = ages
     young, oldest = old.quantiles(np.array([0.0, 1.0]))
     num_far = new.count_beyond(young - HOUR / 2 - PART * abs(young), oldest + HOUR / 2 + PART * abs(oldest))
-    if num_far >= LARGE_SHARE * new.total:
+    if num_far >= MIN_FAR_SHARE * new.total:
         far = compare_shares("share of times far from all ages", (0, old.total), (num_far, new.total))
         if far is not None:
             return far
@@ -180,7 +187,9 @@ def time_precision(feature: FeatureComparison, before: FeatureProfile) -> FactEv
     for name, num_before, num_now in zip(ROUND_TIME_NAMES, old.round_times, new.round_times, strict=True):
         quantity = f"share of times at {name}"
         changes.append(
-            compare_shares(quantity, (num_before, old.total), (num_now, new.total), group, least_effect=MIN_ROUNDED)
+            compare_shares(
+                quantity, (num_before, old.total), (num_now, new.total), group, least_effect=MIN_ROUNDED_CHANGE
+            )
         )
     return select_clearest(*changes)
 
@@ -198,7 +207,7 @@ def time_range(feature: FeatureComparison, before: FeatureProfile) -> FactEviden
     old, new = times
     stretch = _find_stretch(before)
     seconds = stretch.end - stretch.begin
-    longest_gap = max(LONGEST_PAUSE, 2 * float(np.diff(stretch.starts).max(initial=0)))
+    longest_gap = max(MAX_PAUSE_HOURS, 2 * float(np.diff(stretch.starts).max(initial=0)))
     if hours_of_day.count_far(old, longest_gap, seconds):
         return None
     current = (hours_of_day.count_far(new, longest_gap, seconds), new.total)
@@ -227,7 +236,7 @@ def _find_stretch(before: FeatureProfile) -> Stretch:
     """The baseline's times, without sentinels and the like."""
     times = before.state(TimeCounts)
     assert times is not None
-    return hours_of_day.find_largest_stretch(times, LONGEST_SEASON)
+    return hours_of_day.find_largest_stretch(times, MAX_SEASON_GAP_HOURS)
 
 
 @register_fact(
@@ -247,7 +256,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     # All times but those far from the others
     stretch_before = _find_stretch(before)
     longest_gap = float(np.diff(stretch_before.starts).max(initial=0))
-    stretch = hours_of_day.find_largest_stretch(times[1], max(LONGEST_PAUSE, longest_gap))
+    stretch = hours_of_day.find_largest_stretch(times[1], max(MAX_PAUSE_HOURS, longest_gap))
     if not stretch_before.width == stretch.width == 1:
         return None
     # Nobody knows how days vary; others than this one have but the times that came late
@@ -277,9 +286,9 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     is_covered = new.covered > 0
     covered_share = float(old.counts[is_covered].sum() / old.counts.sum())
     is_window_known = volume is not None and volume.start is not None
-    if is_window_known or covered_share >= MIN_OF_DAY:
+    if is_window_known or covered_share >= MIN_COVERED_SHARE:
         return clearest
-    if clearest is not None and clearest.p > CHANCE:
+    if clearest is not None and clearest.p > NOISE_LEVEL:
         clearest.reason = "nobody said from when to when the window is; name its --start-time and --end-time"
     return clearest
 
@@ -381,7 +390,7 @@ def _compare_with_one_day(before: FeatureProfile, day: float, now: Stretch) -> F
     first_seconds = _select_hours(stretch, day, day + DAY).starts * SECONDS_OF_HOUR
     end = min(stretch.end, float(first_seconds[-1] + SECONDS_OF_HOUR))
     span = end - max(stretch.begin, float(first_seconds[0]))
-    if now.end - now.begin < MIN_OF_DAY * span or abs(now.begin - end) < span:
+    if now.end - now.begin < MIN_COVERED_SHARE * span or abs(now.begin - end) < span:
         return None
     # The whole day is covered
     counts = np.bincount(stretch.starts % HOURS_OF_DAY, stretch.counts, minlength=HOURS_OF_DAY)

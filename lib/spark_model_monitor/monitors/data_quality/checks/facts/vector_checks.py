@@ -11,7 +11,7 @@ import numpy as np
 from spark_model_monitor.documents.check_results import HOTELLING, NORMAL
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
-    MIN_OF_MEAN,
+    MIN_MEAN_VALUES,
     FactEvidence,
     Mean,
     compare_means,
@@ -120,7 +120,7 @@ def vector_components(feature: FeatureComparison, before: FeatureProfile) -> Fac
 
 def compare_mean_vectors(quantity: str, old: VectorMoments, new: VectorMoments) -> FactEvidence | None:
     """The means of both sides; None if a side has few vectors, or vectors of another length."""
-    if old.width != new.width or min(old.count, new.count) < MIN_OF_MEAN:
+    if old.width != new.width or min(old.count, new.count) < MIN_MEAN_VALUES:
         return None
     design_effect = _design_effect(old)
     return _test_means(quantity, old, new, old.count / design_effect, new.count / design_effect)

@@ -1,0 +1,496 @@
+"""How data quality is monitored: the settings in constraints.json, and `MonitoringSettings`, which interprets them.
+
+Settings stand there for all features or for one. Old layouts are read, too (C4.2a, C11.27, C11.33): `enable_comparisons`,
+`compare_simple_distance` and `min_domain_mass` of 2019, the guide's `comparion_method`, `linf_simple` and `linf_robust`.
+Driver only, pure.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from spark_model_monitor.documents.document import (
+    Chance,
+    Expected,
+    Flag,
+    Name,
+    Section,
+    Share,
+    Threshold,
+    is_suggested,
+    require_name_in,
+)
+from spark_model_monitor.documents.json_text import Json
+from spark_model_monitor.documents.statistics import InferredType
+from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.registry import Registry
+from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS, DISTANCES, NUMERIC_METHODS
+from spark_model_monitor.statistics.drift.distances import Distance
+from spark_model_monitor.statistics.verdicts.multiple_testing import BUDGET
+from spark_model_monitor.value_class import value_class
+
+OTHER_NAMES = {"linf_simple": "Simple", "linf_robust": "Robust"}
+"""The guide's other names of the service's methods -> the names used here (C4.2)."""
+
+COMPARISON_METHODS = {**{name: name for name in NUMERIC_METHODS}, **OTHER_NAMES}
+"""Each spelling of a `comparison_method` -> the name used here."""
+
+CATEGORICAL_DRIFT_METHODS = {name: name for name in CATEGORICAL_METHODS}
+"""Each spelling of a `categorical_drift_method` -> the name used here."""
+
+
+class Switch(Enum):
+    """On or off, in the files' spelling."""
+
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+
+    @property
+    def is_on(self) -> bool:
+        return self is Switch.ENABLED
+
+    @classmethod
+    def of(cls, on: bool) -> Switch:
+        return cls.ENABLED if on else cls.DISABLED
+
+
+class Verdicts(Enum):
+    """Whether verdicts allow for chance."""
+
+    CALIBRATED = "calibrated"
+    NONE = "none"
+
+
+class Rows(Enum):
+    """How the rows of a window depend on each other. CLUSTERED: some belong together, like the rows of one user."""
+
+    CLUSTERED = "clustered"
+    INDEPENDENT = "independent"
+
+
+LIMIT_NAMES = (
+    "completeness",
+    "datatype_check_threshold",
+    "domain_content_threshold",
+    "comparison_threshold",
+    "categorical_comparison_threshold",
+)
+"""The limits that a baseline suggests, by their members in the file."""
+
+LimitName = Annotated[str, Strict(), require_name_in(LIMIT_NAMES), Expected.one_of(LIMIT_NAMES)]
+
+REFERENCE = r"^(baseline|previous(:[1-9][0-9]{0,2})?|seasonal:[1-9][0-9]{0,3})$"  # what a window is compared with
+
+ComparisonMethod = Annotated[str, Strict(), require_name_in(COMPARISON_METHODS), Expected.one_of(COMPARISON_METHODS)]
+"""The method that compares two numeric distributions."""
+
+CategoricalDriftMethod = Annotated[
+    str, Strict(), require_name_in(CATEGORICAL_DRIFT_METHODS), Expected.one_of(CATEGORICAL_DRIFT_METHODS)
+]
+"""The method that compares two distributions of categories."""
+
+
+class Comparator(Section):
+    """A distance with its threshold: ours, after TFDV's skew comparators. against: the reference."""
+
+    against: Annotated[
+        str,
+        Strict(),
+        Field(pattern=REFERENCE),
+        Expected(
+            '"baseline", "previous", "previous:8" (the 8 windows before) or "seasonal:24" (each 24th window before)'
+        ),
+    ]
+    distance: Annotated[str, Strict(), require_name_in(tuple(DISTANCES)), Expected.one_of(tuple(DISTANCES))]
+    threshold: Threshold
+
+
+class DistributionConstraints(Section):
+    """Drift of one feature's distribution; the members from `enable_comparisons` on are old, read and kept.
+
+    Ours: reason: why the baseline suggests no comparison. comparators: distances that replace the others.
+    """
+
+    perform_comparison: Switch | None = None
+    reason: Name | None = None
+    comparison_threshold: Threshold | None = None
+    comparison_method: ComparisonMethod | None = None
+    categorical_comparison_threshold: Threshold | None = None
+    categorical_drift_method: CategoricalDriftMethod | None = None
+    comparators: tuple[Comparator, ...] | None = None
+    enable_comparisons: Flag | None = None
+    compare_simple_distance: Flag | None = None
+    min_domain_mass: Share | None = None
+    domain_content_threshold: Share | None = None
+    datatype_check_threshold: Share | None = None
+    comparion_method: ComparisonMethod | None = None
+
+
+class ChangeThatMatters(Section):
+    """The change that a window must be able to show, else nobody can tell whether a feature changed. Ours.
+
+    missing: points of missing values, as a share.
+    standard_deviations: a shift of numbers.
+    value: the share of the rows that one value of a text or a flag gains.
+    """
+
+    missing: Share = 0.12
+    standard_deviations: Threshold = 0.5
+    value: Share = 0.3
+
+    def missing_values(self, share: float) -> float:
+        """The change of a baseline's share of missing values that matters: where many are missing, half a standard
+        deviation (of being missing) if that is more.
+        """
+        return max(self.missing, self.standard_deviations * math.sqrt(share * (1 - share)))
+
+    def shift(self, present: float) -> float:
+        """The shift that matters, in standard deviations of the values. present: the share of the rows that have one.
+
+        It is `standard_deviations` of the whole column, where a missing value counts as the mean.
+        """
+        if present:
+            return self.standard_deviations / math.sqrt(present)
+        return math.inf
+
+    def share(self, present: float) -> float:
+        """The change of a value's share of the present values that matters."""
+        if present:
+            return self.value / present
+        return math.inf
+
+
+class MonitoringConfig(Section):
+    """The settings in a file, for all features or as overrides for one; an absent member is not set here.
+
+    non_negative_check and the members after it are ours; the service has none of them. requested_limits: the limits that
+    a person requested, whatever their values; None in files of the service.
+    """
+
+    evaluate_constraints: Switch | None = None
+    emit_metrics: Switch | None = None
+    datatype_check_threshold: Share | None = None
+    domain_content_threshold: Share | None = None
+    distribution_constraints: DistributionConstraints | None = None
+    non_negative_check: Switch | None = None
+    verdicts: Verdicts | None = None
+    false_alarm_budget: Chance | None = None
+    rows: Rows | None = None
+    segments: tuple[Name, ...] | None = None
+    group_column: Name | None = None
+    requested_limits: tuple[LimitName, ...] | None = None
+    change_that_matters: ChangeThatMatters | None = None
+
+
+PLAIN_DISTANCE = "Simple"
+"""The method, of numbers and of texts, whose distance leaves no margin for noise: that of a limit that is written alone."""
+
+
+@value_class
+class _Kind:
+    """How features of one kind are compared: the members of the file that set it, the suggested method, and all methods."""
+
+    features: str
+    method: str
+    threshold: str
+    suggested_method: str
+    methods: Registry[Distance]
+
+    def is_ours(self, method: str) -> bool:
+        """Whether the method is ours and has a scale of its own."""
+        return self.methods.get(method).facts["service"] is None
+
+
+SUGGESTED_SHARE = 1.0
+"""The share of values of the baseline's type, and of its domain, that a baseline suggests (C11.1)."""
+
+_NUMBERS = _Kind("numbers", "comparison_method", "comparison_threshold", "Robust", NUMERIC_METHODS)
+_TEXTS = _Kind(
+    "texts", "categorical_drift_method", "categorical_comparison_threshold", "LInfinity", CATEGORICAL_METHODS
+)
+_KINDS = (_NUMBERS, _TEXTS)
+
+
+@dataclass(frozen=True)
+class MonitoringSettings:
+    """How one feature is monitored, with every setting filled in; the defaults are the service's suggestions.
+
+    Parameters
+    ----------
+    evaluate_constraints : bool, default True
+        Whether anything is checked at all.
+    emit_metrics : bool, default True
+        Whether metrics are published.
+    datatype_check_threshold : float, optional
+        Minimum share (0 to 1) of the present values that have the baseline's type; by default 1.
+    domain_content_threshold : float, optional
+        Minimum share (0 to 1) of the present values that are in the baseline's domain; by default 1.
+    perform_comparison : bool, default True
+        Whether distributions are compared.
+    comparison_threshold : float, optional
+        Maximum distance of a numeric distribution; by default the method's usual threshold.
+    comparison_method : str, optional
+        Distance for numbers, one of docs/drift.md. By default "Robust"; "Simple" if you give its threshold.
+    categorical_comparison_threshold : float, optional
+        Maximum distance of a text distribution; by default the method's usual threshold.
+    categorical_drift_method : str, optional
+        Distance for texts, one of docs/drift.md. By default "LInfinity"; "Simple" if you give its threshold.
+    non_negative_check : bool, default False
+        Ours: whether `is_non_negative` is evaluated; the service only suggests it (C11.5).
+    verdicts : {"calibrated", "none"}
+        Ours: whether suggested limits and drift allow for chance (D4.6).
+    false_alarm_budget : float, default 1/720
+        Share (0 to 1) of healthy runs that may have any violation, if limits and drift allow for chance.
+    rows : {"clustered", "independent"}
+        Whether rows are independent of each other; if so, p-values of drift count.
+    left_out : str, optional
+        The reason why distributions are not compared, if a baseline suggested so.
+    comparators : tuple of Comparator, optional
+        Ours: distances that replace the ones above, each with its own threshold.
+    segments : tuple of str, optional
+        Ours: how rows are cut into segments: `plan` by value, `age:30:50` by range, `ordered:hour` by hour of the day,
+        `plan*age:40` by both. Drift is also judged in each segment.
+    group_column : str, optional
+        Ours: the column that groups rows of a window that belong together, such as the user's id: its groups count, not its
+        rows. By default estimated from neighbouring rows.
+    requested_limits : tuple of str, optional
+        Ours: the limits that decide alone even if their value is the suggested one. By default those that you give here.
+    change_that_matters : ChangeThatMatters, optional
+        Ours: the change that a window must be able to show. If it can't, the outcome is `cannot tell`.
+
+    Raises
+    ------
+    BadConfiguration
+        If a method or word is unknown, a budget or a share of values is not a share, or a threshold of drift is below 0.
+
+    Examples
+    --------
+    >>> from spark_model_monitor import MonitoringSettings
+    >>> MonitoringSettings(domain_content_threshold=0.99).domain_content_threshold
+    0.99
+
+    Notes
+    -----
+    Source: C4.2, G12.
+    """
+
+    evaluate_constraints: bool = True
+    emit_metrics: bool = True
+    datatype_check_threshold: float = None  # type: ignore[assignment]  # never None afterwards
+    domain_content_threshold: float = None  # type: ignore[assignment]  # likewise
+    perform_comparison: bool = True
+    comparison_threshold: float = None  # type: ignore[assignment]  # likewise
+    comparison_method: str = None  # type: ignore[assignment]  # likewise
+    categorical_comparison_threshold: float = None  # type: ignore[assignment]  # likewise
+    categorical_drift_method: str = None  # type: ignore[assignment]  # likewise
+    non_negative_check: bool = False
+    verdicts: Verdicts | str = Verdicts.CALIBRATED
+    false_alarm_budget: float = BUDGET
+    rows: Rows | str = Rows.CLUSTERED
+    left_out: str | None = None
+    comparators: tuple[Comparator, ...] | None = None
+    segments: tuple[str, ...] = ()
+    group_column: str | None = None
+    requested_limits: tuple[str, ...] = None  # type: ignore[assignment]  # likewise
+    change_that_matters: ChangeThatMatters = field(default_factory=ChangeThatMatters)
+
+    @property
+    def is_calibrated(self) -> bool:
+        return self.verdicts is Verdicts.CALIBRATED
+
+    @property
+    def rows_are_independent(self) -> bool:
+        return self.rows is Rows.INDEPENDENT
+
+    def is_drift_requested(self, *, of_numbers: bool) -> bool:
+        """Whether a person requested how drift is judged: by comparators, another method, or another limit; or insists on it."""
+        kind = _NUMBERS if of_numbers else _TEXTS
+        # A limit that equals the suggestion counts as requested only if the file says so
+        suggested_limit = kind.methods.get(kind.suggested_method).facts["threshold"]
+        is_of_suggested_method = getattr(self, kind.method) == kind.suggested_method
+        limit = getattr(self, kind.threshold)
+        is_limit_suggested = is_suggested(kind.threshold, limit, [suggested_limit], self.requested_limits)
+        return self.comparators is not None or not is_of_suggested_method or not is_limit_suggested
+
+    def __post_init__(self) -> None:
+        # Words of the file become members of their enumerations
+        for name, words in (("verdicts", Verdicts), ("rows", Rows)):
+            try:
+                self._set(name, words(getattr(self, name)))
+            except ValueError:
+                allowed = ", ".join(json.dumps(word.value) for word in words)
+                raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write one of: {allowed}") from None
+        # Limits that somebody gave decide alone, even if their values are the suggested ones
+        if not self.is_calibrated:  # every limit applies as written
+            self._set("requested_limits", ())
+        elif self.requested_limits is None:
+            limits = [name for name in LIMIT_NAMES if getattr(self, name, None) is not None]
+            self._set("requested_limits", tuple(limits))
+        # Shares of values
+        for name in ("datatype_check_threshold", "domain_content_threshold"):
+            if getattr(self, name) is None:
+                self._set(name, SUGGESTED_SHARE)
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadConfiguration(f"{name} is {getattr(self, name)!r}; write a share from 0 to 1 (95 % is 0.95)")
+        if not 0 < self.false_alarm_budget < 1:
+            budget = self.false_alarm_budget
+            raise BadConfiguration(f"false_alarm_budget is {budget!r}; write a share above 0 and below 1")
+        for kind in _KINDS:
+            self._set_drift(kind)
+
+    def _set_drift(self, kind: _Kind) -> None:
+        """Complete the method and the threshold of one kind of features, and check them."""
+        written = getattr(self, kind.method)
+        threshold = getattr(self, kind.threshold)
+        if written is None:
+            # Somebody who writes a limit and no method means the distance itself, without a margin for noise
+            is_limit_alone = threshold is not None and self.is_calibrated
+            if is_limit_alone:
+                written = PLAIN_DISTANCE
+            else:
+                written = kind.suggested_method
+        # The method's own threshold if none is given: each has its own scale
+        method = kind.methods.get(OTHER_NAMES.get(written, written))
+        self._set(kind.method, method.name)
+        if threshold is None:
+            threshold = method.facts["threshold"]
+            self._set(kind.threshold, threshold)
+        # Written so that NaN is refused, too
+        if not threshold >= 0:
+            raise BadConfiguration(f"{kind.threshold} is {threshold!r}; write a number, 0 or more")
+
+    def _set(self, name: str, value: float | str | Enum | tuple[str, ...]) -> None:
+        object.__setattr__(self, name, value)
+
+    def as_config(self) -> MonitoringConfig:
+        """All settings, as the newest containers write them; our own settings only if they are switched on."""
+        # Members of ours, which the service has not, stand in the file only if they say something
+        absent: set[str] = set()
+        if not self.non_negative_check:
+            absent |= {"non_negative_check"}
+        if not self.is_calibrated:
+            absent |= {"verdicts", "false_alarm_budget", "rows", "requested_limits", "change_that_matters"}
+        if not self.segments:
+            absent |= {"segments"}
+        present = ((name, value) for name, value in vars(self).items() if name not in absent)
+        written: dict[str, Json] = {
+            name: Switch.of(value) if isinstance(value, bool) else value for name, value in present
+        }
+        drift = {name: written[name] for name in _DRIFT_MEMBERS}
+        config_members = {name: written[name] for name in _CONFIG_MEMBERS if name in written}
+        return MonitoringConfig(distribution_constraints=DistributionConstraints(**drift), **config_members)
+
+
+_SETTINGS = MonitoringSettings.__dataclass_fields__.keys()
+_CONFIG_MEMBERS = [name for name in MonitoringConfig.model_fields if name in _SETTINGS]
+# Limits that the inner section had in 2019 are the outer one's
+_DRIFT_MEMBERS = [name for name in DistributionConstraints.model_fields if name in _SETTINGS - set(_CONFIG_MEMBERS)]
+"""The names of the settings in each section of the file."""
+
+
+def find_unused_overrides(inferred_type: InferredType, drift: DistributionConstraints | None) -> Iterator[str]:
+    if drift is None or not (inferred_type.is_numeric or inferred_type is InferredType.STRING):
+        return
+    # Which kind of features the override would have to be of
+    if inferred_type.is_numeric:
+        feature_kind = _NUMBERS
+        other_kind = _TEXTS
+    else:
+        feature_kind = _TEXTS
+        other_kind = _NUMBERS
+    # What the file names, if anything
+    named = _read_methods(drift)
+    # Only our methods are of one kind of feature alone; the service's may stand anywhere
+    if other_kind in named and feature_kind not in named and other_kind.is_ours(named[other_kind]):
+        yield (
+            f"{other_kind.method} is {json.dumps(named[other_kind])}, which compares {other_kind.features}, and the feature is "
+            f"{inferred_type.value}; write {feature_kind.method}, one of {', '.join(map(json.dumps, feature_kind.methods))}"
+        )
+
+
+def resolve_settings(configs: Iterable[MonitoringConfig | None]) -> MonitoringSettings:
+    """The settings from the whole file's config and then the overrides; a later one wins. Requested limits add up."""
+    # Later configurations override earlier ones, except requested limits, which add up
+    members: dict[str, Json] = {}
+    requested_limits: dict[str, None] = {}
+    switched_off = False
+    for index, config in enumerate(configs):
+        if config is not None:
+            members = _merge_settings(members, _read_settings(config))
+            requested_limits |= dict.fromkeys(config.requested_limits or ())
+            switched_off |= index == 0 and config.evaluate_constraints is Switch.DISABLED
+    # The service has one threshold for both kinds of features, unless the file has two
+    methods = {kind.method: _select_method(kind, members) for kind in _KINDS}
+    is_of_service = not any(kind.is_ours(methods[kind.method]) for kind in _KINDS)
+    if is_of_service and "comparison_threshold" in members:  # the default of the categorical threshold
+        members.setdefault("categorical_comparison_threshold", members["comparison_threshold"])
+    # Off for the whole file is off for every feature, whatever its own settings say
+    if switched_off:
+        members["evaluate_constraints"] = False
+    members |= methods
+    members["requested_limits"] = tuple(requested_limits)
+    members.setdefault("verdicts", Verdicts.NONE)  # without the member, limits apply as written
+    return MonitoringSettings(**members)
+
+
+def _merge_settings(earlier: Mapping[str, Json], later: Mapping[str, Json]) -> dict[str, Json]:
+    """`earlier`, overridden by later settings.
+
+    A threshold is kept when one method of the service replaces another, as in the service. It is dropped when a
+    distance of ours is chosen or replaced, because that has another scale.
+    """
+    # Another scale: the earlier threshold says nothing of the later distance
+    merged = dict(earlier)
+    for kind in _KINDS:
+        before = _select_method(kind, earlier)
+        after = _select_method(kind, {**earlier, **later})
+        if before != after and (kind.is_ours(before) or kind.is_ours(after)):
+            merged.pop(kind.threshold, None)
+    return merged | dict(later)
+
+
+def _select_method(kind: _Kind, settings: Mapping[str, Json]) -> str:
+    method: str = settings.get(kind.method, kind.suggested_method)
+    return method
+
+
+def _read_methods(drift: DistributionConstraints) -> dict[_Kind, str]:
+    """The methods that a file names; a member's current name wins over an old one."""
+    of_numbers = drift.comparison_method or drift.comparion_method
+    if of_numbers is None and drift.compare_simple_distance is not None:
+        # The member of 2019: a distance without a margin for noise, or the one with it
+        of_numbers = "Robust"
+        if drift.compare_simple_distance:
+            of_numbers = PLAIN_DISTANCE
+    written = {_NUMBERS: of_numbers, _TEXTS: drift.categorical_drift_method}
+    return {kind: OTHER_NAMES.get(method, method) for kind, method in written.items() if method is not None}
+
+
+def _read_settings(config: MonitoringConfig) -> dict[str, Json]:
+    """The settings in `config`, by their names in MonitoringSettings; the current name wins over an old one."""
+    drift = config.distribution_constraints or DistributionConstraints()
+    # Old names first, so that current ones override them; limits stood beside those of drift in 2019
+    settings: dict[str, Json] = {
+        "domain_content_threshold": drift.min_domain_mass,
+        "perform_comparison": drift.enable_comparisons,
+        "left_out": drift.reason,
+    }
+    settings |= _select_present(drift, ("datatype_check_threshold", "domain_content_threshold"))
+    settings |= _select_present(drift, _DRIFT_MEMBERS)
+    settings |= _select_present(config, _CONFIG_MEMBERS)
+    settings |= {kind.method: method for kind, method in _read_methods(drift).items()}
+    # None means that the file doesn't state it, so an earlier setting stays
+    present = {name: value for name, value in settings.items() if value is not None}
+    return {name: value.is_on if isinstance(value, Switch) else value for name, value in present.items()}
+
+
+def _select_present(section: Section, names: Iterable[str]) -> dict[str, Json]:
+    members = section.__dict__
+    return {name: members[name] for name in names if members[name] is not None}

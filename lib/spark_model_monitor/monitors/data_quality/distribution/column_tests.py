@@ -1,0 +1,254 @@
+"""The tests of columns: what is compared with what, how much windows vary, and the p-value of each statistic. Pure.
+
+`calibration.py` judges them. Source: D4.1, D4.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from spark_model_monitor.documents.outcome import ALTERNATIVE
+from spark_model_monitor.monitors.data_quality.distribution.design_effects import INDEPENDENT_ROWS, FeatureDesignEffect
+from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
+from spark_model_monitor.monitors.data_quality.distribution.window_history import compare_with_reference, count_unseen
+from spark_model_monitor.monitors.data_quality.families import DRIFT
+from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
+from spark_model_monitor.statistics.drift.distributions import category_cells
+from spark_model_monitor.statistics.verdicts.between_window_variance import (
+    NOISE_LEVEL,
+    PastWindows,
+    WindowSize,
+    judge_change,
+    judge_largest,
+    judge_unseen,
+)
+from spark_model_monitor.statistics.verdicts.components import Component, Samples
+from spark_model_monitor.statistics.verdicts.multiple_testing import adjust_p_values, combine_p_values
+from spark_model_monitor.statistics.verdicts.window_statistics import FIELDS, MEANS
+from spark_model_monitor.value_class import value_class
+
+NO_PAST = PastWindows(dict.fromkeys(FIELDS, np.empty(0)))
+LONGER_WINDOWS = "take longer windows"
+LONGER_AND_EARLIER = f"{LONGER_WINDOWS}, and judge earlier ones of that length, too (spark-model-monitor backfill)"
+LONGER_OR_INDEPENDENT = (
+    f"{LONGER_WINDOWS}{ALTERNATIVE}make the baseline with --rows independent if no rows belong together"
+)
+
+
+@value_class
+class ColumnRequest:
+    """Two sides of a feature, whose column is tested.
+
+    Attributes
+    ----------
+    baseline, current
+        The two sides.
+    groups
+        How many of the window's rows count as one.
+    family
+        The family whose level the column shares.
+    unfit
+        Why the baseline's parts may not show how windows vary; None if they do.
+    tested
+        Whether tests count although nothing shows how windows vary, as of independent rows.
+    past
+        The raw statistics of earlier windows, for which the tests allow; None if there are too few.
+    earlier
+        Another side, whose values don't count as new.
+    group_column
+        The column that explains why the window's rows are alike, if nobody named it.
+    group_advice
+        The step that would tell what a window shows whose rows form groups.
+    """
+
+    baseline: FeatureDistribution
+    current: FeatureDistribution
+    groups: FeatureDesignEffect = INDEPENDENT_ROWS
+    family: str = DRIFT
+    unfit: str | None = None
+    tested: bool = False
+    past: PastWindows | None = None
+    earlier: FeatureDistribution | None = None
+    group_column: str | None = None
+    group_advice: str = LONGER_OR_INDEPENDENT
+
+    @property
+    def has_past(self) -> bool:
+        """Whether earlier windows count, as they don't where rows are known to be independent."""
+        return self.past is not None and not self.tested and bool(self.baseline.present and self.current.present)
+
+    @property
+    def past_windows(self) -> PastWindows:
+        """The past that counts."""
+        if not self.has_past or self.past is None:
+            return NO_PAST
+        return self.past
+
+    @property
+    def windows(self) -> PastWindows:
+        """The past as windows that are as long as this one."""
+        return self.past_windows.join_parts(self.baseline.present, self.current.present)
+
+
+@dataclass
+class ColumnDrift:
+    """What two samples of a feature show of its drift.
+
+    Attributes
+    ----------
+    components
+        The tests of the column.
+    samples, distance
+        The sizes of both samples, and the largest gap between them; None if a side has no values.
+    share
+        The share of the baseline's most frequent value, for texts and flags; None for other numbers.
+    unseen
+        The share of values that the baseline lacks, beyond the share that is new by nature.
+    adjusted_p
+        The p-value of all tests, adjusted for the columns of the family.
+    windows
+        The number of earlier windows, or parts of the baseline, that show how much the column varies.
+    phi, freedom
+        By what factor it varies more than independent rows, and the degrees of freedom of that.
+    groups
+        How many rows count as one.
+    """
+
+    request: ColumnRequest
+    components: tuple[Component, ...] = ()
+    samples: Samples | None = None
+    distance: float | None = None
+    share: float | None = None
+    unseen: float = 0.0
+    adjusted_p: float = 1.0
+    windows: int = 0
+    phi: float = 1.0
+    freedom: float = math.inf
+    groups: float = 1.0
+
+    @cached_property
+    def p(self) -> float:
+        return combine_p_values(self.components)
+
+    @property
+    def present(self) -> float:
+        """The share of the baseline's rows that have a value."""
+        return self.request.baseline.completeness
+
+    @property
+    def rarest(self) -> Component | None:
+        """The component with the smallest p-value."""
+        return min(self.components, key=lambda component: component.p, default=None)
+
+
+def compute_window_sizes(requests: Mapping[tuple[str, str], ColumnRequest]) -> dict[tuple[str, str], WindowSize]:
+    """The sizes of the windows of columns with a past, and whether their level varies by more than chance, at a false discovery
+    rate of `NOISE_LEVEL`: of many columns of independent rows some seem to.
+    """
+    sizes = {}
+    p_values = {}
+    for key, request in requests.items():
+        if not request.has_past:
+            continue
+        samples = Samples(request.baseline.present, request.current.present)
+        sizes[key] = WindowSize(samples.effective, *request.groups)
+        dispersion = request.windows.dispersion(samples.effective)
+        if dispersion is not None:
+            p_values[key] = dispersion.compute_p(request.groups.of_values)
+    adjusted = dict(zip(p_values, adjust_p_values([*p_values.values()]), strict=True))
+    return {
+        key: size._replace(level_varies=adjusted.get(key, 1.0) <= NOISE_LEVEL, columns=len(sizes))
+        for key, size in sizes.items()
+    }
+
+
+def compute_column_tests(request: ColumnRequest, size: WindowSize | None = None) -> ColumnDrift | None:
+    """The column of a request; None if a side is unknown, or if one side is numeric and the other text. size: of a column with a
+    past.
+    """
+    column = _create_column(request)
+    if column is None or not (request.tested or request.past is not None):
+        return column
+    changes = compare_with_reference(request.baseline, request.current)
+    # No test where nothing is missing
+    changes = {name: change for name, change in changes.items() if name != "missing" or change.has_rows}
+    if column.samples is None:
+        if request.tested:
+            column.components = tuple(map(judge_change, changes.values()))
+        return column
+    # Each statistic as its own past varies, and as the window's rows form groups
+    past = request.past_windows
+    is_text = request.baseline.categories is not None
+    windows = request.windows
+    size = size or WindowSize(column.samples.effective)
+    components = []
+    for name, change in changes.items():
+        rows_of_group = size.of_missing if name == "missing" else size.of_values
+        variance = windows.variance(name, size).with_groups(rows_of_group, column.samples.m)
+        if name == "largest":
+            shares = past["largest"][~np.isnan(past["largest"])]
+            components.append(judge_largest(change, request.current.num_values, shares, rows_of_group))
+        elif not (is_text and name in MEANS):  # the order of hashes has no meaning
+            components.append(judge_change(change, variance))
+    # Texts that the baseline lacks; numbers beyond its range are facts
+    if is_text:
+        unseen = count_unseen(request.current, request.baseline, request.earlier) / column.samples.m
+        shares = past["unseen"][~np.isnan(past["unseen"])]
+        # Beside those that the baseline has once
+        known_rows = request.baseline.num_seen_once, column.samples.n
+        components.append(judge_unseen(*known_rows, unseen, column.samples.m, shares, size.of_values))
+    column.components = tuple(components)
+    if past is NO_PAST:
+        return column
+    column.windows = len(past["rows"])
+    # Of the furthest gap, and of the location or the most frequent value
+    variance = windows.variance("value1" if is_text else "location", size).with_groups(size.of_values, column.samples.m)
+    column.phi = variance.factor
+    column.freedom = variance.freedom
+    column.groups = size.of_values
+    return column
+
+
+def _create_column(request: ColumnRequest) -> ColumnDrift | None:
+    baseline = request.baseline
+    current = request.current
+    if baseline.reason or current.reason or not baseline.rows or not current.rows:
+        return None
+    column = ColumnDrift(request)
+    # The threshold decides: only the window's own rows show how they are grouped
+    if request.past is None and not request.tested:
+        column.phi = column.groups = request.groups.of_values
+    if not (baseline.present and current.present):
+        return column
+    column.samples = Samples(baseline.present, current.present, baseline.sketch_error + current.sketch_error)
+    if baseline.numbers is not None and current.numbers is not None:
+        # A flag written as numbers, of whose share a change is spoken
+        before = baseline.numbers.cdf
+        after = current.numbers.cdf
+        if max(len(before.values), len(after.values)) <= 2 and len({*before.values, *after.values}) <= 2:
+            column.share = max(before.cumulative[0], before.total - before.cumulative[0]) / before.total
+        column.distance = l_infinity_numeric(before, after)
+    elif baseline.categories is not None and current.categories is not None:
+        counts = category_cells(baseline.categories, current.categories)
+        column.distance = l_infinity_categorical(*counts)
+        column.share = float(counts[0].max() / counts[0].sum())
+        # As many values are new by chance as occur once in the baseline (Good 1953)
+        new_by_nature = baseline.num_seen_once / baseline.present
+        column.unseen = count_unseen(current, baseline) / current.present - new_by_nature
+    else:
+        return None
+    return column
+
+
+def adjust_columns(columns: Collection[ColumnDrift]) -> None:
+    """Adjust the columns' p-values within each family."""
+    for family in {column.request.family for column in columns}:
+        # Benjamini and Hochberg, for all columns that share the family's level
+        members = [column for column in columns if column.request.family == family]
+        for column, p in zip(members, adjust_p_values([column.p for column in members]), strict=True):
+            column.adjusted_p = p

@@ -1,0 +1,216 @@
+"""Verdicts on a window's relations between columns, compared with those of its baseline. Pure.
+
+An exact relation is a fact: a share of rows that break it. Two columns go together as a table of their cells says.
+Source: D4.17.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult, CheckStatus
+from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
+from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
+from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
+from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
+from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
+from spark_model_monitor.monitors.protocol import Finding
+from spark_model_monitor.statistics.drift.special_functions import chi_square_above
+from spark_model_monitor.statistics.states.pairs import count_cells
+from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
+from spark_model_monitor.value_class import value_class
+
+Table = NDArray[np.float64]  # rows of data by the cells of two columns
+
+ASSOCIATION, RELATION = BETWEEN_COLUMNS
+MIN_CHANGE = 0.1  # of an association, to be relevant
+MIN_EXPECTED_ROWS = 1.0  # of a pair of cells: fewer rows vary by more than their square root
+STRENGTH = "how strongly both go together, from 0 to 1"
+SIGNS = {"equal": "{} was {}", "order": "{} was at most {}", "key": "{0} determined {1}"}
+SIGNS |= {"sum": "{2} was {0} + {1}", "product": "{2} was {0} × {1}"}
+
+
+def judge_relations(
+    comparison: WindowComparison, calibration: NoiseCalibration, violated: frozenset[str]
+) -> Iterator[CheckResult]:
+    """The verdicts, exact relations first, then the least likely orders and associations: one change is one violation.
+
+    violated: features that other checks already report.
+    """
+    # Parts of a sorted column don't show how its associations vary
+    unfit: Mapping[str, str] = {}
+    if not calibration.rows_are_independent:
+        unfit = comparison.baseline.get_variation().unfit
+    judged: list[_JudgedRelation] = []
+    for compared in comparison.pairs:
+        # Counts of cells show an association; any other relation is one that each row meets
+        if "cells" in compared.relation:
+            check = ASSOCIATION
+            finding = _judge_cells(compared, calibration, unfit)
+        else:
+            check = RELATION
+            finding = _judge_relation(compared, calibration)
+        is_loose = check == ASSOCIATION or compared.relation["kind"] == "order"
+        judged.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
+    # Columns of one exact relation change together
+    linked: dict[str, set[str]] = {}
+    for exact in judged:
+        if not exact.is_loose:
+            for name in exact.columns:
+                linked.setdefault(name, set()).update(exact.columns)
+    # What reported a change of each column
+    reported_by = {name: name for name in violated}
+    for judged_relation in sorted(judged, key=_JudgedRelation.rank):
+        finding = judged_relation.finding
+        if finding.is_violated:
+            reporters = [
+                reported_by[name] for name in judged_relation.list_changing_columns(linked) if name in reported_by
+            ]
+            fewest = 1 if judged_relation.is_loose else 2
+            if violated & {*reporters} or len(reporters) >= fewest:
+                finding = finding.leave_to(reporters[0])
+            else:
+                reported_by |= dict.fromkeys(judged_relation.columns, judged_relation.name)
+        yield finding.result(judged_relation.check, feature=judged_relation.name)
+
+
+@value_class
+class _JudgedRelation:
+    """A relation's check, columns and finding. is_loose: whether it is no exact one, but an order or an association."""
+
+    check: str
+    columns: Sequence[str]
+    finding: Finding
+    is_loose: bool
+
+    @property
+    def name(self) -> str:
+        return messages.join_names(self.columns)
+
+    def rank(self) -> tuple[bool, float]:
+        """Exact relations first, then the least likely one."""
+        if self.finding.p is None:
+            return self.is_loose, math.inf
+        return self.is_loose, self.finding.p
+
+    def list_changing_columns(self, linked: Mapping[str, set[str]]) -> list[str]:
+        """Its columns; of a loose relation, also those of exact ones. linked: the columns of these, by column."""
+        if not self.is_loose:
+            return [*self.columns]
+        return [linked_name for name in self.columns for linked_name in linked.get(name, (name,))]
+
+
+def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:
+    # b of n rows of the baseline break it, w of m rows of the window
+    n, b = compared.before
+    m, w = compared.now
+    evidence = compare_shares("share of rows that break it", (b, n), (w, m))
+    if evidence is None:
+        return Finding.not_judged(None, "no row is about it")
+    evidence.family = COLUMN_PAIRS
+    finding = evidence.judge(calibration)
+    statement = SIGNS[compared.relation["kind"]].format(*compared.relation["columns"])
+    if finding.is_violated:
+        return finding.but(change=statement)
+    return finding.but(change=None)
+
+
+def _judge_cells(compared: ComparedRelation, calibration: NoiseCalibration, unfit: Mapping[str, str]) -> Finding:
+    """Whether two columns go together as before: violated if they do so differently by more than chance.
+
+    Source: Rao and Scott 1981, for tables of rows in groups.
+    """
+    # The rows by pairs of cells, in the baseline and in the window
+    shape = [count_cells(cells) for cells in compared.relation["cells"]]
+    table, window = (np.array(counts, float).reshape(shape) for counts in (compared.before, compared.now))
+    n = int(table.sum())
+    m = int(window.sum())
+    expected = _measure_strength(table)
+    observed = _measure_strength(window)
+    finding = Finding(CheckStatus.PASSED, threshold=expected, observed=observed, n=n, m=m, formula=STRENGTH)
+    # Why there is no verdict
+    phi = _find_overdispersion(compared, m, calibration)
+    reasons = [unfit[name] for name in compared.relation["columns"] if name in unfit]
+    if phi is None:
+        reasons.append(NO_HISTORY)
+    if phi is None or reasons:
+        return finding.unjudged(reasons[0])
+    # The test, and the strength of what is other than before
+    square, free = compute_chi_square(table, window)
+    statistic = float(square) * n / (n + m)
+    change = _scale_to_strength(statistic - int(free), window)
+    p = chi_square_above(statistic / phi, int(free))
+    family_level, tests = calibration.level_and_tests(COLUMN_PAIRS)
+    level = family_level / tests
+    finding = finding.but(
+        decided_by=CHI_SQUARE, statistic=statistic, p=p, level=level, effect=change, least_effect=MIN_CHANGE
+    )
+    if p > level or change < MIN_CHANGE:
+        return finding
+    description = messages.changed("How strongly both go together", observed, expected)
+    return finding.but(status=CheckStatus.VIOLATED, description=description)
+
+
+def _find_overdispersion(compared: ComparedRelation, rows: int, calibration: NoiseCalibration) -> float | None:
+    """By what factor the window varies more than independent rows, as runs of the baseline's rows do; the excess grows with its
+    rows. None if too few runs show it.
+    """
+    if calibration.rows_are_independent:
+        return 1.0
+    relation = compared.relation
+    if not relation["phi"]:
+        return None
+    excess = max(0.0, float(relation["phi"]) - 1)
+    return 1 + excess * max(1.0, rows / float(relation["rows"]))
+
+
+# Tables of two columns
+
+
+def fit_to_margins(table: Table, rows: Table, columns: Table) -> Table:
+    """Tables with given margins and the association of `table`. rows, columns: shape (…, cells) of each table."""
+    fitted = np.where(np.outer(table.sum(axis=1), table.sum(axis=0)) > 0, table + 0.5, 0.0)
+    fitted = np.broadcast_to(fitted, (*rows.shape, columns.shape[-1])).copy()
+    # Iterative proportional fitting
+    for _ in range(20):
+        for axis, goal in ((-1, rows), (-2, columns)):
+            sums = fitted.sum(axis=axis)
+            fitted *= np.expand_dims(np.divide(goal, sums, out=np.zeros_like(sums), where=sums > 0), axis)
+    return fitted
+
+
+def compute_chi_square(table: Table, windows: Table) -> tuple[Table, NDArray[np.int64]]:
+    """Pearson's chi-square of each window, if its columns go together as those of `table` do; and its degrees of freedom.
+    windows: shape (…, rows, columns).
+    """
+    # Rows or columns that the baseline lacks say nothing of an association
+    windows = windows * (np.outer(table.sum(axis=1), table.sum(axis=0)) > 0)
+    expected = fit_to_margins(table, windows.sum(axis=-1), windows.sum(axis=-2))
+    squares = ((windows - expected) ** 2 / np.maximum(expected, MIN_EXPECTED_ROWS)).sum(axis=(-1, -2))
+    rows, columns = (np.count_nonzero(windows.any(axis=axis), axis=-1) for axis in (-1, -2))
+    return squares, np.maximum((rows - 1) * (columns - 1), 1)
+
+
+def _measure_strength(table: Table) -> float:
+    """Cramér's V, less what noise contributes to it."""
+    square, free = compute_chi_square(np.outer(table.sum(axis=1), table.sum(axis=0)), table)
+    return _scale_to_strength(float(square - free), table)
+
+
+def _scale_to_strength(square: float, table: Table) -> float:
+    """Cramér's V of a chi-square: 1 if each column tells the other."""
+    cells = min(np.count_nonzero(table.any(axis=0)), np.count_nonzero(table.any(axis=1)))
+    return min(1.0, math.sqrt(max(square, 0.0) / max(table.sum(), 1.0) / max(cells - 1, 1)))
+
+
+def estimate_overdispersion(tables: Table) -> float:
+    """The factor by which tables of runs of rows vary more than those of independent rows; 0 if too few runs show it."""
+    if len(tables) < MIN_WINDOWS:
+        return 0.0
+    squares, free = compute_chi_square(tables.sum(axis=0), tables)
+    return max(1.0, float(squares.sum() / free.sum()))

@@ -1,0 +1,80 @@
+"""Whether predictions became too high or too low on average, which no size of errors shows. Pure.
+
+If all predictions are off by a third of the errors' standard deviation, the mean squared error grows by a tenth, which is
+within its noise for thousands of rows. The signed mean error shows it in a hundred. Model: errors of different rows are
+independent, or as much alike as `groups` says, and their mean is normal. Source: D4.12.
+"""
+
+from __future__ import annotations
+
+import math
+from operator import attrgetter
+
+from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.documents.page import format_number
+from spark_model_monitor.monitors.model_quality.estimates import Side, compare_estimates, smallest_change
+from spark_model_monitor.monitors.model_quality.evidence import Evidence, RegressionEvidence
+from spark_model_monitor.monitors.model_quality.metrics.error_metrics import has_residuals, mean_error
+from spark_model_monitor.monitors.model_quality.outcome_baseline import ModelBaseline
+from spark_model_monitor.monitors.model_quality.quality_checks import LONGER_WINDOWS
+from spark_model_monitor.monitors.protocol import Finding
+
+CHANGE_THAT_MATTERS = 0.5  # standard deviations of the baseline's errors, as of a feature (D4.7)
+MIN_ERRORS = 30  # of the baseline and of the window, so that their means are nearly normal
+
+
+def is_mean_error_judged(baseline: ModelBaseline, window: Evidence) -> bool:
+    """Whether both sides have the distribution of their errors. Where a column names groups, how alike errors are within
+    one is unknown."""
+    if baseline.group_column is not None:
+        return False
+    return _has_enough(baseline.evidence) and _has_enough(window)
+
+
+def _has_enough(evidence: Evidence | None) -> bool:
+    return isinstance(evidence, RegressionEvidence) and has_residuals(evidence) and evidence.rows >= MIN_ERRORS
+
+
+def judge_mean_error(
+    baseline: RegressionEvidence, window: RegressionEvidence, level: float, groups: float
+) -> CheckResult:
+    """The check of the mean error, which is violated if it moved away from 0 by more than chance allows.
+
+    groups: how many rows count as one.
+    """
+    # How far the mean moved, to either side, and how far it could have moved unseen
+    before = mean_error(baseline)
+    now = mean_error(window).reduce_to_groups(groups)
+    test = min((compare_estimates(before, now, direction) for direction in Side), key=attrgetter("p"))
+    p = min(1.0, 2 * test.p)
+    smallest = max(smallest_change(before, now, direction, level / 2) for direction in Side)
+    low, high = (now.end(direction, 0.025) for direction in Side)
+    finding = Finding(
+        CheckStatus.PASSED,
+        threshold=before.value,
+        observed=now.value,
+        interval=None if low is None or high is None else (low, high),
+        n=before.n,
+        m=now.n,
+        smallest_change=smallest if math.isfinite(smallest) else None,
+        decided_by=test.name,
+        statistic=test.statistic,
+        p=p,
+        level=level,
+        effect=abs(now.value) - abs(before.value),
+        least_effect=0.0,
+    )
+    # A change for the worse is one away from 0; changes are measured in standard deviations of the errors
+    spread = math.sqrt(before.unit_variance)
+    if p <= level and abs(now.value) > abs(before.value):
+        mean_now = format_number(now.value)
+        mean_before = format_number(before.value)
+        direction = "too high" if now.value > 0 else "too low"
+        size = format_number(abs(now.value))
+        change = f"says that predictions are {direction} by {size} on average: it is {mean_now}, it was {mean_before}"
+        description = f"Mean error is not the baseline's. Observed: {mean_now}, in the baseline: {mean_before}"
+        finding = finding.but(status=CheckStatus.VIOLATED, description=description, change=change)
+    elif smallest > CHANGE_THAT_MATTERS * spread:
+        reason = f"of {now.n:,} rows a change of the mean error by less than {smallest:.2g} may go unseen"
+        finding = finding.unsure(reason, LONGER_WINDOWS)
+    return finding.result("mean_error_check", metric="mean_error")

@@ -1,0 +1,190 @@
+"""Repeats in a data set, from a bounded sample of distinct rows, or values, selected by the same hash everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_model_monitor.statistics.array_types import Hashes, Integers
+from spark_model_monitor.statistics.states.encoding import State, register_state
+from spark_model_monitor.value_class import value_class
+
+Item = TypeVar("Item", bound=np.generic)  # an array's scalar type
+
+
+def unique_with_inverse(values: NDArray[Item]) -> tuple[NDArray[Item], Integers]:
+    """The distinct values, ascending, and the index of each value: like numpy's `unique` with inverse, for values
+    without NaN, but with fewer steps, which dominate the time for few values.
+    """
+    order = values.argsort()
+    ordered = values[order]
+    are_new = np.ones(len(values), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=are_new[1:])
+    inverse = np.empty(len(values), np.int64)
+    inverse[order] = are_new.cumsum() - 1
+    return ordered[are_new], inverse
+
+
+def sum_counts(values: NDArray[Item], counts: Integers) -> tuple[NDArray[Item], Integers]:
+    """The distinct values, ascending, and the sum of the counts of each."""
+    distinct, inverse = unique_with_inverse(values)
+    return distinct, np.bincount(inverse, counts, minlength=len(distinct)).astype(np.int64)
+
+
+MAX_HASHES = 2048  # the most distinct hashes kept
+BITS = 53  # of a hash that count; a count of ours has no more
+LEVEL_OF_NONE = BITS + 1  # the level at which none is kept
+
+R = TypeVar("R", bound="Repeats")
+
+
+@register_state
+@value_class(eq=False)
+class Repeats(State):
+    """The distinct hashes below 2^53 / 2^level, ascending, with their counts: all of them while they are few.
+
+    Whether a hash is kept only depends on itself and the level, and the level only on the distinct hashes, so states
+    add in any order. Source: Flajolet 1990, "On adaptive sampling".
+    """
+
+    KIND = "repeats"
+    MAX_REPEATED = 0.5  # the share of distinct hashes that repeat, above which a builder gives up
+    BUFFERED = MAX_HASHES  # the number of hashes that a builder takes at once
+
+    level: int = 0
+    hashes: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Integers = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def add_values(self: R, hashes: Hashes, counts: Integers | None = None) -> R:
+        """The state with the hashes of more values. counts: how often each hash occurs; once if absent."""
+        if self.level == LEVEL_OF_NONE:
+            return self
+        if self.level:
+            is_accepted = hashes < np.uint64(first_rejected_hash(self.level) << (64 - BITS))
+            hashes = hashes[is_accepted]
+            counts = None if counts is None else counts[is_accepted]
+        if counts is None:
+            # Rows of few kinds: to sort them alone, and then their kinds with those before, takes half the time
+            hashes = np.sort(hashes)
+            are_last = np.ones(len(hashes), bool)
+            np.not_equal(hashes[1:], hashes[:-1], out=are_last[:-1])
+            ends = np.flatnonzero(are_last)
+            hashes = hashes[ends]
+            counts = np.diff(ends, prepend=-1)
+        return self._merge_counts((hashes >> np.uint64(64 - BITS)).astype(np.int64), counts)
+
+    def __add__(self: R, addend: R) -> R:
+        low, high = sorted((self, addend), key=lambda state: state.level)
+        is_accepted = low.hashes < first_rejected_hash(high.level)
+        if high.level < LEVEL_OF_NONE:
+            return high._merge_counts(low.hashes[is_accepted], low.counts[is_accepted])
+        return high
+
+    @property
+    def different(self) -> int:
+        """The number of distinct hashes kept."""
+        return len(self.hashes)
+
+    @property
+    def repeated(self) -> int:
+        """The number of hashes kept that occur more than once."""
+        return int((self.counts > 1).sum())
+
+    def _merge_counts(self: R, hashes: Integers, counts: Integers) -> R:
+        distinct, sums = sum_counts(np.concatenate((self.hashes, hashes)), np.concatenate((self.counts, counts)))
+        level = self.level
+        while len(distinct) > MAX_HASHES:  # ascending: those that stay come first
+            level += 1
+            distinct = distinct[: int(distinct.searchsorted(first_rejected_hash(level)))]
+        return type(self)(level, distinct, sums[: len(distinct)])
+
+    def is_consistent(self) -> bool:
+        is_ascending = self.hashes[1:] > self.hashes[:-1]
+        # At the level of none every hash is rejected
+        is_of_level = self.level <= LEVEL_OF_NONE and self.hashes < first_rejected_hash(self.level)
+        is_sample = len(self.hashes) <= MAX_HASHES
+        return is_sample and bool(is_ascending.all() and np.all(is_of_level) and (self.counts > 0).all())
+
+
+@register_state
+@value_class(eq=False)
+class RowRepeats(Repeats):
+    """The repeats of whole rows, kept with the first feature."""
+
+    KIND = "row_repeats"
+    MAX_REPEATED = 1.0  # rows of a few columns repeat by nature, and more often if a file comes twice
+    BUFFERED = 8 * MAX_HASHES
+
+
+@register_state
+@value_class(eq=False)
+class Words(Repeats):
+    """The words in texts of several words, in lower case, with their counts."""
+
+    KIND = "words"
+
+    def count_new_words(self, window: Words, rare: float = 1.0) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Among the words that both sides would have kept: those that occur `rare` times here at most, of how many; and those
+        of the window that don't occur here, of how many. The share of words that occur once estimates that of new words.
+        Source: Good 1953, "The population frequencies of species".
+        """
+        limit = first_rejected_hash(max(self.level, window.level))
+        words = self.hashes[self.hashes < limit]
+        occurrences = self.counts[self.hashes < limit]
+        is_accepted = window.hashes < limit
+        is_new = ~np.isin(window.hashes[is_accepted], words)
+        window_occurrences = window.counts[is_accepted]
+        new_occurrences = int(window_occurrences[is_new].sum())
+        once_here = int(occurrences[occurrences <= rare].sum()), int(occurrences.sum())
+        return once_here, (new_occurrences, int(window_occurrences.sum()))
+
+
+class RepeatsBuilder:
+    """Builds repeats, with a buffer of hashes. Gives up if most values repeat."""
+
+    def __init__(self, state_type: type[Repeats] = Repeats) -> None:
+        self._state_type = state_type
+        self._state = state_type()
+        self._waiting: list[tuple[Hashes, Integers | None]] = []
+        self._waits = 0
+
+    def give_up(self) -> None:
+        """Stop keeping hashes."""
+        self._waiting = []
+        self._state = self._state_type(LEVEL_OF_NONE)
+
+    def update(self, hashes: Hashes, counts: Integers | None = None) -> None:
+        """Take values. counts: as in `Repeats.add_values`."""
+        if self._state.level == LEVEL_OF_NONE:
+            return
+        self._waiting.append((hashes, counts))
+        self._waits += len(hashes)
+        if self._waits >= self._state_type.BUFFERED:
+            self._add_waiting()
+
+    def state(self) -> Repeats:
+        """The repeats of all values so far."""
+        self._add_waiting()
+        return self._state
+
+    def _add_waiting(self) -> None:
+        single = [hashes for hashes, counts in self._waiting if counts is None]
+        if single:
+            self._state = self._state.add_values(np.concatenate(single))
+        for hashes, counts in self._waiting:
+            if counts is not None:
+                self._state = self._state.add_values(hashes, counts)
+        self._waiting = []
+        self._waits = 0
+        if self._state.repeated > self._state_type.MAX_REPEATED * self._state.different:
+            self.give_up()
+
+
+def first_rejected_hash(level: int) -> int:
+    """The first hash that is not kept."""
+    if level <= BITS:
+        return 1 << (BITS - level)
+    return 0

@@ -1,0 +1,253 @@
+"""Builds outcomes from rows of predictions with labels. Runs on executors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_model_monitor.statistics.array_types import Flags
+from spark_model_monitor.statistics.states.blocks import (
+    BLOCKS,
+    Blocks,
+    BlockSums,
+    Keys,
+    Numbers,
+    RegressionSums,
+    add_by_block,
+    assign_blocks,
+    replace_keys_by_group,
+)
+from spark_model_monitor.statistics.states.kll import KllBuilder
+from spark_model_monitor.statistics.states.outcome_plan import OutcomePlan, class_key, is_positive
+from spark_model_monitor.statistics.states.outcomes import Outcomes, list_value_names
+from spark_model_monitor.statistics.states.scores import (
+    MAX_SCORED,
+    SCORE_LIMIT,
+    ClassScores,
+    ConfusionCounts,
+    ScoreCounts,
+    ScoreCountsBuilder,
+    add_probabilities,
+    coarsen_scores,
+)
+
+Texts: TypeAlias = pa.Array  # of strings, none of them null
+
+ABOVE_THRESHOLD = "above"
+NOT_ABOVE_THRESHOLD = "not above"
+"""Stand-ins for predictions in the confusion counts of a plan without predictions: the side of the score."""
+
+_CHUNK_ROWS = 1 << 17  # sums of doubles depend on how rows are grouped, so chunks have this fixed size
+_ROW_BITS = 40  # of a key, for the row within its partition
+
+
+class OutcomeBuilder:
+    """Builds outcomes from rows; the result does not depend on how rows are split into calls.
+
+    partition: the partition number of the rows; it only matters for rows without keys.
+    """
+
+    def __init__(self, plan: OutcomePlan, partition: int = 0) -> None:
+        self._plan = plan
+        self._first_key = partition << _ROW_BITS  # so that row numbers are unique across partitions
+        self._state = Outcomes.zero(plan)
+        self._scores = ScoreCountsBuilder(plan.score_limit)
+        self._residuals = KllBuilder()
+        self._class_scores = ClassScoresBuilder(plan.score_limit)
+        self._pending: list[_Rows] = []
+        self._pending_rows = self._rows = self._named = 0
+
+    def update(
+        self,
+        labels: Texts | Numbers,
+        predictions: Texts | Numbers | None = None,
+        scores: Numbers | None = None,
+        keys: Keys | None = None,
+        values: Numbers | None = None,
+        of_classes: pa.ListArray | None = None,
+        groups: pa.Array | None = None,
+    ) -> None:
+        """Take rows that have all that the plan asks for; what it does not ask for may be None.
+
+        labels, predictions: finite numbers for regression, else texts without blanks around them.
+        scores: from 0 to 1.
+        keys: a hash of what identifies each row; None: the rows are numbered.
+        values: shape (rows, the user's metrics); NaN: the metric has no value for this row.
+        of_classes: of each row the probability of each class by its name, null where only one is known.
+        groups: the name of each row's group, by which it is put into a block instead; null: it is of none.
+        """
+        rows = len(labels)
+        if not rows:
+            return
+        if keys is None:
+            keys = np.arange(self._first_key + self._rows, self._first_key + self._rows + rows, dtype=np.uint64)
+        if groups is not None:
+            keys = replace_keys_by_group(keys.copy(), groups)
+            self._named += (rows - groups.null_count) * (self._plan.group_column is not None)
+        self._rows += rows
+        batch = _Rows(labels, predictions, scores, assign_blocks(keys), values, of_classes)
+        start = 0
+        while start < rows:
+            taken = min(rows - start, _CHUNK_ROWS - self._pending_rows)
+            self._pending.append(batch.part(start, start + taken))
+            self._pending_rows += taken
+            start += taken
+            if self._pending_rows == _CHUNK_ROWS:
+                self._fold()
+
+    def state(self) -> Outcomes:
+        """The outcomes of all rows so far."""
+        self._fold()
+        return replace(
+            self._state,
+            scores=self._scores.state(),
+            residuals=self._residuals.state(),
+            class_scores=self._class_scores.state(),
+            named=self._named,
+        )
+
+    def _fold(self) -> None:
+        if not self._pending:
+            return
+        chunk = _Rows.joined(self._pending)
+        self._pending = []
+        self._pending_rows = 0
+        outcomes = replace(Outcomes.zero(self._plan), item_count=len(chunk.labels))
+        if self._plan.is_regression:
+            labels = _as_doubles(chunk.labels)
+            predictions = _as_doubles(chunk.predictions)
+            outcomes = replace(outcomes, regression=RegressionSums.of(labels, predictions, chunk.blocks))
+            with np.errstate(over="ignore"):
+                self._residuals.update(np.nan_to_num(labels - predictions))
+        else:
+            predictions = self._select_predictions(chunk)
+            outcomes = replace(outcomes, confusion=ConfusionCounts.of(chunk.labels, predictions))
+            if self._plan.group_column is None:
+                in_blocks = []
+            else:
+                in_blocks = [chunk.blocks == block for block in range(BLOCKS)]
+            confusions = []
+            for rows in in_blocks:
+                is_in_block = pa.array(rows)
+                confusions.append(ConfusionCounts.of(chunk.labels.filter(is_in_block), predictions.filter(is_in_block)))
+            outcomes = replace(outcomes, confusions=tuple(confusions))
+            # The scores, against whether the event happened
+            if self._plan.with_scores:
+                happened = self._find_events(chunk.labels, predictions)
+                outcomes = replace(
+                    outcomes, probabilities=add_probabilities(_as_doubles(chunk.scores), happened, chunk.blocks)
+                )
+                if self._plan.is_binary:
+                    self._scores.update(_as_doubles(chunk.scores), happened)
+                    coarse = coarsen_scores(_as_doubles(chunk.scores))
+                    by_block = (ScoreCounts.of(coarse[rows], happened[rows]) for rows in in_blocks)
+                    outcomes = replace(outcomes, coarse_scores=tuple(by_block))
+                elif chunk.of_classes is not None:
+                    self._class_scores.update(chunk.of_classes, chunk.labels)
+        if self._plan.values:
+            outcomes = replace(outcomes, values=_add_values(self._plan.values, _as_doubles(chunk.values), chunk.blocks))
+        self._state += outcomes
+
+    def _select_predictions(self, chunk: _Rows) -> Texts:
+        if self._plan.with_predictions:
+            return chunk.predictions
+        above = _as_doubles(chunk.scores) > self._plan.threshold  # not above if equal to the threshold (C11.13)
+        return pa.DictionaryArray.from_arrays(above.astype(np.int8), [NOT_ABOVE_THRESHOLD, ABOVE_THRESHOLD])
+
+    def _find_events(self, labels: Texts, predictions: Texts) -> Flags:
+        """Whether the event whose probability is the score happened, for each row."""
+        encoded = labels.dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        codes = encoded.indices.to_numpy()
+        if self._plan.is_binary:
+            positive = np.array([is_positive(label, self._plan.positive_label) for label in texts], dtype=bool)
+            return np.asarray(positive[codes])
+        # Classes are numbered, so that all spellings of one are equal
+        predicted = predictions.dictionary_encode()
+        predicted_texts = predicted.dictionary.to_pylist()
+        class_indexes = {key: index for index, key in enumerate(dict.fromkeys(map(class_key, texts + predicted_texts)))}
+        classes = np.array([class_indexes[class_key(text)] for text in texts])
+        predicted_classes = np.array([class_indexes[class_key(text)] for text in predicted_texts])
+        return np.asarray(classes[codes] == predicted_classes[predicted.indices.to_numpy()])
+
+
+class ClassScoresBuilder:
+    """Builds scores of classes from rows; the result does not depend on how they are split into calls."""
+
+    def __init__(self, limit: int = SCORE_LIMIT) -> None:
+        self._limit = limit
+        self._of_class: dict[str, ScoreCountsBuilder] = {}
+        self._overflowed = False
+
+    def update(self, of_classes: pa.ListArray, labels: Texts) -> None:
+        """Take rows: the probability of each class by name, and the label."""
+        pairs = of_classes.flatten()
+        if self._overflowed or not len(pairs):
+            return
+        names = pairs.field(0).dictionary_encode()
+        scores = _as_doubles(pairs.field(1))
+        rows = pc.list_parent_indices(of_classes).to_numpy()
+        codes = names.indices.to_numpy()
+        encoded = labels.dictionary_encode()
+        keys = [class_key(text) for text in encoded.dictionary.to_pylist()]
+        label_indexes = encoded.indices.to_numpy()
+        # Each class against the rest: its probability in each row, and whether the row is in it
+        for code, name in enumerate(names.dictionary.to_pylist()):
+            is_class = codes == code
+            key = class_key(name)
+            is_same_class = np.array([label_key == key for label_key in keys], dtype=bool)
+            builder = self._of_class.setdefault(name, ScoreCountsBuilder(self._limit))
+            builder.update(scores[is_class], is_same_class[label_indexes[rows[is_class]]])
+        if len(self._of_class) > MAX_SCORED:
+            self._overflowed = True
+            self._of_class = {}
+
+    def state(self) -> ClassScores:
+        """The scores of all rows so far."""
+        score_counts = {name: builder.state() for name, builder in self._of_class.items()}
+        return ClassScores.limited(score_counts, overflowed=self._overflowed)
+
+
+class _Rows(NamedTuple):
+    """Rows: members as in `OutcomeBuilder.update`, and the block of each row."""
+
+    labels: Any
+    predictions: Any
+    scores: Any
+    blocks: Blocks
+    values: Any
+    of_classes: Any
+
+    def part(self, start: int, end: int) -> _Rows:
+        """The rows from `start` to before `end`."""
+        members: Any = (None if member is None else member[start:end] for member in self)
+        return _Rows(*members)
+
+    @classmethod
+    def joined(cls, parts: list[_Rows]) -> _Rows:
+        """The rows of all parts, in order."""
+        return cls(*map(_join_members, zip(*parts, strict=True)))
+
+
+def _join_members(members: tuple[Any, ...]) -> Any:
+    if len(members) == 1 or members[0] is None:
+        return members[0]
+    if isinstance(members[0], pa.Array):
+        return pa.concat_arrays(members)
+    return np.concatenate(members)
+
+
+def _as_doubles(values: Any) -> Numbers:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _add_values(names: tuple[str, ...], values: Numbers, blocks: Blocks) -> BlockSums:
+    sums = []
+    for column in values.reshape(-1, len(names)).T:
+        present = ~np.isnan(column)
+        sums += [add_by_block(blocks, np.where(present, column, 0.0)), add_by_block(blocks, present)]
+    return BlockSums(list_value_names(names), np.stack(sums))
