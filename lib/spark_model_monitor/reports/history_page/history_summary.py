@@ -92,8 +92,8 @@ def create_history_page(
             for row, name in enumerate(series.names)
         ]
     # The windows over time
-    drawn = create_tracks(history, times, context.links)
-    sections = [PageSection("The day" if history.is_one_day else "Over time", (drawn,))]
+    tracks = (create_tracks(history, times, context.links),)
+    sections = [PageSection("The day" if history.is_one_day else "Over time", tracks)]
     for series, results in zip(history.series, judged, strict=True):
         if kind_of_change := find_kind_of_change(results.checks):
             # The run that has this kind of change
@@ -105,7 +105,7 @@ def create_history_page(
     change_sections = create_change_sections(groups, ("baseline", "last window"))
     changed = [feature for features in groups.values() for feature in features if feature.violations]
     if changed:
-        # The command wants the feature and a path, quoted for a shell
+        # The name and the path are quoted for a shell
         name = quote(min(changed, key=attrgetter("rank")).name)
         folder = quote(_find_latest_run(history).place.removeprefix("…/"))
         explain_hint = (
@@ -115,28 +115,32 @@ def create_history_page(
         change_sections.insert(1, PageSection("What to do next", (next_step,)))
     sections += change_sections
     # Drawings and tables of everything, to look things up
-    shown = create_feature_map(history.series, times, context.baselines, most_bytes)
-    sections.append(PageSection("Every feature, every window", tuple(shown)))
+    sections.append(
+        PageSection(
+            "Every feature, every window",
+            tuple(create_feature_map(history.series, times, context.baselines, most_bytes)),
+        )
+    )
     sections.append(PageSection("All windows", (_create_window_table(history, times),), folded=True))
     if history.unread:
         rows = [(unread.place, unread.problem.replace(unread.folder, unread.place)) for unread in history.unread]
-        table = build_table(("folder", "problem"), rows, names=("folder",))
-        sections.append(PageSection("Runs that aren't shown", (table,)))
+        sections.append(
+            PageSection("Runs that aren't shown", (build_table(("folder", "problem"), rows, names=("folder",)),))
+        )
     sections.append(create_reading(READING))
     # Title, span and links
     kinds = dict.fromkeys(_name_kind(series) for series in history.series)
-    run_window = RunWindow(start=format_moment(history.windows[0][0]), end=format_moment(history.windows[-1][1]))
     # If no run has a window, labels are names of folders, and the history's times are made up
-    is_timed = times[0].startswith(f"{history.windows[0][0]:%Y-%m-%d}")
-    if is_timed:
-        span = format_window(run_window)
+    start, end = history.windows[0][0], history.windows[-1][1]
+    if times[0].startswith(f"{start:%Y-%m-%d}"):
+        span = format_window(RunWindow(start=format_moment(start), end=format_moment(end)))
     else:
         span = " to ".join(dict.fromkeys((times[0], times[-1])))
-    links = context.links.get(_find_latest_run(history).identity.folder)
+    link = context.links.get(_find_latest_run(history).identity.folder)
     return Page(
         *("history", title, _list_facts(history), tuple(sections), _write_headline(history, judged, context.outputs)),
         trail=(title, span, ", ".join(kinds)),
-        links=(("the last run", links),) if links else (),
+        links=(("the last run", link),) if link else (),
         html_only=True,
     )
 
@@ -149,9 +153,9 @@ def _write_headline(history: History, judged: Sequence[CheckResults], outputs: f
         index, run = series.last
         start, end = history.windows[index]
         window = RunWindow(start=format_moment(start), end=format_moment(end))
-        hints = results.hints or ()
-        is_alone = run.are_violations_alone
-        headline = write_headline(results.checks, window, outputs, hints, are_violations_alone=is_alone)
+        headline = write_headline(
+            results.checks, window, outputs, results.hints or (), are_violations_alone=run.are_violations_alone
+        )
         if series.analysis_type == DEEQU_METRICS:
             headline = Headline("These metrics of Deequ are imported, and not judged.")
         headlines.append(replace(headline, text=_name_with_model(history, series, headline.text)))
@@ -224,8 +228,9 @@ def _create_feature(
     num_violated = int(series.is_violated[row].sum())
     when = ""
     if since is not None:
-        windows = format_noun_count(len(series.ran), "window")
-        when = f"since {_format_time(history, since)}, {num_violated:,} of {windows}"
+        when = (
+            f"since {_format_time(history, since)}, {num_violated:,} of {format_noun_count(len(series.ran), 'window')}"
+        )
     # A metric has a value, a feature a mean
     column = "value" if series.is_metric[row] else "mean"
     before = None
@@ -236,10 +241,8 @@ def _create_feature(
         picture = _draw_point(series, row, baseline)
     # Only cards have times below their bars, and only for several windows
     hours = None
-    has_card = since is not None or any(check_result.is_unsure for check_result in results)
-    if has_card and len(history.labels) > 1:
-        times = [_format_time(history, index) for index in range(len(history.labels))]
-        hours = create_hours(series, row, times)
+    if len(history.labels) > 1 and (since is not None or any(check_result.is_unsure for check_result in results)):
+        hours = create_hours(series, row, [_format_time(history, index) for index in range(len(history.labels))])
     # A note in place of numbers that would look like a result
     note = ""
     if name not in run.places:
@@ -287,8 +290,8 @@ def _draw_point(series: Series, row: int, baseline: PastRun | None) -> PointChar
     high = run.number("high", name)
     if low is not None and high is not None and not is_of_changes(series):
         interval = (low, high)
-    points = (Point("now", value, reference, interval, Highlight.BAD), Point(label, reference))
-    return PointChart.from_zero(name, points, reference_label=label)
+    now = Point("now", value, reference, interval, Highlight.BAD)
+    return PointChart.from_zero(name, (now, Point(label, reference)), reference_label=label)
 
 
 def _name_with_model(history: History, series: Series, name: str) -> str:

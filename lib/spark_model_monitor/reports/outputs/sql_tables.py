@@ -289,8 +289,7 @@ class _Catalog:
         # Columns are never dropped, because queries of users may name them
         added = [name for name in columns if name not in existing]
         if added:
-            definitions = ", ".join(columns[name] for name in added)
-            self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({definitions})")
+            self._spark.sql(f"ALTER TABLE {self._name} ADD COLUMNS ({', '.join(columns[name] for name in added)})")
         # INSERT matches columns by position, not by name
         ordered = ", ".join(f"`{name}`" for name in (*existing, *added))
         frame.createOrReplaceTempView(_VIEW)
