@@ -91,7 +91,8 @@ def takes_batches(path: Path) -> bool:
     """Whether a function of a file has batches of a partition as a parameter: executors import it, to map it over them."""
     functions = (node.args for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
     parameters = (parameter for args in functions for parameter in (*args.posonlyargs, *args.args, *args.kwonlyargs))
-    return any(parameter.annotation and "RecordBatch" in ast.unparse(parameter.annotation) for parameter in parameters)
+    types = (ast.unparse(parameter.annotation) for parameter in parameters if parameter.annotation)
+    return any("RecordBatch" in text or text == "Batches" for text in types)
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:

@@ -116,6 +116,7 @@ def test_what_executors_import_is_found():
     ("source", "takes"),
     [
         ("def f(batches: Iterable[pa.RecordBatch]) -> None: ...", True),
+        ("def f(batches: Batches) -> None: ...", True),
         ("class Task:\n    def __call__(self, block: pa.RecordBatch) -> int: ...", True),
         ("def f(frame: DataFrame) -> pa.RecordBatch: ...", False),
     ],

@@ -227,6 +227,19 @@ def format_position(text: str, position: int) -> str:
     return f"line {line}, column {column}"
 
 
+def describe_json_fault(
+    fault: json.JSONDecodeError, cut_off: str = "the text ends within a value; is it cut off?"
+) -> str:
+    """What is wrong at the first place that is no JSON. cut_off: the words for a text that ends too early."""
+    if is_cut_off(fault):
+        explanation = cut_off
+    elif fault.msg.startswith("Extra data") and fault.doc[fault.pos] in '{["':
+        explanation = "another value follows; write one in each line, or all in one array"
+    else:
+        explanation = explain_syntax_fault(fault)
+    return f"character {fault.colno:,} is no JSON: {explanation}"
+
+
 def is_cut_off(fault: json.JSONDecodeError) -> bool:
     """Whether a text ends too early."""
     return fault.pos >= len(fault.doc.rstrip()) or fault.msg.startswith("Unterminated string")

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 Codes: TypeAlias = Integers  # shape (rows,)

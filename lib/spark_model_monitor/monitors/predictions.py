@@ -30,7 +30,7 @@ from spark_model_monitor.monitors.predictors.model_loading import (
     simplify_type,
     without_path,
 )
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.value_class import value_class
 
 log = logging.getLogger(__name__)

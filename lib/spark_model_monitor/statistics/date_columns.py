@@ -16,7 +16,7 @@ from itertools import islice
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Integers, create_empty_integers
+from spark_model_monitor.statistics import Integers, create_empty_integers
 from spark_model_monitor.statistics.date_forms import SENTINELS, DateReading, read_dates, swap_day_and_month
 from spark_model_monitor.statistics.states.date_texts import DateTexts
 from spark_model_monitor.statistics.states.profile import ColumnType, FeatureProfile, cache_with_feature

@@ -191,10 +191,10 @@ def test_the_driver_looks_at_lines_as_executors_do():
 def test_a_label_on_which_nobody_knows_what_to_do_is_kept_in_the_quarantine(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b"{}\n")
     lines = pa.array([b'{"a": 1}', b'{"b": 1}'], pa.binary()).view(pa.string())
-    labels = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decoded(lines)
+    labels = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decode(lines)
 
     assert labels.reasons.tolist() == [Refusal.NOT_GROUND_TRUTH] * 2
-    labels = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decoded(pa.array(["no JSON", '{"b": 1}']))
+    labels = GroundTruth(list_locations(tmp_path), repairing=Undecided())._decode(pa.array(["no JSON", '{"b": 1}']))
     assert labels.reasons.tolist() == [Refusal.UNREADABLE_KEY_ERROR, Refusal.NOT_GROUND_TRUTH]
     assert labels.origins.tolist() == [0, 1]
     assert labels.lines.to_pylist() == [b"no JSON", b'{"b": 1}']

@@ -27,7 +27,7 @@ from spark_model_monitor.data.engine.partitions import (
     group_by_size,
     run_in_processes,
 )
-from spark_model_monitor.statistics.array_types import Hashes
+from spark_model_monitor.statistics import Hashes
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.storage import is_local, storage_of
 from spark_model_monitor.storage.file_system import join

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
 from spark_model_monitor.data.records.windows import parse_time
-from spark_model_monitor.statistics.array_types import Doubles, Integers
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.data_types import FIRST_SECOND, LAST_SECOND, UNITS_OF_SECONDS, parse_numbers
 from spark_model_monitor.statistics.states.time_counts import DAY, Ages, TimeCounts

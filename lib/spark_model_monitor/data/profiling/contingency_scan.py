@@ -21,7 +21,7 @@ from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
 from spark_model_monitor.data.records.decoded_rows import add_reason_field, reject_records
 from spark_model_monitor.data.records.refusals import REASON, Refusal
 from spark_model_monitor.errors import BadInput
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states import RowCounts, RowRuns
 from spark_model_monitor.statistics.states.blocks import BLOCKS
 from spark_model_monitor.statistics.states.contingency import (

@@ -14,7 +14,7 @@ import numpy as np
 
 from spark_model_monitor.data.engine import partitions
 from spark_model_monitor.data.records.locations import compute_file_keys, format_uri
-from spark_model_monitor.statistics.array_types import Integers
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.states.row_counts import MAX_PLACES
 from spark_model_monitor.value_class import value_class
 

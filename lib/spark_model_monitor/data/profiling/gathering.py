@@ -24,7 +24,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
     hash_keys,
 )
 from spark_model_monitor.data.records.arrays import are_missing, drop_nulls, view_text_bytes
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,

@@ -18,7 +18,7 @@ from spark_model_monitor.data.profiling.scan_plan import FEATURE_OF_ROWS, VALUE,
 from spark_model_monitor.data.profiling.segment_cuts import Cut
 from spark_model_monitor.data.profiling.segment_scan import Segments
 from spark_model_monitor.errors import ScriptFailed
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states import ColumnType, RowCounts, RowRuns
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.outcome_builder import OutcomeBuilder

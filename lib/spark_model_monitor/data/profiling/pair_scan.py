@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
-from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
+from spark_model_monitor.statistics import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import State
 from spark_model_monitor.statistics.states.hashing import xxhash64
 from spark_model_monitor.statistics.states.pairs import Pairs, count_cells

@@ -42,7 +42,7 @@ from spark_model_monitor.data.profiling.scan_plan import (
 )
 from spark_model_monitor.data.records.arrays import are_missing
 from spark_model_monitor.data.records.locations import select_file_columns
-from spark_model_monitor.statistics.array_types import Hashes
+from spark_model_monitor.statistics import Hashes
 from spark_model_monitor.statistics.states import ColumnType, Requests, RequestsBuilder, RowCounts
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.statistics.states.row_counts import count_widths

@@ -10,7 +10,7 @@ import pyarrow as pa
 from spark_model_monitor.data.profiling.row_runs import extract_runs
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing
-from spark_model_monitor.statistics.array_types import Integers
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.statistics.states.row_counts import MAX_GROUPS, ROWS_OF_A_GROUP, RowGroups
 

@@ -13,7 +13,7 @@ import numpy as np
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, compute_once_a_block
 from spark_model_monitor.data.records.arrays import are_missing
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.row_counts import MAX_RUNS, MIN_ROWS, RowRun, RowRuns, encode_lot
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from spark_model_monitor.data.engine.engine_protocol import PARTITION, Batches
 from spark_model_monitor.data.profiling.scan_plan import make_keys
 from spark_model_monitor.data.records.arrays import drop_rejected
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE, LINE
-from spark_model_monitor.statistics.array_types import Flags, Integers
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.frequencies import FLAGS
 from spark_model_monitor.statistics.states.hashing import mix_bits

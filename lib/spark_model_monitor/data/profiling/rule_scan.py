@@ -18,7 +18,7 @@ from spark_model_monitor.data.engine.casts import format_texts
 from spark_model_monitor.data.profiling.scan_plan import Block, ScanPlan
 from spark_model_monitor.data.records.event_times import parse_microseconds
 from spark_model_monitor.documents.row_rules import Tree
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.data_types import classify, parse_numbers
 from spark_model_monitor.statistics.states.rule_counts import MAX_IDS, RuleCounts, measure_pair
 from spark_model_monitor.value_class import value_class

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.engine.partitions import MAX_COLUMNS_PER_PASS
 from spark_model_monitor.data.records.arrays import are_missing, find_utf_8, view_text_bytes
 from spark_model_monitor.data.records.locations import BLOCK_START, FILE_KEY
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states import ColumnType
 from spark_model_monitor.statistics.states.data_types import parse_numbers
 from spark_model_monitor.statistics.states.hashing import hash_texts, read_buffers

@@ -17,7 +17,7 @@ from spark_model_monitor.data.profiling.row_runs import RunStarts, extract_runs,
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan, Texts, compute_once_a_block
 from spark_model_monitor.data.profiling.segment_cuts import AND, Cut, CutColumn
 from spark_model_monitor.data.records.arrays import are_missing, drop_nulls
-from spark_model_monitor.statistics.array_types import Bytes, Doubles, Integers
+from spark_model_monitor.statistics import Bytes, Doubles, Integers
 from spark_model_monitor.statistics.states import (
     ColumnType,
     DataType,

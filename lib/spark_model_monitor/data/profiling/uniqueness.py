@@ -18,7 +18,7 @@ from spark_model_monitor.data.engine.casts import convert_decimals, format_texts
 from spark_model_monitor.data.profiling.rule_scan import ColumnCells, FormulaEvaluator, list_positions
 from spark_model_monitor.data.records.arrays import are_missing, drop_rejected
 from spark_model_monitor.documents.row_rules import Tree
-from spark_model_monitor.statistics.array_types import Hashes, Integers
+from spark_model_monitor.statistics import Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts, xxhash64
 from spark_model_monitor.value_class import value_class
 

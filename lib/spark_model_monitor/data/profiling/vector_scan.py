@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from spark_model_monitor.data.engine.casts import convert_to_doubles
 from spark_model_monitor.data.profiling.scan_plan import Block, ColumnPlan, ScanPlan
 from spark_model_monitor.data.records.arrays import are_missing
-from spark_model_monitor.statistics.array_types import Doubles, Integers
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states import DataTypeCounts, MomentsBuilder, State, VectorCounts
 from spark_model_monitor.statistics.states.vectors import VectorMomentsBuilder
 

@@ -31,6 +31,7 @@ from spark_model_monitor.data.records.arrays import (
 )
 from spark_model_monitor.data.records.decoded_rows import MAX_COLUMNS
 from spark_model_monitor.data.records.refusals import Refusal
+from spark_model_monitor.documents.json_text import describe_json_fault
 from spark_model_monitor.errors import BadInput
 from spark_model_monitor.value_class import value_class
 
@@ -362,8 +363,6 @@ def _read_document(content: bytes, file: str) -> Iterator[tuple[JsonMembers, int
 
 
 def _describe_broken_document(text: str, file: str) -> str:
-    from spark_model_monitor.data.records.record_faults import describe_json_fault  # rarely needed
-
     where = ""
     try:
         json.loads(text)

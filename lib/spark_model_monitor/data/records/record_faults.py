@@ -9,25 +9,12 @@ from spark_model_monitor.data.records import ENCODINGS
 from spark_model_monitor.data.records.csv_rows import split_row
 from spark_model_monitor.data.records.json_lines import JsonMembers, JsonValue
 from spark_model_monitor.data.records.refusals import Refusal
-from spark_model_monitor.documents.json_text import explain_syntax_fault, is_cut_off
+from spark_model_monitor.documents.json_text import describe_json_fault
 
 NOT_IN_ONE_LINE = "the object doesn't end in this line; is it cut off?"
 
 MAX_SHOWN_LENGTH = 24  # characters of an unknown encoding
 MEMBERS_OF_CAPTURES = (("encoding", '"CSV", "JSON" or "BASE64"'), ("data", "the payload"))
-
-
-def describe_json_fault(
-    fault: json.JSONDecodeError, cut_off: str = "the text ends within a value; is it cut off?"
-) -> str:
-    """What is wrong at the first place that is no JSON. cut_off: the words for a text that ends too early."""
-    if is_cut_off(fault):
-        explanation = cut_off
-    elif fault.msg.startswith("Extra data") and fault.doc[fault.pos] in '{["':
-        explanation = "another value follows; write one in each line, or all in one array"
-    else:
-        explanation = explain_syntax_fault(fault)
-    return f"character {fault.colno:,} is no JSON: {explanation}"
 
 
 def describe_fault(line: str, reason: str = "", *, separator: str = ",", width: int = 0) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spark_model_monitor.documents.json_text import Json
-from spark_model_monitor.statistics.array_types import Doubles, Integers
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.value_class import value_class
 
 Numbers: TypeAlias = Doubles  # one a customer; shape (rows,)

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.documents.run_description import format_moment
 from spark_model_monitor.errors import BadConfiguration, OutputFailed
 from spark_model_monitor.integrations.demo import churn
-from spark_model_monitor.statistics.array_types import Flags, Integers
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 ENDPOINT = "churn"

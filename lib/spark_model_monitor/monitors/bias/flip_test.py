@@ -22,7 +22,7 @@ from spark_model_monitor.data.profiling.contingency_scan import CountTask, Typed
 from spark_model_monitor.data.profiling.row_sample import MISSING
 from spark_model_monitor.data.records.arrays import concat_rows, drop_rejected
 from spark_model_monitor.monitors.bias.bias_metrics import FlipTest
-from spark_model_monitor.statistics.array_types import Flags
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.states.contingency import CellKind, Key
 from spark_model_monitor.statistics.states.contingency_plan import ContingencyPlan, ValuedColumn
 from spark_model_monitor.statistics.states.hashing import chain_hashes

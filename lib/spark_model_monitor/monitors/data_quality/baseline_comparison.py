@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spark_model_monitor.data.records.decoded_rows import have_names
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints
 from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
+from spark_model_monitor.monitors.data_quality import SEGMENTS
 from spark_model_monitor.monitors.data_quality.baseline.baseline_feature import BaselineFeature
 from spark_model_monitor.monitors.data_quality.baseline.quality_baseline import QualityBaseline
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
@@ -44,7 +45,6 @@ from spark_model_monitor.monitors.data_quality.distribution.window_history impor
     Standstill,
     compare_with_reference,
 )
-from spark_model_monitor.monitors.data_quality.families import SEGMENTS
 from spark_model_monitor.statistics.date_columns import DateColumn, read_window, recognise_dates
 from spark_model_monitor.statistics.drift import Ties
 from spark_model_monitor.statistics.drift.distributions import StepCdf

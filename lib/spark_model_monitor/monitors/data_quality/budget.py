@@ -10,6 +10,16 @@ from itertools import chain
 
 from spark_model_monitor.documents.check_results import BudgetLedger, Family
 from spark_model_monitor.documents.monitoring_settings import Rows
+from spark_model_monitor.monitors.data_quality import (
+    COLUMN_PAIRS,
+    COMPLETENESS,
+    CONTENTS,
+    DRIFT,
+    NEW_KINDS,
+    PREDICTIONS,
+    SEGMENTS,
+    VOLUME,
+)
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks import facts
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
@@ -23,16 +33,6 @@ from spark_model_monitor.monitors.data_quality.distribution.column_tests import 
     compute_window_sizes,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, GROWS
-from spark_model_monitor.monitors.data_quality.families import (
-    COLUMN_PAIRS,
-    COMPLETENESS,
-    CONTENTS,
-    DRIFT,
-    NEW_KINDS,
-    PREDICTIONS,
-    SEGMENTS,
-    VOLUME,
-)
 from spark_model_monitor.statistics.verdicts.multiple_testing import allocate_budget
 
 LIMITS = {COMPLETENESS: ("completeness",), CONTENTS: ("domain_content_threshold", "datatype_check_threshold")}

@@ -18,7 +18,7 @@ from spark_model_monitor.documents.monitoring_settings import MonitoringSettings
 from spark_model_monitor.documents.outcome import CHECKS_OF_NEW_VALUES
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.documents.run_changes import RELATIONS, REQUEST, TIMES
-from spark_model_monitor.monitors.data_quality import checks, hints, messages
+from spark_model_monitor.monitors.data_quality import VOLUME, checks, hints, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import (
     NEW_COLUMN,
     FeatureComparison,
@@ -30,7 +30,6 @@ from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift impor
 from spark_model_monitor.monitors.data_quality.checks.facts.repeats import repeated_rows
 from spark_model_monitor.monitors.data_quality.distribution.always_new import name_of_times, unit_of_times
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
-from spark_model_monitor.monitors.data_quality.families import VOLUME
 from spark_model_monitor.monitors.data_quality.hints import HINTS, ObservedData
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import RegistryEntry, import_all

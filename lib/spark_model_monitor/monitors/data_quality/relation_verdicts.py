@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from spark_model_monitor.documents.check_results import CHI_SQUARE, CheckResult, CheckStatus
 from spark_model_monitor.documents.outcome import BETWEEN_COLUMNS
-from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality import COLUMN_PAIRS, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import ComparedRelation, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import compare_shares
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NO_HISTORY, NoiseCalibration
-from spark_model_monitor.monitors.data_quality.families import COLUMN_PAIRS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above
 from spark_model_monitor.statistics.states.pairs import count_cells

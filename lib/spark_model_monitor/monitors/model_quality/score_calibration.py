@@ -10,7 +10,7 @@ from dataclasses import field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import create_empty_doubles
+from spark_model_monitor.statistics import create_empty_doubles
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above
 from spark_model_monitor.statistics.states.scores import MAX_SCORED, ClassScores, ScoreCounts
 from spark_model_monitor.value_class import value_class

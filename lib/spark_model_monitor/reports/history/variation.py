@@ -43,7 +43,7 @@ from spark_model_monitor.reports.history.archive import (
     split_by_feature,
 )
 from spark_model_monitor.reports.outputs.run_files import NameKind, is_ours
-from spark_model_monitor.statistics.array_types import Flags
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.states import FeatureProfile, Profile
 from spark_model_monitor.statistics.verdicts.between_window_variance import MIN_WINDOWS
 from spark_model_monitor.statistics.verdicts.seasonality import (

@@ -29,7 +29,7 @@ from spark_model_monitor.reports.history_page.past_run import (
     read_run,
     show_end_of_path,
 )
-from spark_model_monitor.statistics.array_types import Bytes, Doubles, Flags, Integers
+from spark_model_monitor.statistics import Bytes, Doubles, Flags, Integers
 from spark_model_monitor.storage import join, storage_of
 from spark_model_monitor.value_class import value_class
 

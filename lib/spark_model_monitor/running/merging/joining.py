@@ -21,7 +21,7 @@ from spark_model_monitor.running.merging.captured import MICROSECONDS
 from spark_model_monitor.running.merging.labels import Period
 from spark_model_monitor.running.merging.merge_rows import KEY, ROLE, SCHEMA, TEXT, Counts, Role, format_json_texts
 from spark_model_monitor.running.merging.sources import PART, SECONDS, LineKind, Parts
-from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
+from spark_model_monitor.statistics import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class
 

@@ -33,7 +33,7 @@ from spark_model_monitor.data.records.refusals import NumberedText, Refusal, dec
 from spark_model_monitor.running.merging import merge_rows
 from spark_model_monitor.running.merging.captured import HALF, REFUSED
 from spark_model_monitor.running.merging.sources import FileLocations
-from spark_model_monitor.statistics.array_types import Flags, Integers
+from spark_model_monitor.statistics import Flags, Integers
 from spark_model_monitor.value_class import value_class
 
 

@@ -27,7 +27,7 @@ from spark_model_monitor.data.reading.paths import list_named_files
 from spark_model_monitor.data.records import CSV
 from spark_model_monitor.data.records.json_lines import JsonValue, has_many_names
 from spark_model_monitor.data.records.locations import compute_file_keys, find_file_indices, format_uri
-from spark_model_monitor.statistics.array_types import Integers
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.storage import StoredFile, join
 from spark_model_monitor.value_class import value_class
 

@@ -84,7 +84,7 @@ class Baseline(AsTables):
         Runs of neighbouring rows, which show how the parts of the data vary. Empty if they were not computed.
     deequ : str, optional
         The version of Deequ that evaluated the state. None if the state's own formulas did, with the same results.
-    judged : Judged, optional
+    judged : RuleOutcomes, optional
         The results of the user's own rules. None if there were none.
     source : callable, optional
         Opens the rows again, for a frame that still exists. None for a stream, which is read once, and after pickling.

@@ -10,7 +10,7 @@ from dataclasses import field, replace
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles, create_empty_doubles
+from spark_model_monitor.statistics import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Keys,

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Hashes, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import hash_texts
 from spark_model_monitor.value_class import value_class

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Bytes, Doubles, Flags, Integers
+from spark_model_monitor.statistics import Bytes, Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.statistics.states.hashing import read_buffers
 from spark_model_monitor.value_class import value_class

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.statistics.array_types import Hashes, Integers, create_empty_integers
+from spark_model_monitor.statistics import Hashes, Integers, create_empty_integers
 from spark_model_monitor.statistics.date_forms import keep_dates, read_dates
 from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
 from spark_model_monitor.statistics.states.hash_samples import sum_counts

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Bytes, Doubles, Hashes, Integers
+from spark_model_monitor.statistics import Bytes, Doubles, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state, require_equal
 from spark_model_monitor.value_class import value_class
 

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 
 Parameters: TypeAlias = Mapping[str, Any]  # JSON values: integers, doubles, texts
 

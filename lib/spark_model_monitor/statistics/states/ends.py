@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.statistics.array_types import Bytes, Flags, Integers, create_empty_doubles
+from spark_model_monitor.statistics import Bytes, Flags, Integers, create_empty_doubles
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,

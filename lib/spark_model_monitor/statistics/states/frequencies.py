@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.statistics.array_types import Flags, Hashes, Integers
+from spark_model_monitor.statistics import Flags, Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import Parameters, State, pack_texts, register_state, unpack_texts
 from spark_model_monitor.value_class import value_class
 

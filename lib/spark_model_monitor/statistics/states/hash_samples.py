@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Hashes, Integers
+from spark_model_monitor.statistics import Hashes, Integers
 from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.value_class import value_class
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Bytes, Doubles, Flags, Hashes, Integers
+from spark_model_monitor.statistics import Bytes, Doubles, Flags, Hashes, Integers
 
 SEED = 42  # of Spark SQL's xxhash64()
 

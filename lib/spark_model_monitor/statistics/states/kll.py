@@ -22,7 +22,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.array_types import Doubles, Integers
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states.encoding import (
     LARGEST_COUNT,
     Parameters,

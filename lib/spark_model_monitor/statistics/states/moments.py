@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.encoding import State, register_state
 from spark_model_monitor.value_class import value_class
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_model_monitor.statistics.array_types import Flags
+from spark_model_monitor.statistics import Flags
 from spark_model_monitor.statistics.states.blocks import (
     BLOCKS,
     Blocks,

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from spark_model_monitor.errors import BadState
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.blocks import BLOCKS, BlockSums, RegressionSums
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Doubles, Flags, Integers
+from spark_model_monitor.statistics import Doubles, Flags, Integers
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.encoding import (
     Parameters,
     State,

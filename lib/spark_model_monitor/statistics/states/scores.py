@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from spark_model_monitor.statistics.array_types import (
+from spark_model_monitor.statistics import (
     Doubles,
     Flags,
     Integers,

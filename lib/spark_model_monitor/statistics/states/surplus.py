@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles, Integers
+from spark_model_monitor.statistics import Doubles, Integers
 from spark_model_monitor.statistics.states.hash_samples import LEVEL_OF_NONE, RowRepeats, first_rejected_hash
 from spark_model_monitor.value_class import value_class
 

@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Doubles, Integers, create_empty_integers
+from spark_model_monitor.statistics import Doubles, Integers, create_empty_integers
 from spark_model_monitor.statistics.states.encoding import LARGEST_COUNT, Parameters, State, register_state
 from spark_model_monitor.statistics.states.hash_samples import sum_counts
 from spark_model_monitor.value_class import value_class

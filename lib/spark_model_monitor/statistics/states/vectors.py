@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_model_monitor.statistics.array_types import Doubles, create_empty_doubles
+from spark_model_monitor.statistics import Doubles, create_empty_doubles
 from spark_model_monitor.statistics.states.encoding import Parameters, State, register_state
 from spark_model_monitor.statistics.states.hashing import PRIME_1, mix_bits
 from spark_model_monitor.value_class import value_class

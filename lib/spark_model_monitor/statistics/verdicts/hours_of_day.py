@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from spark_model_monitor.statistics.array_types import Integers
+from spark_model_monitor.statistics import Integers
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states.time_counts import HOURS_OF_DAY, SECONDS_OF_HOUR, TimeCounts
 from spark_model_monitor.statistics.verdicts.between_window_variance import (

@@ -17,6 +17,7 @@ import numpy as np
 from spark_model_monitor.documents.constraints import Constraints, FeatureConstraints, FeatureRole
 from spark_model_monitor.documents.document import is_suggested
 from spark_model_monitor.documents.monitoring_settings import SUGGESTED_SHARE, MonitoringSettings
+from spark_model_monitor.monitors.data_quality import DRIFT, PREDICTIONS
 from spark_model_monitor.monitors.data_quality.distribution.always_new import may_rise
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import NO_PAST
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import (
@@ -25,7 +26,6 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     restrict_to_values,
 )
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS, merge_histories
-from spark_model_monitor.monitors.data_quality.families import DRIFT, PREDICTIONS
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.states import FeatureProfile
 from spark_model_monitor.statistics.states.frequencies import unify_flags

@@ -37,8 +37,8 @@ from spark_model_monitor.documents.statistics import (
     VectorStatistics,
 )
 from spark_model_monitor.errors import BadConfiguration
+from spark_model_monitor.monitors.data_quality import DRIFT, budget_families
 from spark_model_monitor.monitors.data_quality.distribution.always_new import why_always_new
-from spark_model_monitor.monitors.data_quality.families import DRIFT, budget_families
 from spark_model_monitor.statistics.drift import CATEGORICAL_METHODS
 from spark_model_monitor.statistics.states import (
     ColumnType,

@@ -50,7 +50,7 @@ from spark_model_monitor.monitors.data_quality.distribution.feature_distribution
     FeatureDistribution,
     from_feature_profile,
 )
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.states.segments import MISSING as NO_VALUE
 from spark_model_monitor.storage import join
 from spark_model_monitor.value_class import value_class

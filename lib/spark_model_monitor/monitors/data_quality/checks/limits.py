@@ -12,14 +12,13 @@ import pyarrow as pa
 from spark_model_monitor.documents.check_results import LIMIT_DECIDES, LOWER_LIMIT, WITHIN_LIMIT, CheckStatus
 from spark_model_monitor.documents.page import format_percent
 from spark_model_monitor.documents.statistics import InferredType
-from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality import COMPLETENESS, CONTENTS, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks import FEATURE_CHECKS
 from spark_model_monitor.monitors.data_quality.distribution.always_new import has_whole_numbers
 from spark_model_monitor.monitors.data_quality.distribution.calibration import judge_missing
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import why_lacking
 from spark_model_monitor.monitors.data_quality.distribution.window_history import hash_texts
-from spark_model_monitor.monitors.data_quality.families import COMPLETENESS, CONTENTS
 from spark_model_monitor.monitors.protocol import NO_VALUES, Finding, judge_share
 from spark_model_monitor.statistics.states import DataTypeCounts, FeatureProfile, Frequencies, Moments
 from spark_model_monitor.statistics.verdicts.between_window_variance import STRICT_LEVEL

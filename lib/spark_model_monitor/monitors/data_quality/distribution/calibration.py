@@ -14,7 +14,7 @@ from spark_model_monitor.documents.check_results import FISHER, BudgetLedger, Ch
 from spark_model_monitor.documents.monitoring_settings import ChangeThatMatters, Rows
 from spark_model_monitor.documents.outcome import ALTERNATIVE, IN_GROUPS
 from spark_model_monitor.documents.page import format_noun_count, format_percent
-from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality import COMPLETENESS, messages
 from spark_model_monitor.monitors.data_quality.distribution.column_tests import (
     LONGER_AND_EARLIER,
     LONGER_OR_INDEPENDENT,
@@ -23,7 +23,6 @@ from spark_model_monitor.monitors.data_quality.distribution.column_tests import 
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import LOOKS_SORTED
-from spark_model_monitor.monitors.data_quality.families import COMPLETENESS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.statistics.verdicts.between_window_variance import MAX_NOISE_RATIO, WindowSize
 from spark_model_monitor.statistics.verdicts.components import COLUMN_TESTS, fewest_beyond_chance

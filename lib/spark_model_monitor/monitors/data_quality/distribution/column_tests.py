@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from spark_model_monitor.documents.outcome import ALTERNATIVE
+from spark_model_monitor.monitors.data_quality import DRIFT
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import INDEPENDENT_ROWS, FeatureDesignEffect
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import FeatureDistribution
 from spark_model_monitor.monitors.data_quality.distribution.window_history import compare_with_reference, count_unseen
-from spark_model_monitor.monitors.data_quality.families import DRIFT
 from spark_model_monitor.statistics.drift.distances import l_infinity_categorical, l_infinity_numeric
 from spark_model_monitor.statistics.drift.distributions import category_cells
 from spark_model_monitor.statistics.verdicts.between_window_variance import (

@@ -9,11 +9,11 @@ from itertools import combinations
 import numpy as np
 
 from spark_model_monitor.documents.check_results import CheckResult, CheckStatus
+from spark_model_monitor.monitors.data_quality import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.checks.drift.baseline_drift import why_not_compared
 from spark_model_monitor.monitors.data_quality.distribution.calibration import doubt_missing_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import count_unseen
-from spark_model_monitor.monitors.data_quality.families import PREDICTIONS
 from spark_model_monitor.monitors.data_quality.messages import NEWEST_ROW, NUMBER_OF_ROWS
 from spark_model_monitor.monitors.protocol import Finding, Violated
 from spark_model_monitor.statistics.drift.special_functions import chance_of_more

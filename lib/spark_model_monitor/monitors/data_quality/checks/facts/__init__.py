@@ -22,11 +22,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from spark_model_monitor.documents.check_results import FISHER, NORMAL, CheckStatus
-from spark_model_monitor.monitors.data_quality import messages
+from spark_model_monitor.monitors.data_quality import CONTENTS, NEW_KINDS, messages
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison
 from spark_model_monitor.monitors.data_quality.distribution.calibration import NoiseCalibration
 from spark_model_monitor.monitors.data_quality.distribution.design_effects import compute_value_shares
-from spark_model_monitor.monitors.data_quality.families import CONTENTS, NEW_KINDS
 from spark_model_monitor.monitors.protocol import Finding
 from spark_model_monitor.registry import Registry, RegistryEntry
 from spark_model_monitor.statistics.drift.distributions import StepCdf

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from spark_model_monitor.documents.check_results import GEOMETRIC, NORMAL, STUDENT
+from spark_model_monitor.monitors.data_quality import CONTENTS, DRIFT
 from spark_model_monitor.monitors.data_quality.baseline_comparison import FeatureComparison, WindowComparison
 from spark_model_monitor.monitors.data_quality.checks.facts import (
     FactEvidence,
@@ -20,7 +21,6 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
 )
 from spark_model_monitor.monitors.data_quality.distribution.feature_distribution import find_new_values
 from spark_model_monitor.monitors.data_quality.distribution.window_history import BASELINE, PREVIOUS
-from spark_model_monitor.monitors.data_quality.families import CONTENTS, DRIFT
 from spark_model_monitor.statistics.date_columns import recognise_dates
 from spark_model_monitor.statistics.drift.distributions import Values
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, student_above

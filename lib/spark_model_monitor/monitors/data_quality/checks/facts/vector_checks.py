@@ -20,7 +20,7 @@ from spark_model_monitor.monitors.data_quality.checks.facts import (
     select_clearest,
     widened_tail,
 )
-from spark_model_monitor.statistics.array_types import Doubles
+from spark_model_monitor.statistics import Doubles
 from spark_model_monitor.statistics.drift.special_functions import chi_square_above, normal_quantile
 from spark_model_monitor.statistics.states import FeatureProfile, Moments, VectorCounts
 from spark_model_monitor.statistics.states.moments import ROUNDING
