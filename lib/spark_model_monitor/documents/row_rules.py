@@ -22,10 +22,9 @@ MAX_RULE_LENGTH = 2000  # characters; the tree of a longer rule may be too deep 
 
 NULL = "null"
 
-_TOKEN = re.compile(
-    r"(?P<text>'[^']*'|\"[^\"]*\")|`(?P<name>[^`]+)`|(?P<near>±|\+-)|(?P<equal>(?<![<>=!])=(?!=))|(?P<sign>[≤≥≠])"
-)
-_SIGNS = {"≤": "<=", "≥": ">=", "≠": "!="}
+_TOKEN = re.compile(r"(?P<text>'[^']*'|\"[^\"]*\")|`(?P<name>[^`]+)`|(?P<equal>(?<![<>=!])=(?!=))|(?P<sign>[≤≥≠±]|\+-)")
+# >> has the precedence of a tolerance: below + and -, above comparisons
+_SIGNS = {"≤": "<=", "≥": ">=", "≠": "!=", "±": ">>", "+-": ">>"}
 _OPERATIONS: dict[type[ast.AST], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -58,22 +57,19 @@ def parse_rule(text: str) -> Tree:
     if len(text) > MAX_RULE_LENGTH:
         raise BadRule(f"it has {len(text):,} characters; write at most {MAX_RULE_LENGTH:,}, or several rules")
     names: list[str] = []
-    tolerances: list[None] = []
 
-    def plain(token: re.Match[str]) -> str:
+    def replace_token(token: re.Match[str]) -> str:
         # A quoted name becomes an identifier that stands for its number
         if token["name"]:
             names.append(token["name"])
             return f" __{len(names) - 1}__ "
-        if token["near"]:
-            tolerances.append(None)
-            return ">>"  # precedence: below + and -, above comparisons
         return token["text"] or _SIGNS.get(token["sign"] or "", "==")
 
     # What Python doesn't parse is no rule, nor is what parses to anything but the nodes below
     try:
-        tree = ast.parse(_TOKEN.sub(plain, text).strip(), mode="eval").body
-        if text.count(">>") or len(tolerances) > 1:
+        tree = ast.parse(_TOKEN.sub(replace_token, text).strip(), mode="eval").body
+        num_tolerances = sum(isinstance(node, ast.RShift) for node in ast.walk(tree))
+        if num_tolerances > 1 or ">>" in _TOKEN.sub(" ", text):
             raise BadRule("it has >>, or ± twice; write one ± and a number behind an equation")
         rule = _build_tree(tree, names)
     except BadRule:

@@ -103,9 +103,9 @@ def test_what_is_no_rule_about_a_row_is_refused(rule, message):
 
 
 def test_names_between_back_quotes_are_columns_whatever_they_hold():
-    rule = parse_rule("`Day Mins` >= 0 and `a=b` ≠ 'x=y' or kind is not null")
+    rule = parse_rule("`Day Mins` >= 0 and `a=b` ≠ 'x=y' or kind is not null or `>>` == '>>'")
 
-    assert set(list_columns(rule)) == {"Day Mins", "a=b", "kind"}
+    assert set(list_columns(rule)) == {"Day Mins", "a=b", "kind", ">>"}
 
 
 def test_constraints_have_rules_of_their_own_and_keep_them():

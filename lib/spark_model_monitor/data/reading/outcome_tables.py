@@ -24,6 +24,7 @@ from spark_model_monitor.data.reading.file_heads import FORMAT_SAMPLE_FILES, FOR
 from spark_model_monitor.data.reading.formats import DatasetFormat
 from spark_model_monitor.data.reading.lines import find_listed_long_lines
 from spark_model_monitor.data.reading.listing import Listing
+from spark_model_monitor.data.records.decoded_rows import Decoded
 from spark_model_monitor.data.records.decoding import Reading
 from spark_model_monitor.data.records.locations import FILE_KEY, LOCATION_COLUMNS, LOCATION_FIELDS, NO_FILES
 from spark_model_monitor.data.records.outcome_payloads import parse_index
@@ -137,24 +138,15 @@ def _count_features(
 
     Raises BadInput if none of the first records is readable.
     """
-    anything = replace(reading, records=reading.records.drop_limits())
-    storage = engine.storage(source.path)
     reason = Refusal.NO_PAYLOAD
     widths: Counter[int] = Counter()
-    for file in source.files[:FORMAT_SAMPLE_FILES]:
-        # Of whole files, one document each
-        lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
-        for line in lines:
-            if documents:
-                decoded = decode_document(line, anything)
-            else:
-                decoded = decode_merged_record(line, file.path, anything)
-            if decoded.reason is None:
-                widths[len(decoded.rows[0]) - OUTCOMES] += 1
-            else:
-                reason = decoded.reason
-            if widths.total() >= FORMAT_SAMPLE_RECORDS:
-                break
+    for decoded in _decode_first_records(engine, source, reading, documents, whole_files):
+        if decoded.reason is None:
+            widths[len(decoded.rows[0]) - OUTCOMES] += 1
+        else:
+            reason = decoded.reason
+        if widths.total() >= FORMAT_SAMPLE_RECORDS:
+            break
     if widths:
         return widths.most_common(1)[0][0]
     raise BadInput(
@@ -162,6 +154,22 @@ def _count_features(
         "with features, label and predicted_label in analysis_config.json, or with --set features_attribute=PATH, "
         "--ground-truth-attribute and --inference-attribute"
     )
+
+
+def _decode_first_records(
+    engine: Engine, source: Listing, reading: OutcomeReading, documents: bool, whole_files: bool
+) -> Iterator[Decoded]:
+    """The first records of the first files, one after the other: a file is opened when its first record is needed."""
+    unlimited_reading = replace(reading, records=reading.records.drop_limits())
+    storage = engine.storage(source.path)
+    for file in source.files[:FORMAT_SAMPLE_FILES]:
+        # Of whole files, one document each
+        lines = [storage.read(file.path)] if whole_files else read_first_lines(engine, file)
+        for line in lines:
+            if documents:
+                yield decode_document(line, unlimited_reading)
+            else:
+                yield decode_merged_record(line, file.path, unlimited_reading)
 
 
 @value_class

@@ -9,9 +9,9 @@ from spark_model_monitor.documents.json_text import Json
 from spark_model_monitor.reports.notices import Report, encode_document, write_headline, write_text
 from spark_model_monitor.reports.sinks import Environment, register_sink, translate_aws_errors
 
-TOPIC = re.compile(r"arn:aws[\w-]*:sns:(?P<region>[a-z0-9-]+):\d{12}:[\w-]{1,256}(?P<fifo>\.fifo)?", re.ASCII)
+TOPIC = re.compile(r"arn:aws[\w-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}(\.fifo)?", re.ASCII)
 
-LONGEST_SUBJECT = 100  # characters, all ASCII. Source: SNS's API, Publish, Subject.
+MAX_SUBJECT_LENGTH = 100  # characters, all ASCII. Source: SNS's API, Publish, Subject.
 
 
 def _check_arn(arn: str) -> str:
@@ -20,9 +20,13 @@ def _check_arn(arn: str) -> str:
     return arn
 
 
+def _read_region(arn: str) -> str:
+    """The region in arn:partition:service:region:account:topic."""
+    return arn.split(":")[3]
+
+
 def _check_ready(arn: str, environment: Environment) -> None:
-    # The region, of arn:partition:service:region:account:topic
-    environment.aws("sns", arn.split(":")[3])
+    environment.aws("sns", _read_region(arn))
 
 
 @register_sink("sns", spelling="sns:ARN", examined=_check_arn, ready=_check_ready, every_run=False)
@@ -33,7 +37,7 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
 
     Raises SinkFailed.
     """
-    client = environment.aws("sns", arn.split(":")[3])
+    client = environment.aws("sns", _read_region(arn))
     # A FIFO topic requires one group per schedule, and an id by which it drops duplicates
     ordering = {"MessageGroupId": report.run.analysis_type, "MessageDeduplicationId": report.delivery_id}
     if not arn.endswith(".fifo"):
@@ -43,7 +47,7 @@ def sns(report: Report, arn: str, environment: Environment) -> None:
 
 
 def _create_message(report: Report) -> dict[str, Json]:
-    # What subscribers get by protocol: `default` is everything that isn't named
+    # By protocol; SNS takes `default` for those that aren't listed
     bodies = {"default": encode_document(report).decode(), "email": write_text(report), "sms": write_headline(report)}
     attributes = {
         "alert": report.alert.status.value,
@@ -53,8 +57,8 @@ def _create_message(report: Report) -> dict[str, Json]:
     if report.verdict.outcome_name is not None:
         attributes["outcome"] = report.verdict.outcome_name
     return {
-        # SNS refuses the whole message for one letter that isn't ASCII
-        "Subject": write_headline(report).encode("ascii", "replace").decode()[:LONGEST_SUBJECT],
+        # SNS refuses the whole message for one character that isn't ASCII
+        "Subject": write_headline(report).encode("ascii", "replace").decode()[:MAX_SUBJECT_LENGTH],
         "Message": json.dumps(bodies, ensure_ascii=False),
         "MessageStructure": "json",
         "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},

@@ -68,7 +68,8 @@ def vector_gaps(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     new = feature.current.state(VectorMoments)
     if before.vectors is None or old is None or new is None:
         return None
-    if not (0 < old.width <= MAX_COMPONENTS and 0 < new.width <= MAX_COMPONENTS):
+    # The width is 0 if all vectors have missing elements
+    if not (0 < old.width <= MAX_COMPONENTS and new.width <= MAX_COMPONENTS and new.unfit + new.count):
         return None
     baseline = (old.unfit, old.unfit + old.count)
     current = (new.unfit, new.unfit + new.count)
