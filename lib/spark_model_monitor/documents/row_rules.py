@@ -22,9 +22,9 @@ MAX_RULE_LENGTH = 2000  # characters; the tree of a longer rule may be too deep 
 
 NULL = "null"
 
-_TOKEN = re.compile(r"(?P<text>'[^']*'|\"[^\"]*\")|`(?P<name>[^`]+)`|(?P<equal>(?<![<>=!])=(?!=))|(?P<sign>[≤≥≠±]|\+-)")
+_TOKEN = re.compile(r"(?P<text>'[^']*'|\"[^\"]*\")|`(?P<name>[^`]+)`|(?P<sign>(?<![<>=!])=(?!=)|[≤≥≠±]|\+-)")
 # >> has the precedence of a tolerance: below + and -, above comparisons
-_SIGNS = {"≤": "<=", "≥": ">=", "≠": "!=", "±": ">>", "+-": ">>"}
+_SIGNS = {"=": "==", "≤": "<=", "≥": ">=", "≠": "!=", "±": ">>", "+-": ">>"}
 _OPERATIONS: dict[type[ast.AST], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -63,7 +63,7 @@ def parse_rule(text: str) -> Tree:
         if token["name"]:
             names.append(token["name"])
             return f" __{len(names) - 1}__ "
-        return token["text"] or _SIGNS.get(token["sign"] or "", "==")
+        return token["text"] or _SIGNS[token["sign"]]
 
     # What Python doesn't parse is no rule, nor is what parses to anything but the nodes below
     try:
@@ -86,7 +86,6 @@ _SQL_TOKEN = re.compile(
     r"|(?i:\b(?P<word>and|or|not|in|is|null|true|false|between|like|rlike|case)\b)"
 )
 _BETWEEN_EXPRESSION = re.compile(r"(`[^`]+`|(?<![\w.])[\w.]+) (not )?between ('[^']*'|[\w.+-]+) and ('[^']*'|[\w.+-]+)")
-_SQL_UNKNOWN = frozenset({"between", "like", "rlike", "case"})
 
 
 def parse_sql_condition(text: str) -> Tree:
@@ -107,7 +106,7 @@ def parse_sql_condition(text: str) -> Tree:
 
     rule = _BETWEEN_EXPRESSION.sub(expand, words)
     for token in _SQL_TOKEN.finditer(rule):
-        if token["word"] in _SQL_UNKNOWN:
+        if token["word"] in ("between", "like", "rlike", "case"):
             raise BadRule(f"it has {token['word']}, which is not evaluated; {_TAKES}, between two constants")
     return parse_rule(rule)
 
