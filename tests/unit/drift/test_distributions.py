@@ -114,6 +114,13 @@ def test_a_short_list_that_lost_digits_is_the_same_list():
     assert aligned[0] == aligned[1]
 
 
+@pytest.mark.parametrize("values", [[], [np.inf], [2.5e-150], [1.5, np.inf]])
+def test_numbers_that_32_bits_cannot_hold_stay(values):
+    pair = NumericDistribution([[2.0287781933262867e-150]]), NumericDistribution([values])
+
+    assert align_precision(*pair) == pair
+
+
 @pytest.mark.parametrize("position", [0, 100, 101, 499])
 def test_a_precision_is_one_of_all_numbers(position):
     """Also of those that no sample has."""

@@ -352,6 +352,8 @@ def _has_lost_digits(coarse: StepCdf, fine: StepCdf, digits: int) -> bool:
         return False
     rounded = round_to_precision(fine.values, digits)
     is_coarse = rounded == fine.values
+    if is_coarse.all():
+        return False
     p = chance_of_more(int(fine.counts[is_coarse].sum()), fine.total, coarse.total, coarse.total)
     if np.isin(rounded[~is_coarse], round_to_precision(coarse.values, digits)).mean() <= MAX_FEWER_DIGITS_SHARE:
         num_coarse = len(coarse.values)
