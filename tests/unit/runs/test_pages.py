@@ -8,18 +8,22 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.programs import printed_by
 from tests.unit.data_quality.comparisons import make_profile, number_feature
 from tests.unit.outputs.report.test_report_rendering import Elements
 
+from spark_model_monitor import run_baseline, run_monitoring
 from spark_model_monitor.data.reading.ledger import Ledger
 from spark_model_monitor.documents.alert_files import AlertStatus
 from spark_model_monitor.documents.check_results import Hint
 from spark_model_monitor.documents.outcome import Outcome
 from spark_model_monitor.documents.page import Highlight
 from spark_model_monitor.documents.run_description import BaselineReference, RunContext
+from spark_model_monitor.errors import BadConfiguration
 from spark_model_monitor.monitors.data_quality.monitor import DataQualityMonitor
+from spark_model_monitor.reports.history.decisions import accept
 from spark_model_monitor.reports.history_page.over_time import NO_NEIGHBOUR_RUNS, read_neighbour_runs
 from spark_model_monitor.reports.notices import (
     AlertReport,
@@ -270,3 +274,20 @@ def test_a_published_page_says_where_its_commands_run(violated, folder, sentence
 
     assert sentence in html
     assert f"spark-model-monitor explain charge --run {folder}" in html
+
+
+@pytest.mark.parametrize(("folder", "is_offered"), [("april-report", False), ("days/2026/04/03/00", True)])
+def test_a_page_offers_to_accept_a_change_only_where_accept_takes_it(tmp_path, folder, is_offered):
+    """README's first run is in a folder of one run, which no other run would read."""
+    orders = pd.DataFrame({"country": ["DE", "FR", "PL"] * 40})
+    baseline = run_baseline(orders, MONITOR)
+    findings = run_monitoring(orders.replace("FR", "ES"), MONITOR, baseline, engine="local")
+    path = tmp_path / folder
+    findings.write(path)
+
+    assert ("spark-model-monitor accept" in (path / "report.html").read_text()) is is_offered
+    if is_offered:
+        accept(str(path), ["country"])
+    else:
+        with pytest.raises(BadConfiguration, match="folder of one run"):
+            accept(str(path), ["country"])

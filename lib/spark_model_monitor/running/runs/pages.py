@@ -64,6 +64,7 @@ OF_NAMED_FOLDER = "Run the commands in the folder that has {}"
 OF_ADDRESS = "Run the commands where {} can be reached"
 IN_COMMANDS = re.compile("(?<=--run )FOLDER|(?<=monitor rows )FOLDER|(?<=monitor accept )FOLDER")
 BOTH_IN_COMMANDS = "compare BASELINE FOLDER"
+ACCEPT_ROW = re.compile("<tr>.* accept FOLDER .*</tr>\n")
 
 _OF_MODEL = "First look at the page of data quality of the same window: the inputs may have changed"
 
@@ -180,8 +181,11 @@ def _add_context_to_section(
     return replace(section, blocks=tuple(blocks))
 
 
-def name_folders(html: str, folder: str, baseline: BaselineReference | None) -> str:
+def name_folders(html: str, folder: str, baseline: BaselineReference | None, *, has_window: bool = True) -> str:
     """A page with the folders of the run and of the baseline in its commands, instead of FOLDER and BASELINE."""
+    # A single run can't be accepted, since no other run would know of the decision
+    if not has_window and HOUR_FOLDERS.match(folder) is None:
+        html = ACCEPT_ROW.sub("", html)
     # Quoted for a shell, because people copy these commands
     own_name = escape(quote(_shorten_path(folder)))
     baseline_name = "BASELINE"

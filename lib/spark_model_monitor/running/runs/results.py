@@ -588,7 +588,7 @@ class Findings(AsTables):
                     shown = render_page(self._create_page(description, neighbours, baseline), files)
                 # Nor is the folder, which the commands on the page name
                 html = shown.get(PAGE, files[PAGE]).decode()
-                shown[PAGE] = name_folders(html, path, baseline).encode()
+                shown[PAGE] = name_folders(html, path, baseline, has_window=description.window is not None).encode()
             # Only in hour folders do files of a window stay at one path, which the history then names
             in_place = HOUR_FOLDERS.match(path) is not None
             return publish(files, path, shown=shown, in_place=in_place)
