@@ -70,7 +70,7 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     verdict; where a column can't be identified, they have neither.
     Source: C11.4, C11.20.
     """
-    # The whole first: what all rows show, no feature shows again
+    # The data set first: a change that all rows show is not reported again for a feature
     window_results = (*_check_volume(comparison), *_check_repeated_rows(comparison))
     violated = {check_result.check for check_result in window_results if check_result.is_violated}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
@@ -116,7 +116,7 @@ def _check_data_set(comparison: WindowComparison) -> Iterator[CheckResult]:
 
 
 def _list_new_columns(comparison: WindowComparison) -> Iterator[CheckResult]:
-    """Columns of captures that the baseline lacks are not compared."""
+    """The results of columns of captures that the baseline lacks: they are not compared."""
     for name in comparison.new_columns:
         if name not in comparison.missing:
             yield Finding.not_judged(None, NEW_COLUMN).result(DRIFT, feature=name)
@@ -167,8 +167,8 @@ def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
 
 
 def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibration) -> str | None:
-    """The violated check of a column that has one value, or none, in most rows now: rows repeat because of it. None if no column
-    has.
+    """The violated check of a column that has one value, or no value, in most rows now, which makes rows repeat. None without
+    such a column.
     """
     for feature in comparison.features:
         lost = feature.baseline.completeness - feature.now.completeness
@@ -186,8 +186,8 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
 
 
 def _compare_row_count(rows: float, expected: ExpectedRowCount) -> Finding:
-    """The finding on the number of rows, as of an alarm."""
-    # In log rows, relative to the expected deviation
+    """The finding on the number of rows, worded as an alarm; the caller decides whether it is one."""
+    # The change of the logarithm of the number of rows
     change = expected.change_to(rows)
     return Finding(
         CheckStatus.VIOLATED,
@@ -204,7 +204,7 @@ def _compare_row_count(rows: float, expected: ExpectedRowCount) -> Finding:
 
 
 def _compare_newest_row(rows: float, gap: float | None, freshness: ExpectedFreshness) -> Finding:
-    """The finding on the age of the newest row, as of an alarm. gap: its minutes before the window's end."""
+    """The finding on the newest row, worded as an alarm. gap: the minutes from the newest row to the window's end."""
     expected = freshness.minutes
     if gap is None:
         return Finding.not_judged(expected, "no row has a time")
@@ -232,7 +232,7 @@ def _check_feature(
     violated_overall: violated checks of the whole data set.
     """
     yield from _check_comparators(feature)
-    # The feature's checks, with what its hour and other checks explain taken off
+    # The feature's checks; changes that the hour or another check explains are excused
     findings = _run_checks(feature, checks_of_features)
     by_reference: dict[str, Finding] = {}
     if feature.calibration is not None:
@@ -253,7 +253,7 @@ def _check_feature(
         elif finding.is_violated:
             violated.add(DRIFT)
         yield finding.result(DRIFT, feature=feature.name)
-    # Facts and segments, which run where noise is allowed for
+    # Facts and segments are judged only if verdicts allow for noise
     if feature.calibration is None:
         return
     fact_results = list(
@@ -337,7 +337,7 @@ def _judge_facts(
         if finding.is_violated:
             same_as = facts.FACTS.get(name).facts["same_as"]
             finding = finding.leave_to(next((check for check in same_as if check in violated), None))
-        # How new values are written is no change beyond their number, of which a person's limit decides
+        # If a person's limit allows new values, the form of these values is no change of its own
         if feature.baseline_feature.allows_new_values and name in CHECKS_OF_NEW_VALUES:
             limit = format_percent(1 - feature.settings.domain_content_threshold)
             finding = finding.unjudged(LIMIT_DECIDES.format(limit=limit))
@@ -365,10 +365,10 @@ def list_unmet_requests(
     comparison: WindowComparison, *, wants_relations: bool, time_column: str | None
 ) -> Iterator[CheckResult]:
     """A result for each request of a person that this window or its baseline can't meet: it says why nobody can tell."""
-    # As the service does, nothing is said of chance
+    # Without a calibration, as when replaying the service, there are no such results
     if comparison.calibration is None:
         return
-    # Relations are those of the baseline
+    # A window is judged by the relations that its baseline has
     problems: list[tuple[str, str, str]] = []
     if wants_relations and not comparison.pairs:
         problems.append((RELATIONS, "the baseline has none between its columns", "make the baseline with --with-pairs"))
@@ -383,7 +383,7 @@ def _explain_lack_of_times(comparison: WindowComparison, time_column: str) -> st
     features = [feature for feature in comparison.current.features if feature.name == time_column]
     if not features:
         return "is no column of this data"
-    # Times in the baseline alone show what the window's cells should be
+    # If only the baseline has times, other checks report that the window's cells should be times
     baseline = comparison.baseline.profile
     if baseline is not None:
         features += [feature for feature in baseline.features if feature.name == time_column]

@@ -1,6 +1,7 @@
 """swapped_columns, shifted_columns: columns that are matched by position have changed places, or columns moved by one.
 
-Each one's values fit another's baseline and not their own. Based on states and the baseline's distributions; no scan.
+The values of each column fit another column's baseline, and not their own. States and the baseline's distributions show it,
+without a scan.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from spark_model_monitor.monitors.data_quality.hints import HintSentences, Obser
 from spark_model_monitor.value_class import value_class
 
 MISFIT = 0.6
-"""The smallest distance of a column from its own baseline. By chance one of 20,000 columns of 30 values has it."""
+"""A misfit's smallest distance from its own baseline. By chance, one of 20,000 columns of 30 values has such a distance."""
 
-FIT = 0.2  # the largest distance of a column from the other's baseline: a third of MISFIT
+FIT = 0.2  # the largest distance of a column from another column's baseline that it fits: a third of MISFIT
 
-MIN_SHIFTED = 3  # columns that fit a neighbour's baseline and not their own; two have changed places, or drifted
-MOSTLY_SHIFTED = 0.8  # of them, since others may have drifted
-MAX_MISFITS = 50  # more columns than that have not changed places in pairs
+MIN_SHIFTED = 3  # fewest columns that fit a neighbour's baseline and not their own; two may be swapped, or drifted
+MOSTLY_SHIFTED = 0.8  # smallest share of the moved columns that a shift explains; others may have drifted
+MAX_MISFITS = 50  # with more misfits, columns weren't swapped in pairs
 
 
 @value_class
 class MatchedColumn:
-    """A column of the baseline with the one at its position in the current data. number: its position, from 1."""
+    """A column of the baseline, with the column at its position in the current data. number: its position, from 1."""
 
     number: int
     name: str
@@ -42,7 +43,9 @@ class MatchedColumn:
         return self.own_gap >= MISFIT
 
     def fits(self, neighbour: MatchedColumn) -> bool:
-        """Whether it may be another column, and rather than itself; unknown for two texts that hardly ever repeat."""
+        """Whether the values fit a neighbour's baseline, and better than their own. True, too, if the distance is unknown, as for
+        two texts that hardly ever repeat.
+        """
         gap = measure_distance(neighbour.baseline, self.current)
         return gap is None or gap <= min(FIT, self.own_gap / 2)
 
@@ -98,8 +101,8 @@ def shifted_columns(data: ObservedData) -> HintSentences:
 def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
     """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty if there is none.
 
-    It has to explain nearly all columns that don't fit their own baseline, of which one at least is far from it: where columns
-    are alike, others are not.
+    The shift has to explain nearly all columns that don't fit their own baseline, and at least one of these has to be a misfit,
+    since neighbouring columns may be alike.
     """
     columns = {column.number: column for column in _match_columns(data)}
     moved = [column for column in columns.values() if column.own_gap > FIT]
@@ -132,7 +135,7 @@ def _match_columns(data: ObservedData) -> Iterator[MatchedColumn]:
 
 
 def _measure_gap(first: MatchedColumn, second: MatchedColumn) -> float | None:
-    """The sum of the distances from each other's baselines; None if they are not near."""
+    """The sum of the columns' distances from each other's baselines; None if one of them doesn't fit."""
     gaps = []
     for baseline, current in ((first.baseline, second.current), (second.baseline, first.current)):
         gap = measure_distance(baseline, current)
