@@ -225,12 +225,12 @@ def _list_possible_orders(table: Table) -> list[list[int]]:
 
 def _list_possible_results(table: Table) -> Iterator[tuple[str, int, int, int]]:
     """The triples of columns of which the third is the sum, or the product, of the first two in the few rows with most values."""
-    tried = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED_ROWS]]
+    tried_rows = table[:, np.argsort(np.isnan(table).sum(axis=0), kind="stable")[:TRIED_ROWS]]
     for (kind, operation), first in itertools.product(OPERATIONS.items(), range(len(table) - 1)):
         # Shape (second columns, third columns, rows)
-        results_of_operation = operation(tried[first], tried[first + 1 :])[:, None]
-        differences = results_of_operation - tried
-        is_near = np.abs(differences) <= np.abs(tried) * 1e-6 + ROUNDED[kind]
+        results_of_operation = operation(tried_rows[first], tried_rows[first + 1 :])[:, None]
+        differences = results_of_operation - tried_rows
+        is_near = np.abs(differences) <= np.abs(tried_rows) * 1e-6 + ROUNDED[kind]
         for second, third in np.argwhere((is_near | np.isnan(differences)).all(axis=2)).tolist():
             yield kind, first, second + first + 1, third
 
@@ -244,12 +244,12 @@ def _select_valid_relations(relation_type: Relation, values: Sequence[Values], r
     with_other_first = (np.roll(first, len(first) // 2), second, goal)
     for within in dict.fromkeys((1e-9 * scale, rounded)):
         relation = {**relation_type, "within": within}
-        about, broken = count_relation(relation, values)
-        if about < MIN_ROWS or broken:
+        num_rows, broken = count_relation(relation, values)
+        if num_rows < MIN_ROWS or broken:
             continue
         for shuffled in (with_other_second, with_other_first):
-            rows, wrong = count_relation(relation, shuffled)
-            if wrong <= 0.1 * rows:
+            rows, num_broken = count_relation(relation, shuffled)
+            if num_broken <= 0.1 * rows:
                 return
         yield relation
         return

@@ -54,11 +54,11 @@ SAME_CHANGE = {
 def collect_hints(data: ObservedData) -> tuple[Hint, ...]:
     """The hints of every rule, in the order of the rules' names."""
     rules = sorted(HINTS.values(), key=attrgetter("name"))
-    collected: list[Hint] = []
+    collected_hints: list[Hint] = []
     for rule in rules:
         for columns, description in rule(data):
-            collected.append(Hint(hint=rule.name, features=tuple(columns), description=description))
-    return tuple(collected)
+            collected_hints.append(Hint(hint=rule.name, features=tuple(columns), description=description))
+    return tuple(collected_hints)
 
 
 def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
@@ -72,11 +72,11 @@ def check_all(comparison: WindowComparison) -> tuple[CheckResult, ...]:
     """
     # The data set first: a change that all rows show is not reported again for a feature
     window_results = (*_check_volume(comparison), *_check_repeated_rows(comparison))
-    violated = {check_result.check for check_result in window_results if check_result.is_violated}
+    violated_checks = {check_result.check for check_result in window_results if check_result.is_violated}
     by_name = sorted(FEATURE_CHECKS.values(), key=attrgetter("name"))
     feature_results: list[CheckResult] = []
     for feature in comparison.features:
-        feature_results += _check_feature(feature, violated, by_name)
+        feature_results += _check_feature(feature, violated_checks, by_name)
     return (
         *_check_data_set(comparison),
         *window_results,
@@ -152,8 +152,10 @@ def _check_relations(comparison: WindowComparison, feature_results: Iterable[Che
         return
     from spark_model_monitor.monitors.data_quality.relation_verdicts import judge_relations
 
-    violated = frozenset(check_result.feature or "" for check_result in feature_results if check_result.is_violation)
-    yield from judge_relations(comparison, calibration, violated)
+    violated_features = frozenset(
+        check_result.feature or "" for check_result in feature_results if check_result.is_violation
+    )
+    yield from judge_relations(comparison, calibration, violated_features)
 
 
 def _check_repeated_rows(comparison: WindowComparison) -> Iterator[CheckResult]:
@@ -171,9 +173,9 @@ def _find_single_value(comparison: WindowComparison, calibration: NoiseCalibrati
     such a column.
     """
     for feature in comparison.features:
-        lost = feature.baseline.completeness - feature.now.completeness
+        lost_completeness = feature.baseline.completeness - feature.now.completeness
         is_mostly_missing = feature.now.rows > 0 and feature.now.completeness < MAJORITY < feature.baseline.completeness
-        if is_mostly_missing and lost > feature.settings.change_that_matters.missing:
+        if is_mostly_missing and lost_completeness > feature.settings.change_that_matters.missing:
             return f"completeness_check of {feature.name}"
     for name, evidence_by_check in calibration.evidence.items():
         for check in SINGLE_VALUE_CHECKS:
@@ -245,28 +247,28 @@ def _check_feature(
         findings[DRIFT] = _withhold_reported_drift(findings[DRIFT], findings)
     for check, finding in findings.items():
         yield _with_segments(finding.result(check, feature=feature.name), feature)
-    # Drift from other references, unless drift from an earlier one says the same
-    violated = {check for check, finding in findings.items() if finding.is_violated}
+    # Drift from other references, unless drift from an earlier reference reports the same change
+    violated_checks = {check for check, finding in findings.items() if finding.is_violated}
     for finding in by_reference.values():
-        if DRIFT in violated:
+        if DRIFT in violated_checks:
             finding = finding.leave_to(DRIFT)
         elif finding.is_violated:
-            violated.add(DRIFT)
+            violated_checks.add(DRIFT)
         yield finding.result(DRIFT, feature=feature.name)
     # Facts and segments are judged only if verdicts allow for noise
     if feature.calibration is None:
         return
     fact_results = list(
-        _judge_facts(feature, feature.calibration, violated | violated_overall, is_usual_hour=is_usual_hour)
+        _judge_facts(feature, feature.calibration, violated_checks | violated_overall, is_usual_hour=is_usual_hour)
     )
     yield from fact_results
     if feature.segments:
         from spark_model_monitor.monitors.data_quality.checks.drift import segment_shares
 
-        violated |= {result.check for result in fact_results if result.is_violated}
+        violated_checks |= {result.check for result in fact_results if result.is_violated}
         violated_check = None
-        if violated:
-            violated_check = f"the feature's {min(violated)}"
+        if violated_checks:
+            violated_check = f"the feature's {min(violated_checks)}"
         yield from segment_shares.judge_segments(feature, violated_check)
 
 
@@ -291,7 +293,7 @@ def _run_checks(
         threshold = check.facts["threshold"](feature)
         if threshold is None:
             continue
-        # Nothing is computed of a feature that the window lacks
+        # A feature that the window lacks keeps a finding without numbers
         finding = Finding(CheckStatus.PASSED, threshold=threshold)
         if not feature.unmatched:
             finding = check.function(feature, threshold)
@@ -323,20 +325,20 @@ def _with_segments(result_of_all: CheckResult, feature: FeatureComparison) -> Ch
 
 
 def _judge_facts(
-    feature: FeatureComparison, calibration: NoiseCalibration, violated: set[str], *, is_usual_hour: bool
+    feature: FeatureComparison, calibration: NoiseCalibration, violated_checks: set[str], *, is_usual_hour: bool
 ) -> Iterator[CheckResult]:
-    """The verdicts of the facts. violated: checks that report a change already."""
+    """The verdicts of the facts. violated_checks: checks that report a change already."""
     findings = {
         name: _apply_switch(evidence.judge(calibration), feature.settings)
         for name, evidence in sorted(calibration.evidence.get(feature.name, {}).items())
     }
     if feature.season is not None:
         findings = seasonal_drift.excuse_findings(findings, feature, feature.season, is_usual=is_usual_hour)
-    violated = violated | {name for name, finding in findings.items() if finding.is_violated}
+    violated_checks = violated_checks | {name for name, finding in findings.items() if finding.is_violated}
     for name, finding in findings.items():
         if finding.is_violated:
             same_as = facts.FACTS.get(name).facts["same_as"]
-            finding = finding.leave_to(next((check for check in same_as if check in violated), None))
+            finding = finding.leave_to(next((check for check in same_as if check in violated_checks), None))
         # If a person's limit allows new values, the form of these values is no change of its own
         if feature.baseline_feature.allows_new_values and name in CHECKS_OF_NEW_VALUES:
             limit = format_percent(1 - feature.settings.domain_content_threshold)
@@ -347,9 +349,9 @@ def _judge_facts(
 def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) -> Finding:
     """The drift check's finding, unjudged if a violated check reports the same change, unless above the threshold."""
     check = SAME_CHANGE.get(drift.component or "", "")
-    reported = findings.get(check)
+    reported_finding = findings.get(check)
     is_far = drift.distance is None or drift.observed is None or drift.observed > (drift.threshold or 0.0)
-    if is_far or reported is None or not reported.is_violated:
+    if is_far or reported_finding is None or not reported_finding.is_violated:
         return drift
     return drift.leave_to(check)
 

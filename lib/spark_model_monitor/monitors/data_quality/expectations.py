@@ -137,8 +137,8 @@ def plan_rules(
         return False
 
     # Rules about columns, then about rows
-    for name, listed in expectations.features.items():
-        for rules in listed:
+    for name, rules_of_feature in expectations.features.items():
+        for rules in rules_of_feature:
             if is_there(name, f"features.{name}", rules.level):
                 rules_of_entry = list(_plan_column(name, rules, end, table, faults))
                 faults += _find_unfit_rules(name, types.get(name), rules_of_entry)

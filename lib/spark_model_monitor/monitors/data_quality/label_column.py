@@ -30,24 +30,24 @@ def find_roles(baseline: QualityBaseline, sample: ProfileSample) -> ColumnRoles 
         return roles
     # The columns that the window lacks, and its new inputs
     current = sample.state.by_name
-    absent = find_absent_columns(baseline, current)
+    absent_names = find_absent_columns(baseline, current)
     new_inputs = [current[name] for name in roles.inputs if name in current]
     # If several columns are missing, nobody knows which of them is the label
-    is_alone = len(absent) == 1 and not baseline.has_given_label
-    if is_alone and not any(_may_be_renamed(absent[0], column, baseline) for column in new_inputs):
-        return roles.model_copy(update={"label": absent[0]})
+    is_alone = len(absent_names) == 1 and not baseline.has_given_label
+    if is_alone and not any(_may_be_renamed(absent_names[0], column, baseline) for column in new_inputs):
+        return roles.model_copy(update={"label": absent_names[0]})
     return roles
 
 
 def find_absent_columns(baseline: QualityBaseline, current: Mapping[str, FeatureProfile]) -> list[str]:
     """The baseline's columns that have values there, and none in a window."""
-    absent = []
+    absent_names = []
     for feature in baseline.features:
         # A column without a value is as good as absent
         column = current.get(feature.name)
         if feature.distribution.present and (column is None or not column.num_present):
-            absent.append(feature.name)
-    return absent
+            absent_names.append(feature.name)
+    return absent_names
 
 
 def _may_be_renamed(name: str, column: FeatureProfile, baseline: QualityBaseline) -> bool:

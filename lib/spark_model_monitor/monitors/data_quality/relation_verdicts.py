@@ -45,7 +45,7 @@ def judge_relations(
     unfit: Mapping[str, str] = {}
     if not calibration.rows_are_independent:
         unfit = comparison.baseline.get_variation().unfit
-    judged: list[_JudgedRelation] = []
+    judged_relations: list[_JudgedRelation] = []
     for compared in comparison.pairs:
         # A relation with cells is an association; any other relation is one that each row meets or breaks
         if "cells" in compared.relation:
@@ -55,20 +55,22 @@ def judge_relations(
             check = RELATION
             finding = _judge_relation(compared, calibration)
         is_loose = check == ASSOCIATION or compared.relation["kind"] == "order"
-        judged.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
+        judged_relations.append(_JudgedRelation(check, compared.relation["columns"], finding, is_loose))
     # Columns of one exact relation change together
-    linked: dict[str, set[str]] = {}
-    for exact in judged:
-        if not exact.is_loose:
-            for name in exact.columns:
-                linked.setdefault(name, set()).update(exact.columns)
+    linked_columns: dict[str, set[str]] = {}
+    for exact_relation in judged_relations:
+        if not exact_relation.is_loose:
+            for name in exact_relation.columns:
+                linked_columns.setdefault(name, set()).update(exact_relation.columns)
     # The name under which a change of each column was reported
     reported_by = {name: name for name in violated}
-    for judged_relation in sorted(judged, key=_JudgedRelation.rank):
+    for judged_relation in sorted(judged_relations, key=_JudgedRelation.rank):
         finding = judged_relation.finding
         if finding.is_violated:
             reporters = [
-                reported_by[name] for name in judged_relation.list_changing_columns(linked) if name in reported_by
+                reported_by[name]
+                for name in judged_relation.list_changing_columns(linked_columns)
+                if name in reported_by
             ]
             fewest = 1 if judged_relation.is_loose else 2
             if violated & {*reporters} or len(reporters) >= fewest:
@@ -97,11 +99,11 @@ class _JudgedRelation:
             return self.is_loose, math.inf
         return self.is_loose, self.finding.p
 
-    def list_changing_columns(self, linked: Mapping[str, set[str]]) -> list[str]:
-        """Its columns; for a loose relation, also the columns of exact relations that they are in. linked: these, by column."""
+    def list_changing_columns(self, linked_columns: Mapping[str, set[str]]) -> list[str]:
+        """Its columns; for a loose relation, also the columns of exact relations that they are in (`linked_columns`)."""
         if not self.is_loose:
             return [*self.columns]
-        return [linked_name for name in self.columns for linked_name in linked.get(name, (name,))]
+        return [linked_name for name in self.columns for linked_name in linked_columns.get(name, (name,))]
 
 
 def _judge_relation(compared: ComparedRelation, calibration: NoiseCalibration) -> Finding:

@@ -201,8 +201,9 @@ def population_stability_index(baseline: Counts, current: Counts) -> float:
     Scorecards", calls less than 0.1 no change and more than 0.25 a large one.
     """
     require_values(baseline.sum(), current.sum())
-    filled = (baseline > 0) | (current > 0)
-    p, q = _normalize_counts(baseline[filled] + 1, current[filled] + 1)  # no cell is empty, so no logarithm is infinite
+    is_filled = (baseline > 0) | (current > 0)
+    # With 1 added, no cell is empty, so no logarithm is infinite
+    p, q = _normalize_counts(baseline[is_filled] + 1, current[is_filled] + 1)
     return float(np.sum((q - p) * np.log(q / p)))
 
 
@@ -266,8 +267,8 @@ def _remove_noise(gap: float, n: float, m: float) -> float:
 
 
 def _compute_relative_entropy(p: Values, q: Values) -> float:
-    filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
-    return float(np.sum(p[filled] * np.log2(p[filled] / q[filled])))
+    is_filled = p > 0  # 0 · log 0 is 0, and q > 0 wherever p > 0
+    return float(np.sum(p[is_filled] * np.log2(p[is_filled] / q[is_filled])))
 
 
 MIN_EXPECTED = 5.0  # least expected count of a cell. Source: Deequ's defaultAbsThresholdYates, after Moore and McCabe.
@@ -308,13 +309,13 @@ def goodness_of_fit(baseline: Counts, current: Counts) -> ChiSquareTest:
     """
     require_values(baseline.sum(), current.sum())
     # A category that the baseline lacks has no expected count
-    in_baseline = baseline > 0
-    compared_total = current[in_baseline].sum()
-    expected = baseline[in_baseline] / baseline.sum() * compared_total
+    is_in_baseline = baseline > 0
+    compared_total = current[is_in_baseline].sum()
+    expected = baseline[is_in_baseline] / baseline.sum() * compared_total
     cells = _join_small_cells(
         [
             _Cell(*cell)
-            for cell in zip(expected.tolist(), range(len(expected)), current[in_baseline].tolist(), strict=True)
+            for cell in zip(expected.tolist(), range(len(expected)), current[is_in_baseline].tolist(), strict=True)
         ]
     )
     if len(cells) < 2:

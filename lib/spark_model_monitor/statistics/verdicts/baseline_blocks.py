@@ -135,6 +135,6 @@ def estimate_between_share(values: Values, sizes: Indices) -> float:
     first_mean = (cumulative[ends - sizes + halves] - cumulative[ends - sizes]) / halves
     second_mean = (cumulative[ends] - cumulative[ends - sizes + halves]) / (sizes - halves)
     # The variance of the blocks' means, less the variance that the difference of their halves explains
-    within = float(((first_mean - second_mean) ** 2).mean()) / 4
-    between = float(((first_mean + second_mean) / 2).var(ddof=1))
-    return max(between - within, 0.0) / variance
+    within_variance = float(((first_mean - second_mean) ** 2).mean()) / 4
+    between_variance = float(((first_mean + second_mean) / 2).var(ddof=1))
+    return max(between_variance - within_variance, 0.0) / variance

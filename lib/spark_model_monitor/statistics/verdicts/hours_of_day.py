@@ -138,8 +138,8 @@ def align(before: HourCounts, now: HourCounts) -> tuple[Values, Values]:
     weights = np.where(is_known, ratios, 0.0)
     largest = float(weights.max(initial=0.0))
     if not largest:
-        nothing = np.zeros(HOURS_OF_DAY)
-        return nothing, nothing
+        no_times = np.zeros(HOURS_OF_DAY)
+        return no_times, no_times
     as_covered = np.rint(before.counts * weights / largest)
     counts_now = np.where(is_known, now.counts, 0.0)
     return _merge_weekdays(as_covered), _merge_weekdays(counts_now)

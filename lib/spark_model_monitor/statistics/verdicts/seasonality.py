@@ -199,7 +199,7 @@ class PastHours:
         median = np.nanmedian(by_weekday.reshape(-1, len(SCORES)), axis=0)
         differences = np.nan_to_num(by_weekday[:2] - median)
         distances = np.abs(differences).max(axis=2)
-        # A missing day says nothing
+        # A missing day is never the closer one
         is_missing = np.isnan(by_weekday[:2]).any(axis=2)
         closer_week = np.where(is_missing, np.inf, distances).argmin(axis=0)
         weekdays = np.arange(WEEK)

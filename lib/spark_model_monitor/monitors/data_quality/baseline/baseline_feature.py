@@ -244,7 +244,7 @@ def find_suggested_limits(
     if not constraints.monitoring.is_calibrated:
         return {}
     settings = constraints.settings_by_feature()
-    suggested: dict[str, frozenset[str]] = {}
+    limits_by_feature: dict[str, frozenset[str]] = {}
     for feature in constraints.features:
         # Without statistics, every limit applies as written
         distribution = baseline.get(feature.name)
@@ -260,8 +260,8 @@ def find_suggested_limits(
                 limit = getattr(limits, name)
             if is_suggested(name, limit, [suggestion], limits.requested_limits):
                 names.add(name)
-        suggested[feature.name] = frozenset(names)
-    return suggested
+        limits_by_feature[feature.name] = frozenset(names)
+    return limits_by_feature
 
 
 def _suggest_limits(feature: FeatureConstraints, distribution: FeatureDistribution) -> Iterator[tuple[str, float]]:

@@ -194,9 +194,9 @@ class QualityBaseline(StoredBaseline):
             for comparator in settings.comparators or ():
                 features.setdefault(comparator.against, set()).add(name)
         # Every later window of a growing feature differs from the baseline, so it is compared with earlier windows, too
-        growing = {name for name in self.names if self.grows(name)}
-        if growing and self.follows_the_clock:
-            features.setdefault(PREVIOUS, set()).update(growing)
+        growing_names = {name for name in self.names if self.grows(name)}
+        if growing_names and self.follows_the_clock:
+            features.setdefault(PREVIOUS, set()).update(growing_names)
         return {reference: frozenset(names) for reference, names in features.items() if reference != BASELINE}
 
     def grows(self, feature: str) -> bool:

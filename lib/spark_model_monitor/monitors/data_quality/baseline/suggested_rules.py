@@ -55,7 +55,7 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
     if not feature.num_missing:
         yield {"not_null": 1.0}
     # Numbers by type and sign, texts by their domain
-    suggested = constraints.feature(feature.name)
+    feature_constraints = constraints.feature(feature.name)
     moments = feature.moments
     if feature.is_numeric and moments is not None and moments.count:
         if feature.inferred_type == "Integral":
@@ -66,8 +66,8 @@ def _suggest_for_feature(feature: FeatureProfile, constraints: Constraints) -> I
                 yield {"min": 0.0, "max": 1.0}
             else:
                 yield {"min": 0.0}
-    elif suggested.domains:
-        yield {"in": list(suggested.domains)}
+    elif feature_constraints.domains:
+        yield {"in": list(feature_constraints.domains)}
     # A key; fractional numbers are mostly distinct, too, but are measurements
     may_be_key = feature.inferred_type != "Fractional"
     if may_be_key and feature.distinct is not None and feature.distinct.estimate() >= NEARLY_ALL * feature.num_present:

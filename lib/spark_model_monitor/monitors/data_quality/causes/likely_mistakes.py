@@ -502,13 +502,13 @@ def describe_held_value(suspect: Suspect, cdfs: Sides) -> str | None:
 def spelling(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str | None:
     """Categories differ from the baseline's only in case, white space or Unicode form."""
     before, now = counts
-    new = _select_new(before, now)
-    plain = {fold_spelling(text) for text in before}
-    num_matching = sum(count for text, count in new.items() if fold_spelling(text) in plain)
-    if not new or num_matching <= 0.9 * new.total():
+    new_counts = _select_new(before, now)
+    folded_texts = {fold_spelling(text) for text in before}
+    num_matching = sum(count for text, count in new_counts.items() if fold_spelling(text) in folded_texts)
+    if not new_counts or num_matching <= 0.9 * new_counts.total():
         return None
     if suspect.with_values:
-        name = new.most_common(1)[0][0]
+        name = new_counts.most_common(1)[0][0]
         written = [text for text in before if fold_spelling(text) == fold_spelling(name)]
         if written:
             return (
@@ -524,15 +524,15 @@ def truncated(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> st
     longest = max(map(len, now))
     if longest >= max(map(len, before)) or not longest:
         return None
-    cut: Counter[str] = Counter()
+    cut_counts: Counter[str] = Counter()
     for text, count in before.items():
-        cut[text[:longest]] += count
+        cut_counts[text[:longest]] += count
     # If a column has many distinct values, most are new by chance, cut or not
-    num_known = sum(count for text, count in now.items() if text in cut)
+    num_known = sum(count for text, count in now.items() if text in cut_counts)
     if num_known <= now.total() / 2:
         return None
-    fits = _total_variation(cut, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
-        len(cut)
+    fits = _total_variation(cut_counts, now) <= _estimate_noise(before.total(), now.total()) * math.sqrt(
+        len(cut_counts)
     ) and _select_new(before, now)
     if fits:
         return f"texts end after {longest} characters: cut off?"
@@ -548,10 +548,10 @@ def renamed(suspect: Suspect, counts: tuple[Counter[str], Counter[str]]) -> str 
     n = before.total()
     m = now.total()
     # The rows of values that are gone, and of new values
-    gone = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
-    new = _select_new(before, now)
-    pairs = list(zip(gone.most_common(), new.most_common(), strict=False))
-    if not pairs or len(gone) != len(new):
+    gone_counts = Counter({text: count for text, count in before.items() if text not in now and count / n > 3 / m})
+    new_counts = _select_new(before, now)
+    pairs = list(zip(gone_counts.most_common(), new_counts.most_common(), strict=False))
+    if not pairs or len(gone_counts) != len(new_counts):
         return None
     # Each pair is as frequent, within three standard errors
     for (_, was), (_, count_now) in pairs:
@@ -592,8 +592,10 @@ def _get_numbers(before: FeatureDistribution, now: FeatureDistribution) -> Sides
     if before.numbers is None or now.numbers is None:
         return None
     cdfs = before.numbers.cdf.drop_infinite(), now.numbers.cdf.drop_infinite()
-    usable = min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < MAX_MAGNITUDE
-    if not usable:
+    are_usable = (
+        min(cdf.total for cdf in cdfs) and max(np.abs(cdf.values[[0, -1]]).max() for cdf in cdfs) < MAX_MAGNITUDE
+    )
+    if not are_usable:
         return None
     return cdfs
 

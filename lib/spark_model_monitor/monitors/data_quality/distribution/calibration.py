@@ -311,9 +311,9 @@ def judge_missing(
     if math.isfinite(smallest):
         finding = finding.but(smallest_change=smallest)
     advice = group_advice or LONGER_WINDOWS
-    doubted = doubt_missing_values(finding, increase, matters, advice)
-    if doubted is not finding:
-        return doubted
+    doubtful_finding = doubt_missing_values(finding, increase, matters, advice)
+    if doubtful_finding is not finding:
+        return doubtful_finding
     if smallest > size and share + size <= 1:  # otherwise so many more values can't be missing
         unseen = f"{format_noun_count(finding.m or 0, 'value')} any change"
         if math.isfinite(smallest):

@@ -105,17 +105,17 @@ def estimate_window_design_effects(
     group = None
     if baseline is not None:
         group = _find_group_column(profile, baseline, columns)
-    scattered: dict[str, FeatureDesignEffect] = {}
+    scattered_effects: dict[str, FeatureDesignEffect] = {}
     for name, effect in group.effects.items() if group is not None else ():
         of_neighbours = effects.get(name, INDEPENDENT_ROWS)
         if max(effect) > MAX_NOISE_RATIO * max(of_neighbours):  # else neighbours show these groups already
-            scattered[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
-    if group is None or not scattered:
+            scattered_effects[name] = FeatureDesignEffect(*map(max, effect, of_neighbours))
+    if group is None or not scattered_effects:
         return WindowDesignEffects(effects, None, neighbours)
-    scattered |= _estimate_filled_columns(scattered, profile, baseline)
+    scattered_effects |= _estimate_filled_columns(scattered_effects, profile, baseline)
     # The names of new groups are new, too, so all rows of these columns count as one
     effects_of_names = dict.fromkeys(group.columns_of_names, FeatureDesignEffect(float(profile.item_count)))
-    return WindowDesignEffects({**effects, **scattered, **effects_of_names}, group.name)
+    return WindowDesignEffects({**effects, **scattered_effects, **effects_of_names}, group.name)
 
 
 def _estimate_filled_columns(
@@ -130,9 +130,11 @@ def _estimate_filled_columns(
     if baseline is None or not group_estimates:
         return {}
     are_missing = {feature.name for feature in baseline.features if feature.num_missing}
-    filled = [feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing]
+    filled_names = [
+        feature.name for feature in profile.features if not feature.num_missing and feature.name in are_missing
+    ]
     rows = typical_design_effect(group_estimates)
-    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled}
+    return {name: effects.get(name, INDEPENDENT_ROWS)._replace(of_missing=rows) for name in filled_names}
 
 
 def _estimate_named_groups(profile: Profile, runs: Sequence[RowRuns]) -> dict[str, FeatureDesignEffect]:
@@ -182,7 +184,7 @@ class SampledColumn:
         """
         if not self.are_numbers:
             return 0.5
-        # Steps from one run to the next say nothing: runs lie anywhere
+        # Steps from one run to the next don't count, since runs are from anywhere in the data
         run = np.repeat(np.arange(len(self.run_sizes)), self.run_sizes)
         if self.has_value is not None:
             run = run[self.has_value]
@@ -400,11 +402,11 @@ def _count_group_names(before: FeatureProfile, now: FeatureProfile) -> float | N
     if now.is_numeric and not has_whole_numbers(now):
         return None
     names = float(now.distinct.estimate())
-    shared = names
+    num_shared = names
     if before.column_type is now.column_type:  # else equal values have other hashes
         union = float((before.distinct + now.distinct).estimate())
-        shared = min(names, max(0.0, before.distinct.estimate() + names - union))
-    if shares.has_too_few(shared, now.num_present):
+        num_shared = min(names, max(0.0, before.distinct.estimate() + names - union))
+    if shares.has_too_few(num_shared, now.num_present):
         return names
     return None
 

@@ -194,7 +194,7 @@ def from_feature_profile(feature: FeatureProfile) -> FeatureDistribution:
         if not math.isfinite(mean):
             return create(numbers=numbers)
         return create(numbers=numbers, mean=mean)
-    # Values without a distribution: say which state is missing, or why it has no exact counts
+    # Values without a distribution: the reason is a missing state, or counts that aren't exact
     needed: tuple[type[State], ...] = (Frequencies,)
     if inferred_type.is_numeric:
         needed = (KllSketch, Moments)

@@ -167,8 +167,8 @@ def _add_block_statistics(
     if blocks.are_numbers:
         statistics["reach"] = blocks.measure_reach()
         statistics["standstill"] = measure_standstills(blocks.value_of_row, blocks.sizes)
-    nothing = np.full(len(rows), np.nan)
-    past[name] = PastWindows({field: statistics.get(field, nothing) for field in FIELDS})
+    nan_values = np.full(len(rows), np.nan)
+    past[name] = PastWindows({field: statistics.get(field, nan_values) for field in FIELDS})
 
 
 def compare_with_reference(before: FeatureDistribution, after: FeatureDistribution) -> Mapping[str, StatisticChange]:
@@ -222,9 +222,9 @@ def find_longest_standstills(profile: Profile, runs: Sequence[RowRuns]) -> dict[
         if not len(values):
             continue
         # Adjacent runs are joined
-        follows = [run.first_row == before.first_row + before.rows for before, run in pairwise(ordered_runs)]
-        joined = np.add.reduceat(sizes, np.flatnonzero(~np.array([False, *follows])))
-        first_rows, lengths = find_standstills(values, joined[joined > 0])
+        follows_previous = [run.first_row == before.first_row + before.rows for before, run in pairwise(ordered_runs)]
+        joined_sizes = np.add.reduceat(sizes, np.flatnonzero(~np.array([False, *follows_previous])))
+        first_rows, lengths = find_standstills(values, joined_sizes[joined_sizes > 0])
         longest = int(lengths.argmax())
         length = int(lengths[longest])
         usual_length = (len(values) - length) / max(len(lengths) - 1, 1)
@@ -276,8 +276,8 @@ def _find_reason_unfit(values: Values, sizes: NDArray[np.int64], *, is_numeric: 
     means = np.add.reduceat(values, np.cumsum(sizes) - sizes) / sizes
     # Sorted rows cross their mean once, apart from noise; a text's rows may begin and end, which makes two crossings
     distances = means - values.mean()
-    within = values.var() - np.average(distances**2, weights=sizes)
-    noise = np.sqrt(max(within, 0.0) / sizes.min())
+    within_variance = values.var() - np.average(distances**2, weights=sizes)
+    noise = np.sqrt(max(within_variance, 0.0) / sizes.min())
     crossings = np.count_nonzero(np.diff(distances[np.abs(distances) > 2 * noise] > 0))
     if crossings > (1 if is_numeric else 2):
         return VARIES_ALONG_ROWS

@@ -103,9 +103,12 @@ def column_roles(data: ObservedData) -> HintSentences:
     if sentences:
         yield columns, "; ".join(sentences)
     # If several columns are missing, one of them may be the label
-    absent = find_absent_columns(compared.baseline, compared.current.by_name)
-    if absent and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
-        yield absent, f"no record has {list_quoted(absent)}; if one is the label, write --label and its name"
+    absent_names = find_absent_columns(compared.baseline, compared.current.by_name)
+    if absent_names and roles.label is None and not compared.baseline.has_given_label and (answers or inputs):
+        yield (
+            absent_names,
+            f"no record has {list_quoted(absent_names)}; if one is the label, write --label and its name",
+        )
 
 
 @register_hint("segments")

@@ -288,7 +288,7 @@ def number_forms(data: ObservedData) -> HintSentences:
 def _are_meant_so(form: str, feature: FeatureProfile, cells: Counter[str]) -> bool:
     """Whether a column's cells have this form on purpose, so that no hint is needed. cells: their number by form."""
     texts = (feature.frequencies or Frequencies()).counts
-    # Where all cells have a decimal comma, another hint says so
+    # If all cells have a decimal comma, the hint `decimal_commas` reports it
     if form == DECIMAL_COMMAS:
         return all(NUMBER_WITH_COMMA.fullmatch(text) for text in texts)
     # If all cells are limits, such as <5, they are classes

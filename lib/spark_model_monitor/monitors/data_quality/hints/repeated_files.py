@@ -35,7 +35,7 @@ def delivered_twice(data: ObservedData) -> HintSentences:
     if compute_fraction_of_copies(baseline) < MIN_COPIES:
         error = DEVIATIONS / math.sqrt(np.count_nonzero(current > 1))
     files = data.layout.find_files(share, error)
-    # The violation says how many
+    # The violation itself has the number of surplus rows
     if files:
         yield (
             (),

@@ -70,10 +70,10 @@ def swapped_columns(data: ObservedData) -> HintSentences:
         if gap is not None:
             pairs.append((gap, first, second))
     # The nearest pairs first; no column has changed places twice
-    taken: set[int] = set()
+    swapped_numbers: set[int] = set()
     for _, first, second in sorted(pairs, key=lambda pair: (pair[0], pair[1].number, pair[2].number)):
-        if not taken & {first.number, second.number}:
-            taken |= {first.number, second.number}
+        if not swapped_numbers & {first.number, second.number}:
+            swapped_numbers |= {first.number, second.number}
             names = f"columns {first.number} ({first.name!r}) and {second.number} ({second.name!r}) look swapped"
             why = "the values of each fit the baseline of the other and not their own"
             yield (first.name, second.name), f"{names}: {why}; write the columns in the baseline's order"
@@ -105,22 +105,22 @@ def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
     since neighbouring columns may be alike.
     """
     columns = {column.number: column for column in _match_columns(data)}
-    moved = [column for column in columns.values() if column.own_gap > FIT]
-    if len(moved) < MIN_SHIFTED or not any(column.is_misfit for column in moved):
+    moved_columns = [column for column in columns.values() if column.own_gap > FIT]
+    if len(moved_columns) < MIN_SHIFTED or not any(column.is_misfit for column in moved_columns):
         return "", [], []
     for direction, step in (("right", -1), ("left", 1)):
-        compared = 0
+        num_compared = 0
         names = []
         neighbours = []
-        for column in moved:
+        for column in moved_columns:
             neighbour = columns.get(column.number + step)
             if neighbour is None:
                 continue
-            compared += 1
+            num_compared += 1
             if column.fits(neighbour):
                 names.append(column.name)
                 neighbours.append(neighbour.name)
-        if len(names) >= max(MIN_SHIFTED, MOSTLY_SHIFTED * compared):
+        if len(names) >= max(MIN_SHIFTED, MOSTLY_SHIFTED * num_compared):
             return direction, names, neighbours
     return "", [], []
 

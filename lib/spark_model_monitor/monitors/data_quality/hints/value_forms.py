@@ -85,7 +85,7 @@ def dates_as_texts(observed: ObservedData) -> HintSentences:
         columns_by_kind.setdefault(kind, {}).setdefault(form, {})[feature.name] = counts
     for kind, counts_by_form in columns_by_kind.items():
         names = [name for counts in counts_by_form.values() for name in counts]
-        # Values are never part of it
+        # The sentence never has values of the data
         columns = "; ".join(f"{list_columns(counts)} as {form}" for form, counts in counts_by_form.items())
         instead = "windows are checked for that form and for odd days; write numbers, such as the weekday, to have drift judged"
         yield names, f"dates are {kind} here: {columns}; {instead}"
@@ -111,7 +111,7 @@ def day_or_month(observed: ObservedData) -> HintSentences:
     """
     counts: dict[str, tuple[int, int]] = {}
     for feature, column in find_date_columns(observed):
-        # A single 13th of a month would tell
+        # A single 13th of a month would show the order
         if column.is_ambiguous:
             counts[feature.name] = column.num_dates, column.values
     if counts:
@@ -202,9 +202,11 @@ def follows_the_clock(data: ObservedData) -> HintSentences:
         return
     finding = f"compared with this hour of earlier days, which the baseline is unlike: {list_quoted(seasons)}"
     # Features whose values are like those of another hour
-    moved = [name for name, season in seasons.items() if season.like != CLOCK_DAY]
-    if moved:
-        finding += f"; {list_quoted(moved)} at another hour than before: clocks were put forward or back, it seems"
+    moved_names = [name for name, season in seasons.items() if season.like != CLOCK_DAY]
+    if moved_names:
+        finding += (
+            f"; {list_quoted(moved_names)} at another hour than before: clocks were put forward or back, it seems"
+        )
     if names_with_one_value:
         finding += f"; {list_quoted(names_with_one_value)} has one value at each hour: leave it out, it says nothing but the time"
     yield seasons, finding

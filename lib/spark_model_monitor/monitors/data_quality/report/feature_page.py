@@ -73,9 +73,9 @@ def create_page(
     for result in results:
         by_name.setdefault(result.feature or "", []).append(result)
     # Changes of the whole data set get a card like its columns
-    wrong = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
+    changed_names = [result.feature or "" for result in results if result.is_violation or result.is_unsure]
     page_features = []
-    for name in dict.fromkeys((*baseline.names, *now, *wrong)):
+    for name in dict.fromkeys((*baseline.names, *now, *changed_names)):
         feature = PageFeature(name, by_name.get(name, ()), is_output=name in baseline.outputs)
         before = baseline.distributions.get(name)
         current = now.get(name)
@@ -196,7 +196,9 @@ def _create_baseline_page(
     features: Mapping[str, FeatureProfile], distributions: Mapping[str, FeatureDistribution]
 ) -> Page:
     # A line for each feature
-    odd = {name: _describe_oddity(features[name], distribution) for name, distribution in distributions.items()}
+    oddity_by_name = {
+        name: _describe_oddity(features[name], distribution) for name, distribution in distributions.items()
+    }
     cells = [
         (
             name,
@@ -205,7 +207,7 @@ def _create_baseline_page(
             _format_typical_value(distribution),
             _format_median(distribution),
             _format_missing(distribution),
-            odd[name],
+            oddity_by_name[name],
         )
         for name, distribution in distributions.items()
     ]
@@ -213,17 +215,17 @@ def _create_baseline_page(
     titles = ("feature", "type", "distribution", *numbers, "what is odd, or not compared")
     table = build_table(titles, cells, numbers=numbers, names=("feature",))
     # The headline names the first few oddities
-    strange = [name for name in distributions if odd[name]]
+    odd_names = [name for name in distributions if oddity_by_name[name]]
     rows = max((distribution.num_rows for distribution in distributions.values()), default=0)
     features_of_rows = f"{format_noun_count(len(cells), 'feature')} of {format_noun_count(rows, 'row')}"
     text = OF_BASELINE.format(features_of_rows)
-    oddities = "; ".join(f"{name} ({odd[name]})" for name in strange[:3])
-    if len(strange) > 3:
-        oddities += f"; and {len(strange) - 3:,} more"
+    oddities = "; ".join(f"{name} ({oddity_by_name[name]})" for name in odd_names[:3])
+    if len(odd_names) > 3:
+        oddities += f"; and {len(odd_names) - 3:,} more"
     detail = "Nothing about them looks odd."
-    if strange:
+    if odd_names:
         detail = f"Some look odd. {oddities}."
-    # One section, of all features
+    # One section for all features
     note = format_noun_count(len(cells), "feature")
     section = PageSection("What the data is like", (table,), note=note)
     return _create_page([section], Headline(text, detail))

@@ -74,9 +74,9 @@ def with_words(
     guesses = _guess_mistakes(results, features, baseline, max_domain_size, hide_values=hide_values)
 
     # The log has the guess of a renamed column, too, since it names columns and no value
-    renamed: dict[str, str] = {}
+    guesses_of_renamed: dict[str, str] = {}
     if baseline.profile is not None:
-        renamed = find_renamed_columns(results, baseline.profile, profile)
+        guesses_of_renamed = find_renamed_columns(results, baseline.profile, profile)
 
     def add_words(violation: CheckResult) -> CheckResult:
         name = violation.feature or ""
@@ -91,8 +91,8 @@ def with_words(
         members: dict[str, Any] = {"change": text, "values": values}
         if violation.check == SEGMENT_DRIFT:
             members["where"] = f"only in {ONE_SEGMENT}{find_cut(features.get(name), violation.segment or '')}"
-        elif name in renamed:
-            members |= {"guess": renamed[name], "words": f"{name} {text}; {renamed[name]}"}
+        elif name in guesses_of_renamed:
+            members |= {"guess": guesses_of_renamed[name], "words": f"{name} {text}; {guesses_of_renamed[name]}"}
         else:
             members["guess"] = guesses.get(name)
         return violation.model_copy(update=members)
@@ -281,18 +281,20 @@ def _describe_domain(
     share = _format_outside(violation)
     # The values that the constraint doesn't list; a limit of all values needs no words
     listed = as_counted(baseline.constraints.feature(name).domains or ())
-    outside = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
+    outside_values = [value for value in find_domain(current, max_domain_size) or () if value not in listed]
     limit = ""
     if (violation.threshold or 0.0) < 1:
         limit = _name_own_limit(violation, baseline)
     listed_values = unify_flags(dict.fromkeys(listed, 1)).keys()
     if listed_values != (before.categories or {}).keys() and baseline.suggested_limits.get(name) is not None:
         # A person wrote the list, so the baseline may have had these values
-        return ValueChange(f"has {share} {OUTSIDE_LIST}{limit}", outside)
-    if len(outside) == 1:
+        return ValueChange(f"has {share} {OUTSIDE_LIST}{limit}", outside_values)
+    if len(outside_values) == 1:
         denominator = name_denominator(before, now)
-        return ValueChange(f"has {ONE_VALUE} that was not there before in {share} of the {denominator}{limit}", outside)
-    return ValueChange(f"has {share} {NEW_VALUES}{limit}", outside)
+        return ValueChange(
+            f"has {ONE_VALUE} that was not there before in {share} of the {denominator}{limit}", outside_values
+        )
+    return ValueChange(f"has {share} {NEW_VALUES}{limit}", outside_values)
 
 
 def _format_outside(violation: CheckResult) -> str:

@@ -185,13 +185,13 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         statistic=compared.statistic,
         degrees_of_freedom=compared.degrees_of_freedom,
     )
-    decided = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
+    finding_by_limit = finding.but(decided_by=UPPER_LIMIT if compared.higher_is_more else LOWER_LIMIT, limit=threshold)
     # Values that are missing on both sides have not changed
     reason = compared.reason
     if not (baseline_rows and current_rows):
         reason = f"no data: {describe_empty_samples(baseline_rows, current_rows, 'rows')}"
     elif not (compared.n or compared.m):
-        return decided.but(reason="all values are missing on both sides")
+        return finding_by_limit.but(reason="all values are missing on both sides")
     if reason is not None or compared.distance is None:
         return finding.but(status=CheckStatus.NOT_JUDGED, reason=reason)
     # A p-value is small where a distance is large
@@ -201,8 +201,8 @@ def judge_by_threshold(compared: DriftComparison, threshold: float, baseline_row
         has_drifted = compared.distance < threshold
         words = messages.drift_p_value
     if has_drifted:
-        return decided.but(status=CheckStatus.VIOLATED, description=words(compared.distance, threshold))
-    return decided
+        return finding_by_limit.but(status=CheckStatus.VIOLATED, description=words(compared.distance, threshold))
+    return finding_by_limit
 
 
 def why_not_compared(baseline: FeatureDistribution, current: FeatureDistribution) -> str | None:

@@ -131,10 +131,10 @@ def judge_missing_values(
     increases = [
         references[name].completeness - feature.now.completeness for name in by_reference if name in references
     ]
-    # The smallest change of all references: if one of them explains it, nothing is said
+    # The smallest change of all references: if one reference explains it, there is no doubt
     increase = min(increases, key=abs)
-    doubted = doubt_missing_values(finding, increase, feature.settings.change_that_matters)
-    return {**by_reference, hour: doubted}
+    doubtful_finding = doubt_missing_values(finding, increase, feature.settings.change_that_matters)
+    return {**by_reference, hour: doubtful_finding}
 
 
 def leave_to_hour(
@@ -161,17 +161,17 @@ def find_lost_examples(results: Iterable[CheckResult]) -> set[Violated]:
     """The features that are no examples for later windows: those with alarms, including alarms that the hour excused or a person
     accepted, and alarms relative to the hour.
     """
-    lost: set[Violated] = set()
+    lost_examples: set[Violated] = set()
     for check_result in results:
         name = check_result.feature or ""
         # An alarm relative to the hour counts for that reference only; the window stays an example for the baseline's tests
         violated = check_result.is_violated or is_accepted_again(check_result)
         if check_result.against in CLOCK:
             if violated or check_result.hour == OPEN:
-                lost.add((check_result.against or CLOCK_DAY, name))
+                lost_examples.add((check_result.against or CLOCK_DAY, name))
         elif violated or check_result.hour in (USUAL, REPORTED_BY_HOUR, NEW):
-            lost.add(name)
-    return lost
+            lost_examples.add(name)
+    return lost_examples
 
 
 def is_accepted_again(check_result: CheckResult) -> bool:

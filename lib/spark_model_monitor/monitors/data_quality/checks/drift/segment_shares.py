@@ -57,7 +57,7 @@ def compute_contributions(
         measure = _find_largest_gap(before, now)
     if measure is None:
         return ()
-    # The change of all rows, upwards
+    # The change of all rows, with the sign that makes it positive
     overall_before = _compute_share(measure(before))
     overall_now = _compute_share(measure(now))
     sign = 1.0 if overall_now >= overall_before else -1.0

@@ -168,7 +168,7 @@ def date_sentinel(feature: FeatureComparison, before: FeatureProfile) -> FactEvi
         w = window.sentinels.get(sentinel, 0)
         group = estimate_group_size(feature, partial(_may_be_sentinel, sentinel))
         rise = compare_shares(quantity, (b, n), (w, m), group)
-        # A share falls if that of all other values rises
+        # The fall of a share is tested as the rise of all other values' share
         fall = compare_shares(quantity, (n - b, n), (m - w, m), group)
         if rise is not None and fall is not None:
             fall.observed = rise.observed

@@ -130,18 +130,18 @@ def _count_within(before: FeatureProfile, numbers: Values, cluster: float) -> fl
     """
     old = before.moments
     assert old is not None
-    within = []
+    clusters_within = []
     for distances, is_low in ((old.minimum - numbers, True), (numbers - old.maximum, False)):
-        outside = distances[distances > 0]
-        if len(outside):
+        distances_outside = distances[distances > 0]
+        if len(distances_outside):
             # The range's width (or the distance, if larger), halved again and again; and the distance itself
-            nearest = float(outside.min())
+            nearest = float(distances_outside.min())
             widest = max(nearest, old.maximum - old.minimum)
             steps = np.append(widest / 2.0**HALVINGS, nearest)
             counts = _count_near_end(before, steps, is_low=is_low) / cluster
             is_steep = has_steep_end(counts[:-1])
-            within.append(float(counts[-1]) if is_steep else 0.0)
-    return min(within, default=0.0)
+            clusters_within.append(float(counts[-1]) if is_steep else 0.0)
+    return min(clusters_within, default=0.0)
 
 
 def _count_near_end(before: FeatureProfile, distances: Values, *, is_low: bool) -> Values:
@@ -152,10 +152,10 @@ def _count_near_end(before: FeatureProfile, distances: Values, *, is_low: bool) 
     assert old is not None
     cdf = StepCdf(*sketch.step_cdf())
     if is_low:
-        near = cdf.ranks_at(np.nextafter(old.minimum + distances, -math.inf))
+        rows_near = cdf.ranks_at(np.nextafter(old.minimum + distances, -math.inf))
     else:
-        near = cdf.total - cdf.ranks_at(old.maximum - distances)
-    return near.astype(float)
+        rows_near = cdf.total - cdf.ranks_at(old.maximum - distances)
+    return rows_near.astype(float)
 
 
 @register_fact("number_share_check", same_as=("baseline_drift_check", "categorical_values_check"))

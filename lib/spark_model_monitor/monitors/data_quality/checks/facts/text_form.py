@@ -97,13 +97,13 @@ def _compare_forms(
     """The evidence that more texts have a form that the baseline lacks than by chance. By chance, as many have such a form as
     texts of the baseline have a form that occurs once (Good 1953).
     """
-    unseen = {form: count for form, count in counts_now.items() if form not in counts_before}
+    unseen_forms = {form: count for form, count in counts_now.items() if form not in counts_before}
     # The sentence names the form if it is short enough to read
-    most_frequent = max(unseen, key=lambda form: (unseen[form], form), default="").lstrip(MARK)
+    most_frequent = max(unseen_forms, key=lambda form: (unseen_forms[form], form), default="").lstrip(MARK)
     if 0 < len(most_frequent) <= MAX_SHOWN_LENGTH:
         quantity = f"{quantity} ({most_frequent})"
     by_chance = (count_singletons(counts_before), counts_before.total())
-    current = (sum(unseen.values()), counts_now.total())
+    current = (sum(unseen_forms.values()), counts_now.total())
     return compare_shares(quantity, by_chance, current, design_effect, least_effect=MIN_EFFECT)
 
 
@@ -127,8 +127,8 @@ def are_grown_counters(feature: FeatureComparison, before: FeatureProfile) -> bo
     counts = exact_counts(feature.current)
     if counts is None:
         return True
-    longer = [text for text in counts.counts if len(text) > longest]
-    return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer)
+    longer_texts = [text for text in counts.counts if len(text) > longest]
+    return all(max(NUMBERS.findall(text), key=len, default="").startswith("1") for text in longer_texts)
 
 
 @cache_with_feature
@@ -136,8 +136,8 @@ def are_mixed_codes(before: FeatureProfile) -> bool:
     """Whether most texts are codes such as hexadecimal numbers, in which the number of letters varies from code to code."""
     forms = count_forms(before)
     mixed_parts = find_mixed_parts(forms)
-    mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
-    return 2 * mixed > sum(forms.values())
+    num_mixed = sum(count for form, count in forms.items() if " " not in form and has_mixed_part(form, mixed_parts))
+    return 2 * num_mixed > sum(forms.values())
 
 
 @cache_with_feature

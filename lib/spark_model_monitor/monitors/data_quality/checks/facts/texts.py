@@ -151,7 +151,7 @@ def code_length(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     if lengths is None:
         return None
     lengths_before, lengths_now = lengths
-    # The one length of all texts
+    # All texts of the baseline need one length
     if len(lengths_before.counts) != 1:
         return None
     (length,) = lengths_before.counts

@@ -157,7 +157,7 @@ def time_age(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence
     evidence = compare_mean_vectors("age", moments[0], moments[1])
     if evidence is None:
         return None
-    # The first quantile that changed by more than ages may describes the change; the test compares means
+    # The evidence names the first quantile with a change beyond the slack; the test itself compares means
     shares = np.array([*TENTHS.values()])
     before_ages = old.quantiles(shares)
     now_ages = new.quantiles(shares)
@@ -253,7 +253,7 @@ def time_of_day(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
     times = read_times(before, feature.current, TimeCounts)
     if times is None or times[0].find_resolution() == DAY:
         return None
-    # All times but those far from the others
+    # All times except those far from the others
     stretch_before = _find_stretch(before)
     longest_gap = float(np.diff(stretch_before.starts).max(initial=0))
     stretch = hours_of_day.find_largest_stretch(times[1], max(MAX_PAUSE_HOURS, longest_gap))

@@ -236,7 +236,7 @@ def _count_other_lengths(counts: VectorCounts, length: int) -> int:
     if not counts.shortest <= length <= counts.longest:
         return counts.vectors
     fewest = (counts.shortest < length) + (counts.longest > length)
-    # A surplus of elements needs longer vectors: fewest if all have the longest length; a lack of elements likewise
+    # A surplus of elements needs longer vectors, and a lack shorter ones: fewest if these have the extreme length
     surplus = counts.elements - counts.vectors * length
     if surplus > 0:
         return max(fewest, math.ceil(surplus / (counts.longest - length)))
