@@ -214,14 +214,14 @@ class FeatureComparison:
 
     @property
     def finite_numbers(self) -> tuple[StepCdf, StepCdf] | None:
-        """The finite numbers of both sides in the precision in which they are compared; None if a side has none."""
+        """The finite numbers of baseline and window, in the precision in which they are compared; None if one has no numbers."""
         if self.baseline.numbers is None or self.now.numbers is None:
             return None
         return self.baseline.numbers.cdf.drop_infinite(), self.now.numbers.cdf.drop_infinite()
 
     @property
     def are_texts(self) -> bool:
-        """Whether the column has values on both sides, all of them written as text, as in CSV and JSON."""
+        """Whether the column has values in baseline and window, all of them written as text, as in CSV and JSON."""
         profiles = (self.before, self.current)
         return all(profile and profile.column_type is ColumnType.TEXT and profile.num_present for profile in profiles)
 

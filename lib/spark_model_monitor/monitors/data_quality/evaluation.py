@@ -357,7 +357,7 @@ def _withhold_reported_drift(drift: Finding, findings: Mapping[str, Finding]) ->
 
 
 def _apply_switch(finding: Finding, settings: MonitoringSettings, unmatched: str | None = None) -> Finding:
-    """The finding, without a verdict where the window lacks its feature, or a person wants none."""
+    """The finding; without a verdict if the window lacks the feature, or if a person switched verdicts off."""
     if settings.evaluate_constraints and not unmatched:
         return finding
     return finding.unjudged(unmatched or "evaluate_constraints is Disabled")

@@ -63,10 +63,24 @@ _CASTS = {
 class RequestedRule:
     """One rule, and the words for its result.
 
-    name: the column, or the rule about rows. label: the rule in short, such as `min 0`. fault: what offending values are, in
-    words. allowed: the largest share of values that may offend. condition: the index, in the rule table, of the condition that
-    values meet. values: the index of the counted values, for `unique`, which has no condition. columns: the columns of a rule
-    about rows.
+    Attributes
+    ----------
+    name
+        The column, or the rule about rows.
+    label
+        The rule in short, such as `min 0`.
+    fault
+        What offending values are, in words.
+    allowed
+        The largest share of values that may offend.
+    level
+        Whether offending values are a violation or a hint.
+    condition
+        The index, in the rule table, of the condition that values have to meet; None for `unique`.
+    values
+        The index of the counted values; only for `unique`.
+    columns
+        The columns of a rule about rows.
     """
 
     name: str

@@ -53,9 +53,22 @@ class Ties(Enum):
 class DistanceComparison:
     """The result of a method.
 
-    method: its name in constraints.json. distance: None if not computable; `reason` then says why. n, m: the numbers of
-    baseline and current values (with ties lost, roughly of distinct values), 0 if a side has none. ties: how equal
-    values were counted. higher_is_more: False for a p-value. statistic, degrees_of_freedom: of a test that has them.
+    Attributes
+    ----------
+    method
+        Its name in constraints.json.
+    distance
+        The distance; None if it isn't computable.
+    n, m
+        The numbers of baseline and current values; with ties lost, roughly of distinct values.
+    ties
+        How equal values were counted.
+    higher_is_more
+        Whether a larger value is a larger change; False for a p-value.
+    statistic, degrees_of_freedom
+        Those of a test, if the method is one.
+    reason
+        Why the distance isn't computable.
     """
 
     method: str

@@ -112,8 +112,8 @@ class BaselineFeature:
         return self.baseline.get_variation().count_new_values(self.name)
 
     def past(self, reference: str = BASELINE) -> PastWindows | None:
-        """The raw statistics of enough earlier windows for a reference; None if there are fewer. The windows of one
-        hour stand for all hours.
+        """The raw statistics of earlier windows for a reference; None if there are too few windows. All references of an hour
+        share the windows of `clock:day`.
         """
         past = self.baseline.get_variation(CLOCK_DAY if reference in CLOCK else reference).past.get(self.name)
         if past is not None and len(past["rows"]) >= MIN_WINDOWS:
@@ -121,7 +121,7 @@ class BaselineFeature:
         return None
 
     def past_in(self, label: str) -> PastWindows | None:
-        """The raw statistics of the baseline's parts in a segment, completed from the whole; None if too few."""
+        """The raw statistics of the baseline's parts in a segment, and of its parts in all rows; None if there are too few."""
         baseline_history = self.past()
         name = f"{self.name} in {label}"
         past_of_segment = self.baseline.get_variation().past.get(name)

@@ -271,7 +271,7 @@ def _count_of_type(current: FeatureProfile, expected: InferredType, *, exact: bo
 
 
 def least_number(feature: FeatureComparison) -> float | None:
-    """0 where `non_negative_check` is Enabled and the constraints say `is_non_negative`; else None."""
+    """0 if `non_negative_check` is Enabled and the constraints say `is_non_negative`; else None."""
     constraints = feature.constraints.num_constraints
     is_requested = feature.settings.non_negative_check and constraints is not None and constraints.is_non_negative
     if is_requested:

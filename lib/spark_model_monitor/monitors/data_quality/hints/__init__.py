@@ -30,7 +30,7 @@ MIN_VALUES = 5  # a column with fewer values gets no hint
 
 @value_class(slots=False)
 class ObservedData:
-    """What a run knows of its data. compared: the comparison with a baseline; None if there is none."""
+    """What a run knows of its data. compared: the comparison with a baseline; None without a baseline."""
 
     profile: Profile
     layout: ColumnLayout
@@ -70,7 +70,7 @@ class ObservedData:
 
     @cached_property
     def expected_types(self) -> dict[str, InferredType]:
-        """The types of the features in the baseline; empty if there is none."""
+        """The types of the features in the baseline; empty without a baseline."""
         return {feature.name: feature.constraints.inferred_type for feature in self.compared_features}
 
 
@@ -86,12 +86,12 @@ def register_hint(name: str) -> Callable[[Rule], Rule]:
 
 
 def list_quoted(names: Iterable[str]) -> str:
-    """Names of columns or files, the first few of them."""
+    """The first few names of columns or files, in quotes."""
     return list_names([*map(repr, names)], MAX_LISTED_NAMES)
 
 
 def list_columns(counts: Mapping[str, tuple[int, int]]) -> str:
-    """Columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`, the first few of them."""
+    """The first few columns with the number of affected values: `'a' (3 of 4), 'b' (5 of 5)`."""
     return list_names(
         [f"{name!r} ({count:,} of {total:,})" for name, (count, total) in counts.items()], MAX_LISTED_NAMES
     )

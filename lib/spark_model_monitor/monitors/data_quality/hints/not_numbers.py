@@ -428,7 +428,9 @@ def nearly_numbers(data: ObservedData) -> HintSentences:
 
 
 def _are_few_words(feature: FeatureProfile) -> bool:
-    """Whether at least half of a column's cells are numbers with many distinct values, and the others a few words: no codes."""
+    """Whether at least half of a column's cells are numbers with many distinct values, and the others are a few words. Such a
+    column doesn't have codes.
+    """
     if feature.frequencies is None or feature.num_numbers < MIN_NUMBERS * feature.num_present:
         return False
     texts = feature.frequencies.counts

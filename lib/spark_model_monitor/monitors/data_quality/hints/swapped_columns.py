@@ -99,7 +99,7 @@ def shifted_columns(data: ObservedData) -> HintSentences:
 
 
 def find_shift(data: ObservedData) -> tuple[str, list[str], list[str]]:
-    """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty if there is none.
+    """The direction of a shift by one, the columns, and the neighbours whose values they hold; empty without a shift.
 
     The shift has to explain nearly all columns that don't fit their own baseline, and at least one of these has to be a misfit,
     since neighbouring columns may be alike.

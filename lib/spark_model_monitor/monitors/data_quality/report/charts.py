@@ -25,7 +25,7 @@ class Bins:
     names: tuple[str, ...] = ()
 
     def shares(self, distribution: FeatureDistribution) -> Values | None:
-        """The 22 shares of a distribution's values; None if there are none, or they are not known one by one."""
+        """The shares of a distribution's values in the 22 bins; None without values, or if they are not known one by one."""
         if self.ends is not None and distribution.numbers is not None:
             cdf = distribution.numbers.cdf
             if cdf.total:

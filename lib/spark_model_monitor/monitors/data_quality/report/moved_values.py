@@ -59,7 +59,7 @@ ANOTHER_DISTRIBUTION = ValueChange("has another distribution")
 
 
 def describe_missing(before: FeatureDistribution, now: FeatureDistribution) -> ValueChange:
-    """How the share of missing values changed."""
+    """The sentence on how the share of missing values changed."""
     missing_before = format_percent(1 - before.completeness)
     earlier = f"{missing_before} before"
     if missing_before == "0 %":
@@ -74,7 +74,7 @@ def describe_moved_value(
     current: FeatureProfile | None,
     max_domain_size: int,
 ) -> ValueChange:
-    """What changed in the values of a drifted feature. current: its states, if it is compared with the baseline."""
+    """The sentence on what changed in the values of a drifted feature. current: its states, if compared with the baseline."""
     if drift.component == "missing" and before.rows and now.rows:
         return describe_missing(before, now)
     if before.numbers is not None and now.numbers is not None:
@@ -85,7 +85,7 @@ def describe_moved_value(
 
 
 def name_denominator(before: FeatureDistribution, now: FeatureDistribution) -> str:
-    """What shares of present values are shares of: `records`, unless some have no value."""
+    """The noun for what shares of present values are shares of: `records`, unless some records have no value."""
     is_complete = before.present == before.num_rows and now.present == now.num_rows
     if is_complete:
         return "records"
@@ -216,7 +216,7 @@ def _describe_moved_numbers(
 def describe_new_kind(
     share: CheckResult, before: FeatureDistribution, now: FeatureDistribution, max_domain_size: int
 ) -> ValueChange | None:
-    """Texts of a kind that the baseline never had, by their names; None if the values aren't known one by one."""
+    """The sentence on texts of a kind that the baseline never had; None if the values aren't known one by one."""
     if share.threshold or not before.categories or not now.categories or not now.present:
         return None
     # The values that the baseline lacks, as shares of the present ones

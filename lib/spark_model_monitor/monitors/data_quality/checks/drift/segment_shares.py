@@ -221,7 +221,7 @@ def judge_segments(feature: FeatureComparison, violated_check: str | None) -> It
 
 
 def with_segments_of_baseline(measures: Measures, baseline: QualityBaseline, names: Sequence[str]) -> Measures:
-    """The measures with the segments of a baseline, for those columns that the data has."""
+    """The measures with the segments of a baseline, for the segmenting columns that the data has."""
     assert baseline.profile is not None
     # All features have the same segments, so the first one shows them
     first = next(iter(baseline.profile.features), None)

@@ -87,8 +87,8 @@ TimesT = TypeVar("TimesT", Ages, TimeCounts)
 
 
 def read_times(before: FeatureProfile, current: FeatureProfile, kind: type[TimesT]) -> tuple[TimesT, TimesT] | None:
-    """The times on both sides, or their ages; None if few of the baseline's values are times, if none of the window's are, or if
-    rows have no times to compare with.
+    """The times of baseline and window, or their ages. None if few of the baseline's values are times, if the window has none,
+    or if rows have no times to compare with.
     """
     old = before.state(kind)
     new = current.state(kind)
@@ -114,7 +114,7 @@ def time_future(feature: FeatureComparison, before: FeatureProfile) -> FactEvide
 
 
 def _compare_with_window_end(feature: FeatureComparison, before: FeatureProfile) -> FactEvidence | None:
-    """The share of times after the window's end; None unless the newest row of each earlier window came before its end."""
+    """The evidence on times after the window's end; None unless the newest row of each earlier window came before its end."""
     volume = feature.comparison.volume
     times = read_times(before, feature.current, TimeCounts)
     if times is None or volume is None or volume.newest is None or volume.expected_freshness is None:
@@ -352,7 +352,7 @@ def _count_hours(before: FeatureProfile) -> tuple[HourCounts, WindowStatistics]:
 
 
 def _compare_hours(old: HourCounts, new: HourCounts, past: WindowStatistics) -> FactEvidence | None:
-    """Whether the times are distributed over the hours as before; None if one day shows nothing of how others vary."""
+    """The evidence that the times' distribution over the hours changed; None if there are too few days to show how days vary."""
     components = hours_of_day.judge_hours(hours_of_day.compare_hours(old, new), past, new)
     if not components:
         return None
